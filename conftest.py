@@ -1,0 +1,61 @@
+"""What every test of the project may use, and the rule for skips.
+
+`@pytest.mark.needs_debian("package", "command or path")` skips a test, naming the package, where what the package
+brings is missing. With VOICEKIT_NO_SKIPS=1 a skip is a failure, unless tests/expected_skips.txt has its reason.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+EXPECTED_SKIPS = Path(__file__).parent / "tests" / "expected_skips.txt"
+
+# No deadline: a busy machine is no defect. In CI the same examples each time, so that a failure is the change's own.
+settings.register_profile("voicekit", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("voicekit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs_debian(package, provides): needs a command or path of a Debian package")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs_debian"):
+        package, provides = mark.args
+        if shutil.which(provides) is None and not Path(provides).exists():
+            pytest.skip(f"needs the Debian package {package}, which brings {provides}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _judge_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _judge_skip(report)
+    return report
+
+
+def _judge_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip that nobody expects; expected failures (xfail) are reported as skips and stay."""
+    if os.environ.get("VOICEKIT_NO_SKIPS") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not any(expected in reason for expected in _expected_skips()):
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, which VOICEKIT_NO_SKIPS=1 does not allow: {reason}"
+
+
+def _expected_skips() -> list[str]:
+    lines = EXPECTED_SKIPS.read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

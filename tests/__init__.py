@@ -1,0 +1,1 @@
+"""voicekit's own tests; `python -m tests` runs them after every other check."""

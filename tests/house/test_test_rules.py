@@ -1,0 +1,68 @@
+"""Rules for tests: each states its promise in one sentence, and none really sleeps."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.house.source import Module, functions, modules_of_tests, names_used
+
+SLEEPING: dict[str, str] = {}
+"""Test files that may really sleep, by path, with the reason."""
+
+
+def without_promise(module: Module) -> list[str]:
+    """Each test function whose docstring is missing or isn't one sentence."""
+    return [
+        f"{module.path}:{test.lineno}: {test.name}"
+        for test in functions(module.tree)
+        if test.name.startswith("test") and not _is_one_sentence(ast.get_docstring(test) or "")
+    ]
+
+
+def sleeps(module: Module) -> list[str]:
+    return [f"{module.path}:{line}" for line, name in names_used(module.tree) if name == "time.sleep"]
+
+
+def test_every_test_states_its_promise() -> None:
+    """Every test has a docstring of one sentence."""
+    found = [offence for module in modules_of_tests() if _has_tests(module) for offence in without_promise(module)]
+    assert found == []
+
+
+def test_no_test_really_sleeps() -> None:
+    """Tests wait for events or in virtual time, never for the machine's clock to pass."""
+    assert [offence for module in modules_of_tests() if module.path not in SLEEPING for offence in sleeps(module)] == []
+
+
+@pytest.mark.parametrize(
+    ("docstring", "fine"),
+    [
+        ("It works.", True),
+        ("It works for 0.5 s, e.g. here,\n    and on a second line.", True),
+        ("", False),
+        ("It works", False),
+        ("It works. So does this.", False),
+        ("It works.\n\n    And more.", False),
+    ],
+)
+def test_a_promise_is_one_sentence(docstring: str, fine: bool) -> None:
+    """The rule tells one sentence from none, half a one, and two."""
+    text = f'def test_x():\n    """{docstring}"""'
+    assert without_promise(Module("x.py", text, ast.parse(text))) == ([] if fine else ["x.py:1: test_x"])
+
+
+def test_a_real_sleep_is_found() -> None:
+    """The rule sees a sleep whatever it was imported as."""
+    text = "from time import sleep as nap\nimport trio\ntrio.sleep(1)\nnap(1)"
+    assert sleeps(Module("x.py", text, ast.parse(text))) == ["x.py:4"]
+
+
+def _has_tests(module: Module) -> bool:
+    return module.path.rpartition("/")[2].startswith("test_")
+
+
+def _is_one_sentence(docstring: str) -> bool:
+    return docstring.endswith(".") and "\n\n" not in docstring and not re.search(r"[.!?]\s+[A-Z]", docstring)
