@@ -1,0 +1,94 @@
+"""The one exception tree.
+
+    VoicekitError
+    ├─ ConfigError              before anything opens: a bad option, an unknown name, an unreadable file
+    │  └─ FormatMismatch        two neighbours in a line disagree about the sound between them
+    ├─ PluginError              a plugin could not load, or broke a hook's contract
+    ├─ LinkOverflow             a FAIL link was full: a bug, with the link's statistics in the message
+    ├─ ProtocolError
+    │  ├─ LocalProtocolError    we (or the caller of a protocol core) broke the rules
+    │  └─ RemoteProtocolError   the peer did
+    ├─ ServiceError             a service said no, or could not be reached
+    │  ├─ Unauthenticated       the key is missing, wrong, expired or of another region
+    │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
+    │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
+    └─ DeviceError              a microphone, a speaker, or the file in its place, failed
+
+trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass unchanged inside `voicekit.flow` and are
+translated where a room meets the outside. A message says what was expected, what came, and where.
+"""
+
+from __future__ import annotations
+
+
+class VoicekitError(Exception):
+    """Everything that voicekit raises on its own account."""
+
+
+class ConfigError(VoicekitError):
+    """Something was set up wrongly; raised before any sound flows."""
+
+
+class FormatMismatch(ConfigError):
+    """Two neighbours in a line disagree about the format of the sound between them."""
+
+
+class PluginError(VoicekitError):
+    """A plugin could not be loaded or broke the contract of a hook; the message names the plugin."""
+
+
+class LinkOverflow(VoicekitError):
+    """A link whose policy is FAIL was full; this is a bug, never load."""
+
+
+class ProtocolError(VoicekitError):
+    """A message broke the rules of a protocol."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Our side tried to send something that the protocol forbids in this state."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent something that the protocol forbids in this state."""
+
+
+class ServiceError(VoicekitError):
+    """A service refused, failed or could not be reached.
+
+    `error_type` is the service's own stable word for it, `code` its number, `request_id` what its support asks for;
+    each is None where the service said nothing. `retryable` says whether the same request may succeed later.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str,
+        error_type: str | None = None,
+        code: int | None = None,
+        retryable: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.service = service
+        self.error_type = error_type
+        self.code = code
+        self.retryable = retryable
+        self.request_id = request_id
+
+
+class Unauthenticated(ServiceError):
+    """The key is missing, wrong, expired, or belongs to another region."""
+
+
+class QuotaExceeded(ServiceError):
+    """A budget, a rate limit or a concurrency limit is used up."""
+
+
+class Unavailable(ServiceError):
+    """The service did not answer in time, or the connection to it was lost."""
+
+
+class DeviceError(VoicekitError):
+    """A microphone, a speaker, a sound card, or the file in its place, failed or is missing."""

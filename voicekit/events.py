@@ -1,0 +1,363 @@
+"""The vocabulary: every mark, signal, command and session event, grouped by who says it.
+
+All are immutable. `at`, `start`, `end` and `final_to` count samples: those of the listening side at the one ear rate,
+those of a reply at the sink's rate, each from the first sample of its stream. A `turn` is the number of a reply,
+counted from 1. Words keep the white space that the recogniser put in front of them, so joining needs no guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+# --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody began to speak at sample `at` of the ear stream."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The last speech ended at sample `at` of the ear stream; said when the gate's hangover has passed."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class WordMark:
+    """A spoken word starts at sample `at` of its reply; once it has started, `said_to` characters were heard."""
+
+    text: str
+    at: int
+    said_to: int
+
+
+# --- the transcriber says ---
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word with the white space before it; it sounds from `start` to `end` (ear samples)."""
+
+    text: str
+    start: int
+    end: int
+    language: str | None = None
+    speaker: str | None = None
+    confidence: float | None = None
+
+
+def joined(words: Iterable[Word]) -> str:
+    """The text of `words` as a person would write it: their own white space, none around."""
+    return "".join(word.text for word in words).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Interim:
+    """The whole not-yet-final tail; replaces the interim before it, and may shrink or be empty."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        return joined(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """Words that will not change any more; each is said once."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        return joined(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The recogniser judges that the utterance is complete; `at` is the end of its last word."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """All sound up to `at` has been made final, as asked for; not a judgement about the turn."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything before sample `final_to` has been recognised for good, silence included."""
+
+    final_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """Translated words: final ones once, or the whole tail that may still change. Their times are only near."""
+
+    words: tuple[Word, ...]
+    is_final: bool
+
+    @property
+    def text(self) -> str:
+        return joined(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class EarsDown:
+    """The transcriber has lost its service and is reconnecting; no words come for now. `why` is for people."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EarsUp:
+    """The transcriber hears again."""
+
+
+# --- the caller says, other than by voice ---
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A line of text from the user; never a backchannel."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """A key pressed on a telephone: 0-9, *, #, A-D."""
+
+    digit: str
+
+
+# --- playout says ---
+
+
+@dataclass(frozen=True, slots=True)
+class Audible:
+    """The first sample of the reply has been played."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSoFar:
+    """The caller has heard the first `said_to` characters of what the handler said."""
+
+    turn: int
+    said_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """The reply's last sample has been played."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The reply ended with an error; what had been heard by then stays in the history."""
+
+    turn: int
+    error: Exception
+
+
+# --- the session says ---
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Speak without having been asked: `reason` is "greeting", "idle", "say", "apology" or "farewell".
+
+    With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
+    """
+
+    reason: str
+    text: str | None = None
+    interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`."""
+
+    graceful: bool
+    why: str
+    farewell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """The source ended and the transcriber has said everything it had to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """The other side is gone."""
+
+
+Transcript: TypeAlias = Interim | Final | Endpoint | Finalized | Progress | Translated | EarsDown | EarsUp
+Mark: TypeAlias = SpeechStarted | SpeechStopped | WordMark
+Signal: TypeAlias = (
+    SpeechStarted
+    | SpeechStopped
+    | Transcript
+    | Typed
+    | Dtmf
+    | Audible
+    | HeardSoFar
+    | ReplyDone
+    | ReplyFailed
+    | Prompt
+    | End
+    | SourceEnded
+    | Hangup
+)
+
+# --- commands: only the turn machine makes them, only the conductor obeys ---
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "silence" or a Prompt's reason.
+
+    With `script`, that text is spoken and no handler is asked.
+    """
+
+    turn: int
+    text: str
+    reason: str = "speech"
+    script: str | None = None
+    interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CutReply:
+    """Cut reply `turn` off: it is silent from this instant on."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOutput:
+    """Pause reply `turn` where it is."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseOutput:
+    """Let the paused reply `turn` go on."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class AmendTurn:
+    """Late final words change what the caller said in the already committed turn `turn`."""
+
+    turn: int
+    text: str
+
+
+Command: TypeAlias = StartReply | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+
+# --- session events: what observers and the event log see ---
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """Everything is open; sound flows from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision of the turn machine, and why, in one line."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """The caller's turn is complete; reply `turn` starts."""
+
+    turn: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """Reply `turn` is over: the handler said `said`, the caller heard `heard`."""
+
+    turn: int
+    said: str
+    heard: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """A link was full and `samples` of sound were dropped; a Gap stands in their place."""
+
+    link: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Underrun:
+    """Reply `turn` had nothing to play for `samples` although it was not over."""
+
+    turn: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something failed and the call goes on: `where` names the stage or the plugin."""
+
+    where: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The task `where` kept the event loop to itself for `seconds` of real time; every call in the process waited."""
+
+    where: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The call is over; `error` is what ended it, None where it ended as it should."""
+
+    why: str
+    error: BaseException | None = None
+
+
+SessionEvent: TypeAlias = (
+    SessionStarted
+    | Decided
+    | TurnCommitted
+    | TurnEnded
+    | Overrun
+    | Underrun
+    | Trouble
+    | Blocked
+    | SessionEnded
+    | Signal
+)
