@@ -1,0 +1,78 @@
+"""Re-cuts sound into windows of an exact length, whatever lengths it comes in. Pure, and exact to the sample.
+
+A window never spans a hole. In front of a Gap, of an unannounced jump in `at`, and at the end, what is left over comes
+out as a shorter frame: it is not padded, because made-up samples would be taken for sound. Whatever is neither frame
+nor Gap passes at once. A mark can therefore overtake the part of a window that was fed before it (less than one
+window); its `at` stays exact.
+"""
+
+from __future__ import annotations
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.errors import ConfigError, FormatMismatch
+
+
+class Chunker:
+    """A transform: any frames of one format in, frames of exactly `samples` samples out.
+
+    Raises ConfigError for a window below one sample, and FormatMismatch when the format changes within a window.
+    It holds less than one window of sound between two calls.
+    """
+
+    __slots__ = ("_at", "_format", "_rest", "_samples")
+
+    def __init__(self, samples: int) -> None:
+        if not isinstance(samples, int) or samples < 1:
+            raise ConfigError(f"window: expected a whole number of samples from 1, got {samples!r}")
+        self._samples = samples
+        self._rest = bytearray()  # less than one window, and its first sample is number `_at`
+        self._at = 0
+        self._format = AudioFormat()  # of `_rest`
+
+    def feed(self, item: object) -> list[object]:
+        """What comes of `item`: any number of whole windows, or the rest and then the Gap, or `item` itself."""
+        if isinstance(item, AudioFrame):
+            return [*self.cut(item)]
+        if isinstance(item, Gap):
+            return [*self.finish(), item]
+        return [item]
+
+    def cut(self, frame: AudioFrame) -> list[AudioFrame]:
+        """The windows that `frame` completes, and before them the rest, if `frame` does not follow on it."""
+        if not frame.pcm:
+            return []
+        out = self.finish() if self._rest and frame.at != self._end else []
+        if self._rest:
+            self._check(frame)
+        elif frame.samples == self._samples:
+            return [*out, frame]
+        else:
+            self._at, self._format = frame.at, frame.format
+        self._rest += frame.pcm
+        return out + self._whole_windows()
+
+    def finish(self) -> list[AudioFrame]:
+        """The rest, if there is one, as a frame shorter than a window."""
+        if not self._rest:
+            return []
+        rest = AudioFrame(bytes(self._rest), self._at, self._format)
+        self._rest.clear()
+        return [rest]
+
+    @property
+    def _end(self) -> int:
+        return self._at + len(self._rest) // self._format.sample_bytes
+
+    def _check(self, frame: AudioFrame) -> None:
+        if frame.format != self._format:
+            raise FormatMismatch(f"cutting {self._format} into windows: got a frame of {frame.format} at {frame.at}")
+
+    def _whole_windows(self) -> list[AudioFrame]:
+        size = self._samples * self._format.sample_bytes
+        windows = []
+        for start in range(0, len(self._rest) - size + 1, size):
+            windows.append(AudioFrame(bytes(self._rest[start : start + size]), self._at, self._format))
+            self._at += self._samples
+        del self._rest[: len(windows) * size]
+        return windows

@@ -1,0 +1,217 @@
+"""Sound files as something to read frames from and to write frames to, through libsndfile (WAV, FLAC, OGG, MP3, ...).
+
+Everything that can be wrong with a file is found when it is opened, before any sound flows. Stated conversions: what
+is read is PCM16, whatever the file holds (8 bit, 24 bit, float, compressed; floats above 1.0 are clipped); what is
+written is PCM16 in WAV and FLAC, Vorbis in .ogg, Opus in .opus. The rate stays as it is, also an odd one such as
+11,025 Hz; more than two channels are refused, because mixing would guess which of them holds the speaker.
+
+A file that holds less than its header promises is refused (`voicekit.audio.truncated`).
+
+Both classes work in the thread that calls them, and one thread may close while an abandoned one still works: the last
+one out then closes the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from voicekit.audio.codec import convert
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap, Sound
+from voicekit.audio.truncated import refuse_cut_short, refuse_without_end, why
+from voicekit.errors import ConfigError, DeviceError
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+READABLE = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU or another format that libsndfile knows"
+
+WRITABLE = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+}
+"""What is written for each suffix: libsndfile's names of the container and of what is in it."""
+
+
+class SoundFileReader:
+    """The sound of a file as PCM16 frames, from sample 0.
+
+    Opening raises ConfigError, naming the file, when it is missing, empty, cut short, without sound, not a sound
+    file, or has more than two channels or a rate that nothing can carry. A file that proves broken in its middle
+    raises DeviceError from `read`.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+        refuse_cut_short(self.path)
+        file = _opened_to_read(self.path)
+        try:
+            self.format = _checked(file, self.path)
+        except ConfigError:
+            file.close()
+            raise
+        self._shared = _Shared(file)
+        self._at = 0
+
+    @property
+    def position(self) -> int:
+        """The number of the sample that the next `read` begins with."""
+        return self._at
+
+    def read(self, samples: int) -> AudioFrame | None:
+        """The next `samples`, fewer only at the end of the file, None after it."""
+        from soundfile import SoundFileError
+
+        try:
+            with self._shared.use() as file:
+                sound = file.read(samples, dtype="float32", always_2d=True)
+        except SoundFileError as error:
+            raise DeviceError(f"sound file {self.path}: unreadable after sample {self._at}: {why(error)}") from error
+        if not len(sound):
+            return None
+        floats = AudioFormat(self.format.rate, "float32", self.format.channels)
+        frame = AudioFrame(convert(sound.tobytes(), floats, self.format), self._at, self.format)
+        self._at = frame.end
+        return frame
+
+    def close(self) -> None:
+        """Read no more. Twice is once."""
+        self._shared.close()
+
+    def __enter__(self) -> SoundFileReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class SoundFileWriter:
+    """Writes sound of one rate and channel count to a file, whose suffix says what kind it is.
+
+    Opening raises ConfigError for an unknown suffix, a rate that this kind of file can't have, and a place that can't
+    be written to. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk
+    raises DeviceError. If the program is killed, the file is playable: a .wav to the last frame, a .flac but for its
+    last quarter of a second, .ogg and .opus but for their last page, which may be some seconds.
+    """
+
+    def __init__(self, path: PathLike, format: AudioFormat) -> None:  # noqa: A002  # the field's word
+        self.path = Path(path)
+        self.format = AudioFormat(format.rate, "pcm16", format.channels)
+        self._shared = _Shared(_opened_to_write(self.path, self.format))
+        self._written = 0
+
+    def write(self, sound: Sound) -> None:
+        """Append `sound`, whatever its `at`. Raises ConfigError when its rate is not that of the file."""
+        if isinstance(sound, Gap):
+            self._write_silence(sound.samples)
+        else:
+            self._write(convert(sound.pcm, sound.format, self.format))
+
+    def close(self) -> None:
+        """Complete the file. Twice is once."""
+        with self._failing_as_device():
+            self._shared.close()
+
+    def __enter__(self) -> SoundFileWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _write_silence(self, samples: int) -> None:
+        second = self.format.rate
+        for start in range(0, samples, second):
+            self._write(self.format.silence(min(second, samples - start)))
+
+    def _write(self, pcm: bytes) -> None:
+        with self._failing_as_device(), self._shared.use() as file:
+            file.buffer_write(pcm, "int16")
+        self._written += self.format.count(pcm)
+
+    @contextmanager
+    def _failing_as_device(self) -> Iterator[None]:
+        from soundfile import SoundFileError
+
+        try:
+            yield
+        except SoundFileError as error:
+            raise DeviceError(
+                f"sound file {self.path}: can't write after sample {self._written} (is the disk full?): {why(error)}"
+            ) from error
+
+
+class _Shared:
+    """A soundfile object that may be closed while an abandoned thread is still working in it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._lock = Lock()
+        self._closing = False
+
+    @contextmanager
+    def use(self) -> Iterator[Any]:
+        try:
+            with self._lock:
+                yield self._file
+        finally:
+            if self._closing:
+                self.close()
+
+    def close(self) -> None:
+        """Close at once, or leave it to the thread that is at work. Never waits for that thread."""
+        self._closing = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._file.close()
+            finally:
+                self._lock.release()
+
+
+def _opened_to_read(path: Path) -> Any:
+    import soundfile
+
+    if path.suffix.lower() == ".raw":
+        raise ConfigError(f"sound file {path}: expected {READABLE}; a raw file does not say what it holds")
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.SoundFileError as error:
+        raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile says: {why(error)}") from error
+    # soundfile seeks after each read where it can. In an MP3 that damages the sound that follows (a frame borrows bits
+    # from those before it), and in a FLAC of unknown length it fails; so it must not know that it can.
+    file.seekable = lambda: False
+    return file
+
+
+def _checked(file: Any, path: Path) -> AudioFormat:
+    """The format in which `file` will be read. What it promises about its sound has been checked then."""
+    if file.channels > 2:
+        raise ConfigError(f"sound file {path}: expected 1 or 2 channels, got {file.channels}; mix them down first")
+    if not file.frames:
+        raise ConfigError(f"sound file {path}: expected sound, got a header that says there is none")
+    refuse_without_end(file, path)
+    try:
+        return AudioFormat(file.samplerate, "pcm16", file.channels)
+    except ConfigError as error:
+        raise ConfigError(f"sound file {path}: {error}") from error
+
+
+def _opened_to_write(path: Path, format: AudioFormat) -> Any:  # noqa: A002  # the field's word
+    import soundfile
+
+    if path.suffix.lower() not in WRITABLE:
+        raise ConfigError(f"sound file {path}: expected a suffix of {', '.join(WRITABLE)}, got {path.suffix!r}")
+    kind, subtype = WRITABLE[path.suffix.lower()]
+    try:
+        path.open("ab").close()  # libsndfile would only say "System error"
+        return soundfile.SoundFile(path, "w", format.rate, format.channels, subtype, format=kind)
+    except OSError as error:
+        raise ConfigError(f"sound file {path}: can't be written: {error.strerror}") from error
+    except soundfile.SoundFileError as error:
+        raise ConfigError(f"sound file {path}: {kind} can't hold {format}: {why(error)}") from error

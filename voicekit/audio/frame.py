@@ -1,0 +1,56 @@
+"""A piece of sound, and a hole where sound was lost: what travels on every sound link.
+
+Both know where they stand in their stream, so loss and doubling can always be seen. Neither has a name, an id or a
+bag of metadata; two stages that need one more fact add a field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voicekit.audio.format import AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFrame:
+    """`pcm` in `format`; its first sample is number `at` of its stream. The repr never shows the sound itself."""
+
+    pcm: bytes
+    at: int
+    format: AudioFormat
+
+    @property
+    def samples(self) -> int:
+        return len(self.pcm) // self.format.sample_bytes
+
+    @property
+    def end(self) -> int:
+        """The number of the sample after the last."""
+        return self.at + self.samples
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.format.rate
+
+    def __repr__(self) -> str:
+        return f"AudioFrame({self.samples} samples at {self.at}, {self.format})"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """`samples` of sound, the first of them number `at`, are missing: they were dropped, or never arrived."""
+
+    samples: int
+    at: int
+
+    @property
+    def end(self) -> int:
+        return self.at + self.samples
+
+    def then(self, later: Gap) -> Gap | None:
+        """This gap and `later` as one, where they touch; None where sound lies between them."""
+        return Gap(self.samples + later.samples, self.at) if later.at == self.end else None
+
+
+Sound: TypeAlias = AudioFrame | Gap

@@ -1,0 +1,99 @@
+"""Changes the rate of a stream of sound, with its state kept from frame to frame, so that no border can be heard.
+
+Positions stay true: what was sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing
+drifts. Each unbroken stretch of input becomes one unbroken stretch of output from the rounded start to the rounded
+end, to the sample. A Gap, or a jump in `at` that nobody announced, ends a stretch: what the filter still held comes
+out first. The filter works on float32; encodings and channels are converted on the way in and out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicekit.audio.codec import from_floats, to_floats
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap, Sound
+from voicekit.errors import FormatMismatch
+
+if TYPE_CHECKING:
+    from voicekit.audio.codec import Floats
+
+QUALITY = "LQ"
+"""soxr's name. It holds back 6 to 21 ms of speech where its default, HQ, holds back 15 to 74 (22.05 to 8 kHz); the
+signal-to-noise ratio stays above 100 dB. In a conversation the delay is heard and the difference is not."""
+
+
+class Resampler:
+    """Frames and Gaps of `source` in, frames and Gaps of `target` out; loads soxr and numpy when it is made.
+
+    It holds back what the filter needs, a few ms of sound whatever is fed. Raises FormatMismatch when a frame is not
+    of `source`.
+    """
+
+    __slots__ = ("_channels", "_expected", "_made_to", "_source", "_stream", "_target")
+
+    def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
+        import soxr
+
+        self._source = source
+        self._target = target
+        self._channels = min(source.channels, target.channels)  # resample no more of them than will be kept
+        self._stream = soxr.ResampleStream(source.rate, target.rate, self._channels, "float32", QUALITY)
+        self._expected: int | None = None  # where this stretch goes on in the input; None between two stretches
+        self._made_to = 0  # where it goes on in the output
+
+    def position(self, at: int) -> int:
+        """Where sample `at` of the input lies in the output."""
+        return (2 * at * self._target.rate + self._source.rate) // (2 * self._source.rate)
+
+    def feed(self, sound: Sound) -> list[Sound]:
+        """What can be said already; it ends about as many samples early as the filter must look ahead."""
+        if isinstance(sound, Gap):
+            return self._over(sound)
+        if sound.format != self._source:
+            raise FormatMismatch(f"resampling {self._source}: got a frame of {sound.format} at {sound.at}")
+        made = [] if sound.at == self._expected else self._begin(sound.at)
+        self._expected = sound.end
+        made += self._framed(self._stream.resample_chunk(self._floats(sound.pcm)))
+        return made
+
+    def finish(self) -> list[Sound]:
+        """End the stretch: what the filter still held. Feeding may go on, with a new stretch."""
+        if self._expected is None:
+            return []
+        tail = self._stream.resample_chunk(self._floats(b""), last=True)
+        self._stream.clear()
+        owed = self.position(self._expected) - self._made_to
+        self._expected = None
+        return self._framed(_exactly(owed, tail))
+
+    def _begin(self, at: int) -> list[Sound]:
+        held = self.finish()
+        self._made_to = self.position(at)
+        return held
+
+    def _over(self, gap: Gap) -> list[Sound]:
+        made = self.finish()
+        start, end = self.position(gap.at), self.position(gap.end)
+        return [*made, Gap(end - start, start)] if end > start else made
+
+    def _floats(self, pcm: bytes) -> Floats:
+        return to_floats(pcm, self._source, self._channels)
+
+    def _framed(self, samples: Floats) -> list[Sound]:
+        if not len(samples):
+            return []
+        frame = AudioFrame(from_floats(samples, self._target), self._made_to, self._target)
+        self._made_to = frame.end
+        return [frame]
+
+
+def _exactly(count: int, samples: Floats) -> Floats:
+    """`samples`, cut or held at their last value to make `count`: the filter rounds a stretch by its length alone."""
+    import numpy
+
+    missing = count - len(samples)
+    if missing <= 0:
+        return samples[:count]
+    last = samples[-1:] if len(samples) else numpy.zeros_like(samples, shape=(1, samples.shape[1]))
+    return numpy.concatenate([samples, last.repeat(missing, axis=0)])
