@@ -1,0 +1,242 @@
+"""The contracts that rooms share, so that rooms need not know each other.
+
+A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises; a sink is not,
+because sound is written to it from whichever reply is alive. Names follow the sound: source -> vad -> transcriber ->
+handler -> voice -> sink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.events import SessionEvent
+from voicekit.flow.stage import Stage
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Source(Stage[Any, Any], Protocol):
+    """A stage that ignores its inlet and says sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
+
+    `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
+    Others (a file) are paced by their consumer, and nothing is ever dropped. `run` returns when the sound ends.
+    """
+
+    @property
+    def live(self) -> bool: ...
+    @property
+    def produces(self) -> AudioFormat: ...
+
+
+class VadStream(Protocol):
+    """Judges one stream, window by window.
+
+    Optional attribute `trail`: samples, at least, for which it goes on saying yes after speech (a detector's own
+    hangover); the gate takes them off.
+    """
+
+    @property
+    def window(self) -> int:
+        """Samples of PCM16 mono that `probability` wants, each time exactly."""
+        ...
+
+    def probability(self, pcm: bytes) -> float:
+        """How likely it is, from 0 to 1, that this window is speech. Never waits."""
+        ...
+
+
+@runtime_checkable
+class Vad(Protocol):
+    """Makes a judge for a stream at one of `rates` (Hz); `start` raises ConfigError for any other rate."""
+
+    @property
+    def rates(self) -> Sequence[int]: ...
+    def start(self, rate: int) -> VadStream: ...
+
+
+@runtime_checkable
+class Transcriber(Stage[Any, Any], Protocol):
+    """A stage that takes frames, gaps and speech marks and says transcripts, timed in samples of what it was sent.
+
+    `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
+    `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn.
+    """
+
+    @property
+    def endpoints(self) -> bool: ...
+    def negotiate(self, offered: AudioFormat) -> AudioFormat: ...
+
+
+@runtime_checkable
+class Voice(Stage[Any, Any], Protocol):
+    """A stage that takes Text and says frames and WordMarks; one stream is one reply.
+
+    `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.
+    `cut` is called synchronously when a reply is cut, before its scope is cancelled: it tells whatever is still
+    making sound for that reply to stop, never waits, and may be called when nothing is being said.
+    """
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat: ...
+    def cut(self) -> None: ...
+
+
+class Speaker(Protocol):
+    """An open sink. Only `write` waits; the rest act at once."""
+
+    async def write(self, frame: AudioFrame) -> None:
+        """Hand `frame` over to be played after what was written before; waits while the device can take no more.
+
+        A cancelled write has taken nothing: the frame is taken in the write's last step, behind which it waits no more.
+        """
+        ...
+
+    @property
+    def position(self) -> int:
+        """How many samples the listener has heard since `open`: rises, never falls, stands still while held."""
+        ...
+
+    def hold(self) -> None:
+        """Stop sounding, keep what is unplayed. Only asked of a pausable sink; twice is once."""
+        ...
+
+    def release(self) -> None:
+        """Go on after `hold`, from the same sample; without a hold, nothing happens."""
+        ...
+
+    def discard(self) -> None:
+        """Drop everything that has not been heard, and end a hold."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where replies are played. `pausable` says whether `hold` works; if not, playout does it by discard and rewind."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def format(self) -> AudioFormat: ...
+    @property
+    def pausable(self) -> bool: ...
+    def open(self) -> AbstractAsyncContextManager[Speaker]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text on its way to the voice, which remembers what it was made from.
+
+    `to[i]` is how many characters of the handler's own text count as heard once `text[i]` has begun to sound; it
+    never falls. A transform that says "five dollars" for "$5" gives each of those characters the end of "$5". A Text
+    of no characters is a breath: whoever holds text back lets it go and passes it on.
+    """
+
+    text: str
+    to: tuple[int, ...]
+
+    @classmethod
+    def raw(cls, text: str, start: int) -> Text:
+        """The handler's own words, which begin at its character `start`."""
+        return cls(text, tuple(range(start + 1, start + 1 + len(text))))
+
+    def part(self, start: int, end: int) -> Text:
+        return Text(self.text[start:end], self.to[start:end])
+
+    def __add__(self, other: Text) -> Text:
+        return Text(self.text + other.text, self.to + other.to)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One turn of the history: what the caller said, what the handler said to it, and how much of that was heard."""
+
+    turn: int
+    user: str
+    said: str
+    heard: str
+    cut: bool
+    reason: str
+
+
+class HistoryView(Protocol):
+    """The conversation so far, oldest first, as handlers see it. Indexing and `len` work as on a list."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int) -> Exchange: ...
+
+
+class Stash:
+    """A plugin's private data about one session, kept by its type, so two plugins can't take each other's place.
+
+    >>> class Notes(list): ...
+    >>> stash = Stash()
+    >>> stash[Notes] = Notes(["asked for Ann"])
+    >>> stash[Notes]
+    ['asked for Ann']
+    """
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[type, object] = {}
+
+    def __setitem__(self, kind: type[T], value: T) -> None:
+        if not isinstance(value, kind):
+            raise TypeError(f"stash[{kind.__name__}]: expected a {kind.__name__}, got {type(value).__name__}")
+        self._kept[kind] = value
+
+    def __getitem__(self, kind: type[T]) -> T:
+        """What was kept under `kind`; KeyError where nothing was."""
+        return cast("T", self._kept[kind])
+
+    def get(self, kind: type[T]) -> T | None:
+        return cast("T | None", self._kept.get(kind))
+
+    def __contains__(self, kind: type) -> bool:
+        return kind in self._kept
+
+
+class Reply:
+    """What is known about one reply while it lives: the handler adds to `said`, playout raises `heard_to`.
+
+    With `script`, that is all there is to say, and no handler is asked.
+    """
+
+    __slots__ = ("cut", "heard_to", "reason", "said", "script", "text", "turn")
+
+    def __init__(self, turn: int, text: str, reason: str, script: str | None = None) -> None:
+        self.turn = turn
+        self.text = text
+        self.reason = reason
+        self.script = script
+        self.said = ""
+        self.heard_to = 0
+        self.cut = False
+
+    @property
+    def heard(self) -> str:
+        return self.said[: self.heard_to]
+
+
+this_reply: ContextVar[Reply] = ContextVar("voicekit.this_reply")
+"""The reply that the running task belongs to; set before the reply line runs, inherited by the tasks it starts."""
+
+
+def _told_to_nobody(event: SessionEvent) -> None:
+    """Where a stage's reports go outside of any session."""
+
+
+tell: ContextVar[Callable[[SessionEvent], None]] = ContextVar("voicekit.tell", default=_told_to_nobody)
+"""`tell.get()(event)` reports an event of its own, such as Trouble, from any stage or plugin to the running session.
+
+Take it in `open` or `run`; it never waits. What the turn machine must know goes through the outlet instead.
+"""

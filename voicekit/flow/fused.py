@@ -1,0 +1,125 @@
+"""Link ends with transforms hung on them: what is sent (or received) passes through on the way.
+
+Outputs that could not be delivered yet are kept, and go before those of the next item: a cancelled `send` has taken
+the item or not, but nothing of an item that it took is ever lost. Nor does anything pile up, because an item is fed
+only when all that came of the ones before it has been delivered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+import trio
+from trio.lowlevel import checkpoint, checkpoint_if_cancelled
+
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.transform import Transform
+
+
+class FusedOutlet(Outlet[Any]):
+    """An outlet whose items run through `transform` first. It does not own the outlet behind it."""
+
+    __slots__ = ("_outlet", "_pending", "_transform")
+
+    def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
+        super().__init__(outlet._link)
+        self._outlet = outlet
+        self._transform = transform
+        self._pending: deque[Any] = deque()
+
+    async def send(self, item: Any) -> None:
+        await self._send_all(deque((item,)))
+
+    async def finish(self) -> None:
+        """The stream ended: send what is still inside the transform."""
+        self._pending.extend(self._transform.finish())
+        await self._outlet._send_all(self._pending)
+
+    def offer(self, item: Any) -> None:
+        self._offer_pending()
+        self._pending.extend(self._transform.feed(item))
+        with suppress(trio.WouldBlock):  # the item is accepted; what is left of it goes out with the next one
+            self._offer_pending()
+
+    def clone(self) -> Outlet[Any]:
+        raise TypeError("an outlet with transforms on it can't be cloned: their state belongs to one stream")
+
+    def close(self) -> None:
+        """Nothing: whoever opened the outlet behind this one closes it."""
+
+    def __del__(self) -> None:
+        """Nothing to warn about: the outlet behind it warns for itself."""
+
+    async def _send_all(self, items: deque[Any]) -> None:
+        await checkpoint_if_cancelled()
+        while items:
+            if self._pending:
+                await self._outlet._send_all(self._pending)
+            self._pending.extend(self._transform.feed(items.popleft()))
+        await self._outlet._send_all(self._pending)
+
+    def _offer_pending(self) -> None:
+        while self._pending:
+            self._outlet.offer(self._pending[0])
+            self._pending.popleft()
+
+
+class FusedInlet(Inlet[Any]):
+    """An inlet whose items have run through `transform`. It does not own the inlet behind it."""
+
+    __slots__ = ("_finished", "_inlet", "_made", "_transform")
+
+    def __init__(self, inlet: Inlet[Any], transform: Transform[Any, Any]) -> None:
+        super().__init__(inlet._link)
+        self._inlet = inlet
+        self._transform = transform
+        self._made: deque[Any] = deque()
+        self._finished = False
+
+    async def receive(self) -> Any:
+        if self._made:
+            await checkpoint()
+        while not self._made:
+            try:
+                self._feed(await self._inlet.receive())  # no more than one, so that the link's capacity stays true
+            except trio.EndOfChannel:
+                self._finish()
+        return self._made.popleft()
+
+    async def receive_all(self) -> list[Any]:
+        if self._made:
+            await checkpoint()
+        while not self._made:
+            try:
+                self._feed(*await self._inlet.receive_all())
+            except trio.EndOfChannel:
+                self._finish()
+        made = list(self._made)
+        self._made.clear()
+        return made
+
+    def receive_nowait(self) -> Any:
+        while not self._made:
+            try:
+                self._feed(self._inlet.receive_nowait())
+            except trio.EndOfChannel:
+                self._finish()
+        return self._made.popleft()
+
+    def close(self) -> None:
+        """Nothing: whoever opened the inlet behind this one closes it."""
+
+    def __del__(self) -> None:
+        """Nothing to warn about: the inlet behind it warns for itself."""
+
+    def _feed(self, *items: Any) -> None:
+        for item in items:
+            self._made.extend(self._transform.feed(item))
+
+    def _finish(self) -> None:
+        if self._finished:
+            raise trio.EndOfChannel from None
+        self._finished = True
+        self._made.extend(self._transform.finish())

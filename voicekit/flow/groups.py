@@ -1,0 +1,56 @@
+"""One error stays one error: unwraps the groups that nurseries put around a single exception.
+
+Each nursery between a stage and the person who called `run()` would add a layer of ExceptionGroup. `alone()` stands
+at every stage door and takes the layer off again where there is just one error in it, and writes whose it was: on
+each error of a group, because a group does not outlive its other members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+
+def sole(error: BaseException) -> BaseException:
+    """`error`, or the one exception inside when it is a group of one (of one, ...).
+
+    Cancellations in a group with errors don't count, and are left out: they are how the other tasks were stopped, and
+    the errors stop the rest as well.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        cancelled, errors = error.split(trio.Cancelled)
+        if cancelled is not None and errors is not None:
+            error = errors
+        if len(error.exceptions) > 1:
+            return error
+        error = error.exceptions[0]
+    return error
+
+
+@contextmanager
+def alone(note: str | None = None) -> Iterator[None]:
+    """Raise what is inside a group of one in the group's place; add `note` to every Exception that passes."""
+    try:
+        yield
+    except BaseException as error:  # nothing is swallowed: the same error goes on, or its only member does
+        inner = sole(error)
+        if note is not None:
+            _sign(inner, note)
+        if inner is error:
+            raise
+        context = inner.__context__
+        try:
+            raise inner
+        finally:
+            inner.__context__ = context  # else the group would be shown as the error's context
+            del error, inner, context
+
+
+def _sign(error: BaseException, note: str) -> None:
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            _sign(member, note)
+    elif isinstance(error, Exception) and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)

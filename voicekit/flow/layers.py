@@ -1,0 +1,170 @@
+"""Layers: stages around a stage. Each is a stage itself, so they nest and go wherever a stage goes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from math import inf
+from typing import Any
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.errors import ServiceError
+from voicekit.flow.fused import FusedInlet, FusedOutlet
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.opened import OPEN_TIMEOUT, opened
+from voicekit.flow.stage import Run, Stage
+from voicekit.flow.transform import Pipeable, Tap
+
+FIRST_DELAY = 0.2
+"""Seconds before the first new attempt; each later one waits twice as long, up to LONGEST_DELAY."""
+
+LONGEST_DELAY = 5.0
+
+STEADY_AFTER = 30.0
+"""Seconds of work after which a failure counts as the first one again."""
+
+
+class Layer(Pipeable):
+    """What every layer passes through: the name and the formats of the stage inside."""
+
+    def __init__(self, stage: Stage[Any, Any]) -> None:
+        self.stage = stage
+
+    @property
+    def name(self) -> str:
+        return self.stage.name
+
+    @property
+    def accepts(self) -> AudioFormat | None:
+        """Asked of the stage every time: a negotiation may have changed it since."""
+        return getattr(self.stage, "accepts", None)
+
+    @property
+    def produces(self) -> AudioFormat | None:
+        return getattr(self.stage, "produces", None)
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute == "stage":  # not set yet: __init__ of a subclass failed before ours
+            raise AttributeError(attribute)
+        return getattr(self.stage, attribute)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.stage!r})"
+
+
+class Reconnecting(Layer):
+    """Opens the stage anew when its `open` or `run` fails with a retryable ServiceError.
+
+    It gives up with that error after `attempts` failures in a row; one that follows a long time of work counts as the
+    first again. It only re-opens: what was on its way inside the stage is the stage's own to keep. While it waits,
+    the link before it does what its policy says.
+    """
+
+    def __init__(
+        self,
+        stage: Stage[Any, Any],
+        *,
+        attempts: int = 5,
+        open_timeout: float = OPEN_TIMEOUT,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        super().__init__(stage)
+        self._attempts = attempts
+        self._open_timeout = open_timeout
+        self._jitter = jitter
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        failures = 0
+        while True:
+            at_work_since = inf
+            try:
+                async with opened(self.stage, timeout=self._open_timeout) as (run,):
+                    at_work_since = trio.current_time()
+                    await run(inbox, outbox)
+                return
+            except ServiceError as error:
+                if trio.current_time() - at_work_since > STEADY_AFTER:
+                    failures = 0
+                failures += 1
+                if not error.retryable or failures >= self._attempts:
+                    raise
+            await trio.sleep(self._delay(failures))
+
+    def _delay(self, failures: int) -> float:
+        """Between half and the whole of the back-off, so that many calls don't come back in step."""
+        return min(FIRST_DELAY * 2.0 ** (failures - 1), LONGEST_DELAY) * (0.5 + self._jitter() / 2)
+
+
+class Tapped(Layer):
+    """Shows what goes in and what comes out to plain functions; neither may wait."""
+
+    def __init__(
+        self,
+        stage: Stage[Any, Any],
+        *,
+        inward: Callable[[Any], object] | None = None,
+        outward: Callable[[Any], object] | None = None,
+    ) -> None:
+        super().__init__(stage)
+        self._inward = inward
+        self._outward = outward
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        async with self.stage.open() as run:
+            yield partial(_run_tapped, run, self._inward, self._outward)
+
+
+class Timed(Layer):
+    """Tells `report(name, seconds)` how long after the first item in each stream the first item came out."""
+
+    def __init__(self, stage: Stage[Any, Any], report: Callable[[str, float], object]) -> None:
+        super().__init__(stage)
+        self._report = report
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        async with self.stage.open() as run:
+
+            async def timed(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+                since: float | None = None  # of this stream alone: two may run at once
+                reported = False
+
+                def begin(item: Any) -> None:
+                    nonlocal since
+                    since = trio.current_time() if since is None else since
+
+                def first(item: Any) -> None:
+                    nonlocal reported
+                    if since is not None and not reported:
+                        reported = True
+                        self._report(self.name, trio.current_time() - since)
+
+                await _run_tapped(run, begin, first, inbox, outbox)
+
+            yield timed
+
+
+async def _run_tapped(
+    run: Run[Any, Any],
+    inward: Callable[[Any], object] | None,
+    outward: Callable[[Any], object] | None,
+    inbox: Inlet[Any],
+    outbox: Outlet[Any],
+) -> None:
+    if inward is not None:
+        inbox = FusedInlet(inbox, Tap(inward))
+    if outward is None:
+        await run(inbox, outbox)
+        return
+    shown = FusedOutlet(outbox, Tap(outward))
+    await run(inbox, shown)
+    await shown.finish()  # delivers what a cancelled send or an offer has left

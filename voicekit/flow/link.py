@@ -1,0 +1,294 @@
+"""The bounded link between two tasks: an Outlet to send into, an Inlet to receive from, and a rule for being full.
+
+`open_link` returns both ends. Errors are trio's: `trio.EndOfChannel` when every outlet is closed and all is received,
+`trio.BrokenResourceError` when the inlet is gone, `trio.ClosedResourceError` on an end that one has closed oneself.
+`send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a cancelled
+receive has taken nothing. What counts as full, and what happens then, is `voicekit.flow.store`.
+
+Senders that wait are let in as they came, by whoever makes room: nobody slips in before them, so a heavy item is not
+kept out for ever by light ones. Only what weighs nothing never queues.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import trio
+from trio import current_time
+from trio.lowlevel import TrioToken, cancel_shielded_checkpoint, checkpoint_if_cancelled
+
+from voicekit.errors import LinkOverflow
+from voicekit.flow.row import Row
+from voicekit.flow.store import Full, LinkStatistics, Store, check_rule, weigh
+
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class _Link(Store):
+    """What both ends share: the store, who waits at either side, and who is still there."""
+
+    __slots__ = ("failure", "inlet_open", "outlets", "readers", "senders", "watchers")
+
+    def __init__(self, *store: Any) -> None:
+        super().__init__(*store)
+        self.outlets = 1
+        self.inlet_open = True
+        self.failure: Exception | None = None
+        self.readers: Row[None] = Row()
+        self.senders: Row[deque[Any]] = Row()
+        self.watchers: Row[None] = Row()
+
+    def lowered(self) -> None:
+        """There is less on the link than before: let in those who wait for that."""
+        if self.senders:
+            self.let_in()
+        if self.watchers:
+            self.watchers.wake_all()
+
+    def let_in(self) -> None:
+        """Put what the senders in the row bring, as far as there is room; who has brought all may go."""
+        now = current_time()
+        while self.senders:
+            items = self.senders.first()
+            while items:
+                if not self.offer(items[0], now):
+                    return
+                items.popleft()
+                if self.readers:
+                    self.readers.wake_first()
+            self.senders.wake_first()
+
+    def fail(self, error: Exception) -> None:
+        """Raise `error` at the receiving end, now and ever after."""
+        self.failure = error
+        self.readers.wake_all()
+
+    def wake_all(self) -> None:
+        """An end was closed: everybody who waits shall see what that means for them."""
+        self.readers.wake_all()
+        self.senders.wake_all()
+        self.watchers.wake_all()
+
+
+class _End(ABC):
+    """What both ends have in common: a link, its statistics, and that somebody must close them."""
+
+    __slots__ = ("_closed", "_link")
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+        self._closed = False
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def statistics(self) -> LinkStatistics:
+        return self._link.statistics(current_time() if self._link.items else 0.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not self._closed:
+            warnings.warn(f"{self!r} was never closed", ResourceWarning, 2, source=self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of link {self._link.name!r}>"
+
+
+class Outlet(_End, Generic[T_contra]):
+    """The end to send into. Several tasks may share one; `clone` makes another that closes on its own."""
+
+    __slots__ = ()
+
+    async def send(self, item: T_contra) -> None:
+        """Put `item` on the link by its policy; waits only where the policy is WAIT and the link is full."""
+        await checkpoint_if_cancelled()
+        if self._offer(item):
+            await cancel_shielded_checkpoint()
+        else:
+            await self._send_all(deque((item,)))
+
+    def offer(self, item: T_contra) -> None:
+        """Put `item` on the link at once; `trio.WouldBlock` when the policy is WAIT and the link is full."""
+        if not self._offer(item):
+            raise trio.WouldBlock
+
+    def offer_from_thread(self, token: TrioToken, item: T_contra) -> None:
+        """Offer `item` from outside the loop. Never raises: what goes wrong is raised at the receiving end."""
+        with suppress(trio.RunFinishedError):  # the loop is over, and so is every stream
+            token.run_sync_soon(self._offer_or_fail, item)
+
+    async def until_below(self, level: int) -> None:
+        """Wait until less than `level` is queued: asked before work is made that would only wait in the link."""
+        await checkpoint_if_cancelled()
+        self._check()
+        if self._link.level < level:
+            await cancel_shielded_checkpoint()
+        while self._link.level >= level:
+            await self._link.watchers.wait(None)
+            self._check()
+
+    def clone(self) -> Outlet[T_contra]:
+        """Another outlet of the same link; the link ends when all of them are closed."""
+        self._check()
+        self._link.outlets += 1
+        return Outlet(self._link)
+
+    def close(self) -> None:
+        """Say that nothing more will come from this outlet. Twice is once."""
+        if not self._closed:
+            self._closed = True
+            self._link.outlets -= 1
+            self._link.wake_all()
+
+    @property
+    def broken(self) -> bool:
+        """Whether the inlet is closed, so that nobody will ever receive."""
+        return not self._link.inlet_open
+
+    async def _send_all(self, items: deque[Any]) -> None:
+        """Move `items` to the link, in order; what could not be sent when this was cancelled stays in `items`."""
+        await checkpoint_if_cancelled()
+        self._check()
+        waited = False
+        while not self._offer_all(items):
+            await self._link.senders.wait(items, self._link.let_in)
+            waited = True
+        if not waited:
+            await cancel_shielded_checkpoint()
+
+    def _offer_all(self, items: deque[Any]) -> bool:
+        while items and self._offer(items[0]):
+            items.popleft()
+        return not items
+
+    def _offer(self, item: T_contra) -> bool:
+        link = self._link
+        if self._closed or not link.inlet_open:
+            self._check()
+        if link.senders and link.weigh(item):
+            return False  # others came first
+        if not link.offer(item, current_time()):
+            return False
+        if link.readers:
+            link.readers.wake_first()
+        if link.conflate is not None:
+            link.lowered()
+        return True
+
+    def _check(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError(f"this outlet of link {self._link.name!r} is closed")
+        if not self._link.inlet_open:
+            raise trio.BrokenResourceError(f"nobody receives from link {self._link.name!r} any more")
+
+    def _offer_or_fail(self, item: T_contra) -> None:
+        try:
+            self.offer(item)
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            return  # the stream is over: sound that a device still delivers belongs to nobody
+        except trio.WouldBlock:
+            self._link.fail(LinkOverflow(f"a thread offered to a full link: {self.statistics()}"))
+        except Exception as error:  # raised here it would kill trio's loop; the receiver raises it instead
+            self._link.fail(error)
+
+
+class Inlet(_End, Generic[T_co]):
+    """The end to receive from; `async for item in inlet` runs until the link ends."""
+
+    __slots__ = ()
+
+    async def receive(self) -> T_co:
+        """The next item; waits for one."""
+        await checkpoint_if_cancelled()
+        if self._has_item():
+            item = self._take()
+            await cancel_shielded_checkpoint()
+            return item
+        await self._wait()
+        return self._take()
+
+    async def receive_all(self) -> list[T_co]:
+        """Everything queued, at least one item; one wait for all of them."""
+        await checkpoint_if_cancelled()
+        if self._has_item():
+            await cancel_shielded_checkpoint()  # before taking, so that what comes meanwhile is in
+        await self._wait()
+        items: list[T_co] = self._link.take_all()
+        self._link.lowered()
+        return items
+
+    def receive_nowait(self) -> T_co:
+        """The next item, `trio.WouldBlock` when there is none."""
+        if not self._has_item():
+            raise trio.WouldBlock
+        return self._take()
+
+    async def _wait(self) -> None:
+        while not self._has_item():
+            await self._link.readers.wait(None)
+
+    def _has_item(self) -> bool:
+        link = self._link
+        if self._closed:
+            raise trio.ClosedResourceError(f"the inlet of link {link.name!r} is closed")
+        if link.failure is not None:
+            raise link.failure
+        if link.items:
+            return True
+        if not link.outlets:
+            raise trio.EndOfChannel
+        return False
+
+    def _take(self) -> T_co:
+        item: T_co = self._link.take()
+        self._link.lowered()
+        return item
+
+    def close(self) -> None:
+        """Receive no more; what is queued is dropped, and senders find the link broken. Twice is once."""
+        if not self._closed:
+            self._closed = True
+            self._link.inlet_open = False
+            self._link.clear()
+            self._link.wake_all()
+
+    def __aiter__(self) -> Inlet[T_co]:
+        return self
+
+    async def __anext__(self) -> T_co:
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+
+def open_link(
+    capacity: int,
+    full: Full = Full.WAIT,
+    *,
+    weigh: Callable[[Any], int] = weigh,
+    name: str = "link",
+    conflate: Callable[[Any], Hashable | None] | None = None,
+    on_drop: Callable[[int], None] | None = None,
+) -> tuple[Outlet[Any], Inlet[Any]]:
+    """A link that holds `capacity` by weight, and its two ends; whoever opens it sees to it that both are closed.
+
+    `conflate` gives a key to items of which only the latest matters: a new one is queued last as ever, and the one
+    with its key that was still queued is gone. `on_drop` is told the weight of everything that is dropped, at once;
+    it must not raise. Raises ConfigError for a capacity below 1 or an unknown policy.
+    """
+    check_rule(name, capacity, full)
+    link = _Link(capacity, full, weigh, name, conflate, on_drop)
+    return Outlet(link), Inlet(link)

@@ -1,0 +1,100 @@
+"""Opens things in order and closes them in reverse, each in a task of its own and in bounded time.
+
+An `open()` is an async context manager that may hold a nursery. A time limit around its exit alone would cross the
+scopes that its entry opened, so each one lives in its own task, under one cancel scope: that is its time limit while
+it opens, its shield while it is in use (so that closing keeps its order also when everything is cancelled), and its
+time limit while it closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+import trio
+
+from voicekit.errors import Unavailable
+from voicekit.flow.groups import alone
+
+OPEN_TIMEOUT = 10.0
+"""Seconds: a service that has not answered by then will not make a good call."""
+
+CLOSE_TIMEOUT = 0.5
+"""Seconds for all of them together: what is not closed by then is cancelled, so that every call ends."""
+
+
+class Openable(Protocol):
+    @property
+    def name(self) -> str: ...
+    def open(self) -> AbstractAsyncContextManager[Any]: ...
+
+
+class _Keeper:
+    """Keeps one thing open until it is told to close."""
+
+    def __init__(self, part: Openable, timeout: float) -> None:
+        self._part = part
+        self._timeout = timeout
+        self._scope = trio.CancelScope()
+        self._closing = trio.Event()
+        self._closed = trio.Event()
+
+    async def keep(self, task_status: trio.TaskStatus[Any]) -> None:
+        ready = False
+        try:
+            with alone(f"in stage {self._part.name!r}"), self._scope as scope:
+                scope.deadline = trio.current_time() + self._timeout
+                async with self._part.open() as opened:
+                    if not scope.cancel_called:  # else it was too late, whatever it made of the cancellation
+                        scope.deadline = float("inf")
+                        ready = True
+                        task_status.started(opened)
+                        await self._closing.wait()
+            if not ready and scope.cancel_called:
+                raise Unavailable(
+                    f"{self._part.name!r} did not open within {self._timeout:g} s",
+                    service=self._part.name,
+                    retryable=True,
+                )
+        finally:
+            self._closed.set()
+
+    def hold(self) -> None:
+        """Keep it open until told to close, whatever is cancelled.
+
+        Said by whoever asked for it when he has got it, and not by `keep` itself: where the asking was cancelled in
+        the same instant, nobody would be left to close it.
+        """
+        self._scope.shield = True
+
+    async def close(self, deadline: float) -> None:
+        """Close; at `deadline` what is still closing is cancelled."""
+        self._scope.deadline = deadline
+        self._closing.set()
+        with trio.CancelScope(shield=True, deadline=deadline):
+            await self._closed.wait()
+
+
+@asynccontextmanager
+async def opened(*parts: Openable, timeout: float = OPEN_TIMEOUT) -> AsyncIterator[Sequence[Any]]:
+    """Open `parts` one after the other and yield what they yielded; afterwards close them in reverse.
+
+    Raises what an `open` raises, or Unavailable when one takes longer than `timeout` seconds; what was open by then
+    is closed again. If a background task of one of them fails, the body is cancelled and the error raised here.
+    """
+    with alone():
+        async with trio.open_nursery() as nursery:
+            keepers: list[_Keeper] = []
+            values = []
+            try:
+                for part in parts:
+                    keeper = _Keeper(part, timeout)
+                    values.append(await nursery.start(keeper.keep))
+                    keeper.hold()
+                    keepers.append(keeper)
+                yield values
+            finally:
+                deadline = trio.current_time() + CLOSE_TIMEOUT
+                for keeper in reversed(keepers):
+                    await keeper.close(deadline)

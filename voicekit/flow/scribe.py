@@ -1,0 +1,61 @@
+"""A scribe: whatever is written to disk goes through a bounded link and is written by a thread, in batches.
+
+So a slow disk never blocks the loop, and what is queued when everything is cancelled is still written: for sound, for
+logs and for traces alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from voicekit.flow.link import Inlet, Outlet, open_link
+from voicekit.flow.store import Full, weigh
+from voicekit.flow.threads import in_thread
+
+EVERY = 0.25
+"""Seconds between two writes: a thread costs 0.3 ms each time, and less than this is lost if the program is killed."""
+
+CLOSING = 0.4
+"""Seconds for what is queued at the end, within the half second that closing everything may take."""
+
+
+@asynccontextmanager
+async def open_scribe(
+    write: Callable[[list[Any]], None],
+    capacity: int,
+    full: Full = Full.WAIT,
+    *,
+    weigh: Callable[[Any], int] = weigh,
+    name: str = "to the disk",
+) -> AsyncIterator[Outlet[Any]]:
+    """A link whose items `write` is given, several at a time, in a thread; it is the outlet that is yielded.
+
+    Leaving, also by cancellation, writes what is queued, for at most CLOSING seconds. What `write` raises cancels the
+    body and is raised here.
+    """
+    outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)
+    scope = trio.CancelScope(shield=True)
+    with inlet:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_write_all, inlet, write, scope)
+            try:
+                with outlet:
+                    yield outlet
+            finally:
+                scope.deadline = trio.current_time() + CLOSING
+
+
+async def _write_all(inlet: Inlet[Any], write: Callable[[list[Any]], None], scope: trio.CancelScope) -> None:
+    with scope:
+        while True:
+            try:
+                items = await inlet.receive_all()
+            except trio.EndOfChannel:
+                return
+            await in_thread(write, items)
+            if scope.deadline == float("inf"):
+                await trio.sleep(EVERY)

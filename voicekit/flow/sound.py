@@ -1,0 +1,95 @@
+"""Sound as parts of a line: cut it into windows, change its encoding, change its rate. Each is called, never waits.
+
+The work is done by pure classes of `voicekit.audio`; here they learn the format from the stream's context, and marks
+are kept in step. Whatever is not sound passes at once, so a mark can overtake the few ms of sound that a window or a
+filter still holds; its `at`, scaled where the rate changes, stays exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from voicekit.audio.chunk import Chunker
+from voicekit.audio.codec import convert
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.audio.resample import Resampler
+from voicekit.errors import ConfigError, FormatMismatch
+from voicekit.events import SpeechStarted, SpeechStopped, WordMark
+from voicekit.flow.transform import Each, StreamContext, Transform, TransformPart
+
+
+def chunk(samples: int) -> TransformPart[Any, Any]:
+    """A part of a line that re-cuts sound into frames of exactly `samples`; see `voicekit.audio.chunk`.
+
+    Raises ConfigError for a window below one sample.
+    """
+    Chunker(samples)  # so that a bad number is found where it is written
+    return TransformPart(f"chunk({samples})", lambda context: Chunker(samples))
+
+
+def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
+    """A part of a line that changes encoding and channels to those of `target`, and never the rate.
+
+    Starting it raises ConfigError when the format of the stream is not known, or has another rate.
+    """
+    name = f"encode_as({target})"
+
+    def start(context: StreamContext) -> Transform[Any, Any]:
+        source = _known(context, name)
+        if source.rate != target.rate:
+            raise FormatMismatch(f"{name!r} was given {source}, and does not change the rate; use resample()")
+        return _encoding(target)
+
+    return TransformPart(name, start, produces=target)
+
+
+def resample(target: AudioFormat) -> TransformPart[Any, Any]:
+    """A part of a line that changes sound of any format to `target`; see `voicekit.audio.resample`.
+
+    Positions of frames, Gaps and marks are scaled. Where only encoding or channels differ no filter is loaded, and
+    what has that format already passes untouched. Starting it raises ConfigError when the format is not known.
+    """
+    name = f"resample({target})"
+
+    def start(context: StreamContext) -> Transform[Any, Any]:
+        source = _known(context, name)
+        return _encoding(target) if source.rate == target.rate else _Resampling(source, target)
+
+    return TransformPart(name, start, produces=target)
+
+
+def _known(context: StreamContext, name: str) -> AudioFormat:
+    if context.format is None:
+        raise ConfigError(f"{name!r} must know what it is given; nothing in front of it says its format (`produces`)")
+    return context.format
+
+
+def _encoding(target: AudioFormat) -> Transform[Any, Any]:
+    def encoded(item: object) -> object:
+        if not isinstance(item, AudioFrame) or item.format == target:
+            return item
+        return AudioFrame(convert(item.pcm, item.format, target), item.at, target)
+
+    return Each(encoded)
+
+
+class _Resampling:
+    """A Resampler that also scales marks and lets everything else pass."""
+
+    __slots__ = ("_resampler",)
+
+    def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
+        self._resampler = Resampler(source, target)
+
+    def feed(self, item: object) -> Iterable[object]:
+        if isinstance(item, AudioFrame | Gap):
+            return self._resampler.feed(item)
+        if isinstance(item, SpeechStarted | SpeechStopped | WordMark):
+            return (replace(item, at=self._resampler.position(item.at)),)
+        return (item,)
+
+    def finish(self) -> Iterable[object]:
+        return self._resampler.finish()

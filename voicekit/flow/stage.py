@@ -1,0 +1,80 @@
+"""The Stage contract: `open()` yields something that works; `run` handles one stream of items.
+
+What a stage promises:
+
+1. `open()` acquires what outlives one stream (a socket, a device, a model) and returns when it is ready. Constructors
+   are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection dead, and the
+   current `run` raises, or the next one reconnects.
+2. `run(inbox, outbox)` handles one stream: until the inbox ends, then it returns. A listening stage runs once per
+   session, a reply stage once per turn; there is no special kind of stage for either.
+3. The line closes the ends, the stage never does. End of stream is `return`, failure is an exception, interruption
+   is `trio.Cancelled`; nothing else stops a stage.
+4. Any `await` may be cancelled. Clean-up is synchronous, or shielded for at most 0.5 s.
+5. Tasks are started only in a nursery inside `run` or `open`; work over 2 ms goes to `voicekit.flow.in_thread`.
+6. `accepts` and `produces` are the formats of the sound it takes and gives, None where it has no opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
+
+from voicekit.audio.format import AudioFormat
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.transform import Pipeable
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+
+Run: TypeAlias = Callable[[Inlet[In], Outlet[Out]], Awaitable[None]]
+
+
+@runtime_checkable
+class Stage(Protocol[In_contra, Out_co]):
+    """Anything with a name that can be opened into a `run`. Two optional attributes: `accepts` and `produces`."""
+
+    @property
+    def name(self) -> str: ...
+    def open(self) -> AbstractAsyncContextManager[Run[In_contra, Out_co]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionStage(Pipeable, Generic[In, Out]):
+    """A stage that needs nothing opened: made by `@stage`."""
+
+    run: Run[In, Out]
+    name: str
+    accepts: AudioFormat | None = None
+    produces: AudioFormat | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[In, Out]]:
+        yield self.run
+
+    def __call__(self, inbox: Inlet[In], outbox: Outlet[Out]) -> Awaitable[None]:
+        return self.run(inbox, outbox)
+
+
+@overload
+def stage(run: Run[In, Out], /) -> FunctionStage[In, Out]: ...
+@overload
+def stage(
+    *, name: str | None = None, accepts: AudioFormat | None = None, produces: AudioFormat | None = None
+) -> Callable[[Run[In, Out]], FunctionStage[In, Out]]: ...
+def stage(run: Any = None, /, *, name: str | None = None, accepts: Any = None, produces: Any = None) -> Any:
+    """Make a stage of `async def f(inbox, outbox)`.
+
+    >>> @stage
+    ... async def shout(inbox, outbox):
+    ...     async for text in inbox:
+    ...         await outbox.send(text.upper())
+    """
+
+    def made(function: Run[Any, Any]) -> FunctionStage[Any, Any]:
+        return FunctionStage(function, name or str(getattr(function, "__name__", "stage")), accepts, produces)
+
+    return made if run is None else made(run)

@@ -1,0 +1,212 @@
+"""What a link holds, and what it does when it is full: the pure half of `voicekit.flow.link`.
+
+Capacity counts weight, not items: sound weighs its samples (integers: float seconds dropped one frame too many after
+ten frames), text its characters, marks and gaps nothing, anything else 1. An item heavier than the whole capacity
+passes when nothing else that weighs is queued. Sound that is dropped leaves a Gap in its place, so that positions
+stay true; gaps that touch become one, and marks are never dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.errors import ConfigError, LinkOverflow
+from voicekit.events import SpeechStarted, SpeechStopped, WordMark
+
+MAX_WEIGHTLESS = 4096
+"""Marks and gaps weigh nothing; this many of them queued means that nobody has read for a very long time."""
+
+
+class Full(Enum):
+    """What a link does with one more item when it is full."""
+
+    WAIT = "wait"  # the sender waits: backpressure
+    DROP_OLDEST = "drop oldest"  # the oldest sound becomes a Gap; marks stay
+    DROP_NEWEST = "drop newest"  # the new item is counted and dropped
+    FAIL = "fail"  # LinkOverflow in the sender: being full is a bug
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatistics:
+    """A link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), `age` seconds."""
+
+    name: str
+    full: Full
+    capacity: int
+    level: int
+    peak: int
+    items: int
+    dropped: int
+    age: float
+
+
+_Entry: TypeAlias = tuple[Any, int, float]  # item, weight, when it was put
+_WEIGHTLESS = (Gap, SpeechStarted, SpeechStopped, WordMark)
+
+
+def weigh(item: object) -> int:
+    """The weight of an item on a link: samples, characters, or 1; marks and gaps weigh nothing."""
+    if isinstance(item, AudioFrame):
+        return len(item.pcm) // item.format.sample_bytes  # item.samples, one call less: this runs for every frame
+    if isinstance(item, _WEIGHTLESS):
+        return 0
+    if hasattr(item, "__len__"):
+        return len(item)
+    return 1
+
+
+def check_rule(name: str, capacity: object, full: object) -> None:
+    """Raise ConfigError for a capacity below 1 or an unknown policy, on behalf of the link that was to have them."""
+    if not isinstance(capacity, int) or capacity < 1:
+        raise ConfigError(f"link {name!r}: expected a capacity of at least 1, got {capacity!r}")
+    if not isinstance(full, Full):
+        raise ConfigError(f"link {name!r}: expected a policy such as Full.WAIT, got {full!r}")
+
+
+class Store:
+    """What is queued on one link, its weight, and the rule for being full. It never waits and reads no clock."""
+
+    __slots__ = (
+        "capacity",
+        "conflate",
+        "dropped",
+        "full",
+        "items",
+        "level",
+        "name",
+        "on_drop",
+        "peak",
+        "weigh",
+        "weightless",
+    )
+
+    def __init__(
+        self,
+        capacity: int,
+        full: Full,
+        weigh: Callable[[Any], int],
+        name: str,
+        conflate: Callable[[Any], Hashable | None] | None,
+        on_drop: Callable[[int], None] | None,
+    ) -> None:
+        self.capacity = capacity
+        self.full = full
+        self.weigh = weigh
+        self.name = name
+        self.conflate = conflate
+        self.on_drop = on_drop
+        self.items: deque[_Entry] = deque()
+        self.level = self.peak = self.dropped = self.weightless = 0
+
+    def offer(self, item: Any, now: float) -> bool:
+        """Put `item` by the policy, without waiting; False when a WAIT link is full."""
+        weight = self.weigh(item)
+        if self.conflate is not None:
+            self._forget_superseded(item, weight)
+        if not self._has_room(weight):
+            return self._when_full(item, weight, now)
+        self._put(item, weight, now)
+        return True
+
+    def take(self) -> Any:
+        item, weight, _ = self.items.popleft()
+        if weight:
+            self.level -= weight
+        else:
+            self.weightless -= 1
+        return item
+
+    def take_all(self) -> list[Any]:
+        items = [item for item, _, _ in self.items]
+        self.clear()
+        return items
+
+    def clear(self) -> None:
+        self.items.clear()
+        self.level = self.weightless = 0
+
+    def statistics(self, now: float) -> LinkStatistics:
+        age = now - self.items[0][2] if self.items else 0.0
+        return LinkStatistics(
+            self.name, self.full, self.capacity, self.level, self.peak, len(self.items), self.dropped, age
+        )
+
+    def _has_room(self, weight: int) -> bool:
+        if weight:
+            return not self.level or self.level + weight <= self.capacity
+        return self.weightless < MAX_WEIGHTLESS
+
+    def _put(self, item: Any, weight: int, now: float) -> None:
+        if weight:
+            self.level += weight
+            if self.level > self.peak:
+                self.peak = self.level
+            self.items.append((item, weight, now))
+        else:
+            self.weightless += _append(self.items, (item, weight, now))
+
+    def _when_full(self, item: Any, weight: int, now: float) -> bool:
+        if self.full is Full.WAIT:
+            return False
+        crowded = not weight or (self.full is Full.DROP_OLDEST and self.weightless >= MAX_WEIGHTLESS)
+        if self.full is Full.FAIL or crowded:
+            raise LinkOverflow(f"link {self.name!r} is full and must never be: {self.statistics(now)}")
+        dropped = weight
+        if self.full is Full.DROP_OLDEST:
+            dropped = self._drop_oldest(weight)
+            self._put(item, weight, now)
+        self.dropped += dropped
+        if self.on_drop is not None:
+            self.on_drop(dropped)  # last, so that it finds the link in order whatever it does
+        return True
+
+    def _drop_oldest(self, weight: int) -> int:
+        """Turn the oldest sound into gaps in its place until `weight` fits; how much was dropped."""
+        before, kept = self.level, deque[_Entry]()
+        while not self._has_room(weight):
+            item, old, since = self.items.popleft()
+            self.level -= old
+            if not old:
+                self.weightless += _append(kept, (item, 0, since)) - 1
+            elif isinstance(item, AudioFrame):
+                self.weightless += _append(kept, (Gap(item.samples, item.at), 0, since))
+        while self.items and type(self.items[0][0]) is Gap:
+            self.weightless += _append(kept, self.items.popleft()) - 1
+        self.items.extendleft(reversed(kept))
+        return before - self.level
+
+    def _forget_superseded(self, item: Any, weight: int) -> None:
+        """Remove the queued item with the same key as `item`, if `item` is sure to be put then."""
+        assert self.conflate is not None
+        key = self.conflate(item)
+        if key is None:
+            return
+        for place, (queued, old, _) in enumerate(self.items):
+            if self.conflate(queued) == key:
+                entry = self.items[place]
+                del self.items[place]
+                self.level -= old
+                self.weightless -= not old
+                if not self._has_room(weight) and self.full is not Full.DROP_OLDEST:
+                    self.items.insert(place, entry)  # the new one will not get in, so the old one stays
+                    self.level += old
+                    self.weightless += not old
+                return
+
+
+def _append(entries: deque[_Entry], entry: _Entry) -> int:
+    """Append `entry`, a gap to the gap before it where they touch; by how many entries that is more."""
+    gap, _, _ = entry
+    if entries and type(gap) is Gap:
+        last, _, since = entries[-1]
+        merged = last.then(gap) if type(last) is Gap else None
+        if merged is not None:
+            entries[-1] = (merged, 0, since)
+            return 0
+    entries.append(entry)
+    return 1

@@ -1,0 +1,49 @@
+"""A watchdog over the event loop: tells which task kept it from everybody else, and for how long.
+
+A handler that computes, or calls something that blocks, stops every call in the process. That can't be prevented
+from inside one loop, but it can be named. This is the one place that looks at real time: what it finds is reported
+and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+import trio
+from trio.lowlevel import Task
+
+LONGEST_STEP = 0.1
+"""Seconds: five frames. Playout's lead has been used up by then, so the caller may hear it."""
+
+
+class _Watchdog(trio.abc.Instrument):
+    """Times every step of every task; about 0.2 us each."""
+
+    def __init__(self, report: Callable[[str, float], None], longest: float) -> None:
+        self._report = report
+        self._longest = longest
+        self._since = perf_counter()  # it is added in the middle of a step
+
+    def before_task_step(self, task: Task) -> None:
+        self._since = perf_counter()
+
+    def after_task_step(self, task: Task) -> None:
+        took = perf_counter() - self._since
+        if took > self._longest:
+            self._report(task.name, took)
+
+
+@contextmanager
+def watching_the_loop(report: Callable[[str, float], None], longest: float = LONGEST_STEP) -> Iterator[None]:
+    """While this is open, `report(task, seconds)` is told of every step that took longer than `longest` seconds.
+
+    A stage's task is called "stage 'name'". The report is made from inside trio's scheduler: it must not wait or raise.
+    """
+    watchdog = _Watchdog(report, longest)
+    trio.lowlevel.add_instrument(watchdog)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(watchdog)
