@@ -1,0 +1,1 @@
+"""How fast voicekit is, each figure beside a floor measured in the same process: `python -m benchmarks`."""

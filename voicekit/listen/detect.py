@@ -1,0 +1,83 @@
+"""The transform that listens for speech: frames in, the same frames out, with a mark after the one that decided it.
+
+Each mark is also signalled, before it is yielded: in order on the sound link it tells the transcriber after which
+sample speech ended; out of order it tells the conductor at once, past any sound still queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from voicekit.audio.chunk import Chunker
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.contracts import Vad, VadStream
+from voicekit.errors import ConfigError
+from voicekit.events import SpeechStarted, SpeechStopped
+from voicekit.flow.transform import StreamContext, TransformPart
+from voicekit.listen.gate import Gate, GatePolicy
+
+Heard: TypeAlias = SpeechStarted | SpeechStopped
+
+
+def detect(vad: Vad, policy: GatePolicy | None = None) -> TransformPart[Any, Any]:
+    """A part of a line that adds SpeechStarted and SpeechStopped to the sound that passes, by `vad` and a gate.
+
+    Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have
+    any size; they, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of
+    the stream, speech that is still going on is stopped.
+    """
+    gate_policy = policy or GatePolicy()
+
+    def start(context: StreamContext) -> Detect:
+        rate = _checked_rate(vad, context.format)
+        stream = vad.start(rate)
+        return Detect(stream, Gate(gate_policy, rate, getattr(stream, "trail", 0)), context)
+
+    return TransformPart("detect", start)
+
+
+def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
+    if offered is None or offered.encoding != "pcm16" or offered.channels != 1 or offered.rate not in vad.rates:
+        wanted = ", ".join(map(str, vad.rates))
+        got = offered or "sound of an unknown format"
+        raise ConfigError(f"detect: {vad!r} expected pcm16 mono at one of {wanted} Hz, got {got}")
+    return offered.rate
+
+
+class Detect:
+    """One stream's detector: cuts the sound into the VAD's windows and asks the gate about each."""
+
+    __slots__ = ("_context", "_gate", "_stream", "_window", "_windows")
+
+    def __init__(self, stream: VadStream, gate: Gate, context: StreamContext) -> None:
+        self._stream = stream
+        self._gate = gate
+        self._context = context
+        self._window = stream.window
+        self._windows = Chunker(stream.window)
+
+    def feed(self, item: Any) -> Iterable[Any]:
+        if type(item) is AudioFrame:
+            return (item, *self._listen(item))
+        if type(item) is Gap:
+            return (item, *self._said(self._gate.lose(item.samples, item.at)))
+        return (item,)
+
+    def finish(self) -> Iterable[Any]:
+        return self._said(self._gate.finish())
+
+    def _listen(self, frame: AudioFrame) -> list[Heard]:
+        marks: list[Heard] = []
+        for window in self._windows.cut(frame):
+            if window.samples == self._window:  # a shorter one stood before a hole: too little to judge
+                probability = self._stream.probability(window.pcm)
+                marks += self._said(self._gate.feed(probability, self._window, window.at))
+        return marks
+
+    def _said(self, mark: Heard | None) -> tuple[Heard, ...]:
+        if mark is None:
+            return ()
+        self._context.signal(mark)
+        return (mark,)

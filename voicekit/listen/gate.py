@@ -1,0 +1,115 @@
+"""Pure hysteresis, counted in samples: from the probabilities of windows to "began to speak" and "stopped".
+
+A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. Once what is certain of it
+spans `min_speech`, it is speech; runs of speech with less than `hangover` between them are one. So a click neither
+begins speech nor prolongs it, and a pause between words does not end it.
+
+What is certain: a detector with a hangover of its own goes on saying yes for a while. Its stream says for how long
+at least (`trail`), and that much is taken off the end of each run. It matters: webrtcvad turns a single window that it
+takes for speech, of which a quiet room has one every few seconds, into four, so "three of four" alone lets every blip
+of it pass, and speech seemed to end 60 ms late.
+
+Positions tell when something happened, not when it was decided: speech starts where its first voiced window starts,
+and stops where its last one ends. The first is decided when the run is long enough (with webrtcvad and the defaults
+100 ms after the start), the second `hangover` after the stop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from voicekit.errors import ConfigError
+from voicekit.events import SpeechStarted, SpeechStopped
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
+
+    `threshold`: a window at least this probable is voiced.
+    `start_voiced` of `start_windows`: so many voiced windows among so many; one of four may be wrong.
+    `min_speech` (s): more than one window of 20 ms, which may be a click, and no longer, since it delays barge-in.
+    `hangover` (s): the longest pause within speech; the closures of stop consonants and short breaths stay below.
+    """
+
+    threshold: float = 0.5
+    start_voiced: int = 3
+    start_windows: int = 4
+    min_speech: float = 0.03
+    hangover: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ConfigError(f"gate: expected a threshold above 0 and at most 1, got {self.threshold!r}")
+        if not 1 <= self.start_voiced <= self.start_windows:
+            got = f"{self.start_voiced!r} of {self.start_windows!r}"
+            raise ConfigError(f"gate: expected start_voiced from 1 to start_windows, got {got}")
+        for name, seconds in (("min_speech", self.min_speech), ("hangover", self.hangover)):
+            if not 0 <= seconds < math.inf:
+                raise ConfigError(f"gate: expected a {name} of 0 s or more, got {seconds!r}")
+
+
+class Gate:
+    """One stream's gate at `rate` Hz: says SpeechStarted and SpeechStopped in turn, at positions that never fall.
+
+    `trail` is how many samples the detector goes on saying yes after speech.
+    """
+
+    __slots__ = ("_hangover", "_heard_to", "_needed", "_policy", "_recent", "_since", "_speaking", "_trail")
+
+    def __init__(self, policy: GatePolicy, rate: int, trail: int = 0) -> None:
+        self._policy = policy
+        self._trail = trail
+        self._needed = round(policy.min_speech * rate) + trail
+        self._hangover = round(policy.hangover * rate)
+        self._recent: deque[tuple[bool, int]] = deque(maxlen=policy.start_windows)  # voiced, first sample
+        self._since: int | None = None  # where the run under way began
+        self._heard_to = 0  # where the last speech ended
+        self._speaking = False
+
+    def feed(self, probability: float, window_samples: int, at: int) -> SpeechStarted | SpeechStopped | None:
+        """Weigh the window of `window_samples` at `at`. Windows come in order and don't overlap."""
+        voiced = probability >= self._policy.threshold
+        end = at + window_samples
+        self._recent.append((voiced, at))
+        self._follow_run()
+        if voiced and self._since is not None and end - self._since >= self._needed:
+            self._heard_to = end - self._trail
+            return self._begin(self._since)
+        return None if voiced else self._end_after_hangover(end)
+
+    def lose(self, samples: int, at: int) -> SpeechStopped | None:
+        """Sound is missing: it counts as unvoiced for its length, and a run under way ends there."""
+        self._recent.clear()
+        self._since = None
+        return self._end_after_hangover(at + samples)
+
+    def finish(self) -> SpeechStopped | None:
+        """The stream ended: speech that was under way has stopped."""
+        return self._stop() if self._speaking else None
+
+    def _follow_run(self) -> None:
+        if sum(voiced for voiced, _ in self._recent) < self._policy.start_voiced:
+            self._since = None
+        elif self._since is None:
+            self._since = next(at for voiced, at in self._recent if voiced)
+
+    def _begin(self, at: int) -> SpeechStarted | None:
+        if self._speaking:
+            return None
+        self._speaking = True
+        return SpeechStarted(at)
+
+    def _end_after_hangover(self, now: int) -> SpeechStopped | None:
+        """A run that began within the hangover is waited for: it either becomes speech soon or breaks."""
+        over = self._speaking and self._since is None and now - self._heard_to >= self._hangover
+        return self._stop() if over else None
+
+    def _stop(self) -> SpeechStopped:
+        self._speaking = False
+        # What was said to be speech must not help to begin the next one; it could where the hangover is tiny.
+        while self._recent and self._recent[0][1] < self._heard_to:
+            self._recent.popleft()
+        return SpeechStopped(self._heard_to)

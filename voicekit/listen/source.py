@@ -1,0 +1,122 @@
+"""Sources that need no device: silence and a tone, for tests, for calls that are only typed, and to try a line out.
+
+Both say frames of 20 ms. A `live` one keeps time like a microphone: each frame comes when its last sample would
+have been recorded, counted from the start of `run`; late ones follow at once, so nothing drifts. Otherwise whoever
+receives sets the pace. A cancelled run leaves nothing behind; the next one begins at sample 0 again.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.errors import ConfigError
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+
+FRAME_S = 0.02
+"""What telephones and most microphones deliver at a time."""
+
+FULL_SCALE = 32_767
+
+
+class SilenceSource(Pipeable):
+    """A caller who says nothing: silence in any `format`, for `duration` seconds or, without one, for ever."""
+
+    name = "silence"
+    accepts: AudioFormat | None = None
+
+    def __init__(
+        self,
+        format: AudioFormat = PCM16K,  # noqa: A002  # the field's word
+        *,
+        duration: float | None = None,
+        live: bool = True,
+    ) -> None:
+        self.produces = format
+        self.live = live
+        self._end = _samples_of(duration, format, self.name)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        await _say(lambda at, samples: self.produces.silence(samples), self.produces, self._end, self.live, outbox)
+
+
+class ToneSource(Pipeable):
+    """A sine of `frequency` Hz in PCM16, `level_dbfs` below the loudest sine there is; the same in both channels.
+
+    Raises ConfigError for another encoding, for a level above 0, and for a frequency that the rate can't carry.
+    """
+
+    name = "tone"
+    accepts: AudioFormat | None = None
+
+    def __init__(
+        self,
+        frequency: float = 440,
+        format: AudioFormat = PCM16K,  # noqa: A002  # the field's word
+        *,
+        level_dbfs: float = -20.0,
+        duration: float | None = None,
+        live: bool = True,
+    ) -> None:
+        if format.encoding != "pcm16":
+            raise ConfigError(f"tone source: expected pcm16, got {format}")
+        if not 0 < frequency < format.rate / 2:
+            raise ConfigError(f"tone source: expected above 0 and below {format.rate / 2:g} Hz, got {frequency!r}")
+        if not level_dbfs <= 0:
+            raise ConfigError(f"tone source: expected a level of at most 0 dBFS, got {level_dbfs!r}")
+        self.produces = format
+        self.live = live
+        self._turn = math.tau * frequency / format.rate
+        self._peak = FULL_SCALE * 10 ** (level_dbfs / 20)
+        self._end = _samples_of(duration, format, self.name)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        await _say(self._sine, self.produces, self._end, self.live, outbox)
+
+    def _sine(self, at: int, samples: int) -> bytes:
+        heights = (round(self._peak * math.sin(self._turn * n)) for n in range(at, at + samples))
+        return b"".join(struct.pack("<h", height) * self.produces.channels for height in heights)
+
+
+def _samples_of(duration: float | None, format: AudioFormat, name: str) -> int | None:  # noqa: A002  # the field's word
+    if duration is None:
+        return None
+    if not 0 <= duration < math.inf:
+        raise ConfigError(f"{name} source: expected a duration of at least 0 s, or None, got {duration!r}")
+    return format.samples(duration)
+
+
+async def _say(
+    pcm: Callable[[int, int], bytes],
+    format: AudioFormat,  # noqa: A002  # the field's word
+    end: int | None,
+    live: bool,
+    outbox: Outlet[Any],
+) -> None:
+    """Send the frames of `pcm(at, samples)` up to sample `end`, each at its time where `live`."""
+    start = trio.current_time()
+    size = format.samples(FRAME_S)
+    at = 0
+    while samples := size if end is None else min(size, end - at):
+        frame = AudioFrame(pcm(at, samples), at, format)
+        at = frame.end
+        if live:
+            await trio.sleep_until(start + format.seconds(at))
+        await outbox.send(frame)

@@ -1,0 +1,144 @@
+"""Puts a recogniser's tokens together to words: finals once, the tail that may still change replaced each time. Pure.
+
+Recognisers say pieces of words, with the white space in front of each word; a piece that begins with white space
+begins a word. Scripts that are written without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each
+token is a word, with the punctuation that follows it. A change of speaker begins a word as well.
+
+A final word is released when the next final word begins or when `flush` says that nothing belongs to it any more:
+until then "week" may become "weekend". So what has been released always ends where a word ends, and a recogniser that
+has to be asked again can go on from there.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from voicekit.events import Final, Interim, Word
+
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
+    "\u3000-\u30ff\u31f0-\u31ff\uff00-\uffef"  # Japanese kana, the punctuation and full-width forms of all three
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # Chinese characters
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a word, as the recogniser says it; `start` and `end` in ear samples, None where it doesn't know."""
+
+    text: str
+    start: int | None = None
+    end: int | None = None
+    language: str | None = None
+    speaker: str | None = None
+    confidence: float | None = None
+
+
+class Assembly:
+    """One stream's transcript: `feed` it what each message of the recogniser holds, and it says what is new.
+
+    Each final word is in exactly one Final. An Interim holds everything behind them: the final pieces of a word that
+    isn't finished, and the tokens that may still change. It is said whenever that differs from the Interim before.
+    Words without times stand where the word before them ended. A word is as sure as its least sure piece.
+    """
+
+    __slots__ = ("_at", "_interim", "_open")
+
+    def __init__(self) -> None:
+        self._open: list[Token] = []  # the pieces of the last final word, which may get more
+        self._at = 0  # where the last released word ended
+        self._interim = Interim(())
+
+    def feed(self, final: Iterable[Token], nonfinal: Iterable[Token] = ()) -> list[Final | Interim]:
+        """`final` tokens are new; `nonfinal` ones take the place of those fed before."""
+        *finished, self._open = _cut([*self._open, *final])
+        return self._say(finished, list(nonfinal))
+
+    def flush(self) -> list[Final | Interim]:
+        """The utterance or the stream is over: the last word is complete, and what was not final is gone."""
+        if not _spoken(self._open):
+            return self._say([], [])  # white space stays: without it the next word would be glued to the last
+        finished, self._open = [self._open], []
+        return self._say(finished, [])
+
+    def _say(self, finished: Sequence[Sequence[Token]], tail: list[Token]) -> list[Final | Interim]:
+        said: list[Final | Interim] = []
+        released = tuple(_words(finished, self._at))
+        if released:
+            self._at = released[-1].end
+            said.append(Final(released))
+        interim = Interim(tuple(_words(_cut([*self._open, *tail]), self._at)))
+        if interim != self._interim:
+            self._interim = interim
+            said.append(interim)
+        return said
+
+
+def words(text: str, start: int, end: int) -> tuple[Word, ...]:
+    """`text` as words that share the samples from `start` to `end` by their letters; for ears without real times."""
+    groups = _cut([Token(character) for character in text])
+    spoken = ["".join(token.text for token in group) for group in groups if _spoken(group)]
+    letters = sum(len(word.strip()) for word in spoken)
+    timed, before = [], 0
+    for word in spoken:
+        after = before + len(word.strip())
+        span = end - start
+        timed.append(Word(word, start + span * before // letters, start + span * after // letters))
+        before = after
+    return tuple(timed)
+
+
+def _cut(tokens: Iterable[Token]) -> list[list[Token]]:
+    """The tokens in groups, each the pieces of one word; at least one group, which may be empty."""
+    groups: list[list[Token]] = [[]]
+    for token in tokens:
+        if not token.text:
+            continue
+        if _begins_word(groups[-1], token):
+            groups.append([])
+        groups[-1].append(token)
+    return groups
+
+
+def _begins_word(before: Sequence[Token], token: Token) -> bool:
+    """Whether `token` begins a word, rather than going on with the one whose pieces are `before`."""
+    if not _spoken(before):
+        return False
+    first, last = token.text[0], before[-1].text[-1]
+    if first.isspace() or last.isspace() or token.speaker != before[-1].speaker:
+        return True
+    return _is_letter(first) and bool(_UNSPACED.match(first) or _UNSPACED.match(last))
+
+
+def _is_letter(character: str) -> bool:
+    """Whether a word can begin with it: a letter or a digit, but no sign that is put on the letter before."""
+    return character.isalnum() and unicodedata.category(character) != "Lm"
+
+
+def _spoken(pieces: Sequence[Token]) -> bool:
+    return any(not piece.text.isspace() for piece in pieces)
+
+
+def _words(groups: Iterable[Sequence[Token]], at: int) -> Iterator[Word]:
+    """The words of `groups`, the first one at `at` where its tokens don't say when it was."""
+    for pieces in groups:
+        if _spoken(pieces):
+            word = _word(pieces, at)
+            at = word.end
+            yield word
+
+
+def _word(pieces: Sequence[Token], at: int) -> Word:
+    start = min((piece.start for piece in pieces if piece.start is not None), default=at)
+    end = max((piece.end for piece in pieces if piece.end is not None), default=start)
+    return Word(
+        "".join(piece.text for piece in pieces),
+        start,
+        max(start, end),
+        next((piece.language for piece in pieces if piece.language is not None), None),
+        next((piece.speaker for piece in pieces if piece.speaker is not None), None),
+        min((piece.confidence for piece in pieces if piece.confidence is not None), default=None),
+    )
