@@ -1,0 +1,160 @@
+"""The policies: their defaults, what they refuse, and what the word lists match."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from tests.unit.turns import words
+from voicekit.errors import ConfigError
+from voicekit.events import Word
+from voicekit.turn.phrases import Scales, plain
+from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, TurnPolicy
+from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    """A call without settings runs with the numbers of the design."""
+    turn, interrupt, call = TurnPolicy(), InterruptPolicy(), CallPolicy()
+    assert (turn.endpointing, turn.settle, turn.max_endpoint_delay, turn.fallback) == ("auto", 0.8, 2.0, 2.5)
+    assert (interrupt.barge_in, interrupt.doubt, interrupt.regret) == (True, 0.6, 2.0)
+    assert (interrupt.min_words, interrupt.min_speech) == (2, 0.25)
+    assert (call.greeting, call.idle_after, call.idle_prompt, call.idle_limit) == (None, None, None, None)
+    assert (call.max_duration, call.open_timeout, call.end_within) == (None, 10.0, 15.0)
+    assert Policy() == Policy(turn, interrupt, call)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "expected"),
+    [
+        (TurnPolicy, "endpointing", "magic", "one of auto, stt, vad"),
+        (TurnPolicy, "settle", -0.1, "a number of seconds, 0 or more"),
+        (TurnPolicy, "settle", "0.8", "a number of seconds, 0 or more"),
+        (TurnPolicy, "max_endpoint_delay", math.nan, "a number of seconds, 0 or more"),
+        (InterruptPolicy, "barge_in", 1, "True or False"),
+        (InterruptPolicy, "doubt", math.inf, "a number of seconds, 0 or more"),
+        (InterruptPolicy, "regret", None, "a number of seconds, 0 or more"),
+        (InterruptPolicy, "min_speech", True, "a number of seconds, 0 or more"),
+        (InterruptPolicy, "min_words", 0, "an integer, 1 or more"),
+        (InterruptPolicy, "min_words", 1.5, "an integer, 1 or more"),
+        (InterruptPolicy, "stop_words", ("stop",), "phrases by language such as"),
+        (InterruptPolicy, "stop_words", {"en": "stop"}, "phrases by language such as"),
+        (InterruptPolicy, "ignore_words", {"en": (1,)}, "phrases by language such as"),
+        (CallPolicy, "greeting", b"hello", "a text or None"),
+        (CallPolicy, "idle_prompt", 5, "a text or None"),
+        (CallPolicy, "idle_after", 0, "a number of seconds above 0"),
+        (CallPolicy, "idle_limit", -1, "an integer, 0 or more"),
+        (CallPolicy, "idle_limit", True, "an integer, 0 or more"),
+        (CallPolicy, "max_duration", -5, "a number of seconds above 0"),
+        (CallPolicy, "open_timeout", None, "a number of seconds above 0"),
+        (CallPolicy, "end_within", 0.0, "a number of seconds above 0"),
+        (Policy, "turn", InterruptPolicy(), "a TurnPolicy"),
+        (Policy, "call", None, "a CallPolicy"),
+    ],
+)
+def test_a_value_that_no_call_can_run_with_is_refused(kind: Any, field: str, value: Any, expected: str) -> None:
+    """The error names the field, what was expected, and what came."""
+    with pytest.raises(ConfigError) as caught:
+        kind(**{field: value})
+    assert str(caught.value).startswith(f"{kind.__name__}.{field}: expected {expected}")
+    assert str(caught.value).endswith(f", got {value!r}")
+
+
+def test_policies_are_values() -> None:
+    """They can't be changed, can be compared and replaced, and keep lists of their own."""
+    lists = {"en": ["stop"]}
+    policy = InterruptPolicy(stop_words=lists)
+    lists["en"].append("go")
+    assert policy.stop_words == {"en": ("stop",)}
+    assert dataclasses.replace(policy, doubt=1.0) == InterruptPolicy(doubt=1.0, stop_words={"en": ("stop",)})
+    assert hash(policy) == hash(InterruptPolicy(stop_words={"en": ("stop",)}))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        policy.doubt = 2.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
+def test_word_lists_of_a_language_stand_apart(language: str) -> None:
+    """Each language has both lists, and no phrase is in both, as then it would both always and never cut."""
+    stop, ignore = ({plain(phrase) for phrase in lists[language]} for lists in (STOP_WORDS, IGNORE_WORDS))
+    assert stop
+    assert ignore
+    assert not stop & ignore
+    assert () not in stop | ignore
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("Uh-huh,", ("uh", "huh")),
+        (' "Hold  ON!"', ("hold", "on")),
+        ("d\u2019accord", ("d'accord",)),
+        ("si\u0301", ("sí",)),
+        ("... - ?", ()),
+        ("3:05", ("3:05",)),
+    ],
+)
+def test_words_are_compared_bare(text: str, bare: tuple[str, ...]) -> None:
+    """Case, punctuation, hyphens and the way accents are written make no difference."""
+    assert plain(text) == bare
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("", 0),
+        ("mhm", 0),
+        ("uh huh", 0),
+        ("I see, all right.", 0),
+        ("I see a train", 2),
+        ("see I", 2),
+        ("okey-dokey twenty-one", 2),
+        ("yeah-nah", 1),
+        ("but - ...", 1),
+    ],
+)
+def test_weight_counts_the_words_that_are_no_backchannel(text: str, weight: int) -> None:
+    """Phrases count as nothing, a word only partly ignored as one, and marks without letters as none."""
+    assert Scales(InterruptPolicy()).weight(words(text, 0.0)) == weight
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("mhm", None),
+        ("tell", None),
+        ("tell me", "2 words"),
+        ("hold", None),
+        ("Hold on.", "stop-word 'hold on'"),
+        ("please wait", "stop-word 'wait'"),
+    ],
+)
+def test_enough_words_or_a_stop_word_cut(text: str, why: str | None) -> None:
+    """The reason names the stop-word or the number of words."""
+    assert Scales(InterruptPolicy()).cuts(words(text, 0.0)) == why
+
+
+def said(text: str, language: str | None) -> list[Word]:
+    return [Word(text, 0, 1, language)]
+
+
+def test_the_language_of_a_word_chooses_its_list() -> None:
+    """ "para" stops a Spanish speaker's reply and not a German one's; a region makes no difference."""
+    scales = Scales(InterruptPolicy())
+    assert scales.cuts(said("para", "es")) == scales.cuts(said("para", "es-MX")) == "stop-word 'para'"
+    assert scales.cuts(said("para", "de")) is None
+    assert (scales.weight(said("genau", "de")), scales.weight(said("genau", "en"))) == (0, 1)
+
+
+def test_a_word_of_no_known_language_is_looked_up_everywhere() -> None:
+    """Without a language, or with one that has no list, each list is good enough."""
+    scales = Scales(InterruptPolicy())
+    assert [scales.weight(said("genau", language)) for language in (None, "it")] == [0, 0]
+
+
+def test_without_lists_only_the_count_decides() -> None:
+    """Empty lists are allowed: nothing is ignored and nothing stops alone."""
+    scales = Scales(InterruptPolicy(stop_words={}, ignore_words={}))
+    assert (scales.cuts(words("stop", 0.0)), scales.cuts(words("mhm mhm", 0.0))) == (None, "2 words")

@@ -1,0 +1,125 @@
+"""What holds in every conversation, however the events fall: the invariants, over thousands of random ones."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given, settings
+
+from tests.unit.strategies import POLICIES, Step, World, conversations
+from voicekit.events import (
+    AmendTurn,
+    Audible,
+    Command,
+    CutReply,
+    HoldOutput,
+    ReleaseOutput,
+    ReplyDone,
+    ReplyFailed,
+    Signal,
+    StartReply,
+)
+from voicekit.turn.machine import State
+from voicekit.turn.policy import Policy
+from voicekit.turn.states import Column, column_of
+from voicekit.turn.table import TABLE
+
+EXAMPLES = 3_000
+LIVING = {State.REPLYING, State.SPEAKING, State.DOUBTING}
+
+
+class Witness:
+    """Follows one conversation from outside and objects to what must never happen."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.world = World(policy, self.see)
+        self.turn = 0
+        self.live: int | None = None
+        self.held = False
+        self.heard: set[int] = set()  # replies of which something was audible
+        self.cut: set[int] = set()
+        self.texts: dict[int, str] = {}
+
+    def see(self, before: State, event: Signal | None, commands: list[Command]) -> None:
+        self._follow(event)
+        assert not commands or before is not State.CLOSED, "a command after the end"
+        for command in commands:
+            self._obey(command)
+        self._check_state(before, event)
+
+    def _follow(self, event: Signal | None) -> None:
+        if isinstance(event, Audible) and event.turn == self.live:
+            self.heard.add(event.turn)
+        elif isinstance(event, ReplyDone | ReplyFailed) and event.turn == self.live:
+            self.live = None
+
+    def _obey(self, command: Command) -> None:
+        if isinstance(command, StartReply):
+            assert self.live is None, "two live replies"
+            assert command.turn == self.turn + 1, "numbers rise by one"
+            self.turn = self.live = command.turn
+            self.held = False
+            self.texts[command.turn] = command.text
+        elif isinstance(command, AmendTurn):
+            assert self.texts[command.turn] != command.text, "an amendment that changes nothing"
+            self.texts[command.turn] = command.text
+        else:
+            self._obey_about_live(command)
+
+    def _obey_about_live(self, command: CutReply | HoldOutput | ReleaseOutput) -> None:
+        assert command.turn == self.live, "a command about another reply than the live one"
+        if isinstance(command, CutReply):
+            self.live = None
+            self.cut.add(command.turn)
+        else:
+            assert self.held is isinstance(command, ReleaseOutput), "hold and release alternate"
+            self.held = not self.held
+
+    def _check_state(self, before: State, event: Signal | None) -> None:
+        machine, column = self.world.machine, Column.DEADLINE if event is None else column_of(event)
+        state = machine.state
+        assert state in TABLE[before][column].to, f"{before} -> {state} at {column} is not in the table"
+        assert machine.live == self.live
+        assert (self.live is not None) is (state in LIVING)
+        assert (state is State.DOUBTING) is (self.live is not None and self.held)
+        if state in (State.HEARING, State.WAITING, State.SETTLING):
+            assert machine.talking is (state is State.HEARING)
+        self._check_deadline(state)
+        if state is State.WAITING:
+            assert not machine._floor.book, "words are left behind"
+
+    def _check_deadline(self, state: State) -> None:
+        deadline = self.world.machine.deadline
+        if state in (State.SETTLING, State.DOUBTING):
+            assert deadline < math.inf
+        elif state is State.WAITING:
+            assert (deadline < math.inf) is (self.policy.call.idle_after is not None)
+        elif state is State.HEARING:
+            assert deadline == math.inf or self.cut, "only a cut is regretted"
+        else:
+            assert deadline == math.inf
+
+    def turns_of(self, word: str) -> list[int]:
+        return [turn for turn, text in self.texts.items() if word in text.split()]
+
+    def unheard(self, turn: int) -> bool:
+        return turn in self.cut and turn not in self.heard
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(conversations())
+def test_the_invariants_hold(conversation: tuple[str, list[Step]]) -> None:
+    """Live replies, numbers, commands, deadlines, states and words are as promised after every single event."""
+    policy, steps = conversation
+    witness = Witness(POLICIES[policy])
+    for step in steps:
+        witness.world.take(step)
+    witness.world.settle()
+    spoken = [f"w{n}" for n in range(witness.world.spoken)] + [f"t{n + 1}" for n in range(witness.world.typed)]
+    for word in spoken:
+        *earlier, _ = [0, *witness.turns_of(word)]
+        assert all(turn == 0 or witness.unheard(turn) for turn in earlier), f"{word} is in two turns"
+    for text in witness.texts.values():
+        words = [word for word in text.split() if word != "#"]
+        assert len(words) == len(set(words)), f"a word twice in {text!r}"

@@ -1,0 +1,1 @@
+"""JUDGEMENT: whose turn is it."""

@@ -1,0 +1,236 @@
+"""The conductor: the thin trio driver of the turn machine. One await, obeys commands, owns each reply's cancel scope.
+
+It waits for signals, or for the machine's deadline, and for nothing else; every command is carried out
+synchronously. So it can't be late, and a cut is in force in the same instant in which it was decided. It knows
+nothing of voices or handlers: a reply is something that can be run, cut, held and released.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import trio
+
+from voicekit.contracts import Reply
+from voicekit.errors import VoicekitError
+from voicekit.events import (
+    AmendTurn,
+    Command,
+    CutReply,
+    End,
+    HoldOutput,
+    ReleaseOutput,
+    ReplyDone,
+    ReplyFailed,
+    SessionEvent,
+    Signal,
+    StartReply,
+    TurnCommitted,
+    TurnEnded,
+)
+from voicekit.flow.groups import alone
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.turn.ending import GracefulEnd
+from voicekit.turn.history import History
+from voicekit.turn.machine import State, TurnMachine
+
+UNWIND = 1.0
+"""Seconds that a cut reply's tasks may take to end before the reply after the next is refused its start."""
+
+
+class Performance(Protocol):
+    """A reply that can be carried out. `run` waits; the rest act at once and may be called at any time."""
+
+    @property
+    def reply(self) -> Reply: ...
+    @property
+    def queued(self) -> float:
+        """Seconds of sound that are made and not heard yet."""
+        ...
+
+    async def run(self) -> None: ...
+    def cut(self) -> None: ...
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
+
+
+class _Live:
+    """A performance, the scope that it runs in, and whether its tasks have ended."""
+
+    def __init__(self, performance: Performance) -> None:
+        self.performance = performance
+        self.reply = performance.reply
+        self.scope = trio.CancelScope()
+        self.unwound = trio.Event()
+
+
+class Conductor:
+    """Drives `machine` until it is closed.
+
+    `begin` makes the performance for a StartReply; `report` is told every session event, synchronously; `failed` is
+    asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
+    """
+
+    def __init__(
+        self,
+        machine: TurnMachine,
+        history: History,
+        *,
+        signals: Inlet[Signal],
+        outlet: Outlet[Signal],
+        begin: Callable[[StartReply], Performance],
+        report: Callable[[SessionEvent], None],
+        failed: Callable[[Reply, Exception], Sequence[Signal] | None],
+        end_within: float,
+    ) -> None:
+        self._machine = machine
+        self._history = history
+        self._signals = signals
+        self._outlet = outlet
+        self._begin = begin
+        self._report = report
+        self._failed = failed
+        self._live: _Live | None = None
+        self._unwinding: deque[_Live] = deque()
+        self._ending = GracefulEnd(end_within)
+        self.why = "cancelled"
+
+    async def run(self) -> None:
+        """Conduct until the machine is closed; then nothing sounds any more, and all replies' tasks have ended."""
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    try:
+                        self._told(nursery)
+                        while not self._closed:
+                            await self._step(nursery)
+                    finally:
+                        if self._live is not None:
+                            self._over(self._live, cut=True)
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._tell_failures()
+
+    async def _step(self, nursery: trio.Nursery) -> None:
+        signals: list[Signal] = []
+        with trio.move_on_at(min(self._machine.deadline, self._ending.deadline)):
+            signals = await self._signals.receive_all()
+        now = trio.current_time()
+        for signal in signals:
+            self._take(signal, now, nursery)
+        if not signals and self._machine.deadline <= now:
+            self._obey(self._machine.due(now), nursery)
+        if self._ending.deadline <= now and self._ending.is_over(self._queued(), self._reply, now):
+            self._take(End(False, self._ending.why), now, nursery)
+
+    def _take(self, signal: Signal, now: float, nursery: trio.Nursery) -> None:
+        if self._closed:
+            self._tell_failure(signal)
+            return
+        self._report(signal)
+        if isinstance(signal, ReplyDone | ReplyFailed):
+            self._finished(signal)
+        commands = self._machine.handle(signal, now)
+        if isinstance(signal, End) and signal.graceful:
+            self._ending.order(self._queued(), self._reply, now, signal.why)
+        self._obey(commands, nursery)
+
+    def _obey(self, commands: Sequence[Command], nursery: trio.Nursery) -> None:
+        self._told(nursery)
+        for command in commands:
+            match command:
+                case StartReply():
+                    self._start(command, nursery)
+                case AmendTurn(turn, text):
+                    self._history.amend(turn, text)
+                case CutReply():
+                    if self._live is not None:
+                        self._over(self._live, cut=True)
+                case HoldOutput():
+                    if self._live is not None:
+                        self._live.performance.hold()
+                case ReleaseOutput():
+                    if self._live is not None:
+                        self._live.performance.release()
+
+    def _told(self, nursery: trio.Nursery) -> None:
+        for decision in self._machine.take_decisions():
+            self._report(decision)
+            if decision.what == "close":
+                self.why = self._ending.why or decision.why
+
+    def _start(self, command: StartReply, nursery: trio.Nursery) -> None:
+        self._history.begin(command.turn, command.text, command.reason)
+        self._report(TurnCommitted(command.turn, command.text, command.reason))
+        self._live = _Live(self._begin(command))
+        self._unwinding.append(self._live)
+        nursery.start_soon(self._perform, self._live)
+
+    def _finished(self, signal: ReplyDone | ReplyFailed) -> None:
+        live = self._live
+        if live is None or live.reply.turn != signal.turn:
+            return
+        if isinstance(signal, ReplyDone):
+            live.reply.heard_to = len(live.reply.said)  # everything was played, punctuation after the last word too
+        else:
+            live.performance.cut()  # its tasks are gone, but some of its sound may still be in the device
+        self._over(live, cut=False)
+
+    def _over(self, live: _Live, *, cut: bool) -> None:
+        """The reply is over from this instant on; its tasks may take a moment longer."""
+        self._live = None
+        reply = live.reply
+        if cut:
+            live.performance.cut()
+            live.scope.cancel()
+            reply.cut = True
+        self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
+        self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
+
+    def _tell_failures(self) -> None:
+        """What failed while the last replies were ending is told, though nothing more is done about it."""
+        with suppress(trio.WouldBlock):
+            while True:
+                self._tell_failure(self._signals.receive_nowait())
+
+    def _tell_failure(self, signal: Signal) -> None:
+        if isinstance(signal, ReplyFailed):
+            self._report(signal)
+
+    @property
+    def _closed(self) -> bool:
+        return self._machine.state is State.CLOSED
+
+    @property
+    def _reply(self) -> Reply | None:
+        return self._live.reply if self._live is not None else None
+
+    def _queued(self) -> float:
+        return self._live.performance.queued if self._live is not None else 0.0
+
+    async def _perform(self, live: _Live) -> None:
+        try:
+            with alone(), live.scope:
+                await self._after_the_one_before_the_last(live)
+                await live.performance.run()
+        except Exception as error:  # judged here, once: it becomes signals, or it goes on
+            signals = self._failed(live.reply, error)
+            if signals is None:
+                raise
+            for signal in signals:
+                self._outlet.offer(signal)
+        finally:
+            live.unwound.set()
+            self._unwinding.remove(live)
+
+    async def _after_the_one_before_the_last(self, live: _Live) -> None:
+        """Of dead replies one may still be unwinding when a new one starts, never two."""
+        while len(self._unwinding) > 2 and self._unwinding[0] is not live:
+            oldest = self._unwinding[0]
+            with trio.move_on_after(UNWIND):
+                await oldest.unwound.wait()
+                continue
+            raise VoicekitError(f"reply {oldest.reply.turn} was cut, and its tasks have not ended in {UNWIND:g} s")

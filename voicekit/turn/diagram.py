@@ -1,0 +1,40 @@
+"""Draws the turn table: a mermaid state diagram and a Markdown table, both for the README, both from the table."""
+
+from __future__ import annotations
+
+from voicekit.turn import moves
+from voicekit.turn.states import Column, State
+from voicekit.turn.table import TABLE, Cell
+
+
+def mermaid() -> str:
+    """The state diagram: an arrow for each way from one state to another, labelled with what may cause it.
+
+    Moves that stay where they are have no arrow; they are in `table()`.
+    """
+    lines = ["stateDiagram-v2", f"    [*] --> {State.WAITING.name}"]
+    for source in State:
+        for target in State:
+            causes = [column.value for column, cell in TABLE[source].items() if target in cell.to]
+            if causes and source is not target:
+                lines.append(f"    {source.name} --> {target.name}: {', '.join(causes)}")
+    return "\n".join([*lines, f"    {State.CLOSED.name} --> [*]"])
+
+
+def table() -> str:
+    """The whole table: a row for each kind of event, a column for each state, "·" where nothing changes."""
+    rows = [
+        ["event", *(state.name for state in State)],
+        ["---"] * (len(State) + 1),
+        *([column.value, *(_shown(state, TABLE[state][column]) for state in State)] for column in Column),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _shown(state: State, cell: Cell) -> str:
+    """The move, and where it may lead if it may lead away."""
+    if cell.move is moves.ignore:
+        return "·"
+    if cell.to == (state,):
+        return cell.name
+    return f"{cell.name} → {', '.join(target.name for target in cell.to)}"

@@ -1,0 +1,52 @@
+"""How long a graceful end may take: what was already said is played, and no more is waited for (pure).
+
+The bound is the sound still queued plus one second. Text that was said but has no sound yet can't be measured, so
+while the caller goes on hearing more of it the bound is set anew, up to `within` seconds after the order.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from voicekit.contracts import Reply
+
+SPARE = 1.0
+"""Seconds on top of the queued sound: for a voice to begin, and for the last samples to leave the device."""
+
+
+class GracefulEnd:
+    """Watches over a graceful end; `deadline` is infinite until it is ordered."""
+
+    def __init__(self, within: float) -> None:
+        self.deadline = inf
+        self.why = ""
+        self._within = within
+        self._latest = inf
+        self._last = (0, 0)  # the reply and the character up to which the caller will hear it out
+        self._heard = (0, 0)
+
+    def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
+        """The order came: `queued` seconds of `reply` are made and not heard. A second order changes nothing."""
+        if self.deadline < inf:
+            return
+        self.why = why
+        self._latest = now + self._within
+        if reply is not None:
+            self._last = (reply.turn, len(reply.said))
+            self._heard = (reply.turn, reply.heard_to)
+        self.deadline = min(now + queued + SPARE, self._latest)
+
+    def is_over(self, queued: float, reply: Reply | None, now: float) -> bool:
+        """At the deadline: whether to end now. If not, `deadline` has been moved.
+
+        A reply that began after the order is a farewell, and is heard out.
+        """
+        if reply is None or now >= self._latest:
+            return True
+        heard = (reply.turn, reply.heard_to)
+        said_by_then = reply.turn == self._last[0] and heard >= self._last
+        if said_by_then or heard <= self._heard:
+            return True
+        self._heard = heard
+        self.deadline = min(now + queued + SPARE, self._latest)
+        return False

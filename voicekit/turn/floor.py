@@ -1,0 +1,202 @@
+"""Who has the floor: what the turn machine remembers of a call, and the few acts of which its moves are made.
+
+`commit`, `listen_on` and `rest` also say what comes next: they leave the machine in the state that fits the caller.
+Every act that changes the course of a call leaves a Decided with its reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from voicekit.events import (
+    AmendTurn,
+    Command,
+    CutReply,
+    Decided,
+    Final,
+    HoldOutput,
+    Interim,
+    Prompt,
+    ReleaseOutput,
+    StartReply,
+)
+from voicekit.turn.phrases import Scales
+from voicekit.turn.policy import Policy
+from voicekit.turn.speech import Speech
+from voicekit.turn.states import State
+from voicekit.turn.words import Notebook, Question
+
+# More prompts than this can't wait for their moment: by the time the last is spoken, the first means nothing.
+QUEUED_PROMPTS = 8
+
+
+@dataclass(slots=True)
+class LiveReply:
+    """The one reply that is being made or spoken."""
+
+    turn: int
+    question: Question | None
+    interruptible: bool
+    audible: bool = False
+
+
+class Floor:
+    """The memory of one call. `now` is told before each act; nothing here reads a clock."""
+
+    def __init__(self, policy: Policy, *, rate: int, stt: bool, now: float) -> None:
+        self.policy = policy
+        self.rate = rate
+        self.stt = stt
+        self.now = now
+        self.state = State.WAITING
+        self.turn = 0
+        self.live: LiveReply | None = None
+        self.speech = Speech(rate)
+        self.book = Notebook()
+        self.scales = Scales(policy.interrupt)
+        self.prompts: deque[Prompt] = deque()
+        self.idle_prompts = 0  # in a row, since the caller last said anything
+        self.ears_down = False
+        self.source_ended = False
+        self.ending: str | None = None  # why the call is to end once the live reply is over
+        self.waiting_since = now
+        self.settling_since = now
+        self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
+        self.doubt_until = math.inf
+        self.commands: list[Command] = []
+        self.decisions: list[Decided] = []
+
+    @property
+    def reply(self) -> LiveReply:
+        """The live reply, in those states that have one."""
+        assert self.live is not None, f"no live reply in {self.state}"
+        return self.live
+
+    @property
+    def deadline(self) -> float:
+        """When something must happen although nothing did."""
+        match self.state:
+            case State.WAITING if self.policy.call.idle_after is not None:
+                return self.waiting_since + self.policy.call.idle_after
+            case State.HEARING | State.SETTLING if self.owed_since is not None and not self.book.noted:
+                return self.owed_since + self.policy.interrupt.regret
+            case State.SETTLING:
+                return self.settling_since + self.settle_time
+            case State.DOUBTING:
+                return self.doubt_until
+        return math.inf
+
+    @property
+    def settle_time(self) -> float:
+        """How long a pause must last: no Endpoint is worth waiting for while the ears are down, or gone."""
+        awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
+        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+
+    @property
+    def yields(self) -> bool:
+        """Whether speech can hold or cut the live reply."""
+        barred = self.ending is not None or self.source_ended or not self.policy.interrupt.barge_in
+        return self.reply.interruptible and not barred
+
+    def decide(self, what: str, why: str) -> None:
+        self.decisions.append(Decided(what, why))
+
+    def note(self, event: Interim | Final) -> None:
+        """Remember words. One that sounded after all that is known is a sign of speech: the pause starts anew."""
+        known = max(self.book.noted.end, self.speech.stopped_at)
+        if isinstance(event, Interim):
+            self.book.hear_tail(event.words)
+        elif amended := self.book.hear_finals(event.words):
+            self.commands.append(AmendTurn(amended.turn, amended.text))
+        if self.book.noted.end > known:
+            self.settling_since = self.now
+        if self.book.noted and self.owed_since is not None:
+            self.owed_since = self.now
+
+    def queue(self, prompt: Prompt) -> None:
+        """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
+        if self.ending is not None:
+            self.decide(f"drop prompt {prompt.reason!r}", "the call is ending")
+            return
+        if len(self.prompts) == QUEUED_PROMPTS:
+            oldest = self.prompts.popleft()
+            self.decide(f"drop prompt {oldest.reason!r}", f"{QUEUED_PROMPTS} newer ones are waiting")
+        self.prompts.append(prompt)
+
+    def start(self, reason: str, text: str = "", *, script: str | None = None, interruptible: bool = True) -> None:
+        self.turn += 1
+        self.live = LiveReply(self.turn, None, interruptible)
+        self.owed_since = None
+        self.state = State.REPLYING
+        self.commands.append(StartReply(self.turn, text, reason, script, interruptible))
+
+    def speak(self, prompt: Prompt) -> None:
+        self.start(prompt.reason, script=prompt.text, interruptible=prompt.interruptible)
+        self.decide(f"prompt {self.turn}", f"{prompt.reason}, not asked for by the caller")
+
+    def hold(self, why: str) -> None:
+        self.state = State.DOUBTING
+        self.doubt_until = self.now + self.policy.interrupt.doubt
+        self.speech.doubt()
+        self.commands.append(HoldOutput(self.reply.turn))
+        self.decide(f"hold {self.reply.turn}", why)
+
+    def release(self, why: str, upto: int = 0) -> None:
+        """The reply goes on, and the words that raised the doubt are forgotten."""
+        self.book.forget(upto)
+        self.state = State.SPEAKING if self.reply.audible else State.REPLYING
+        self.commands.append(ReleaseOutput(self.reply.turn))
+        self.decide(f"release {self.reply.turn}", why)
+
+    def cut(self, why: str) -> None:
+        """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
+        live, self.live = self.reply, None
+        if not live.audible and live.question is not None:
+            self.book.put_back = live.question
+            why += "; not audible yet, its question is put back"
+        self.commands.append(CutReply(live.turn))
+        self.decide(f"cut {live.turn}", why)
+
+    def cut_for_speech(self, why: str) -> None:
+        """The caller has taken the floor, and is owed a reply even if no word comes of it."""
+        self.cut(why)
+        self.owed_since = self.settling_since = self.now
+        self.state = State.HEARING if self.speech.talking else State.SETTLING
+
+    def commit(self, why: str, upto: int = 0) -> None:
+        """Ask for a reply to all that was put back, said and typed; without any of it, listen on."""
+        if not self.book:
+            self.listen_on()
+            return
+        question = self.book.ask(self.turn + 1, upto)
+        self.idle_prompts = 0
+        self.start(question.reason, question.text)
+        self.reply.question = question
+        self.decide(f"commit {self.turn}", why)
+
+    def listen_on(self) -> None:
+        """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
+        if self.speech.talking:
+            self.state = State.HEARING
+        elif self.owed_since is None:
+            self.rest()
+        else:
+            self.state = State.SETTLING
+
+    def rest(self) -> None:
+        """Nobody speaks: the next prompt's moment, the end of a call that is to end, or a wait."""
+        if self.prompts:
+            self.speak(self.prompts.popleft())
+        elif self.ending is not None or self.source_ended:
+            self.close(self.ending or "the source has ended")
+        else:
+            self.state = State.WAITING
+            self.waiting_since = self.now
+
+    def close(self, why: str) -> None:
+        if self.live is not None:
+            self.cut(why)
+        self.state = State.CLOSED
+        self.decide("close", why)

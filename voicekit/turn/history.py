@@ -1,0 +1,70 @@
+"""What was said, and what was actually heard: the exchanges of one call, oldest first.
+
+An exchange joins the history when its reply is over, because only then is it known what was heard. Until then it is
+open, and there is at most one. The history is bounded: of more than `limit` exchanges the oldest leave first, since
+what was said last is what a handler needs most. A question that was put back stands in both its exchanges: first in
+the one that was cut with nothing heard, then, with what followed, in the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from voicekit.contracts import Exchange
+from voicekit.errors import ConfigError, LocalProtocolError
+
+# About an hour of lively talk; a model's context is full long before.
+LIMIT = 200
+
+
+class History:
+    """A HistoryView that the conductor writes: `begin`, `amend` any number of times, `end`."""
+
+    __slots__ = ("_open", "_over")
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        if not isinstance(limit, int) or limit < 1:
+            raise ConfigError(f"history limit: expected an integer, 1 or more, got {limit!r}")
+        self._over: deque[Exchange] = deque(maxlen=limit)
+        self._open: Exchange | None = None
+
+    def __len__(self) -> int:
+        return len(self._over)
+
+    def __getitem__(self, place: int) -> Exchange:
+        return self._over[place]
+
+    def __iter__(self) -> Iterator[Exchange]:
+        return iter(tuple(self._over))
+
+    @property
+    def previous_cut(self) -> bool:
+        """Whether the last reply was cut off."""
+        return bool(self._over) and self._over[-1].cut
+
+    def begin(self, turn: int, user: str, reason: str) -> None:
+        """Reply `turn` to `user` starts. LocalProtocolError while another exchange is open."""
+        if self._open is not None:
+            raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the begin of {turn}")
+        self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
+
+    def amend(self, turn: int, text: str) -> None:
+        """The caller of `turn` really said `text`. A turn that has left the history is past amending."""
+        if self._open is not None and self._open.turn == turn:
+            self._open = replace(self._open, user=text)
+            return
+        for place, exchange in enumerate(self._over):
+            if exchange.turn == turn:
+                self._over[place] = replace(exchange, user=text)
+
+    def end(self, turn: int, said: str, heard: str, cut: bool) -> Exchange:
+        """Reply `turn` is over; returns what went into the history. LocalProtocolError for a turn that is not open."""
+        if self._open is None or self._open.turn != turn:
+            expected = "no end, as no turn is open" if self._open is None else f"the end of turn {self._open.turn}"
+            raise LocalProtocolError(f"history: expected {expected}, got the end of turn {turn}")
+        over = replace(self._open, said=said, heard=heard, cut=cut)
+        self._open = None
+        self._over.append(over)
+        return over

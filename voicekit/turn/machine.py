@@ -1,0 +1,129 @@
+"""Decides whose turn it is: events in, commands out, a deadline as a value, and no clock.
+
+    machine.handle(event, now) -> commands        whenever something happened
+    machine.due(now)           -> commands        when `machine.deadline` has passed and nothing happened
+
+The driver obeys each command before it hands over the next event. `voicekit.turn.table` says what happens in which
+state, `voicekit.turn.diagram` draws it. The rules that a table cannot show:
+
+**Deadlines** exist in SETTLING (the pause), in DOUBTING (the doubt), in WAITING (idle prompts, when they are on), and
+in HEARING and SETTLING after a cut that no word has followed (the regret; while it runs there is no other pause).
+
+**Who ends a turn.** In stt mode an Endpoint, and `max_endpoint_delay + 0.5 s` of pause where none comes; `settle` is
+enough while the transcriber is down, and after the source has ended. In vad mode `settle` or a Finalized, and only in a
+pause: a Finalized that comes while the caller speaks answers for sound before that. A pause is counted from the last
+sign of speech: the SpeechStopped mark, or a word that sounded after it, so that a caller whom the detector cannot hear
+is not cut short, while words that merely arrive late do not lengthen the pause.
+
+**A question** is what was put back, then what was spoken, then what was typed or keyed, a space between. All that is
+there is committed together. What is put back is committed again when the caller says nothing more.
+
+**Where the rules seemed to disagree**, this is what holds:
+
+- WAITING means that nobody talks. A reply that ends while the caller makes sounds leads to HEARING from every state,
+  and a release keeps listening to the words that follow. Hence words in WAITING lead to SETTLING, never to HEARING.
+- A backchannel never cuts, also when the caller still makes sounds as the doubt ends: the reply is released. Ignored
+  words add no weight to others, and a stop-word cuts wherever it stands.
+- The end of the source, met in doubt, commits words that are more than a backchannel, and releases otherwise; from
+  then on speech neither holds nor cuts, and words that are still to come are kept for the end of the reply.
+- `barge_in` off, a reply that is not interruptible, and a call that is ending are deaf to speech. Lines and keys cut
+  even with `barge_in` off; they are kept where the reply is not interruptible, and too late where the call is ending.
+- A graceful End lets the live reply be played, then the prompts that wait, then its farewell, also over a caller who
+  talks. Prompts that come after it are dropped, and a second graceful End changes nothing.
+- Every cut by speech is regretted if its words vanish again, not only one without words. A regret answers the question
+  that was put back, if there is one, before it resorts to a turn without words (`reason="silence"`).
+- A prompt that is cut is not repeated, nor put back: nobody asked for it.
+"""
+
+from __future__ import annotations
+
+from voicekit.errors import ConfigError
+from voicekit.events import (
+    Audible,
+    Command,
+    Decided,
+    HeardSoFar,
+    ReplyDone,
+    ReplyFailed,
+    Signal,
+    SpeechStarted,
+    SpeechStopped,
+)
+from voicekit.turn.floor import Floor
+from voicekit.turn.policy import Policy
+from voicekit.turn.states import Column, State, column_of
+from voicekit.turn.table import TABLE
+
+__all__ = ["State", "TurnMachine"]
+
+
+class TurnMachine:
+    """The turn-taking of one call.
+
+    `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it says Endpoint, and `now` the
+    time at which the call begins to wait. All times are seconds of one clock that never goes back.
+    Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that says no Endpoint.
+    """
+
+    def __init__(self, policy: Policy, *, rate: int, endpoints: bool, now: float) -> None:
+        if rate <= 0:
+            raise ConfigError(f"turn machine: expected an ear rate above 0 Hz, got {rate!r}")
+        endpointing = policy.turn.endpointing
+        if endpointing == "stt" and not endpoints:
+            raise ConfigError(
+                "TurnPolicy.endpointing: expected a transcriber that declares endpoints for 'stt', got one that does "
+                "not; use 'auto' or 'vad'"
+            )
+        stt = endpoints if endpointing == "auto" else endpointing == "stt"
+        self._floor = Floor(policy, rate=rate, stt=stt, now=now)
+
+    @property
+    def state(self) -> State:
+        return self._floor.state
+
+    @property
+    def deadline(self) -> float:
+        """When to call `due` if nothing happens before; `math.inf` for never."""
+        return self._floor.deadline
+
+    @property
+    def talking(self) -> bool:
+        """Whether the caller makes speech sounds right now."""
+        return self._floor.speech.talking
+
+    @property
+    def live(self) -> int | None:
+        """The number of the reply that is being made or spoken."""
+        return self._floor.live.turn if self._floor.live is not None else None
+
+    def handle(self, event: Signal, now: float) -> list[Command]:
+        """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""
+        column = column_of(event)
+        floor = self._floor
+        floor.now = now
+        if self._is_stale(event):
+            return []
+        if isinstance(event, SpeechStarted) and not floor.source_ended:
+            floor.speech.start(event, now)
+        elif isinstance(event, SpeechStopped):
+            floor.speech.stop(event)
+        return self._move(column, event)
+
+    def due(self, now: float) -> list[Command]:
+        """What to do because nothing happened until `deadline`; nothing while that lies ahead."""
+        self._floor.now = now
+        return self._move(Column.DEADLINE, None) if now >= self.deadline else []
+
+    def take_decisions(self) -> list[Decided]:
+        """What was decided since the last call, and why: a line each."""
+        taken, self._floor.decisions = self._floor.decisions, []
+        return taken
+
+    def _is_stale(self, event: Signal) -> bool:
+        """Whether `event` is about a reply that is no longer, or never was, alive."""
+        return isinstance(event, Audible | HeardSoFar | ReplyDone | ReplyFailed) and event.turn != self.live
+
+    def _move(self, column: Column, event: Signal | None) -> list[Command]:
+        TABLE[self.state][column].move(self._floor, event)
+        taken, self._floor.commands = self._floor.commands, []
+        return taken

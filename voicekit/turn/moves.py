@@ -1,0 +1,225 @@
+"""The moves of the turn table: what happens in one cell. Each is short and named as the table shows it.
+
+Those by which a call ends are in `voicekit.turn.closing`.
+
+A move is called with the floor and the event (None at a deadline) and leaves `floor.state` in one of the states that
+its cell declares. What an event means in *every* state (who is talking, which reply it is about) is settled before,
+in `voicekit.turn.machine`.
+"""
+
+from __future__ import annotations
+
+from voicekit.events import (
+    Dtmf,
+    EarsDown,
+    EarsUp,
+    Endpoint,
+    Final,
+    Finalized,
+    Interim,
+    Prompt,
+    ReplyDone,
+    ReplyFailed,
+    Signal,
+    Typed,
+)
+from voicekit.turn.floor import Floor
+from voicekit.turn.states import State
+
+
+def ignore(floor: Floor, event: Signal | None) -> None:
+    """Nothing changes here."""
+
+
+# --- while nobody replies ---
+
+
+def hear(floor: Floor, event: Signal | None) -> None:
+    if floor.speech.talking:
+        floor.state = State.HEARING
+
+
+def pause(floor: Floor, event: Signal | None) -> None:
+    floor.state = State.SETTLING
+    floor.settling_since = floor.now
+
+
+def note(floor: Floor, event: Interim | Final) -> None:
+    floor.note(event)
+
+
+def wake(floor: Floor, event: Interim | Final) -> None:
+    """Words without a speech mark: the ears caught what the detector missed."""
+    floor.note(event)
+    if floor.book.noted:
+        floor.state = State.SETTLING
+
+
+def complete(floor: Floor, event: Endpoint | Finalized) -> None:
+    if _believed(floor, event):
+        floor.commit(_why_complete(floor, event), event.at)
+
+
+def pause_over(floor: Floor, event: None) -> None:
+    if floor.owed_since is not None and not floor.book.noted:
+        regret(floor, event)
+    else:
+        floor.commit(_why_settled(floor))
+
+
+def regret(floor: Floor, event: None) -> None:
+    """A reply was cut and no word followed: answer what was put back, or speak without a question."""
+    why = f"no word followed the cut within {floor.policy.interrupt.regret:g} s"
+    if floor.book.put_back:
+        floor.commit(why)
+    else:
+        floor.start("silence")
+        floor.decide(f"silence {floor.turn}", why)
+
+
+def answer(floor: Floor, event: Typed | Dtmf) -> None:
+    if not _blank(event):
+        floor.book.read(event)
+        floor.commit(_why_read(event))
+
+
+def idle(floor: Floor, event: None) -> None:
+    call = floor.policy.call
+    why = f"nobody spoke for {call.idle_after:g} s"
+    if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
+        floor.close(f"{why}, after {floor.idle_prompts} idle prompts")
+    else:
+        floor.idle_prompts += 1
+        floor.start("idle", script=call.idle_prompt)
+        floor.decide(f"prompt {floor.turn}", why)
+
+
+# --- while a reply lives ---
+
+
+def audible(floor: Floor, event: Signal | None) -> None:
+    floor.reply.audible = True
+    floor.state = State.SPEAKING
+
+
+def remember_audible(floor: Floor, event: Signal | None) -> None:
+    floor.reply.audible = True
+
+
+def doubt(floor: Floor, event: Signal | None) -> None:
+    if floor.yields:
+        floor.hold("speech started")
+
+
+def weigh(floor: Floor, event: Interim | Final) -> None:
+    """Words against the reply; where speech has no say, they are only kept."""
+    floor.note(event)
+    if not floor.book.noted or not floor.yields:
+        return
+    words = floor.book.noted.words
+    if why := floor.scales.cuts(words):
+        floor.cut_for_speech(why)
+    elif floor.state is not State.DOUBTING:
+        floor.hold(f"words of weight {floor.scales.weight(words)}, {floor.policy.interrupt.min_words} would cut")
+
+
+def judge(floor: Floor, event: Endpoint | Finalized) -> None:
+    """The utterance that raised the doubt is complete."""
+    final_only = isinstance(event, Finalized) and floor.speech.talking
+    if not _believed(floor, event) or final_only or not floor.book.noted:
+        return
+    if floor.scales.weight(floor.book.noted.words):
+        floor.cut("the words in doubt are a turn of their own")
+        floor.commit(_why_complete(floor, event), event.at)
+    else:
+        floor.release("only backchannels", event.at)
+
+
+def decide_doubt(floor: Floor, event: None) -> None:
+    words = floor.book.noted.words
+    missing = round(floor.policy.interrupt.min_speech * floor.rate) - floor.speech.evidence(floor.now)
+    if words and not floor.scales.weight(words):
+        floor.release("only backchannels")
+    elif not floor.speech.talking:
+        floor.release("the speech ended within the doubt")
+    elif words or missing <= 0:
+        floor.cut_for_speech(f"still talking after {floor.policy.interrupt.doubt:g} s of doubt")
+    else:
+        floor.doubt_until = floor.now + missing / floor.rate
+
+
+def interject(floor: Floor, event: Typed | Dtmf) -> None:
+    """A line or a key cuts, unless the reply must be heard or the call is ending: then it is kept, or too late."""
+    if _blank(event) or floor.ending is not None:
+        return
+    if floor.reply.interruptible:
+        floor.cut(_why_read(event))
+        answer(floor, event)
+    else:
+        floor.book.read(event)
+
+
+def reply_over(floor: Floor, event: ReplyDone | ReplyFailed) -> None:
+    """The reply ended by itself; what was kept while it could not be interrupted is committed now."""
+    floor.live = None
+    if floor.ending is not None:
+        floor.rest()
+    elif floor.book.typed or (floor.book.noted and not floor.speech.talking):
+        floor.commit(f"kept while reply {event.turn} ran")
+    else:
+        floor.listen_on()
+
+
+def doubt_is_void(floor: Floor, event: Signal | None) -> None:
+    """The held reply ended by itself: the words are judged as if it had never run."""
+    floor.live = None
+    if floor.book.noted and not floor.speech.talking:
+        pause(floor, event)
+    else:
+        floor.listen_on()
+
+
+# --- ears and prompts ---
+
+
+def ears(floor: Floor, event: EarsDown | EarsUp) -> None:
+    floor.ears_down = isinstance(event, EarsDown)
+
+
+def speak(floor: Floor, event: Prompt) -> None:
+    floor.speak(event)
+
+
+def queue(floor: Floor, event: Prompt) -> None:
+    floor.queue(event)
+
+
+def _believed(floor: Floor, event: Endpoint | Finalized) -> bool:
+    """In stt mode an Endpoint ends a turn, in vad mode a Finalized; either is stale at or below the watermark."""
+    return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
+
+
+def _blank(event: Typed | Dtmf) -> bool:
+    return isinstance(event, Typed) and not event.text.strip()
+
+
+def _why_read(event: Typed | Dtmf) -> str:
+    return "typed" if isinstance(event, Typed) else f"key {event.digit!r}"
+
+
+def _why_complete(floor: Floor, event: Endpoint | Finalized) -> str:
+    kind = "endpoint" if isinstance(event, Endpoint) else "all is final"
+    return f"{kind} at {event.at / floor.rate:.2f} s of sound"
+
+
+def _why_settled(floor: Floor) -> str:
+    """Which wait ended, and why it was that long."""
+    reason = "no endpoint"
+    if not floor.stt:
+        reason = "vad mode"
+    elif floor.source_ended:
+        reason = "the source has ended"
+    elif floor.ears_down:
+        reason = "the transcriber is down"
+    waited = floor.now - floor.settling_since
+    return f"waited {waited:.1f} s: {reason}, settle {floor.settle_time:g} s after the last sign of speech"

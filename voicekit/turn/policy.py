@@ -1,0 +1,165 @@
+"""The numbers and word lists by which turns are judged: frozen values, each default beside its reason.
+
+A policy decides nothing; it is read by the turn machine, the conductor and the session. All times are seconds.
+Raises ConfigError, naming the field, for a value that no call could be run with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias, get_args
+
+from voicekit.errors import ConfigError
+from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
+
+Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
+
+# A recogniser's cap on its own delay is kept to the moment; half a second covers the way to us and a slow decode.
+FALLBACK_MARGIN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPolicy:
+    """When the caller's turn is over.
+
+    `endpointing`: "stt" believes the recogniser's Endpoint, "vad" believes silence, "auto" takes "stt" where the
+    transcriber declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all
+    pauses inside a sentence. `max_endpoint_delay`: the longest that the recogniser takes over its Endpoint.
+    """
+
+    endpointing: Endpointing = "auto"
+    settle: float = 0.8
+    max_endpoint_delay: float = 2.0
+
+    def __post_init__(self) -> None:
+        _one_of(self, "endpointing", get_args(Endpointing))
+        _seconds(self, "settle", "max_endpoint_delay")
+
+    @property
+    def fallback(self) -> float:
+        """How long stt mode waits for an Endpoint that does not come."""
+        return self.max_endpoint_delay + FALLBACK_MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptPolicy:
+    """When speech cuts a reply off.
+
+    `barge_in`: whether it can at all; typed lines and keys always can. `doubt`: how long a reply is held while it is
+    unclear whether the caller wants the floor; a cough and the hangover of the gate fit in 0.6 s. `min_words`: as
+    many words cut. `min_speech`: sound without words cuts only when this much was speech, so that a click never does.
+    `regret`: after a cut, how long no word may follow until the bot speaks again. `stop_words` cut alone, and
+    `ignore_words` never do; both are phrases by language code. A word whose language is unknown, or has no list,
+    is looked up in all lists.
+    """
+
+    barge_in: bool = True
+    doubt: float = 0.6
+    regret: float = 2.0
+    min_words: int = 2
+    min_speech: float = 0.25
+    stop_words: WordLists = field(default_factory=lambda: STOP_WORDS, hash=False)
+    ignore_words: WordLists = field(default_factory=lambda: IGNORE_WORDS, hash=False)
+
+    def __post_init__(self) -> None:
+        _flag(self, "barge_in")
+        _seconds(self, "doubt", "regret", "min_speech")
+        _count(self, "min_words", least=1)
+        _word_lists(self, "stop_words", "ignore_words")
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """How a call begins, how it is kept alive, and when it ends.
+
+    `greeting`: spoken before the caller speaks; None waits for the caller. `idle_after`: silence after which the bot
+    prompts (None: never) with `idle_prompt` (None: the handler is asked); after `idle_limit` prompts in a row the
+    next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully.
+    `open_timeout`: what each stage may take to open. `end_within`: what a graceful end may take.
+    """
+
+    greeting: str | None = None
+    idle_after: float | None = None
+    idle_prompt: str | None = None
+    idle_limit: int | None = None
+    max_duration: float | None = None
+    open_timeout: float = 10.0
+    end_within: float = 15.0
+
+    def __post_init__(self) -> None:
+        _text(self, "greeting", "idle_prompt")
+        if self.idle_limit is not None:
+            _count(self, "idle_limit", least=0)
+        _positive(self, *(name for name in ("idle_after", "max_duration") if getattr(self, name) is not None))
+        _positive(self, "open_timeout", "end_within")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All the numbers of one call."""
+
+    turn: TurnPolicy = field(default_factory=TurnPolicy)
+    interrupt: InterruptPolicy = field(default_factory=InterruptPolicy)
+    call: CallPolicy = field(default_factory=CallPolicy)
+
+    def __post_init__(self) -> None:
+        for part, kind in zip(fields(self), (TurnPolicy, InterruptPolicy, CallPolicy), strict=True):
+            if not isinstance(getattr(self, part.name), kind):
+                raise _wrong(self, part.name, f"a {kind.__name__}")
+
+
+def _wrong(policy: Any, name: str, expected: str) -> ConfigError:
+    return ConfigError(f"{type(policy).__name__}.{name}: expected {expected}, got {getattr(policy, name)!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _seconds(policy: Any, *names: str) -> None:
+    for name in names:
+        if not _is_number(getattr(policy, name)) or getattr(policy, name) < 0:
+            raise _wrong(policy, name, "a number of seconds, 0 or more")
+
+
+def _positive(policy: Any, *names: str) -> None:
+    for name in names:
+        if not _is_number(getattr(policy, name)) or getattr(policy, name) <= 0:
+            raise _wrong(policy, name, "a number of seconds above 0")
+
+
+def _count(policy: Any, name: str, *, least: int) -> None:
+    value = getattr(policy, name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise _wrong(policy, name, f"an integer, {least} or more")
+
+
+def _flag(policy: Any, name: str) -> None:
+    if not isinstance(getattr(policy, name), bool):
+        raise _wrong(policy, name, "True or False")
+
+
+def _text(policy: Any, *names: str) -> None:
+    for name in names:
+        if not isinstance(getattr(policy, name), str | None):
+            raise _wrong(policy, name, "a text or None")
+
+
+def _one_of(policy: Any, name: str, allowed: tuple[str, ...]) -> None:
+    if getattr(policy, name) not in allowed:
+        raise _wrong(policy, name, f"one of {', '.join(allowed)}")
+
+
+def _word_lists(policy: Any, *names: str) -> None:
+    """Checks the lists and keeps copies, so that the caller's own can change without changing the policy."""
+    for name in names:
+        lists = getattr(policy, name)
+        if not isinstance(lists, Mapping) or not all(_is_phrases(phrases) for phrases in lists.values()):
+            raise _wrong(policy, name, 'phrases by language such as {"en": ("stop", "hold on")}')
+        object.__setattr__(policy, name, {language: tuple(phrases) for language, phrases in lists.items()})
+
+
+def _is_phrases(value: object) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str) and all(isinstance(item, str) for item in value)

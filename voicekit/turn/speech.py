@@ -1,0 +1,43 @@
+"""Whether the caller is making speech sounds, and for how long: the book-keeping of SpeechStarted and SpeechStopped."""
+
+from __future__ import annotations
+
+from voicekit.events import SpeechStarted, SpeechStopped
+
+
+class Speech:
+    """Kept up to date in every state. Counts ear samples where the marks tell, seconds of the clock where not yet."""
+
+    __slots__ = ("_earlier", "_rate", "_since", "_started_at", "stopped_at", "talking")
+
+    def __init__(self, rate: int) -> None:
+        self.talking = False
+        self.stopped_at = 0
+        self._rate = rate
+        self._since = 0.0
+        self._started_at = 0
+        self._earlier = 0
+
+    def start(self, mark: SpeechStarted, now: float) -> None:
+        self.talking = True
+        self._since = now
+        self._started_at = mark.at
+
+    def stop(self, mark: SpeechStopped) -> None:
+        if self.talking:
+            self._earlier += max(0, mark.at - self._started_at)
+        self.talking = False
+        self.stopped_at = mark.at
+
+    def silence(self) -> None:
+        """There is no sound any more, so nobody is talking."""
+        self.talking = False
+
+    def doubt(self) -> None:
+        """Count from here: what earlier stretches said is no evidence for this doubt; the running one is."""
+        self._earlier = 0
+
+    def evidence(self, now: float) -> int:
+        """Samples of speech since `doubt`, with the whole of the stretch that was running then."""
+        running = round((now - self._since) * self._rate) if self.talking else 0
+        return self._earlier + running

@@ -1,0 +1,58 @@
+"""The rows and columns of the turn table: the states of the machine, and the kinds of events it tells apart."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from voicekit import events
+from voicekit.events import Signal
+
+
+class State(Enum):
+    """Where a call stands between its two speakers."""
+
+    WAITING = "nobody speaks and nothing is pending"
+    HEARING = "the caller speaks"
+    SETTLING = "the caller paused; is that all?"
+    REPLYING = "a reply is being made and cannot be heard yet"
+    SPEAKING = "a reply can be heard"
+    DOUBTING = "a reply is held; is that an interruption?"
+    CLOSED = "the call is over"
+
+
+class Column(Enum):
+    """What can happen to a call, each kind with a cell for every state."""
+
+    SPEECH_STARTED = "SpeechStarted"
+    SPEECH_STOPPED = "SpeechStopped"
+    WORDS = "Interim, Final"
+    ENDPOINT = "Endpoint"
+    FINALIZED = "Finalized"
+    PROGRESS = "Progress, Translated"
+    EARS = "EarsDown, EarsUp"
+    TYPED = "Typed, Dtmf"
+    AUDIBLE = "Audible"
+    HEARD = "HeardSoFar"
+    REPLY_OVER = "ReplyDone, ReplyFailed"
+    PROMPT = "Prompt"
+    END = "End"
+    SOURCE_ENDED = "SourceEnded"
+    HANGUP = "Hangup"
+    DEADLINE = "deadline"
+
+
+# A column is named after the events in it, so this cannot disagree with what a reader sees in the table.
+_COLUMN_OF: dict[type, Column] = {
+    getattr(events, name): column
+    for column in Column
+    if column is not Column.DEADLINE
+    for name in column.value.split(", ")
+}
+
+
+def column_of(event: Signal) -> Column:
+    """The column of `event`; TypeError for what is no signal."""
+    column = _COLUMN_OF.get(type(event))
+    if column is None:
+        raise TypeError(f"turn machine: expected a signal, got {event!r}")
+    return column

@@ -1,0 +1,200 @@
+"""The turn table: for every state and every kind of event, the move and the states it may lead to.
+
+It is total: every cell is written out, `IGNORE` included, and a test proves that each declared arrow can happen and
+no other does. Read a row as one situation. Rules that no row shows stand in `voicekit.turn.machine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from voicekit.turn import closing, moves
+from voicekit.turn.floor import Floor
+from voicekit.turn.states import Column, State
+
+Move: TypeAlias = Callable[[Floor, Any], None]
+
+WAITING, HEARING, SETTLING, REPLYING, SPEAKING, DOUBTING, CLOSED = State
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One move, and every state that the machine may be in after it."""
+
+    move: Move
+    to: tuple[State, ...]
+
+    @property
+    def name(self) -> str:
+        return self.move.__name__.replace("_", " ")
+
+
+def go(move: Move, *to: State) -> Cell:
+    return Cell(move, to)
+
+
+def _waiting() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, WAITING)
+    return {
+        Column.SPEECH_STARTED: go(moves.hear, HEARING),
+        Column.SPEECH_STOPPED: ignore,
+        Column.WORDS: go(moves.wake, WAITING, SETTLING),
+        Column.ENDPOINT: ignore,
+        Column.FINALIZED: ignore,
+        Column.PROGRESS: ignore,
+        Column.EARS: go(moves.ears, WAITING),
+        Column.TYPED: go(moves.answer, WAITING, REPLYING),
+        Column.AUDIBLE: ignore,
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: ignore,
+        Column.PROMPT: go(moves.speak, REPLYING),
+        Column.END: go(closing.end, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(closing.rest_deaf, CLOSED),
+        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.DEADLINE: go(moves.idle, REPLYING, CLOSED),
+    }
+
+
+def _hearing() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, HEARING)
+    return {
+        Column.SPEECH_STARTED: ignore,
+        Column.SPEECH_STOPPED: go(moves.pause, SETTLING),
+        Column.WORDS: go(moves.note, HEARING),
+        Column.ENDPOINT: go(moves.complete, HEARING, REPLYING),
+        Column.FINALIZED: ignore,
+        Column.PROGRESS: ignore,
+        Column.EARS: go(moves.ears, HEARING),
+        Column.TYPED: go(moves.answer, HEARING, REPLYING),
+        Column.AUDIBLE: ignore,
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: ignore,
+        Column.PROMPT: go(moves.queue, HEARING),
+        Column.END: go(closing.end, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(closing.pause_deaf, SETTLING),
+        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.DEADLINE: go(moves.regret, REPLYING),
+    }
+
+
+def _settling() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, SETTLING)
+    return {
+        Column.SPEECH_STARTED: go(moves.hear, HEARING, SETTLING),
+        Column.SPEECH_STOPPED: ignore,
+        Column.WORDS: go(moves.note, SETTLING),
+        Column.ENDPOINT: go(moves.complete, WAITING, SETTLING, REPLYING, CLOSED),
+        Column.FINALIZED: go(moves.complete, WAITING, SETTLING, REPLYING, CLOSED),
+        Column.PROGRESS: ignore,
+        Column.EARS: go(moves.ears, SETTLING),
+        Column.TYPED: go(moves.answer, SETTLING, REPLYING),
+        Column.AUDIBLE: ignore,
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: ignore,
+        Column.PROMPT: go(moves.queue, SETTLING),
+        Column.END: go(closing.end, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(closing.commit_deaf, REPLYING, CLOSED),
+        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.DEADLINE: go(moves.pause_over, WAITING, REPLYING, CLOSED),
+    }
+
+
+def _replying() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, REPLYING)
+    return {
+        Column.SPEECH_STARTED: go(moves.doubt, REPLYING, DOUBTING),
+        Column.SPEECH_STOPPED: ignore,
+        Column.WORDS: go(moves.weigh, HEARING, SETTLING, REPLYING, DOUBTING),
+        Column.ENDPOINT: ignore,
+        Column.FINALIZED: ignore,
+        Column.PROGRESS: ignore,
+        Column.EARS: go(moves.ears, REPLYING),
+        Column.TYPED: go(moves.interject, REPLYING),
+        Column.AUDIBLE: go(moves.audible, SPEAKING),
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: go(moves.reply_over, WAITING, HEARING, REPLYING, CLOSED),
+        Column.PROMPT: go(moves.queue, REPLYING),
+        Column.END: go(closing.end_reply, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(closing.finish_deaf, REPLYING),
+        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.DEADLINE: ignore,
+    }
+
+
+def _speaking() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, SPEAKING)
+    return {
+        Column.SPEECH_STARTED: go(moves.doubt, SPEAKING, DOUBTING),
+        Column.SPEECH_STOPPED: ignore,
+        Column.WORDS: go(moves.weigh, HEARING, SETTLING, SPEAKING, DOUBTING),
+        Column.ENDPOINT: ignore,
+        Column.FINALIZED: ignore,
+        Column.PROGRESS: ignore,
+        Column.EARS: go(moves.ears, SPEAKING),
+        Column.TYPED: go(moves.interject, REPLYING, SPEAKING),
+        Column.AUDIBLE: ignore,
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: go(moves.reply_over, WAITING, HEARING, REPLYING, CLOSED),
+        Column.PROMPT: go(moves.queue, SPEAKING),
+        Column.END: go(closing.end_reply, SPEAKING, CLOSED),
+        Column.SOURCE_ENDED: go(closing.finish_deaf, SPEAKING),
+        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.DEADLINE: ignore,
+    }
+
+
+def _doubting() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, DOUBTING)
+    return {
+        Column.SPEECH_STARTED: ignore,
+        Column.SPEECH_STOPPED: ignore,
+        Column.WORDS: go(moves.weigh, HEARING, SETTLING, DOUBTING),
+        Column.ENDPOINT: go(moves.judge, REPLYING, SPEAKING, DOUBTING),
+        Column.FINALIZED: go(moves.judge, REPLYING, SPEAKING, DOUBTING),
+        Column.PROGRESS: ignore,
+        Column.EARS: go(moves.ears, DOUBTING),
+        Column.TYPED: go(moves.interject, REPLYING, DOUBTING),
+        Column.AUDIBLE: go(moves.remember_audible, DOUBTING),
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: go(moves.doubt_is_void, WAITING, HEARING, SETTLING, REPLYING),
+        Column.PROMPT: go(moves.queue, DOUBTING),
+        Column.END: go(closing.end_doubt, REPLYING, SPEAKING, CLOSED),
+        Column.SOURCE_ENDED: go(closing.decide_deaf, REPLYING, SPEAKING),
+        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.DEADLINE: go(moves.decide_doubt, HEARING, REPLYING, SPEAKING, DOUBTING),
+    }
+
+
+def _closed() -> Mapping[Column, Cell]:
+    ignore = go(moves.ignore, CLOSED)
+    return {
+        Column.SPEECH_STARTED: ignore,
+        Column.SPEECH_STOPPED: ignore,
+        Column.WORDS: ignore,
+        Column.ENDPOINT: ignore,
+        Column.FINALIZED: ignore,
+        Column.PROGRESS: ignore,
+        Column.EARS: ignore,
+        Column.TYPED: ignore,
+        Column.AUDIBLE: ignore,
+        Column.HEARD: ignore,
+        Column.REPLY_OVER: ignore,
+        Column.PROMPT: ignore,
+        Column.END: ignore,
+        Column.SOURCE_ENDED: ignore,
+        Column.HANGUP: ignore,
+        Column.DEADLINE: ignore,
+    }
+
+
+TABLE: Mapping[State, Mapping[Column, Cell]] = {
+    WAITING: _waiting(),
+    HEARING: _hearing(),
+    SETTLING: _settling(),
+    REPLYING: _replying(),
+    SPEAKING: _speaking(),
+    DOUBTING: _doubting(),
+    CLOSED: _closed(),
+}

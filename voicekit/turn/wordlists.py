@@ -1,0 +1,48 @@
+"""The words that always cut a reply off and those that never do, in the languages that voicekit knows of itself.
+
+A session adds languages or phrases by passing lists of its own to InterruptPolicy. Spelling counts, while case,
+punctuation and hyphens don't: "uh-huh" is also "Uh huh,".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TypeAlias
+
+WordLists: TypeAlias = Mapping[str, Collection[str]]
+"""Phrases by language code ("en"); a phrase may have several words."""
+
+# fmt: off
+# Each of these asks the speaker to stop. A bare "no" is among them: it objects, it is no sign of listening.
+STOP_WORDS: WordLists = {
+    "en": (
+        "stop", "wait", "hold on", "hang on", "pause", "no", "be quiet", "shut up", "one moment", "excuse me",
+    ),
+    "de": (
+        "stopp", "stop", "halt", "warte", "warten sie", "moment", "einen moment", "pause", "nein", "ruhe",
+    ),
+    "es": (
+        "para", "pare", "alto", "espera", "espere", "un momento", "pausa", "no", "basta", "silencio",
+    ),
+    "fr": (
+        "stop", "arrête", "arrêtez", "attends", "attendez", "un instant", "un moment", "pause", "non", "silence",
+    ),
+}
+# What listeners say to show that they listen. None of these asks for the floor.
+IGNORE_WORDS: WordLists = {
+    "en": (
+        "mhm", "mm", "mm-hmm", "hm", "hmm", "uh", "uh-huh", "um", "ah", "oh", "okay", "ok", "yeah", "yep", "yes",
+        "right", "all right", "sure", "i see", "got it",
+    ),
+    "de": (
+        "mhm", "hm", "hmm", "äh", "ähm", "ah", "aha", "achso", "ach so", "okay", "ok", "ja", "genau", "klar",
+        "alles klar", "gut", "verstehe",
+    ),
+    "es": (
+        "mhm", "hm", "eh", "ah", "ajá", "okay", "ok", "sí", "claro", "vale", "bueno", "ya", "ya veo",
+    ),
+    "fr": (
+        "mhm", "hm", "hum", "euh", "ah", "okay", "ok", "oui", "ouais", "d'accord", "bien sûr", "voilà", "je vois",
+    ),
+}
+# fmt: on
