@@ -1,0 +1,24 @@
+"""The mouth, first half: from what the caller said to the words of the answer, and what makes them speakable."""
+
+from voicekit.reply.align import Aligner
+from voicekit.reply.emoji import strip_emoji
+from voicekit.reply.handler import Answer, CallView, Handler, Turn, as_handler, handler_stage
+from voicekit.reply.markdown import strip_markdown
+from voicekit.reply.say import Say
+from voicekit.reply.sentences import sentences
+from voicekit.reply.spoken import spoken_forms
+
+__all__ = [
+    "Handler",
+    "Turn",
+    "Say",
+    "CallView",
+    "Answer",
+    "as_handler",
+    "handler_stage",
+    "strip_markdown",
+    "strip_emoji",
+    "spoken_forms",
+    "sentences",
+    "Aligner",
+]

@@ -1,0 +1,185 @@
+"""Finds each spoken word in the text that was sent to the voice, and so how much of the handler's own text was heard.
+
+A service reports the words that it *speaks*, not those it was sent: "5" has become "five", a dash is gone, a word is
+left out. So the two are aligned, by letters and digits alone: for each of the next sent words we keep what it costs
+to believe that the voice is there now, and believe the cheapest. A strange word is only a guess, put right by the next
+word that is found; choosing the nearest equal word instead, once and for all, drifted away for good where numbers
+stand close together.
+"""
+
+# ruff: noqa: RUF001  # the apostrophe of real text
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from voicekit.contracts import Text
+
+REACH = 8
+"""Sent words that are looked at on either side of the one believed in."""
+
+# What it costs to believe that a spoken word ...
+OTHER = 0.9  # ... is the next sent word, read otherwise ("doctor" for "Dr")
+STRANGE = 1.0  # ... was never sent
+LEFT_OUT = 0.8  # ... comes after a sent word that was not spoken: less than OTHER, so that one dropped word is seen
+NUMBER = 0.3  # ... begins a number or a sign
+IN_NUMBER = 0.1  # ... is one of the words that such a number usually takes
+LONG_NUMBER = 0.35  # ... is one more of them: rather than this, it begins a number that stands next
+CUT_SHORT = 0.5  # ... comes behind a number that would need one more word
+
+SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
+"""Signs that are always spoken; others (a dot, a dash) only inside a word, if at all."""
+
+_ONE_LETTER_WORDS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that put no spaces between words
+_SENT_WORD = re.compile(
+    rf"(?P<letters>[{_ONE_LETTER_WORDS}]|[^\W\d_{_ONE_LETTER_WORDS}]+(?:['’][^\W\d_]+)*)"
+    r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
+    rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text stands behind a word that is not looked at any more
+)
+_TRAILING = re.compile(r"[^\w\s]*(?=\s|$)")
+
+
+class Aligner:
+    """Follows a voice through what it was sent, over one reply; what it answers never falls.
+
+    It keeps what has been sent and was not spoken yet, which a voice bounds by what it owes, and a few words more.
+
+    >>> aligner = Aligner()
+    >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
+    >>> [aligner.mark(word) for word in ("it", "costs", "five", "euros")]
+    [2, 8, 10, 17]
+    """
+
+    __slots__ = ("_beliefs", "_said_to", "_text")
+
+    def __init__(self) -> None:
+        self._text = Text("", ())  # what may still be spoken
+        self._beliefs = [_Belief(0.0, 0)]  # at place n: the voice is at the nth word of the text; 0: before it
+        self._said_to = 0
+
+    def sent(self, text: Text) -> None:
+        """`text` has gone to the voice, behind all that was sent before."""
+        self._text += text
+
+    def mark(self, word: str) -> int:
+        """The voice speaks `word` next: how many characters of the handler's text count as heard once it has begun.
+
+        A word without letters and digits moves nothing; nor does one for which nothing was sent.
+        """
+        plain = _plain(word)
+        if plain:
+            sent = list(islice(_words(self._text.text), len(self._beliefs) - 1 + REACH))
+            self._beliefs = _after(plain, sent, self._beliefs)
+            self._settle(sent)
+        return self._said_to
+
+    def _settle(self, sent: list[_Sent]) -> None:
+        """Believe the cheapest, and forget what is too far from it."""
+        here = min(range(len(self._beliefs)), key=lambda place: self._beliefs[place].cost)
+        if here:
+            self._said_to = max(self._said_to, self._text.to[sent[here - 1].end - 1])
+        first = max(0, here - REACH)
+        cheapest = self._beliefs[here].cost
+        self._beliefs = [_Belief(it.cost - cheapest, it.words) for it in self._beliefs[first : here + REACH]]
+        if first:
+            self._text = self._text.part(sent[first - 1].end, len(self._text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Belief:
+    """That the voice is at a certain word: what that costs, and how many words it has spoken for it."""
+
+    cost: float
+    words: int
+
+
+_IMPOSSIBLE = _Belief(math.inf, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A word that was sent: where it ends in the text, and how many spoken words a number or a sign takes."""
+
+    plain: str
+    end: int
+    at_least: int = 0
+    usually: int = 0  # 0: it is a word of letters
+    at_most: int = 1
+
+    def begun(self) -> float:
+        """The cost of a spoken word that does not read like it."""
+        return NUMBER if self.usually else OTHER
+
+    def gone_on(self, words: int) -> float:
+        """The cost of one spoken word more, after `words` of them."""
+        if words >= self.at_most:
+            return STRANGE
+        return IN_NUMBER if words < self.usually else LONG_NUMBER
+
+    def left(self, words: int) -> float:
+        """The cost of leaving it after `words` spoken words; 0 words: it is left out."""
+        if words:
+            return CUT_SHORT * max(0, self.at_least - words)
+        return 0.0 if self.usually and not self.at_least else LEFT_OUT + CUT_SHORT * self.at_least
+
+
+def _after(plain: str, sent: list[_Sent], before: list[_Belief]) -> list[_Belief]:
+    """What to believe after one more spoken word."""
+    before = before[: len(sent) + 1] + [_IMPOSSIBLE] * (len(sent) + 1 - len(before))
+    after = [_Belief(before[0].cost + STRANGE, 0)]
+    after += [
+        _Belief(it.cost + word.gone_on(it.words), it.words + 1) for it, word in zip(before[1:], sent, strict=True)
+    ]
+    next_up = before[0].cost  # what it costs that this word is to be spoken now
+    for place, word in enumerate(sent):
+        if place:
+            done = before[place].cost + sent[place - 1].left(before[place].words)
+            next_up = min(done, next_up + sent[place - 1].left(0))
+        _cheaper(after, place + 1, next_up + word.begun())
+        last = _reads(plain, sent, place)
+        if last is not None:
+            _cheaper(after, last + 1, next_up)
+    return after
+
+
+def _cheaper(beliefs: list[_Belief], place: int, cost: float) -> None:
+    if cost < beliefs[place].cost:
+        beliefs[place] = _Belief(cost, 1)
+
+
+def _reads(plain: str, sent: list[_Sent], first: int) -> int | None:
+    """The place of the word with which `sent`, read from `first` on, is exactly `plain`."""
+    read = ""
+    for place in range(first, len(sent)):
+        read += sent[place].plain
+        if read == plain:
+            return place
+        if not plain.startswith(read):
+            return None
+    return None
+
+
+def _words(text: str) -> Iterator[_Sent]:
+    for match in _SENT_WORD.finditer(text):
+        trailing = _TRAILING.match(text, match.end())
+        end = trailing.end() if trailing else match.end()
+        plain = _plain(match[0])
+        if match["letters"]:
+            yield _Sent(plain, end)
+        elif match["number"]:
+            digits = sum(char.isdigit() for char in match[0])
+            signs = sum(char in SPOKEN_SIGNS for char in match[0])
+            yield _Sent(plain, end, (digits + 1) // 2 + signs, digits + signs, 2 * (digits + signs))
+        else:
+            yield _Sent(plain, end, 1 if match["spoken"] else 0, 1, 2)
+
+
+def _plain(word: str) -> str:
+    """Letters and digits without case and accents."""
+    return "".join(char for char in unicodedata.normalize("NFKD", word).casefold() if char.isalnum())

@@ -1,0 +1,61 @@
+"""Drops emoji, which a voice would skip, name ("grinning face") or stumble over.
+
+Dropped are pictures: emoji, symbols and dingbats, with what only serves them (skin tones, joiners, selectors, flags).
+Kept are letters and marks that are read aloud: digits of keycaps, circled numbers, musical sharps and flats, (c), TM,
+arrows. The space that an emoji stood in goes with it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from voicekit.contracts import Text
+from voicekit.flow.transform import TransformPart
+from voicekit.reply.text import Rewriting, joined
+
+_EMOJI = re.compile(
+    "["
+    "\U0001f000-\U0001faff"  # pictographs, faces, transport, flags, skin tones, game pieces
+    "\U000e0020-\U000e007f"  # tags: the flags of Scotland, Wales, ...
+    "\u2600-\u266c\u2670-\u2775\u2795-\u2797\u27a1\u27b0\u27bf"  # symbols and dingbats, without what is kept
+    "\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55"
+    "\ufe0e\ufe0f\u20e3"  # selectors and the keycap's frame
+    "]"
+)
+_JOINER = "\u200d"  # inside emoji; elsewhere it belongs to letters (Hindi, Sinhala, ...)
+
+
+def strip_emoji() -> TransformPart[Any, Any]:
+    """A part of a line that takes Text and drops the emoji from it; it holds nothing back.
+
+    >>> from voicekit.contracts import Text
+    >>> from voicekit.flow import StreamContext
+    >>> [text.text for text in strip_emoji().start(StreamContext()).feed(Text.raw("Hi \N{WAVING HAND SIGN} there", 0))]
+    ['Hi there']
+    """
+    return TransformPart("strip emoji", lambda context: Rewriting(_Emoji()))
+
+
+class _Emoji:
+    __slots__ = ("_after_emoji", "_after_space")
+
+    def __init__(self) -> None:
+        self._after_emoji = False
+        self._after_space = True
+
+    def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        if not self._after_emoji and _EMOJI.search(held.text) is None:
+            self._after_space = held.text[-1].isspace()
+            return len(held), held
+        return len(held), joined(held.part(at, at + 1) for at, char in enumerate(held.text) if self._keeps(char))
+
+    def _keeps(self, char: str) -> bool:
+        if _EMOJI.match(char) or (self._after_emoji and char == _JOINER):
+            self._after_emoji = True
+            return False
+        if self._after_emoji and self._after_space and char == " ":
+            return False
+        self._after_emoji = False
+        self._after_space = char.isspace()
+        return True

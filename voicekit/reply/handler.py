@@ -1,0 +1,210 @@
+"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; and what else may answer.
+
+A handler pushes its words with `await say(...)`. That waits while the voice has enough to do, so a model stops
+writing when nobody could hear it yet; and when the caller interrupts, the handler is cancelled at that `await` like
+any other stage, with nothing to clean up. What a simpler answer is (a text, a function that returns one, a generator)
+is found out once, when the call is set up, so that a mistake is a ConfigError before any sound.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import trio
+
+from voicekit.contracts import HistoryView, Reply, Stash, Text, this_reply
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import FunctionStage
+from voicekit.reply.say import Say
+
+
+class CallView(Protocol):
+    """What a handler may do with the call it is in."""
+
+    @property
+    def stash(self) -> Stash:
+        """Whatever handlers and plugins want to keep for as long as the call lasts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoCall:
+    """Stands for the call where there is none: a handler tried out on its own."""
+
+    stash: Stash = field(default_factory=Stash)
+
+
+def _nothing_to_end(farewell: str | None) -> None:
+    raise ConfigError("turn.end(): this turn belongs to no call; give Turn an `end_call` to see what is asked of it")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of the caller, to be answered. `text` is what the caller said, in words.
+
+    `reason` says why we are asked: "speech", "typed", "dtmf", "silence" (an interruption without words), "greeting"
+    (the call has just begun), "idle" (nobody has spoken for a while) or another word that a Prompt carried; `text` is
+    empty where nobody said anything. `previous_cut`: the caller interrupted the reply before this one; `history`
+    shows how much of it was heard.
+    """
+
+    number: int
+    text: str
+    reason: str = "speech"
+    history: HistoryView = ()
+    previous_cut: bool = False
+    session: CallView = field(default_factory=NoCall)
+    end_call: Callable[[str | None], None] = field(default=_nothing_to_end, repr=False)
+
+    def end(self, farewell: str | None = None) -> None:
+        """End the call when this reply has been played to its end, and `farewell` after it. Does not wait."""
+        self.end_call(farewell)
+
+
+Handler: TypeAlias = Callable[[Turn, Say], Awaitable[None]]
+"""Answers one turn; returns when all is said, is cancelled when the caller interrupts."""
+
+Answer: TypeAlias = (
+    str
+    | Handler
+    | Callable[[Turn], str | None]
+    | Callable[[Turn], Awaitable[str | None]]
+    | Callable[[Turn], Iterator[str]]
+    | Callable[[Turn], AsyncIterator[str]]
+)
+
+SHAPES = """a handler is one of
+    async def handler(turn, say): ...       says what it likes with `await say(text)`
+    def handler(turn): ...                  returns what to say, or None; may be async
+    def handler(turn): ...                  yields what to say, piece by piece; may be async
+    a text                                  that is said to every turn"""
+
+
+def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
+    """The first stage of a reply: receives one Turn, asks `answer` whose turn it is, and runs that handler.
+
+    It ends when the handler returns. The handler's exceptions pass as they are.
+    """
+
+    async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
+        async for turn in inbox:
+            reply = this_reply.get(None)
+            if reply is None:  # a line run by hand
+                reply = Reply(turn.number, turn.text, turn.reason)
+            say = Say(outbox, reply)
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(say.take_breaths)
+                    await answer(turn)(turn, say)
+                    nursery.cancel_scope.cancel()
+            return
+
+    return FunctionStage(run, "handler")
+
+
+def as_handler(answer: Answer) -> Handler:
+    """`answer` as a handler. An async generator runs in a task of its own, so that an interruption ends it cleanly.
+
+    Plain functions and generators are called on the event loop: they must not block. Raises ConfigError for anything
+    that is not one of SHAPES.
+    """
+    if isinstance(answer, str):
+        return _saying(answer)
+    if isinstance(answer, type) or not callable(answer):
+        hint = f"; give an instance: {answer.__name__}()" if isinstance(answer, type) else ""
+        raise ConfigError(f"expected a handler, got {answer!r} of type {type(answer).__name__}{hint}\n{SHAPES}")
+    asked: Callable[..., Any] = answer
+    takes_say = _takes_say(asked)
+    function = _function(asked)
+    if inspect.iscoroutinefunction(function):
+        return asked if takes_say else _from_function(asked)
+    if takes_say:
+        raise ConfigError(f"{_name(asked)}(turn, say) must be `async def` and must not yield\n{SHAPES}")
+    if inspect.isasyncgenfunction(function):
+        return _from_async_generator(asked)
+    return _from_generator(asked) if inspect.isgeneratorfunction(function) else _from_function(asked)
+
+
+def _function(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """What tells of `answer` whether it is async: of an object with `__call__`, that."""
+    if inspect.isroutine(answer) or isinstance(answer, functools.partial):
+        return answer
+    call: Callable[..., Any] = type(answer).__call__
+    return call
+
+
+def _takes_say(answer: Callable[..., Any]) -> bool:
+    """Whether `answer` wants (turn, say) and not just (turn); ConfigError where it can take neither."""
+    try:
+        signature = inspect.signature(answer)
+    except ValueError:
+        raise ConfigError(f"can't tell what {_name(answer)} takes\n{SHAPES}") from None
+    names = [
+        name for name, it in signature.parameters.items() if it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
+    ]
+    one, two = _fits(signature, 1), _fits(signature, 2)
+    if two and (not one or names[1:2] in ([], ["say"])):
+        return True
+    if one:
+        return False
+    raise ConfigError(f"{_name(answer)}{signature} takes neither (turn, say) nor (turn)\n{SHAPES}")
+
+
+def _fits(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _saying(text: str) -> Handler:
+    async def say_it(turn: Turn, say: Say) -> None:
+        await say(text)
+
+    return say_it
+
+
+def _from_function(answer: Callable[[Turn], Any]) -> Handler:
+    async def say_what_it_returns(turn: Turn, say: Say) -> None:
+        text = answer(turn)
+        if inspect.isawaitable(text):
+            text = await text
+        if text is not None and not isinstance(text, str):
+            raise TypeError(
+                f"{_name(answer)} returned {text!r:.80} ({type(text).__name__}); expected text (str) or None"
+            )
+        await say(text or "")
+
+    return say_what_it_returns
+
+
+def _from_generator(answer: Callable[[Turn], Generator[str, None, None]]) -> Handler:
+    async def say_what_it_yields(turn: Turn, say: Say) -> None:
+        with closing(answer(turn)) as texts:
+            for text in texts:
+                await say(text)
+
+    return say_what_it_yields
+
+
+def _from_async_generator(answer: Callable[[Turn], AsyncGenerator[str, None]]) -> Handler:
+    channel = trio.as_safe_channel(answer)  # `yield` in a nursery or cancel scope is unsafe otherwise: PEP 789
+
+    async def say_what_it_yields(turn: Turn, say: Say) -> None:
+        async with channel(turn) as texts:
+            async for text in texts:
+                await say(text)
+
+    return say_what_it_yields
+
+
+def _name(answer: object) -> str:
+    return getattr(answer, "__qualname__", None) or type(answer).__name__

@@ -1,0 +1,211 @@
+"""Takes Markdown's marks out of streamed text, so that a voice reads the words and not the asterisks.
+
+No word is lost: headings, list items, quotes, code and table cells are all said. What goes are the marks: emphasis,
+back-ticks, `#`, bullets, `>`, fences, rules, the bars of tables (a comma stands between cells), the address of a link.
+Where an asterisk or underscore is no markup it stays: `2 * 3`, `5*3`, `snake_case`. Blocks are judged at the start of
+a line, the rest mark by mark; only what can't be decided yet is held back.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Any
+
+from voicekit.contracts import Text
+from voicekit.flow.transform import TransformPart
+from voicekit.reply.text import NOTHING, Rewriting, spoken_as
+
+HOLD = 1000
+"""Characters that are held back at most while a link or the start of a line is undecided; then it is plain text."""
+
+LONGEST_RUN = 3
+"""Of equal marks that mean anything (`***both***`); more of them are a drawing, and stay."""
+
+# Blocks. The first two take a whole line; `_UNDECIDED` is every line so far that may yet become a block.
+_FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
+_RULE = re.compile(r"[ \t]*(?:([-*_=])(?:[ \t]*\1){2,}|\|[ \t|:]*-[-|: \t]*)[ \t]*")
+_BLOCK = re.compile(r"[ \t]*(?:(?P<heading>#{1,6})[ \t]+|[-+*][ \t]+|>[ \t]*|(?P<row>\|)[ \t]*)")
+_UNDECIDED = re.compile(
+    r"[ \t]*(?:#{1,6}[ \t]*|[-+*_=][-+*_= \t]*|>[ \t]*|\|[-:| \t]*|`{1,2}|`{3,}[^`]*|~{1,2}|~{3,}[^`]*)?"
+)
+_MAYBE_CLOSING_FENCE = re.compile(r"[ \t]*[`~]*[ \t]*")
+
+# Inside a line.
+_PLAIN = re.compile(r"[^\n*_~`\[!\\]+")
+_PLAIN_CELL = re.compile(r"[^\n*_~`\[!\\| \t]+")
+_PLAIN_CODE = re.compile(r"[^\n`]+")
+_BARS = re.compile(r"[ \t]*(?:\|[ \t|]*)?")
+_RUN = re.compile(r"([*_~`])\1*")
+_ADDRESS = r"(?:[^()\n]|\([^()\n]*\))*"
+_LINK = re.compile(rf"!?\[(?P<text>[^\[\]\n]*)\]\({_ADDRESS}\)")
+_UNDECIDED_LINK = re.compile(rf"!?\[[^\[\]\n]*(?:\](?:\({_ADDRESS}(?:\([^()\n]*)?)?)?")
+
+
+def strip_markdown() -> TransformPart[Any, Any]:
+    """A part of a line that takes Text and gives it without Markdown, however the text was cut into pieces.
+
+    >>> from voicekit.contracts import Text
+    >>> from voicekit.flow import StreamContext
+    >>> stripping = strip_markdown().start(StreamContext())
+    >>> [text.text for piece in ("It is *", "*very** cold") for text in stripping.feed(Text.raw(piece, 0))]
+    ['It is ', 'very cold']
+    """
+    return TransformPart("strip markdown", lambda context: Rewriting(_Markdown()))
+
+
+class _Markdown:
+    __slots__ = ("_before", "_code", "_fence", "_line_start", "_open", "_row")
+
+    def __init__(self, *, line_start: bool = True) -> None:
+        self._line_start = line_start
+        self._before = " "  # the character that came before what is held
+        self._fence = ""  # the marks that opened the block of code we are in
+        self._code = ""  # the back-ticks that opened the code we are in
+        self._row = False  # in a row of a table
+        self._open: set[str] = set()  # emphasis that has begun
+
+    def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        if not self._line_start:
+            return self._inline(held, last)
+        head = held.text[:HOLD]
+        line, new_line, _ = head.partition("\n")
+        whole = bool(new_line) or last
+        if not whole and len(head) < HOLD and self._may_be_block(line):
+            return None
+        if (consumed := self._block(line, whole)) is not None:
+            return consumed + (len(new_line) if consumed == len(line) and self._line_start else 0), NOTHING
+        self._line_start = False
+        return self._inline(held, last)
+
+    def _may_be_block(self, line: str) -> bool:
+        return (_MAYBE_CLOSING_FENCE if self._fence else _UNDECIDED).fullmatch(line) is not None
+
+    def _block(self, line: str, whole: bool) -> int | None:
+        """How much of `line` is a block's mark and no text; None: nothing."""
+        if self._fence:
+            return self._fence_end(line, whole)
+        if not line.strip():
+            self._open.clear()
+        if whole and (fence := _FENCE.fullmatch(line)):
+            self._fence = fence["marks"]
+            return len(line)
+        if whole and _RULE.fullmatch(line):
+            return len(line)
+        block = _BLOCK.match(line)
+        if block is None:
+            return None
+        self._row = bool(block["row"])
+        self._line_start = not (block["heading"] or block["row"])
+        return block.end()
+
+    def _fence_end(self, line: str, whole: bool) -> int | None:
+        marks = line.strip()
+        if not whole or not marks.startswith(self._fence) or marks.strip(self._fence[0]):
+            return None
+        self._fence = ""
+        return len(line)
+
+    def _inline(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        char = held.text[0]
+        if char == "\n":
+            return self._end_line(held)
+        if self._fence:
+            return self._keep(held, len(held.text.partition("\n")[0]))
+        plain = _PLAIN_CODE if self._code else _PLAIN_CELL if self._row else _PLAIN
+        if run := plain.match(held.text):
+            return self._keep(held, run.end())
+        if char in "*_~`":
+            return self._marks(held, last)
+        if char in "[!":
+            return self._link(held, last)
+        if char == "\\":
+            return self._escape(held, last)
+        return self._bars(held, last)
+
+    def _keep(self, held: Text, count: int, skipped: int = 0) -> tuple[int, Text]:
+        self._before = held.text[count - 1]
+        return count, held.part(skipped, count)
+
+    def _end_line(self, held: Text) -> tuple[int, Text]:
+        self._line_start = True
+        self._row = False
+        self._code = ""
+        return self._keep(held, 1)
+
+    def _marks(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        run = _RUN.match(held.text, 0, LONGEST_RUN + 1)
+        assert run is not None, "the caller has seen the mark"
+        marks, end = run[0], run.end()
+        if end == len(held) and end <= LONGEST_RUN and not last:
+            return None
+        if self._is_markup(marks, held.text[end : end + 1] or " "):
+            return end, NOTHING
+        return self._keep(held, end)
+
+    def _is_markup(self, marks: str, after: str) -> bool:
+        """Whether the run `marks` opens or closes something; remembers what is open."""
+        if self._code or marks[0] == "`":
+            return self._is_code(marks)
+        before = self._before
+        if len(marks) > LONGEST_RUN or before == marks[0] or (marks[0] == "~" and len(marks) != 2):
+            return False
+        if marks in self._open and not before.isspace() and not (marks[0] == "_" and after.isalnum()):
+            self._open.discard(marks)
+            return True
+        if after.isspace() or (_joins(before, marks) and (_joins(after, marks) or not after.isalnum())):
+            return False
+        self._open.add(marks)
+        return True
+
+    def _is_code(self, marks: str) -> bool:
+        if self._code:
+            closes = marks == self._code
+            self._code = "" if closes else self._code
+            return closes
+        self._code = marks if len(marks) <= LONGEST_RUN else ""
+        return bool(self._code)
+
+    def _link(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        head = held.text[:HOLD]
+        link = _LINK.match(head)
+        if link is not None:
+            return link.end(), self._inner(held.part(*link.span("text")))
+        undecided = head == "!" or _UNDECIDED_LINK.fullmatch(head)
+        if undecided and len(head) < HOLD and not last:
+            return None
+        return self._keep(held, 1)
+
+    def _inner(self, label: Text) -> Text:
+        """The text of a link, without the marks in it."""
+        inner = Rewriting(_Markdown(line_start=False))
+        text = NOTHING
+        for made in (*inner.feed(label), *inner.finish()):
+            text += made
+        self._before = text.text[-1:] or self._before
+        return text
+
+    def _escape(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        if len(held) == 1 and not last:
+            return None
+        escaped = held.text[1:2] in string.punctuation and len(held) > 1
+        return self._keep(held, 2, skipped=1) if escaped else self._keep(held, 1)
+
+    def _bars(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        """In a row: white space, and the bar between two cells or at the end."""
+        head = held.text[:HOLD]
+        bars = _BARS.match(head)
+        assert bars is not None, "it may be empty"
+        end = bars.end()
+        if end == len(held) and end < HOLD and not last:
+            return None
+        if "|" not in bars[0]:
+            return self._keep(held, end)
+        self._before = " "
+        at_end = held.text[end : end + 1] in ("", "\n")
+        return end, NOTHING if at_end else spoken_as(", ", held.part(0, end))
+
+
+def _joins(neighbour: str, marks: str) -> bool:
+    """Whether `marks` beside `neighbour` is part of a word or a sum: `snake_case`, `5*3`."""
+    return neighbour.isalnum() and (marks[0] == "_" or neighbour.isascii())

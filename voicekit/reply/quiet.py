@@ -1,0 +1,62 @@
+"""A voice without sound: it is silent for as long as reading the text takes, and marks each word.
+
+It lets a bot run where nothing can speak, typed in a console for one, with everything else as in a spoken call:
+pacing, interruptions, and a history of what the reader got to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Text
+from voicekit.errors import ConfigError
+from voicekit.events import WordMark
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+
+READING = 0.02
+"""Seconds per character: 50 characters a second is faster than anybody reads, and still shows words coming."""
+
+
+class QuietVoice(Pipeable):
+    """Says nothing, `per_character` seconds for each character; cutting it needs no more than its scope."""
+
+    name = "quiet voice"
+    accepts = None
+
+    def __init__(self, *, per_character: float = READING) -> None:
+        if not per_character > 0:
+            raise ConfigError(f"per_character: expected a number of seconds above 0, got {per_character!r}")
+        self.produces = PCM16K
+        self._per_character = per_character
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat:
+        self.produces = wanted
+        return wanted
+
+    def cut(self) -> None:
+        """Nothing lives longer than the reply's own tasks."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        at = 0
+        async for text in inbox:
+            for piece in pieces(text):
+                await outbox.send(WordMark(piece.text, at, piece.to[-1]))
+                samples = max(1, self.produces.samples(self._per_character * len(piece)))
+                await outbox.send(AudioFrame(self.produces.silence(samples), at, self.produces))
+                at += samples
+
+
+def pieces(text: Text) -> list[Text]:
+    """`text` cut behind each run of white space: mostly one word and the space after it."""
+    cuts = [place for place in range(1, len(text)) if text.text[place - 1].isspace() and not text.text[place].isspace()]
+    return [text.part(start, end) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True) if end > start]

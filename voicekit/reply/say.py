@@ -1,0 +1,107 @@
+"""How a handler's words get out: in order, in pieces, with backpressure, and with a breath where it falls silent."""
+
+# ruff: noqa: RUF001  # quotation marks of real text
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+import trio
+
+from voicekit.contracts import Reply, Text
+from voicekit.flow.link import Outlet
+from voicekit.reply.text import NOTHING
+
+PIECE = 120
+"""Characters that are handed over at once at most, so that a link of 400 holds a long reply back piece by piece."""
+
+BREATH_AFTER_SENTENCE = 0.15
+"""Seconds without a word after the end of a sentence, before what the text transforms hold back is let go. The words
+of a model come 10 to 50 ms apart, so it is not stalling but thinking, or waiting for a tool."""
+
+BREATH = 0.5
+"""The same in the middle of a sentence, or behind "3.": time for a stalled model to finish its word or its number."""
+
+_SENTENCE_END = re.compile(r"[^\W\d][\"'”’)\]*_]*[.!?…:;][\"'”’)\]*_]*\s*$|[。！？]\s*$|\n\s*$")
+_ENDS_LIKE_A_SENTENCE = re.compile(r"(?:[^\W\d_]{2}|\S\s\S*)[\"'”’)\]]*[.!?…]+[\"'”’)\]]*\Z")
+
+
+class Say:
+    """`await say(text)` hands `text` to the voice; text may come word by word, white space included.
+
+    Chunks are joined as they are, with one courtesy: between two chunks that look like whole sentences ("One moment."
+    "Here it is.") comes the space that belongs there. Empty text says nothing and is a checkpoint.
+
+    It waits while the link to the voice is full, and takes turns when several tasks say something: a chunk is never
+    torn apart by another. Long text goes in pieces of at most 120 characters. A piece is in `Reply.said` from the
+    instant it is handed over, neither earlier nor later: a cancelled `say` has said whole pieces only, and whatever
+    the voice has is part of what was said. Raises TypeError for anything but str.
+    """
+
+    __slots__ = ("_chunk", "_due", "_outlet", "_patience", "_reply", "_room", "_turns")
+
+    def __init__(self, outlet: Outlet[Text], reply: Reply) -> None:
+        self._outlet = outlet
+        self._reply = reply
+        self._room = outlet.statistics().capacity
+        self._turns = trio.Lock()
+        self._chunk = ""  # the end of the last one
+        self._due = math.inf  # when to take a breath
+        self._patience = trio.CancelScope()
+
+    async def __call__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"say() takes text (str), got {type(text).__name__}: {text!r:.80}")
+        if not text:
+            await trio.lowlevel.checkpoint()
+            return
+        async with self._turns:
+            if _belong_apart(self._chunk, text):
+                text = " " + text
+            self._chunk = text[-PIECE:]
+            try:
+                for piece in pieces(text):
+                    await self._hand_over(piece)
+            finally:
+                self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
+                self._patience.deadline = self._due
+
+    async def take_breaths(self) -> None:
+        """Send an empty Text whenever nothing has been said for a while: who holds text back then lets it go."""
+        while True:
+            with trio.CancelScope(deadline=self._due) as self._patience:
+                await trio.sleep_forever()
+            async with self._turns:
+                if trio.current_time() >= self._due:  # nothing was said while we waited for our turn
+                    self._due = math.inf
+                    await self._outlet.send(NOTHING)
+
+    async def _hand_over(self, piece: str) -> None:
+        """Wait for room first and send without waiting, so that a cancelled send can't leave it open what was said."""
+        await self._outlet.until_below(max(1, self._room - len(piece) + 1))
+        await trio.lowlevel.checkpoint_if_cancelled()
+        text = Text.raw(piece, len(self._reply.said))
+        self._reply.said += piece
+        await self._outlet.send(text)
+
+
+def pieces(text: str, most: int = PIECE) -> Iterator[str]:
+    """`text` in pieces of at most `most` characters, cut behind white space where there is some."""
+    start = 0
+    while len(text) - start > most:
+        end = max(text.rfind(" ", start, start + most), text.rfind("\n", start, start + most)) + 1 or start + most
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def breath_after(said: str) -> float:
+    """How long to wait, in seconds, for more than `said` before it is taken to be all for now."""
+    return BREATH_AFTER_SENTENCE if _SENTENCE_END.search(said) else BREATH
+
+
+def _belong_apart(before: str, after: str) -> bool:
+    """Whether a writer would have put a space between two chunks: both whole, not the tokens of a model."""
+    return after[0].isupper() and _ENDS_LIKE_A_SENTENCE.search(before) is not None

@@ -1,0 +1,83 @@
+"""Says text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
+
+Text is rewritten phrase by phrase. A phrase ends with the first finished word that has no digit or sign in it, since
+nothing behind such a word changes how it is read: "3:0" waits for its "5", "$5" for its "million", "hello" only for
+its own end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from voicekit.contracts import Text
+from voicekit.errors import ConfigError
+from voicekit.flow.transform import TransformPart
+from voicekit.reply.english import RULES, Rule
+from voicekit.reply.text import Rewriting, joined, spoken_as
+
+LONGEST_PHRASE = 250
+"""Characters that are held back at most; a longer phrase (of digits, or an endless address) is cut at a word's end."""
+
+LANGUAGES: Mapping[str, Sequence[Rule]] = {"en": RULES}
+
+_WORD = re.compile(r"\s*(\S+)(\s)")
+_GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b", re.IGNORECASE)
+"""Words whose reading, or that of the word before them, may depend on the next one."""
+
+
+def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
+    """A part of a line that takes Text and writes out what is not read as it is written; "en-GB" is taken as "en".
+
+    Each character of such words counts as heard what the last character of their source does. Raises ConfigError for
+    a language that has no rules here.
+
+    >>> from voicekit.contracts import Text
+    >>> from voicekit.flow import StreamContext
+    >>> speaking = spoken_forms().start(StreamContext())
+    >>> [text.text for piece in ("At 3:0", "5 p.m. it ") for text in speaking.feed(Text.raw(piece, 0))]
+    ['At ', 'three oh five P M it ']
+    """
+    rules = LANGUAGES.get(language.lower().partition("-")[0]) if isinstance(language, str) else None
+    if rules is None:
+        raise ConfigError(f"spoken_forms(): expected one of {', '.join(sorted(LANGUAGES))}, got language {language!r}")
+    reading = _Reading(rules)
+    return TransformPart("spoken forms", lambda context: Rewriting(reading))
+
+
+class _Reading:
+    """Rewrites phrase by phrase; between phrases it remembers nothing."""
+
+    __slots__ = ("_pattern", "_say")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._pattern = re.compile("|".join(f"(?P<rule{place}>{pattern})" for place, (pattern, _) in enumerate(rules)))
+        self._say = {f"rule{place}": say for place, (_, say) in enumerate(rules)}
+
+    def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        end = _phrase_end(held.text[:LONGEST_PHRASE])
+        if end is None and len(held) >= LONGEST_PHRASE:
+            end = held.text.rfind(" ", 0, LONGEST_PHRASE) + 1 or LONGEST_PHRASE
+        if end is None and last:
+            end = len(held)
+        return None if end is None else (end, self._read(held.part(0, end)))
+
+    def _read(self, phrase: Text) -> Text:
+        parts: list[Text] = []
+        done = 0
+        for match in self._pattern.finditer(phrase.text):
+            start, end = match.span()
+            words = self._say[match.lastgroup or ""](match)
+            before, after = phrase.text[:start], phrase.text[end:]
+            words = " " * before[-1:].isalnum() + words + " " * after[:1].isalnum()
+            parts += phrase.part(done, start), spoken_as(words, phrase.part(start, end))
+            done = end
+        return joined((*parts, phrase.part(done, len(phrase)))) if parts else phrase
+
+
+def _phrase_end(text: str) -> int | None:
+    for word in _WORD.finditer(text):
+        if word[2] == "\n" or not _GOES_ON.search(word[1]):
+            return word.end()
+    return None

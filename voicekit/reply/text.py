@@ -1,0 +1,75 @@
+"""How text is rewritten while it streams: cut where the text says so, never where the stream happened to be cut.
+
+A handler may say "$5.50" at once or in five tokens; what is spoken must be the same. So each rewriter is shown all
+that is held and either consumes some of it or waits for more, and decides by the characters alone. What nobody can
+decide yet is held back, within a bound, until more text comes, the stream ends, or the handler takes a *breath*: an
+empty Text, which lets everything go and is passed on, so that a slow tool call does not leave half a sentence unsaid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+from voicekit.contracts import Text
+
+NOTHING = Text("", ())
+"""No text; said by a handler's stage, it is a breath."""
+
+
+class Rewriter(Protocol):
+    """The rule of one transform, and its state."""
+
+    def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
+        """How many characters of `held` (never empty) are done with, at least one, and what is said for them.
+
+        None waits for more text. With `last` none will come before a pause or the end: what need not wait is consumed.
+        """
+        ...
+
+
+class Rewriting:
+    """A transform over Text that follows a rewriter; items of other kinds pass unchanged.
+
+    With `whole` each answer of the rewriter is an item of its own; without, those to one item are joined.
+    """
+
+    __slots__ = ("_held", "_rewriter", "_whole")
+
+    def __init__(self, rewriter: Rewriter, *, whole: bool = False) -> None:
+        self._rewriter = rewriter
+        self._whole = whole
+        self._held = NOTHING
+
+    def feed(self, item: Any) -> Iterable[Any]:
+        if not isinstance(item, Text):
+            return (item,)
+        if not item.text:
+            return (*self._rewritten(last=True), item)
+        self._held += item
+        return self._rewritten(last=False)
+
+    def finish(self) -> Iterable[Any]:
+        return self._rewritten(last=True)
+
+    def _rewritten(self, last: bool) -> Sequence[Text]:
+        said: list[Text] = []
+        while self._held.text and (step := self._rewriter.step(self._held, last)) is not None:
+            consumed, text = step
+            assert consumed > 0, f"{self._rewriter!r} would consume nothing for ever"
+            self._held = self._held.part(consumed, len(self._held))
+            if text.text:
+                said.append(text)
+        return said if self._whole or len(said) < 2 else (joined(said),)
+
+
+def joined(texts: Iterable[Text]) -> Text:
+    """Several texts as one."""
+    texts = list(texts)
+    return Text("".join(text.text for text in texts), tuple(chain.from_iterable(text.to for text in texts)))
+
+
+def spoken_as(words: str, source: Text) -> Text:
+    """`words` said in place of all of `source`: each character counts as heard what the last of `source` does."""
+    return Text(words, source.to[-1:] * len(words))
