@@ -1,0 +1,1 @@
+"""Mouth, second half: sound -> air. Sinks, and the playout that knows what was heard."""

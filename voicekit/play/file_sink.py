@@ -1,0 +1,93 @@
+"""A sound file as a sink: it plays by the clock into nothing, and what would have been heard is in the file.
+
+Sample n of the file is what was heard n samples after the sink was opened, silences included, so two files of one
+call lie exactly over each other. The disk is written by a thread; a slow one makes playout wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from voicekit.audio.file import SoundFileWriter
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap, Sound
+from voicekit.contracts import Speaker
+from voicekit.flow.link import Outlet
+from voicekit.flow.scribe import open_scribe
+from voicekit.flow.threads import in_thread
+from voicekit.play.air import Air
+from voicekit.play.sink import ClockedSpeaker
+
+QUEUED = 10.0
+"""Seconds of heard sound that may wait for the disk; playout is made to wait at half of it."""
+
+
+class FileSink:
+    """Plays into the sound file `path` (.wav, .flac, .ogg, .opus); pausable.
+
+    Opening raises ConfigError when the file can't be written; a disk that fills up ends the call with a DeviceError,
+    and what was written by then stays playable.
+    """
+
+    name = "file sink"
+    pausable = True
+
+    def __init__(self, path: str | Path, format: AudioFormat = PCM16K) -> None:  # noqa: A002  # the field's word
+        self.path = Path(path)
+        self.format = format
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Speaker]:
+        writer = await in_thread(SoundFileWriter, self.path, self.format)
+        try:
+            write = partial(_write, writer)
+            async with open_scribe(write, self.format.samples(QUEUED), name="heard sound to the disk") as outlet:
+                track = _Track(outlet, self.format.rate, trio.current_time())
+                air = Air(self.format, played=track.played)
+                try:
+                    yield _FileSpeaker(air, self.format, outlet)
+                finally:
+                    air.discard(trio.current_time())
+        finally:
+            writer.close()
+
+
+class _Track:
+    """Lays what was heard end to end, with the silences between."""
+
+    def __init__(self, outlet: Outlet[Sound], rate: int, start: float) -> None:
+        self._outlet = outlet
+        self._rate = rate
+        self._start = start
+        self._to = 0
+
+    def played(self, start: float, frame: AudioFrame) -> None:
+        at = max(self._to, round((start - self._start) * self._rate))
+        if at > self._to:
+            self._outlet.offer(Gap(at - self._to, self._to))
+        self._outlet.offer(AudioFrame(frame.pcm, at, frame.format))
+        self._to = at + frame.samples
+
+
+class _FileSpeaker(ClockedSpeaker):
+    """Waits for the disk as well as for the clock."""
+
+    def __init__(self, air: Air, format: AudioFormat, outlet: Outlet[Any]) -> None:  # noqa: A002
+        super().__init__(air, format)
+        self._outlet = outlet
+        self._enough = format.samples(QUEUED / 2)
+
+    async def write(self, frame: AudioFrame) -> None:
+        await self._outlet.until_below(self._enough)
+        await super().write(frame)
+
+
+def _write(writer: SoundFileWriter, sound: list[Sound]) -> None:
+    for piece in sound:
+        writer.write(piece)

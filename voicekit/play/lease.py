@@ -1,0 +1,228 @@
+"""A lease: one reply's right to sound, and the account of how much of it was heard.
+
+Only one lease is valid at a time. Cutting a reply revokes its lease at once: whatever the dead reply's tasks still
+do, they can't sound. Sound goes out on an absolute schedule, at most `lead` ahead of the clock. Where a sink can't
+pause, a hold discards what was not heard and a release writes it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import trio
+
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Reply, Sink, Speaker
+from voicekit.events import Underrun, WordMark
+
+LATE = 0.001
+"""Seconds behind the schedule before it counts as an underrun: less is the clock's own grain."""
+
+LOOK_AGAIN = 0.005
+"""Seconds until the next look at the position, at least: it may stand still (a device that is still filling)."""
+
+this_lease: ContextVar[Lease] = ContextVar("voicekit.this_lease")
+"""The lease that the running reply writes through; set before the reply line runs."""
+
+
+class Lease:
+    """One reply's right to sound. `hold`, `release` and `revoke` are synchronous and act at once."""
+
+    def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
+        self.reply = reply
+        self.on_heard: Callable[[], None] = self.listen  # called when more was heard, whatever is waited for
+        self._speaker = speaker
+        self._rate = sink.format.rate
+        self._pausable = sink.pausable
+        self._lead = lead
+        self._report = report
+        self._base = speaker.position
+        self._written = 0  # samples handed to the sink and not taken back
+        self._anchor: float | None = None  # the time at which sample 0 is due, holds and underruns included
+        self._unheard: deque[AudioFrame] = deque()  # written, perhaps not heard: what a rewind needs
+        self._unheard_from = 0  # the first sample in there
+        self._again: deque[AudioFrame] = deque()  # taken back by a hold, to be written once more
+        self._marks: deque[WordMark] = deque()
+        self._held_since: float | None = None
+        self._revoked = False
+        self._writing: trio.CancelScope | None = None
+        self._changed = trio.lowlevel.ParkingLot()
+
+    @property
+    def position(self) -> int:
+        """Samples of this reply that were heard."""
+        return min(self._speaker.position - self._base, self._written)
+
+    @property
+    def queued(self) -> int:
+        """Samples handed over (or taken back for a hold) and not heard yet."""
+        return self._written - self.position + sum(frame.samples for frame in self._again)
+
+    @property
+    def queued_seconds(self) -> float:
+        return self.queued / self._rate
+
+    @property
+    def over(self) -> bool:
+        return self._revoked
+
+    @property
+    def audible(self) -> bool:
+        """Whether the first sample has been heard."""
+        return self.position > 0
+
+    def mark(self, mark: WordMark) -> None:
+        self._marks.append(mark)
+
+    def listen(self) -> None:
+        """Bring `reply.heard_to` up to date: a word counts once its first sample has been heard."""
+        position = self.position
+        while self._marks and self._marks[0].at < position:
+            self.reply.heard_to = max(self.reply.heard_to, self._marks.popleft().said_to)
+
+    def hold(self) -> None:
+        if self._held_since is not None or self._revoked:
+            return
+        self._held_since = trio.current_time()
+        if self._pausable:
+            self._speaker.hold()
+        else:
+            self._rewind()
+        self._interrupt()
+
+    def release(self) -> None:
+        if self._held_since is None or self._revoked:
+            return
+        now = trio.current_time()
+        if self._anchor is not None:
+            self._anchor = self._anchor + now - self._held_since if self._pausable else now - self._written / self._rate
+        self._held_since = None
+        if self._pausable:
+            self._speaker.release()
+        self._changed.unpark_all()
+
+    def revoke(self) -> None:
+        """Be silent for good: nothing written from now on is played, and what was heard is final."""
+        if self._revoked:
+            return
+        self._speaker.discard()
+        self.listen()
+        self._revoked = True
+        self._written = self.position  # and there it stays, whoever sounds next
+        for queue in (self._marks, self._unheard, self._again):
+            queue.clear()
+        self._interrupt()
+
+    async def write(self, frame: AudioFrame) -> None:
+        """Hand `frame` to the sink when it is due; drops it once the lease is revoked."""
+        if self._revoked:
+            await trio.lowlevel.checkpoint()
+        came = trio.current_time()
+        while not self._revoked:
+            if self._again:
+                await self._write_again()
+            elif await self._handed_over(frame, came):
+                return
+
+    async def finish(self) -> None:
+        """Wait until the last sample has been heard."""
+        while not self._revoked:
+            if self._again:
+                await self._write_again()
+            elif self.position < self._written:
+                await self._change(self._expected_at(self._written - 1))
+            else:
+                return
+
+    def next_moment(self) -> float:
+        """When the first sample, or else the next word, will have begun to sound; infinity when none is on its way."""
+        if not self.audible:
+            return self._expected_at(0)
+        return self._expected_at(self._marks[0].at) if self._marks else float("inf")
+
+    async def _write_again(self) -> None:
+        """One try to write what a hold took back; a hold in between puts more in front of it."""
+        if await self._handed_over(self._again[0], came=float("-inf")):
+            self._again.popleft()
+
+    async def _handed_over(self, frame: AudioFrame, came: float) -> bool:
+        """One try to write `frame` at its time; False when a hold, a release or a revocation came between."""
+        if self._held_since is not None:
+            await self._change(float("inf"))
+            return False
+        now = trio.current_time()
+        if self._anchor is None:
+            self._anchor = now
+        due = self._anchor + self._written / self._rate
+        not_before = due + frame.seconds - self._lead
+        if now < not_before:
+            await self._change(not_before)
+            return False
+        if not await self._taken(frame):
+            return False
+        self._keep_pace(due, came)
+        self._written += frame.samples
+        if not self._pausable:
+            self._keep(frame)
+        return True
+
+    async def _taken(self, frame: AudioFrame) -> bool:
+        with trio.CancelScope() as self._writing:
+            await self._speaker.write(frame)
+        taken = not self._writing.cancelled_caught
+        self._writing = None
+        return taken
+
+    def _keep_pace(self, due: float, came: float) -> None:
+        """Move the schedule when sound came late or the sink is slow; what has made a hole in the sound is reported."""
+        assert self._anchor is not None, "a frame that was written had a time"
+        late = trio.current_time() - due
+        if late <= LATE:
+            return
+        self._anchor += late
+        hole = came > due + LATE or self.position >= self._written
+        if hole and self._written:
+            self._report(Underrun(self.reply.turn, round(late * self._rate)))
+
+    def _keep(self, frame: AudioFrame) -> None:
+        self._unheard.append(frame)
+        position = self.position
+        while self._unheard and (end := self._unheard_from + self._unheard[0].samples) <= position:
+            self._unheard_from = end
+            self._unheard.popleft()
+
+    def _rewind(self) -> None:
+        """Take everything unheard back from a sink that can't pause."""
+        self._speaker.discard()
+        position = self.position
+        self._again.extendleft(reversed(self._unheard))
+        self._unheard.clear()
+        start = self._unheard_from
+        while self._again and start < position:
+            first = self._again.popleft()
+            heard = min(first.samples, position - start)
+            start += heard
+            if heard < first.samples:
+                rest = first.pcm[heard * first.format.sample_bytes :]
+                self._again.appendleft(AudioFrame(rest, first.at + heard, first.format))
+        self._written = self._unheard_from = position
+
+    def _interrupt(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+        self._changed.unpark_all()
+
+    def _expected_at(self, sample: int) -> float:
+        """When `sample` will have begun to sound, as far as can be seen."""
+        if self._held_since is not None or self._revoked or sample >= self._written:
+            return float("inf")
+        return trio.current_time() + max((sample + 1 - self.position) / self._rate, LOOK_AGAIN)
+
+    async def _change(self, deadline: float) -> None:
+        """Wait for `deadline`, or until more was heard, or for a hold, a release or a revocation."""
+        with trio.move_on_at(min(deadline, self.next_moment())):
+            await self._changed.park()
+        self.on_heard()

@@ -1,0 +1,130 @@
+"""Playout: the stage that hands a reply's sound to the sink on time, and knows what the caller has heard of it.
+
+Each reply writes through its lease (see `voicekit.play.lease`), at most `lead` ahead of the clock, so a cut never
+leaves more than that in a device. The sink's position is the only truth about what was heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.contracts import Reply, Sink, Speaker
+from voicekit.errors import ConfigError
+from voicekit.events import Audible, HeardSoFar, ReplyDone, WordMark
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.play.lease import Lease, this_lease
+
+LEAD = 0.1
+"""Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all a pause must take back."""
+
+LONGEST_LEAD = 0.4
+"""A carrier may want more; beyond this, taking it back for a hold is heard."""
+
+PIECE = 0.02
+"""Seconds handed over at once at most, so that the lead is kept however long a voice's frames are."""
+
+
+class Playout(Pipeable):
+    """The last stage of a reply line: takes frames, gaps and WordMarks, says Audible, HeardSoFar and ReplyDone."""
+
+    name = "playout"
+    produces = None
+
+    def __init__(self, sink: Sink, *, lead: float = LEAD) -> None:
+        if not 0 < lead <= LONGEST_LEAD:
+            raise ConfigError(f"lead: expected more than 0 and at most {LONGEST_LEAD} s, got {lead!r}")
+        self.sink = sink
+        self.accepts = sink.format
+        self._lead = lead
+        self._piece = max(1, sink.format.samples(min(PIECE, lead / 2)))
+        self._speaker: Speaker | None = None
+        self._current: Lease | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        async with self.sink.open() as speaker:
+            self._speaker = speaker
+            try:
+                yield self._run
+            finally:
+                if self._current is not None:
+                    self._current.revoke()
+                self._speaker = self._current = None
+
+    def lease(self, reply: Reply, report: Callable[[Any], None]) -> Lease:
+        """The right to sound for `reply`; whoever had it before has it no longer. Only while open."""
+        if self._speaker is None:
+            raise trio.ClosedResourceError("playout is not open")
+        if self._current is not None:
+            self._current.revoke()
+        self._current = Lease(self._speaker, self.sink, reply, self._lead, report)
+        return self._current
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        lease = this_lease.get()
+        teller = _Teller(lease, outbox)
+        lease.on_heard = teller.tell
+        while True:
+            item = None
+            with trio.move_on_at(lease.next_moment()):
+                try:
+                    item = await inbox.receive()
+                except trio.EndOfChannel:
+                    break
+            await self._play(lease, item)
+            teller.tell()
+        await lease.finish()
+        teller.tell()
+        if not lease.over:
+            outbox.offer(ReplyDone(lease.reply.turn))
+
+    async def _play(self, lease: Lease, item: Any) -> None:
+        if isinstance(item, WordMark):
+            lease.mark(item)
+        elif isinstance(item, AudioFrame) and item.samples <= self._piece:
+            await lease.write(item)
+        elif isinstance(item, AudioFrame | Gap):
+            for piece in _pieces(item, self._piece, self.sink.format):
+                await lease.write(piece)
+
+
+def _pieces(sound: AudioFrame | Gap, most: int, format: AudioFormat) -> Iterator[AudioFrame]:  # noqa: A002
+    """`sound` in frames of at most `most` samples; a gap as silence in `format`."""
+    for start in range(0, sound.samples, most):
+        samples = min(most, sound.samples - start)
+        if isinstance(sound, Gap):
+            yield AudioFrame(format.silence(samples), sound.at + start, format)
+        else:
+            size = sound.format.sample_bytes
+            yield AudioFrame(sound.pcm[start * size : (start + samples) * size], sound.at + start, sound.format)
+
+
+class _Teller:
+    """Tells the conductor what the caller has heard, each thing once."""
+
+    def __init__(self, lease: Lease, outbox: Outlet[Any]) -> None:
+        self._lease = lease
+        self._outbox = outbox
+        self._audible = False
+        self._told = 0
+
+    def tell(self) -> None:
+        lease = self._lease
+        if lease.over:
+            return
+        reply = lease.reply
+        if not self._audible and lease.audible:
+            self._audible = True
+            self._outbox.offer(Audible(reply.turn))
+        lease.listen()
+        if reply.heard_to > self._told:
+            self._told = reply.heard_to
+            self._outbox.offer(HeardSoFar(reply.turn, reply.heard_to))

@@ -1,0 +1,153 @@
+"""Sinks that play by trio's clock: into nothing, or into memory with the time at which each sample was heard.
+
+They keep the Sink contract to the sample, so they also stand in for devices in tests: with a device buffer
+(`latency`), too slow (`speed`), or unable to pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import trio
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Speaker
+from voicekit.errors import FormatMismatch
+from voicekit.play.air import Air
+
+DEVICE_SECONDS = 0.5
+"""What a device of these takes before `write` waits: more than playout's lead, so that the lead alone decides."""
+
+
+class ClockedSpeaker:
+    """An open NullSink or RecordingSink: `voicekit.contracts.Speaker` on an Air."""
+
+    def __init__(self, air: Air, format: AudioFormat) -> None:  # noqa: A002  # the field's word
+        self._air = air
+        self._format = format
+        self._capacity = format.samples(DEVICE_SECONDS)
+        self._changed = trio.lowlevel.ParkingLot()
+
+    async def write(self, frame: AudioFrame) -> None:
+        if frame.format != self._format:
+            raise FormatMismatch(f"this sink plays {self._format}, but was given {frame.format}")
+        while True:
+            await trio.lowlevel.checkpoint_if_cancelled()  # at each turn: what is cut while waking up is not taken
+            now = trio.current_time()
+            queued = self._air.queued(now)
+            if not queued or queued + frame.samples <= self._capacity:
+                self._air.write(frame, now)
+                return
+            with trio.move_on_at(self._air.below_at(max(1, self._capacity - frame.samples + 1), now)):
+                await self._changed.park()
+
+    @property
+    def position(self) -> int:
+        return self._air.position(trio.current_time())
+
+    def hold(self) -> None:
+        self._air.hold(trio.current_time())
+
+    def release(self) -> None:
+        self._air.release(trio.current_time())
+        self._changed.unpark_all()
+
+    def discard(self) -> None:
+        self._air.discard(trio.current_time())
+        self._changed.unpark_all()
+
+
+class NullSink:
+    """Plays into nothing, in real time. `latency` (s) is its device buffer, `speed` below 1 makes it too slow."""
+
+    name = "null sink"
+
+    def __init__(
+        self,
+        format: AudioFormat = PCM16K,  # noqa: A002  # the field's word
+        *,
+        latency: float = 0.0,
+        speed: float = 1.0,
+        pausable: bool = True,
+    ) -> None:
+        self.format = format
+        self.pausable = pausable
+        self.told_to_close = False
+        self._latency = latency
+        self._speed = speed
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Speaker]:
+        air = Air(self.format, latency=self._latency, speed=self._speed, played=self._played)
+        try:
+            yield ClockedSpeaker(air, self.format)
+        finally:
+            air.discard(trio.current_time())
+            self.told_to_close = True
+
+    def _played(self, start: float, frame: AudioFrame) -> None:
+        """Sound into nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`pcm` was heard from `start` on (seconds of trio's clock)."""
+
+    start: float
+    pcm: bytes
+
+
+class RecordingSink(NullSink):
+    """Keeps in memory what was heard, and when. For tests and short calls: it keeps up to `keep` seconds of sound.
+
+    Beyond that it raises nothing and keeps the latest; `forgotten` counts the samples that had to go.
+    """
+
+    name = "recording sink"
+
+    def __init__(
+        self,
+        format: AudioFormat = PCM16K,  # noqa: A002  # the field's word
+        *,
+        latency: float = 0.0,
+        speed: float = 1.0,
+        pausable: bool = True,
+        keep: float = 600.0,
+    ) -> None:
+        super().__init__(format, latency=latency, speed=speed, pausable=pausable)
+        self.forgotten = 0
+        self._keep = format.samples(keep)
+        self._kept = 0
+        self._pieces: list[Heard] = []
+
+    @property
+    def heard(self) -> Sequence[Heard]:
+        """Every piece that was heard, in order; the pieces don't overlap."""
+        return self._pieces
+
+    @property
+    def pcm(self) -> bytes:
+        """What was heard, one piece after the other, without the silences between."""
+        return b"".join(piece.pcm for piece in self._pieces)
+
+    def track(self, start: float, seconds: float) -> bytes:
+        """What a microphone in front of the sink records from time `start` on, silences included."""
+        size = self.format.sample_bytes
+        track = bytearray(self.format.silence(self.format.samples(seconds)))
+        for piece in self._pieces:
+            first = round((piece.start - start) * self.format.rate) * size
+            pcm = piece.pcm[max(0, -first) :]
+            place = max(0, first)
+            track[place : place + len(pcm)] = pcm[: max(0, len(track) - place)]
+        return bytes(track)
+
+    def _played(self, start: float, frame: AudioFrame) -> None:
+        self._pieces.append(Heard(start, frame.pcm))
+        self._kept += frame.samples
+        while self._kept > self._keep:
+            oldest = self.format.count(self._pieces.pop(0).pcm)
+            self._kept -= oldest
+            self.forgotten += oldest
