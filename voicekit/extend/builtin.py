@@ -1,0 +1,45 @@
+"""voicekit's own plugins, which come through the same door as everybody's, and can be blocked like them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicekit.extend.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from voicekit.extend.registry import Registry
+
+
+class _Ears:
+    """What hears: sources and voice activity detectors."""
+
+    @hookimpl(trylast=True)
+    def voicekit_register(self, registry: Registry) -> None:
+        registry.source("file", "voicekit.listen.file_source:FileSource")
+        registry.source("silence", "voicekit.listen.source:SilenceSource")
+        registry.source("tone", "voicekit.listen.source:ToneSource")
+        registry.vad("webrtc", "voicekit.listen.vad:WebRtcVad")
+        registry.vad("energy", "voicekit.listen.vad:EnergyVad")
+
+
+class _Speakers:
+    """What speaks and plays."""
+
+    @hookimpl(trylast=True)
+    def voicekit_register(self, registry: Registry) -> None:
+        registry.voice("quiet", "voicekit.reply.quiet:QuietVoice")
+        registry.sink("null", "voicekit.play.sink:NullSink")
+        registry.sink("file", "voicekit.play.file_sink:FileSink")
+
+
+class _Soniox:
+    """The default service: its ears and its voice."""
+
+    @hookimpl(trylast=True)
+    def voicekit_register(self, registry: Registry) -> None:
+        registry.transcriber("soniox", "voicekit.soniox.transcriber:SonioxTranscriber")
+        registry.voice("soniox", "voicekit.soniox.voice:SonioxVoice")
+
+
+BUILT_IN: dict[str, object] = {"voicekit-ears": _Ears(), "voicekit-soniox": _Soniox(), "voicekit-speakers": _Speakers()}
+"""By name. Each asks to be last, so that every other plugin comes before it."""

@@ -1,0 +1,71 @@
+"""What can be told about a plugin before it is asked anything: which hooks it implements, and whether it can."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+
+import pluggy
+
+from voicekit.errors import PluginError
+from voicekit.extend import hookspecs
+from voicekit.extend.names import guess
+
+HOOKS: dict[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(spec).parameters)
+    for name, spec in vars(hookspecs).items()
+    if name.startswith(hookspecs.PREFIX)
+}
+"""Every hook and what it offers, in the order of hookspecs.py."""
+
+
+def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
+    """The hooks that `plugin`, called `name`, implements; PluginError where one can't work, or there is none."""
+    found = []
+    for attribute, hook, options in _candidates(plugin, manager):
+        where = f"plugin {name!r}: {attribute}"
+        if hook in HOOKS:
+            if options is None:
+                raise PluginError(f"{where}: a hook needs the marker, @voicekit.hookimpl")
+            _check_kind(getattr(plugin, attribute), options, where)
+            _check_arguments(getattr(plugin, attribute), hook, where)
+            found.append(hook)
+        elif options is None or not options.get("optionalhook"):
+            raise PluginError(f"{where}: there is no hook {hook!r}{guess(hook, HOOKS)}")
+    if not found:
+        raise PluginError(f"plugin {name!r}: expected a module or object with hooks, got {kind_of(plugin)} with none")
+    return tuple(hook for hook in HOOKS if hook in found)
+
+
+def _candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
+    """Each function that is a hook by its marker, or looks like one by its name; with the marker's options."""
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is not None:
+            yield attribute, options.get("specname") or attribute, options
+        elif attribute.startswith(hookspecs.PREFIX) and inspect.isroutine(getattr(plugin, attribute)):
+            yield attribute, attribute, None
+
+
+def _check_kind(function: Callable[..., object], options: pluggy.HookimplOpts, where: str) -> None:
+    if options.get("wrapper") or options.get("hookwrapper"):
+        raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is asked on its own")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise PluginError(f"{where}: a hook is a plain function; what it returns may be async, as its section says")
+
+
+def _check_arguments(function: Callable[..., object], hook: str, where: str) -> None:
+    """Raise PluginError for an argument without a default that `hook` does not offer."""
+    for each in inspect.signature(function).parameters.values():
+        optional = each.default is not each.empty or each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        if not optional and (each.kind is each.KEYWORD_ONLY or each.name not in HOOKS[hook]):
+            offered = ", ".join(HOOKS[hook])
+            raise PluginError(
+                f"{where}: expected arguments from ({offered}), got {each.name!r}{guess(each.name, HOOKS[hook])}"
+            )
+
+
+def kind_of(plugin: object) -> str:
+    """What `plugin` is, without its repr: "module rules", "Rules object"."""
+    name = getattr(plugin, "__name__", None)
+    return f"{type(plugin).__name__} object" if name is None else f"{type(plugin).__name__} {name}"

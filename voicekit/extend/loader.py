@@ -1,0 +1,197 @@
+"""Finds plugins, checks them and gives them to pluggy; what comes out is `Plugins`, which is passed down.
+
+Nothing happens at import and nothing is kept in this module. At start-up a broken plugin stops the program, because
+what goes on without it may go on without its guard; the message says how to block it. Only a failing observer is let
+go during a call.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+
+from voicekit.errors import ConfigError, PluginError
+from voicekit.extend import hookspecs
+from voicekit.extend.builtin import BUILT_IN
+from voicekit.extend.check import hooks_of, kind_of
+from voicekit.extend.facade import PluginInfo, Plugins
+from voicekit.extend.names import check_name
+
+BLOCK = "VOICEKIT_BLOCK"
+"""Names of plugins that are not loaded, with commas between."""
+
+TRACE = "VOICEKIT_TRACE"
+"""Set to 1, every hook call is printed to stderr."""
+
+VOICEFILE = "voicefile"
+"""The name of the plugin, and of the module, that `voicefile.py` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A plugin that was found and not imported yet."""
+
+    name: str
+    origin: str
+    load: Callable[[], object]
+
+
+def load_plugins(
+    block: Iterable[str] = (), extra: Iterable[object] = (), *, voicefile: Path | None = None, strict: bool = True
+) -> Plugins:
+    """Load the objects in `extra`, `voicefile`, what is installed (entry points in the group "voicekit"), and our own.
+
+    That is also the order in which they are asked. Names in `block` and in VOICEKIT_BLOCK are left out without being
+    imported; to block what isn't there is no error. An object that is found twice counts once. With VOICEKIT_TRACE=1
+    each hook call is printed to stderr, by names and types only.
+
+    Raises PluginError naming the plugin that can't be imported, has the name of another, implements a hook wrongly,
+    or fails in `voicekit_add_options` or `voicekit_register`; where several are broken, notes tell the others. With
+    `strict=False` they are asked nothing more, and told in `failures` of what is returned. Raises ConfigError where
+    `voicefile` is no file.
+    """
+    if voicefile is not None and not voicefile.is_file():
+        raise ConfigError(f"voicefile: expected a Python file, got {voicefile}")
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    found = [*_given(extra), *_beside(voicefile), *_installed(), *_ours()]
+    plugins, listing, failures = _load(found, {*block, *_blocked_around()}, manager)
+    for name in _pluggy_order(plugins):
+        manager.register(plugins[name], name)
+    tracing = os.environ.get(TRACE, "0") not in ("", "0")
+    loaded = Plugins(manager, listing, failures, _print_trace if tracing else None)
+    if strict:
+        _raise_first(loaded.failures)
+    return loaded
+
+
+def _load(
+    found: Iterable[_Found], blocked: set[str], manager: pluggy.PluginManager
+) -> tuple[dict[str, object], tuple[PluginInfo, ...], dict[str, PluginError]]:
+    """Import and check what is not blocked: the plugins by name, everything found, and what went wrong by name."""
+    plugins: dict[str, object] = {}
+    listing: list[PluginInfo] = []
+    failures: dict[str, PluginError] = {}
+    for each in found:
+        info = PluginInfo(each.name, each.origin, blocked=each.name in blocked)
+        try:
+            if not info.blocked:
+                plugin = _imported(each)
+                if plugin in plugins.values():
+                    continue
+                _check_free(each, listing)
+                info = replace(info, hooks=hooks_of(plugin, each.name, manager))
+                plugins[each.name] = plugin
+        except PluginError as error:
+            failures.setdefault(each.name, error)
+        listing.append(info)
+    return plugins, tuple(listing), failures
+
+
+def _imported(found: _Found) -> object:
+    check_name(found.name, f"plugin {found.name!r} ({found.origin}): its")
+    try:
+        return found.load()
+    except Exception as error:  # an import runs a stranger's code: whatever it raises is told with the plugin's name
+        where = f"plugin {found.name!r} ({found.origin})"
+        raise PluginError(f"{where}: the import raised {type(error).__name__}: {error}") from error
+
+
+def _check_free(found: _Found, listing: Iterable[PluginInfo]) -> None:
+    for info in listing:
+        if info.name == found.name:
+            raise PluginError(f"plugin {found.name!r}: two have this name: {info.origin}, and {found.origin}")
+
+
+def _given(extra: Iterable[object]) -> Iterator[_Found]:
+    """Objects are named after their module or class; a second of the same name is NAME-2."""
+    times: Counter[str] = Counter()
+    for plugin in extra:
+        name = _name_of(plugin)
+        times[name] += 1
+        numbered = name if times[name] == 1 else f"{name}-{times[name]}"
+        yield _Found(numbered, f"given: {kind_of(plugin)}", partial(_itself, plugin))
+
+
+def _name_of(plugin: object) -> str:
+    """The package voicekit_silero is "silero", as its entry point is by convention; a CallNotes is "call-notes"."""
+    name: str = getattr(plugin, "__name__", type(plugin).__name__).rpartition(".")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower().lstrip("_").removeprefix(hookspecs.PREFIX)
+
+
+def _beside(voicefile: Path | None) -> Iterator[_Found]:
+    if voicefile is not None:
+        yield _Found(VOICEFILE, str(voicefile), partial(_import_voicefile, voicefile))
+
+
+def _installed() -> Iterator[_Found]:
+    from importlib.metadata import entry_points  # costs 35 ms, which `import voicekit` need not pay
+
+    for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: (entry.name, entry.value)):
+        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+        yield _Found(entry.name, origin, entry.load)
+
+
+def _ours() -> Iterator[_Found]:
+    for name, plugin in BUILT_IN.items():
+        yield _Found(name, "built in", partial(_itself, plugin))
+
+
+def _pluggy_order(plugins: Iterable[str]) -> list[str]:
+    """The order of registration that has `plugins` asked in their order.
+
+    pluggy asks the last one registered first. Ours ask to be last, and of those the last registered is the very last.
+    """
+    names = list(plugins)
+    return [*(name for name in reversed(names) if name not in BUILT_IN), *(name for name in names if name in BUILT_IN)]
+
+
+def _import_voicefile(path: Path) -> ModuleType:
+    """Import it as `voicefile`, once: a program that imports it too shares the module."""
+    known = sys.modules.get(VOICEFILE)
+    if known is not None and known.__file__ == str(path.resolve()):
+        return known
+    spec = importlib.util.spec_from_file_location(VOICEFILE, path.resolve())
+    if spec is None or spec.loader is None:
+        raise ImportError(f"expected a file that ends in .py, got {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[VOICEFILE] = module  # before it runs: dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[VOICEFILE]
+        raise
+    return module
+
+
+def _itself(plugin: object) -> object:
+    return plugin
+
+
+def _blocked_around() -> set[str]:
+    return {name.strip() for name in os.environ.get(BLOCK, "").split(",")}
+
+
+def _print_trace(line: str) -> None:
+    print(f"voicekit: {line}", file=sys.stderr)
+
+
+def _raise_first(failures: Mapping[str, PluginError]) -> None:
+    """Raise the first of `failures`, where there are any, with a note about each of the others."""
+    if not failures:
+        return
+    first, *others = failures.values()
+    for other in others:
+        first.add_note(f"also broken: {other}")
+    first.add_note(f"to go on without: {BLOCK}={','.join(failures)}")
+    raise first

@@ -1,0 +1,34 @@
+"""Names: what one may look like, how an unknown one is answered, and which ones hide what they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from voicekit.errors import PluginError
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
+
+
+def check_name(name: object, what: str) -> None:
+    """Raise PluginError unless `name` can stand in a setting, a flag and a list with commas between."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise PluginError(f"{what} name: expected a lower-case letter, then a-z, 0-9, '_' or '-', got {name!r}")
+
+
+def guess(name: str, known: Iterable[str]) -> str:
+    """A question that helps after a slip of the pen; empty where nothing known is close to `name`."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def shown(name: str, value: object) -> str:
+    """The repr of `value`, or stars where `name` says that nobody should read it."""
+    return "'***'" if _SECRET.search(name) else repr(value)
