@@ -1,0 +1,98 @@
+"""voicekit: realtime voice agents on trio.
+
+    async def hello(turn, say):
+        await say(f"You said: {turn.text}")
+
+    trio.run(voicekit.run, hello)
+
+The names below are in the order in which one meets them; `voicekit.events` has the vocabulary of a call, and
+`voicekit.testing`, imported on its own, holds whole calls in virtual time.
+"""
+
+from voicekit import events
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
+from voicekit.errors import ConfigError, DeviceError, PluginError, ServiceError, VoicekitError
+from voicekit.extend import Apologise, Restart, Use, hookimpl, load_plugins
+from voicekit.flow import (
+    Full,
+    Inlet,
+    Line,
+    Outlet,
+    Reconnecting,
+    Stage,
+    Transform,
+    Via,
+    each,
+    in_thread,
+    line,
+    open_link,
+    stage,
+    tap,
+)
+from voicekit.flow.sound import resample
+from voicekit.reply.handler import Handler, Turn, as_handler
+from voicekit.reply.say import Say
+from voicekit.reply.sentences import sentences
+from voicekit.reply.spoken import spoken_forms
+from voicekit.session import Session, open_event_log, run
+from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, TurnPolicy
+
+__all__ = [
+    # hold a conversation
+    "run",
+    "Session",
+    "Turn",
+    "Say",
+    "Handler",
+    "as_handler",
+    # judge turns
+    "Policy",
+    "TurnPolicy",
+    "InterruptPolicy",
+    "CallPolicy",
+    # the parts of a session
+    "Source",
+    "Vad",
+    "Transcriber",
+    "Voice",
+    "Sink",
+    # sound and text on their way
+    "AudioFormat",
+    "AudioFrame",
+    "Gap",
+    "resample",
+    "sentences",
+    "spoken_forms",
+    # build your own stages
+    "Stage",
+    "stage",
+    "Transform",
+    "each",
+    "tap",
+    "Line",
+    "line",
+    "Via",
+    "Full",
+    "open_link",
+    "Inlet",
+    "Outlet",
+    "Reconnecting",
+    "in_thread",
+    # plugins
+    "hookimpl",
+    "Use",
+    "load_plugins",
+    "Apologise",
+    "Restart",
+    # see what happens
+    "events",
+    "open_event_log",
+    # what can go wrong
+    "VoicekitError",
+    "ConfigError",
+    "PluginError",
+    "ServiceError",
+    "DeviceError",
+]

@@ -1,0 +1,41 @@
+"""Runs the listening side of a call, and lets somebody judge what fails there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from voicekit.events import End, SessionEvent, Signal, SourceEnded, Trouble
+from voicekit.extend import Apologise, Restart
+from voicekit.flow.link import Outlet, open_link
+from voicekit.flow.stage import Run
+
+RESTARTS = 5
+"""A listening side that was restarted this often in one call is given up."""
+
+Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
+
+
+async def listen(
+    hear: Run[Any, Any], outlet: Outlet[Signal], judge: Judge, report: Callable[[SessionEvent], None]
+) -> None:
+    """Run the line `hear` until the source has ended, and say so.
+
+    An error is raised where `judge` has nothing to say to it; else the line runs again, or the call ends with words.
+    """
+    before, nothing = open_link(1, name="before the source")
+    before.close()
+    restarts = 0
+    with nothing, outlet.clone() as outbox:
+        while True:
+            try:
+                await hear(nothing, outbox)
+                return outlet.offer(SourceEnded())
+            except Exception as error:  # judged once; without a verdict it goes on
+                verdict = judge(error)
+                restarts += 1
+                if verdict is None or restarts > RESTARTS:
+                    raise
+                report(Trouble("listening", error))
+            if isinstance(verdict, Apologise):
+                return outlet.offer(End(True, "trouble with listening", verdict.text))

@@ -1,0 +1,88 @@
+"""Makes each reply a performance: a lease on the sink, a run of the reply line, and how to cut, hold and release it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from voicekit.contracts import Reply, Voice, this_reply
+from voicekit.events import SessionEvent, Signal, StartReply
+from voicekit.flow.groups import alone
+from voicekit.flow.link import Outlet, open_link
+from voicekit.flow.stage import Run
+from voicekit.play.lease import Lease, this_lease
+from voicekit.play.playout import Playout
+from voicekit.reply.handler import Turn
+
+IN_PLAYOUT = f"in stage {Playout.name!r}"
+"""What the errors of a sink are signed with, also where it is not playout's own task that called it."""
+
+
+class ReplyRun:
+    """One reply: see `voicekit.turn.conductor.Performance`."""
+
+    def __init__(
+        self, turn: Turn, reply: Reply, lease: Lease, *, voice: Voice, speak: Run[Any, Any], outlet: Outlet[Signal]
+    ) -> None:
+        self.reply = reply
+        self._turn = turn
+        self._lease = lease
+        self._voice = voice
+        self._speak = speak
+        self._outlet = outlet
+
+    @property
+    def queued(self) -> float:
+        return self._lease.queued_seconds
+
+    async def run(self) -> None:
+        this_reply.set(self.reply)
+        this_lease.set(self._lease)
+        question, inbox = open_link(1, weigh=lambda turn: 1, name="the turn to the handler")
+        with inbox, self._outlet.clone() as outbox:
+            with question:
+                question.offer(self._turn)
+            await self._speak(inbox, outbox)
+
+    def cut(self) -> None:
+        """Silent from here on. The order matters: the lease first, so that nothing slips in behind the discard."""
+        with alone(IN_PLAYOUT):
+            self._lease.revoke()
+        with alone(f"in stage {self._voice.name!r}"):
+            self._voice.cut()
+
+    def hold(self) -> None:
+        with alone(IN_PLAYOUT):
+            self._lease.hold()
+
+    def release(self) -> None:
+        with alone(IN_PLAYOUT):
+            self._lease.release()
+
+
+class Performer:
+    """Begins replies, once everything is open."""
+
+    def __init__(
+        self,
+        playout: Playout,
+        voice: Voice,
+        *,
+        speak: Run[Any, Any],
+        outlet: Outlet[Signal],
+        report: Callable[[SessionEvent], None],
+        make_turn: Callable[[Reply], Turn],
+    ) -> None:
+        self._playout = playout
+        self._voice = voice
+        self._speak = speak
+        self._outlet = outlet
+        self._report = report
+        self._make_turn = make_turn
+
+    def begin(self, command: StartReply) -> ReplyRun:
+        reply = Reply(command.turn, command.text, command.reason, command.script)
+        with alone(IN_PLAYOUT):
+            lease = self._playout.lease(reply, self._report)
+        turn = self._make_turn(reply)
+        return ReplyRun(turn, reply, lease, voice=self._voice, speak=self._speak, outlet=self._outlet)

@@ -1,0 +1,91 @@
+"""Who is told of a session's events: watchers on the spot, the plugins' observers off the hot path.
+
+Sound that a link drops is reported too: at most once a second for each link, so that an outage does not drown
+everything else, and to the last sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from voicekit.events import Overrun, SessionEvent, Trouble
+from voicekit.flow.link import Inlet, Outlet, open_link
+from voicekit.flow.store import Full
+
+OBSERVED = 256
+"""Events that may wait for slow observers; what comes beyond is dropped, and costs only them."""
+
+OVERRUN_EVERY = 1.0
+"""Seconds between two reports about the same link."""
+
+
+class Reporter:
+    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there."""
+
+    def __init__(self, observe: Callable[[SessionEvent], Sequence[Trouble]]) -> None:
+        self._observe = observe
+        self._watchers: list[Callable[[SessionEvent], object]] = []
+        self._ends: tuple[Outlet[SessionEvent], Inlet[SessionEvent]] | None = None
+        self._lost: dict[str, int] = {}
+        self._told: dict[str, float] = {}
+        self._finished = False
+
+    def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
+        self._watchers.append(watcher)
+
+    def report(self, event: SessionEvent) -> None:
+        """Show `event` to everybody; once the last one was, there is nothing more to be said."""
+        if self._finished:
+            return
+        for watcher in self._watchers:
+            watcher(event)
+        if self._ends is not None:
+            self._ends[0].offer(event)
+
+    def losses(self, link: str) -> Callable[[int], None]:
+        """What to tell about samples that the link of that name has dropped."""
+
+        def lost(samples: int) -> None:
+            self._lost[link] = self._lost.get(link, 0) + samples
+            now = trio.current_time()
+            if now - self._told.get(link, float("-inf")) >= OVERRUN_EVERY:
+                self._told[link] = now
+                self.report(Overrun(link, self._lost.pop(link)))
+
+        return lost
+
+    def start(self) -> None:
+        """Begin to queue events for the observers."""
+        self._ends = open_link(OBSERVED, Full.DROP_NEWEST, weigh=lambda event: 1, name="events to observers")
+
+    async def pump(self) -> None:
+        """Show the queued events to the observers, one after the other, until cancelled."""
+        assert self._ends is not None, "start() comes first"
+        async for event in self._ends[1]:
+            self._show(event)
+
+    def finish(self, last: SessionEvent) -> None:
+        """Report what is still owed and `last`; show the observers everything that is still queued."""
+        try:
+            for link, samples in self._lost.items():
+                self.report(Overrun(link, samples))
+            self.report(last)
+        finally:
+            self._finished = True
+            self._close()
+
+    def _close(self) -> None:
+        if self._ends is None:
+            return
+        outlet, inlet = self._ends
+        self._ends = None
+        with outlet, inlet:
+            while inlet.statistics().items:
+                self._show(inlet.receive_nowait())
+
+    def _show(self, event: SessionEvent) -> None:
+        for trouble in self._observe(event):
+            for watcher in self._watchers:
+                watcher(trouble)

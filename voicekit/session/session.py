@@ -1,0 +1,298 @@
+"""One conversation: listen line -> conductor -> reply line, in one nursery that always ends.
+
+    everything open:
+        listen line ──signals──▶ conductor ──begins──▶ reply line, once per turn
+             └──────────────── events ──────▶ watchers, observers
+
+A session runs once. It ends when the source has ended, the caller has hung up, somebody ordered it, or something
+failed; then nothing of it is left: no task, no open link, and the sink has been told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import trio
+
+from voicekit.contracts import Reply, Stash, tell, this_reply
+from voicekit.errors import ConfigError, ServiceError, VoicekitError
+from voicekit.events import (
+    Dtmf,
+    End,
+    Hangup,
+    Prompt,
+    ReplyFailed,
+    SessionEnded,
+    SessionEvent,
+    SessionStarted,
+    Signal,
+    Typed,
+)
+from voicekit.extend import Apologise, Plugins, Restart, load_plugins
+from voicekit.flow.groups import alone
+from voicekit.flow.line import Line
+from voicekit.flow.link import Outlet
+from voicekit.flow.opened import opened
+from voicekit.flow.stage import Run
+from voicekit.flow.store import LinkStatistics
+from voicekit.play.playout import Playout
+from voicekit.reply.handler import Handler, Turn, as_handler, handler_stage
+from voicekit.session.assembly import Entered, Parts, listen_line, open_signals, reply_line, resolve, resolve_voice
+from voicekit.session.listening import listen
+from voicekit.session.performance import Performer
+from voicekit.session.reporting import Reporter
+from voicekit.turn.conductor import Conductor
+from voicekit.turn.history import History
+from voicekit.turn.machine import TurnMachine
+from voicekit.turn.policy import Policy
+
+SPOKEN_FOR = 32
+"""Beyond this many waiting signals, `say` waits instead of adding another."""
+
+
+class Session:
+    """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
+
+    `handler` is anything that `as_handler` takes. Soniox hears and speaks (SONIOX_API_KEY) unless other parts are
+    given. `stt=None` leaves only typed words and keys, `vad=None` leaves turn-taking to the transcriber. `tts` may be
+    a sequence: text transforms, and the voice last. Raises ConfigError or PluginError here, or in `run` before any
+    sound flows, for whatever does not fit together.
+    """
+
+    def __init__(
+        self,
+        *,
+        handler: Any,
+        source: Any,
+        sink: Any,
+        tts: Any = "soniox",
+        stt: Any = "soniox",
+        vad: Any = "webrtc",
+        policy: Policy | None = None,
+        plugins: Plugins | None = None,
+    ) -> None:
+        if policy is not None and not isinstance(policy, Policy):
+            raise ConfigError(f"policy: expected a Policy, got {policy!r}")
+        self.plugins = plugins if plugins is not None else load_plugins()
+        self.policy = policy if policy is not None else Policy()
+        self.stash = Stash()
+        self.history = History()
+        self.settings = self.plugins.options.resolve({}, os.environ)
+        registry = self.plugins.registry
+        texts, voice = resolve_voice(tts, registry)
+        self.parts = Parts(
+            source=resolve("source", source, registry),
+            vad=None if vad is None else resolve("vad", vad, registry),
+            stt=None if stt is None else resolve("transcriber", stt, registry),
+            handler=as_handler(handler),
+            tts=voice,
+            sink=resolve("sink", sink, registry),
+            texts=texts,
+        )
+        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._outlet: Outlet[Signal] | None = None
+        self._reply: Reply | None = None
+        self._lines: tuple[Line, ...] = ()
+        self._has_run = False
+        self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
+        self._given_up = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether everything is open and the conversation goes on: only then can one speak or type."""
+        return self._outlet is not None
+
+    @property
+    def reply(self) -> Reply | None:
+        """The reply in progress, or else the last one: what was said so far, and how much of it was heard."""
+        return self._reply
+
+    def statistics(self) -> tuple[LinkStatistics, ...]:
+        """The links of the call, of its latest reply too: how full each is, or was, and what it has dropped."""
+        return tuple(link for line in self._lines for link in line.statistics())
+
+    def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
+        """Show every event to `watcher` on the spot. It is called on the hot path: it must not wait, and be quick.
+
+        For slow or foreign code there is the hook `voicekit_observe`.
+        """
+        self._reporter.watch(watcher)
+
+    def report(self, event: SessionEvent) -> None:
+        """Tell the watchers and observers of `event`; for plugins that have something of their own to tell."""
+        self._reporter.report(event)
+
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Speak without having been asked, as soon as nobody else does. Returns when that is noted, not spoken."""
+        outlet = self._running()
+        await outlet.until_below(SPOKEN_FOR)
+        outlet.offer(Prompt("say", text, interruptible))
+
+    def type(self, text: str) -> None:
+        """The user typed `text`: it is answered at once, and cuts off a reply in progress."""
+        self._running().offer(Typed(text))
+
+    def press(self, digit: str) -> None:
+        """The user pressed a key of a telephone: 0-9, *, #, A-D."""
+        self._running().offer(Dtmf(digit))
+
+    def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
+        """Order the end. A graceful one plays the reply in progress to its end, and then `farewell`.
+
+        A graceful end takes as long as the sound still queued and a second more; the other at most a second. While
+        everything is still being opened, either ends that at once; an order that comes too late changes nothing.
+        """
+        self._order(End(graceful, why, farewell))
+
+    def hang_up(self) -> None:
+        """The other side is gone: end at once."""
+        self._order(Hangup())
+
+    async def run(self) -> SessionEnded:
+        """Hold the conversation, and say how it ended; raises what made it fail, un-grouped when it is one error.
+
+        Cancelling it ends the conversation at once.
+        """
+        if self._has_run:
+            raise ConfigError("a Session runs once; make another for the next conversation")
+        self._has_run = True
+        self._reporter.start()
+        telling = tell.set(self._reporter.report)
+        ended = SessionEnded("cancelled")
+        try:
+            with alone(), trio.CancelScope() as whole:
+                self._opening = whole
+                ended = SessionEnded(await self._converse())
+            if whole.cancelled_caught:
+                ended = SessionEnded(self._given_up)
+        except Exception as error:
+            ended = SessionEnded("error", error)
+            raise
+        finally:
+            self._opening = None
+            tell.reset(telling)
+            self._reporter.finish(ended)
+        return ended
+
+    async def _converse(self) -> str:
+        """Open everything, hold the conversation, close everything; why it ended."""
+        self.plugins.configure(self)
+        timeout = self.policy.call.open_timeout
+        self.parts = parts = self.parts.wrapped(lambda part, role: self.plugins.wrap(part, role, self))
+        playout = Playout(parts.sink)
+        mouth = reply_line(handler_stage(self._answer), parts, playout, timeout)
+        ears, ear = listen_line(parts, self._reporter.losses, timeout)
+        self._lines = (ears, mouth)
+        outlet, inlet = open_signals()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(inlet)
+            stack.enter_context(outlet)
+            contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
+            runs = await stack.enter_async_context(opened(*contexts, *mouth.stages, *ears.stages, timeout=timeout))
+            runs = runs[len(contexts) :]
+            speak, hear = mouth.bind(runs[: len(mouth.stages)]), ears.bind(runs[len(mouth.stages) :])
+            performer = Performer(
+                playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
+            )
+            endpoints = parts.stt is not None and parts.stt.endpoints
+            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=trio.current_time())
+            conductor = Conductor(
+                machine,
+                self.history,
+                signals=inlet,
+                outlet=outlet,
+                begin=performer.begin,
+                report=self._reporter.report,
+                failed=self._reply_failed,
+                end_within=self.policy.call.end_within,
+            )
+            await self._conduct(conductor, hear, outlet)
+        return conductor.why
+
+    async def _conduct(self, conductor: Conductor, hear: Run[Any, Any], outlet: Outlet[Signal]) -> None:
+        self._opening, self._outlet = None, outlet
+        try:
+            self._reporter.report(SessionStarted())
+            if self.policy.call.greeting is not None:
+                outlet.offer(Prompt("greeting", self.policy.call.greeting))
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
+                    nursery.start_soon(self._limit, outlet)
+                    nursery.start_soon(self._reporter.pump)
+                    await conductor.run()
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._outlet = None
+
+    def _order(self, order: End | Hangup) -> None:
+        """The conductor obeys it. Before there is one, there is only the opening to be given up."""
+        if self._opening is not None:
+            self._given_up = order.why if isinstance(order, End) else "the other side hung up"
+            self._opening.cancel()
+        elif self._outlet is not None or not self._has_run:
+            self._running().offer(order)
+
+    def _running(self) -> Outlet[Signal]:
+        if self._outlet is None:
+            raise VoicekitError("this session is not running")
+        return self._outlet
+
+    # Called back by the conductor and the reply line.
+
+    def _turn(self, reply: Reply) -> Turn:
+        self._reply = reply
+        return Turn(
+            reply.turn,
+            reply.text,
+            reason=reply.reason,
+            history=self.history,
+            previous_cut=self.history.previous_cut,
+            session=self,
+            end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+        )
+
+    def _answer(self, turn: Turn) -> Handler:
+        """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""
+        script = this_reply.get().script
+        if script is not None:
+            return as_handler(script)
+        handler = self.plugins.answer(turn)
+        return as_handler(handler) if handler is not None else self.parts.handler
+
+    def _reply_failed(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
+        """What follows from a reply's error: a service's failure ends the reply, anything else the call."""
+        verdict = self._judge(error)
+        if verdict is None and not isinstance(error, ServiceError):
+            return None
+        failed = ReplyFailed(reply.turn, error)
+        if isinstance(verdict, Apologise) and reply.reason != "apology":  # one that fails would be followed for ever
+            return [failed, Prompt("apology", verdict.text)]
+        return [failed]
+
+    def _judge(self, error: Exception) -> Apologise | Restart | None:
+        """What the plugins make of `error`; they are told which part it came from."""
+        return self.plugins.handle_error(error, self._role(error), self)
+
+    def _role(self, error: Exception) -> Any:
+        notes = getattr(error, "__notes__", ())
+        named = {
+            "handler": "handler",
+            self.parts.tts.name: "voice",
+            "playout": "sink",
+            self.parts.source.name: "source",
+        }
+        if self.parts.stt is not None:
+            named[self.parts.stt.name] = "transcriber"
+        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
+
+    # The tasks beside the conductor.
+
+    async def _limit(self, outlet: Outlet[Signal]) -> None:
+        longest = self.policy.call.max_duration
+        if longest is not None:
+            await trio.sleep(longest)
+            outlet.offer(End(True, "maximum duration"))
