@@ -1,0 +1,84 @@
+"""A voice whose sound says of itself which character it is: so what was heard can be read from the samples.
+
+Each character sounds for 60 ms, and every sample of it has the value of that character's `to`: how much of the
+handler's text counts as heard. The highest value that a recording sink has kept is what the caller heard, with no
+word mark in between.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Text
+from voicekit.events import WordMark
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+
+PER_CHARACTER = 0.06
+"""Seconds; a brisk speaker."""
+
+FIRST_SOUND = 0.137
+"""Seconds until the first sample: what a good service takes, and no multiple of a frame, so that nothing that a reply
+does falls on the same instant as something that the caller does."""
+
+VALUES = 32_000
+
+
+class FakeVoice(Pipeable):
+    """Speaks at once and in step: a mark before each word, 60 ms of sound per character."""
+
+    name = "fake voice"
+    accepts = None
+
+    def __init__(self, *, per_character: float = PER_CHARACTER, first_sound: float = FIRST_SOUND) -> None:
+        self.produces: AudioFormat | None = None
+        self.cuts = 0
+        self._per_character = per_character
+        self._first_sound = first_sound
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat:
+        """Speaks in PCM16 mono at the sink's rate."""
+        self.produces = AudioFormat(wanted.rate)
+        return self.produces
+
+    def cut(self) -> None:
+        self.cuts += 1
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        format = self.produces or PCM16K  # noqa: A001  # the field's word
+        samples = format.samples(self._per_character)
+        at, in_word = 0, False
+        async for text in inbox:
+            if not at and text.text:
+                await trio.sleep(self._first_sound)
+            for place, character in enumerate(text.text):
+                if not character.isspace() and (not in_word or not place):
+                    await outbox.send(_mark(text, place, at))
+                in_word = not character.isspace()
+                pcm = array("h", [text.to[place] % VALUES]) * samples
+                await outbox.send(AudioFrame(pcm.tobytes(), at, format))
+                at += samples
+
+
+def _mark(text: Text, start: int, at: int) -> WordMark:
+    end = start
+    while end < len(text) and not text.text[end].isspace():
+        end += 1
+    return WordMark(text.text[start:end], at, text.to[end - 1])
+
+
+def heard_to(pcm: bytes) -> int:
+    """How many characters of the handler's text were heard, by the samples alone (what a FakeVoice spoke)."""
+    return max(array("h", pcm), default=0)

@@ -1,0 +1,103 @@
+"""Holds whole calls in virtual time: an hour takes seconds, and the same script gives the same call every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from voicekit.contracts import Sink
+from voicekit.events import SessionEnded, SessionEvent, SessionStarted
+from voicekit.extend import Plugins, load_plugins
+from voicekit.flow.threads import inline
+from voicekit.play.sink import RecordingSink
+from voicekit.session import Session
+from voicekit.testing.fakes import FakeVoice
+from voicekit.testing.scripted import Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+from voicekit.testing.timeline import Timeline
+from voicekit.turn.policy import Policy
+
+
+@dataclass
+class Call:
+    """A call that was held: its session, what its sink kept, its events with their times, and what was left over."""
+
+    session: Session
+    sink: Any
+    timeline: Timeline = field(default_factory=Timeline)
+    ended: SessionEnded | None = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    tasks_left: int = 0
+
+    @property
+    def history(self) -> Any:
+        return self.session.history
+
+    @property
+    def events(self) -> list[tuple[float, SessionEvent]]:
+        return self.timeline.events
+
+
+def hold_call(
+    handler: Any,
+    script: Script,
+    *,
+    sink: Sink | None = None,
+    policy: Policy | None = None,
+    plugins: Plugins | None = None,
+    during: Callable[[Session], Any] | None = None,
+    **parts: Any,
+) -> Call:
+    """Hold one call in virtual time and say how it went; raises what `Session.run` raises.
+
+    `parts` replace the scripted source, vad and stt or the fake tts. `during(session)` may be an async function
+    that runs beside the call once it has started. `plugins` are those that are installed, unless others are given.
+    """
+    sink = sink if sink is not None else RecordingSink()
+    session = Session(
+        handler=handler,
+        sink=sink,
+        policy=policy,
+        plugins=plugins if plugins is not None else load_plugins(),
+        **{
+            "source": ScriptedSource(script),
+            "vad": ScriptedVad(),
+            "stt": ScriptedTranscriber(script),
+            "tts": FakeVoice(),
+            **parts,
+        },
+    )
+    call = Call(session, sink)
+    trio.run(_hold, call, during, clock=MockClock(autojump_threshold=0))
+    return call
+
+
+async def _hold(call: Call, during: Callable[[Session], Any] | None) -> None:
+    inline.set(True)
+    start = trio.current_time()
+    living = trio.lowlevel.current_statistics().tasks_living
+    call.session.watch(call.timeline.note)
+    try:
+        async with trio.open_nursery() as nursery:
+            if during is not None:
+                nursery.start_soon(_once_started, call.session, during)
+            call.ended = await call.session.run()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None
+    finally:
+        call.seconds = trio.current_time() - start
+        call.tasks_left = trio.lowlevel.current_statistics().tasks_living - living
+
+
+async def _once_started(session: Session, during: Callable[[Session], Any]) -> None:
+    started = trio.Event()
+    session.watch(lambda event: started.set() if isinstance(event, SessionStarted) else None)
+    await started.wait()
+    await during(session)

@@ -1,0 +1,270 @@
+"""A scripted user: what they say, cough, type and press, and when; and ears that understand exactly that.
+
+The sound carries its own position in its samples (see `positions`), and more while the user sounds. So a dropped or
+doubled sample can be seen anywhere, the VAD needs no model, and the transcriber knows a word only when the very
+samples of that word have reached it. Everything is timed by samples received, nothing by a clock: in virtual time the
+same script gives the same call.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import trio
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.errors import ConfigError
+from voicekit.events import Dtmf, Endpoint, Final, Hangup, Interim, Typed, Word
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.listen.transcribe import words
+from voicekit.testing.positions import POSITIONS, SOUNDING, sounding
+
+FRAME = 0.02
+"""Seconds of sound in each frame of the source, as telephones and browsers send it."""
+
+_IS_LOUD = bytes(high >= SOUNDING >> 8 for high in range(256))
+
+QUIET_END = 3.0
+"""Seconds that the source goes on after the last thing in the script, where the script does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """From `start` to `end` (seconds) the user makes a sound; with `text` it is speech."""
+
+    start: float
+    end: float
+    text: str = ""
+
+
+_Act: TypeAlias = Typed | Dtmf | Hangup
+
+
+class Script:
+    """What the user does, by seconds since the call began."""
+
+    def __init__(self) -> None:
+        self.sounds: list[_Sound] = []
+        self.acts: list[tuple[float, _Act]] = []
+        self._until: float | None = None
+
+    def says(self, text: str, *, at: float, for_: float) -> None:
+        """Speak `text` from `at` on, for `for_` seconds; the words take as long as they have letters."""
+        self._sound(_Sound(at, at + for_, text))
+
+    def coughs(self, *, at: float, for_: float = 0.3) -> None:
+        """Make a sound that is no word."""
+        self._sound(_Sound(at, at + for_))
+
+    def types(self, text: str, *, at: float) -> None:
+        self.acts.append((at, Typed(text)))
+
+    def presses(self, digit: str, *, at: float) -> None:
+        self.acts.append((at, Dtmf(digit)))
+
+    def hangs_up(self, *, at: float) -> None:
+        self.acts.append((at, Hangup()))
+
+    def stays(self, *, until: float) -> None:
+        """The source ends at `until`."""
+        self._until = until
+
+    @property
+    def until(self) -> float:
+        """When the source ends."""
+        if self._until is not None:
+            return self._until
+        return max([0.0, *(sound.end for sound in self.sounds), *(at for at, _ in self.acts)]) + QUIET_END
+
+    def utterances(self, rate: int) -> list[tuple[Word, ...]]:
+        """What is said, word by word, timed in samples at `rate`; each but the very first has a space before it."""
+        said = [sound for sound in self.sounds if sound.text]
+        return [
+            words(" " * (place > 0) + sound.text, round(sound.start * rate), round(sound.end * rate))
+            for place, sound in enumerate(said)
+        ]
+
+    def pcm(self, at: int, samples: int, rate: int) -> bytes:
+        """What the source sends at `rate`: PCM16 mono, `samples` of it from sample `at` on."""
+        first = max(0, bisect_right(self.sounds, at / rate, key=_start) - 1)
+        last = bisect_right(self.sounds, (at + samples) / rate, key=_start)
+        spans = ((round(sound.start * rate), round(sound.end * rate)) for sound in self.sounds[first:last])
+        return sounding(at, samples, spans)
+
+    def _sound(self, sound: _Sound) -> None:
+        if sound.end <= sound.start or (self.sounds and sound.start < self.sounds[-1].end):
+            raise ConfigError(f"a script's sounds come one after the other and last some time; got {sound}")
+        self.sounds.append(sound)
+
+
+class ScriptedSource(Pipeable):
+    """Plays a Script as a live source: a frame each 20 ms, and what is typed or pressed as signals among them."""
+
+    name = "scripted source"
+    accepts = None
+
+    def __init__(self, script: Script, format: AudioFormat = PCM16K, *, live: bool = True) -> None:  # noqa: A002
+        if format.encoding != "pcm16" or format.channels != 1:
+            raise ConfigError(f"a scripted source speaks pcm16 mono, not {format}")
+        self.produces = format
+        self.live = live
+        self._script = script
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        start = trio.current_time()
+        rate, size = self.produces.rate, self.produces.samples(FRAME)
+        acts = sorted(self._script.acts, key=lambda act: act[0])
+        for at in range(0, round(self._script.until * rate), size):
+            due = (at + size) / rate
+            while acts and acts[0][0] <= due:
+                await outbox.send(acts.pop(0)[1])
+            if self.live:
+                await trio.sleep_until(start + due)
+            await outbox.send(AudioFrame(self._script.pcm(at, size, rate), at, self.produces))
+
+
+class ScriptedVad:
+    """Hears a scripted source's sounds, and nothing else."""
+
+    rates: Sequence[int] = (8_000, 16_000, 32_000, 48_000)
+
+    def start(self, rate: int) -> ScriptedVadStream:
+        if rate not in self.rates:
+            raise ConfigError(f"scripted VAD: expected a rate of {', '.join(map(str, self.rates))} Hz, got {rate!r}")
+        return ScriptedVadStream(rate // 50)
+
+
+class ScriptedVadStream:
+    def __init__(self, window: int) -> None:
+        self.window = window
+
+    def probability(self, pcm: bytes) -> float:
+        """The share of the window that sounds."""
+        return pcm[1::2].translate(_IS_LOUD).count(1) / self.window
+
+
+class ScriptedTranscriber(Pipeable):
+    """Understands a Script's words when their samples have arrived; a word of which half is missing is not heard.
+
+    Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after
+    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False.
+    """
+
+    name = "scripted ears"
+    produces = None
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        endpoints: bool = True,
+        interim: float = 0.12,
+        final: float = 0.26,
+        endpoint: float = 0.7,
+    ) -> None:
+        self.endpoints = endpoints
+        self.accepts: AudioFormat | None = None
+        self._script = script
+        self._delays = (interim, final, endpoint)
+
+    def negotiate(self, offered: AudioFormat) -> AudioFormat:
+        self.accepts = AudioFormat(offered.rate)
+        return self.accepts
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        rate = self.accepts.rate if self.accepts is not None else PCM16K.rate
+        heard = _Hearing(self._script.utterances(rate), [round(delay * rate) for delay in self._delays])
+        async for item in inbox:
+            if isinstance(item, AudioFrame):
+                _check_samples(item)
+                heard.take(item.end)
+            elif isinstance(item, Gap):
+                heard.miss(item)
+            for transcript in heard.say(self.endpoints):
+                await outbox.send(transcript)
+        for transcript in heard.finish():
+            await outbox.send(transcript)
+
+
+def _start(sound: _Sound) -> float:
+    return sound.start
+
+
+def _check_samples(frame: AudioFrame) -> None:
+    """The sound must say the same about its position as the frame does."""
+    first = array("h", frame.pcm[:2])[0] % POSITIONS
+    if first != frame.at % POSITIONS:
+        raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")
+
+
+class _Hearing:
+    """What of the script has been heard, by the position up to which sound has arrived."""
+
+    def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
+        self._utterances = utterances
+        self._interim, self._final, self._endpoint = delays
+        self._to = 0
+        self._gaps: list[Gap] = []
+        self._said_final = 0
+        self._shown: tuple[Word, ...] = ()
+
+    def take(self, end: int) -> None:
+        self._to = end
+
+    def miss(self, gap: Gap) -> None:
+        self._to = gap.end
+        self._gaps.append(gap)
+
+    def say(self, endpoints: bool) -> list[Interim | Final | Endpoint]:
+        if not self._utterances or self._to < self._utterances[0][0].end:
+            return []
+        out: list[Interim | Final | Endpoint] = []
+        heard = [word for word in self._utterances[0] if not self._missed(word)]
+        finals = tuple(word for word in heard[self._said_final :] if word.end + self._final <= self._to)
+        if finals:
+            self._said_final += len(finals)
+            out.append(Final(finals))
+        tail = tuple(word for word in heard[self._said_final :] if word.end + self._interim <= self._to)
+        if tail != self._shown:
+            self._shown = tail
+            out.append(Interim(tail))
+        end = self._utterances[0][-1].end
+        goes_on = len(self._utterances) > 1 and self._utterances[1][0].start <= end + self._endpoint
+        if end + (self._final if goes_on else self._endpoint) <= self._to:
+            if endpoints and heard and not goes_on:
+                out.append(Endpoint(end))
+            self._next()
+        return out
+
+    def finish(self) -> list[Interim | Final | Endpoint]:
+        """The sound is over: what has arrived and was not said yet is final now."""
+        if not self._utterances:
+            return []
+        heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]
+        rest = tuple(heard[self._said_final :])
+        self._next()
+        return [Final(rest)] if rest else []
+
+    def _next(self) -> None:
+        self._utterances = self._utterances[1:]
+        self._said_final, self._shown = 0, ()
+
+    def _missed(self, word: Word) -> bool:
+        lost = sum(max(0, min(gap.end, word.end) - max(gap.at, word.start)) for gap in self._gaps)
+        return lost * 2 >= word.end - word.start

@@ -1,0 +1,40 @@
+"""A conversation as text, one line per event with its virtual time: golden files, and readable diffs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from voicekit.events import Interim, SessionEvent
+from voicekit.session.eventlog import describe
+
+
+class Timeline:
+    """Collects a session's events; give `note` to `Session.watch`. `str()` is the timeline.
+
+    Times are seconds since the first event, to the millisecond. Interim words are left out unless `interims`.
+    """
+
+    def __init__(self, *, interims: bool = False) -> None:
+        self.events: list[tuple[float, SessionEvent]] = []
+        self._interims = interims
+        self._start: float | None = None
+
+    def note(self, event: SessionEvent) -> None:
+        now = trio.current_time()
+        if self._start is None:
+            self._start = now
+        self.events.append((now - self._start, event))
+
+    def lines(self, wanted: Callable[[SessionEvent], bool] = lambda event: True) -> list[str]:
+        """One line for each event that `wanted` wants and that has words."""
+        lines = []
+        for at, event in self.events:
+            text = describe(event) if wanted(event) and (self._interims or not isinstance(event, Interim)) else None
+            if text is not None:
+                lines.append(f"{at:8.3f} {text}")
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines()) + "\n"
