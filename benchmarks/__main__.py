@@ -1,0 +1,55 @@
+"""The command line of the benchmarks.
+
+    python -m benchmarks [--quick | --smoke] [--json FILE] [NAME ...]
+
+Without names all cases run. `--quick` takes a quarter of the rounds, `--smoke` only shows that each case works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import trio
+
+from benchmarks import machine
+from benchmarks.case import Case, load_cases
+from benchmarks.measure import FULL, QUICK, SMOKE, Effort, Result, measure
+from benchmarks.report import as_data, table
+
+
+def main(arguments: list[str] | None = None) -> None:
+    cases = load_cases()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument("--quick", dest="effort", action="store_const", const=QUICK, help="a quarter of the rounds")
+    effort.add_argument("--smoke", dest="effort", action="store_const", const=SMOKE, help="one tiny round of each")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(cases)}; all without")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in cases]
+    if unknown:
+        parser.error(f"expected names among {', '.join(cases)}, got {', '.join(unknown)}")
+    chosen = [cases[name] for name in options.names or cases]
+    results = _run(chosen, options.effort or FULL)
+    if options.json is not None:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        report = {"when": when, "machine": machine.describe(), "cases": [as_data(result) for result in results]}
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _run(cases: list[Case], effort: Effort) -> list[Result]:
+    print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
+    if effort is SMOKE:
+        print("smoke: shows that each case works; the figures mean nothing")
+    results = []
+    for case in cases:
+        results.append(trio.run(measure, case, effort))
+        print("\n" + table(results[-1]), flush=True)
+    return results
+
+
+if __name__ == "__main__":
+    main()

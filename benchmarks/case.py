@@ -1,0 +1,78 @@
+"""What a benchmark case is: subjects that do the same work in different ways, one of them the floor.
+
+A case is one short file in `benchmarks/cases/`; importing it registers it:
+
+    hop = Case("hop", "one item from task to task", operations=1_000)
+
+    @hop.floor("trio memory channel")
+    async def channel(count: int) -> Sequence[float]: ...
+
+    @hop.subject("link", aim=1.2)
+    async def link(count: int) -> Sequence[float]: ...
+
+A subject does one round of `count` operations and returns samples, in seconds per operation: one sample where it
+times the round as a whole, more where it times each operation. What it sets up beforehand it need not count.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Round: TypeAlias = Callable[[int], Awaitable[Sequence[float]]]
+
+_registered: dict[str, Case] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One way to do the work. `aim` is the highest ratio to the floor that voicekit wants to see."""
+
+    name: str
+    round: Round
+    aim: float | None = None
+
+
+class Case:
+    """A named comparison; `rounds` rounds of `operations` operations each make a full measurement."""
+
+    def __init__(self, name: str, what: str, *, operations: int, rounds: int = 100) -> None:
+        if name in _registered:
+            raise ValueError(f"expected a new name for a case, got {name!r} twice")
+        self.name = name
+        self.what = what
+        self.operations = operations
+        self.rounds = rounds
+        self.subjects: list[Subject] = []
+        _registered[name] = self
+
+    def floor(self, name: str) -> Callable[[Round], Round]:
+        """Register the subject that the others are compared with; it must come first."""
+        if self.subjects:
+            raise ValueError(f"expected the floor of {self.name!r} before its subjects, got {name!r} after them")
+        return self._adding(name, None)
+
+    def subject(self, name: str, *, aim: float | None = None) -> Callable[[Round], Round]:
+        """Register a subject that is compared with the floor."""
+        if not self.subjects:
+            raise ValueError(f"expected a floor of {self.name!r} first, got {name!r}")
+        return self._adding(name, aim)
+
+    def _adding(self, name: str, aim: float | None) -> Callable[[Round], Round]:
+        def add(function: Round) -> Round:
+            self.subjects.append(Subject(name, function, aim))
+            return function
+
+        return add
+
+
+def load_cases() -> dict[str, Case]:
+    """All cases by name, in the order of their files."""
+    from benchmarks import cases
+
+    for module in sorted(pkgutil.iter_modules(cases.__path__), key=lambda module: module.name):
+        importlib.import_module(f"{cases.__name__}.{module.name}")
+    return dict(_registered)

@@ -1,0 +1,1 @@
+"""One file per case; the runner imports them all. How to write one: `benchmarks/case.py`."""

@@ -1,0 +1,27 @@
+"""`import voicekit` in a fresh interpreter, beside what a hand-written trio client of a voice service imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import trio
+
+from benchmarks.case import Case
+from benchmarks.footprint import import_command
+
+start = Case("import", "import in a fresh interpreter, files in the system's cache", operations=1, rounds=20)
+
+
+async def _seconds(*modules: str) -> Sequence[float]:
+    done = await trio.run_process(import_command(*modules), capture_stdout=True)
+    return [float(done.stdout)]
+
+
+@start.floor("trio, trio_websocket, webrtcvad")
+async def floor(count: int) -> Sequence[float]:
+    return await _seconds("trio", "trio_websocket", "webrtcvad")
+
+
+@start.subject("voicekit", aim=1.3)
+async def voicekit(count: int) -> Sequence[float]:
+    return await _seconds("voicekit")

@@ -1,0 +1,88 @@
+"""Takes the measurements of a case: a warm-up, then rounds in which the subjects take turns (A B C A B C ...).
+
+Taking turns spreads the machine's moods over all subjects, so ratios hold where absolute times don't.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import trio
+
+from benchmarks.case import Case, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much of a case's rounds, and of the operations in each, are done; `warm` whether there is a warm-up."""
+
+    rounds: float
+    operations: float
+    warm: bool
+
+
+FULL = Effort(1, 1, warm=True)
+QUICK = Effort(1 / 4, 1, warm=True)
+SMOKE = Effort(0, 1 / 50, warm=False)  # shows that a case works; its figures mean nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one subject took, in seconds per operation; `ratio` is its median to that of the floor."""
+
+    subject: Subject
+    minimum: float
+    median: float
+    p99: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    case: Case
+    rounds: int
+    operations: int
+    figures: tuple[Figures, ...]
+
+
+async def measure(case: Case, effort: Effort) -> Result:
+    """Run `case`; an error in a subject ends it."""
+    rounds = max(1, round(case.rounds * effort.rounds))
+    operations = max(1, round(case.operations * effort.operations))
+    samples: list[list[float]] = [[] for _ in case.subjects]
+    if effort.warm:
+        for subject in case.subjects:
+            await subject.round(operations)
+    for _ in range(rounds):
+        for subject, taken in zip(case.subjects, samples, strict=True):
+            gc.collect()  # so that nobody pays for another's garbage
+            taken.extend(await subject.round(operations))
+    return Result(case, rounds, operations, figures(case.subjects, samples))
+
+
+def figures(subjects: Sequence[Subject], samples: Sequence[Sequence[float]]) -> tuple[Figures, ...]:
+    """Each subject's figures; the first subject is the floor."""
+    floor = median(samples[0])
+    return tuple(
+        Figures(subject, min(taken), median(taken), percentile(taken, 99), median(taken) / floor)
+        for subject, taken in zip(subjects, samples, strict=True)
+    )
+
+
+def percentile(samples: Sequence[float], percent: float) -> float:
+    """The smallest sample that at least `percent` of a hundred don't exceed (nearest rank)."""
+    return sorted(samples)[max(0, math.ceil(len(samples) * percent / 100) - 1)]
+
+
+async def per_operation(count: int, *tasks: Callable[[], Awaitable[object]]) -> list[float]:
+    """One sample: the time until all `tasks`, run side by side, are done, divided by `count`."""
+    started = perf_counter()
+    async with trio.open_nursery() as nursery:
+        for task in tasks:
+            nursery.start_soon(task)
+    return [(perf_counter() - started) / count]
