@@ -1,0 +1,86 @@
+"""The numbers and names of the service, in one place, for both roles.
+
+Each says whether the vendor documents it, somebody measured it, or it is our own choice because nothing is known.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- names ---
+
+STT_MODEL: Final = "stt-rt-v5"
+TTS_MODEL: Final = "tts-rt-v2"
+TTS_LANGUAGE: Final = "en"
+TTS_VOICE: Final = "Adrian"
+
+STT_RAW_FORMATS: Final[dict[str, int]] = {
+    "pcm_s8": 1, "pcm_u8": 1,
+    "pcm_s16le": 2, "pcm_s16be": 2, "pcm_u16le": 2, "pcm_u16be": 2,
+    "pcm_s24le": 3, "pcm_s24be": 3, "pcm_u24le": 3, "pcm_u24be": 3,
+    "pcm_s32le": 4, "pcm_s32be": 4, "pcm_u32le": 4, "pcm_u32be": 4,
+    "pcm_f32le": 4, "pcm_f32be": 4, "pcm_f64le": 8, "pcm_f64be": 8,
+    "mulaw": 1, "alaw": 1,
+}  # fmt: skip
+"""Formats without a header, which need a rate and a number of channels; with the bytes of one value (documented)."""
+
+STT_CONTAINERS: Final = ("auto", "aac", "aiff", "amr", "asf", "flac", "mp3", "ogg", "wav", "webm")
+
+TTS_RAW_FORMATS: Final[dict[str, int]] = {
+    "pcm_s16le": 2, "pcm_s16be": 2, "pcm_f32le": 4, "pcm_mulaw": 1, "pcm_alaw": 1,
+}  # fmt: skip
+"""Formats without a header, with the bytes of one value; always mono (documented)."""
+
+TTS_LOSSY_FORMATS: Final = ("aac", "mp3", "opus")
+TTS_FORMATS: Final = (*TTS_RAW_FORMATS, "wav", "flac", *TTS_LOSSY_FORMATS)
+TTS_RATES: Final = (8_000, 16_000, 24_000, 44_100, 48_000)
+TTS_BITRATES: Final = (32_000, 64_000, 96_000, 128_000, 192_000, 256_000, 320_000)
+
+_CODES = """
+af sq ar az eu be bn bs bg ca zh hr cs da nl en et fi fr gl de el gu he hi hu id it ja kn kk ko lv lt mk ms ml mr no
+fa pl pt pa ro ru sr sk sl es sw sv tl ta te th tr uk ur vi cy
+"""
+STT_LANGUAGES: Final = frozenset(_CODES.split())
+TTS_LANGUAGES: Final = STT_LANGUAGES | {"is", "su", "uz"}
+
+# --- speech to text: the configuration ---
+
+ID_LENGTH: Final = 256  # characters of a client reference id and of a stream id (documented)
+HINTS: Final = 100  # language hints in one configuration (documented for REST)
+HINT_LENGTH: Final = 10  # characters of a hint (documented for REST)
+CONTEXT_LENGTH: Final = 10_000
+"""Characters of the context (the service's own message). How it counts an object is not documented; we count the
+strings in it, so that what we let pass is never longer than that by another count than one of punctuation."""
+ENDPOINT_DELAY_MS: Final = (500, 3_000)
+ENDPOINT_SENSITIVITY: Final = (-1.0, 1.0)
+ENDPOINT_LATENCY_LEVEL: Final = (0, 3)
+
+MODELS_WITHOUT_ENDPOINT_DELAY: Final = frozenset({"stt-rt-preview", "stt-rt-v3"})
+MODELS_WITHOUT_ENDPOINT_TUNING: Final = MODELS_WITHOUT_ENDPOINT_DELAY | {"stt-rt-v4"}
+"""Models before v5 refuse sensitivity and latency level instead of ignoring them; those before v4 the delay too."""
+
+# --- speech to text: the session ---
+
+STT_SESSION_S: Final = 300 * 60.0  # sound in one session (documented)
+STT_SESSIONS: Final = 10  # at once, per project (documented)
+REQUESTS_PER_MINUTE: Final = 100  # each service (documented)
+STT_IDLE_S: Final = 20.0  # without sound or keepalive until "Request timeout." (documented and measured)
+
+# --- text to speech ---
+
+TTS_FIELD_LENGTH: Final = 50  # characters of model, language and voice (documented)
+TTS_SPEED: Final = (0.7, 1.3)  # refused outside, not clamped (measured)
+TTS_TEXT_BYTES: Final = 5_000  # UTF-8 bytes in one stream (documented, measured)
+TTS_STREAM_S: Final = 120.0  # sound of one stream; cut off there (documented)
+TTS_STREAMS: Final = 5  # at once on one connection (documented)
+TTS_ACCOUNT_STREAMS: Final = 3  # at once over all connections of an account (documented default)
+TTS_TEXT_WAIT_S: Final = 5.2  # an open stream without new text dies (measured on v2)
+TTS_AUDIO_WAIT_S: Final = 12.0  # a stream that made no sound since its start dies (measured: 10 to 12)
+TTS_RATE_CHECK_S: Final = 11.0  # when the pace of a stream's sound is judged (measured)
+TTS_LEAST_RATE: Final = 0.8  # seconds of sound per second below which it then dies (measured)
+TTS_IDLE_S: Final = 40.0  # a connection with nothing on it, keyed in the handshake (measured: more than 40)
+
+# --- both, where the key came in a message (deprecated) ---
+
+START_WAIT_S: Final = 10.0  # from the socket's opening to the first start (measured)
+TTS_LEGACY_IDLE_S: Final = 5.3  # a connection without a stream, keepalive or not (measured)

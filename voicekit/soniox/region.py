@@ -1,0 +1,126 @@
+"""Where the service is, and the key to it.
+
+    Endpoints.find("eu")                       the hosts of the European region
+    Endpoints.find(stt="ws://127.0.0.1:9/...") anywhere else, such as a local server
+    ApiKey.find()                              from SONIOX_API_KEY
+
+A key belongs to a project and a project to a region: on another region's host it is refused as unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from voicekit.errors import ConfigError
+
+REGIONS: dict[str, str] = {"us": "", "eu": ".eu", "jp": ".jp"}
+"""What each region adds to the names of its hosts: `stt-rt.soniox.com`, `stt-rt.eu.soniox.com`."""
+
+KEY_VARIABLE = "SONIOX_API_KEY"
+REGION_VARIABLE = "SONIOX_REGION"
+URL_VARIABLES: dict[str, str] = {
+    "rest": "SONIOX_API_BASE_URL",
+    "stt": "SONIOX_WS_URL",
+    "tts": "SONIOX_TTS_WS_URL",
+    "tts_rest": "SONIOX_TTS_API_URL",
+}
+"""The names that the vendor's own client reads, so that one setting serves both."""
+
+KEY_SUBPROTOCOL = "soniox-api-key"
+_HTTP_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The four addresses: websockets `stt` and `tts` in full, `rest` and `tts_rest` without path."""
+
+    rest: str
+    stt: str
+    tts: str
+    tts_rest: str
+
+    @classmethod
+    def find(
+        cls,
+        region: str | None = None,
+        *,
+        rest: str | None = None,
+        stt: str | None = None,
+        tts: str | None = None,
+        tts_rest: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Endpoints:
+        """Those of `region` ("us", "eu", "jp"), each replaced by the argument or else the variable of its name.
+
+        Without `region`, SONIOX_REGION decides, and without that it is "us". Raises ConfigError for an unknown region
+        or an address of the wrong scheme.
+        """
+        infix = _infix(region or environ.get(REGION_VARIABLE) or "us")
+        own = {"rest": rest, "stt": stt, "tts": tts, "tts_rest": tts_rest}
+        usual = {
+            "rest": f"https://api{infix}.soniox.com",
+            "stt": f"wss://stt-rt{infix}.soniox.com/transcribe-websocket",
+            "tts": f"wss://tts-rt{infix}.soniox.com/tts-websocket",
+            "tts_rest": f"https://tts-rt{infix}.soniox.com",
+        }
+        return cls(**{name: _url(name, own[name] or environ.get(URL_VARIABLES[name]) or usual[name]) for name in usual})
+
+
+class ApiKey:
+    """A key that never shows itself: only `headers`, `subprotocols` and `redact` know it."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: str) -> None:
+        if not _HEADER_VALUE.fullmatch(secret):
+            raise ConfigError(
+                f"Soniox key: expected printable characters without spaces, got {len(secret)} characters, some of them "
+                "others (was a line break or a quotation mark copied along?)"
+            )
+        self._secret = secret
+
+    @classmethod
+    def find(cls, key: str | None = None, environ: Mapping[str, str] = os.environ) -> ApiKey:
+        """The key given, or else the one in SONIOX_API_KEY; ConfigError when there is none."""
+        secret = key or environ.get(KEY_VARIABLE)
+        if not secret:
+            raise ConfigError(f"no Soniox key: set {KEY_VARIABLE}, or give one as an argument")
+        return cls(secret)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The handshake's header, the way that all but browsers use. Never together with `subprotocols`."""
+        return [("Authorization", f"Bearer {self._secret}")]
+
+    def subprotocols(self) -> list[str]:
+        """The browsers' way: the server answers with the first of the two. ConfigError for a key that can't be one."""
+        if not _HTTP_TOKEN.fullmatch(self._secret):
+            raise ConfigError(
+                "Soniox key: as a subprotocol it may hold only letters, digits and !#$%&'*+.^_`|~-; "
+                "temporary keys of the old form (with a colon) go into the header"
+            )
+        return [KEY_SUBPROTOCOL, self._secret]
+
+    def redact(self, text: str) -> str:
+        """`text` with the key, wherever it occurs, replaced."""
+        return text.replace(self._secret, "[key]")
+
+    def __repr__(self) -> str:
+        return "ApiKey(...)"
+
+
+def _infix(region: str) -> str:
+    infix = REGIONS.get(region.strip().lower())
+    if infix is None:
+        raise ConfigError(f"Soniox region: expected one of {', '.join(REGIONS)}, got {region!r}")
+    return infix
+
+
+def _url(name: str, url: str) -> str:
+    schemes = ("ws://", "wss://") if name in ("stt", "tts") else ("http://", "https://")
+    if not url.startswith(schemes):
+        raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {url!r}")
+    return url if name in ("stt", "tts") else url.rstrip("/").removesuffix("/v1")

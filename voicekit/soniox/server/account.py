@@ -1,0 +1,144 @@
+"""What the connections of one account share: its keys, and how many requests it may make, per minute and at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from typing import Final
+
+from voicekit.soniox import limits
+from voicekit.soniox.region import KEY_SUBPROTOCOL
+from voicekit.soniox.server.refusal import Refusal, invalid
+
+_MINUTE_S: Final = 60.0
+
+
+class Service(Enum):
+    """A realtime service, by the usage type that a temporary key for it has."""
+
+    STT = "transcribe_websocket"
+    TTS = "tts_rt"
+
+    @property
+    def spoken(self) -> str:
+        return "speech-to-text" if self is Service.STT else "text-to-speech"
+
+
+@dataclass(slots=True)
+class Key:
+    """A key and what it is good for. Without `usage` it is a main key, good for everything, for ever."""
+
+    secret: str = field(repr=False)
+    usage: Service | None = None
+    expires_at: float | None = None
+    single_use: bool = False
+    session_s: float | None = None
+    used: bool = False
+
+    def session_ends(self, started_at: float) -> float:
+        """When a session that began at `started_at` must end; inf for never."""
+        return float("inf") if self.session_s is None else started_at + self.session_s
+
+
+class Account:
+    """Keys and limits. With no keys at all, any key will do.
+
+    `legacy` allows the deprecated key in a message; `twice` tolerates the same key there and in the handshake (whether
+    the service does is not known; a client must not rely on it, so it is off). While `refusing` is set, every request
+    gets that answer: how a script plays an exhausted budget or an overloaded service.
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[str] = (),
+        *,
+        legacy: bool = False,
+        twice: bool = False,
+        sessions: int = limits.STT_SESSIONS,
+        streams: int = limits.TTS_ACCOUNT_STREAMS,
+        requests_per_minute: int = limits.REQUESTS_PER_MINUTE,
+    ) -> None:
+        self._keys = {secret: Key(secret) for secret in keys}
+        self._open = not self._keys
+        self.legacy = legacy
+        self.twice = twice
+        self.refusing: Refusal | None = None
+        self._at_once = {Service.STT: sessions, Service.TTS: streams}
+        self._per_minute = requests_per_minute
+        self._running = dict.fromkeys(Service, 0)
+        self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
+        self._requests = count(1)
+
+    def add(self, key: Key) -> None:
+        """Another key, such as a temporary one."""
+        self._keys[key.secret] = key
+
+    def running(self, service: Service) -> int:
+        """How many sessions or streams are under way."""
+        return self._running[service]
+
+    def request_id(self) -> str:
+        """A new id in the shape of the service's, numbered in order, so that a run can be repeated exactly."""
+        return f"00000000-0000-4000-8000-{next(self._requests):012x}"
+
+    def authenticate(self, secret: str | None, service: Service, now: float) -> Key | Refusal:
+        """The key that `secret` is, or why it is none for `service`."""
+        if secret is None:
+            return Refusal("unauthenticated", "Missing API key. Provide it as an Authorization header.")
+        key = self._keys.get(secret) or (Key(secret) if self._open else None)
+        if key is None:
+            return Refusal("unauthenticated", "Incorrect API key provided.")
+        expired = key.expires_at is not None and now >= key.expires_at
+        if expired or key.usage not in (None, service):
+            return Refusal("unauthenticated", "Invalid or expired temporary API key.")
+        return key
+
+    def one_key(self, handshake: str | None, message: str | None) -> str | Refusal | None:
+        """The key of a request, which may have come with the handshake or, where that is allowed, in a message."""
+        if message is None:
+            return handshake
+        if handshake is not None:
+            same = self.twice and message == handshake
+            return handshake if same else invalid("API key was given in the handshake and in the message.")
+        if self.legacy:
+            return message
+        return Refusal("unauthenticated", "An API key in a message is no longer accepted. Use an Authorization header.")
+
+    def begin(self, key: Key, service: Service, now: float) -> Refusal | None:
+        """Begin a session or a stream; None when it may go on, and then `end` must follow."""
+        recent = self._recent[service]
+        while recent and recent[0] <= now - _MINUTE_S:
+            recent.popleft()
+        refusal = self.refusing or self._over_limit(key, service)
+        if refusal is None:
+            key.used = True
+            recent.append(now)
+            self._running[service] += 1
+        return refusal
+
+    def end(self, service: Service) -> None:
+        """One that had begun is over."""
+        self._running[service] -= 1
+
+    def _over_limit(self, key: Key, service: Service) -> Refusal | None:
+        if key.single_use and key.used:
+            return Refusal("unauthenticated", "Invalid or expired temporary API key.")
+        what = f"limit for {service.spoken} has been exceeded for your project."
+        if len(self._recent[service]) >= self._per_minute:
+            return Refusal("limit_exceeded", f"Requests per minute {what}")
+        if self._running[service] >= self._at_once[service]:
+            return Refusal("limit_exceeded", f"Concurrent requests {what}")
+        return None
+
+
+def handshake_key(authorization: str | None, subprotocols: Sequence[str] = ()) -> str | None:
+    """The key in a websocket's handshake: its Authorization header, or the subprotocol after "soniox-api-key"."""
+    scheme, _, secret = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    if len(subprotocols) == 2 and subprotocols[0] == KEY_SUBPROTOCOL:
+        return subprotocols[1]
+    return None

@@ -1,0 +1,147 @@
+"""Configurations as the service judges them, in its own words where they are known. Plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from voicekit.soniox import limits
+from voicekit.soniox.config import context_length
+from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit.soniox.wire import Context, SttConfig, Translation, TtsConfig
+
+STT_MODELS: Final = frozenset({limits.STT_MODEL}) | limits.MODELS_WITHOUT_ENDPOINT_TUNING
+TTS_MODELS: Final = frozenset({limits.TTS_MODEL})
+MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset({"tts-rt-v1", "tts-rt-v1-preview"})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server can do: models, languages, and voices (None: any name will do)."""
+
+    stt_models: Collection[str] = STT_MODELS
+    stt_languages: Collection[str] = limits.STT_LANGUAGES
+    tts_models: Collection[str] = TTS_MODELS
+    tts_languages: Collection[str] = limits.TTS_LANGUAGES
+    voices: Collection[str] | None = None
+
+
+def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
+    """Why `config` is refused, None when it is not."""
+    if config.model not in offer.stt_models:
+        return Refusal("model_not_available", "Invalid model specified.")
+    return _first(
+        lambda: _sound(config),
+        lambda: _hints(config.language_hints or (), offer.stt_languages),
+        lambda: _context(config.context),
+        lambda: _endpoints(config),
+        lambda: _translation(config.translation, offer.stt_languages),
+        lambda: _reference(config.client_reference_id),
+    )
+
+
+def refuse_tts(stream_id: str, config: TtsConfig, offer: Offer) -> Refusal | None:
+    """Why a stream with `config` is refused, None when it is not."""
+    missing = next((name for name in ("model", "language", "voice", "audio_format") if not getattr(config, name)), None)
+    if missing is not None:
+        return invalid(f"Missing required field: {missing}")
+    for name in ("model", "language", "voice"):
+        if len(getattr(config, name)) > limits.TTS_FIELD_LENGTH:
+            return invalid(f"{name} is too long (max length {limits.TTS_FIELD_LENGTH}).")
+    if config.model not in offer.tts_models:
+        return Refusal("model_not_available", "The requested model is not available.")
+    return _first(
+        lambda: _too_long("stream_id", stream_id),
+        lambda: _offered("language", config.language, offer.tts_languages, config),
+        lambda: _offered("voice", config.voice, offer.voices, config),
+        lambda: _speech(config),
+        lambda: _reference(config.client_reference_id),
+    )
+
+
+def _first(*checks: Callable[[], str | None]) -> Refusal | None:
+    message = next((found for found in (check() for check in checks) if found is not None), None)
+    return None if message is None else invalid(message)
+
+
+def _sound(config: SttConfig) -> str | None:
+    if not config.audio_format:
+        return "Missing audio format."
+    if config.audio_format in limits.STT_CONTAINERS:
+        return None
+    if config.audio_format not in limits.STT_RAW_FORMATS:
+        return f"Invalid audio data format: {config.audio_format}"
+    if not config.sample_rate or config.sample_rate < 0:
+        return "Audio data sample rate must be specified for PCM formats."
+    if config.num_channels not in (1, 2):
+        return "Audio data channels must be specified for PCM formats."
+    return None
+
+
+def _hints(hints: tuple[str, ...], languages: Collection[str]) -> str | None:
+    if len(set(hints)) < len(hints):
+        return "Language hints must be unique."
+    return "Invalid language hint." if len(hints) > limits.HINTS or not set(hints) <= set(languages) else None
+
+
+def _context(context: Context | str | None) -> str | None:
+    too_long = context_length(context) > limits.CONTEXT_LENGTH
+    return f"Context is too long (max length {limits.CONTEXT_LENGTH})." if too_long else None
+
+
+def _endpoints(config: SttConfig) -> str | None:
+    for name, bounds, without in (
+        ("max_endpoint_delay_ms", limits.ENDPOINT_DELAY_MS, limits.MODELS_WITHOUT_ENDPOINT_DELAY),
+        ("endpoint_sensitivity", limits.ENDPOINT_SENSITIVITY, limits.MODELS_WITHOUT_ENDPOINT_TUNING),
+        ("endpoint_latency_adjustment_level", limits.ENDPOINT_LATENCY_LEVEL, limits.MODELS_WITHOUT_ENDPOINT_TUNING),
+    ):
+        value = getattr(config, name)
+        if value is not None and config.model in without:
+            return f"Model does not support {name}."
+        if value is not None and not bounds[0] <= value <= bounds[1]:
+            return f"{name} must be between {bounds[0]} and {bounds[1]}."
+    return None
+
+
+def _translation(translation: Translation | None, languages: Collection[str]) -> str | None:
+    if translation is None:
+        return None
+    if translation.type == "one_way":
+        wanted: tuple[str | None, ...] = (translation.target_language,)
+    elif translation.type == "two_way":
+        wanted = (translation.language_a, translation.language_b)
+    else:
+        return "Start request is malformed."
+    return None if all(code in languages for code in wanted) else "Invalid translation target language."
+
+
+def _reference(reference: str | None) -> str | None:
+    too_long = reference is not None and len(reference) > limits.ID_LENGTH
+    return f"Client reference ID is too long (max length {limits.ID_LENGTH})." if too_long else None
+
+
+def _too_long(name: str, value: str) -> str | None:
+    return f"{name} is too long (max length {limits.ID_LENGTH})." if len(value) > limits.ID_LENGTH else None
+
+
+def _offered(name: str, value: str | None, offered: Collection[str] | None, config: TtsConfig) -> str | None:
+    unknown = offered is not None and value not in offered
+    return f"Invalid {name} '{value}' for model '{config.model}'." if unknown else None
+
+
+def _speech(config: TtsConfig) -> str | None:
+    raw = config.audio_format in limits.TTS_RAW_FORMATS
+    if config.audio_format not in limits.TTS_FORMATS:
+        return f"Invalid audio format '{config.audio_format}'."
+    if config.sample_rate is None and raw:
+        return "Missing required field: sample_rate"
+    if config.sample_rate is not None and config.sample_rate not in limits.TTS_RATES:
+        return f"Invalid sample rate '{config.sample_rate}'."
+    if config.bitrate is not None and (raw or config.bitrate not in limits.TTS_BITRATES):
+        return f"Invalid bitrate '{config.bitrate}'."
+    if config.speed is not None and not limits.TTS_SPEED[0] <= config.speed <= limits.TTS_SPEED[1]:
+        return f"speed must be between {limits.TTS_SPEED[0]} and {limits.TTS_SPEED[1]}."
+    if config.reduce_silence and config.model in MODELS_WITHOUT_SILENCE_REDUCTION:
+        return "Model does not support silence reduction."
+    return None

@@ -1,0 +1,97 @@
+"""One stream of speech as the service keeps it, with its timers, and what the service's connection says of streams."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from voicekit.soniox import limits
+from voicekit.soniox.server.refusal import Refusal, timeout
+from voicekit.soniox.server.states import Stream
+from voicekit.soniox.wire import TtsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """A stream begins; text follows."""
+
+    stream: str
+    config: TtsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TextCame:
+    """More text to speak, perhaps none; with `end`, no more follows."""
+
+    stream: str
+    text: str
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOver:
+    """Stop speaking: the client cancelled the stream, or it was refused for the reason given."""
+
+    stream: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAlive:
+    """The client is there, with nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over, and all its streams with it."""
+
+    refusal: Refusal | None = None
+
+
+class LiveStream:
+    """A stream's state, what was sent and spoken, and when it dies of neither."""
+
+    __slots__ = ("_any_sound", "_fed_at", "_judged", "_per_second", "_started_at", "sound", "state", "text_bytes")
+
+    def __init__(self, config: TtsConfig, now: float) -> None:
+        self.state = Stream.OPEN
+        self.text_bytes = 0
+        self.sound = 0.0  # seconds
+        self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
+        self._started_at = self._fed_at = now
+        self._any_sound = False
+        self._judged = False  # whether the pace of its sound has been looked at
+
+    def feed(self, text: str, now: float) -> None:
+        self.text_bytes += len(text.encode())
+        self._fed_at = now
+
+    def speak(self, data: bytes, seconds: float | None) -> None:
+        """Sound goes out; how long it lasts must be said where the format has no fixed size."""
+        if seconds is None:
+            seconds = len(data) / self._per_second if self._per_second else 0.0
+        self.sound += seconds
+        self._any_sound = self._any_sound or bool(data)
+
+    @property
+    def dies_at(self) -> float:
+        """When `judge` should look at it."""
+        if self.state is Stream.ENDED:
+            return math.inf
+        starves_at = self._fed_at + limits.TTS_TEXT_WAIT_S if self.state is Stream.OPEN else math.inf
+        if not self._any_sound:
+            return min(starves_at, self._started_at + limits.TTS_AUDIO_WAIT_S)
+        return starves_at if self._judged else min(starves_at, self._started_at + limits.TTS_RATE_CHECK_S)
+
+    def judge(self, now: float) -> Refusal | None:
+        """Why the stream dies now; None when it lives on. Its pace is judged once."""
+        age = now - self._started_at
+        if self.state is Stream.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:
+            return timeout("Request timeout")
+        if not self._any_sound and age >= limits.TTS_AUDIO_WAIT_S:
+            return timeout("Stream killed: no audio output within timeout")
+        if age >= limits.TTS_RATE_CHECK_S:
+            self._judged = True
+            if self.sound < limits.TTS_LEAST_RATE * age:
+                return timeout("Stream killed: output audio rate below minimum")
+        return None
