@@ -142,13 +142,14 @@ class Store:
         return self.weightless < MAX_WEIGHTLESS
 
     def _put(self, item: Any, weight: int, now: float) -> None:
+        self.items.append((item, weight, now))
         if weight:
             self.level += weight
             if self.level > self.peak:
                 self.peak = self.level
-            self.items.append((item, weight, now))
         else:
-            self.weightless += _append(self.items, (item, weight, now))
+            self.weightless += 1
+            self._joined(len(self.items) - 1)
 
     def _when_full(self, item: Any, weight: int, now: float) -> bool:
         if self.full is Full.WAIT:
@@ -167,18 +168,35 @@ class Store:
 
     def _drop_oldest(self, weight: int) -> int:
         """Turn the oldest sound into gaps in its place until `weight` fits; how much was dropped."""
-        before, kept = self.level, deque[_Entry]()
+        before = self.level
+        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may stand before it
         while not self._has_room(weight):
-            item, old, since = self.items.popleft()
+            item, old, since = self.items[place]
             self.level -= old
-            if not old:
-                self.weightless += _append(kept, (item, 0, since)) - 1
-            elif isinstance(item, AudioFrame):
-                self.weightless += _append(kept, (Gap(item.samples, item.at), 0, since))
-        while self.items and type(self.items[0][0]) is Gap:
-            self.weightless += _append(kept, self.items.popleft()) - 1
-        self.items.extendleft(reversed(kept))
+            if old and not isinstance(item, AudioFrame):
+                del self.items[place]
+                continue
+            if old:
+                self.items[place] = (Gap(item.samples, item.at), 0, since)
+                self.weightless += 1
+            place += not self._joined(place)
+        while place < len(self.items) and self._joined(place):
+            pass  # a gap that was queued behind it
         return before - self.level
+
+    def _joined(self, place: int) -> bool:
+        """Whether the item there was a gap that touched the one before it; then they are one now."""
+        gap = self.items[place][0]
+        if type(gap) is not Gap or not place:
+            return False
+        last, _, since = self.items[place - 1]
+        both = last.then(gap) if type(last) is Gap else None
+        if both is None:
+            return False
+        self.items[place - 1] = (both, 0, since)
+        del self.items[place]
+        self.weightless -= 1
+        return True
 
     def _forget_superseded(self, item: Any, weight: int) -> None:
         """Remove the queued item with the same key as `item`, if `item` is sure to be put then."""
@@ -197,16 +215,3 @@ class Store:
                     self.level += old
                     self.weightless += not old
                 return
-
-
-def _append(entries: deque[_Entry], entry: _Entry) -> int:
-    """Append `entry`, a gap to the gap before it where they touch; by how many entries that is more."""
-    gap, _, _ = entry
-    if entries and type(gap) is Gap:
-        last, _, since = entries[-1]
-        merged = last.then(gap) if type(last) is Gap else None
-        if merged is not None:
-            entries[-1] = (merged, 0, since)
-            return 0
-    entries.append(entry)
-    return 1

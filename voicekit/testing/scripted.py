@@ -128,8 +128,11 @@ class ScriptedSource(Pipeable):
         acts = sorted(self._script.acts, key=lambda act: act[0])
         for at in range(0, round(self._script.until * rate), size):
             due = (at + size) / rate
-            while acts and acts[0][0] <= due:
-                await outbox.send(acts.pop(0)[1])
+            while acts and acts[0][0] <= due:  # in front of the frame that ends then: else it would race with the ears
+                when, act = acts.pop(0)
+                if self.live:
+                    await trio.sleep_until(start + when)
+                await outbox.send(act)
             if self.live:
                 await trio.sleep_until(start + due)
             await outbox.send(AudioFrame(self._script.pcm(at, size, rate), at, self.produces))

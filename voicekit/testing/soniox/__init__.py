@@ -1,0 +1,38 @@
+"""A scripted peer of the Soniox realtime services, for tests of clients: both websockets, results and faults to order.
+
+    peer = SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
+    async with peer.transport.connect(Address(peer.endpoints.stt, headers=...)) as socket: ...
+
+It stands on the same protocol cores as any server of ours; only its ears, its voice and its faults are its own. In
+memory it works in virtual time; over loopback (`peer.serve()`) any client can connect to it.
+"""
+
+from voicekit.testing.soniox.faults import (
+    BEFORE_ANSWER,
+    BEFORE_REQUEST,
+    At,
+    Change,
+    Close,
+    Cut,
+    Fault,
+    HalfOpen,
+    Refuse,
+    Reject,
+    Say,
+    Stall,
+    StopReading,
+    WireFault,
+)
+from voicekit.testing.soniox.messages import BINARY, GARBAGE, huge, nulled, out_of_order, with_unknown_fields
+from voicekit.testing.soniox.mouth import Speaking, spoken
+from voicekit.testing.soniox.peer import InMemory, SonioxPeer
+from voicekit.testing.soniox.record import ConnectionRecord, Kept, SpokenStream
+from voicekit.testing.soniox.results import Hearing
+
+__all__ = [
+    "SonioxPeer", "InMemory", "Hearing", "Speaking", "spoken",
+    "At", "BEFORE_REQUEST", "BEFORE_ANSWER",
+    "Fault", "WireFault", "Cut", "HalfOpen", "StopReading", "Stall", "Reject", "Refuse", "Say", "Change", "Close",
+    "GARBAGE", "BINARY", "huge", "nulled", "with_unknown_fields", "out_of_order",
+    "ConnectionRecord", "SpokenStream", "Kept",
+]  # fmt: skip

@@ -1,0 +1,150 @@
+"""What can go wrong with a scripted peer, and when.
+
+    SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
+    SonioxPeer(script, faults=[Refuse(At(seconds=3.0), "service_unavailable", connection=None)])
+
+A fault strikes once on a connection: by default on the first of each service. `connection=None` means each one, and
+`service` restricts it. Messages count from 1, pings and closing frames not among them; bytes count from the first of
+the connection, the upgrade's included. A fault without a moment waits for `peer.suffer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Final, Literal, TypeAlias
+
+from voicekit.errors import ConfigError
+from voicekit.soniox.server.account import Service
+from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY
+from voicekit.soniox.wire import Message
+
+Where: TypeAlias = Literal["before", "inside", "after"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """A moment in the life of a connection: exactly one of these.
+
+    `received`: the client's n-th message. `sent`: the peer's n-th message. `bytes_received`, `bytes_sent`: when there
+    have been so many. `seconds`: so long after the connection was made.
+    """
+
+    received: int | None = None
+    sent: int | None = None
+    bytes_received: int | None = None
+    bytes_sent: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if len(self._given()) != 1:
+            raise ConfigError(f"the moment of a fault: expected one of its fields, got {self}")
+
+    @property
+    def kind(self) -> str:
+        """The name of the field that is given."""
+        return self._given()[0]
+
+    def _given(self) -> list[str]:
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+
+
+BEFORE_REQUEST: Final = At(bytes_received=0)
+"""The connection is made, and nothing of the upgrade's request has been read."""
+BEFORE_ANSWER: Final = At(bytes_sent=0)
+"""The upgrade's request has been read, and nothing has been answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """When, and on which connection. `moments` are the fields of At that it may have."""
+
+    moments: ClassVar[tuple[str, ...]] = ("received", "sent", "seconds")
+
+    at: At | None = None
+    service: Service | None = field(default=None, kw_only=True)
+    connection: int | None = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.at is not None and self.at.kind not in self.moments:
+            moments = " or ".join(self.moments) or "none"
+            raise ConfigError(f"the moment of {type(self).__name__}: expected {moments}, got {self.at.kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class WireFault(Fault):
+    """A fault of the line. At a message it strikes `before` any of it is read or written, `inside` it, or `after`."""
+
+    moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")
+
+    where: Where = field(default="before", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(WireFault):
+    """The connection breaks, without any closing frame. For `away` seconds its service takes no other one."""
+
+    away: float = field(default=0.0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen(WireFault):
+    """From here on the peer takes everything and answers nothing, not even pings."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading(WireFault):
+    """From here on the peer reads nothing, so that the client can soon send no more. What it has to say is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall(WireFault):
+    """The peer's messages stand still for some `seconds`."""
+
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reject(Fault):
+    """The upgrade is answered with an HTTP `status` other than 101. It has no moment."""
+
+    moments = ()
+
+    status: int = field(default=503, kw_only=True)
+    body: bytes = field(default=b"", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse(Fault):
+    """An error frame of a type in `voicekit.soniox.server.refusal.CODES`, and what follows from it.
+
+    With `stream`, it is the error of the stream of speech that was started last.
+    """
+
+    error_type: str = "internal_error"
+    message: str = "The server had an error processing your request."
+    stream: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Say(Fault):
+    """A message of any content, beside what the protocol demands: garbage, nulls, ten megabytes."""
+
+    message: Message = "not even JSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Fault):
+    """`change` says what is sent instead of a message; None for nothing. Without a moment, of every message."""
+
+    moments = ("sent",)
+
+    change: Callable[[Message], Message | None] = field(default=lambda message: message, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Fault):
+    """The peer closes in good order, though nobody asked for it."""
+
+    code: int = CLOSE_GOING_AWAY
+    reason: str = "Timeout"

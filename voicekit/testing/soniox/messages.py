@@ -1,0 +1,45 @@
+"""Messages that a peer should never send, and ready-made changes of those that it does: for `Say` and `Change`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from voicekit.soniox.wire import Message
+
+GARBAGE: Final = "not even JSON"
+BINARY: Final = bytes(range(256))
+"""Where text is expected."""
+UNKNOWN: Final = {"from_the_future": {"level": 1, "marks": [None, "x"]}}
+
+
+def huge(size: int = 10_000_000) -> str:
+    """A message of so many bytes, otherwise correct."""
+    return '{"tokens":[],"padding":"' + "x" * size + '"}'
+
+
+def nulled(*fields: str) -> Callable[[Message], Message]:
+    """Send null in these fields, wherever they may occur in the message and its tokens."""
+    return _edited(lambda part: {**part, **dict.fromkeys(fields)})
+
+
+def with_unknown_fields(message: Message) -> Message:
+    """Add a field that nobody knows to the message and to each of its tokens."""
+    return _edited(lambda part: {**part, **UNKNOWN})(message)
+
+
+def out_of_order(message: Message) -> Message:
+    """Send the tokens backwards: what is final behind what is not, and times running back."""
+    return _edited(lambda part: {**part, "tokens": part["tokens"][::-1]} if "tokens" in part else part)(message)
+
+
+def _edited(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Message], Message]:
+    def change(message: Message) -> Message:
+        whole = msgspec.json.decode(message)
+        if whole.get("tokens"):
+            whole["tokens"] = [edit(token) for token in whole["tokens"]]
+        return msgspec.json.encode(edit(whole)).decode()
+
+    return change

@@ -1,0 +1,225 @@
+"""The scripted peer itself: where clients find it, in memory or over loopback, and what it remembers."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import trio
+
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+from voicekit.soniox.region import Endpoints
+from voicekit.soniox.server.account import Account, Service
+from voicekit.soniox.server.checks import Offer
+from voicekit.soniox.transport import Address, Socket, TrioWebsocket
+from voicekit.testing.scripted import Script
+from voicekit.testing.soniox.connection import Connection
+from voicekit.testing.soniox.faults import Fault
+from voicekit.testing.soniox.memory import stream_pair
+from voicekit.testing.soniox.mouth import Speaking
+from voicekit.testing.soniox.record import ConnectionRecord, SpokenStream
+from voicekit.testing.soniox.results import Hearing
+from voicekit.testing.soniox.services import Behaviour
+
+PATHS: Final = {"/transcribe-websocket": Service.STT, "/tts-websocket": Service.TTS}
+HOST: Final = "soniox.test"
+"""Where a peer in memory is; no such host exists."""
+LONGEST_HEAD: Final = 8 * 1024
+GOODBYE_S: Final = 0.05
+"""How long a peer in memory may take to end after its client has left; one that is half open does not by itself."""
+
+
+class SonioxPeer:
+    """Both realtime services, as a Soniox account offers them, with scripted ears, a voice of its own, and faults.
+
+    Speech to text understands `script`, played by a ScriptedSource in pcm_s16le mono at any rate, and nothing else.
+    Text to speech speaks every format that has no header, see `spoken`. `faults` is a list that may be added to: it is
+    read when a connection is made. Without an `account`, any key will do.
+
+        peer = SonioxPeer(script, faults=[Cut(At(received=20))])
+        transport = peer.transport                    # in memory, for virtual time; needs nothing else
+        async with peer.serve() as endpoints: ...     # over loopback
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        faults: Iterable[Fault] = (),
+        account: Account | None = None,
+        offer: Offer | None = None,
+        hearing: Hearing | None = None,
+        speaking: Speaking | None = None,
+    ) -> None:
+        self.faults = list(faults)
+        self.account = account or Account()
+        self.connections: list[ConnectionRecord] = []
+        self._how = Behaviour(
+            script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
+        )
+        self._living: dict[int, Connection] = {}  # by the place of their records
+        self._away_until: dict[Service, float] = {}
+        self._nursery: trio.Nursery | None = None
+
+    # --- how clients come ---
+
+    @property
+    def transport(self) -> InMemory:
+        """Connects to this peer in memory; each connection's server side lives as long as the client's."""
+        return InMemory(self)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Addresses for the transport in memory."""
+        return _endpoints(HOST)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """While this is open, `open_stream` makes connections in memory."""
+        with alone():
+            async with trio.open_nursery() as self._nursery:
+                yield
+                self._nursery.cancel_scope.cancel()
+        self._nursery = None
+
+    async def open_stream(self, host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
+        """A connection in memory, for `TrioWebsocket(stream=peer.open_stream)`. There is no TLS on it."""
+        await trio.lowlevel.checkpoint()
+        if self._nursery is None:
+            raise ConfigError("a scripted peer: open_stream works only inside `async with peer.listening()`")
+        return self.connected(self._nursery)
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[Endpoints]:
+        """Serve both services on a port of 127.0.0.1; yields their addresses."""
+        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+        with alone():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(trio.serve_listeners, self._serve, listeners)
+                yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
+                nursery.cancel_scope.cancel()
+
+    def connected(self, nursery: trio.Nursery) -> trio.abc.Stream:
+        """The client's end of a new connection in memory, whose other end is served in `nursery`."""
+        ours, theirs = stream_pair()
+        nursery.start_soon(self._serve, ours)
+        return theirs
+
+    # --- what happened ---
+
+    @property
+    def hearings(self) -> list[ConnectionRecord]:
+        """The connections to speech to text."""
+        return [record for record in self.connections if record.service is Service.STT]
+
+    @property
+    def speakings(self) -> list[ConnectionRecord]:
+        """The connections to text to speech."""
+        return [record for record in self.connections if record.service is Service.TTS]
+
+    @property
+    def transcripts(self) -> list[str]:
+        """The final words of each connection."""
+        return [record.transcript for record in self.hearings]
+
+    @property
+    def streams(self) -> list[SpokenStream]:
+        """All streams of speech, in the order in which they were started on their connections."""
+        return [stream for record in self.speakings for stream in record.streams]
+
+    @property
+    def cancelled_at(self) -> list[float]:
+        """When streams of speech were cancelled (trio's time)."""
+        return [stream.cancelled_at for stream in self.streams if stream.cancelled_at is not None]
+
+    async def suffer(self, fault: Fault) -> None:
+        """Let `fault`, which needs no moment, strike now: on the last connection made, of its service if it has one."""
+        for place in sorted(self._living, reverse=True):
+            if fault.service in (None, self.connections[place].service):
+                await self._living[place].suffer(fault)
+                return
+        raise ConfigError(f"a scripted peer: expected an open connection for {fault}")
+
+    # --- inside ---
+
+    async def _serve(self, stream: trio.abc.Stream) -> None:
+        head = await _head(stream)
+        service = PATHS.get(_path(head))
+        if service is None:
+            await _not_found(stream, head)
+            return
+        if trio.current_time() < self._away_until.get(service, -math.inf):
+            await trio.aclose_forcefully(stream)
+            return
+        number = sum(record.service is service for record in self.connections) + 1
+        record = ConnectionRecord(service, number, trio.current_time())
+        place = len(self.connections)
+        self.connections.append(record)
+        faults = [
+            fault for fault in self.faults if fault.connection in (None, number) and fault.service in (None, service)
+        ]
+
+        def leave(seconds: float) -> None:
+            self._away_until[service] = trio.current_time() + seconds
+
+        self._living[place] = Connection(record, self._how, faults, stream, head, leave)
+        try:
+            await self._living[place].serve()
+        finally:
+            del self._living[place]
+
+
+class InMemory:
+    """A Transport to a scripted peer in memory. The peer's side of each connection ends with the client's."""
+
+    def __init__(self, peer: SonioxPeer) -> None:
+        self._peer = peer
+
+    @asynccontextmanager
+    async def connect(self, address: Address) -> AsyncIterator[Socket]:
+        with alone():
+            async with trio.open_nursery() as nursery:
+
+                async def stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
+                    await trio.lowlevel.checkpoint()
+                    return self._peer.connected(nursery)
+
+                async with TrioWebsocket(stream=stream).connect(address) as socket:
+                    yield socket
+                nursery.cancel_scope.deadline = trio.current_time() + GOODBYE_S
+
+
+def _endpoints(host: str) -> Endpoints:
+    stt, tts = PATHS
+    web = f"http://{host}"
+    return Endpoints(rest=web, stt=f"ws://{host}{stt}", tts=f"ws://{host}{tts}", tts_rest=web)
+
+
+async def _head(stream: trio.abc.Stream) -> bytes:
+    """The first bytes of a request, its first line among them; less when the client leaves or says no such thing."""
+    head = b""
+    while b"\n" not in head and len(head) < LONGEST_HEAD:
+        try:
+            more = await stream.receive_some()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            break
+        if not more:
+            break
+        head += more
+    return head
+
+
+def _path(head: bytes) -> str:
+    words = head.partition(b"\n")[0].decode("latin-1").split()
+    return words[1].partition("?")[0] if len(words) > 1 else ""
+
+
+async def _not_found(stream: trio.abc.Stream, head: bytes) -> None:
+    async with stream:
+        if head:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await stream.send_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -1,0 +1,93 @@
+"""What a scripted peer remembers of its connections, for tests to assert on."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from voicekit.soniox.server.account import Service
+from voicekit.soniox.server.refusal import Refusal
+from voicekit.soniox.wire import Message, SttConfig, TtsConfig
+from voicekit.testing.soniox.ears import Run
+
+KEPT: Final = 50_000
+"""Messages remembered of a connection, each way: a quarter of an hour of sound in 20 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message at a time (trio's): its text, or "" and the length of the binary data."""
+
+    at: float
+    text: str
+    data_bytes: int = 0
+    is_text: bool = True
+
+    @classmethod
+    def of(cls, message: Message, at: float) -> Kept:
+        return cls(at, message) if isinstance(message, str) else cls(at, "", len(message), is_text=False)
+
+
+@dataclass
+class SpokenStream:
+    """A stream of speech that was started. Times are None as long as it has not happened."""
+
+    stream: str
+    config: TtsConfig
+    started_at: float
+    text: str = ""
+    text_ended_at: float | None = None
+    first_sound_at: float | None = None
+    seconds: float = 0.0  # of sound that was made
+    sound_ended_at: float | None = None
+    cancelled_at: float | None = None
+    over_at: float | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass
+class ConnectionRecord:
+    """One connection: `number` counts those of the same service from 1. A repr shows no key.
+
+    Of speech to text: `config`, the final words as `transcript`, the `runs` of the script's sound that arrived, and
+    `most_ahead`, how many seconds of sound more had come, at most, than time had passed since the first.
+    Of text to speech: the `streams`.
+    """
+
+    service: Service
+    number: int
+    opened_at: float
+    header_key: str | None = field(default=None, repr=False)
+    subprotocol_key: str | None = field(default=None, repr=False)
+    message_keys: list[str] = field(default_factory=list, repr=False)
+    accepted_at: float | None = None
+    closed_at: float | None = None
+    refusal: Refusal | None = None
+    received: deque[Kept] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+    sent: deque[Kept] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+    received_count: int = 0
+    sent_count: int = 0
+    config: SttConfig | None = None
+    transcript: str = ""
+    runs: list[Run] = field(default_factory=list, repr=False)
+    most_ahead: float = 0.0
+    streams: list[SpokenStream] = field(default_factory=list, repr=False)
+
+    def took(self, message: Message, now: float) -> None:
+        self.received.append(Kept.of(message, now))
+        self.received_count += 1
+
+    def said(self, message: Message, now: float) -> None:
+        self.sent.append(Kept.of(message, now))
+        self.sent_count += 1
+
+    @property
+    def key_places(self) -> list[str]:
+        """Where a key came: "header", "subprotocol", "message" (each message counts)."""
+        places = [("header", self.header_key), ("subprotocol", self.subprotocol_key)]
+        return [place for place, key in places if key is not None] + ["message"] * len(self.message_keys)
+
+    def texts(self) -> list[str]:
+        """The text messages received."""
+        return [kept.text for kept in self.received if kept.is_text]

@@ -1,0 +1,176 @@
+"""From pieces of words to results: what the scripted peer says, and when. Pure, and timed by samples received.
+
+Pieces come first as non-final tokens, the one that is being said with the letters so far, and are replaced until they
+are final. What the configuration asks for is added: endpoints, speakers, languages, translations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from voicekit.soniox import limits
+from voicekit.soniox.server.stt import END, FIN
+from voicekit.soniox.wire import SttConfig, Token
+from voicekit.testing.scripted import Script
+from voicekit.testing.soniox.ears import Ears, Piece, until
+
+SURE: Final = 0.98
+UNSURE: Final = 0.7
+LANGUAGE: Final = "en"
+"""What every script is taken to be written in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How quickly a peer hears: seconds of sound after which something happens, and `latency` of each answer.
+
+    A letter is shown `interim` after it sounded, not more than one message each `cadence`, and its piece is final
+    `final` after it ended; silence of `endpoint` (or of the delay that was configured, if that is shorter) ends an
+    utterance. A message comes at least every `progress`.
+    """
+
+    interim: float = 0.12
+    cadence: float = 0.1
+    final: float = 0.26
+    endpoint: float = 0.7
+    progress: float = 0.24
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One message: tokens, and up to where the sound is final and heard."""
+
+    tokens: tuple[Token, ...]
+    final_ms: int
+    total_ms: int
+
+
+class Recogniser:
+    """One session of a peer that understands `script`."""
+
+    def __init__(self, script: Script, config: SttConfig, hearing: Hearing) -> None:
+        self.config = config
+        self.said = ""
+        self._rate = config.sample_rate or 16_000
+        self._understands = config.audio_format == "pcm_s16le" and config.num_channels == 1
+        self._sample_bytes = limits.STT_RAW_FORMATS.get(config.audio_format or "", 2) * (config.num_channels or 1)
+        self._bytes = 0
+        self.ears = Ears(script, self._rate)
+        delay = min(hearing.endpoint, (config.max_endpoint_delay_ms or 3_000) / 1000)
+        self._interim, self._final = round(hearing.interim * self._rate), round(hearing.final * self._rate)
+        self._cadence, self._progress = round(hearing.cadence * self._rate), round(hearing.progress * self._rate)
+        self._endpoint = round(delay * self._rate)
+        self._heard: list[Piece] = []  # not yet final
+        self._tail: tuple[Token, ...] = ()
+        self._utterance_to: int | None = None  # where it ended, as far as it is known; None between two
+        self._sent_to = 0
+        self._final_to = 0
+
+    def hear(self, data: bytes) -> Result | None:
+        """What to say now that `data` has come, if anything."""
+        self._listen(data)
+        total = self.ears.total
+        final = self._settled(total - self._final)
+        if self._over():
+            final.append(END)
+            self._utterance_to = None
+        tail = self._unsettled(total)
+        if not final and total - self._sent_to < (self._progress if tail == self._tail else self._cadence):
+            return None
+        return self._result(final, tail, min([total - self._final, *(piece.start for piece in self._unfinished())]))
+
+    @property
+    def seconds(self) -> float:
+        """How much sound has come."""
+        return self.ears.total / self._rate
+
+    def finalize(self) -> Result:
+        """Everything becomes final, and a <fin> follows."""
+        return self._result([*self._rest(), FIN], (), self.ears.total)
+
+    def finish(self) -> Result:
+        """The sound is over: everything becomes final."""
+        return self._result(self._rest(), (), self.ears.total)
+
+    def _listen(self, data: bytes) -> None:
+        if self._understands:
+            self.ears.hear(data)
+        else:
+            self._bytes += len(data)
+            self.ears.skip(self._bytes // self._sample_bytes - self.ears.total)
+        if self.ears.said:
+            self._heard += self.ears.said
+            self.ears.said.clear()
+
+    def _over(self) -> bool:
+        """Whether an utterance ends here."""
+        if not self.config.enable_endpoint_detection or self._utterance_to is None or self._unfinished():
+            return False
+        return self.ears.total >= self._utterance_to + self._endpoint
+
+    def _unfinished(self) -> list[Piece]:
+        begun = self.ears.begun()
+        return [*self._heard, begun] if begun is not None else self._heard
+
+    def _settled(self, to: int) -> list[Token]:
+        """What becomes final because it ended before `to`."""
+        count = sum(piece.end <= to for piece in self._heard)
+        pieces, self._heard = self._heard[:count], self._heard[count:]
+        tokens = []
+        for piece in pieces:
+            tokens.append(self._token(piece, is_final=True, first=not self.said))
+            self.said += tokens[-1].text or ""
+            self._utterance_to = piece.end
+        return [*tokens, *self._translated(tokens)]
+
+    def _rest(self) -> list[Token]:
+        self.ears.pause()
+        self._listen(b"")
+        return self._settled(self.ears.total)
+
+    def _unsettled(self, total: int) -> tuple[Token, ...]:
+        to = total - self._interim
+        shown = [until(piece, to) for piece in self._unfinished() if piece.start < to]
+        tokens = [self._token(piece, is_final=False, first=not self.said and not n) for n, piece in enumerate(shown)]
+        return (*tokens, *self._translated(tokens))
+
+    def _result(self, final: list[Token], tail: tuple[Token, ...], final_to: int) -> Result:
+        self._tail, self._sent_to = tail, self.ears.total
+        self._final_to = max(self._final_to, final_to)
+        return Result((*final, *tail), self._final_to * 1000 // self._rate, self._ms(self.ears.total))
+
+    def _token(self, piece: Piece, *, is_final: bool, first: bool) -> Token:
+        return Token(
+            text=piece.text.lstrip() if first else piece.text,
+            start_ms=self._ms(piece.start),
+            end_ms=self._ms(piece.end),
+            confidence=SURE if is_final else UNSURE,
+            is_final=is_final,
+            speaker="1" if self.config.enable_speaker_diarization else None,
+            language=LANGUAGE if self.config.enable_language_identification else None,
+            translation_status="original" if self.config.translation is not None else None,
+        )
+
+    def _translated(self, tokens: list[Token]) -> list[Token]:
+        """A translation is the same in capitals; it has no times."""
+        wanted = self.config.translation
+        if wanted is None:
+            return []
+        languages = [wanted.target_language, wanted.language_a, wanted.language_b]
+        return [
+            Token(
+                text=(token.text or "").upper(),
+                confidence=token.confidence,
+                is_final=token.is_final,
+                speaker=token.speaker,
+                language=next(language for language in languages if language not in (None, LANGUAGE)),
+                source_language=LANGUAGE,
+                translation_status="translation",
+            )
+            for token in tokens
+        ]
+
+    def _ms(self, samples: int) -> int:
+        return round(samples * 1000 / self._rate)
