@@ -12,7 +12,7 @@ from voicekit.reply import spoken_forms
 from voicekit.testing import Call, FakeVoice, Script, Timeline, hold_call
 from voicekit.turn.policy import CallPolicy, Policy
 
-WORDS = "please tell me what it costs at 3:05 and **really** when the last train to the sea leaves for $5".split()
+WORDS = "please tell me what it costs at 3:05 and **really** when the last train to the sea leaves for $5".split()  # noqa: SIM905  # reads better as words
 
 
 def script(random: Random, seconds: float) -> Script:

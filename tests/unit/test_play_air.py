@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,4 +101,4 @@ def test_whatever_happens_the_position_is_what_was_handed_over_and_never_falls(o
     assert samples == sorted(set(samples))
     assert len(samples) == end == position + queued
     starts = [(start, start + len(piece) / FORMAT.rate) for start, piece in heard]
-    assert all(ends <= begins + 1e-9 for (_, ends), (begins, _) in zip(starts, starts[1:], strict=False))
+    assert all(ends <= begins + 1e-9 for (_, ends), (begins, _) in pairwise(starts))

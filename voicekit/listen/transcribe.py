@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 from voicekit.events import Final, Interim, Word
 
-_UNSPACED = re.compile(
+UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
     "\u3000-\u30ff\u31f0-\u31ff\uff00-\uffef"  # Japanese kana, the punctuation and full-width forms of all three
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # Chinese characters
 )
+"""A character of a script that is written without spaces between its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _begins_word(before: Sequence[Token], token: Token) -> bool:
     first, last = token.text[0], before[-1].text[-1]
     if first.isspace() or last.isspace() or token.speaker != before[-1].speaker:
         return True
-    return _is_letter(first) and bool(_UNSPACED.match(first) or _UNSPACED.match(last))
+    return _is_letter(first) and bool(UNSPACED.match(first) or UNSPACED.match(last))
 
 
 def _is_letter(character: str) -> bool:

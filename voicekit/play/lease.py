@@ -33,6 +33,7 @@ class Lease:
 
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
         self.reply = reply
+        self.audible = False  # whether the first sample has been heard, as far as was listened
         self.on_heard: Callable[[], None] = self.listen  # called when more was heard, whatever is waited for
         self._speaker = speaker
         self._rate = sink.format.rate
@@ -69,17 +70,15 @@ class Lease:
     def over(self) -> bool:
         return self._revoked
 
-    @property
-    def audible(self) -> bool:
-        """Whether the first sample has been heard."""
-        return self.position > 0
-
     def mark(self, mark: WordMark) -> None:
         self._marks.append(mark)
 
     def listen(self) -> None:
         """Bring `reply.heard_to` up to date: a word counts once its first sample has been heard."""
+        if self.audible and not self._marks:
+            return
         position = self.position
+        self.audible = self.audible or position > 0
         while self._marks and self._marks[0].at < position:
             self.reply.heard_to = max(self.reply.heard_to, self._marks.popleft().said_to)
 
@@ -108,13 +107,15 @@ class Lease:
         """Be silent for good: nothing written from now on is played, and what was heard is final."""
         if self._revoked:
             return
-        self._speaker.discard()
-        self.listen()
-        self._revoked = True
-        self._written = self.position  # and there it stays, whoever sounds next
-        for queue in (self._marks, self._unheard, self._again):
-            queue.clear()
-        self._interrupt()
+        try:
+            self._speaker.discard()
+            self.listen()
+            self._written = self.position  # and there it stays, whoever sounds next
+        finally:  # also with a sink that fails: it is not asked again, and gets no more of this reply
+            self._revoked = True
+            for queue in (self._marks, self._unheard, self._again):
+                queue.clear()
+            self._interrupt()
 
     async def write(self, frame: AudioFrame) -> None:
         """Hand `frame` to the sink when it is due; drops it once the lease is revoked."""

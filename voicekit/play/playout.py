@@ -28,8 +28,8 @@ LEAD = 0.1
 LONGEST_LEAD = 0.4
 """A carrier may want more; beyond this, taking it back for a hold is heard."""
 
-PIECE = 0.02
-"""Seconds handed over at once at most, so that the lead is kept however long a voice's frames are."""
+PIECE = 0.03
+"""Seconds handed over at once at most, however long a voice's frames are: of the lead, so much may be used up."""
 
 
 class Playout(Pipeable):
@@ -121,10 +121,10 @@ class _Teller:
         if lease.over:
             return
         reply = lease.reply
-        if not self._audible and lease.audible:
+        lease.listen()
+        if lease.audible and not self._audible:
             self._audible = True
             self._outbox.offer(Audible(reply.turn))
-        lease.listen()
         if reply.heard_to > self._told:
             self._told = reply.heard_to
             self._outbox.offer(HeardSoFar(reply.turn, reply.heard_to))

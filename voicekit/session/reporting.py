@@ -12,7 +12,7 @@ import trio
 
 from voicekit.events import Overrun, SessionEvent, Trouble
 from voicekit.flow.link import Inlet, Outlet, open_link
-from voicekit.flow.store import Full
+from voicekit.flow.store import Full, LinkStatistics
 
 OBSERVED = 256
 """Events that may wait for slow observers; what comes beyond is dropped, and costs only them."""
@@ -28,6 +28,7 @@ class Reporter:
         self._observe = observe
         self._watchers: list[Callable[[SessionEvent], object]] = []
         self._ends: tuple[Outlet[SessionEvent], Inlet[SessionEvent]] | None = None
+        self._link: Outlet[SessionEvent] | None = None
         self._lost: dict[str, int] = {}
         self._told: dict[str, float] = {}
         self._finished = False
@@ -59,6 +60,11 @@ class Reporter:
     def start(self) -> None:
         """Begin to queue events for the observers."""
         self._ends = open_link(OBSERVED, Full.DROP_NEWEST, weigh=lambda event: 1, name="events to observers")
+        self._link = self._ends[0]
+
+    def statistics(self) -> tuple[LinkStatistics, ...]:
+        """How far the observers are, or were, behind, and what they have lost; () before `start`."""
+        return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
         """Show the queued events to the observers, one after the other, until cancelled."""

@@ -112,7 +112,8 @@ class Session:
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
         """The links of the call, of its latest reply too: how full each is, or was, and what it has dropped."""
-        return tuple(link for line in self._lines for link in line.statistics())
+        lines = (link for line in self._lines for link in line.statistics())
+        return (*lines, *self._reporter.statistics())
 
     def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
         """Show every event to `watcher` on the spot. It is called on the hot path: it must not wait, and be quick.

@@ -123,6 +123,7 @@ class Conductor:
             self._take(signal, now, nursery)
         if not signals and self._machine.deadline <= now:
             self._obey(self._machine.due(now), nursery)
+        self._ending.listen(self._reply, now)
         if self._ending.deadline <= now and self._ending.is_over(self._queued(), self._reply, now):
             self._take(End(False, self._ending.why), now, nursery)
 
@@ -163,9 +164,9 @@ class Conductor:
                 self.why = self._ending.why or decision.why
 
     def _start(self, command: StartReply, nursery: trio.Nursery) -> None:
+        self._live = _Live(self._begin(command))
         self._history.begin(command.turn, command.text, command.reason)
         self._report(TurnCommitted(command.turn, command.text, command.reason))
-        self._live = _Live(self._begin(command))
         self._unwinding.append(self._live)
         nursery.start_soon(self._perform, self._live)
 
@@ -183,12 +184,14 @@ class Conductor:
         """The reply is over from this instant on; its tasks may take a moment longer."""
         self._live = None
         reply = live.reply
-        if cut:
-            live.performance.cut()
-            live.scope.cancel()
-            reply.cut = True
-        self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
-        self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
+        try:
+            if cut:
+                live.performance.cut()
+        finally:
+            reply.cut = cut
+            live.scope.cancel()  # of a reply that was played, too: a voice may have returned before its handler does
+            self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
+            self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 
     def _tell_failures(self) -> None:
         """What failed while the last replies were ending is told, though nothing more is done about it."""

@@ -24,6 +24,7 @@ class GracefulEnd:
         self._latest = inf
         self._last = (0, 0)  # the reply and the character up to which the caller will hear it out
         self._heard = (0, 0)
+        self._heard_out = False
 
     def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
         """The order came: `queued` seconds of `reply` are made and not heard. A second order changes nothing."""
@@ -36,6 +37,14 @@ class GracefulEnd:
             self._heard = (reply.turn, reply.heard_to)
         self.deadline = min(now + queued + SPARE, self._latest)
 
+    def listen(self, reply: Reply | None, now: float) -> None:
+        """More may have been heard: once it is all that was said by the order, the last word and a second are left."""
+        if self._heard_out or self.deadline == inf or reply is None or reply.turn != self._last[0]:
+            return
+        if reply.heard_to >= self._last[1]:
+            self._heard_out = True
+            self.deadline = min(now + SPARE, self._latest)
+
     def is_over(self, queued: float, reply: Reply | None, now: float) -> bool:
         """At the deadline: whether to end now. If not, `deadline` has been moved.
 
@@ -44,8 +53,7 @@ class GracefulEnd:
         if reply is None or now >= self._latest:
             return True
         heard = (reply.turn, reply.heard_to)
-        said_by_then = reply.turn == self._last[0] and heard >= self._last
-        if said_by_then or heard <= self._heard:
+        if (self._heard_out and reply.turn == self._last[0]) or heard <= self._heard:
             return True
         self._heard = heard
         self.deadline = min(now + queued + SPARE, self._latest)

@@ -1,0 +1,37 @@
+"""Does a handler keep its contract?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from voicekit.errors import ConfigError
+from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
+from voicekit.testing.contracts.promise import bench
+from voicekit.testing.contracts.stage import check_streams
+from voicekit.testing.contracts.stream import Plan
+
+
+async def check_handler(make: Callable[[], Answer], turn: Turn | str = "Good morning", *, within: float = 60.0) -> None:
+    """Check the handlers that `make` makes (whatever `as_handler` takes), each asked to answer `turn`.
+
+    It must end within `within` seconds of being asked, say nothing but text (str), be cancellable at any await, answer
+    again after that, and end when nobody listens. A turn given as text belongs to no call; ending it does nothing.
+    """
+    asked = turn if isinstance(turn, Turn) else Turn(1, turn, end_call=lambda farewell: None)
+
+    def stage() -> Any:
+        answer = make()
+        return replace(handler_stage(lambda turn: _handler(answer)), name=getattr(answer, "__name__", repr(answer)))
+
+    part = stage()
+    async with bench(part):
+        await check_streams(stage, Plan([asked], within=within))
+
+
+def _handler(answer: Answer) -> Handler:
+    try:
+        return as_handler(answer)
+    except ConfigError as error:
+        raise AssertionError(f"{answer!r} is no handler: {error}") from error

@@ -1,0 +1,148 @@
+"""What `open()` promises, whatever it opens: it opens again, lets errors pass, and can be cancelled at any await."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, TypeAlias
+
+import trio
+
+from voicekit.flow.groups import alone, sole
+from voicekit.testing.contracts.promise import promise, telling
+
+CLEANUP = 0.5
+"""Seconds that a cancelled part may shield to clean up."""
+
+POINTS = 20
+"""Awaits at which a part is cancelled, spread over all that it has from its opening to its closing."""
+
+Use: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Uses to the full what an `open()` has yielded."""
+
+Equip: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Use]]
+"""Puts a part in a surrounding where it can be used once."""
+
+
+class _Steps(trio.abc.Instrument):
+    """Counts the awaits of the task that enters it and of those that it starts; does `then` behind number `at`."""
+
+    def __init__(self, at: int, then: Callable[[], object]) -> None:
+        self.count = 0
+        self.reached: float | None = None  # when it did `then`
+        self.error: Exception | None = None
+        self._at = at
+        self._then = then
+        self._tasks: set[trio.lowlevel.Task] = set()
+
+    def __enter__(self) -> _Steps:
+        self._tasks.add(trio.lowlevel.current_task())
+        trio.lowlevel.add_instrument(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        trio.lowlevel.remove_instrument(self)
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        nursery = task.parent_nursery
+        if nursery is not None and nursery.parent_task in self._tasks:
+            self._tasks.add(task)
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task not in self._tasks:
+            return
+        self.count += 1
+        if self.count == self._at:
+            self.reached = trio.current_time()
+            try:
+                self._then()
+            except Exception as error:  # trio would only log it; it is raised where the steps are over
+                self.error = error
+
+
+def _nothing() -> None:
+    """What there is to do where nothing else is."""
+
+
+async def check_opening(make: Callable[[], Any], equip: Equip) -> None:
+    """All that this module promises; `equip` is asked anew for each use of a part."""
+    await _opens_again(make(), equip)
+    await _lets_errors_pass(make())
+    await _can_be_cancelled(make, equip)
+
+
+@asynccontextmanager
+async def open_part(part: Any) -> AsyncIterator[Any]:
+    """`part.open()`, whose own errors are broken promises."""
+    with telling(part, "while it was opened or closed"):
+        async with part.open() as opened:
+            yield opened
+
+
+async def awaits_of(work: Callable[[], Awaitable[None]]) -> int:
+    with _Steps(0, _nothing) as steps:
+        await work()
+    return steps.count
+
+
+def spread(awaits: int) -> list[int]:
+    """Some of the numbers from 1 to `awaits`, the first and the last among them."""
+    if awaits <= POINTS:
+        return list(range(1, awaits + 1))
+    return [1 + round(place * (awaits - 1) / (POINTS - 1)) for place in range(POINTS)]
+
+
+async def cancelled_at(
+    part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
+) -> bool:
+    """Whether `work` was cancelled at its await number `place`, after calling `first`; False where it ended before."""
+    scope = trio.CancelScope()
+
+    def cancel() -> None:
+        first()
+        scope.cancel()
+
+    steps = _Steps(place, cancel)
+    with alone(f"cancelled at await number {place}"):
+        with telling(part, "when it was cancelled"), scope, steps:
+            await work()
+        if steps.error is not None:
+            raise steps.error
+        took = 0.0 if steps.reached is None else trio.current_time() - steps.reached
+        promise(took <= CLEANUP, part, f"took {took:g} s to clean up after a cancellation; {CLEANUP:g} s are allowed")
+    return scope.cancelled_caught
+
+
+async def _whole(part: Any, use: Use) -> None:
+    async with open_part(part) as opened:
+        await use(opened)
+
+
+async def _opens_again(part: Any, equip: Equip) -> None:
+    for count in ("first", "second"):
+        with alone(f"opened for the {count} time"):
+            async with equip(part) as use:
+                await _whole(part, use)
+
+
+async def _lets_errors_pass(part: Any) -> None:
+    ours = LookupError("raised by whoever had it open")
+    passed: BaseException | None = None
+    try:
+        async with part.open():
+            raise ours
+    except Exception as error:  # judged in the next line
+        passed = sole(error)
+    made = "swallows it" if passed is None else f"makes {passed!r} of it"
+    promise(passed is ours, part, f"must let an error pass that is raised while it is open, but {made}")
+
+
+async def _can_be_cancelled(make: Callable[[], Any], equip: Equip) -> None:
+    part = make()
+    async with equip(part) as use:
+        awaits = await awaits_of(partial(_whole, part, use))
+    for place in spread(awaits):
+        part = make()
+        async with equip(part) as use:
+            await cancelled_at(part, place, partial(_whole, part, use))

@@ -1,0 +1,133 @@
+"""How a broken promise is told, and the bench on which promises are checked: virtual time, and nothing left behind."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from math import inf
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from voicekit.audio.format import AudioFormat
+from voicekit.errors import ConfigError
+from voicekit.extend.parts import Role, misfit
+from voicekit.flow.groups import alone, sole
+from voicekit.flow.threads import inline
+
+SETTLING = 1.0
+"""Seconds that what a part has let go of may go on: twice the half second that closing may take."""
+
+
+def promise(kept: bool, part: object, sentence: str) -> None:
+    """Raise AssertionError, beginning with whose promise it is, unless it was `kept`."""
+    if not kept:
+        raise AssertionError(f"{who(part)} {sentence}")
+
+
+def who(part: object) -> str:
+    name = getattr(part, "name", None)
+    return type(part).__name__ if name is None else f"{type(part).__name__} {name!r}"
+
+
+def check_members(role: Role, part: Any) -> None:
+    """The part has what its role asks for, and a name where one belongs to it."""
+    why = misfit(role, part)
+    promise(why is None, part, f"does not fit: {why}")
+    if hasattr(part, "name"):
+        promise(isinstance(part.name, str) and part.name != "", part, "must have a name: a str that is not empty")
+
+
+def check_flag(part: Any, member: str) -> None:
+    stated = getattr(part, member)
+    promise(isinstance(stated, bool), part, f"must state `{member}` as True or False, not as {stated!r}")
+
+
+def check_format(part: Any, member: str) -> AudioFormat:
+    """The format that the part states as `member`."""
+    stated: object = getattr(part, member, None)
+    if not isinstance(stated, AudioFormat):
+        raise AssertionError(f"{who(part)} must state `{member}` as an AudioFormat, not as {stated!r}")
+    return stated
+
+
+def negotiated(part: Any, offered: AudioFormat, member: str) -> AudioFormat:
+    """What the part wants after being asked, which must be what it says as `member` from then on."""
+    with telling(part, f"when it was offered {offered}"):
+        wanted = part.negotiate(offered)
+    promise(isinstance(wanted, AudioFormat), part, f"negotiate({offered}) must return an AudioFormat, not {wanted!r}")
+    stated = getattr(part, member, None)
+    promise(stated == wanted, part, f"has negotiated {wanted}, but `{member}` is {stated}")
+    return check_format(part, member)
+
+
+@asynccontextmanager
+async def bench(part: object) -> AsyncIterator[None]:
+    """Check in virtual time, raise a lone error as it is, and see that no task is left behind."""
+    clock = trio.lowlevel.current_clock()
+    if not isinstance(clock, MockClock) or clock.autojump_threshold == inf:
+        raise ConfigError("contract checks run in virtual time: give the test pytest-trio's fixture autojump_clock")
+    before = _living_tasks()
+    threads = inline.set(True)
+    try:
+        with alone():
+            yield
+    finally:
+        inline.reset(threads)
+    await trio.sleep(SETTLING)
+    left = sorted(task.name for task in _living_tasks() - before)
+    promise(not left, part, f"left tasks running behind it: {', '.join(left)}")
+
+
+def _living_tasks() -> set[trio.lowlevel.Task]:
+    root = trio.lowlevel.current_root_task()
+    waiting, living = [root] if root else [], set()
+    while waiting:
+        task = waiting.pop()
+        living.add(task)
+        waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+    return living
+
+
+@contextmanager
+def telling(part: object, when: str) -> Iterator[None]:
+    """Whatever the part raises here is a broken promise; the error itself is the cause."""
+    try:
+        yield
+    except Exception as error:  # every kind: it is told, with the error behind it
+        inner = sole(error)
+        if isinstance(inner, AssertionError):
+            raise inner from inner.__cause__
+        raise AssertionError(f"{who(part)} raised {inner!r} {when}") from inner
+
+
+def call_now(part: object, plain: Callable[[], object]) -> None:
+    """Call a method that is promised to be a plain function, harmless whenever it is called."""
+    name = getattr(plain, "__name__", "it")
+    with telling(part, f"when {name}() was called"):
+        result = plain()
+    if inspect.iscoroutine(result):
+        result.close()
+    promise(not inspect.isawaitable(result), part, f"must have a plain {name}() that acts at once, not an async one")
+
+
+@contextmanager
+def allocated() -> Iterator[Callable[[], int]]:
+    """How many bytes are allocated, each time it is asked; what C libraries keep to themselves is not seen."""
+    ours = not tracemalloc.is_tracing()
+    if ours:
+        tracemalloc.start()
+
+    def look() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    try:
+        yield look
+    finally:
+        if ours:
+            tracemalloc.stop()

@@ -1,0 +1,193 @@
+"""Does a sink keep its contract?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import trio
+
+from voicekit.audio.frame import AudioFrame
+from voicekit.testing.contracts.opening import awaits_of, cancelled_at, check_opening, open_part, spread
+from voicekit.testing.contracts.promise import (
+    bench,
+    call_now,
+    check_flag,
+    check_format,
+    check_members,
+    promise,
+    telling,
+)
+
+FRAME = 0.02
+"""Seconds, as voices mostly speak."""
+
+AHEAD = 10.0
+"""Seconds that a sink may take ahead of what is heard: playout never needs more than 0.4, a carrier may buffer more."""
+
+MORE = AHEAD + 2.0
+"""Seconds that no sink may take at once."""
+
+SOME = 2.0
+"""Seconds of writing, cancelled at many points: more than a device mostly takes at once."""
+
+STUCK = 60.0
+"""Seconds after which a write is not expected to end: longer than a very slow device needs for a frame."""
+
+STANDSTILL = 15.0
+"""Seconds without progress after which nothing more is expected: longer than a device may be late."""
+
+LOOK = 0.05
+"""Seconds between two looks at the position."""
+
+A_WHILE = 1.0
+"""Seconds for which the position must stand still to be believed."""
+
+
+async def check_sink(make: Callable[[], Any]) -> None:
+    """Check the sinks that `make` makes.
+
+    `write` waits while the device is full, and a cancelled one has taken nothing; all that was written is heard in
+    the end; `position` begins at 0, never falls, never passes what was written, and stands still while held and
+    after a `discard`; `hold` (where it is pausable), `release` and `discard` are plain functions, and twice is once;
+    it opens again, closes within half a second, and can be cancelled at any await.
+    """
+    part = make()
+    async with bench(part):
+        check_members("sink", part)
+        check_format(part, "format")
+        check_flag(part, "pausable")
+        await check_opening(make, lambda sink: nullcontext(partial(_plays_all, sink)))
+        await _waits_when_full(make())
+        await _discards(make())
+        if part.pausable:
+            await _holds(make())
+        await _cancelled_writes_take_nothing(make)
+
+
+class _Listener:
+    """Writes to an open sink, and checks each time that its position is possible."""
+
+    def __init__(self, sink: Any, speaker: Any) -> None:
+        self.sink = sink
+        self.written = 0  # samples that were taken and not discarded
+        self._speaker = speaker
+        self._position = 0
+        self._why = ""
+
+    async def write(self, seconds: float) -> None:
+        """Write that much silence, frame by frame."""
+        sound = self.sink.format
+        for _ in range(round(seconds / FRAME)):
+            frame = AudioFrame(sound.silence(sound.samples(FRAME)), self.written, sound)
+            with telling(self.sink, "when it was written to"), trio.move_on_after(STUCK) as patience:
+                await self._speaker.write(frame)
+            promise(not patience.cancelled_caught, self.sink, f"is stuck: write() has waited for {STUCK:g} s")
+            self.written += frame.samples
+            ahead = self.written - self.position()
+            room = ahead <= sound.samples(AHEAD)
+            promise(room, self.sink, f"took {sound.seconds(ahead):g} s that nobody has heard yet: write() must wait")
+
+    def position(self) -> int:
+        position: int = self._speaker.position
+        fell = f"let its position fall from {self._position} to {position}"
+        promise(position >= self._position, self.sink, fell)
+        more = f"says that {position} samples were heard of {self.written} that it took{self._why}"
+        promise(position <= self.written, self.sink, more)
+        self._position = position
+        return position
+
+    async def hear_all(self) -> None:
+        """Wait until all that was written has been heard, and a while longer."""
+        since, last = trio.current_time(), self.position()
+        while (position := self.position()) < self.written:
+            if position > last:
+                since, last = trio.current_time(), position
+            heard = f"only {position} of {self.written} samples that were written were ever heard"
+            promise(trio.current_time() - since < STANDSTILL, self.sink, f"is stuck: {heard}")
+            await trio.sleep(LOOK)
+        await trio.sleep(A_WHILE)
+        self.position()
+
+    async def stand_still(self, why: str) -> None:
+        before = self._speaker.position
+        await trio.sleep(A_WHILE)
+        after = self._speaker.position
+        promise(before == after, self.sink, f"moved its position from {before} to {after} {why}")
+
+    def hold(self) -> None:
+        call_now(self.sink, self._speaker.hold)
+
+    def release(self) -> None:
+        call_now(self.sink, self._speaker.release)
+
+    def discard(self) -> None:
+        call_now(self.sink, self._speaker.discard)
+        self.written = self.position()
+
+    def write_was_cancelled(self) -> None:
+        self._why = ": a cancelled write has taken nothing"
+
+
+async def _plays_all(sink: Any, speaker: Any) -> None:
+    listener = _Listener(sink, speaker)
+    promise(speaker.position == 0, sink, f"must begin at position 0 when it opens, not at {speaker.position}")
+    await listener.write(1.0)
+    listener.release()  # without a hold, nothing happens
+    await listener.hear_all()
+
+
+async def _waits_when_full(sink: Any) -> None:
+    async with open_part(sink) as speaker:
+        await _Listener(sink, speaker).write(MORE)
+
+
+async def _discards(sink: Any) -> None:
+    """What is discarded is never heard, what comes afterwards is, and whoever waits for room goes on."""
+    async with open_part(sink) as speaker:
+        listener = _Listener(sink, speaker)
+        await listener.write(0.3)
+        await trio.sleep(0.1)
+        for _ in range(2):
+            listener.discard()
+            await listener.stand_still("after a discard")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listener.write, MORE)
+            await trio.sleep(0.1)
+            listener.discard()
+        await listener.hear_all()
+
+
+async def _holds(sink: Any) -> None:
+    async with open_part(sink) as speaker:
+        listener = _Listener(sink, speaker)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listener.write, MORE)
+            await trio.sleep(0.3)
+            for _ in range(2):
+                listener.hold()
+                await listener.stand_still("while it was held")
+            for _ in range(2):
+                listener.release()
+        await listener.hear_all()
+        listener.hold()
+        await listener.write(0.1)
+        await listener.stand_still("while it was held")
+        listener.discard()
+        await listener.write(0.2)
+        await listener.hear_all()
+
+
+async def _cancelled_writes_take_nothing(make: Callable[[], Any]) -> None:
+    sink = make()
+    async with open_part(sink) as speaker:
+        awaits = await awaits_of(partial(_Listener(sink, speaker).write, SOME))
+    for place in spread(awaits):
+        sink = make()
+        async with open_part(sink) as speaker:
+            listener = _Listener(sink, speaker)
+            if await cancelled_at(sink, place, partial(listener.write, SOME)):
+                listener.write_was_cancelled()
+            await listener.hear_all()

@@ -1,0 +1,33 @@
+"""Is a stream of sound what it says it is? One format, whole samples, and every sample at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.testing.contracts.promise import promise
+
+
+def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # noqa: A002  # the field's word
+    """How many samples the frames and gaps in `said` span; everything else is passed over."""
+    at = 0
+    for item in said:
+        if isinstance(item, AudioFrame):
+            promise(item.format == format, part, f"`produces` {format}, but said {item!r}")
+            whole = len(item.pcm) % format.sample_bytes == 0
+            promise(whole, part, f"cut a sample in two: {len(item.pcm)} bytes in {item!r}")
+        if isinstance(item, AudioFrame | Gap):
+            promise(item.at == at, part, f"said {item!r} where sample {at} was due; lost sound must be a Gap")
+            at = item.end
+    return at
+
+
+def cut(sound: AudioFrame, seconds: float, at: int = 0) -> Iterator[AudioFrame]:
+    """`sound` in frames of `seconds` whose bytes are their own; the first sample is number `at`."""
+    size = sound.format.samples(seconds) * sound.format.sample_bytes
+    for start in range(0, len(sound.pcm), size):
+        frame = AudioFrame(bytes(bytearray(sound.pcm[start : start + size])), at, sound.format)
+        at = frame.end
+        yield frame

@@ -1,0 +1,81 @@
+"""Does a source keep its contract?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.testing.contracts.promise import allocated, bench, check_flag, check_format, check_members, promise
+from voicekit.testing.contracts.sound import check_sound
+from voicekit.testing.contracts.stage import check_streams, run_once, run_unread
+from voicekit.testing.contracts.stream import Plan, Stream
+
+ENOUGH = 100
+"""Items of a source that does not end: two seconds, as telephones cut them."""
+
+AHEAD = 1.0
+"""Seconds that a live source may be ahead of the clock: what a jitter buffer or a first burst may hold."""
+
+SLOW = 0.1
+"""Seconds that a slow consumer takes for each item."""
+
+STUCK = 600.0
+"""Seconds for which nobody takes anything."""
+
+HOARD = 120.0
+"""Seconds of sound that a source may keep meanwhile."""
+
+
+async def check_source(make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0) -> None:
+    """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
+
+    Besides the Stage contract: it ignores its inbox; says frames in `produces`, whole samples at positions without a
+    hole; keeps pace with the clock where it is `live`, and loses nothing to a slow consumer where it is not; keeps a
+    bounded amount while nobody takes anything.
+    """
+    part = make()
+    async with bench(part):
+        check_members("source", part)
+        check_flag(part, "live")
+        room = check_format(part, "produces").samples(2.0)
+        plan = Plan(within=within, room=room, enough=None if ends else ENOUGH, judge=_judge)
+        await check_streams(make, plan)
+        await run_once(make(), replace(plan, ends=False))  # nothing comes in, not even an end
+        if ends and not part.live:
+            await _loses_nothing(make, plan)
+        await _keeps_little(make(), plan)
+
+
+def _judge(held: Stream) -> None:
+    part, sound = held.part, held.part.produces
+    promise(check_sound(part, held.said, sound) > 0, part, "said no sound")
+    for item, time in zip(held.said, held.times, strict=True):
+        if part.live and isinstance(item, AudioFrame | Gap):
+            early = sound.seconds(item.end) - time
+            promise(early <= AHEAD, part, f"is live, but said {item!r} {early:.3g} s before that could have been heard")
+
+
+async def _loses_nothing(make: Callable[[], Any], plan: Plan) -> None:
+    quick = _samples(await run_once(make(), plan))
+    slow = _samples(await run_once(make(), replace(plan, slow=SLOW)))
+    lost = f"said {quick} samples to a quick consumer, and {slow} to a slow one"
+    promise(quick == slow, make(), f"is not live, so it must wait and lose nothing, but {lost}")
+
+
+def _samples(held: Stream) -> int:
+    return sum(item.samples for item in held.said if isinstance(item, AudioFrame))
+
+
+async def _keeps_little(part: Any, plan: Plan) -> None:
+    """While nobody takes anything, its memory does not grow with the sound that could have been said."""
+    most = part.produces.samples(HOARD) * part.produces.sample_bytes
+    with allocated() as allocation:
+        before = allocation()
+
+        def look(held: Stream) -> None:
+            kept = allocation() - before
+            promise(kept <= most, part, f"kept {kept:,} bytes while nobody took anything for {STUCK:g} s")
+
+        await run_unread(part, plan, STUCK, look)

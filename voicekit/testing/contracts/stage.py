@@ -1,0 +1,118 @@
+"""Does a stage keep the Stage contract (`voicekit.flow.stage`)? Sources, transcribers, handlers and voices do, too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import trio
+
+from voicekit.testing.contracts.opening import awaits_of, cancelled_at, check_opening, open_part, spread
+from voicekit.testing.contracts.promise import bench, check_members, promise
+from voicekit.testing.contracts.stream import Plan, Stream, anything, stream
+
+MANY = 1_000
+"""Items: more than any stage may take in while nobody takes what it says."""
+
+STUCK = 60.0
+"""Seconds for which nobody takes what it says."""
+
+
+async def check_stage(
+    make: Callable[[], Any], items: Sequence[Any] = (), *, within: float = 60.0, waits: bool = True
+) -> None:
+    """Check the stages that `make` makes, with `items` for a stream. AssertionError names the promise that is broken.
+
+    Each must end within `within` seconds of the end of its inbox; be cancellable at any await of opening, running and
+    closing, and gone half a second later; run again after that, and after a normal end; open again; leave its ends
+    open; let errors pass; end when nobody listens. With `waits` it must also stop taking items while nobody takes
+    what it says; a stage that only *offers* signals says `waits=False`.
+    """
+    part = make()
+    async with bench(part):
+        check_members("stage", part)
+        plan = Plan(items, within=within)
+        await check_streams(make, plan)
+        await check_empty(make(), plan)
+        if waits and items:
+            await check_waits(make(), [item for _ in range(MANY) for item in items][:MANY])
+
+
+async def check_streams(
+    make: Callable[[], Any], plan: Plan, *, before_cancel: Callable[[Any], object] = lambda part: None
+) -> None:
+    """Every promise that does not depend on what the stage takes and says, each stream by `plan`.
+
+    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled.
+    """
+
+    @asynccontextmanager
+    async def equip(part: Any) -> AsyncIterator[Callable[[Any], Awaitable[None]]]:
+        async with stream(part, plan) as held:
+            yield held.run_through
+
+    await _runs_again(make(), plan, before_cancel)
+    await check_opening(make, equip)
+    await _ends_when_nobody_listens(make(), plan)
+
+
+async def check_empty(part: Any, plan: Plan) -> None:
+    """A stream without any item ends as well."""
+    await run_once(part, replace(plan, items=(), judge=anything))
+
+
+async def check_waits(part: Any, items: Sequence[Any]) -> None:
+    """While nobody takes what it says, the stage stops taking what comes: who sends to it must wait."""
+
+    def look(held: Stream) -> None:
+        greedy = held.fed_all and held.backed_up
+        promise(not greedy, part, f"took all of {len(items)} items while nobody took what it said: it must wait")
+
+    await run_unread(part, Plan(items, ends=False, room=1), STUCK, look)
+
+
+async def run_once(part: Any, plan: Plan) -> Stream:
+    """Open the stage, run one stream through it, and judge that."""
+    async with stream(part, plan) as held, open_part(part) as run:
+        await held.run_through(run)
+    plan.judge(held)
+    return held
+
+
+async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[Stream], object]) -> None:
+    """Run the stage while nobody takes what it says, and `look` at it after `seconds`, unless it ends before."""
+    plan = replace(plan, within=2 * seconds)
+    async with stream(part, plan, reads=False) as held, open_part(part) as run, trio.open_nursery() as nursery:
+
+        async def look_and_end() -> None:
+            await trio.sleep(seconds)
+            look(held)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(look_and_end)
+        await held.run_through(run)
+        nursery.cancel_scope.cancel()
+
+
+async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], object]) -> None:
+    """Opened once, run many times: after a normal end, and after a cancellation anywhere."""
+    async with open_part(part) as run:
+        async with stream(part, plan) as held:
+            awaits = await awaits_of(partial(held.run_through, run))
+        plan.judge(held)
+        for place in spread(awaits):
+            async with stream(part, plan) as held:
+                if await cancelled_at(part, place, partial(held.run_through, run), partial(before_cancel, part)):
+                    await held.stay_silent()
+            async with stream(part, plan) as held:
+                await held.run_through(run)
+            plan.judge(held)
+
+
+async def _ends_when_nobody_listens(part: Any, plan: Plan) -> None:
+    async with stream(part, plan, reads=False) as held, open_part(part) as run:
+        held.stop_listening()
+        await held.run_through(run)

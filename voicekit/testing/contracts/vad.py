@@ -1,0 +1,100 @@
+"""Does a voice activity detector keep its contract?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from voicekit.errors import ConfigError
+from voicekit.testing.contracts.promise import check_members, promise, telling
+
+SECONDS = 0.6
+"""Of each kind of sound: time enough for a detector to make up its mind."""
+
+PULSE, PERIOD = 0.0015, 0.0083
+"""Seconds; a pulse train of 120 Hz is as harmonic as a vowel."""
+
+SAME = 1e-6
+"""Two verdicts that differ by less are the same; models may count in a different order."""
+
+
+def check_vad(make: Callable[[], Any]) -> None:
+    """Check the detectors that `make` makes, on silence, noise and a buzz that are made here.
+
+    `start` gives a judge for each of `rates` and raises ConfigError for any other; a judge states its `window` in
+    samples and says a probability from 0 to 1 to each; judges that listen by turns don't disturb each other.
+    """
+    part = make()
+    check_members("vad", part)
+    rates = list(part.rates)
+    sane = bool(rates) and all(isinstance(rate, int) and rate > 0 for rate in rates)
+    promise(sane, part, f"must state `rates` as whole numbers of Hz, not {part.rates!r}")
+    _refuses(part, next(rate for rate in range(7_999, 0, -1) if rate not in rates))
+    for rate in rates:
+        _judges(make(), rate)
+        _keeps_streams_apart(make(), rate)
+
+
+def _refuses(part: Any, rate: int) -> None:
+    raised: Exception | None = None
+    try:
+        part.start(rate)
+    except Exception as error:  # judged in the next line
+        raised = error
+    proper = isinstance(raised, ConfigError)
+    promise(proper, part, f"must raise ConfigError for {rate} Hz, which is none of its rates, not {raised!r}")
+
+
+def _judges(part: Any, rate: int) -> None:
+    stream = _started(part, rate)
+    for window in _windows(rate, stream.window, "silence", "buzz", "noise", "silence"):
+        _verdict(part, stream, window)
+    trail = getattr(stream, "trail", 0)
+    promise(isinstance(trail, int) and trail >= 0, part, f"must state `trail` as a number of samples, not {trail!r}")
+
+
+def _keeps_streams_apart(part: Any, rate: int) -> None:
+    first, second = _started(part, rate), _started(part, rate)
+    mine = _windows(rate, first.window, "noise", "buzz", "silence")
+    others = _windows(rate, second.window, "buzz", "silence", "noise")
+    together = []
+    for window, other in zip(mine, others, strict=True):
+        together.append(_verdict(part, first, window))
+        _verdict(part, second, other)
+    third = _started(part, rate)
+    alone = [_verdict(part, third, window) for window in mine]
+    apart = all(abs(one - two) <= SAME for one, two in zip(alone, together, strict=True))
+    promise(apart, part, "mixes its streams up: the same sound is judged otherwise beside another stream")
+
+
+def _started(part: Any, rate: int) -> Any:
+    with telling(part, f"when it was started at {rate} Hz"):
+        stream = part.start(rate)
+    whole = isinstance(stream.window, int) and stream.window > 0
+    promise(whole, part, f"must state `window` as a number of samples at {rate} Hz, not {stream.window!r}")
+    return stream
+
+
+def _verdict(part: Any, stream: Any, window: bytes) -> float:
+    with telling(part, f"for a window of {stream.window} samples, as it wants them"):
+        verdict = stream.probability(window)
+        likely = 0 <= verdict <= 1
+    promise(likely, part, f"must say a probability from 0 to 1, but said {verdict!r}")
+    return float(verdict)
+
+
+def _windows(rate: int, window: int, *sounds: str) -> list[bytes]:
+    """The sounds one after the other, PCM16 mono, in whole windows."""
+    count = int(SECONDS * rate) // window * window or window
+    pcm = b"".join(_pcm(sound, rate, count) for sound in sounds)
+    return [pcm[start : start + 2 * window] for start in range(0, len(pcm), 2 * window)]
+
+
+def _pcm(sound: str, rate: int, samples: int) -> bytes:
+    if sound == "silence":
+        return bytes(2 * samples)
+    if sound == "noise":
+        return random.Random(rate).randbytes(2 * samples)
+    loud, quiet = (height.to_bytes(2, "little", signed=True) for height in (12_000, -2_000))
+    return b"".join(loud if n / rate % PERIOD < PULSE else quiet for n in range(samples))
