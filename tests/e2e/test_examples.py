@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,41 @@ def test_speech_is_found_in_a_recording():
     kinds = [line.split()[-1] for line in lines]
     assert kinds
     assert kinds == ["SpeechStarted", "SpeechStopped"] * (len(kinds) // 2)
+
+
+def test_the_rules_bot_holds_a_dialogue():
+    """04_rules.py varies, fills slots, asks, asks again and ends the call, as a program and through `voicekit chat`."""
+    typed = (
+        "Hello!\nset a timer for an hour and a half\nI'd like to book a table\nMonday\non friday, please\nwhy\nbye\nx\n"
+    )
+    answers = [
+        "Good to hear you.",
+        "That is 5400 seconds from now.",
+        "On which day?",
+        "Friday or Saturday?",
+        "A table on Friday. Thank you!",
+        "Sorry, I can book a table and set a timer.",
+        "Goodbye!",
+    ]
+    for arguments in ([EXAMPLES / "04_rules.py"], ["-m", "voicekit", "chat", EXAMPLES / "04_rules.py"]):
+        lines = run(*arguments, typed=typed).splitlines()
+        assert [line.removeprefix("bot> ") for line in lines if line.startswith("bot> ")] == answers
+
+
+def test_the_rules_bot_is_small():
+    """04_rules.py has at most fifteen lines of code, its docstring apart."""
+    tree = ast.parse((EXAMPLES / "04_rules.py").read_text(encoding="utf-8"))
+    code = ast.unparse(ast.Module(tree.body[1:], [])).splitlines()
+    assert 5 < len([line for line in code if line.strip()]) <= 15
+
+
+def test_turns_are_taken_as_the_policy_says():
+    """05_turn_taking.py prints a timeline for each scene: the number is whole, an "mhm" stops nobody, "stop" does."""
+    pause, mhm, stop = run(EXAMPLES / "05_turn_taking.py").strip().split("\n\n")
+    assert 'reply 1 to "my number is five five one two"' in pause
+    assert 'reply 1 was played, heard "Thank you. I have 5 5 1 2."' in pause
+    assert "reply 2" not in pause
+    assert "release 1 (only backchannels)" in mhm
+    assert 'reply 1 was played, heard "We have black tea, green tea, white tea, and a tea' in mhm
+    assert "cut 1 (stop-word 'stop')" in stop
+    assert 'reply 1 was cut, heard "We have black tea, green"' in stop

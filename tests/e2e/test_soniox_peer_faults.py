@@ -13,7 +13,7 @@ from tests.e2e.soniox_kit import KEY, STT_START, by_hand, speak, story, transcri
 from voicekit.errors import ConfigError
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES
-from voicekit.soniox.transport import Address, Unconnected
+from voicekit.soniox.transport import CONNECT_S, Address, Unconnected
 from voicekit.testing.soniox import (
     BEFORE_ANSWER,
     BEFORE_REQUEST,
@@ -81,9 +81,9 @@ async def test_a_cut_at_a_byte(autojump_clock, count):
         (Cut(BEFORE_REQUEST), None, 0.0),
         (Cut(BEFORE_ANSWER), None, 0.0),
         (Cut(At(bytes_sent=40)), None, 0.0),
-        (HalfOpen(BEFORE_REQUEST), None, 5.0),
-        (StopReading(BEFORE_REQUEST), None, 5.0),
-        (Stall(BEFORE_ANSWER, 7.0), None, 5.0),
+        (HalfOpen(BEFORE_REQUEST), None, CONNECT_S),
+        (StopReading(BEFORE_REQUEST), None, CONNECT_S),
+        (Stall(BEFORE_ANSWER, 7.0), None, CONNECT_S),
         (Reject(status=401), 401, 0.0),
         (Reject(status=403), 403, 0.0),
         (Reject(status=429, body=b"slow down"), 429, 0.0),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from voicekit.audio.format import AudioFormat
 from voicekit.soniox.config import tts_config
-from voicekit.soniox.rotate import Drop, GiveUp, Open, Send, Speaking
+from voicekit.soniox.rotate import Drop, Open, Send, Speaking
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.refusal import Refusal
 from voicekit.soniox.server.stream import StreamOver, StreamStarted, TextCame
@@ -54,7 +54,6 @@ class Rig:
         self.account = Account()
         self.speaking = Speaking()
         self.refusals: list[Refusal] = []
-        self.error: Exception | None = None
         self.heard: list[int] = []
         self.silent_s = 0.0  # time after the first sound in which the listener waited
         self.most_owed = 0.0
@@ -74,6 +73,10 @@ class Rig:
             self._turn()
             self.now += STEP_S
         return self.spoken()
+
+    @property
+    def error(self) -> Exception | None:
+        return self.speaking.error
 
     def spoken(self) -> str:
         assert len(self.heard) % self.letter == 0
@@ -109,8 +112,6 @@ class Rig:
                     stream = self.names[number]
                     self.client.cancel(stream, self.now)
                     self._forget(stream)
-                case GiveUp(error):
-                    self.error = error
 
     def _pump(self) -> None:
         for message in self.client.outgoing():
@@ -157,12 +158,12 @@ class Rig:
     def _events(self, events: Iterable[object]) -> None:
         for event in events:
             match event:
-                case Sound(stream, data, count, _, characters) if stream in self.mailbox:
+                case Sound(stream, data, count, words, characters) if stream in self.mailbox:
                     self.mailbox[stream].extend(array("H", data))
-                    self.speaking.sounded(self.numbers[stream], count / RATE, characters)
-                case SoundEnded(stream):
+                    self.speaking.sounded(self.numbers[stream], count / RATE, characters, words)
+                case SoundEnded(stream, words):
                     self.complete.add(stream)
-                    self.speaking.completed(self.numbers[stream])
+                    self.speaking.completed(self.numbers[stream], words)
                 case StreamFailed(stream, failure):
                     self.complete.add(stream)
                     self.speaking.failed(self.numbers[stream], failure, self.now)

@@ -10,7 +10,8 @@ import pytest
 import voicekit.soniox
 
 CORES = (
-    "alive config cut errors feed finalize limits region ring rotate speech states stt tokens tts wire words "
+    "alive config cut errors feed finalize limits mending region ring rotate speech states stt tokens transcript tts "
+    "wire words "
     "server/account server/checks server/refusal server/states server/stream server/stt server/tts"
 )
 ROOT = Path(voicekit.soniox.__file__).parent

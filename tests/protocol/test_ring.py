@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import SpeechStarted, SpeechStopped
-from voicekit.soniox.ring import BURST_S, REPLAY_SPEED, Heard, Ring
+from voicekit.soniox.ring import BURST_S, REPLAY_SPEED, SILENCE_S, Heard, Ring
 
 SOUND = AudioFormat(1_000)  # so that samples are milliseconds
 
@@ -80,6 +80,53 @@ def test_a_mark_in_front_of_its_frame_does_not_hinder_the_cut() -> None:
     ring.take(0.0)
     ring.rewind(10)
     assert samples(ring.take(0.0)) == list(range(10, 40))
+
+
+def test_a_mark_far_in_front_of_its_sound_does_not_hinder_the_cut() -> None:
+    """Sound before the sample is dropped although a mark of later stands in front of it, and the mark stays."""
+    ring = Ring(SOUND)
+    for item in [SpeechStarted(70), frame(0, 20), frame(20, 40), frame(40, 60), frame(60, 80)]:
+        ring.add(item)
+    ring.take(0.0)
+    ring.rewind(50)
+    taken = ring.take(1.0)
+    assert taken[0] == SpeechStarted(70)
+    assert samples(taken) == list(range(50, 80))
+
+
+def test_what_waits_and_what_room_is_left_are_counted() -> None:
+    """Only sound that was not taken waits; what was taken leaves when room is needed, and a Gap takes none."""
+    ring = Ring(SOUND, seconds=1.0)
+    ring.add(frame(0, 300))
+    ring.add(Gap(5_000, 300))
+    assert (ring.unsent, ring.room) == (300, 700)
+    ring.take(0.0)
+    assert (ring.unsent, ring.room) == (0, 1_000)
+    ring.add(frame(5_300, 5_900))
+    ring.rewind(0)
+    assert (ring.unsent, ring.room) == (900, 100)
+    assert ring.overrun() == 0
+
+
+def test_gaps_that_touch_become_one() -> None:
+    """A source without sound says a Gap each time; that does not fill the ring, however long it goes on."""
+    ring = Ring(SOUND)
+    for start in range(0, 1_000_000, 20):
+        ring.add(Gap(20, start))
+    assert ring.take(0.0) == [Gap(1_000_000, 0)]
+
+
+def test_a_long_gap_costs_the_silence_that_is_sent_for_it() -> None:
+    """The sound behind a Gap waits for three seconds of silence at most, at one and a half times real time."""
+    ring = Ring(SOUND)
+    ring.add(frame(0, 20))
+    ring.add(Gap(60_000, 20))
+    ring.add(frame(60_020, 60_040))
+    assert ring.take(0.0) == [frame(0, 20)]
+    due = ring.due_at
+    assert due is not None
+    assert ring.take(due) == [Gap(60_000, 20)]
+    assert ring.due_at == pytest.approx(due + (SILENCE_S - BURST_S + 0.02) / REPLAY_SPEED)
 
 
 def test_a_replay_is_paced() -> None:

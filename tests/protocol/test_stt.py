@@ -15,6 +15,7 @@ from voicekit.soniox import stt
 from voicekit.soniox.alive import DEAF_S
 from voicekit.soniox.errors import Failed, Retry
 from voicekit.soniox.finalize import ANSWER_S, EVERY_S
+from voicekit.soniox.ring import SILENCE_S
 from voicekit.soniox.states import IGNORE, SESSION, WRONG, Session, SessionInput
 from voicekit.soniox.stt import Finished, RollOver, SttSession
 from voicekit.soniox.wire import SttConfig
@@ -150,9 +151,22 @@ def test_sound_must_follow_what_was_sent() -> None:
     core.hear(Gap(12_000, 16_000), 0.0)
     sent = core.outgoing()
     assert b"".join(part for part in sent if isinstance(part, bytes)) == bytes(24_000)
-    assert max(map(len, sent)) <= 2 * 16_000 * stt.SILENCE_S
+    assert max(map(len, sent)) <= 2 * 16_000 * stt.PIECE_S
     assert core.sent_to == 28_000
     core.hear(frame(28_000), 0.0)
+
+
+def test_of_a_long_gap_only_some_seconds_are_sent() -> None:
+    """A hole of a minute is three seconds of silence to the service, and the times behind it count the whole minute."""
+    core = session()
+    core.hear(Gap(60_000 * SIXTEEN, 16_000), 0.0)
+    assert sum(len(part) for part in core.outgoing()) == 2 * 16_000 * SILENCE_S
+    assert core.sent_to == 61_000 * SIXTEEN
+    core.hear(frame(61_000 * SIXTEEN, 2_000), 0.0)
+    said = core.receive(result(token("one", 500, 900), token(" two", 4_000, 4_500), token(" x"), final_ms=4_500), 0.0)
+    assert said[0] == Final((Word("one", 8_000, 14_400), Word(" two", 61_000 * SIXTEEN, 61_500 * SIXTEEN)))
+    assert said[-1] == Progress(61_500 * SIXTEEN)
+    assert core.replay_from >= 61_000 * SIXTEEN
 
 
 def test_a_gap_before_the_first_sound_only_moves_the_beginning() -> None:
@@ -408,3 +422,11 @@ def test_endpoints_and_progress_are_told_in_order() -> None:
         Interim((Word(" and", 8_000, 11_200),)),
         Progress(6_400),
     ]
+
+
+def test_garbage_is_quoted_without_the_key() -> None:
+    """What came instead of an answer is told, but for a key in it."""
+    (failed,) = session().receive("<html>secret</html>", 0.0)
+    assert isinstance(failed, Failed)
+    assert "<html>[key]</html>" in str(failed.error)
+    assert failed.error.__cause__ is None

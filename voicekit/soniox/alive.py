@@ -11,6 +11,9 @@ in silence too. A broken connection is noticed sooner, by unanswered pings."""
 WORTH_AN_ANSWER_S: Final = 1.0
 """Sound must have gone out over so long a time before silence is held against the peer."""
 
+PAUSE_S: Final = 5.0
+"""Without sound for so long, what was sent before is no longer asked about: nobody answers to silence on the line."""
+
 
 class Answers:
     """What went out and has not been followed by anything that came back."""
@@ -23,9 +26,9 @@ class Answers:
 
     def asked(self, now: float) -> None:
         """Sound went out."""
-        self._last = now
-        if self._since is None:
+        if self._since is None or now - self._last >= PAUSE_S:
             self._since = now
+        self._last = now
 
     def came(self) -> None:
         """Anything came back."""

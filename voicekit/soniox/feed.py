@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 from voicekit.soniox import limits
@@ -16,6 +17,8 @@ from voicekit.soniox.cut import (
     sentence_end,
     word_end,
 )
+from voicekit.soniox.follow import Follower, PlacedWord
+from voicekit.soniox.words import SpokenWord
 
 OWED_S: Final = 15.0
 """The most that may be owed. It bounds what is made in vain when the caller interrupts, and what waits in memory."""
@@ -30,16 +33,15 @@ SLOW_RATE: Final = 0.9
 """Seconds of sound per second below which a stream is slow; the service kills below 0.8."""
 FULL_S: Final = 100.0
 """Seconds of sound in one stream, of 120: the last 15 are an estimate, which may be a third too low."""
+QUIET_S: Final = 0.5
+"""Seconds without sound after which a voice that does not tell how far it is has said all that it was sent. A fast one
+would otherwise be waited for while much seems to be owed."""
 RESCUED_WORD: Final = 40
 """Characters of a word already begun that may still follow into a full stream."""
 FULL_BYTES: Final = limits.TTS_TEXT_BYTES - 4 * RESCUED_WORD
 SENTENCE_AT: Final = 0.65
 CLAUSE_AT: Final = 0.85
 """How full a stream is when the end of a sentence, or of a clause, is taken as its own. At 1.0 that of a word is."""
-_MATCH: Final = 3
-"""Characters that the voice may have left out (marks, a space) before the next one that it did speak."""
-_SURE: Final = 4
-"""Characters in a row that must be as sent, after some that were not, before their place is trusted."""
 _TAIL: Final = 8
 """Characters already sent that are looked at to tell whether a sentence or a word ended with them."""
 
@@ -55,47 +57,59 @@ class Feed:
     speed: float
     text: str = ""
     bytes: int = 0
-    sound: float = 0.0
-    spoken: int = 0  # characters of `text` that have sounded; known only with timestamps
-    stamped: bool = False
     ended: bool = False
     complete: bool = False
-    _near: int = 0  # about where the voice is in `text`
-    _alike: int = _SURE  # characters in a row that were as sent
+    pace: float = 1.0  # see Follower
+    quiet_at: float = inf  # when to look whether the voice has fallen silent
+    voice: Follower = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.voice = Follower(self.speed, self.pace)
 
     @property
     def end(self) -> int:
         """The reply's first character that was not sent here."""
         return self.start + len(self.text)
 
+    @property
+    def sound(self) -> float:
+        """Seconds of it that have come."""
+        return self.voice.sound
+
     def send(self, text: str, now: float) -> None:
         self.text += text
         self.bytes += len(text.encode())
         self.fed_at = now
+        self.quiet_at = max(self.quiet_at, now + QUIET_S) if self.quiet_at < inf else inf
+        self.voice.send(text)
 
-    def hear(self, seconds: float, characters: Iterable[str]) -> None:
-        """Sound came, perhaps with the characters that it speaks; they may differ a little from what was sent."""
-        self.sound += seconds
-        for character in characters:
-            self.stamped = True
-            found = self.text.find(character, self._near, self._near + _MATCH)
-            skipped = found < 0 or any(map(str.isalnum, self.text[self._near : found]))
-            self._alike = 0 if skipped else self._alike + 1
-            self._near = self._near if found < 0 else found + len(character)
-            if self._alike >= _SURE:
-                self.spoken = self._near
+    def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord], now: float) -> None:
+        """Sound came, with what it says as far as that is told."""
+        self.voice.hear(seconds, characters, words)
+        self.quiet_at = inf if self.voice.told else now + QUIET_S
+
+    def finish(self, words: Iterable[SpokenWord]) -> None:
+        """All its sound has come."""
+        self.voice.finish(words)
+        self.complete = True
+
+    def look(self, now: float) -> None:
+        """Notice that the voice has been quiet for a while."""
+        if now >= self.quiet_at:
+            self.quiet_at = inf
+            self.voice.catch_up()
+
+    def words(self, until: float) -> list[PlacedWord]:
+        """The next words, by their places in the reply; see `Follower.words`."""
+        return [replace(word, to=self.start + word.to) for word in self.voice.words(until)]
 
     def unsounded(self) -> float:
         """About how many seconds of sound are still to come for what was sent."""
-        if self.complete:
-            return 0.0
-        if self.stamped:
-            return seconds_to_say(self.text[self.spoken :], self.speed)
-        return max(0.0, seconds_to_say(self.text, self.speed) - self.sound)
+        return 0.0 if self.complete else self.voice.left()
 
     def resume_at(self) -> int:
         """The reply's character with which the first word begins that was not spoken whole."""
-        told = self.spoken if self.stamped else reach(self.text, self.sound, self.speed)
+        told = self.voice.spoken if self.voice.told else reach(self.text, self.sound / self.voice.pace, self.speed)
         if told >= len(self.text.rstrip()):
             return self.end
         return self.start + (told if self.text[told].isspace() else word_end(self.text, told))

@@ -14,46 +14,53 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.contracts import tell
 from voicekit.events import EarsDown, EarsUp, Overrun, SpeechStarted, SpeechStopped, Trouble
 from voicekit.flow.link import Inlet, Outlet
-from voicekit.soniox.errors import Failed, Retry, delay, lost, refused_handshake
+from voicekit.flow.store import Full
+from voicekit.soniox.errors import Failed, lost, refused_handshake
+from voicekit.soniox.mending import Mending
 from voicekit.soniox.ring import Ring
-from voicekit.soniox.shell import Shell
 from voicekit.soniox.states import Session
 from voicekit.soniox.stt import SERVICE, Finished, RollOver, SttEvent, SttSession
+from voicekit.soniox.tokens import PRE_ROLL_S
+from voicekit.soniox.transcript import Transcript
 from voicekit.soniox.transport import Unconnected
 
-GIVE_UP_S = 120.0
-"""Seconds without a connection after which the call fails: by then the caller has hung up, or should."""
+ENDING_S = 30.0
+"""Seconds after the end of the sound in which there must be a connection for its last words: as long as an outage may
+last that loses nothing."""
 
-ENDING_S = 8.0
-"""Seconds after the end of the sound in which its last words must come, a new connection included."""
+ENDINGS = 2
+"""Sessions that are told that the sound is over: one that does not answer in three seconds is followed by one more."""
 
-ALMOST_FULL_S = 2.0
-"""Seconds of room left in the ring at which a connected service that lags makes the source wait."""
+AHEAD_S = 2.0
+"""Sound that waits to be sent when a source that can wait is made to. One that can't, a microphone, is made to only
+where a connected service lags, and no more room than this is left in the ring: links in front of us hold five."""
 
 
 class Connection:
-    """A session on its socket. What it says before anybody listens is kept."""
+    """A session on its socket. What it says before anybody listens is kept; once it is left, nobody hears it."""
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
-        self.shell: Shell[SttEvent] | None = None
-        self._listener: Callable[[SttEvent], None] | None = None
+        self.flush: Callable[[], None] = _nothing  # sends what the core has to say; set when there is a socket
+        self.left = trio.Event()
         self._early: list[SttEvent] = []
+        self._listener: Callable[[SttEvent], object] = self._early.append
 
     def handle(self, event: SttEvent) -> None:
-        if self._listener is None:
-            self._early.append(event)
-        else:
-            self._listener(event)
+        self._listener(event)
 
-    def listen(self, listener: Callable[[SttEvent], None]) -> None:
+    def listen(self, listener: Callable[[SttEvent], object]) -> None:
         self._listener = listener
         for event in self._early:
             listener(event)
 
+    def leave(self) -> None:
+        self._listener = _nothing
+        self.left.set()
+
 
 class Connects(Protocol):
-    """Makes connections for sessions that begin with ear sample `base`; raises Unconnected."""
+    """Makes a connection for a session that begins with ear sample `base`; raises Unconnected."""
 
     def __call__(self, base: int) -> AbstractAsyncContextManager[Connection]: ...
 
@@ -64,114 +71,118 @@ class Listening:
     `said` is offered transcripts, EarsDown and EarsUp; of what is lost the session is told.
     """
 
-    def __init__(
-        self, sound: AudioFormat, said: Outlet[Any], connects: Connects, *, new_keys: bool, roll: Callable[[], float]
-    ) -> None:
-        self._ring = Ring(sound)
-        self._enough = sound.samples(ALMOST_FULL_S)
+    def __init__(self, sound: AudioFormat, said: Outlet[Any], connects: Connects, mending: Mending) -> None:
+        self._sound = sound
         self._said = said
         self._connects = connects
-        self._new_keys = new_keys
-        self._roll = roll
-        self._changed = trio.lowlevel.ParkingLot()
+        self._mending = mending
+        self._ring = Ring(sound)
+        self._transcript = Transcript()
+        self._news = trio.lowlevel.ParkingLot()  # where `listen` waits for sound and for answers
+        self._space = trio.lowlevel.ParkingLot()  # where `fill` waits
         self._connected = False
-        self._ended_at = inf
-        self._down_since: float | None = None
-        self._failures = 0
-        self._over: Failed | Finished | RollOver | None = None
+        self._over: Failed | Finished | RollOver | None = None  # how the session ended
+        self._base = 0  # the first sample of the next session
+        self._retry_at = -inf
+        self._ended_at = inf  # the sound
+        self._endings = 0  # sessions that were told so
+        self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
-        """Take everything in, without waiting for the service; only a service that lags is waited for."""
+        """Take everything in: without waiting for the service, unless the source can wait or the service lags."""
+        patient = inbox.statistics().full is Full.WAIT
         async for item in inbox:
             if isinstance(item, AudioFrame | Gap | SpeechStarted | SpeechStopped):
                 self._ring.add(item)
-            lost_samples = self._ring.overrun()
-            if lost_samples:
-                tell.get()(Overrun(f"{SERVICE}: sound that waited for a connection", lost_samples))
-            self._changed.unpark_all()
-            while self._connected and self._ring.room < self._enough:
-                await self._changed.park()
+            self._news.unpark_all()
+            while self._has_enough(patient):
+                await self._space.park()
         self._ended_at = trio.current_time()
-        self._changed.unpark_all()
+        self._news.unpark_all()
 
-    async def listen(self, first: Connection | None) -> None:
-        """Have everything transcribed; `first` is a connection that is open already. Raises what can't be mended."""
-        base = 0
-        while True:
-            if first is not None:
-                connection, first = first, None
-                await self._hold(connection)
-            else:
+    async def listen(self) -> None:
+        """Have everything transcribed. Raises what can't be mended."""
+        try:
+            while not self._done:
+                await trio.sleep_until(self._retry_at)
                 try:
-                    async with self._connects(base) as connection:
+                    async with self._connects(self._base) as connection:
                         await self._hold(connection)
                 except Unconnected as error:
-                    self._over = unconnected(error)
-                    connection = None
-            if isinstance(self._over, Finished):
-                return
-            if connection is not None:
-                base = connection.core.replay_from
-                self._ring.rewind(base)
-            if isinstance(self._over, Failed) and not await self._mended(self._over):
-                return
+                    self._fail(unconnected(error))
+        finally:
+            self._report_loss()
+
+    def _has_enough(self, patient: bool) -> bool:
+        ahead = self._sound.samples(AHEAD_S)
+        return self._ring.unsent > ahead if patient else self._connected and self._ring.room < ahead
 
     async def _hold(self, connection: Connection) -> None:
-        """Feed one session until it is over; `_over` says how."""
-        core, shell = connection.core, connection.shell
-        assert shell is not None, "a connection is given away when it is open"
-        self._over = None
-        self._core = core
+        """Feed one session until it is over, and see what comes next."""
+        core = connection.core
         self._connected = True
-        connection.listen(self._handle)
-        if core.state is Session.NEW:
-            core.start(trio.current_time())
-        while self._over is None:
-            now = trio.current_time()
-            for item in self._ring.take(now):
-                core.hear(item, now)
-            if self._ended_at <= now and self._ring.due_at is None and core.state is Session.LISTENING:
-                core.end(now)
-            shell.flush()
-            if core.state is Session.DONE:
-                self._over = Finished()
-            if self._over is None:
+        try:
+            connection.listen(self._handle)
+            if core.state is Session.NEW:
+                core.start(trio.current_time())
+            while self._feed(connection):
                 with trio.move_on_at(inf if self._ring.due_at is None else self._ring.due_at):
-                    await self._changed.park()
-        self._connected = False
+                    await self._news.park()
+        finally:
+            self._connected = False
+            connection.leave()
+        over, self._over = self._over, None
+        self._transcript.new_session()
+        self._base = core.replay_from
+        self._ring.rewind(self._base)
+        self._space.unpark_all()
+        self._done = isinstance(over, Finished)
+        if isinstance(over, Failed):
+            self._fail(over)
+
+    def _feed(self, connection: Connection) -> bool:
+        """Send what there is, and the end when that has come; whether the session goes on."""
+        core, now = connection.core, trio.current_time()
+        self._ring.forget(core.replay_from)
+        for item in self._ring.take(now):
+            core.hear(item, now)
+        self._report_loss()
+        self._space.unpark_all()
+        if self._ended_at <= now and self._ring.due_at is None and core.state is Session.LISTENING:
+            core.end(now)
+            self._endings += 1
+        connection.flush()
+        if core.state is Session.DONE:
+            self._over = Finished()
+        return self._over is None
 
     def _handle(self, event: SttEvent) -> None:
+        """Take what a session says."""
         if isinstance(event, Failed | Finished | RollOver):
             self._over = self._over or event
         else:
-            self._is_up()
-            self._said.offer(event)
-            self._ring.forget(self._core.replay_from)
-        self._changed.unpark_all()
+            if self._mending.down:
+                self._said.offer(EarsUp())
+            self._mending.answered(trio.current_time())
+            for said in self._transcript.feed(event):
+                self._said.offer(said)
+        self._news.unpark_all()
 
-    def _is_up(self) -> None:
-        self._failures = 0
-        if self._down_since is not None:
-            self._down_since = None
-            self._said.offer(EarsUp())
+    def _fail(self, failure: Failed) -> None:
+        """Decide what follows from a failure; raises its error when trying again is no use."""
+        was_down = self._mending.down
+        self._retry_at = self._mending.failed(failure, trio.current_time())
+        all_said = self._endings and self._ring.unsent <= self._sound.samples(PRE_ROLL_S)
+        if all_said or self._endings == ENDINGS or self._retry_at >= self._ended_at + ENDING_S:
+            self._done = True
+            tell.get()(Trouble(SERVICE, failure.error))
+        elif not was_down:
+            self._said.offer(EarsDown(str(failure.error)))
 
-    async def _mended(self, failed: Failed) -> bool:
-        """Wait as long as it is good for after a failure; False when the stream is over and there is no time left."""
-        now = trio.current_time()
-        self._failures += 1
-        wait = delay(failed.retry, self._failures, self._roll())
-        if wait is None or (failed.retry is Retry.NEW_KEY and not self._new_keys):
-            raise failed.error
-        if self._down_since is None:
-            self._down_since = now
-            self._said.offer(EarsDown(str(failed.error)))
-        if now + wait >= self._ended_at + ENDING_S:
-            tell.get()(Trouble(SERVICE, failed.error))
-            return False
-        if now + wait >= self._down_since + GIVE_UP_S:
-            raise failed.error
-        await trio.sleep(wait)
-        return True
+    def _report_loss(self) -> None:
+        lost_samples = self._ring.overrun()
+        if lost_samples:
+            tell.get()(Overrun(f"{SERVICE}: sound that waited for a connection", lost_samples))
 
 
 def unconnected(error: Unconnected) -> Failed:
@@ -179,3 +190,7 @@ def unconnected(error: Unconnected) -> Failed:
     if error.status is not None:
         return refused_handshake(error.status, "", service=SERVICE)
     return lost(f"can't connect: {error}", service=SERVICE)
+
+
+def _nothing(*_: object) -> None:
+    pass

@@ -22,6 +22,9 @@ REPLAY_SPEED: Final = 1.5
 """Times real time. The service tolerates "short bursts" and states no number; at 1.5 it catches up 10 s in 20 s."""
 BURST_S: Final = 0.5
 """Sound that may be sent at once, saved up while less came: an ordinary hiccup of a live source costs no delay."""
+SILENCE_S: Final = 3.0
+"""Silence that is sent for a Gap, at most: no utterance goes on over so long a pause (`limits.ENDPOINT_DELAY_MS`), and
+what comes behind the Gap is not held up by the rest of it."""
 
 _EPSILON: Final = 1e-3
 """Of a sample: credit is saved up in floating point and may fall just short."""
@@ -33,16 +36,17 @@ class Ring:
     """The last `seconds` of what was heard, in order, marks included, and how far it has been sent."""
 
     def __init__(self, sound: AudioFormat, *, seconds: float = CAPACITY_S) -> None:
-        self._format = sound
         self._capacity = sound.samples(seconds)
-        self._held = 0  # samples in both queues
         self._sent: deque[Heard] = deque()
+        self._sent_samples = 0
         self._unsent: deque[Heard] = deque()
+        self._unsent_samples = 0
         self._hole: Gap | None = None  # what was lost just before _unsent
         self._overrun = 0
         self._counted_to = 0  # losses before this sample are in _overrun already, or have been reported
         self._speed = sound.rate * REPLAY_SPEED
         self._burst = sound.samples(BURST_S)
+        self._silence = sound.samples(SILENCE_S)
         self._credit = float(self._burst)  # samples that might be sent at `_credit_at`
         self._credit_at = -math.inf
 
@@ -55,15 +59,23 @@ class Ring:
         return -math.inf if self._hole is not None or missing <= 0 else self._credit_at + missing / self._speed
 
     @property
+    def unsent(self) -> int:
+        """Samples of sound that wait to be taken."""
+        return self._unsent_samples
+
+    @property
     def room(self) -> int:
-        """Samples of unsent sound that can still be added before some is lost."""
-        return self._capacity - sum(map(_samples, self._unsent))
+        """Samples that can still be added before sound is lost that was not sent."""
+        return self._capacity - self._unsent_samples
 
     def add(self, item: Heard) -> None:
         """Take what was heard next. When full, the oldest goes; if it had not been sent, that is an overrun."""
+        if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
+            before = self._unsent.pop()
+            item = Gap(item.end - before.at, before.at)
         self._unsent.append(item)
-        self._held += _samples(item)
-        while self._held > self._capacity and (self._sent or len(self._unsent) > 1):
+        self._unsent_samples += _weight(item)
+        while self._sent_samples + self._unsent_samples > self._capacity and (self._sent or len(self._unsent) > 1):
             self._drop_oldest()
 
     def take(self, now: float) -> list[Heard]:
@@ -72,8 +84,11 @@ class Ring:
         self._credit_at = now
         taken: list[Heard] = []
         while self._unsent and self._price(self._unsent[0]) <= self._credit + _EPSILON:
-            taken.append(self._unsent.popleft())
-            self._credit -= _samples(taken[-1])
+            item = self._unsent.popleft()
+            self._credit -= min(_samples(item), self._silence) if isinstance(item, Gap) else _samples(item)
+            self._unsent_samples -= _weight(item)
+            self._sent_samples += _weight(item)
+            taken.append(item)
         self._sent.extend(taken)
         if self._hole is not None:
             taken.insert(0, self._hole)
@@ -83,19 +98,17 @@ class Ring:
     def forget(self, before: int) -> None:
         """Drop what has been sent and ends at or before sample `before`: nobody will ask for it again."""
         while self._sent and _end(self._sent[0]) <= before:
-            self._held -= _samples(self._sent.popleft())
+            self._sent_samples -= _weight(self._sent.popleft())
 
     def rewind(self, to: int) -> None:
         """Everything from sample `to` on is unsent again. What is gone leaves a Gap."""
         self._unsent.extendleft(reversed(self._sent))
+        self._unsent_samples += self._sent_samples
         self._sent.clear()
-        while self._unsent and _end(self._unsent[0]) <= to:
-            self._held -= _samples(self._unsent.popleft())
-        start = next((item.at for item in self._unsent if _samples(item)), to)
+        self._sent_samples = 0
+        start = self._drop_until(to)
         self._hole = None
-        if start < to:
-            self._trim(to)
-        elif start > to:
+        if start > to:
             self._hole = Gap(start - to, to)
             self._count(to, start)
 
@@ -110,10 +123,10 @@ class Ring:
 
     def _drop_oldest(self) -> None:
         if self._sent:
-            self._held -= _samples(self._sent.popleft())
+            self._sent_samples -= _weight(self._sent.popleft())
             return
         lost = self._unsent.popleft()
-        self._held -= _samples(lost)
+        self._unsent_samples -= _weight(lost)
         if isinstance(lost, AudioFrame):
             self._count(lost.at, lost.end)
         if isinstance(lost, (AudioFrame, Gap)):
@@ -124,20 +137,41 @@ class Ring:
         self._overrun += max(0, end - max(start, self._counted_to))
         self._counted_to = max(end, self._counted_to)
 
-    def _trim(self, to: int) -> None:
-        """Cut the first sound, which begins before `to`, so that it begins there."""
-        place = next(place for place, item in enumerate(self._unsent) if _samples(item))
-        first = self._unsent[place]
-        if isinstance(first, AudioFrame):
-            skipped = (to - first.at) * first.format.sample_bytes
-            self._unsent[place] = AudioFrame(first.pcm[skipped:], to, first.format)
-        elif isinstance(first, Gap):
-            self._unsent[place] = Gap(first.end - to, to)
-        self._held -= to - first.at
+    def _drop_until(self, to: int) -> int:
+        """Drop what is before sample `to`, but for later marks that stand there; the sample where the rest begins."""
+        marks: list[Heard] = []
+        start = to
+        while self._unsent:
+            item = self._unsent.popleft()
+            self._unsent_samples -= _weight(item)
+            if _samples(item) and _end(item) > to:
+                first = _from(item, to)
+                start = first.at
+                self._unsent_samples += _weight(first)
+                self._unsent.appendleft(first)
+                break
+            if not _samples(item) and _end(item) > to:
+                marks.append(item)
+        self._unsent.extendleft(reversed(marks))
+        return start
+
+
+def _from(item: Heard, to: int) -> Heard:
+    """Sound without what of it is before sample `to`."""
+    if item.at >= to:
+        return item
+    if isinstance(item, AudioFrame):
+        return AudioFrame(item.pcm[(to - item.at) * item.format.sample_bytes :], to, item.format)
+    return Gap(_end(item) - to, to)
 
 
 def _samples(item: Heard) -> int:
     return item.samples if isinstance(item, (AudioFrame, Gap)) else 0
+
+
+def _weight(item: Heard) -> int:
+    """Its share of the capacity: a Gap holds nothing."""
+    return item.samples if isinstance(item, AudioFrame) else 0
 
 
 def _end(item: Heard) -> int:

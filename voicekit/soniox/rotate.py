@@ -27,6 +27,7 @@ from voicekit.errors import ProtocolError, ServiceError
 from voicekit.soniox.cut import word_end
 from voicekit.soniox.errors import Failed, delay
 from voicekit.soniox.feed import Feed
+from voicekit.soniox.words import SpokenWord
 
 OPEN_BELOW_S: Final = 5.0
 """A new stream opens when less than this is owed: several times what its first sound takes."""
@@ -35,7 +36,7 @@ PIECE: Final = 120
 READ_AHEAD: Final = 400
 """Characters that wait here for a stream; more stay with the handler."""
 FAILURES: Final = 3
-"""Streams that may fail in a row before the reply does."""
+"""Streams in a row that may fail without a word before the reply does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +63,19 @@ class Drop:
     stream: int
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """The reply has failed."""
-
-    error: ServiceError | ProtocolError
-
-
-Command: TypeAlias = Open | Send | Drop | GiveUp
+Command: TypeAlias = Open | Send | Drop
 
 
 class Speaking:
-    """The streams of one reply. `speed` is the voice's; `eager` opens the first stream before there is text for it."""
+    """The streams of one reply. `speed` is the voice's; `eager` opens the first stream before there is text for it.
 
-    def __init__(self, *, speed: float = 1.0, eager: bool = True) -> None:
+    `pace` is how the voice kept to the estimates before, and then in this reply: see `Follower`.
+    """
+
+    def __init__(self, *, speed: float = 1.0, eager: bool = True, pace: float = 1.0) -> None:
+        self.pace = pace
+        self.error: ServiceError | ProtocolError | None = None
+        """Why the rest will not be said."""
         self._speed = speed
         self._eager = eager
         self._text = ""
@@ -88,7 +88,6 @@ class Speaking:
         self._now = 0.0
         self._not_before = 0.0
         self._commands: list[Command] = []
-        self._failed = False
 
     # --- facts ---
 
@@ -101,23 +100,26 @@ class Speaking:
         """The handler has said everything."""
         self._finished = True
 
-    def sounded(self, stream: int, seconds: float, characters: Sequence[str] = ()) -> None:
-        """Sound of `stream` has come, perhaps with the characters that it speaks."""
-        feed = self._find(stream)
+    def sounded(
+        self, stream: int, seconds: float, characters: Sequence[str] = (), words: Sequence[SpokenWord] = ()
+    ) -> None:
+        """Sound of `stream` has come, perhaps with the characters that it speaks and the words that it completes."""
+        feed = self.feed(stream)
         if feed is not None:
             self._queued += seconds
-            feed.hear(seconds, characters)
+            feed.hear(seconds, characters, words, self._now)
 
     def taken(self, seconds: float) -> None:
         """So much of the sound has gone on towards the listener."""
         self._queued = max(0.0, self._queued - seconds)
 
-    def completed(self, stream: int) -> None:
-        """All sound of `stream` has come."""
-        feed = self._find(stream)
+    def completed(self, stream: int, words: Sequence[SpokenWord] = ()) -> None:
+        """All sound of `stream` has come, and `words` are the last."""
+        feed = self.feed(stream)
         if feed is not None:
             self._failures = 0
-            feed.complete = True
+            feed.finish(words)
+            self.pace = feed.voice.pace
             while self._feeds and self._feeds[0].complete:
                 self._feeds.pop(0)
 
@@ -126,29 +128,37 @@ class Speaking:
 
         `roll` in [0, 1) spreads the wait before that.
         """
-        feed = self._find(stream)
-        if feed is None:
+        feed = self.feed(stream)
+        if feed is None or self.error is not None:
             return
-        self._failures += 1
-        wait = delay(failure.retry, self._failures, roll)
-        if wait is None or self._failures > FAILURES:
-            self._failed = True
-            self._commands.append(GiveUp(failure.error))
-            return
-        self._not_before = now + wait
+        self._next = feed.resume_at()
+        self._failures = 1 if self._next > feed.start else self._failures + 1
         place = self._feeds.index(feed)
         for later in self._feeds[place + 1 :]:
             self._queued = max(0.0, self._queued - later.sound)
             self._commands.append(Drop(later.number))
-        self._next = feed.resume_at()
         del self._feeds[place:]
+        wait = delay(failure.retry, self._failures, roll)
+        if wait is None or self._failures > FAILURES:
+            self.give_up(failure.error)
+        else:
+            self._not_before = now + wait
+
+    def give_up(self, error: ServiceError | ProtocolError) -> None:
+        """Say no more; what is being spoken is still to be heard."""
+        self.error = error
 
     # --- what follows from them ---
 
     @property
     def done(self) -> bool:
         """Everything was said and all its sound has come, or the reply has failed."""
-        return self._failed or (self._finished and not self._feeds and not self._waiting())
+        return self.error is not None or (self._finished and not self._feeds and not self.waiting)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something left to say."""
+        return bool(self._text[self._next :].strip())
 
     @property
     def wants_text(self) -> bool:
@@ -163,14 +173,20 @@ class Speaking:
     def due_at(self) -> float | None:
         """When `decide` should be asked again though nothing has happened."""
         feed = self._open()
-        if feed is not None and not self._failed:
-            return feed.dies_at()
-        return self._not_before if self._not_before > self._now and self._waiting() else None
+        if feed is not None and self.error is None:
+            return min(feed.dies_at(), feed.quiet_at)
+        return self._not_before if self._not_before > self._now and self.waiting else None
+
+    def feed(self, stream: int) -> Feed | None:
+        """What is known of `stream`, as long as not all of it and of those before it has come."""
+        return next((feed for feed in self._feeds if feed.number == stream), None)
 
     def decide(self, now: float, room: bool = True) -> list[Command]:
         """What to do now, in order. `room` says whether the connection can take another stream."""
         self._now = now
-        while not self._failed and self._step(room):
+        if (feed := self._open()) is not None:
+            feed.look(now)
+        while self.error is None and self._step(room):
             pass
         commands, self._commands = self._commands, []
         return commands
@@ -184,18 +200,18 @@ class Speaking:
             return room and self._may_open() and self._start()
         if self._next < len(self._text) and self._send_some(feed):
             return True
-        if (self._finished and not self._waiting()) or self._now >= feed.dies_at():
+        if (self._finished and not self.waiting) or self._now >= feed.dies_at():
             self._end(feed)
             return True
         return False
 
     def _may_open(self) -> bool:
-        wanted = self._waiting() or (self._eager and not self._made and not self._finished)
+        wanted = self.waiting or (self._eager and not self._made and not self._finished)
         return wanted and self._now >= self._not_before and self.owed() < OPEN_BELOW_S
 
     def _start(self) -> bool:
         self._next = len(self._text) - len(self._text[self._next :].lstrip())
-        self._feeds.append(Feed(self._made, self._next, self._now, self._now, self._speed))
+        self._feeds.append(Feed(self._made, self._next, self._now, self._now, self._speed, pace=self.pace))
         self._commands.append(Open(self._made))
         self._made += 1
         return True
@@ -226,14 +242,7 @@ class Speaking:
         else:
             self._commands.append(Send(feed.number, "", feed.end, end=True))
 
-    def _waiting(self) -> bool:
-        """Whether there is something left to say."""
-        return bool(self._text[self._next :].strip())
-
     def _open(self) -> Feed | None:
         """The stream that takes text, if there is one."""
         last = self._feeds[-1] if self._feeds else None
         return last if last is not None and not last.ended else None
-
-    def _find(self, number: int) -> Feed | None:
-        return next((feed for feed in self._feeds if feed.number == number), None)

@@ -7,13 +7,14 @@ frame on the wire. Whoever has something to say tells the core and calls `flush`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from math import inf
+from typing import Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import trio
 
-from voicekit.errors import LinkOverflow
 from voicekit.flow.groups import alone
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
@@ -29,8 +30,11 @@ UNSENT = 2**20
 Event_co = TypeVar("Event_co", covariant=True)
 Event = TypeVar("Event")
 
-WireLog = Callable[[str, Message], None]
-"""Told of each message: "sent" or "received", and the message."""
+WireLog: TypeAlias = Callable[[str, str, Message], None]
+"""Told of each message: on which connection ("transcribe-websocket"), which way ("sent", "received"), and what it was.
+
+Beside them, "opened" and "lost" say when a connection was made, and why it ended. What the handshake said, the key
+that is, is taken out of what it is told. It must not wait."""
 
 
 class Core(Protocol[Event_co]):
@@ -47,33 +51,39 @@ class Core(Protocol[Event_co]):
 class Shell(Generic[Event]):
     """An open connection and its core. `flush` after each thing that was told to the core."""
 
-    def __init__(self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], log: WireLog | None) -> None:
+    def __init__(
+        self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], address: Address, log: WireLog | None
+    ) -> None:
         self._core = core
         self._socket = socket
         self._handle = handle
-        self._log = log
+        self._redact = address.redact
+        self._name = urlsplit(address.url).path.strip("/")
+        self._wire_log = log
         self._outlet, self._inlet = open_link(UNSENT, Full.WAIT, weigh=len, name="messages to the socket")
         self._due = trio.CancelScope()
+        self._lost = False
 
     def flush(self) -> None:
         """Queue what the core wants sent, and look again when it is due. Never waits."""
         for message in self._core.outgoing():
             try:
                 self._outlet.offer(message)
-            except (trio.WouldBlock, LinkOverflow):
+            except trio.WouldBlock:
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
+            except trio.ClosedResourceError:
                 return  # the connection is over; the core has been told
         self._due.deadline = self._due_at()
 
     async def run(self) -> None:
         """Keep the connection going until it is lost; then the core has been told so, and its events handled."""
+        self._log("opened", "")
         with self._outlet, self._inlet, alone():
             async with trio.open_nursery() as nursery:
                 for task in (self._read, self._write, self._ping, self._tick):
                     nursery.start_soon(self._until_lost, task, nursery.cancel_scope)
 
-    async def _until_lost(self, task: Any, scope: trio.CancelScope) -> None:
+    async def _until_lost(self, task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
         try:
             await task()
         except Disconnected as lost:
@@ -83,14 +93,12 @@ class Shell(Generic[Event]):
     async def _read(self) -> None:
         while True:
             message = await self._socket.receive()
-            if self._log is not None:
-                self._log("received", message)
+            self._log("received", message)
             self._told(self._core.receive(message, trio.current_time()))
 
     async def _write(self) -> None:
         async for message in self._inlet:
-            if self._log is not None:
-                self._log("sent", message)
+            self._log("sent", message)
             await self._socket.send(message)
 
     async def _ping(self) -> None:
@@ -110,7 +118,12 @@ class Shell(Generic[Event]):
                 self._told(self._core.tick(now))
 
     def _gone(self, why: str) -> None:
-        self._told(self._core.closed(why))
+        """Tell the core, once: reader and writer may both notice."""
+        if self._lost:
+            return
+        self._lost = True
+        self._log("lost", why)
+        self._told(self._core.closed(self._redact(why)))
 
     def _told(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -119,7 +132,11 @@ class Shell(Generic[Event]):
 
     def _due_at(self) -> float:
         due = self._core.due_at
-        return float("inf") if due is None else due
+        return inf if due is None else due
+
+    def _log(self, way: str, message: Message) -> None:
+        if self._wire_log is not None:
+            self._wire_log(self._name, way, self._redact(message) if isinstance(message, str) else message)
 
 
 @asynccontextmanager
@@ -136,7 +153,7 @@ async def open_shell(
     """
     with alone():
         async with transport.connect(address) as socket, trio.open_nursery() as nursery:
-            shell = Shell(core, socket, handle, log)
+            shell = Shell(core, socket, handle, address, log)
             nursery.start_soon(shell.run)
             shell.flush()
             yield shell

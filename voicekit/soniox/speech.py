@@ -14,6 +14,8 @@ from voicekit.soniox.words import SpokenWord, WordTimes
 
 STALL_S: Final = 5.0
 """A stream whose text is complete is spoken faster than real time; with nothing of it for so long it is dead."""
+LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
+"""Seconds of sound after which a stream is broken off: the service ends it sooner, and memory shall be bounded."""
 LINGER_S: Final = 5.0
 """How long a stream that is over waits for its `terminated` before its place is given to another."""
 
@@ -58,13 +60,14 @@ class StreamGone:
 class LiveStream:
     """A stream's state, and what of its sound and its words is not whole yet."""
 
-    __slots__ = ("_rest", "_width", "_words", "moved_at", "state", "text_bytes")
+    __slots__ = ("_left", "_rest", "_width", "_words", "moved_at", "state", "text_bytes")
 
     def __init__(self, config: TtsConfig, now: float) -> None:
         self.state = Stream.OPEN
         self.moved_at = now  # when it last moved, or was last heard of
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
+        self._left = round(LONGEST_S * (config.sample_rate or 0))  # samples
         self._rest = b""  # the beginning of a sample whose end has not come
         self._words = WordTimes()
 
@@ -75,12 +78,17 @@ class LiveStream:
             return math.inf
         return self.moved_at + (STALL_S if self.state is Stream.DRAINING else LINGER_S)
 
+    @property
+    def is_too_long(self) -> bool:
+        return self._left < 0
+
     def sound(self, stream: str, answer: TtsResponse) -> Sound:
         data, samples = self._rest + (answer.audio or b""), 0
         if self._width:
             samples = len(data) // self._width
             whole = samples * self._width
             data, self._rest = data[:whole], data[whole:]
+            self._left -= samples
         stamps = answer.timestamps
         if stamps is None:
             return Sound(stream, data, samples)

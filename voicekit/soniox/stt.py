@@ -20,7 +20,7 @@ from voicekit.soniox.alive import DEAF_S, Answers
 from voicekit.soniox.config import check_stt, stt_config
 from voicekit.soniox.errors import Failed, Retry, as_said, lost, refused
 from voicekit.soniox.finalize import Finalizing
-from voicekit.soniox.ring import Heard
+from voicekit.soniox.ring import SILENCE_S, Heard
 from voicekit.soniox.states import IGNORE, SESSION, Session, SessionInput, Verdict
 from voicekit.soniox.tokens import TokenEvent, Tokens
 from voicekit.soniox.wire import (
@@ -45,7 +45,7 @@ FINISH_S: Final = 3.0
 ROLL_OVER_S: Final = 290 * 60.0
 ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
 """Age at which another session should take over, of the 300 minutes that one may last: in a pause, or at last."""
-SILENCE_S: Final = 0.5
+PIECE_S: Final = 0.5
 """Silence in one message where a Gap is filled."""
 
 
@@ -103,7 +103,7 @@ class SttSession:
     @property
     def sent_to(self) -> int:
         """The ear sample after the last that was sent."""
-        return self._tokens.base + self._samples
+        return self._tokens.ear(self._samples)
 
     @property
     def replay_from(self) -> int:
@@ -117,7 +117,8 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: Heard, now: float) -> None:
-        """Send what was heard next. A Gap is sent as silence; before the first sound, it only moves the beginning.
+        """Send what was heard next. A Gap is sent as silence, a long one as some seconds of it; before the first sound,
+        it only moves the beginning.
 
         LocalProtocolError for sound that does not follow what was sent, or has another format.
         """
@@ -175,7 +176,8 @@ class SttSession:
         try:
             answer = read_stt_response(message)
         except RemoteProtocolError as error:
-            return self._fail(Failed(error, Retry.BACKOFF))
+            garbage = RemoteProtocolError(f"{SERVICE}: {self._redact(str(error))}")  # it quotes what came
+            return self._fail(Failed(garbage, Retry.BACKOFF))
         self._answers.came()
         out: list[SttEvent] = []
         for what in _inputs(answer):
@@ -238,8 +240,11 @@ class SttSession:
             self._tokens.rebase(gap.end)
         elif self._sound is not None:
             missing = gap.end - self.sent_to
-            for start in range(0, missing, self._sound.samples(SILENCE_S)):
-                self.audio(self._sound.silence(min(missing - start, self._sound.samples(SILENCE_S))), now)
+            silence = min(missing, self._sound.samples(SILENCE_S))
+            for start in range(0, silence, self._sound.samples(PIECE_S)):
+                self.audio(self._sound.silence(min(silence - start, self._sound.samples(PIECE_S))), now)
+            if missing > silence:
+                self._tokens.leave_out(self._samples, missing - silence)
 
     def _finalize_if_due(self, now: float) -> None:
         if self.state is Session.LISTENING and self._finalizing.ask(self.sent_to, now):

@@ -1,6 +1,7 @@
 """One session's tokens become the transcript: words timed in ear samples, endpoints, translations. Pure.
 
-The service counts milliseconds from the first sound of the session; `base` is the ear sample which that was. Markers
+The service counts milliseconds from the first sound of the session; `base` is the ear sample which that was, and where
+sound was left out that it was not sent, `leave_out` says so. Markers
 may stand anywhere among the final tokens, with those of the next segment behind them. Translated tokens have no
 times and go their own way.
 """
@@ -31,7 +32,7 @@ class Tokens:
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        self._base = base
+        self._ears = [(0, base)]  # from which of the session's samples on, and how far the ears are ahead of them
         self._said = Assembly()
         self._translated = Assembly()
         self._translates = False  # whether any translation has come
@@ -40,13 +41,18 @@ class Tokens:
         self._final_to = base
         self._tail_at: int | None = None  # where the first word begins that was not released
 
-    @property
-    def base(self) -> int:
-        return self._base
+    def ear(self, sample: int) -> int:
+        """The ear sample that a sample of the session is."""
+        return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
         """The session's first sound is another sample; only before there was any."""
-        self._base = self._last_end = self._released_to = self._final_to = base
+        self._ears = [(0, base)]
+        self._last_end = self._released_to = self._final_to = base
+
+    def leave_out(self, at: int, samples: int) -> None:
+        """Between the session's sample `at` and the one before it the ears heard `samples` more."""
+        self._ears.append((at, self._ears[-1][1] + samples))
 
     @property
     def has_tail(self) -> bool:
@@ -121,7 +127,7 @@ class Tokens:
         return Piece(token.text or "", start, end, token.language, token.speaker, token.confidence)
 
     def _sample(self, ms: Number, heard_to: int | None) -> int:
-        sample = self._base + round(ms * self._rate / 1000) if 0 <= ms <= _LONGEST_MS else self._base
+        sample = self.ear(round(ms * self._rate / 1000) if 0 <= ms <= _LONGEST_MS else 0)
         return sample if heard_to is None or sample < heard_to else heard_to
 
 

@@ -11,27 +11,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 import trio
 
 from voicekit.audio.format import AudioFormat
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, ServiceError
 from voicekit.events import Interim, Progress
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.stage import Run
 from voicekit.flow.store import Full
 from voicekit.flow.transform import Pipeable
+from voicekit.soniox.access import Access, Auth, KeySource
 from voicekit.soniox.config import stt_config
-from voicekit.soniox.errors import Retry, delay
 from voicekit.soniox.listening import Connection, Listening, unconnected
-from voicekit.soniox.region import ApiKey, Endpoints
+from voicekit.soniox.mending import Mending
+from voicekit.soniox.region import Endpoints
 from voicekit.soniox.shell import WireLog, open_shell
 from voicekit.soniox.stt import SttSession
-from voicekit.soniox.transport import Address, Transport, TrioWebsocket, Unconnected
+from voicekit.soniox.transport import Transport, TrioWebsocket, Unconnected
 from voicekit.soniox.wire import SttConfig
 
 ENDPOINTS = SttConfig(enable_endpoint_detection=True)
@@ -40,16 +41,22 @@ ENDPOINTS = SttConfig(enable_endpoint_detection=True)
 SAID = 256
 """Transcripts that may wait for whoever reads them."""
 
+OPENING_S = 5.0
+"""Seconds in which a new attempt to connect may begin before a call: an attempt takes up to four, a session waits ten,
+and it is better told what was wrong than that it took too long."""
+
 
 class SonioxTranscriber(Pipeable):
     """Transcribes with Soniox's realtime API.
 
-    `config` is completed with the format of the sound. `key` and the addresses come from the environment where they
-    are not given (see `voicekit.soniox.region`). With `finalize_on_pause`, the end of speech as the VAD hears it is
-    followed by a request to make everything final: for turn-taking by the VAD. `wire_log` is told of every message.
+    `config` is completed with the format of the sound. The key and the addresses come from the environment where they
+    are not given (see `voicekit.soniox.region`); `key` may be a function, which is asked for one for each connection.
+    With `finalize_on_pause`, the end of speech as the VAD hears it is followed by a request to make everything final:
+    for turn-taking by the VAD. `wire_log` is told of every message.
 
-    ConfigError here for a bad configuration or a missing key. `run` raises what the service said when trying again is
-    no use: Unauthenticated, QuotaExceeded, or ServiceError; and Unavailable after two minutes without a connection.
+    ConfigError here for a bad configuration or a missing key. Opening and `run` raise what the service said when
+    trying again is no use: Unauthenticated, QuotaExceeded, or ServiceError; and `run` Unavailable after two minutes
+    without a connection.
     """
 
     name = "soniox stt"
@@ -59,7 +66,8 @@ class SonioxTranscriber(Pipeable):
         self,
         config: SttConfig = ENDPOINTS,
         *,
-        key: str | Callable[[], str] | None = None,
+        key: KeySource = None,
+        auth: Auth = "header",
         endpoints: Endpoints | None = None,
         finalize_on_pause: bool = False,
         transport: Transport | None = None,
@@ -68,9 +76,7 @@ class SonioxTranscriber(Pipeable):
     ) -> None:
         self.accepts: AudioFormat | None = None
         self.config = config
-        if not callable(key):
-            ApiKey.find(key)  # so that a missing one is found before anything opens
-        self._key = key
+        self._access = Access(key, auth)
         self._url = (endpoints or Endpoints.find()).stt
         self._finalize_on_pause = finalize_on_pause
         self._transport = transport or TrioWebsocket()
@@ -92,50 +98,69 @@ class SonioxTranscriber(Pipeable):
         """Connect, so that a wrong key or address is known before any sound flows, and the first word is not late."""
         if self.accepts is None:
             raise ConfigError(f"{self.name}: negotiate() is asked first, with the format of the sound")
-        failures = 0
+        with alone():
+            async with trio.open_nursery() as nursery:
+                first: Connection = await nursery.start(self._open_first)
+                yield partial(self._run, self.accepts, [first])
+                nursery.cancel_scope.cancel()
+
+    async def _open_first(self, task_status: trio.TaskStatus[Connection]) -> None:
+        """Hold a connection until it is left, or everything is closed."""
+        mending = self._mending()
+        deadline = trio.current_time() + OPENING_S
         while True:
             try:
-                async with self._connection(0) as first:
-                    yield partial(self._run, [first])
+                async with self._connection(0) as connection:
+                    task_status.started(connection)
+                    await connection.left.wait()
                     return
             except Unconnected as error:
-                failed = unconnected(error)
-            failures += 1
-            wait = delay(failed.retry, failures, self._roll())
-            if wait is None or failed.retry is Retry.NEW_KEY:
-                raise failed.error
-            await trio.sleep(wait)
+                failure = unconnected(error)
+            retry_at = mending.failed(failure, trio.current_time())
+            if retry_at >= deadline:
+                raise failure.error
+            await trio.sleep_until(retry_at)
 
-    async def _run(self, opened: list[Connection], inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, sound: AudioFormat, opened: list[Connection], inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         """Transcribe one stream; `opened` holds the connection that was made in advance, until it is used."""
-        assert self.accepts is not None
         said, saying = open_link(SAID, Full.FAIL, weigh=_one, name="transcripts", conflate=_superseded)
-        listening = Listening(self.accepts, said, self._connection, new_keys=callable(self._key), roll=self._roll)
+
+        def connects(base: int) -> AbstractAsyncContextManager[Connection]:
+            return nullcontext(opened.pop()) if opened else self._connection(base)
+
+        listening = Listening(sound, said, connects, self._mending())
         with said, saying, alone():
             async with trio.open_nursery() as nursery:
-                filling = trio.CancelScope()
                 nursery.start_soon(_say, saying, outbox)
-                nursery.start_soon(_fill, listening, inbox, filling)
-                await listening.listen(opened.pop() if opened else None)
+                filling = trio.CancelScope()
+                nursery.start_soon(_within, filling, listening.fill, inbox)
+                await listening.listen()
                 filling.cancel()
                 said.close()
 
+    def _mending(self) -> Mending:
+        return Mending(new_keys=self._access.mints, roll=self._roll)
+
     @asynccontextmanager
     async def _connection(self, base: int) -> AsyncIterator[Connection]:
-        key = ApiKey.find(self._key() if callable(self._key) else self._key)
+        try:
+            address = await self._access.address(self._url)
+        except ServiceError as error:
+            if not error.retryable:
+                raise
+            raise Unconnected(f"there is no key: {error}") from error
         core = SttSession(
-            self.config, self.accepts, base=base, finalize_on_pause=self._finalize_on_pause, redact=key.redact
+            self.config, self.accepts, base=base, finalize_on_pause=self._finalize_on_pause, redact=address.redact
         )
         connection = Connection(core)
-        address = Address(self._url, headers=key.headers())
         async with open_shell(self._transport, address, core, connection.handle, self._wire_log) as shell:
-            connection.shell = shell
+            connection.flush = shell.flush
             yield connection
 
 
-async def _fill(listening: Listening, inbox: Inlet[Any], scope: trio.CancelScope) -> None:
+async def _within(scope: trio.CancelScope, fill: Any, inbox: Inlet[Any]) -> None:
     with scope:
-        await listening.fill(inbox)
+        await fill(inbox)
 
 
 async def _say(saying: Inlet[Any], outbox: Outlet[Any]) -> None:

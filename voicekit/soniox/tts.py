@@ -15,7 +15,7 @@ from voicekit.errors import LocalProtocolError, RemoteProtocolError
 from voicekit.soniox import limits
 from voicekit.soniox.config import check_tts
 from voicekit.soniox.errors import Failed, Retry, as_said, lost, refused
-from voicekit.soniox.speech import STALL_S, LiveStream, Sound, SoundEnded, StreamFailed, StreamGone
+from voicekit.soniox.speech import LONGEST_S, STALL_S, LiveStream, Sound, SoundEnded, StreamFailed, StreamGone
 from voicekit.soniox.states import IGNORE, STREAM, WRONG, Stream, StreamInput, Verdict
 from voicekit.soniox.wire import (
     TTS_KEEPALIVE,
@@ -116,7 +116,8 @@ class TtsConnection:
         try:
             answer = read_tts_response(message)
         except RemoteProtocolError as error:
-            return self._fail(Failed(error, Retry.BACKOFF))
+            garbage = RemoteProtocolError(f"{SERVICE}: {self._redact(str(error))}")  # it quotes what came
+            return self._fail(Failed(garbage, Retry.BACKOFF))
         if answer.stream_id is not None:
             return self._hear(answer.stream_id, answer, now)
         if answer.is_error:
@@ -180,6 +181,11 @@ class TtsConnection:
                 continue
             before, known.state, known.moved_at = known.state, cell, now
             events.extend(self._told(stream, known, what, before, answer))
+            if self.failure is not None:
+                break
+            if known.is_too_long and known.state in (Stream.OPEN, Stream.DRAINING):
+                wrong = RemoteProtocolError(f"{SERVICE}: more than {LONGEST_S:g} s of sound came for stream {stream}")
+                events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
         return events
 
     def _told(
@@ -190,7 +196,10 @@ class TtsConnection:
         if what is StreamInput.AUDIO_END:
             return [known.sound_ended(stream)]
         if what is StreamInput.ERROR:
-            return [StreamFailed(stream, refused(answer, service=SERVICE, redact=self._redact))]
+            failure = refused(answer, service=SERVICE, redact=self._redact)
+            # The key went with the handshake: one that is refused for a stream is no good for the next one either.
+            rest = self._fail(failure) if failure.retry is Retry.NEW_KEY else []
+            return [StreamFailed(stream, failure), *rest]
         if before in (Stream.OPEN, Stream.DRAINING):
             failure = lost(f"stream {stream} was terminated before its sound had ended", service=SERVICE)
             return [StreamFailed(stream, failure), *self._forget(stream)]

@@ -6,6 +6,7 @@ in the order of the text, whatever order it comes in.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,31 +17,31 @@ import trio
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Text
-from voicekit.errors import LinkOverflow
+from voicekit.errors import ProtocolError, ServiceError, Unavailable
 from voicekit.events import WordMark
 from voicekit.flow.link import Inlet, Outlet
-from voicekit.reply.align import Aligner
+from voicekit.soniox.feed import Feed
 from voicekit.soniox.mouth import Mouth
-from voicekit.soniox.rotate import Drop, GiveUp, Open, Send, Speaking
+from voicekit.soniox.rotate import Drop, Open, Send, Speaking
 from voicekit.soniox.speech import Sound, SoundEnded, StreamFailed, StreamGone
+from voicekit.soniox.tts import SERVICE
 from voicekit.soniox.wire import TtsConfig
-from voicekit.soniox.words import SpokenWord
-
-MAILBOX_S = 130.0
-"""Seconds of sound that one stream may be ahead: the service ends a stream at two minutes."""
 
 PATIENCE_S = 5.0
-"""Seconds that a reply with something to say waits for a connection before it fails: longer is dead air."""
+"""Seconds that a reply with something to say and nothing to play waits for a connection: longer is dead air."""
+
+UNTOLD_AHEAD_S = 0.3
+"""Seconds of sound that wait for playout where the service does not tell the words: behind two seconds of it, what is
+found out about them would come too late."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Stream:
-    """What has come of one stream and has not gone on."""
+    """What has come of one stream and has not gone on. The core sees to it that it is never more than a stream's."""
 
-    number: int
+    feed: Feed
     id: str
-    sounds: deque[Sound | SoundEnded] = field(default_factory=deque)
-    samples: int = 0  # in `sounds`
+    pieces: deque[bytes] = field(default_factory=deque)
     began_at: int | None = None  # the reply's sample with which its sound begins
     over: bool = False  # nothing more will come
 
@@ -56,14 +57,19 @@ class Utterance:
         self._sound = sound
         self._speaking = speaking
         self._roll = roll
-        self._aligner = Aligner()
+        self._to = array("q", [0])  # after so many characters, how many of the handler's text count as heard
         self._streams: deque[_Stream] = deque()  # in the order of the text
         self._at = 0  # samples that have gone on
-        self._without_since: float | None = None  # when it began to wait for a connection
+        self._marked = WordMark("", 0, 0)
+        self._silent_since: float | None = None  # when it began to wait for a connection with nothing to play
+        self._stopped = False
         self._changed = trio.lowlevel.ParkingLot()
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Speak everything that comes. Raises ServiceError when the service can't be had."""
+        """Speak everything that comes. Raises ServiceError when the rest can't be had, after what could be was played.
+
+        When this is cancelled, the streams are, too.
+        """
         self._mouth.attend(self)
         try:
             async with trio.open_nursery() as nursery:
@@ -75,35 +81,32 @@ class Utterance:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel all streams; nothing more is heard of them. Twice is once."""
+        """Cancel all streams and start no other; nothing more is heard of them. Twice is once."""
+        self._stopped = True
         self._mouth.leave(self)
 
     # Called by the connection.
 
     def hear(self, event: Sound | SoundEnded | StreamFailed | StreamGone) -> None:
-        stream = next((stream for stream in self._streams if stream.id == event.stream), None)
+        stream = next((stream for stream in self._streams if stream.id == event.stream and not stream.over), None)
         if stream is None:
             return
         if isinstance(event, Sound):
-            self._speaking.sounded(stream.number, self._sound.seconds(event.samples), event.characters)
-            self._put(stream, event)
+            seconds = self._sound.seconds(event.samples)
+            self._speaking.sounded(stream.feed.number, seconds, event.characters, event.words)
+            if event.data:
+                stream.pieces.append(event.data)
         elif isinstance(event, SoundEnded):
-            stream.sounds.append(event)
+            self._speaking.completed(stream.feed.number, event.words)
             stream.over = True
-            self._speaking.completed(stream.number)
         elif isinstance(event, StreamFailed):
             stream.over = True
-            self._speaking.failed(stream.number, event.failure, trio.current_time(), self._roll())
+            self._speaking.failed(stream.feed.number, event.failure, trio.current_time(), self._roll())
+            self._decide()  # at once, so that nothing is played of a stream that has to be dropped
         self.look_again()
 
     def look_again(self) -> None:
         self._changed.unpark_all()
-
-    def _put(self, stream: _Stream, sound: Sound) -> None:
-        stream.sounds.append(sound)
-        stream.samples += sound.samples
-        if stream.samples > self._sound.samples(MAILBOX_S):
-            raise LinkOverflow(f"stream {stream.id}: more than {MAILBOX_S:g} s of sound came, which no stream may have")
 
     # The tasks of a reply.
 
@@ -113,26 +116,31 @@ class Utterance:
             while not self._speaking.wants_text:
                 await self._changed.park()
             self._speaking.add(text.text)
-            self._aligner.sent(text)
+            self._to.extend(text.to)
             self.look_again()
         self._speaking.finish()
         self.look_again()
 
     async def _drive(self) -> None:
         """Carry out what the rules decide, whenever something has changed."""
-        while True:
-            now = trio.current_time()
-            for command in self._speaking.decide(now, self._mouth.has_room):
-                self._obey(command)
+        while not self._stopped:
+            self._decide()
             self._mouth.flush()
             self._changed.unpark_all()
-            with trio.move_on_at(min(self._give_up_at(now), inf if (due := self._speaking.due_at) is None else due)):
+            due = self._speaking.due_at
+            with trio.move_on_at(min(self._give_up_at(trio.current_time()), inf if due is None else due)):
                 await self._changed.park()
 
-    def _obey(self, command: Open | Send | Drop | GiveUp) -> None:
+    def _decide(self) -> None:
+        for command in self._speaking.decide(trio.current_time(), self._mouth.has_room):
+            self._obey(command)
+
+    def _obey(self, command: Open | Send | Drop) -> None:
         match command:
             case Open(number):
-                self._streams.append(_Stream(number, self._mouth.start(self._config, self)))
+                feed = self._speaking.feed(number)
+                assert feed is not None, "it has just been opened"
+                self._streams.append(_Stream(feed, self._mouth.start(self._config, self)))
             case Send(number, text, _, end):
                 stream = self._find(number)
                 if stream is not None:
@@ -142,47 +150,66 @@ class Utterance:
                 if stream is not None:
                     self._streams.remove(stream)
                     self._mouth.cancel(stream.id)
-            case GiveUp(error):
-                raise error
 
     def _give_up_at(self, now: float) -> float:
-        """When to stop waiting for a connection; raises when that is now."""
+        """When to stop waiting for a connection; gives up when that is now."""
         mouth = self._mouth
-        if mouth.trouble is None or self._speaking.done:
-            self._without_since = None
+        if mouth.trouble is None or not self._speaking.waiting or any(stream.pieces for stream in self._streams):
+            self._silent_since = None
             return inf
-        self._without_since = now if self._without_since is None else self._without_since
-        if mouth.hopeless or now >= self._without_since + PATIENCE_S:
-            raise mouth.trouble
-        return self._without_since + PATIENCE_S
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if mouth.hopeless or now >= self._silent_since + PATIENCE_S:
+            self._speaking.give_up(mouth.trouble)
+            self.look_again()
+            return inf
+        return self._silent_since + PATIENCE_S
 
     async def _play(self, outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Send the sound on, stream after stream."""
         while True:
             stream = self._streams[0] if self._streams else None
-            if stream is not None and stream.sounds:
-                await self._send_on(stream, stream.sounds.popleft(), outbox)
+            if stream is not None:
+                await self._mark(stream, self._at, outbox)
+            if stream is not None and stream.pieces:
+                await self._send_on(stream, outbox)
             elif stream is not None and stream.over:
                 self._streams.popleft()
-            elif self._speaking.done and stream is None:
+            elif stream is None and self._speaking.error is not None:
+                await outbox.until_below(1)  # what was made is heard, before the failure silences everything
+                raise _of_service(self._speaking.error)
+            elif stream is None and self._speaking.done:
                 return
             else:
                 await self._changed.park()
 
-    async def _send_on(self, stream: _Stream, sound: Sound | SoundEnded, outbox: Outlet[AudioFrame | WordMark]) -> None:
+    async def _send_on(self, stream: _Stream, outbox: Outlet[AudioFrame | WordMark]) -> None:
+        """Send a piece of sound on, behind the marks of the words that begin in it."""
+        if not stream.feed.voice.told:
+            await outbox.until_below(self._sound.samples(UNTOLD_AHEAD_S))
         if stream.began_at is None:
             stream.began_at = self._at
-        for word in sound.words:
-            await outbox.send(self._mark(word, stream.began_at))
-        if isinstance(sound, Sound) and sound.samples:
-            stream.samples -= sound.samples
-            await outbox.send(AudioFrame(sound.data, self._at, self._sound))
-            self._at += sound.samples
-            self._speaking.taken(self._sound.seconds(sound.samples))
-            self.look_again()
+        frame = AudioFrame(stream.pieces.popleft(), self._at, self._sound)
+        await self._mark(stream, frame.end, outbox)
+        await outbox.send(frame)
+        self._at = frame.end
+        self._speaking.taken(frame.seconds)
+        self.look_again()
 
-    def _mark(self, word: SpokenWord, began_at: int) -> WordMark:
-        return WordMark(word.text, began_at + self._sound.samples(word.at), self._aligner.mark(word.text))
+    async def _mark(self, stream: _Stream, end: int, outbox: Outlet[AudioFrame | WordMark]) -> None:
+        """Send the marks of the words that begin before the reply's sample `end`; they never run backwards."""
+        began_at = self._at if stream.began_at is None else stream.began_at
+        is_last = stream.feed.complete and not stream.pieces
+        for word in stream.feed.words(inf if is_last else self._sound.seconds(end - began_at)):
+            at = max(began_at + self._sound.samples(word.at), self._marked.at)
+            self._marked = WordMark(word.text, at, max(self._to[word.to], self._marked.said_to))
+            await outbox.send(self._marked)
 
     def _find(self, number: int) -> _Stream | None:
-        return next((stream for stream in self._streams if stream.number == number), None)
+        return next((stream for stream in self._streams if stream.feed.number == number), None)
+
+
+def _of_service(error: ServiceError | ProtocolError) -> ServiceError:
+    """A peer that breaks the protocol ends a reply, as one that fails does, and not the call."""
+    if isinstance(error, ServiceError):
+        return error
+    return Unavailable(f"{SERVICE}: {error}", service=SERVICE, retryable=True)

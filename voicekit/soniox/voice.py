@@ -11,35 +11,36 @@ from typing import Any
 import msgspec
 import trio
 
-from voicekit.audio.format import AudioFormat
+from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
+from voicekit.soniox.access import Access, Auth, KeySource
 from voicekit.soniox.config import tts_config
 from voicekit.soniox.limits import TTS_RATES
 from voicekit.soniox.mouth import Mouth
-from voicekit.soniox.region import ApiKey, Endpoints
+from voicekit.soniox.region import Endpoints
 from voicekit.soniox.rotate import Speaking
 from voicekit.soniox.shell import WireLog
 from voicekit.soniox.transport import Transport, TrioWebsocket
 from voicekit.soniox.utterance import Utterance
 from voicekit.soniox.wire import TtsConfig
 
-SPEAKABLE = ("pcm16", "float32", "mulaw", "alaw")
-
 
 class SonioxVoice(Pipeable):
     """Speaks with Soniox's realtime API, in the sink's own format where the service has it.
 
-    `config` says which voice, language and speed (model, voice and English where it does not). `key` and the
-    addresses come from the environment where they are not given; a `key` that is a function is asked for one for each
-    connection. Words go out as they come; put `sentences()` in front to send whole sentences. With `eager`, a stream
-    is opened before the first word, which saves its start-up.
+    `config` says which voice, language and speed (model, voice and English where it does not). The key and the
+    addresses come from the environment where they are not given (see `voicekit.soniox.region`); `key` may be a
+    function, which is asked for one for each connection. `wire_log` is told of every message. Words go out as they
+    come; put `sentences()` in front to send whole sentences. With `eager`, a stream is opened before the first word,
+    which saves its start-up.
 
-    ConfigError here for a bad configuration or a missing key; opening raises what the service says to the first
-    connection. A reply raises ServiceError when its speech can't be had.
+    ConfigError here for a bad configuration or a missing key. Opening raises what the service says to the first
+    connection; what it says before it has ever spoken, and would say again, ends the call too. After that, a reply
+    raises ServiceError when its speech can't be had, and the next one tries anew.
     """
 
     name = "soniox tts"
@@ -49,24 +50,25 @@ class SonioxVoice(Pipeable):
         self,
         config: TtsConfig | None = None,
         *,
-        key: str | Callable[[], str] | None = None,
+        key: KeySource = None,
+        auth: Auth = "header",
         endpoints: Endpoints | None = None,
         eager: bool = True,
         transport: Transport | None = None,
         wire_log: WireLog | None = None,
         roll: Callable[[], float] = random.random,
     ) -> None:
-        if not callable(key):
-            ApiKey.find(key)  # so that a missing one is found before anything opens
         self.produces: AudioFormat | None = None
         self._config = config if config is not None else TtsConfig()
+        tts_config(self._config, PCM16K)  # so that a bad one is found where it is written
         self._url = (endpoints or Endpoints.find()).tts
-        self._key = key
+        self._access = Access(key, auth)
         self._eager = eager
         self._transport = transport or TrioWebsocket()
         self._wire_log = wire_log
         self._roll = roll
         self._current: Utterance | None = None
+        self._pace = 1.0  # of the voice, as the last reply has shown it
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
         """The sink's encoding and rate where the service has that rate, else the next higher one; always mono."""
@@ -84,7 +86,7 @@ class SonioxVoice(Pipeable):
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         if self.produces is None:
             raise ConfigError(f"{self.name}: negotiate() is asked first, with the sink's format")
-        mouth = Mouth(self._url, self._key, self._transport, wire_log=self._wire_log, roll=self._roll)
+        mouth = Mouth(self._url, self._access, self._transport, wire_log=self._wire_log, roll=self._roll)
         with alone():
             async with trio.open_nursery() as nursery:
                 await nursery.start(mouth.keep)
@@ -93,7 +95,8 @@ class SonioxVoice(Pipeable):
 
     async def _run(self, mouth: Mouth, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         assert self.produces is not None
-        speaking = Speaking(speed=self._config.speed or 1.0, eager=self._eager)
+        speaking = Speaking(speed=self._config.speed or 1.0, eager=self._eager, pace=self._pace)
         self._current = utterance = Utterance(mouth, self._config, self.produces, speaking, self._roll)
         with alone():
             await utterance.run(inbox, outbox)
+        self._pace = speaking.pace

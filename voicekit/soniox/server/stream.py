@@ -85,13 +85,12 @@ class LiveStream:
 
     def judge(self, now: float) -> Refusal | None:
         """Why the stream dies now; None when it lives on. Its pace is judged once."""
-        age = now - self._started_at
         if self.state is Stream.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:
             return timeout("Request timeout")
-        if not self._any_sound and age >= limits.TTS_AUDIO_WAIT_S:
+        if not self._any_sound and now >= self._started_at + limits.TTS_AUDIO_WAIT_S:
             return timeout("Stream killed: no audio output within timeout")
-        if age >= limits.TTS_RATE_CHECK_S:
+        if now >= self._started_at + limits.TTS_RATE_CHECK_S:  # as `dies_at` has it, to the last bit
             self._judged = True
-            if self.sound < limits.TTS_LEAST_RATE * age:
+            if self.sound < limits.TTS_LEAST_RATE * (now - self._started_at):
                 return timeout("Stream killed: output audio rate below minimum")
         return None
