@@ -241,6 +241,6 @@ def test_the_table_of_built_in_parts_is_complete() -> None:
         (role, name)
         for role in ROLES
         for name in registry.names(role)
-        if registry.find(role, name).plugin .startswith("voicekit-")
+        if registry.find(role, name).plugin.startswith("voicekit-")
     }
     assert ours == {(role, name) for role, name, _ in BUILT_IN}

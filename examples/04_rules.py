@@ -1,0 +1,23 @@
+"""A bot of rules alone, with no model and no key: it takes a booking, sets timers, and knows hello from goodbye."""
+
+import trio
+
+import voicekit
+from voicekit.rules import Rules, Step, vary
+
+bot = Rules()
+bot.on("hello", "good (morning|evening)", answer=vary("Hello!", "Good to hear you.", "Hi there!"))
+bot.on("bye", "goodbye", answer=Step("Goodbye!", end=True))
+bot.otherwise("Sorry, I can book a table and set a timer.")
+day = bot.ask("On which day?", "day", choices=["Friday", "Saturday"], reprompts=["Friday or Saturday?"])
+day.then("A table on {day}. Thank you!")
+bot.on("(book|reserve) a table", answer=day)
+
+
+@bot.on("set a timer for {length:duration}")
+def timer(length):
+    return f"That is {length.total_seconds():g} seconds from now."
+
+
+if __name__ == "__main__":
+    trio.run(voicekit.run, bot)

@@ -1,0 +1,281 @@
+"""Rules from a TOML file: everything that it may say, and how each mistake in it is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+
+from tests.unit.rules_kit import Caller
+from voicekit.errors import ConfigError
+from voicekit.rules import Rules
+from voicekit.rules.states import GIVE_UP
+
+RESTAURANT = """
+otherwise = ["Sorry?", "Pardon?"]
+silence = "Are you there?"
+begin = "main"
+coverage = 0.4
+
+[choices]
+day = ["Friday", "Saturday"]
+[choices.room]
+inside = ["indoors", "in the warm"]
+outside = []
+
+[hours]
+zone = "Europe/Berlin"
+[hours.weekly]
+fri-sat = "18-24"
+[hours.exceptions]
+2026-12-25 = "closed"
+
+[keys]
+0 = { say = "One moment, please.", end = true }
+"*1#" = "You know your way around."
+
+[menu.main]
+prompt = "For a table press one, for directions press two."
+reprompts = "One or two."
+give_up = { say = "Goodbye.", end = true }
+[menu.main.keys]
+1 = { goto = "table" }
+2 = "We are in the old mill."
+[[menu.main.rule]]
+phrases = ["where are you", "directions"]
+say = "We are in the old mill."
+
+[[rule]]
+phrases = "(book|reserve) a table [for {people:number}] [on {day:day}]"
+goto = "table"
+
+[[rule]]
+phrases = ["are you open"]
+when = "open"
+say = "We are."
+
+[[rule]]
+phrases = ["are you open"]
+when = "closed"
+say = "We are closed now."
+
+[[rule]]
+phrases = ["stop", "never mind"]
+say = "Very well."
+leave = true
+
+[ask.people]
+prompt = "For how many?"
+kind = "number"
+
+[ask.day]
+prompt = "On which day?"
+kind = "day"
+reprompts = ["Friday or Saturday?"]
+
+[ask.room]
+prompt = "Where?"
+kind = "room"
+[[ask.room.rule]]
+phrases = ["what is the difference"]
+say = "The weather."
+
+[form.table]
+asks = ["people", "day", "room"]
+confirm = "{people} on {day}, {room}?"
+again = "Once more."
+say = "A table for {people} on {day}."
+goto = "name"
+
+[ask.name]
+prompt = "Your name, please?"
+phrases = ["my name is {name}"]
+say = "Thank you, {name}."
+end = true
+"""
+
+
+def load(tmp_path, text, **options):
+    file = tmp_path / "rules.toml"
+    file.write_text(text, encoding="utf-8")
+    return Rules.load(file, **options)
+
+
+def restaurant(tmp_path, now="2026-12-18T20:00"):
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    return Caller(load(tmp_path, RESTAURANT, now=lambda: moment))
+
+
+def test_a_whole_bot_fits_in_a_file(tmp_path):
+    """Menu, keys, form, confirmation and what follows, in a single call."""
+    caller = restaurant(tmp_path)
+    assert caller.presses("3") == "One or two."
+    assert caller.presses("2") == "We are in the old mill. For a table press one, for directions press two."
+    assert caller.says("Where are you?") == "We are in the old mill. For a table press one, for directions press two."
+    assert caller.presses("1") == "For how many?"
+    assert [caller.presses(key) for key in "4#"] == ["", "On which day?"]
+    assert caller.says("Friday, indoors") == "4 on Friday, inside?"
+    assert caller.says("no, outside") == "4 on Friday, outside?"
+    assert caller.says("yes") == "A table for 4 on Friday. Your name, please?"
+    assert (caller.says("My name is Ann"), caller.ended) == ("Thank you, Ann.", 1)
+
+
+def test_phrases_lead_to_forms_and_out_of_them(tmp_path):
+    """What the phrase filled is not asked for, states have rules of their own, and some leave."""
+    caller = restaurant(tmp_path)
+    assert caller.says("reserve a table on Saturday for six") == "Where?"
+    assert caller.says("what's the difference") == "The weather. Where?"
+    assert caller.says("never mind") == "Very well."
+    assert caller.says("the moon") in ("Sorry?", "Pardon?")
+    assert caller.is_silent() == "Are you there?"
+    assert [caller.presses(key) for key in "*1#"] == ["", "", "You know your way around."]
+    assert (caller.presses("0"), caller.ended) == ("One moment, please.", 1)
+
+
+def test_a_state_gives_up_as_it_is_told_to(tmp_path):
+    """In its own way where the file says so, in the usual one where not."""
+    caller = restaurant(tmp_path)
+    caller.says("nothing")
+    assert (caller.says("nothing"), caller.ended) == ("Goodbye.", 1)
+    caller = restaurant(tmp_path)
+    caller.says("book a table for two")
+    assert caller.says("nothing") == "Friday or Saturday?"
+    assert caller.says("nothing") == GIVE_UP
+
+
+@pytest.mark.parametrize(
+    ("now", "answer"),
+    [
+        ("2026-12-18T20:00", "We are."),
+        ("2026-12-18T16:30", "We are closed now."),
+        ("2026-12-18T17:00", "We are."),
+        ("2026-12-25T20:00", "We are closed now."),
+    ],
+)
+def test_opening_hours_decide(tmp_path, now, answer):
+    """By the clock of their zone, at the time that is told."""
+    assert restaurant(tmp_path, now).says("are you open").startswith(answer)
+
+
+def test_more_can_be_added_to_what_was_loaded(tmp_path):
+    """What needs a function is written in Python, beside the file."""
+    rules = load(tmp_path, '[[rule]]\nphrases = ["hello"]\nsay = ["Hi.", "Hello."]', random=lambda: Random(1))
+    rules.on("add {a:number} and {b:number}", answer=lambda a, b: f"{a + b}.")
+    caller = Caller(rules)
+    assert caller.says("add one and two") == "3."
+    said = [caller.says("hello") for _ in range(4)]
+    assert sorted(said) == ["Hello.", "Hello.", "Hi.", "Hi."]
+    assert said[0] != said[1]
+
+
+def test_an_empty_file_has_no_rules(tmp_path):
+    """It is no mistake."""
+    assert Caller(load(tmp_path, "")).says("hello") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("a = ", None, "expected TOML in UTF-8: Invalid value (at end of document)"),
+        ("greeting = 'hi'", 1, "greeting: expected one of the keys"),
+        ("\notherwise = 5", 2, "otherwise: expected a text, or a list of texts, got 5"),
+        ("otherwise = []", 1, "otherwise: expected a text, or a list of texts, got []"),
+        ("otherwise = ['a', 'a']", 1, "otherwise: vary: expected different texts"),
+        ("otherwise = {say = '{n}'}", 1, "otherwise: rules.otherwise: '{n}' needs 'n'"),
+        ("otherwise = {}", 1, "otherwise: expected a text, or say, goto, leave or end, got {}"),
+        (
+            "otherwise = {goto = 'nowhere'}",
+            1,
+            "otherwise.goto: expected the name of an ask, a menu or a form (none here)",
+        ),
+        ("otherwise = {say = 'a', gotoo = 'b'}", 1, "otherwise.gotoo: expected one of the keys"),
+        ("begin = 'main'", 1, "begin: expected the name of an ask, a menu or a form (none here), got 'main'"),
+        ("coverage = 5", 1, "coverage: coverage: expected a share from 0 to 1, got 5"),
+        ("rule = 5", 1, "rule: expected tables, each under [[rule]], got 5"),
+        ("[rule]\nsay = 'a'", 1, "rule: expected tables, each under [[rule]]"),
+        ("[[rule]]\nsay = 'a'", 1, "rule[1].phrases: expected phrases that the rule answers, got nothing"),
+        (
+            "[[rule]]\nphrases = ['a']",
+            1,
+            "rule[1].say: expected what the rule says, or goto, leave or end, got nothing",
+        ),
+        (
+            "[[rule]]\nphrases = ['a']\nsay = 'b'\n[[rule]]\nphrases = ['(a']\nsay = 'b'",
+            5,
+            "rule[2].phrases: phrase '(a'",
+        ),
+        ("[[rule]]\nphrases = ['a', 5]\nsay = 'b'", 2, "rule[1].phrases: expected a text, or a list of texts"),
+        ("[[rule]]\nphrases = 'a'\nsay = '{b}'", 3, "rule[1].say: rules.on('a'): '{b}' needs 'b'"),
+        ("[[rule]]\nphrases = 'a'\nsay = 'b'\nend = 'yes'", 4, "rule[1].end: expected true or false, got 'yes'"),
+        (
+            "[[rule]]\nphrases = 'a'\nsay = 'b'\nwhen = 'noon'",
+            4,
+            "rule[1].when: expected 'open' or 'closed', got 'noon'",
+        ),
+        (
+            "[[rule]]\nphrases = 'a'\nsay = 'b'\nwhen = 'open'",
+            4,
+            "rule[1].when: expected opening hours in a table [hours]",
+        ),
+        (
+            "[hours]\nzone = 'UTC'\n[[rule]]\nphrases = 'a'\nsay = 'b'\nwhen = 'open'",
+            6,
+            "rule[1].when: expected to be told the time, by Rules.load(..., now=...)",
+        ),
+        ("[[rule]]\nphrases = 'a'\nsay = 'b'\ngoto = 'c'\nend = true", 4, "rule[1].goto: expected the name of an ask"),
+        (
+            "[menu.m]\nprompt = 'a'\n[[menu.m.rule]]\nphrases = 'a'\ngoto = 'm'\nend = true",
+            5,
+            "menu.m.rule[1].goto: expected nothing",
+        ),
+        ("[keys]\n'1x' = 'a'", 2, "keys.1x: rules.key('1x'): expected keys of a telephone"),
+        ("[keys]\n1 = 'a'\n12 = 'b'", 3, "keys.12: rules.key('12'): '12' and '1' begin alike"),
+        ("keys = 5", 1, "keys: expected a table, [keys], got 5"),
+        ("[menu.m]\nreprompts = 'a'", 1, "menu.m.prompt: expected what is asked, got nothing"),
+        ("[menu.m]\nprompt = 'a'\nkind = 'number'", 3, "menu.m.kind: expected one of the keys"),
+        ("[menu]\nm = 5", 2, "menu.m: expected a table, [menu.m], got 5"),
+        ("[ask.day]\nprompt = 'Day?'\nkind = 'week'", 1, "ask.day: ask('day'): expected a kind of slot"),
+        ("[ask.day]\nprompt = '{'", 1, "ask.day: ask('day'): prompt: expected the name of a slot between braces"),
+        ("[ask.day]\nprompt = 'Day?'\nsay = '{'", 3, "ask.day.say: ask('day').then: expected the name of a slot"),
+        ("[ask.day]\nprompt = 'Day?'\ngive_up = 5", 3, "ask.day.give_up: expected a text"),
+        ("[ask.'two words']\nprompt = 'Day?'", 1, "ask.two words: ask('two words'): expected the name of a slot"),
+        (
+            "[ask.a]\nprompt = 'a'\n[menu.a]\nprompt = 'b'",
+            3,
+            "menu.a: expected a name of its own, got 'a', which another place has",
+        ),
+        (
+            "[form.f]\nasks = ['day']",
+            2,
+            "form.f.asks: expected names of [ask....] tables (there are none), got ['day']",
+        ),
+        ("[form.f]\nconfirm = 'a'", 1, "form.f.asks: expected names of [ask....] tables (there are none), got nothing"),
+        ("[choices]\nsize = 5", 2, "choices.size: choices: expected a list of choices"),
+        ("[choices.size]\nsmall = ['!']", 1, "choices.size: choices: expected a choice with words in it, got '!'"),
+        (
+            "[hours]\nzone = 'Nowhere/Here'",
+            2,
+            "hours.zone: expected a time zone such as 'Europe/Berlin', got 'Nowhere/Here'",
+        ),
+        ("[hours]\nweekly = {}", 1, "hours.zone: expected a time zone such as 'Europe/Berlin', got nothing"),
+        ("[hours]\nzone = 'UTC'\n[hours.weekly]\nmon = 9", 4, "hours.weekly.mon: expected a text, got 9"),
+        ("[hours]\nzone = 'UTC'\n[hours.weekly]\nmon = '9'", 1, "hours: opening hours, 'mon': expected hours such as"),
+        ("[hours]\nzone = 'UTC'\ndays = 'mon'", 3, "hours.days: expected one of the keys"),
+    ],
+)
+def test_every_mistake_names_file_line_and_key(tmp_path, text, line, expected):
+    """A ConfigError tells where the mistake is, what was expected, and what is there."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    place = str(tmp_path / "rules.toml") + (f", line {line}" if line else "")
+    assert str(caught.value).startswith(f"{place}: {expected}")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    """So is one that is no text."""
+    with pytest.raises(ConfigError, match=r"nowhere.toml: expected a TOML file with rules, got No such file"):
+        Rules.load(tmp_path / "nowhere.toml")
+    (tmp_path / "rules.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="expected TOML in UTF-8"):
+        Rules.load(tmp_path / "rules.toml")

@@ -1,0 +1,11 @@
+"""Rules: bots that need no model. Phrases with slots, dialogues, keys, opening hours; in Python or in a TOML file.
+
+`Rules` (voicekit/rules/book.py) is where to begin, docs/rules.md shows how.
+"""
+
+from voicekit.rules.actions import Step
+from voicekit.rules.book import Rules
+from voicekit.rules.hours import OpeningHours
+from voicekit.rules.lines import vary
+
+__all__ = ["OpeningHours", "Rules", "Step", "vary"]

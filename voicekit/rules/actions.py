@@ -1,0 +1,153 @@
+"""What a rule does when it matches: say something, go somewhere in the dialogue, or call a function of the author's.
+
+A function takes what it likes by name: the slots that its phrases fill, `turn`, `say`, and `slots` (every slot of the
+dialogue so far, by name). That it can be given all this is checked when the rule is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from voicekit.errors import ConfigError
+from voicekit.reply.handler import Turn
+from voicekit.reply.say import Say
+from voicekit.rules.lines import Line, Saying, Vary, written
+from voicekit.rules.matching import Filled
+
+
+class Place:
+    """Somewhere that a dialogue can be: a state or a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Says `say`, and goes on at `to`; without it the dialogue is over. `end` ends the call as well."""
+
+    say: Line | None = None
+    to: Place | None = None
+    end: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):
+            raise ConfigError(
+                f"Step: expected a text or vary(...) to say, and a state or a form to go to, got {self!r}"
+            )
+
+
+Answer: TypeAlias = str | Vary | Step | Place | Callable[..., object]
+"""What answers a phrase or a key; what a function may return, which may also be None for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action. Unless `moves`, the dialogue goes on as it would without it."""
+
+    sayings: tuple[Saying, ...] = ()
+    moves: bool = False
+    to: Place | None = None
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What an action is asked for."""
+
+    turn: Turn
+    say: Say
+    slots: Mapping[str, Filled]
+
+
+Perform: TypeAlias = Callable[[Occasion], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do. `known` is what will come of it, where that is known; `speaks`: it may say something itself."""
+
+    perform: Perform
+    known: Outcome | None = None
+    speaks: bool = False
+
+
+def action(answer: Answer, where: str, *, sure: Collection[str], perhaps: Collection[str] = ()) -> Action:
+    """`answer` as an action, for when the slots `sure` are filled, and `perhaps` those.
+
+    ConfigError for what is no answer, and for a function that wants what it can't be given.
+    """
+    if isinstance(answer, str | Vary | Step | Place):
+        return _fixed(_written(outcome(answer, where), where))
+    if isinstance(answer, type) or not callable(answer):
+        raise ConfigError(
+            f"{where}: expected a text, vary(...), Step(...), a state, a form or a function, got {answer!r}"
+        )
+    wanted = _wanted(answer, where, sure, perhaps)
+    return Action(_caller(answer, where, wanted), speaks="say" in wanted)
+
+
+def outcome(result: object, where: str) -> Outcome:
+    """What `result`, which a function returned or an author wrote down, stands for; TypeError for anything else."""
+    match result:
+        case None:
+            return Outcome()
+        case str() | Vary():
+            return Outcome((Saying(result),))
+        case Place():
+            return Outcome(moves=True, to=result)
+        case Step(say, to, end):
+            sayings = () if say is None else outcome(say, where).sayings
+            return Outcome(sayings, True, to, end)
+    kinds = "a text, vary(...), Step(...), a state, a form or None"
+    raise TypeError(f"{where} returned {result!r:.80} ({type(result).__name__}); expected {kinds}")
+
+
+def _fixed(known: Outcome) -> Action:
+    async def perform(occasion: Occasion) -> Outcome:
+        return known
+
+    return Action(perform, known)
+
+
+def _written(known: Outcome, where: str) -> Outcome:
+    return replace(known, sayings=tuple(written(saying.line, where) for saying in known.sayings))
+
+
+def _caller(function: Callable[..., Any], where: str, wanted: Collection[str]) -> Perform:
+    async def perform(occasion: Occasion) -> Outcome:
+        values = {name: filled.value for name, filled in occasion.slots.items()}
+        given = {**values, "turn": occasion.turn, "say": occasion.say, "slots": values}
+        result = function(**{name: given[name] for name in wanted if name in given})
+        if inspect.isawaitable(result):
+            result = await result
+        return outcome(result, where)
+
+    return perform
+
+
+def _wanted(
+    function: Callable[..., object], where: str, sure: Collection[str], perhaps: Collection[str]
+) -> Collection[str]:
+    """The names of what `function` takes."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(f"{where}: expected a function that returns what to say, {_name(function)} yields it")
+    wanted = []
+    for name, it in inspect.signature(function).parameters.items():
+        optional = it.default is not it.empty
+        if it.kind not in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY):
+            raise ConfigError(f"{where}: {_name(function)} must take its arguments by name; {it} is not taken so")
+        if name in ("turn", "say", "slots") or name in sure or (optional and name in perhaps):
+            wanted.append(name)
+        elif name in perhaps:
+            raise ConfigError(f"{where}: not every phrase fills {name!r}, so {_name(function)} needs a default for it")
+        elif not optional:
+            can = ", ".join([*dict.fromkeys([*sure, *perhaps]), "turn", "say", "slots"])
+            raise ConfigError(f"{where}: {_name(function)} wants {name!r}; it can have {can}")
+    if "say" in wanted and not any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
+        raise ConfigError(f"{where}: {_name(function)} takes `say`, so it must be `async def`")
+    return wanted
+
+
+def _name(function: Callable[..., object]) -> str:
+    return f"{getattr(function, '__qualname__', type(function).__name__)}()"

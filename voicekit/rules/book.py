@@ -1,0 +1,215 @@
+"""Rules as a handler: phrases, keys and dialogues of a bot that needs no model.
+
+    rules = Rules()
+
+    @rules.on("set a timer for {length:duration}")
+    def timer(length):
+        return f"I will call you in {length}."
+
+`rules` answers every turn (`voicekit.run(rules)`), or those that it knows how to answer, before a model is asked:
+`rules.answer(turn)` is made for the hook `voicekit_answer`. What follows is decided at once, by the pure modules beside
+this one; only saying it waits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from random import Random
+from typing import TypeVar
+
+from voicekit.contracts import Stash
+from voicekit.errors import ConfigError
+from voicekit.reply.handler import Handler, Turn
+from voicekit.reply.say import Say
+from voicekit.rules.actions import Action, Answer, Occasion, Place, action
+from voicekit.rules.checks import check_rules
+from voicekit.rules.deciding import Book, by_keys, decide
+from voicekit.rules.dialogue import Decision, Memory, enter, follow
+from voicekit.rules.hours import Now
+from voicekit.rules.kinds import Choices, choice, kind_of
+from voicekit.rules.lines import Line
+from voicekit.rules.states import GIVE_UP, Check, Form, State, ask_state
+from voicekit.rules.table import Table
+from voicekit.rules.talk import Talk, Talks
+
+F = TypeVar("F", bound=Answer)
+
+COVERAGE = 0.5
+"""The share of what was said that a phrase must account for: "stop" is not meant by "the bus stop is near my house"."""
+
+SEED = 0
+
+MOST_MOVES = 20
+"""Actions that lead to actions in one turn; more of them go round in a circle."""
+
+
+def same_each_call() -> Random:
+    """Chance that takes the same course in each call."""
+    return Random(SEED)
+
+
+class Rules(Table):
+    """Phrases and keys of a bot, each with its answer, and the dialogues that they lead to.
+
+    `choices` gives lists of choices a name, to be used as a kind of slot. `coverage`: see COVERAGE. `random` makes the
+    chance by which each call's `vary` chooses; `random.Random` makes another one for each call.
+    """
+
+    def __init__(
+        self,
+        *,
+        choices: Mapping[str, Choices] | None = None,
+        coverage: float = COVERAGE,
+        random: Callable[[], Random] = same_each_call,
+    ) -> None:
+        if not isinstance(coverage, int | float) or isinstance(coverage, bool) or not 0 <= coverage <= 1:
+            raise ConfigError(f"coverage: expected a share from 0 to 1, got {coverage!r}")
+        named = {name: choice(ways, f"choices {name!r}") for name, ways in (choices or {}).items()}
+        super().__init__(named, coverage, "rules")
+        self.states: list[State] = []
+        self.forms: list[Form] = []
+        self._random = random
+        self._start: Place | None = None
+        self._otherwise: Action | None = None
+        self._silence: Action | None = None
+
+    @classmethod
+    def load(
+        cls, path: str | PathLike[str], *, now: Now | None = None, random: Callable[[], Random] = same_each_call
+    ) -> Rules:
+        """The rules that the TOML file at `path` writes down; docs/rules.md has everything that it may.
+
+        `now` tells the time, with its zone, to rules that depend on opening hours. ConfigError names the file, line and
+        key, what was expected and what is there. More rules can be added to what is returned.
+        """
+        from voicekit.rules.load import load
+
+        return load(path, now, random)
+
+    def ask(
+        self,
+        prompt: Line,
+        slot: str,
+        kind: str = "text",
+        *,
+        choices: Choices | None = None,
+        phrases: Sequence[str | re.Pattern[str]] = (),
+        check: Check | None = None,
+        reprompts: Sequence[Line] | None = None,
+        give_up: Answer = GIVE_UP,
+    ) -> State:
+        """A state that asks for `slot`, a value of `kind` or one of `choices`.
+
+        `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be said, or None.
+        `reprompts` are said one after the other to what is no answer, and then `give_up`; the default is to ask twice
+        again. Decorate with its `then` what follows.
+        """
+        if choices is not None and kind != "text":
+            raise ConfigError(f"ask({slot!r}): expected a kind or choices, got both, kind {kind!r}")
+        of = kind_of(kind, self.named, f"ask({slot!r})") if choices is None else choice(choices, f"ask({slot!r})")
+        state = ask_state(
+            prompt, slot, of, phrases=phrases, check=check, table=self, reprompts=reprompts, give_up=give_up
+        )
+        self.states.append(state)
+        return state
+
+    def menu(self, prompt: Line, *, reprompts: Sequence[Line] | None = None, give_up: Answer = GIVE_UP) -> State:
+        """A state that asks for a key or a phrase; give it some with its `key` and `on`."""
+        state = State(prompt, None, table=self, reprompts=reprompts, give_up=give_up, where="menu")
+        self.states.append(state)
+        return state
+
+    def form(self, *asks: State, confirm: Line | None = None, again: Line | None = None) -> Form:
+        """Asks one after the other what is not known yet; then `confirm`, to be answered by yes or no.
+
+        After a no, `again` is said and it begins anew. Decorate with its `then` what follows.
+        """
+        form = Form(asks, confirm, again, table=self)
+        self.forms.append(form)
+        return form
+
+    def otherwise(self, answer: F) -> F:
+        """What answers when no rule matches, outside of any dialogue; without it, `answer` is None then."""
+        self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
+        return answer
+
+    def on_silence(self, answer: F) -> F:
+        """What answers when nobody speaks, outside of any dialogue.
+
+        That is after `CallPolicy.idle_after`, unless there is an `idle_prompt`, or after an interruption without words.
+        """
+        self._silence = self._only(self._silence, answer, "rules.on_silence")
+        return answer
+
+    def begin(self, place: Place) -> None:
+        """Calls begin in `place`. Its prompt is not said by itself: say it in `CallPolicy.greeting`."""
+        self._start = place
+
+    def answer(self, turn: Turn) -> Handler | None:
+        """What answers `turn`, or None where no rule does. Made to be called once for each turn of a call."""
+        talk = self._talk(turn.session.stash)
+        heard = talk.hear(turn)
+        book = Book(self, self._otherwise, self._silence)
+        decision = decide(book, talk.memory, turn, heard.text, heard.keys)
+        if decision is None:
+            talk.memory = replace(talk.memory, keys="")
+            return None
+        talk.memory = decision.memory
+
+        async def carry_it_out(turn: Turn, say: Say) -> None:
+            await _carry_out(talk, book, decision, turn, say)
+
+        return carry_it_out
+
+    async def __call__(self, turn: Turn, say: Say) -> None:
+        """Answer `turn` as a handler; says nothing where no rule does."""
+        handler = self.answer(turn)
+        if handler is not None:
+            await handler(turn, say)
+
+    def _talk(self, stash: Stash) -> Talk:
+        talks = stash.get(Talks)
+        if talks is None:
+            talks = stash[Talks] = Talks()
+        if self not in talks:
+            check_rules(self, self.states, self.forms)
+            talks[self] = Talk(enter(self._start, {}).memory if self._start is not None else Memory(), self._random())
+        return talks[self]
+
+    def _only(self, before: Action | None, answer: Answer, where: str) -> Action:
+        if before is not None:
+            raise ConfigError(f"{where}: expected one answer, got a second: {answer!r}")
+        doing = action(answer, where, sure=())
+        self.add_gaps(doing, where, ())
+        return doing
+
+
+async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say: Say) -> None:
+    """Do what `decision` says and what follows from it; where the dialogue is then stands before anything is said."""
+    said: list[str] = []
+    ahead, moves = decision.ahead, 0
+    while True:
+        words = {name: filled.words for name, filled in decision.slots.items()}
+        said += [talk.speaker.text(saying, words) for saying in decision.sayings]
+        doing = decision.action
+        if doing is not None:
+            moves += 1
+            if moves > MOST_MOVES:
+                raise ConfigError(f"rules: more than {MOST_MOVES} moves in turn {turn.number}, to {talk.memory}")
+            if doing.speaks:
+                await say(" ".join(said))
+                said = [""]  # so that what follows stands apart from what it says itself
+            decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
+        elif ahead and not decision.hangs_up:  # who presses keys ahead has no need to hear what they answer
+            said, moves = [], 0
+            decision = by_keys(book, decision.memory, ahead) or Decision(decision.memory)
+            ahead = decision.ahead
+        else:
+            break
+        talk.memory = decision.memory
+    await say(" ".join(said))
+    if decision.hangs_up:
+        turn.end()

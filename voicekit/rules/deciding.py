@@ -1,0 +1,146 @@
+"""What the caller said, typed or pressed, and which rule it is for, or which question it answers (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from voicekit.reply.handler import Turn
+from voicekit.rules.actions import Action
+from voicekit.rules.dialogue import Decision, Memory, Slots, answered, fill_form, missed
+from voicekit.rules.keys import Collected, press
+from voicekit.rules.kinds import Kind
+from voicekit.rules.matching import Filled, Match, best, match
+from voicekit.rules.states import Form, State
+from voicekit.rules.table import KEYS, Rule, Table
+from voicekit.rules.words import Said
+
+SILENCE = ("silence", "idle")
+"""The reasons of a turn in which nobody said a word."""
+
+
+class Book(NamedTuple):
+    """The rules of a bot that are in force everywhere, and what to do when none matches, or nobody speaks."""
+
+    table: Table
+    otherwise: Action | None = None
+    silence: Action | None = None
+
+
+class _Candidate(NamedTuple):
+    """What matched: a rule of the state's `own` or of the bot; without a rule, it answers the state's question."""
+
+    match: Match
+    rule: Rule | None
+    own: bool
+
+    @property
+    def rank(self) -> tuple[float, bool, bool, int]:
+        return self.match.coverage, self.own, self.match.in_order, self.match.literals
+
+
+def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Decision | None:
+    """What follows from a turn in which the caller said `text` or pressed `keys`; None where no rule has an answer."""
+    if keys:
+        return by_keys(book, memory, keys)
+    fresh = replace(memory, keys="")
+    if turn.reason in SILENCE:
+        return missed(fresh) if fresh.state is not None else _act(fresh, book.silence)
+    if text:
+        typed = text.strip() if turn.reason == "typed" else ""
+        found = _by_words(book, fresh, turn, Said.of(text))
+        if found is None and typed and not typed.strip(KEYS):  # on a keyboard, keys are characters
+            return by_keys(book, memory, typed)
+        return found if found is not None else _not_understood(book, fresh)
+    return Decision(fresh, (fresh.state.prompt,)) if fresh.state is not None else None
+
+
+def _by_words(book: Book, memory: Memory, turn: Turn, said: Said) -> Decision | None:
+    """By the best match; of equals, what belongs to the state comes first."""
+    candidates = _candidates(book, memory.state, turn, said)
+    chosen = max(candidates, key=lambda candidate: candidate.rank, default=None)
+    if chosen is not None and chosen.rule is not None:
+        slots = chosen.match.slots
+        kept = replace(memory, slots={**memory.slots, **slots}) if chosen.own else memory
+        return Decision(kept, action=chosen.rule.action, fresh=slots, own=chosen.own)
+    state, form = memory.state, memory.form if memory.state is not None else None
+    offered = _offered(form, memory, said, chosen.match if chosen is not None else None) if form is not None else {}
+    if form is not None and state is form.confirmation and offered:  # "no, on Friday"
+        return fill_form(form, {**memory.slots, **offered})
+    if chosen is None:
+        return None
+    return answered(memory, {**offered, **chosen.match.slots})
+
+
+def _candidates(book: Book, state: State | None, turn: Turn, said: Said) -> Iterator[_Candidate]:
+    if state is not None:
+        yield from _of(state, turn, said, own=True)
+    if state is not None and state.question is not None:
+        answer = best(match(pattern, said) for pattern in state.question.patterns)
+        if answer is not None:
+            yield _Candidate(answer, None, own=True)
+    yield from _of(book.table, turn, said, own=False)
+
+
+def _of(table: Table, turn: Turn, said: Said, *, own: bool) -> Iterator[_Candidate]:
+    for rule in table.rules:
+        found = rule.match(said, turn)
+        if found is not None:
+            yield _Candidate(found, rule, own)
+
+
+def _offered(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
+    """The choices for other questions of the form that were said along with the `answer`, and are news."""
+    offered: dict[str, Filled] = {}
+    for name, ask in form.asks.items():
+        known = memory.slots.get(name)
+        if ask is memory.state or ask.question is None or (known is not None and memory.state is not form.confirmation):
+            continue
+        for value in _choices_in(ask.question.slot.kind, said, answer):
+            if known is None or value.value != known.value:
+                offered[name] = value
+    return offered
+
+
+def _choices_in(kind: Kind, said: Said, answer: Match | None) -> Iterator[Filled]:
+    for found in kind.find(said.words) if kind.is_choice and kind.find is not None else ():
+        if answer is None or not answer.accounts_for(found.start):
+            yield Filled(found.value, found.words or "")
+
+
+def by_keys(book: Book, memory: Memory, keys: str) -> Decision | None:
+    """One key after the other, until they mean something or nothing; what is behind that was pressed ahead."""
+    state = memory.state
+    tables = [*([state.keys] if state is not None else []), book.table.keys]
+    collects = state.collects if state is not None else None
+    for end in range(1, len(keys) + 1):
+        row = memory.keys + keys[:end]
+        found = press(row, tables, collects)
+        cleared, ahead = replace(memory, keys=""), keys[end:]
+        match found:
+            case Collected(digits):
+                return replace(_by_digits(cleared, digits), ahead=ahead)
+            case Action():
+                own = state is not None and row in state.keys
+                return Decision(cleared, action=found, own=own, ahead=ahead)
+            case None:
+                return _not_understood(book, cleared)
+    return Decision(replace(memory, keys=memory.keys + keys))
+
+
+def _by_digits(memory: Memory, digits: str) -> Decision:
+    """The question is answered by keys."""
+    assert memory.state is not None
+    assert memory.state.question is not None
+    name, kind = memory.state.question.slot
+    found = kind.find((digits,)) if kind.find is not None else ()
+    return answered(memory, {name: Filled(found[0].value, found[0].words or digits)}) if found else missed(memory)
+
+
+def _not_understood(book: Book, memory: Memory) -> Decision | None:
+    return missed(memory) if memory.state is not None else _act(memory, book.otherwise)
+
+
+def _act(memory: Memory, action: Action | None) -> Decision | None:
+    return Decision(memory, action=action) if action is not None else None

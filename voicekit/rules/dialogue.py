@@ -1,0 +1,134 @@
+"""Where the dialogue of a call is, and where an action takes it (pure).
+
+The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So it can be put back where it was
+when the caller says the last sentence anew, and each step can be tested alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from voicekit.rules.actions import Action, Outcome, Place
+from voicekit.rules.lines import Saying
+from voicekit.rules.matching import Filled
+from voicekit.rules.states import Form, State, complaint
+
+Slots: TypeAlias = Mapping[str, Filled]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known between two turns.
+
+    `form`: what `state` is a question of, if of any. `misses`: how often in a row the state did not understand.
+    `keys`: what was pressed and means nothing yet.
+    """
+
+    state: State | None = None
+    form: Form | None = None
+    slots: Slots = field(default_factory=dict)
+    misses: int = 0
+    keys: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows: `sayings` to be said, or an `action` and what its rule matched, `fresh`.
+
+    `own`: the action belongs to the state that the dialogue is in. `ends`: unless it moves, the dialogue is over then.
+    `ahead`: keys that were pressed for what comes after it.
+    """
+
+    memory: Memory
+    sayings: tuple[Saying, ...] = ()
+    action: Action | None = None
+    fresh: Slots = field(default_factory=dict)
+    own: bool = False
+    ends: bool = False
+    hangs_up: bool = False
+    ahead: str = ""
+
+    @property
+    def slots(self) -> Slots:
+        """What the action may take and the gaps in the sayings are filled with."""
+        return {**self.memory.slots, **self.fresh}
+
+
+def follow(decision: Decision, outcome: Outcome) -> Decision:
+    """What follows when the action of `decision` came to `outcome`."""
+    memory = decision.memory
+    over = decision.ends or memory.state is None
+    if outcome.end or (outcome.moves and outcome.to is None) or (over and not outcome.moves):
+        return Decision(Memory(), outcome.sayings, fresh=decision.slots, hangs_up=outcome.end)
+    if outcome.to is not None:
+        entered = enter(outcome.to, _carried(decision, outcome.to))
+        return replace(entered, sayings=outcome.sayings + entered.sayings, fresh={**decision.slots, **entered.fresh})
+    again = () if memory.state is None else (memory.state.prompt,)
+    return Decision(memory, outcome.sayings + again, fresh=decision.slots)
+
+
+def enter(place: Place, slots: Slots) -> Decision:
+    """The dialogue goes to `place`, with `slots` filled."""
+    if isinstance(place, Form):
+        return fill_form(place, {name: filled for name, filled in slots.items() if not filled.used})
+    assert isinstance(place, State)
+    return Decision(Memory(place, slots=slots), (place.prompt,))
+
+
+def answered(memory: Memory, fresh: Slots) -> Decision:
+    """The state's question has been answered by `fresh`, and maybe other questions of its form as well."""
+    state, form = memory.state, memory.form
+    assert state is not None
+    assert state.question is not None
+    if form is not None and state is form.confirmation:
+        return _confirmed(memory, form) if fresh[state.question.slot.name].value else _start_again(memory, form)
+    wrong = complaint(state, fresh)
+    if wrong is not None:
+        return missed(memory, wrong)
+    slots = {**memory.slots, **fresh}
+    if form is not None:
+        return fill_form(form, slots)
+    return Decision(replace(memory, slots=slots), action=state.next, own=True, ends=True)
+
+
+def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
+    """The state did not understand: its next reprompt. Or what is `wrong`, and its prompt. At last it gives up."""
+    state = memory.state
+    assert state is not None
+    if memory.misses == len(state.reprompts):
+        return Decision(memory, action=state.give_up, own=True, ends=True)
+    again = (state.reprompts[memory.misses],) if wrong is None else (wrong, state.prompt)
+    return Decision(replace(memory, misses=memory.misses + 1), again)
+
+
+def fill_form(form: Form, slots: Slots, *first: Saying) -> Decision:
+    """Ask for the first slot that is not filled, or not by something that will do; then whether all is right."""
+    for name, ask in form.asks.items():
+        wrong = complaint(ask, slots)
+        if wrong is not None:
+            first, slots = (*first, wrong), {other: filled for other, filled in slots.items() if other != name}
+    place = form.missing(slots) or form.confirmation
+    if place is None:
+        return _confirmed(Memory(form=form, slots=slots), form)
+    return Decision(Memory(place, form, slots), (*first, place.prompt))
+
+
+def _confirmed(memory: Memory, form: Form) -> Decision:
+    slots = {name: filled._replace(used=filled.used or name in form.asks) for name, filled in memory.slots.items()}
+    return Decision(replace(memory, slots=slots), action=form.next, own=True, ends=True)
+
+
+def _start_again(memory: Memory, form: Form) -> Decision:
+    slots = {name: filled for name, filled in memory.slots.items() if name not in form.asks}
+    return fill_form(form, slots, *([form.again] if form.again is not None else []))
+
+
+def _carried(decision: Decision, place: Place) -> Slots:
+    """The slots that stay filled on the way to `place`: all of this dialogue, where it goes on there.
+
+    A rule of the whole bot begins another dialogue, with no more than it has matched itself.
+    """
+    goes_on = decision.own or place is decision.memory.form
+    return decision.slots if goes_on else decision.fresh

@@ -1,0 +1,108 @@
+"""What is said: a text, or one of several by chance but never the same twice in a row; and its gaps, filled.
+
+Chance is given from outside, so a call can be held again to the word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from voicekit.errors import ConfigError
+
+_GAP = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Vary:
+    """One of several texts, made by `vary`."""
+
+    texts: tuple[str, ...]
+
+    def choose(self, random: Random, last: str | None = None) -> str:
+        """One of the texts, by chance, but not `last`."""
+        return random.choice([text for text in self.texts if text != last] or self.texts)
+
+
+Line: TypeAlias = str | Vary
+
+
+def vary(*texts: str) -> Vary:
+    """One of `texts` each time, by chance, never the same twice in a row; wherever rules take a text.
+
+    ConfigError unless they are different texts.
+    """
+    if not texts or len(set(texts)) < len(texts) or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ConfigError(f"vary: expected different texts, got {', '.join(map(repr, texts)) or 'none'}")
+    return Vary(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """A line to be said; with `gaps`, every {name} in it is filled with the words for that slot."""
+
+    line: Line
+    gaps: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The slots that the line has gaps for."""
+        return frozenset(name for text in texts_of(self.line) for name in _names(text)) if self.gaps else frozenset()
+
+
+class Speaker:
+    """Chooses and fills the lines of one call; remembers what each `vary` came to last."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._last: dict[Vary, str] = {}
+
+    def text(self, saying: Saying, words: Mapping[str, str]) -> str:
+        """The text of `saying`; ConfigError for a gap that no slot has filled by now."""
+        text = saying.line if isinstance(saying.line, str) else self._chosen(saying.line)
+        return fill(text, words) if saying.gaps else text
+
+    def _chosen(self, line: Vary) -> str:
+        self._last[line] = line.choose(self._random, self._last.get(line))
+        return self._last[line]
+
+
+def written(line: Line, where: str) -> Saying:
+    """A line as it is written down beforehand, with gaps; ConfigError where it is none, or its braces are wrong."""
+    if not isinstance(line, str | Vary):
+        raise ConfigError(f"{where}: expected a text or vary(...), got {line!r}")
+    for text in texts_of(line):
+        for found in _GAP.finditer(text):
+            if found[0] not in ("{{", "}}") and not (found[1] or "").isidentifier():
+                raise ConfigError(f"{where}: expected the name of a slot between braces, got {found[0]!r} in {text!r}")
+    return Saying(line, gaps=True)
+
+
+def fill(text: str, words: Mapping[str, str]) -> str:
+    """`text` with {name} replaced by the words for it, {{ by { and }} by }.
+
+    >>> fill("A table for {people}.", {"people": "four"})
+    'A table for four.'
+    """
+
+    def filled(gap: re.Match[str]) -> str:
+        if gap[1] is None:
+            return gap[0][0]
+        if gap[1] not in words:
+            raise ConfigError(
+                f"{text!r}: the slot {gap[1]!r} has not been filled; filled are: {', '.join(words) or 'none'}"
+            )
+        return words[gap[1]]
+
+    return _GAP.sub(filled, text)
+
+
+def texts_of(line: Line) -> tuple[str, ...]:
+    return (line,) if isinstance(line, str) else line.texts
+
+
+def _names(text: str) -> list[str]:
+    return [found[1] for found in _GAP.finditer(text) if found[1] is not None]

@@ -1,0 +1,187 @@
+"""Rules from a TOML file: the same phrases, keys, states, forms and opening hours as in Python, but no functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from random import Random
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from voicekit.errors import ConfigError
+from voicekit.rules.actions import Answer, Place, Step
+from voicekit.rules.book import COVERAGE, Rules
+from voicekit.rules.hours import Now, OpeningHours
+from voicekit.rules.kinds import choice
+from voicekit.rules.lines import Line
+from voicekit.rules.states import Form, State
+from voicekit.rules.table import Table, When, read
+from voicekit.rules.toml_file import Section, read_toml
+
+P = TypeVar("P", bound=Place)
+
+
+def load(path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
+    """The rules in the file at `path`."""
+    file = read_toml(path)
+    choices, coverage = file.section("choices"), file.get("coverage")
+    named: dict[str, Any] = {name: choices.get(name) for name in choices.keys}
+    for name, ways in named.items():
+        with choices.blamed(name):
+            choice(ways, "choices")
+    with file.blamed("coverage"):
+        rules = Rules(choices=named, coverage=COVERAGE if coverage is None else coverage, random=random)
+    _Loader(file, rules, now).load()
+    return rules
+
+
+class _Loader:
+    """Makes all places first, and then what leads from one to another."""
+
+    def __init__(self, file: Section, rules: Rules, now: Now | None) -> None:
+        self._file = file
+        self._rules = rules
+        self._now = now
+        self._hours = _opening_hours(file.section("hours")) if "hours" in file.keys else None
+        self._places: dict[str, Place] = {}
+
+    def load(self) -> None:
+        file, rules = self._file, self._rules
+        asks = [(section, self._ask(section)) for section in file.sections("ask")]
+        menus = [(section, self._menu(section)) for section in file.sections("menu")]
+        forms = [(section, self._form(section)) for section in file.sections("form")]
+        for section, state in (*asks, *menus):
+            self._fill(section, state)
+            if "give_up" in section.keys:
+                with section.blamed("give_up"):
+                    state.gives_up(self._answer_under(section, "give_up"))
+        followed: list[tuple[Section, State | Form]] = [*asks, *forms]
+        for section, place in followed:
+            answer = self._answer(section)
+            if answer is not None:
+                with section.blamed("say"):
+                    place.then(answer)
+        self._fill(file, rules)
+        for key, add in (("otherwise", rules.otherwise), ("silence", rules.on_silence)):
+            if key in file.keys:
+                with file.blamed(key):
+                    add(self._answer_under(file, key))
+        if "begin" in file.keys:
+            rules.begin(self._place(file, "begin"))
+        for section in (file, *(section for section, _ in (*asks, *menus, *forms))):
+            section.close()
+
+    def _ask(self, section: Section) -> State:
+        prompt, reprompts = _prompts(section)
+        kind, choices = section.text("kind") or "text", section.get("choices")
+        phrases = section.texts("phrases") or []
+        with section.blamed():
+            state = self._rules.ask(prompt, section.name, kind, choices=choices, phrases=phrases, reprompts=reprompts)
+        return self._add(section, state)
+
+    def _menu(self, section: Section) -> State:
+        prompt, reprompts = _prompts(section)
+        with section.blamed():
+            return self._add(section, self._rules.menu(prompt, reprompts=reprompts))
+
+    def _form(self, section: Section) -> Form:
+        names = section.texts("asks")
+        asks = [self._places.get(name) for name in names or []]
+        states = [ask for ask in asks if isinstance(ask, State)]
+        if not states or len(states) < len(asks):
+            raise section.wrong("asks", f"names of [ask....] tables ({', '.join(self._places) or 'there are none'})")
+        with section.blamed():
+            form = self._rules.form(*states, confirm=section.line("confirm"), again=section.line("again"))
+        return self._add(section, form)
+
+    def _add(self, section: Section, place: P) -> P:
+        with section.blamed():
+            if section.name in self._places:
+                raise ConfigError(f"expected a name of its own, got {section.name!r}, which another place has")
+        self._places[section.name] = place
+        return place
+
+    def _fill(self, section: Section, table: Table) -> None:
+        """Add the rules and the keys of `section` to `table`."""
+        for rule in section.array("rule"):
+            self._rule(rule, table)
+        keys = section.section("keys")
+        for row in keys.keys:
+            with keys.blamed(row):
+                table.key(row, answer=self._answer_under(keys, row))
+
+    def _rule(self, rule: Section, table: Table) -> None:
+        phrases = rule.texts("phrases")
+        if phrases is None:
+            raise rule.wrong("phrases", "phrases that the rule answers")
+        with rule.blamed("phrases"):
+            read(phrases, table.named, table.where)
+        answer, when = self._answer(rule), self._when(rule)
+        if answer is None:
+            raise rule.wrong("say", "what the rule says, or goto, leave or end")
+        with rule.blamed("say"):
+            table.on(*phrases, answer=answer, when=when)
+        rule.close()
+
+    def _when(self, rule: Section) -> When | None:
+        when, hours, now = rule.text("when"), self._hours, self._now
+        if when is None:
+            return None
+        if when not in ("open", "closed"):
+            raise rule.wrong("when", "'open' or 'closed'")
+        if hours is None:
+            raise rule.wrong("when", "opening hours in a table [hours]")
+        if now is None:
+            raise rule.wrong("when", "to be told the time, by Rules.load(..., now=...)")
+        return lambda turn: hours.is_open(now()) == (when == "open")
+
+    def _answer_under(self, section: Section, key: str) -> Answer:
+        """The answer that is the value of `key`: a text, several, or a table that says more."""
+        if not isinstance(section.get(key), dict):
+            line = section.line(key)
+            assert line is not None
+            return line
+        inner = section.section(key)
+        answer = self._answer(inner)
+        if answer is None:
+            raise section.wrong(key, "a text, or say, goto, leave or end")
+        inner.close()
+        return answer
+
+    def _answer(self, section: Section) -> Answer | None:
+        """What `say`, `goto`, `leave` and `end` in `section` come to; None where there is none of them."""
+        say, leave, end = section.line("say"), section.flag("leave"), section.flag("end")
+        place = self._place(section, "goto") if section.text("goto") is not None else None
+        if place is not None and (leave or end):
+            raise section.wrong("goto", "nothing, where there is leave or end")
+        return Step(say, place, end) if place is not None or leave or end else say
+
+    def _place(self, section: Section, key: str) -> Place:
+        name = section.text(key)
+        if name not in self._places:
+            raise section.wrong(key, f"the name of an ask, a menu or a form ({', '.join(self._places) or 'none here'})")
+        return self._places[name]
+
+
+def _prompts(section: Section) -> tuple[Line, Sequence[Line] | None]:
+    prompt = section.line("prompt")
+    if prompt is None:
+        raise section.wrong("prompt", "what is asked")
+    return prompt, section.texts("reprompts")
+
+
+def _opening_hours(section: Section) -> OpeningHours:
+    zone = section.text("zone")
+    try:
+        where = ZoneInfo(zone or "")
+    except (ValueError, OSError, KeyError):  # malformed, a folder, unknown
+        raise section.wrong("zone", "a time zone such as 'Europe/Berlin'") from None
+    weekly, exceptions = section.section("weekly"), section.section("exceptions")
+    with section.blamed():
+        made = OpeningHours(_texts(weekly), where, _texts(exceptions))
+    section.close()
+    return made
+
+
+def _texts(section: Section) -> dict[str, str]:
+    return {key: section.text(key) or "" for key in section.keys}

@@ -1,0 +1,195 @@
+"""How well a phrase matches what was said (pure): all of its words in any order, its slots, and little else.
+
+*Coverage* is the share of what was said that the phrase accounts for. A word of the phrase and a word of a slot's value
+count whole, a word that a slot for any words took counts half (it would take anything), fillers that are left over
+don't count at all. The best match covers most; of equals, the one whose words come in the phrase's order, then the one
+with more words of its own. A "not" that the phrase does not account for is no match.
+
+A slot goes where its neighbours are: of two numbers, `from {first:number}` gets the one behind "from". A slot for any
+words begins right behind what stands before it in the phrase and reaches as far as nothing else needs the words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice, pairwise, product
+from typing import NamedTuple, TypeAlias
+
+from voicekit.rules.kinds import TEXT
+from voicekit.rules.phrases import Phrase, Slot, Variant
+from voicekit.rules.words import ARTICLES, FILLERS, Said
+
+ANY_WORD = 0.5
+"""What a word in a slot for any words counts."""
+
+SEARCHED = 100
+"""Values are looked for in the first so many words, and so are a phrase's words where it has slots; so the time to
+match has a bound. More words than that are dictated, into a slot for any words."""
+
+_AROUND = FILLERS - ARTICLES
+"""What is no part of the words in a slot when it stands at their edge: "call Bob please"."""
+
+TRIES = 500
+"""So many ways to place the words and slots of a variant are tried at most, the leftmost first. Nearly always there is
+one; only words and values that were said again and again have many."""
+
+Pattern: TypeAlias = Phrase | re.Pattern[str]
+
+
+class Filled(NamedTuple):
+    """The value of a slot, and the words for it; `used`, a form has had it and would ask anew."""
+
+    value: object
+    words: str
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What matched: the slots that it filled, how good it is, and the stretches of words that it accounts for."""
+
+    slots: Mapping[str, Filled]
+    coverage: float
+    in_order: bool = True
+    literals: int = 0
+    stretches: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def rank(self) -> tuple[float, bool, int]:
+        return self.coverage, self.in_order, self.literals
+
+    def accounts_for(self, place: int) -> bool:
+        return any(start <= place < end for start, end in self.stretches)
+
+
+class _Span(NamedTuple):
+    """Where an item of a variant stands in what was said; `filled` for slots."""
+
+    start: int
+    end: int
+    filled: Filled | None = None
+
+
+_Placement: TypeAlias = dict[int, _Span]  # by the place of the item in its variant
+
+
+def match(pattern: Pattern, said: Said) -> Match | None:
+    """The best match of `pattern`, or None.
+
+    A regular expression is searched for in the text as it was said; its named groups are slots, None where they took
+    no part.
+    """
+    if isinstance(pattern, re.Pattern):
+        return _match_expression(pattern, said)
+    return best(_match_variant(variant, said) for variant in pattern.variants)
+
+
+def best(matches: Iterable[Match | None]) -> Match | None:
+    """The best of `matches`, the first where several are equally good."""
+    return max((match for match in matches if match is not None), key=lambda match: match.rank, default=None)
+
+
+def _match_expression(pattern: re.Pattern[str], said: Said) -> Match | None:
+    found = pattern.search(said.text)
+    if found is None or not found[0]:
+        return None
+    slots = {name: Filled(text, text or "") for name, text in found.groupdict().items()}
+    within = [token.start < found.end() and found.start() < token.end for token in said.tokens]
+    first, count = within.index(True) if True in within else 0, sum(within)
+    return Match(slots, count / max(1, len(said)), literals=count, stretches=((first, first + count),))
+
+
+def _match_variant(variant: Variant, said: Said) -> Match | None:
+    if not variant.need.keys() <= said.places.keys():  # nearly always the end of it
+        return None
+    if any(len(said.places[word]) < count for word, count in variant.need.items()):
+        return None
+    weighed = (_weighed(variant, placement, said) for placement in _placements(variant, said))
+    ranked = ((match.coverage, neighbours, match.in_order, match) for match, neighbours in weighed if match is not None)
+    chosen = max(ranked, key=lambda it: it[:3], default=None)
+    return chosen[3] if chosen is not None else None
+
+
+def _placements(variant: Variant, said: Said) -> Iterator[_Placement]:
+    """The ways to place the items of `variant` without putting two on one word."""
+    for chosen in islice(product(*_choices(variant, said)), TRIES):
+        placement = {at: span for part in chosen for at, span in part.items()}
+        if _are_apart(placement) and _place_texts(variant, placement, said):
+            yield placement
+
+
+def _choices(variant: Variant, said: Said) -> Iterator[Sequence[_Placement]]:
+    """For each word of `variant`, and each of its slots with a kind of their own, all the places that it could have."""
+    for word, count in variant.need.items():
+        items = [at for at, item in enumerate(variant.items) if item == word]
+        seatings = islice(combinations(said.places[word], count), SEARCHED)
+        yield [{at: _Span(seat, seat + 1) for at, seat in zip(items, seats, strict=True)} for seats in seatings]
+    for at, item in enumerate(variant.items):
+        if isinstance(item, Slot) and item.kind.find is not None:
+            found = item.kind.find(said.words[:SEARCHED])
+            yield [
+                {at: _Span(it.start, it.end, Filled(it.value, it.words or said.part(it.start, it.end)))} for it in found
+            ]
+
+
+def _are_apart(placement: _Placement) -> bool:
+    spans = sorted((span.start, span.end) for span in placement.values())
+    return all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def _place_texts(variant: Variant, placement: _Placement, said: Said) -> bool:
+    """Add the slots for any words to `placement`, each in the gap at its neighbour; False where one has no words."""
+    for at, item in enumerate(variant.items):
+        if not (isinstance(item, Slot) and item.kind.find is None):
+            continue
+        start, end = _gap(at, placement, len(said))
+        while start < end and said.words[start] in _AROUND:
+            start += 1
+        while start < end and said.words[end - 1] in _AROUND:
+            end -= 1
+        if start >= end:
+            return False
+        text = said.part(start, end)
+        placement[at] = _Span(start, end, Filled(text, text))
+    return True
+
+
+def _gap(at: int, placement: _Placement, length: int) -> tuple[int, int]:
+    """The words between what stands before item `at` and whatever comes next; for a first item, before what follows."""
+    if at > 0:
+        start = placement[at - 1].end
+        return start, min((span.start for span in placement.values() if span.start >= start), default=length)
+    end = placement[1].start if 1 in placement else length
+    return max((span.end for span in placement.values() if span.end <= end), default=0), end
+
+
+def _weighed(variant: Variant, placement: _Placement, said: Said) -> tuple[Match | None, int]:
+    """The match that `placement` makes, and how many slots stand right beside what they should."""
+    spans = [placement[at] for at in range(len(variant.items))]
+    if said.negations(0, len(said)) > sum(said.negations(span.start, span.end) for span in spans):
+        return None, 0
+    covered = 0.0
+    heard = len(said) - said.fillers(0, len(said))
+    for item, span in zip(variant.items, spans, strict=True):
+        is_text = isinstance(item, Slot) and item.kind is TEXT
+        covered += (span.end - span.start) * (ANY_WORD if is_text else 1)
+        heard += said.fillers(span.start, span.end)
+    match = Match(
+        {
+            item.name: span.filled
+            for item, span in zip(variant.items, spans, strict=True)
+            if isinstance(item, Slot) and span.filled
+        },
+        covered / heard,
+        all(before.start < after.start for before, after in pairwise(spans)),
+        sum(variant.need.values()),
+        tuple((span.start, span.end) for span in spans),
+    )
+    return match, sum(_is_beside(before, after, said) for before, after in pairwise(spans))
+
+
+def _is_beside(before: _Span, after: _Span, said: Said) -> bool:
+    """Whether `after` follows `before` with nothing but fillers between them."""
+    return before.end <= after.start and said.fillers(before.end, after.start) == after.start - before.end

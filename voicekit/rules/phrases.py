@@ -1,0 +1,150 @@
+"""The little language of phrases, taken apart: `(set|start) [me] a timer for {length:duration}`.
+
+    words               have to be said, in whatever order
+    (a|b c)             one of these
+    [a]  [a|b]          or none of them
+    {name:kind}         a slot, of a kind from `voicekit.rules.kinds`; `{name}` alone takes any words
+    {name:a|b|c}        a slot for one of these choices
+
+A phrase becomes all its variants, each a row of words and slots without any choice left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+from typing import NamedTuple, TypeAlias
+
+from voicekit.errors import ConfigError
+from voicekit.rules.kinds import TEXT, Kind, kind_of
+from voicekit.rules.words import SMALL, bare
+
+MOST_VARIANTS = 200
+"""More ways to say one phrase than this are a mistake, and would be slow to look for."""
+
+_PIECE = re.compile(r"\{([^{}]*)\}|([()\[\]|{}])|[^()\[\]|{}]+")
+_CLOSING = {"(": ")", "[": "]"}
+
+
+class Slot(NamedTuple):
+    """A place for a value."""
+
+    name: str
+    kind: Kind
+
+
+Item: TypeAlias = str | Slot
+"""What a variant is a row of: a bare word, or a slot."""
+
+Row: TypeAlias = tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to say a phrase; `need` counts its words."""
+
+    items: Row
+    need: Counter[str] = field(compare=False)
+
+    @property
+    def slots(self) -> dict[str, Kind]:
+        return {item.name: item.kind for item in self.items if isinstance(item, Slot)}
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase and all its variants, in the order in which it has them."""
+
+    text: str
+    variants: tuple[Variant, ...]
+
+
+def parse(text: str, named: Mapping[str, Kind]) -> Phrase:
+    """The phrase that `text` writes down; ConfigError tells what is wrong with it, and where."""
+    parser = _Parser(text, named)
+    rows = dict.fromkeys(_without_small(row) for row in parser.alternatives(""))
+    for row in rows:
+        _check(row, text)
+    return Phrase(text, tuple(Variant(row, Counter(item for item in row if isinstance(item, str))) for row in rows))
+
+
+class _Parser:
+    """Reads a phrase from left to right; every method leaves off behind what it has read."""
+
+    def __init__(self, text: str, named: Mapping[str, Kind]) -> None:
+        self._text = text
+        self._named = named
+        self._pieces = list(_PIECE.finditer(text))
+        self._at = 0
+
+    def alternatives(self, closing: str) -> list[Row]:
+        """Rows up to `closing` ("" is the end of the phrase), with a | between those that exclude each other."""
+        rows = self._row(closing)
+        while self._take("|"):
+            rows = rows + self._row(closing)
+        if closing and not self._take(closing):
+            raise self._wrong(f"expected a {closing!r} before the end")
+        if not closing and self._at < len(self._pieces):
+            raise self._wrong(f"expected nothing to close, got {self._next!r}")
+        return rows
+
+    def _row(self, closing: str) -> list[Row]:
+        rows: list[Row] = [()]
+        while self._next not in ("", "|", *_CLOSING.values()):
+            rows = [before + after for before, after in product(rows, self._piece())]
+            if len(rows) > MOST_VARIANTS:
+                raise self._wrong(f"expected at most {MOST_VARIANTS} ways to say it, got more")
+        return rows
+
+    def _piece(self) -> Sequence[Row]:
+        piece = self._pieces[self._at]
+        self._at += 1
+        if piece[1] is not None:
+            return [(self._slot(piece[1]),)]
+        if piece[2] in _CLOSING:
+            inside = self.alternatives(_CLOSING[piece[2]])
+            return [*inside, ()] if piece[2] == "[" else inside
+        if piece[2] is not None:
+            raise self._wrong(f"expected a whole slot such as {{name:number}}, got {piece[2]!r}")
+        return [bare(piece[0])]
+
+    def _slot(self, inside: str) -> Slot:
+        name, colon, kind = inside.partition(":")
+        name = name.strip()
+        if not name.isidentifier():
+            raise self._wrong(f"expected the name of a slot, as Python writes names, got {name!r}")
+        return Slot(name, kind_of(kind, self._named, f"phrase {self._text!r}, slot {name!r}") if colon else TEXT)
+
+    def _take(self, sign: str) -> bool:
+        taken = self._next == sign
+        self._at += taken
+        return taken
+
+    @property
+    def _next(self) -> str:
+        return self._pieces[self._at][0] if self._at < len(self._pieces) else ""
+
+    def _wrong(self, what: str) -> ConfigError:
+        return ConfigError(f"phrase {self._text!r}: {what}")
+
+
+def _without_small(row: Row) -> Row:
+    """`row` without "a", "the" and "please", unless that is all it has."""
+    return tuple(item for item in row if item not in SMALL) or row
+
+
+def _check(row: Row, text: str) -> None:
+    if not row:
+        raise ConfigError(f"phrase {text!r}: expected words or a slot that must be said, got a way to say nothing")
+    names = Counter(item.name for item in row if isinstance(item, Slot))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ConfigError(f"phrase {text!r}: expected each slot once, got {twice[0]!r} twice")
+    if any(_is_text(one) and _is_text(other) for one, other in pairwise(row)):
+        raise ConfigError(f"phrase {text!r}: expected a word between two slots for any words")
+
+
+def _is_text(item: Item) -> bool:
+    return isinstance(item, Slot) and item.kind is TEXT

@@ -1,0 +1,181 @@
+"""The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions in turn.
+
+A dialogue that spans turns is explicit here: a rule's answer says where to go next, and where the call is stands as a
+plain value in its session. A coroutine (`day = await ask("Which day?")`) would read more nicely and can't be had: a
+handler answers one turn and is cancelled whenever the caller interrupts, so such a coroutine would have to live on
+beside the turns, where nothing could look into it, put it back when the caller says the last sentence anew, or test
+one of its steps alone.
+
+What a rule says inside of a state leaves the state as it is, and its question is asked again: "help" and "what time is
+it" work anywhere. What `then` says ends the dialogue, unless it names the next place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from voicekit.errors import ConfigError
+from voicekit.rules.actions import Action, Answer, Place, action
+from voicekit.rules.kinds import YES_NO, Kind
+from voicekit.rules.lines import Line, Saying, Vary, written
+from voicekit.rules.matching import Filled
+from voicekit.rules.phrases import Phrase, Slot, Variant
+from voicekit.rules.table import Fills, Gaps, Table, filled_by, read
+
+F = TypeVar("F", bound=Answer)
+
+Check: TypeAlias = Callable[..., Line | None]
+"""Given the value of a slot: what is wrong with it, to be said, or None."""
+
+REPROMPTS = 2
+"""How often a question is asked again where its author does not say."""
+
+GIVE_UP = "I am sorry, I did not understand you. Let us leave it there."
+
+NOTHING = action(lambda: None, "nothing", sure=())
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a state wants to know: its slot, the phrases that answer it, and what may be wrong with an answer."""
+
+    slot: Slot
+    patterns: tuple[Phrase | re.Pattern[str], ...]
+    check: Check | None = None
+
+
+class State(Table, Place):
+    """Asks its prompt and waits for an answer; made by `Rules.ask` and `Rules.menu`.
+
+    It has rules and keys of its own (`on`, `key`), which come before those of the whole bot. To what it does not
+    understand it says its reprompts, one after the other, and then it gives up.
+    """
+
+    def __init__(
+        self,
+        prompt: Line,
+        question: Question | None,
+        *,
+        table: Table,
+        reprompts: Sequence[Line] | None,
+        give_up: Answer,
+        where: str,
+    ) -> None:
+        super().__init__(table.named, table.coverage, where, in_dialogue=True)
+        self.question = question
+        self.fills += [] if question is None else [Fills(where, question.patterns)]
+        self.prompt = written(prompt, f"{where}: prompt")
+        again = [prompt] * REPROMPTS if reprompts is None else reprompts
+        if isinstance(again, str) or not isinstance(again, Sequence):
+            raise ConfigError(f"{where}: reprompts: expected a list of texts, got {reprompts!r}")
+        self.reprompts = tuple(written(line, f"{where}: reprompts") for line in again)
+        self.next: Action = NOTHING
+        self.give_up = NOTHING
+        self.gives_up(give_up)
+        self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
+
+    def then(self, answer: F) -> F:
+        """What follows when the question is answered: a function (`@day.then`), or a text, a Step, another place."""
+        if self.question is None:
+            raise ConfigError(f"{self.where}: a menu asks for no value, so nothing follows one; give its keys answers")
+        where = f"{self.where}.then"
+        sure, perhaps = filled_by(self.question.patterns)
+        self.next = action(answer, where, sure={self.question.slot.name, *sure}, perhaps=perhaps)
+        self.add_gaps(self.next, where, ())
+        return answer
+
+    def gives_up(self, answer: F) -> F:
+        """What answers when all reprompts have been said: as with `then`, it ends the dialogue unless it goes on."""
+        self.give_up = action(answer, f"{self.where}: give_up", sure=())
+        self.add_gaps(self.give_up, f"{self.where}: give_up", ())
+        return answer
+
+    @property
+    def collects(self) -> int | None:
+        """How many keys answer the question; None where keys can't."""
+        return self.question.slot.kind.keys if self.question is not None else None
+
+    def __repr__(self) -> str:
+        return f"<{self.where}>"
+
+
+class Form(Place):
+    """Asks several questions until all their slots are filled, then whether all is right; made by `Rules.form`.
+
+    Slots that are filled already, by the phrase that led here for one, are not asked for. A choice that the caller
+    offers along with another answer is taken, and at the end "no, Friday" corrects one.
+    """
+
+    def __init__(self, asks: Sequence[State], confirm: Line | None, again: Line | None, *, table: Table) -> None:
+        self.where = "form"
+        if not asks or not all(isinstance(ask, State) and ask.question is not None for ask in asks):
+            raise ConfigError(f"form: expected what rules.ask(...) returned, got {asks!r}")
+        self.asks = {ask.question.slot.name: ask for ask in asks if ask.question is not None}
+        if len(self.asks) < len(asks):
+            raise ConfigError(f"form: expected a slot for each question, got {', '.join(self.asks)} for {len(asks)}")
+        self.where = f"form({', '.join(self.asks)})"
+        self.again = None if again is None else written(again, f"{self.where}: again")
+        self.confirmation = None if confirm is None else _confirmation(confirm, table, f"{self.where}: confirm")
+        self.next = NOTHING
+        self.gaps: list[Gaps] = []
+
+    def then(self, answer: F) -> F:
+        """What follows when the form is filled and confirmed; functions may take all its slots."""
+        where = f"{self.where}.then"
+        self.next = action(answer, where, sure=self.asks)
+        known = self.next.known.sayings if self.next.known is not None else ()
+        self.gaps = [Gaps(where, saying.names.difference(self.asks)) for saying in known]
+        return answer
+
+    def missing(self, slots: Mapping[str, Filled]) -> State | None:
+        """The first question that is not answered yet."""
+        return next((ask for name, ask in self.asks.items() if name not in slots), None)
+
+    def __repr__(self) -> str:
+        return f"<{self.where}>"
+
+
+def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
+    """What is wrong with the answer to the question of `state`, if there is one in `slots`."""
+    question = state.question
+    if question is None or question.check is None or question.slot.name not in slots:
+        return None
+    wrong = question.check(slots[question.slot.name].value)
+    if not isinstance(wrong, str | Vary | None):
+        raise TypeError(f"{state.where}: check returned {wrong!r:.80}; expected what is wrong (a text) or None")
+    return None if wrong is None else Saying(wrong)
+
+
+def ask_state(
+    prompt: Line,
+    slot: str,
+    kind: Kind,
+    *,
+    phrases: Sequence[str | re.Pattern[str]],
+    check: Check | None,
+    table: Table,
+    reprompts: Sequence[Line] | None,
+    give_up: Answer,
+) -> State:
+    """The state that asks for `slot`; ConfigError where one of its `phrases` does not fill it."""
+    where = f"ask({slot!r})"
+    if not isinstance(slot, str) or not slot.isidentifier():
+        raise ConfigError(f"{where}: expected the name of a slot, as Python writes names")
+    patterns = (_alone(Slot(slot, kind)), *(read(phrases, table.named, where) if phrases else ()))
+    if slot not in filled_by(patterns)[0]:
+        raise ConfigError(f"{where}: expected phrases that all fill {slot!r}, got {list(phrases)!r}")
+    question = Question(Slot(slot, kind), patterns, check)
+    return State(prompt, question, table=table, reprompts=reprompts, give_up=give_up, where=where)
+
+
+def _alone(slot: Slot) -> Phrase:
+    return Phrase(f"{{{slot.name}}}", (Variant((slot,), Counter()),))
+
+
+def _confirmation(confirm: Line, table: Table, where: str) -> State:
+    slot = Slot("confirmed", YES_NO)
+    return State(confirm, Question(slot, (_alone(slot),)), table=table, reprompts=None, give_up=GIVE_UP, where=where)

@@ -1,0 +1,181 @@
+"""A table of rules: phrases and keys, each with what answers it. The whole bot has one, and every state its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
+
+from voicekit.errors import ConfigError
+from voicekit.reply.handler import Turn
+from voicekit.rules.actions import Action, Answer, action
+from voicekit.rules.kinds import TEXT, Kind
+from voicekit.rules.matching import Match, Pattern, best, match
+from voicekit.rules.phrases import parse
+from voicekit.rules.words import Said
+
+F = TypeVar("F", bound=Callable[..., object])
+
+When: TypeAlias = Callable[[Turn], bool]
+"""Whether a rule is in force in a turn."""
+
+KEYS = "0123456789*#ABCD"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Patterns and what answers them. A phrase that covers less than `at_least` of what was said does not match."""
+
+    patterns: tuple[Pattern, ...]
+    action: Action
+    at_least: float = 0.0
+    when: When | None = None
+
+    def match(self, said: Said, turn: Turn) -> Match | None:
+        """The best of what matches, while the rule is in force."""
+        found = best(self._matches(said))
+        return found if found is not None and (self.when is None or self.when(turn)) else None
+
+    def _matches(self, said: Said) -> Iterator[Match]:
+        for pattern in self.patterns:
+            found = match(pattern, said)
+            if found is not None and (found.coverage >= self.at_least or isinstance(pattern, re.Pattern)):
+                yield found
+
+
+class Table:
+    """Rules, in the order in which they were added, and keys.
+
+    `named` are the kinds of slots that have names here; a phrase must account for `coverage` of what was said;
+    `where` is how error messages call this table. `in_dialogue`, texts may name slots that were filled before; `gaps`
+    are those, to be looked at when all rules are known, as are the slots that its phrases fill.
+    """
+
+    def __init__(self, named: Mapping[str, Kind], coverage: float, where: str, *, in_dialogue: bool = False) -> None:
+        self.named = named
+        self.coverage = coverage
+        self.where = where
+        self.rules: list[Rule] = []
+        self.keys: dict[str, Action] = {}
+        self.gaps: list[Gaps] = []
+        self.fills: list[Fills] = []
+        self._in_dialogue = in_dialogue
+
+    @overload
+    def on(self, *phrases: str | re.Pattern[str], when: When | None = None) -> Callable[[F], F]: ...
+    @overload
+    def on(self, *phrases: str | re.Pattern[str], answer: Answer, when: When | None = None) -> None: ...
+
+    def on(self, *phrases: str | re.Pattern[str], answer: Answer | None = None, when: When | None = None) -> Any:
+        """Answer `phrases` with `answer`, or with the function below: `@rules.on("what time is it")`.
+
+        Of several rules that match, the best answers (see `voicekit.rules.matching`); of equals, the first one.
+        `when` is asked about every turn that the phrases match. ConfigError for what can't work.
+        """
+        patterns = read(phrases, self.named, self.where)
+        where = f"{self.where}.on({', '.join(repr(pattern_text(pattern)) for pattern in patterns)})"
+        sure, perhaps = filled_by(patterns)
+
+        def add(answer: Any) -> Any:
+            doing = action(answer, where, sure=sure, perhaps=perhaps)
+            self.add_gaps(doing, where, sure)
+            self.rules.append(Rule(patterns, doing, self.coverage, when))
+            self.fills += [Fills(where, patterns)]
+            return answer
+
+        if answer is None:
+            return add
+        add(answer)
+        return None
+
+    @overload
+    def key(self, *keys: str) -> Callable[[F], F]: ...
+    @overload
+    def key(self, *keys: str, answer: Answer) -> None: ...
+
+    def key(self, *keys: str, answer: Answer | None = None) -> Any:
+        """Answer a key of the telephone, or a row of keys such as "12#", with `answer` or the function below.
+
+        ConfigError for what are no keys, and where the end of one row would never be reached, as "12" behind "1".
+        """
+        where = f"{self.where}.key({', '.join(map(repr, keys))})"
+        for row in keys:
+            self._check_keys(row, where)
+
+        def add(answer: Any) -> Any:
+            doing = action(answer, where, sure=())
+            self.add_gaps(doing, where, ())
+            self.keys.update(dict.fromkeys(keys, doing))
+            return answer
+
+        if answer is None:
+            return add
+        add(answer)
+        return None
+
+    def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
+        """Note which slots the texts of `doing` want besides the `sure` ones; ConfigError where there are no others."""
+        for saying in doing.known.sayings if doing.known is not None else ():
+            gaps = Gaps(where, saying.names.difference(sure))
+            if gaps.names and not self._in_dialogue:
+                can = ", ".join(sorted(sure)) or "none"
+                raise ConfigError(
+                    f"{where}: {saying.line!r} needs {min(gaps.names)!r}; slots that are always filled: {can}"
+                )
+            self.gaps.append(gaps)
+
+    def _check_keys(self, row: str, where: str) -> None:
+        if not isinstance(row, str) or not row or row.strip(KEYS):
+            raise ConfigError(f"{where}: expected keys of a telephone ({KEYS}), got {row!r}")
+        for other in self.keys:
+            if row == other or row.startswith(other) or other.startswith(row):
+                raise ConfigError(f"{where}: {row!r} and {other!r} begin alike, so one of them would never be reached")
+
+
+class Gaps(NamedTuple):
+    """Slots that a text wants filled."""
+
+    where: str
+    names: frozenset[str]
+
+
+class Fills(NamedTuple):
+    """Patterns that may fill slots."""
+
+    where: str
+    patterns: Sequence[Pattern]
+
+    @property
+    def slots(self) -> Iterator[tuple[str, Kind]]:
+        """Each slot that they fill, and its kind."""
+        for pattern in self.patterns:
+            if isinstance(pattern, re.Pattern):
+                yield from ((name, TEXT) for name in pattern.groupindex)
+            else:
+                yield from (slot for variant in pattern.variants for slot in variant.slots.items())
+
+
+def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, Kind], where: str) -> tuple[Pattern, ...]:
+    """`phrases` as patterns; ConfigError where there are none, or one is wrong."""
+    if not phrases:
+        raise ConfigError(f"{where}.on(): expected at least one phrase")
+    if wrong := [phrase for phrase in phrases if not isinstance(phrase, str | re.Pattern)]:
+        hint = "; a decorator needs its phrases: @rules.on(...)" if callable(wrong[0]) else ""
+        raise ConfigError(f"{where}.on(): expected phrases or regular expressions, got {wrong[0]!r}{hint}")
+    return tuple(parse(phrase, named) if isinstance(phrase, str) else phrase for phrase in phrases)
+
+
+def filled_by(patterns: Iterable[Pattern]) -> tuple[frozenset[str], frozenset[str]]:
+    """The slots that are filled whichever of `patterns` matches, and all that may be."""
+    ways: list[frozenset[str]] = []
+    for pattern in patterns:
+        if isinstance(pattern, re.Pattern):
+            ways.append(frozenset(pattern.groupindex))
+        else:
+            ways += [frozenset(variant.slots) for variant in pattern.variants]
+    return frozenset.intersection(*ways), frozenset.union(*ways)
+
+
+def pattern_text(pattern: Pattern) -> str:
+    return pattern.pattern if isinstance(pattern, re.Pattern) else pattern.text

@@ -1,0 +1,172 @@
+"""A TOML file read key by key, so that every mistake in it is told with its file, line and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from voicekit.errors import ConfigError
+from voicekit.rules.lines import Line, vary
+
+At: TypeAlias = tuple[str | int, ...]
+"""The way to a value: keys, and the number of the table in an array of tables, from 0."""
+
+_HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
+_ASSIGNMENT = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_KEY = re.compile(r"""[\w-]+|"([^"]*)"|'([^']*)'""")
+
+
+class Section:
+    """A table of the file. What was not asked for when `close` is called is a mistake."""
+
+    def __init__(self, file: str, lines: dict[At, int], at: At, values: dict[str, Any]) -> None:
+        self._file = file
+        self._lines = lines
+        self._at = at
+        self._values = values
+        self._asked: set[str] = set()
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self._values)
+
+    def get(self, key: str) -> Any:
+        """The value of `key`, None where there is none."""
+        self._asked.add(key)
+        return self._values.get(key)
+
+    def text(self, key: str) -> str | None:
+        value = self.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(key, "a text")
+        return value
+
+    def texts(self, key: str) -> list[str] | None:
+        """A list of texts, or a single one, which is then all of the list."""
+        value = self.get(key)
+        if value is None or (isinstance(value, list) and value and all(isinstance(item, str) for item in value)):
+            return value
+        if isinstance(value, str):
+            return [value]
+        raise self.wrong(key, "a text, or a list of texts")
+
+    def line(self, key: str) -> Line | None:
+        """A text to be said, or several to choose from."""
+        texts = self.texts(key)
+        if texts is None or len(texts) == 1:
+            return texts[0] if texts is not None else None
+        with self.blamed(key):
+            return vary(*texts)
+
+    def flag(self, key: str) -> bool:
+        value = self.get(key)
+        if not isinstance(value, bool | None):
+            raise self.wrong(key, "true or false")
+        return bool(value)
+
+    def section(self, key: str) -> Section:
+        """The table under `key`; an empty one where there is none."""
+        value = self.get(key)
+        if not isinstance(value, dict | None):
+            raise self.wrong(key, f"a table, [{_dotted((*self._at, key))}]")
+        return Section(self._file, self._lines, (*self._at, key), value or {})
+
+    def sections(self, key: str) -> list[Section]:
+        """The tables under `key`, each of which is a table of its own."""
+        return [self.section(key).section(name) for name in self.section(key).keys]
+
+    def array(self, key: str) -> list[Section]:
+        """The array of tables under `key`."""
+        value = self.get(key)
+        if value is not None and not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
+            raise self.wrong(key, f"tables, each under [[{_dotted((*self._at, key))}]]")
+        return [Section(self._file, self._lines, (*self._at, key, n), item) for n, item in enumerate(value or [])]
+
+    @property
+    def name(self) -> str:
+        """The last key on the way to this table."""
+        return str(self._at[-1])
+
+    def close(self) -> None:
+        """ConfigError for a key that nobody asked for."""
+        for key in self._values:
+            if key not in self._asked:
+                known = ", ".join(sorted(self._asked))
+                raise ConfigError(f"{self._place(key)}: expected one of the keys {known}, got {key!r}")
+
+    def wrong(self, key: str, expected: str) -> ConfigError:
+        value = self._values.get(key)
+        got = "nothing" if value is None else f"{value!r:.80}"
+        return ConfigError(f"{self._place(key)}: expected {expected}, got {got}")
+
+    @contextmanager
+    def blamed(self, key: str = "") -> Iterator[None]:
+        """What is found wrong meanwhile is the fault of `key`, or of this table, unless it has a place already."""
+        try:
+            yield
+        except ConfigError as error:
+            if str(error).startswith((f"{self._file}, line ", f"{self._file}: ")):
+                raise
+            raise ConfigError(f"{self._place(key)}: {error}") from error
+
+    def _place(self, key: str) -> str:
+        at = (*self._at, key) if key else self._at
+        line = next((self._lines[at[:length]] for length in range(len(at), 0, -1) if at[:length] in self._lines), None)
+        return ": ".join([self._file if line is None else f"{self._file}, line {line}", *([_dotted(at)] if at else [])])
+
+
+def read_toml(path: str | PathLike[str]) -> Section:
+    """The whole file at `path`; ConfigError where there is none, or it is no TOML."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{file}: expected a TOML file with rules, got {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: expected TOML in UTF-8: {error}") from error
+    return Section(str(file), _lines_of(text), (), values)
+
+
+def _lines_of(text: str) -> dict[At, int]:
+    """The line on which each table and each key begins, as far as one can tell without a grammar."""
+    lines: dict[At, int] = {}
+    counts: dict[At, int] = {}
+    table: At = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _resolved(_parts(header[2]), counts)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            lines.setdefault(table, number)
+        elif assignment := _ASSIGNMENT.match(line):
+            lines.setdefault((*table, *_parts(assignment[1])), number)
+    return lines
+
+
+def _resolved(parts: At, counts: dict[At, int]) -> At:
+    """`parts` with the number of the latest table behind each array of tables, the last part excepted."""
+    at: At = ()
+    for place, part in enumerate(parts):
+        at = (*at, part)
+        if at in counts and place < len(parts) - 1:
+            at = (*at, counts[at])
+    return at
+
+
+def _parts(key: str) -> At:
+    return tuple(found[1] or found[2] or found[0] for found in _KEY.finditer(key))
+
+
+def _dotted(at: At) -> str:
+    """As it is written in TOML, but for the number of a table, counted from 1: `rule[2].phrases`."""
+    written = ""
+    for part in at:
+        written += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if written else ''}{part}"
+    return written

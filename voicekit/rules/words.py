@@ -1,0 +1,167 @@
+"""What was said as bare words: without case, punctuation and accents, "what's" as "what is", hesitations left out.
+
+Phrases go through the same door as speech, so both sides always agree on what a word is. English is what the lists
+below know; words of other languages pass as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+HESITATIONS = frozenset({"um", "umm", "uh", "uhm", "er", "erm", "ah", "eh", "hm", "hmm", "mm"})
+"""Sounds of thinking: they are no words, wherever they stand."""
+
+ARTICLES = frozenset({"a", "an", "the"})
+
+SMALL = ARTICLES | {"please"}
+"""Where a phrase has them, speech need not."""
+
+FILLERS = SMALL | {"well", "so", "just", "actually", "basically", "okay", "ok", "hey", "oh", "kindly", "then", "thanks"}
+"""Where speech has more of them than a phrase, that says nothing against the phrase."""
+
+PREAMBLES = frozenset(
+    tuple(phrase.split())
+    for phrase in (
+        *("i would like", "i would like to", "i want", "i want to", "i need", "i need to", "i have to", "i wish to"),
+        *("can you", "could you", "will you", "would you", "would you mind", "can i", "could i", "may i", "can we"),
+        *("i am calling to", "i am calling about", "i am trying to", "i am looking for", "is it possible to"),
+        *("i think", "i guess", "i mean", "you know", "excuse me", "thank you", "good morning", "good evening"),
+    )
+)
+"""How people begin, with as little weight as fillers, where a phrase does not ask for it."""
+
+NEGATIONS = frozenset({"not", "never"})
+"""They turn what was said into its opposite, so a phrase that leaves one of them out does not match."""
+
+# Apostrophes within words belong to them; dots within "p.m." too. Grouped thousands and times are one word.
+_TOKEN = re.compile(
+    r"""
+      (?<!\w)[ap]\.\s?m\b\.?                             # p.m.
+    | \b(?:uh[ -]huh|mm[ -]hmm?)\b                       # a yes, no hesitation
+    | \d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)                 # 1,000.50
+    | \d+(?:[.:]\d+)*                                    # 23, 3.5, 10:30
+    | (?:[^\W\d_][\u0300-\u036f]*)+(?:['\u2019](?:[^\W\d_][\u0300-\u036f]*)+)*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_NOT_IN_WORDS = re.compile(r"[^\w.,:']")
+_ENDINGS = {"n't": "not", "'re": "are", "'ll": "will", "'ve": "have", "'m": "am", "'d": "would"}
+_IS_AFTER = frozenset(
+    "what where when who how why that this it there here he she everything".split()  # noqa: SIM905
+)
+_WHOLE = {
+    "can't": ("can", "not"),
+    "cannot": ("can", "not"),
+    "won't": ("will", "not"),
+    "shan't": ("shall", "not"),
+    "let's": ("let", "us"),
+    "dont": ("do", "not"),
+    "cant": ("can", "not"),
+    "didnt": ("did", "not"),
+    "doesnt": ("does", "not"),
+    "isnt": ("is", "not"),
+    "im": ("i", "am"),
+    "whats": ("what", "is"),
+}
+
+
+class Token(NamedTuple):
+    """One bare word, and the place in the text that it was made from."""
+
+    word: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text and its bare words; `places` says where each of them stands."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    words: tuple[str, ...]
+    places: Mapping[str, Sequence[int]]
+    _fillers: Sequence[int]  # how many stand before each place
+    _negations: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str) -> Said:
+        """`text`, without its hesitations unless there is nothing else in it."""
+        every = tuple(_tokens(text))
+        tokens = tuple(token for token in every if token.word not in HESITATIONS) or every
+        words = tuple(token.word for token in tokens)
+        places: dict[str, list[int]] = {}
+        for place, word in enumerate(words):
+            places.setdefault(word, []).append(place)
+        negations = accumulate((word in NEGATIONS for word in words), initial=0)
+        return cls(text, tokens, words, places, list(accumulate(_fillers(words), initial=0)), list(negations))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def part(self, start: int, end: int) -> str:
+        """The words from `start` to before `end` as they were written, without the punctuation around them."""
+        first, last = self.tokens[start], self.tokens[end - 1]
+        if start and self.tokens[start - 1].start == first.start:  # the second half of a "what's"
+            return (first.word + self.text[first.end : last.end]).strip()
+        return self.text[first.start : last.end]
+
+    def fillers(self, start: int, end: int) -> int:
+        """How many of the words from `start` to before `end` are fillers, or part of a preamble."""
+        return self._fillers[end] - self._fillers[start]
+
+    def negations(self, start: int, end: int) -> int:
+        return self._negations[end] - self._negations[start]
+
+
+def bare(text: str) -> tuple[str, ...]:
+    """The bare words of `text`.
+
+    >>> bare("What's the TIME, s'il vous plaît?")
+    ('what', 'is', 'the', 'time', 'sil', 'vous', 'plait')
+    """
+    return Said.of(text).words
+
+
+def fold(text: str) -> str:
+    """`text` without case and accents."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def _fillers(words: Sequence[str]) -> Sequence[bool]:
+    """For each word whether it says nothing by itself."""
+    marks = [word in FILLERS for word in words]
+    longest = max(map(len, PREAMBLES))
+    for start in range(len(words)):
+        for end in range(start + 2, start + longest + 1):
+            if tuple(words[start:end]) in PREAMBLES:
+                marks[start:end] = [True] * (end - start)
+    return marks
+
+
+def _tokens(text: str) -> list[Token]:
+    return [
+        Token(word, found.start(), found.end()) for found in _TOKEN.finditer(text) for word in _parts(fold(found[0]))
+    ]
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    """`word` taken apart where it is a contraction, without apostrophes and the dots of "p.m." otherwise."""
+    word = word.replace("\u2019", "'")
+    if word in _WHOLE:
+        return _WHOLE[word]
+    for ending, full in _ENDINGS.items():
+        if word.endswith(ending) and word != ending:
+            return (word.removesuffix(ending), full)
+    stem = word.removesuffix("'s")
+    if stem != word and stem in _IS_AFTER:
+        return (stem, "is")
+    if word[0].isdigit():
+        return (word,)
+    return (_NOT_IN_WORDS.sub("", word).replace(".", "").replace("'", ""),)
