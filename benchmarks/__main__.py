@@ -2,7 +2,8 @@
 
     python -m benchmarks [--quick | --smoke] [--json FILE] [NAME ...]
 
-Without names all cases run. `--quick` takes a quarter of the rounds, `--smoke` only shows that each case works.
+Without names all cases run. `--quick` takes a quarter of the rounds, `--smoke` only shows that each case works, and
+without names that `benchmarks.soniox_cost` does.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"expected names among {', '.join(cases)}, got {', '.join(unknown)}")
     chosen = [cases[name] for name in options.names or cases]
     results = _run(chosen, options.effort or FULL)
+    if options.effort is SMOKE and not options.names:
+        from benchmarks import soniox_cost
+
+        soniox_cost.run_smoke()
     if options.json is not None:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         report = {"when": when, "machine": machine.describe(), "cases": [as_data(result) for result in results]}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from voicekit.soniox.transport import TrioWebsocket
     from voicekit.soniox.voice import SonioxVoice
     from voicekit.soniox.wire import Context, SttConfig, Translation, TtsConfig
+    from voicekit.soniox.wirelog import open_wire_log
 
 __all__ = [
     "SonioxTranscriber",
@@ -24,6 +25,7 @@ __all__ = [
     "TtsConfig",
     "Endpoints",
     "TrioWebsocket",
+    "open_wire_log",
 ]
 
 _HOME = {
@@ -31,6 +33,7 @@ _HOME = {
     "SonioxVoice": "voice",
     "Endpoints": "region",
     "TrioWebsocket": "transport",
+    "open_wire_log": "wirelog",
 }
 
 

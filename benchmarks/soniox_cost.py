@@ -1,0 +1,190 @@
+"""What a call over Soniox costs its client: `python -m benchmarks.soniox_cost [--seconds S] [--calls N] [--repeats R]`.
+
+Milliseconds of CPU time per second of a call, on loopback and in real time, of N calls at once in this process; the
+peer has a process of its own. All rows take turns, R times; each turn holds its calls for S seconds, whole agents for
+a whole exchange at least. What the rows are, and one run: benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from statistics import median
+from time import process_time
+from typing import TypeAlias
+
+import trio
+
+from benchmarks import machine
+from benchmarks.bare_websocket import BareWebsocket
+from benchmarks.soniox_calls import Call, converses, hears, only_frames, speaks
+from benchmarks.soniox_peer import EXCHANGE_S, served
+from voicekit.extend import load_plugins
+from voicekit.soniox.region import Endpoints
+from voicekit.soniox.transport import TrioWebsocket
+
+SETTLES_S = 0.5
+"""Until every call is connected and under way."""
+MARGIN_S = 30.0
+"""Calls may last so much longer than they are held: a busy machine is late."""
+SMOKE_S = 60.0
+"""In which a single call of each row must have got somewhere; mostly it takes three."""
+
+Hold: TypeAlias = Callable[[Call], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A kind of call to the peer of this name. `spread_s`: over how long a time the calls of a turn begin.
+
+    With `per_sound`, seconds are those of the sound that came, not those of the call.
+    """
+
+    name: str
+    peer: str
+    hold: Hold
+    transport: type[TrioWebsocket] | type[BareWebsocket] = TrioWebsocket
+    spread_s: float = 0.1
+    least_s: float = 0.0
+    per_sound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    calls: int
+    seconds: float
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One turn of a row: CPU seconds per second, and how many times real time its calls were."""
+
+    cost: float
+    pace: float
+
+
+def groups() -> Sequence[Sequence[Row]]:
+    """The rows; each group is compared with its first."""
+    hearing = {ms: partial(hears, frame_s=ms / 1000) for ms in (20, 40, 100)}
+    agent = partial(Row, peer="converses", spread_s=EXCHANGE_S, least_s=EXCHANGE_S)
+    whole = partial(converses, plugins=load_plugins())
+    return (
+        (
+            Row("STT, 20 ms per message", "hears", hearing[20]),
+            Row("  on the floor's websocket", "hears", hearing[20], BareWebsocket),
+            Row("STT, 40 ms per message", "hears", hearing[40]),
+            Row("STT, 100 ms per message", "hears", hearing[100]),
+            Row("20 ms frames and no STT", "hears", only_frames),
+        ),
+        (Row("TTS, sound as it is spoken", "speaks", speaks),),
+        (
+            Row("TTS, sound in a burst", "bursts", speaks, per_sound=True),
+            Row("  on the floor's websocket", "bursts", speaks, BareWebsocket, per_sound=True),
+        ),
+        (
+            agent("whole agent, 20 ms frames", hold=partial(whole, frame_s=0.02, message_s=0.02)),
+            agent(
+                "  on the floor's websocket",
+                hold=partial(whole, frame_s=0.02, message_s=0.02),
+                transport=BareWebsocket,
+            ),
+            agent("  40 ms per message", hold=partial(whole, frame_s=0.02, message_s=0.04)),
+            agent("  100 ms per message", hold=partial(whole, frame_s=0.02, message_s=0.1)),
+            agent("whole agent, 40 ms frames", hold=partial(whole, frame_s=0.04, message_s=0.04)),
+        ),
+    )
+
+
+async def measure(row: Row, peers: Mapping[str, Endpoints], effort: Effort) -> Taken:
+    """One turn of `row`."""
+    seconds = max(row.least_s, effort.seconds)
+    calls = [Call(peers[row.peer], row.transport(), _longest(effort)) for _ in range(effort.calls)]
+    async with trio.open_nursery() as nursery:
+        for number, call in enumerate(calls):
+            nursery.start_soon(_begin_after, number * row.spread_s / effort.calls, row.hold, call)
+        await trio.sleep(row.spread_s + SETTLES_S)
+        gc.collect()  # so that nobody pays for another's garbage
+        done, began, spent = sum(call.done for call in calls), trio.current_time(), process_time()
+        await trio.sleep(seconds)
+        spent, lasted = process_time() - spent, (trio.current_time() - began) * effort.calls
+        done = sum(call.done for call in calls) - done
+        nursery.cancel_scope.cancel()
+    if not done:
+        raise RuntimeError(f"{row.name.strip()}: its calls stood still")
+    return Taken(spent / (done if row.per_sound else lasted), done / lasted)
+
+
+async def smoke(peers: Mapping[str, Endpoints]) -> None:
+    """Hold one call of each row, all at once, until each has got somewhere."""
+
+    async def one(row: Row) -> None:
+        call = Call(peers[row.peer], row.transport(), SMOKE_S)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(row.hold, call)
+            await call.moving.wait()
+            nursery.cancel_scope.cancel()
+
+    with trio.fail_after(SMOKE_S):
+        async with trio.open_nursery() as nursery:
+            for group in groups():
+                for row in group:
+                    nursery.start_soon(one, row)
+
+
+async def _begin_after(seconds: float, hold: Hold, call: Call) -> None:
+    await trio.sleep(seconds)
+    await hold(call)
+
+
+async def _measure_all(peers: Mapping[str, Endpoints], effort: Effort) -> list[str]:
+    rows = groups()
+    taken: dict[Row, list[Taken]] = {row: [] for group in rows for row in group}
+    for _ in range(effort.repeats):
+        for row, turns in taken.items():
+            turns.append(await measure(row, peers, effort))
+    return [line for group in rows for line in ["", *(_line(row, taken[row], taken[group[0]]) for row in group)]]
+
+
+def _line(row: Row, turns: Sequence[Taken], beside: Sequence[Taken]) -> str:
+    costs = [1000 * turn.cost for turn in turns]
+    ratio = median(turn.cost / other.cost for turn, other in zip(turns, beside, strict=True))
+    figures = "".join(f"{figure:10.2f}" for figure in (min(costs), median(costs), max(costs)))
+    return f"{row.name:30}{figures}{ratio:10.3f}{median(turn.pace for turn in turns):10.2f}"
+
+
+def _longest(effort: Effort) -> float:
+    return max(EXCHANGE_S, effort.seconds) + EXCHANGE_S + SETTLES_S + MARGIN_S
+
+
+def run_smoke() -> None:
+    with served(SMOKE_S) as peers:
+        trio.run(smoke, peers)
+    print("\nsoniox_cost: each of its calls works")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.soniox_cost", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--seconds", type=float, default=1.0, metavar="S", help="of each turn (1)")
+    parser.add_argument("--calls", type=int, default=10, metavar="N", help="at once (10)")
+    parser.add_argument("--repeats", type=int, default=1, metavar="R", help="turns of each row (1)")
+    options = parser.parse_args()
+    effort = Effort(options.calls, options.seconds, options.repeats)
+    versions = {name: version(name) for name in ("trio-websocket", "websockets")}
+    print(", ".join(f"{what} {value}" for what, value in (machine.describe() | versions).items()))
+    print(f"{effort.calls} calls at once, {effort.repeats} turns of {effort.seconds:g} s")
+    print(
+        f"{'ms of CPU per second':30}" + "".join(f"{title:>10}" for title in ("min", "median", "max", "ratio", "pace"))
+    )
+    with served(_longest(effort)) as peers:
+        print("\n".join(trio.run(_measure_all, peers, effort)))
+
+
+if __name__ == "__main__":
+    main()
