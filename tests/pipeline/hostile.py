@@ -22,7 +22,7 @@ import trio
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Sink, Speaker
 from voicekit.errors import Unavailable
-from voicekit.events import SessionEnded, SessionEvent
+from voicekit.events import Blocked, SessionEnded, SessionEvent
 from voicekit.flow import Inlet, Outlet
 from voicekit.flow.layers import Layer
 from voicekit.flow.threads import in_thread
@@ -331,13 +331,16 @@ class HostileVadStream:
 
 
 class HostileWatcher:
-    """Raises at the first event after its time, but for the last; whatever the trick, for a watcher can't wait."""
+    """Raises at the first event after its time, whatever the trick, for a watcher can't wait.
+
+    Not at the last event, and not at Blocked, which is told from inside trio's scheduler when the machine is slow.
+    """
 
     def __init__(self, mischief: Mischief) -> None:
         self._mischief = mischief
         self._from = mischief.after
 
     def __call__(self, event: SessionEvent) -> None:
-        if trio.current_time() >= self._from and not isinstance(event, SessionEnded):
+        if trio.current_time() >= self._from and not isinstance(event, SessionEnded | Blocked):
             self._from = float("inf")
             raise self._mischief.raised(Mishap("in a watcher"))

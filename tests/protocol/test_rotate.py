@@ -12,7 +12,7 @@ from voicekit.soniox.errors import Failed, Retry, lost
 from voicekit.soniox.feed import FULL_S, IDLE_S, OWED_S, Feed
 from voicekit.soniox.rotate import PIECE, Drop, Open, Send, Speaking
 from voicekit.soniox.wire import Timestamps
-from voicekit.soniox.words import WordTimes
+from voicekit.soniox.words import SpokenWord, WordTimes
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it rests. "
 
@@ -245,6 +245,19 @@ def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
     assert speaking.decide(40.0) == []
     assert speaking.error is gone.error
     assert isinstance(gone.error, Unavailable)
+
+
+def test_a_stream_that_brought_words_is_no_failure_in_vain() -> None:
+    """Streams may fail as often as they like while each gets on by a word; in a row without one, only so often."""
+    speaking = Speaking(eager=False)
+    speaking.add("one two three four five six seven eight")
+    gone = lost("gone", service="s")
+    for number, word in enumerate(["one", "two", "three", "four", "five", "six"]):
+        assert speaking.decide(number * 10.0)[0] == Open(number)
+        speaking.sounded(number, 0.3, f"{word} ", [SpokenWord(word, 0.0)])
+        speaking.failed(number, gone, number * 10.0)
+    assert speaking.decide(60.0) == [Open(6), Send(6, "seven eight", 28)]
+    assert speaking.error is None
 
 
 TEXT = st.text(alphabet="abc de.,!?", min_size=1, max_size=120)

@@ -23,6 +23,14 @@ def test_a_word_may_be_in_two_messages() -> None:
     assert words.finish() == []
 
 
+def test_a_hole_ends_a_word() -> None:
+    """Letters between which others were spoken that were not told are of two words, where their ends are told."""
+    starts, ends = (0.0, 0.1, 0.5, 0.6), (0.1, 0.2, 0.6, 0.7)
+    told = Timestamps(characters=tuple("gomo"), character_start_times_seconds=starts, character_end_times_seconds=ends)
+    words = WordTimes()
+    assert words.feed(told) + words.finish() == [SpokenWord("go", 0.0), SpokenWord("mo", 0.5)]
+
+
 def test_scripts_without_spaces_are_told_by_the_character() -> None:
     """A Chinese or Japanese character is a word of its own, with the marks that follow it."""
     words = WordTimes()

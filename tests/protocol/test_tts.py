@@ -397,3 +397,39 @@ def _spread(data: st.DataObject, stream: str, text: str) -> list[str]:
         messages.append({})
     messages[-1]["terminated"] = True
     return [json.dumps({"stream_id": stream, **message}) for message in messages]
+
+
+@pytest.mark.parametrize("kind", ["unauthenticated", "temp_api_key_session_expired"])
+def test_a_key_refused_for_one_stream_is_refused_for_the_connection(kind: str) -> None:
+    """The key went with the handshake, so every stream fails, and a new connection is needed."""
+    connection = TtsConnection(0.0)
+    first, second = connection.start(CONFIG, 0.0), connection.start(CONFIG, 0.0)
+    events = connection.receive(error(second, kind, 401), 1.0)
+    assert [type(event) for event in events] == [StreamFailed, StreamFailed, Failed]
+    assert {event.stream for event in events if isinstance(event, StreamFailed)} == {first, second}
+    assert connection.failure is not None
+    assert connection.failure.retry is Retry.NEW_KEY
+
+
+def test_a_stream_with_too_much_sound_is_broken_off() -> None:
+    """Where the service does not end a stream in time, we do, so that no peer can fill the memory."""
+    connection = TtsConnection(0.0)
+    stream = connection.start(CONFIG, 0.0)
+    connection.outgoing()
+    much = b"\0" * (2 * 24_000 * 5)
+    for second in range(26):
+        assert [type(event) for event in connection.receive(sound(stream, much), float(second))] == [Sound]
+    events = connection.receive(sound(stream, much), 27.0)
+    assert [type(event) for event in events] == [Sound, StreamFailed]
+    assert isinstance(events[1].failure.error, RemoteProtocolError)
+    assert sent(connection) == [{"stream_id": stream, "cancel": True}]
+    assert connection.receive(sound(stream, much), 28.0) == []
+
+
+def test_garbage_is_quoted_without_a_key() -> None:
+    """What came is in the error, and a key in it is not."""
+    connection = TtsConnection(0.0, redact=lambda text: text.replace("hunter2", "..."))
+    (event,) = connection.receive("what is hunter2?", 1.0)
+    assert isinstance(event, Failed)
+    assert "what is" in str(event.error)
+    assert "hunter2" not in str(event.error)

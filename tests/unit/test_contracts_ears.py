@@ -152,6 +152,14 @@ class Averaging(Judge):
         return self.sounded / self.windows
 
 
+class Resetting(Averaging):
+    """Has one memory for all of its streams, which each new one empties."""
+
+    def start(self, rate):
+        self.windows = self.sounded = 0
+        return super().start(rate)
+
+
 def test_the_judge_of_these_tests_keeps_the_contract():
     """Unbroken, it passes the check: so the sentences below are those of what was broken."""
     check_vad(Judge)
@@ -173,6 +181,7 @@ def test_the_judge_of_these_tests_keeps_the_contract():
         (lambda: Judge(says=float("nan")), "must say a probability from 0 to 1, but said nan"),
         (lambda: Judge(says="speech"), "raised TypeError.* for a window of 160 samples, as it wants them"),
         (lambda: Judge(says=ValueError("loud")), r"raised ValueError\('loud'\) for a window of 160 samples"),
+        (Resetting, "mixes its streams up"),
         (Averaging, "mixes its streams up: the same sound is judged otherwise beside another stream"),
         (object, "does not fit: expected a vad"),
     ],
@@ -213,6 +222,22 @@ class Ears(ScriptedTranscriber):
                 await super()._run(looked, outbox)
 
 
+class Expecting(ScriptedTranscriber):
+    """Wants at least one item."""
+
+    def __init__(self) -> None:
+        super().__init__(script())
+
+    async def _run(self, inbox, outbox):
+        outlet, inlet = open_link(10**6)
+        with outlet, inlet:
+            await outlet.send(await inbox.receive())
+            async for item in inbox:
+                await outlet.send(item)
+            outlet.close()
+            await super()._run(inlet, outbox)
+
+
 def refusing(kind):
     def look(item):
         if isinstance(item, kind):
@@ -250,6 +275,7 @@ def keeping_everything():
         (adding(Endpoint(-1)), r"was sent 32768 samples, but said Endpoint\(at=-1\)"),
         (adding(Progress(2), Progress(1)), r"must never take back its Progress, but said \[2, 1, "),
         (adding("hello"), "says transcripts and nothing else, but said 'hello'"),
+        (Expecting, r"raised EndOfChannel\(\) while it ran"),
         (refusing(Gap), r"raised TypeError\('no Gap, please'\)"),
         (refusing(SpeechStarted), r"raised TypeError\('no SpeechStarted, please'\)"),
         (losing_count_at_gaps, "was sent 32768 samples, but said Endpoint"),
@@ -279,6 +305,10 @@ async def test_a_transcriber_is_sent_speech_as_a_caller_would_speak_it(autojump_
         def negotiate(self, offered):
             self.accepts = PCM16K
             return PCM16K
+
+        def open(self):
+            assert self.accepts is PCM16K
+            return super().open()
 
     mono = speech().pcm
     both = b"".join(mono[place : place + 2] * 2 for place in range(0, len(mono), 2))

@@ -106,17 +106,18 @@ def cut_asynchronously():
 class Cutting(FakeVoice):
     """A voice that is told to be quiet by a flag, the way it should not be."""
 
-    _quiet = _open = _speaking = False
-    needs_opening = sticks = sticks_when_speaking = False
+    _quiet = _speaking = False
+    sticks = sticks_when_speaking = False
+    state, refuses = "not open", ""
 
     def cut(self):
-        if self.needs_opening and not self._open:
-            raise ValueError("not open")
+        if self.state == self.refuses:
+            raise ValueError(self.state)
         self._quiet = self.sticks or (self.sticks_when_speaking and self._speaking)
 
     @asynccontextmanager
     async def open(self):
-        self._open = True
+        self.state = "open"
         async with super().open() as run:
 
             async def quietly(inbox, outbox):
@@ -129,13 +130,16 @@ class Cutting(FakeVoice):
                     self._speaking = False
 
             yield quietly
-        self._open = False
+        self.state = "closed"
 
 
-def failing_when_closed():
-    made = Cutting()
-    made.needs_opening = True
-    return made
+def failing_when(state):
+    def make():
+        made = Cutting()
+        made.refuses = state
+        return made
+
+    return make
 
 
 def quiet_ever_after():
@@ -169,6 +173,19 @@ class Background(FakeVoice):
 
             yield wait
             nursery.cancel_scope.cancel()
+
+
+class Expecting(FakeVoice):
+    """Wants at least one word."""
+
+    async def _run(self, inbox, outbox):
+        first, inlet = open_link(10**6)
+        with first, inlet:
+            await first.send(await inbox.receive())
+            async for text in inbox:
+                await first.send(text)
+            first.close()
+            await super()._run(inlet, outbox)
 
 
 class Greedy(FakeVoice):
@@ -219,9 +236,12 @@ def breathless():
         (marks(lambda mark: replace(mark, said_to=mark.said_to * 2)), "reached character 50 of 25"),
         (breathless, r"raised ValueError\('nothing to say'\)"),
         (cut_asynchronously, r"must have a plain cut\(\) that acts at once, not an async one"),
-        (failing_when_closed, r"raised ValueError\('not open'\) when cut\(\) was called"),
+        (failing_when("not open"), r"raised ValueError\('not open'\) when cut\(\) was called"),
+        (failing_when("open"), r"raised ValueError\('open'\) when cut\(\) was called"),
+        (failing_when("closed"), r"raised ValueError\('closed'\) when cut\(\) was called"),
         (quiet_ever_after, "said no sound"),
         (quiet_after_an_interruption, "said no sound"),
+        (Expecting, r"raised EndOfChannel\(\) while it ran"),
         (Background, r"said \[.*\] after it had been cancelled"),
         (Greedy, "took all of .* items while nobody took what it said: it must wait"),
         (object, "does not fit: expected a voice"),

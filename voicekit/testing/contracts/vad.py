@@ -32,7 +32,6 @@ def check_vad(make: Callable[[], Any]) -> None:
     promise(sane, part, f"must state `rates` as whole numbers of Hz, not {part.rates!r}")
     _refuses(part, next(rate for rate in range(7_999, 0, -1) if rate not in rates))
     for rate in rates:
-        _judges(make(), rate)
         _keeps_streams_apart(make(), rate)
 
 
@@ -46,15 +45,8 @@ def _refuses(part: Any, rate: int) -> None:
     promise(proper, part, f"must raise ConfigError for {rate} Hz, which is none of its rates, not {raised!r}")
 
 
-def _judges(part: Any, rate: int) -> None:
-    stream = _started(part, rate)
-    for window in _windows(rate, stream.window, "silence", "buzz", "noise", "silence"):
-        _verdict(part, stream, window)
-    trail = getattr(stream, "trail", 0)
-    promise(isinstance(trail, int) and trail >= 0, part, f"must state `trail` as a number of samples, not {trail!r}")
-
-
 def _keeps_streams_apart(part: Any, rate: int) -> None:
+    """Two streams judge their windows by turns, and then one judges its own alone."""
     first, second = _started(part, rate), _started(part, rate)
     mine = _windows(rate, first.window, "noise", "buzz", "silence")
     others = _windows(rate, second.window, "buzz", "silence", "noise")
@@ -73,6 +65,8 @@ def _started(part: Any, rate: int) -> Any:
         stream = part.start(rate)
     whole = isinstance(stream.window, int) and stream.window > 0
     promise(whole, part, f"must state `window` as a number of samples at {rate} Hz, not {stream.window!r}")
+    trail = getattr(stream, "trail", 0)
+    promise(isinstance(trail, int) and trail >= 0, part, f"must state `trail` as a number of samples, not {trail!r}")
     return stream
 
 

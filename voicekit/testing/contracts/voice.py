@@ -61,7 +61,7 @@ async def _speaks(part: Any, text: str, wanted: AudioFormat, within: float) -> N
 
 
 async def _bears_cuts(part: Any, plan: Plan) -> None:
-    """Cuts while nothing is said change nothing: before it opens, before and after a reply, after it has closed."""
+    """Cuts while nothing is said change nothing: before it opens, before and between replies, after it has closed."""
     call_now(part, part.cut)
     async with open_part(part) as run:
         for _ in range(2):
@@ -69,7 +69,6 @@ async def _bears_cuts(part: Any, plan: Plan) -> None:
             async with stream(part, plan) as held:
                 await held.run_through(run)
                 plan.judge(held)
-        call_now(part, part.cut)
     call_now(part, part.cut)
 
 
