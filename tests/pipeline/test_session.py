@@ -10,6 +10,7 @@ from voicekit.events import Decided, Prompt, ReplyFailed, SessionEnded, Trouble,
 from voicekit.extend import Apologise, Restart, hookimpl, load_plugins
 from voicekit.flow import stage
 from voicekit.play.sink import RecordingSink
+from voicekit.reply import Turn
 from voicekit.session import Session
 from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, hold_call
 from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy
@@ -75,6 +76,62 @@ def test_the_session_can_speak_on_its_own():
 
     call = hold_call(repeat, quiet(), during=remind)
     assert [(exchange.reason, exchange.heard) for exchange in call.history] == [("say", "Your tea is ready.")]
+
+
+def test_a_handler_can_start_what_reports_later():
+    """`turn.session.start_soon` runs beside the conversation, and may speak when it is done."""
+
+    async def kettle(session, seconds):
+        await trio.sleep(seconds)
+        await session.say("Your tea is ready.")
+
+    async def handler(turn, say):
+        turn.session.start_soon(kettle, turn.session, 3.0)
+        await say("On it.")
+
+    call = hold_call(handler, one_question())
+    assert [exchange.heard for exchange in call.history] == ["On it.", "Your tea is ready."]
+
+
+def test_what_runs_beside_the_call_ends_with_it():
+    """A task of `start_soon` is cancelled when the call ends, and nothing is left of it."""
+    ended = []
+
+    async def forever():
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(trio.current_time())
+
+    async def handler(turn, say):
+        turn.session.start_soon(forever)
+
+    call = hold_call(handler, one_question())
+    assert len(ended) == 1
+    assert call.tasks_left == 0
+
+
+def test_an_error_beside_the_call_ends_it():
+    """What a task of `start_soon` raises is raised by the session, as it is."""
+
+    async def fails():
+        raise ValueError("no kettle")
+
+    async def handler(turn, say):
+        turn.session.start_soon(fails)
+        await trio.sleep_forever()
+
+    with pytest.raises(ValueError, match="no kettle"):
+        hold_call(handler, one_question())
+
+
+def test_nothing_can_run_beside_a_call_that_is_not_held():
+    """Before and after the call `start_soon` is refused, and so it is for a turn without a call."""
+    call = hold_call(repeat, one_question())
+    with pytest.raises(VoicekitError, match="not running"):
+        call.session.start_soon(trio.sleep, 1)
+    with pytest.raises(ConfigError, match="belongs to no call"):
+        Turn(1, "hello").session.start_soon(trio.sleep, 1)
 
 
 def test_typed_lines_and_keys_are_answered_at_once():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -24,6 +24,9 @@ class FakeSession:
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
         self.said.append(text)
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        self.said.append(repr(task))
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:
         self.said.append(why)

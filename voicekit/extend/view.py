@@ -5,7 +5,7 @@ The session itself is built above this room, so hooks name it by this protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class SessionView(Protocol):
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
         """Speak without having been asked."""
+        ...
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run `task(*args)` beside the conversation; it is cancelled when the call ends, an error in it ends the call."""
         ...
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:

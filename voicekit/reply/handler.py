@@ -33,12 +33,26 @@ class CallView(Protocol):
         """Whatever handlers and plugins want to keep for as long as the call lasts."""
         ...
 
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Speak without having been asked, as soon as nobody else does."""
+        ...
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run `task(*args)` beside the conversation: a timer, a tool that reports late. It ends with the call."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoCall:
     """Stands for the call where there is none: a handler tried out on its own."""
 
     stash: Stash = field(default_factory=Stash)
+
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        raise ConfigError("session.say(): this turn belongs to no call; give Turn a `session`")
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        raise ConfigError("session.start_soon(): this turn belongs to no call; give Turn a `session`")
 
 
 def _nothing_to_end(farewell: str | None) -> None:
@@ -53,6 +67,10 @@ class Turn:
     (the call has just begun), "idle" (nobody has spoken for a while) or another word that a Prompt carried; `text` is
     empty where nobody said anything. `previous_cut`: the caller interrupted the reply before this one; `history`
     shows how much of it was heard.
+
+    `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
+    says is held back until the turn is committed, and the handler is cancelled where the words turn out to be others.
+    Whatever has an effect outside of the reply (a booking, an entry in a log) belongs behind `await turn.committed()`.
     """
 
     number: int
@@ -62,6 +80,18 @@ class Turn:
     previous_cut: bool = False
     session: CallView = field(default_factory=NoCall)
     end_call: Callable[[str | None], None] = field(default=_nothing_to_end, repr=False)
+    speculative: bool = False
+    commitment: trio.Event | None = field(default=None, repr=False, compare=False)
+
+    async def committed(self) -> None:
+        """Wait until the turn is committed; a checkpoint where it already is.
+
+        Where the speculation is thrown away instead, it never returns: the handler is cancelled right here.
+        """
+        if self.commitment is None:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self.commitment.wait()
 
     def end(self, farewell: str | None = None) -> None:
         """End the call when this reply has been played to its end, and `farewell` after it. Does not wait."""

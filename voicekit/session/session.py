@@ -11,7 +11,7 @@ failed; then nothing of it is left: no task, no open link, and the sink has been
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -94,6 +94,7 @@ class Session:
         )
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
         self._outlet: Outlet[Signal] | None = None
+        self._nursery: trio.Nursery | None = None
         self._reply: Reply | None = None
         self._lines: tuple[Line, ...] = ()
         self._has_run = False
@@ -131,6 +132,15 @@ class Session:
         outlet = self._running()
         await outlet.until_below(SPOKEN_FOR)
         outlet.offer(Prompt("say", text, interruptible))
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run `task(*args)` beside the conversation: a timer, a tool that reports late.
+
+        It is cancelled when the call ends, and an error in it ends the call.
+        """
+        self._running()
+        assert self._nursery is not None, "a session that is running has a nursery"
+        self._nursery.start_soon(task, *args, name=task)
 
     def type(self, text: str) -> None:
         """The user typed `text`: it is answered at once, and cuts off a reply in progress."""
@@ -220,14 +230,15 @@ class Session:
             if self.policy.call.greeting is not None:
                 outlet.offer(Prompt("greeting", self.policy.call.greeting))
             with alone():
-                async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as self._nursery:
+                    nursery = self._nursery
                     nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
                     nursery.start_soon(self._limit, outlet)
                     nursery.start_soon(self._reporter.pump)
                     await conductor.run()
                     nursery.cancel_scope.cancel()
         finally:
-            self._outlet = None
+            self._outlet = self._nursery = None
 
     def _order(self, order: End | Hangup) -> None:
         """The conductor obeys it. Before there is one, there is only the opening to be given up."""
