@@ -1,0 +1,58 @@
+"""An assistant for home: the time, timers, sums, units, dice, jokes, notes, and whatever is in faq.toml.
+
+    voicekit chat examples/assistant/assistant.py        and, spoken, `voicekit talk` with the plugin voicekit-device
+
+What no rule answers goes to a language model, where voicekit-openai or voicekit-anthropic is installed and has a key.
+"""
+
+import os
+from pathlib import Path
+from random import Random
+
+import trio
+from skills import clock, fun, notes, sums, timers, units
+
+import voicekit
+from voicekit.rules import Rules
+
+HERE = Path(__file__).parent
+NOTES = Path(os.environ.get("ASSISTANT_NOTES", HERE / "notes.txt"))
+MODELS = {"OPENAI_API_KEY": ("openai", "gpt-5-mini"), "ANTHROPIC_API_KEY": ("anthropic", "claude-haiku-4-5")}
+SYSTEM = "You are a voice assistant. Answer in one or two short sentences, without lists."
+
+bot = Rules.load(HERE / "faq.toml", random=Random)
+for skill in (clock, timers, sums, units, fun):
+    skill.add_to(bot)
+notes.add_to(bot, NOTES)
+chosen = next((MODELS[variable] for variable in MODELS if os.environ.get(variable)), None)
+model = None
+if chosen is not None:
+    model = voicekit.Use(chosen[0], model=chosen[1], system=SYSTEM).build(voicekit.load_plugins().registry, "handler")
+
+
+@bot.otherwise
+async def ask_the_model(turn, say):
+    """Let the model speak, and say that it is thinking only when that takes long."""
+    if model is None:
+        await say("Sorry, I don't know that. Ask me what I can do.")
+        return
+    silence = trio.CancelScope()
+
+    async def speak(text):
+        silence.cancel()
+        await say(text)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(excuse, say, silence)
+        await model(turn, speak)
+        silence.cancel()
+
+
+async def excuse(say, silence):
+    with silence:
+        await trio.sleep(1.2)  # a shorter pause needs no excuse
+        await say("Let me think. ")
+
+
+if __name__ == "__main__":
+    trio.run(voicekit.run, bot)
