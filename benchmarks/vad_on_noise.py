@@ -1,15 +1,17 @@
 """What the detectors take for speech although nobody speaks to us: `python -m benchmarks.vad_on_noise [--seconds S]`.
 
 For each sound and each detector, with the gate's defaults: false starts per minute, and the share of the time that
-would count as speech. All sounds are made here from fixed seeds, but for babble, which is all recordings of
-tests/data/speech laid over each other (people speak there, but not to us).
+would count as speech. `--vad NAME ...` takes detectors that plugins have registered instead of the built-in ones.
+
+All sounds are made here from fixed seeds, but for babble, which is all recordings of tests/data/speech laid over each
+other (people speak there, but not to us).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -22,6 +24,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Vad
 from voicekit.events import SpeechStarted, SpeechStopped
+from voicekit.extend import Use, load_plugins
 from voicekit.flow.transform import StreamContext
 from voicekit.listen.detect import detect
 from voicekit.listen.vad import ConfirmedBy, EnergyVad, WebRtcVad
@@ -130,13 +133,19 @@ def heard(vad: Vad, pcm: bytes) -> Iterator[SpeechStarted | SpeechStopped]:
     yield from _marks(detector.finish())
 
 
-def report(seconds: float) -> str:
+def named(names: list[str]) -> dict[str, Vad]:
+    """The detectors that are registered under `names`, as they are without options."""
+    registry = load_plugins().registry
+    return {name: Use(name).build(registry, "vad") for name in names}
+
+
+def report(seconds: float, detectors: Mapping[str, Vad] = DETECTORS) -> str:
     """The table, as it is printed."""
     lines = [f"false starts per minute / share of the time that counts as speech; {seconds:g} s of each, 16 kHz"]
-    lines.append(" " * 20 + "".join(f"{name:>15}" for name in DETECTORS))
+    lines.append(" " * 20 + "".join(f"{name:>15}" for name in detectors))
     for name, make in SOUNDS.items():
         pcm = make(seconds)
-        lines.append(f"{name:20}" + "".join(f"{false_alarms(vad, pcm)!s:>15}" for vad in DETECTORS.values()))
+        lines.append(f"{name:20}" + "".join(f"{false_alarms(vad, pcm)!s:>15}" for vad in detectors.values()))
     return "\n".join(lines)
 
 
@@ -168,7 +177,9 @@ def _pcm(sound: Wave, dbfs: float) -> bytes:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vad_on_noise", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each sound (60)")
-    print(report(parser.parse_args(arguments).seconds))
+    parser.add_argument("--vad", nargs="+", metavar="NAME", help="registered detectors, such as: webrtc silero")
+    options = parser.parse_args(arguments)
+    print(report(options.seconds, named(options.vad) if options.vad else DETECTORS))
 
 
 if __name__ == "__main__":

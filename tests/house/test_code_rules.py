@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 import pytest
@@ -15,14 +16,16 @@ MAX_FUNCTION = 60  # lines, docstring included
 LONG_MODULES = {
     "voicekit/events.py": "the whole vocabulary on one page, so that every event is seen beside the others",
 }
-"""Modules of up to 400 lines, by path, with the reason why they can't be two."""
+"""Modules of up to 450 lines, by path, with the reason why they can't be two."""
 
 CLOCKED: dict[str, str] = {
     "voicekit/flow/watchdog.py": "it measures how long the loop was really kept, and decides nothing by it",
 }
 """Modules that may read a clock of the machine, by path, with the reason why trio's or a sample count won't do."""
 
-PRINTING = ("voicekit/cli/", "voicekit/__main__.py", "voicekit/session/console.py")  # the terminal is their business
+PRINTING = re.compile(
+    r"voicekit/(cli/|__main__\.py|session/console\.py)|plugins/[^/]+/(scripts/|voicekit_\w+/(\w+/)?commands?\.py)"
+)  # the terminal is their business
 
 
 def clocks(module: Module) -> list[str]:
@@ -52,7 +55,7 @@ def long_functions(module: Module) -> list[str]:
 
 def long_modules(module: Module) -> list[str]:
     length = len(module.text.splitlines())
-    limit = 400 if module.path in LONG_MODULES else MAX_MODULE
+    limit = 450 if module.path in LONG_MODULES else MAX_MODULE
     return [f"{module.path} has {length} lines"] if length > limit else []
 
 
@@ -63,7 +66,7 @@ def test_nothing_reads_a_wall_clock() -> None:
 
 def test_nothing_prints_but_the_command_line() -> None:
     """A library leaves the standard output to the program that uses it."""
-    assert [found for found in _offences(prints, product(), {}) if not found.startswith(PRINTING)] == []
+    assert [found for found in _offences(prints, product(), {}) if not PRINTING.match(found)] == []
 
 
 def test_functions_stay_short() -> None:
@@ -72,7 +75,7 @@ def test_functions_stay_short() -> None:
 
 
 def test_modules_stay_short() -> None:
-    """No module is longer than 300 lines, and those with a stated reason not longer than 400."""
+    """No module is longer than 300 lines, and those with a stated reason not longer than 450."""
     assert _offences(long_modules, [*product(), *modules("benchmarks/*")], {}) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import Any
@@ -13,16 +14,27 @@ from voicekit.flow.groups import alone
 from voicekit.flow.watchdog import watching_the_loop
 from voicekit.session.console import chat
 from voicekit.session.session import Session
+from voicekit.soniox.region import KEY_VARIABLE
+
+SERVED = {"stt", "tts"}
+"""The parts that Soniox plays, or a local server in its place, where no others are given."""
 
 
 async def run(handler: Any, **parts: Any) -> SessionEnded:
     """Hold one conversation with `handler`; `parts` are those of `Session`. Made for `trio.run(voicekit.run, hello)`.
 
-    Without any parts, the conversation is typed in the console.
+    Without any parts, the conversation is typed in the console. Where Soniox is to hear or speak and there is no key,
+    a local server does (see `voicekit.session.local`), in a process that ends with the call.
     """
     if not parts:
         return await chat(handler)
-    return await run_session(Session(handler=handler, **parts))
+    if os.environ.get(KEY_VARIABLE) or parts.keys() >= SERVED:
+        return await run_session(Session(handler=handler, **parts))
+    from voicekit.session.local import soniox_or_local  # loads the websocket library, which most programs need later
+
+    async with soniox_or_local() as service:
+        served = {"stt": service.transcriber(), "tts": service.voice()}
+        return await run_session(Session(handler=handler, **(served | parts)))
 
 
 async def run_session(session: Session) -> SessionEnded:

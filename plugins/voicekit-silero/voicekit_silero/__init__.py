@@ -1,0 +1,12 @@
+"""Silero VAD as two detectors: "silero", and "confirmed", which asks it only about what webrtcvad lets pass."""
+
+from __future__ import annotations
+
+from voicekit import hookimpl
+from voicekit.extend import Registry
+
+
+@hookimpl
+def voicekit_register(registry: Registry) -> None:
+    registry.vad("silero", "voicekit_silero.vad:SileroVad")
+    registry.vad("confirmed", "voicekit_silero.vad:confirmed")

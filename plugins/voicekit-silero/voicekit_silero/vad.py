@@ -1,0 +1,108 @@
+"""Silero VAD v6: a small neural network that tells speech from everything else that sounds.
+
+Judging 32 ms takes about 0.15 ms of one core, less than a trip to a thread (0.3 ms), so it is done on the spot. The
+network is loaded when the first detector is made, which takes 0.1 to 0.2 s, and shared by all streams: each only has
+a memory of its own, of 2 kB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from voicekit.contracts import VadStream
+from voicekit.errors import ConfigError
+from voicekit.listen.vad import ConfirmedBy, WebRtcVad
+
+MODEL = Path(__file__).with_name("model") / "silero_vad.onnx"
+
+RATES = (8_000, 16_000)
+"""What the network was trained on."""
+
+WINDOWS_PER_SECOND = 31.25
+"""It judges windows of 32 ms, and no others."""
+
+CONTEXT = 8
+"""Before each window it wants the end of the one before: an eighth of a window."""
+
+MEMORY = (2, 1, 128)
+"""The shape of what it remembers of a stream."""
+
+FULL_SCALE = 32_768.0
+
+
+class SileroVad:
+    """Judges speech in windows of 32 ms at 8 or 16 kHz; what is `threshold` to the network is 0.5 here.
+
+    So a higher threshold makes it stricter, whoever asks it. Loads onnxruntime, numpy and, once, the network. Raises
+    ConfigError for a threshold that is not above 0 and below 1.
+    """
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        if not 0 < threshold < 1:
+            raise ConfigError(f"silero: expected a threshold above 0 and below 1, got {threshold!r}")
+        self._threshold = threshold
+        self._network = _network()
+
+    def __repr__(self) -> str:
+        return f"SileroVad(threshold={self._threshold!r})"
+
+    @property
+    def rates(self) -> Sequence[int]:
+        return RATES
+
+    def start(self, rate: int) -> VadStream:
+        if rate not in RATES:
+            raise ConfigError(f"silero: expected a rate of {' or '.join(map(str, RATES))} Hz, got {rate!r}")
+        return _SileroStream(self._network, rate, self._threshold)
+
+
+def confirmed(mode: int = 2, threshold: float = 0.5) -> ConfirmedBy:
+    """webrtcvad in `mode` opens the gate, and Silero must agree before anybody takes it for speech.
+
+    In a quiet room that is nearly as cheap as webrtcvad alone.
+    """
+    return ConfirmedBy(WebRtcVad(mode), SileroVad(threshold))
+
+
+class _SileroStream:
+    """One stream's memory, and the end of its last window."""
+
+    __slots__ = ("_input", "_memory", "_network", "_numpy", "_rate", "_threshold", "window")
+
+    def __init__(self, network: Any, rate: int, threshold: float) -> None:
+        import numpy
+
+        self.window = round(rate / WINDOWS_PER_SECOND)
+        self._network = network
+        self._numpy = numpy
+        self._threshold = threshold
+        self._rate = numpy.array(rate, numpy.int64)
+        self._memory = numpy.zeros(MEMORY, numpy.float32)
+        self._input = numpy.zeros((1, self.window // CONTEXT + self.window), numpy.float32)
+
+    def probability(self, pcm: bytes) -> float:
+        heard = self._input
+        heard[:, : -self.window] = heard[:, -(self.window // CONTEXT) :]
+        heard[0, -self.window :] = self._numpy.frombuffer(pcm, "<i2") / FULL_SCALE
+        verdict, self._memory = self._network.run(None, {"input": heard, "state": self._memory, "sr": self._rate})
+        return _centred(float(verdict[0, 0]), self._threshold)
+
+
+def _centred(probability: float, threshold: float) -> float:
+    """`probability`, stretched on both sides so that `threshold` becomes 0.5, and 0 and 1 stay where they are."""
+    if probability < threshold:
+        return probability / threshold / 2
+    return 0.5 + (probability - threshold) / (1 - threshold) / 2
+
+
+@cache
+def _network() -> Any:
+    """The network, ready to be run by any number of streams; on one thread, because it is too small to share out."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])

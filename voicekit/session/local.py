@@ -1,0 +1,202 @@
+"""The realtime services for a program: Soniox where there is a key, else a local server that ends with the program.
+
+    async with soniox_or_local() as service:
+        session = Session(stt=service.transcriber(), tts=service.voice(), ...)
+
+The local server comes with the plugin voicekit-local and speaks the same protocol, so nothing else changes. It runs
+in a process of its own, because a recogniser would keep the event loop from the call. Its standard input is its life
+line: it ends when that is closed, which the system does for a program that is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from voicekit.errors import ConfigError, Unavailable, VoicekitError
+from voicekit.extend import Commands, load_plugins
+from voicekit.flow.groups import alone
+from voicekit.soniox.greeting import LONGEST_LINE, read_greeting
+from voicekit.soniox.region import KEY_VARIABLE, Endpoints
+from voicekit.soniox.transcriber import SonioxTranscriber
+from voicekit.soniox.voice import SonioxVoice
+
+PLUGIN: Final = "voicekit-local"
+COMMAND: Final = "local-server"
+
+SILENT_S: Final = 180.0
+"""Seconds without any word from a server that is starting: it tells of its progress far more often."""
+
+END_S: Final = 2.0
+"""Seconds that the server has for its end, once its life line is closed; then it is killed."""
+
+ERROR: Final = "voicekit: "
+"""What the command line puts before the one sentence that says why it gave up."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where speech is recognised and made, and the key to it; `local` where that is a server of this machine."""
+
+    endpoints: Endpoints
+    key: str = field(repr=False)
+    local: bool
+
+    def transcriber(self, **options: Any) -> SonioxTranscriber:
+        """The ears of a session; `options` are those of SonioxTranscriber."""
+        return SonioxTranscriber(key=self.key, endpoints=self.endpoints, **options)
+
+    def voice(self, **options: Any) -> SonioxVoice:
+        """The voice of a session; `options` are those of SonioxVoice."""
+        return SonioxVoice(key=self.key, endpoints=self.endpoints, **options)
+
+
+def _to_stderr(line: str) -> None:
+    print(f"voicekit: {line}", file=sys.stderr, flush=True)
+
+
+@asynccontextmanager
+async def soniox_or_local(tell: Tell = _to_stderr) -> AsyncIterator[Service]:
+    """Soniox with SONIOX_API_KEY set; else a local server, started for as long as this is open.
+
+    `tell` gets a line that says so, and others about its progress where starting takes time. Raises ConfigError with
+    the command that installs what is missing, and Unavailable where the server does not come up. Leaving takes at
+    most 2 s, also when it is cancelled.
+    """
+    key = os.environ.get(KEY_VARIABLE)
+    if key:
+        yield Service(Endpoints.find(), key, local=False)
+        return
+    _check_installed()
+    async with local_server([sys.executable, "-m", "voicekit", COMMAND, "--embedded"], tell) as service:
+        yield service
+
+
+@asynccontextmanager
+async def local_server(command: Sequence[str], tell: Tell) -> AsyncIterator[Service]:
+    """The server that `command` starts; see `soniox_or_local`."""
+    process = await trio.lowlevel.open_process(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # else Ctrl-C would end it before the call that it serves
+    )
+    try:
+        with alone():
+            async with trio.open_nursery() as nursery:
+                child = _Child(process, tell)
+                nursery.start_soon(child.listen)
+                service = await child.greeting()
+                tell(f"no {KEY_VARIABLE}: a local server hears and speaks ({service.endpoints.stt})")
+                nursery.start_soon(child.mind)
+                yield service
+                nursery.cancel_scope.cancel()
+    finally:
+        await _end(process)
+
+
+def install_command() -> str:
+    """What to type to install the plugin: from the checkout where this is one, else from the package index."""
+    beside = Path(__file__).parents[2] / "plugins" / PLUGIN
+    what = f"-e {beside}" if beside.is_dir() else PLUGIN
+    return f"{sys.executable} -m pip install {what}"
+
+
+class _Child:
+    """The server's process: what it says."""
+
+    def __init__(self, process: trio.Process, tell: Tell) -> None:
+        assert process.stdout is not None, "it was opened with pipes"
+        assert process.stderr is not None, "it was opened with pipes"
+        self._process = process
+        self._out = process.stdout
+        self._err = process.stderr
+        self._tell = tell
+        self._why = ""
+        self._silent = trio.Event()
+        self._starting = trio.CancelScope()
+
+    async def listen(self) -> None:
+        """Pass on what it tells, until it ends."""
+        rest = b""
+        async for block in self._err:
+            *lines, rest = (rest + block).split(b"\n")
+            rest = rest[-LONGEST_LINE:]
+            self._starting.deadline = trio.current_time() + SILENT_S
+            for line in lines:
+                self._heard(line.decode(errors="replace").strip())
+        self._silent.set()
+
+    async def greeting(self) -> Service:
+        """Wait until it is ready."""
+        line = b""
+        self._starting.deadline = trio.current_time() + SILENT_S
+        with self._starting:
+            while b"\n" not in line and len(line) < LONGEST_LINE:
+                block = await self._out.receive_some()
+                if not block:
+                    raise await self._gave_up()
+                line += block
+            greeting = read_greeting(line)
+            return Service(greeting.endpoints, greeting.key, local=True)
+        raise Unavailable(
+            f"the local server said nothing for {SILENT_S:g} s while it was starting",
+            service="local server",
+            retryable=True,
+        )
+
+    async def mind(self) -> None:
+        """Say so when it ends before it should; whoever uses it finds out by himself."""
+        status = await self._process.wait()
+        self._tell(f"the local server has ended with status {status}")
+
+    def _heard(self, line: str) -> None:
+        if line.startswith(ERROR):
+            self._why = line.removeprefix(ERROR)
+        elif line:
+            self._tell(line)
+
+    async def _gave_up(self) -> VoicekitError:
+        status = await self._process.wait()
+        with trio.move_on_after(END_S):  # a child of its own may keep the pipe open
+            await self._silent.wait()
+        if self._why:
+            return ConfigError(self._why)
+        what = f"the local server ended with status {status} before it was ready"
+        return Unavailable(what, service="local server", retryable=True)
+
+
+async def _end(process: trio.Process) -> None:
+    """Close its life line and see it end."""
+    with trio.CancelScope(shield=True):
+        assert process.stdin is not None, "it was opened with pipes"
+        await process.stdin.aclose()
+        with trio.move_on_after(END_S):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                await pipe.aclose()
+
+
+def _check_installed() -> None:
+    commands = Commands()
+    load_plugins(strict=False).commands(commands)
+    if COMMAND not in [command.name for command in commands]:
+        raise ConfigError(
+            f"there is no {KEY_VARIABLE}, and the local server that could stand in for the service is not installed; "
+            f"to install it: {install_command()}"
+        )
