@@ -9,35 +9,41 @@ The names below are in the order in which one meets them; `voicekit.events` has 
 `voicekit.testing`, imported on its own, holds whole calls in virtual time.
 """
 
-from voicekit import events
-from voicekit.audio.format import AudioFormat
-from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
-from voicekit.errors import ConfigError, DeviceError, PluginError, ServiceError, VoicekitError
-from voicekit.extend import Apologise, Restart, Use, hookimpl, load_plugins
-from voicekit.flow import (
-    Full,
-    Inlet,
-    Line,
-    Outlet,
-    Reconnecting,
-    Stage,
-    Transform,
-    Via,
-    each,
-    in_thread,
-    line,
-    open_link,
-    stage,
-    tap,
-)
-from voicekit.flow.sound import resample
-from voicekit.reply.handler import Handler, Turn, as_handler
-from voicekit.reply.say import Say
-from voicekit.reply.sentences import sentences
-from voicekit.reply.spoken import spoken_forms
-from voicekit.session import Session, open_event_log, run
-from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, TurnPolicy
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voicekit import events
+    from voicekit.audio.format import AudioFormat
+    from voicekit.audio.frame import AudioFrame, Gap
+    from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
+    from voicekit.errors import ConfigError, DeviceError, PluginError, ServiceError, VoicekitError
+    from voicekit.extend import Apologise, Restart, Use, hookimpl, load_plugins
+    from voicekit.flow import (
+        Full,
+        Inlet,
+        Line,
+        Outlet,
+        Reconnecting,
+        Stage,
+        Transform,
+        Via,
+        each,
+        in_thread,
+        line,
+        open_link,
+        stage,
+        tap,
+    )
+    from voicekit.flow.sound import resample
+    from voicekit.reply.handler import Handler, Turn, as_handler
+    from voicekit.reply.say import Say
+    from voicekit.reply.sentences import sentences
+    from voicekit.reply.spoken import spoken_forms
+    from voicekit.session import Session, open_event_log, run
+    from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 __all__ = [
     # hold a conversation
@@ -50,6 +56,7 @@ __all__ = [
     # judge turns
     "Policy",
     "TurnPolicy",
+    "Speculation",
     "InterruptPolicy",
     "CallPolicy",
     # the parts of a session
@@ -96,3 +103,49 @@ __all__ = [
     "ServiceError",
     "DeviceError",
 ]
+
+_HOMES = {
+    "voicekit.audio.format": "AudioFormat",
+    "voicekit.audio.frame": "AudioFrame Gap",
+    "voicekit.contracts": "Sink Source Transcriber Vad Voice",
+    "voicekit.errors": "ConfigError DeviceError PluginError ServiceError VoicekitError",
+    "voicekit.extend": "Apologise Restart Use hookimpl load_plugins",
+    "voicekit.flow": "Full Inlet Line Outlet Reconnecting Stage Transform Via each in_thread line open_link stage tap",
+    "voicekit.flow.sound": "resample",
+    "voicekit.reply.handler": "Handler Turn as_handler",
+    "voicekit.reply.say": "Say",
+    "voicekit.reply.sentences": "sentences",
+    "voicekit.reply.spoken": "spoken_forms",
+    "voicekit.session": "Session open_event_log run",
+    "voicekit.turn.policy": "CallPolicy InterruptPolicy Policy Speculation TurnPolicy",
+}
+"""Where each public name lives. `import voicekit` loads none of it; a name loads its module when it is first used."""
+
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+_ROOMS = (
+    "audio",
+    "contracts",
+    "errors",
+    "events",
+    "extend",
+    "flow",
+    "listen",
+    "play",
+    "reply",
+    "session",
+    "soniox",
+    "turn",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"voicekit.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'voicekit' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -244,6 +244,29 @@ class StartReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculate:
+    """Begin to make reply `turn` to `text` while it is judged whether the caller has finished; nothing of it sounds."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The caller's turn is over with the words that were guessed, spelt as in `text`: reply `turn` may sound."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """The guess was wrong: what was made of reply `turn` is thrown away, and its number goes to the next."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class CutReply:
     """Cut reply `turn` off: it is silent from this instant on."""
 
@@ -272,7 +295,7 @@ class AmendTurn:
     text: str
 
 
-Command: TypeAlias = StartReply | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+Command: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
 
 # --- session events: what observers and the event log see ---
 
@@ -342,6 +365,19 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAnswered:
+    """A model's answer in reply `turn` is over; `stop` says why. Times count from the request, in seconds."""
+
+    turn: int
+    model: str
+    stop: str
+    first_token: float | None
+    seconds: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The call is over; `error` is what ended it, None where it ended as it should."""
 
@@ -358,6 +394,7 @@ SessionEvent: TypeAlias = (
     | Underrun
     | Trouble
     | Blocked
+    | ModelAnswered
     | SessionEnded
     | Signal
 )

@@ -58,7 +58,7 @@ def test_a_voicefile_beside_the_bot_is_a_plugin(bot):
     [
         (["chat", "no_such_bot.py"], "which is no file"),
         (["chat", str(Path(__file__).with_name("test_examples.py"))], "expected a handler called"),
-        (["no-such-verb"], "invalid choice"),
+        (["no-such-verb"], "there is no verb"),
     ],
 )
 def test_what_was_asked_wrongly_is_one_sentence_and_status_2(arguments, message):

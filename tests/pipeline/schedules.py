@@ -38,7 +38,7 @@ from voicekit.extend import Apologise, Restart, hookimpl, load_plugins
 from voicekit.flow import Inlet, Outlet
 from voicekit.session import Session, run_session
 from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
-from voicekit.turn.policy import CallPolicy, Policy
+from voicekit.turn.policy import CallPolicy, Policy, Speculation, TurnPolicy
 
 AT_ONCE = 1.0
 """Seconds that an immediate end may take, all clean-up included."""
@@ -152,6 +152,7 @@ class Schedule:
     speed: float = 1.0
     pausable: bool = True
     call: CallPolicy = field(default_factory=CallPolicy)
+    turn: TurnPolicy = field(default_factory=TurnPolicy)
     verdict: Apologise | Restart | None = None
     orders: list[tuple[float, str]] = field(default_factory=list)
     says: list[float] = field(default_factory=list)
@@ -165,7 +166,7 @@ class Schedule:
             [
                 f"user: {'; '.join(self.doings) or 'silent'}; source ends at {self.script.until:.3f}, live={self.live}",
                 f"handler: {self.handler.__name__}; sink: speed={self.speed}, pausable={self.pausable}",
-                f"{self.call}",
+                f"{self.call}, {self.turn}",
                 *(f"{part}: {mischief}" for part, mischief in self.mischiefs.items()),
                 f"plugin's verdict on errors: {self.verdict}",
                 f"session.say at: {self.says}",
@@ -204,6 +205,7 @@ def schedule(seed: int) -> Schedule:
         at = rng.choice((rng.uniform(0.0, 3.0), *moments))  # sometimes at the very instant of a mishap
         made.orders.append((at, rng.choice(ORDERS)))
     made.orders.sort()
+    made.turn = TurnPolicy(speculate=rng.choice((False, False, True, Speculation(after=0.0, ahead="sound"))))
     return made
 
 
@@ -312,7 +314,7 @@ def _session(made: Schedule, sink: hostile.WatchedSink) -> Session:
         handler=parts["handler"],
         sink=parts["sink"],
         vad=parts["vad"],
-        policy=Policy(call=made.call),
+        policy=Policy(turn=made.turn, call=made.call),
         plugins=_plugins,
     )
 

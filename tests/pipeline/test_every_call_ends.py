@@ -33,7 +33,7 @@ from voicekit.flow import open_link
 from voicekit.testing import Script
 from voicekit.testing.fakes import FIRST_SOUND, PER_CHARACTER
 from voicekit.turn.ending import SPARE
-from voicekit.turn.policy import CallPolicy
+from voicekit.turn.policy import CallPolicy, TurnPolicy
 
 SCHEDULES = int(os.environ.get("VOICEKIT_SCHEDULES", "2000"))
 AGAIN = os.environ.get("VOICEKIT_SCHEDULE")
@@ -193,6 +193,7 @@ def one_mishap(seed: int) -> Schedule:
         live=True,
         speed=1.0,
         call=CallPolicy(greeting="Hello, what can I do for you?", max_duration=1.5, end_within=END_WITHIN),
+        turn=TurnPolicy(),  # what fails on a guess is told, and tried again
         verdict=None,
         orders=[],
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 import trio
 
-from voicekit import CallPolicy, Policy, hookimpl, load_plugins
-from voicekit.events import TurnCommitted
+from voicekit import CallPolicy, Policy, TurnPolicy, hookimpl, load_plugins
+from voicekit.events import Decided, TurnCommitted
 from voicekit.rules import Rules, Step
 from voicekit.testing import Script, hold_call
 
@@ -166,3 +167,166 @@ def test_each_call_has_a_dialogue_of_its_own():
     user = Script()
     user.says("book a table", at=1.0, for_=0.8)
     assert exchanges(hold_call(rules, user)) == exchanges(hold_call(rules, user))
+
+
+# --- rolled back ---
+
+
+def test_a_question_that_is_put_back_rolls_the_whole_dialogue_back():
+    """Slots, misses and the end of a dialogue that nobody heard of are undone, in each of several cuts in a row."""
+    user = Script()
+    user.says("book a table for four", at=1.0, for_=1.0)
+    user.says("on friday", at=9.0, for_=0.6)  # answered by the confirmation, which nobody hears
+    user.says("no wait", at=10.35, for_=0.5)
+    user.says("saturday", at=11.58, for_=0.5)
+    user.says("yes", at=18.0, for_=0.3)
+    call = hold_call(booking(), user)
+    assert [(it.user, it.heard) for it in call.history] == [
+        ("book a table for four", "On which day?"),
+        ("on friday", ""),
+        ("on friday no wait", ""),
+        ("on friday no wait saturday", "four people on Saturday, is that right?"),
+        ("yes", "I have booked your table. Goodbye!"),
+    ]
+
+
+def test_the_end_of_a_dialogue_that_nobody_heard_is_no_end():
+    """The answer that would have left the dialogue is taken back with its question: the state is still asking."""
+    rules = Rules()
+    sure = rules.ask("Shall I cancel it?", "sure", "yes/no")
+    sure.then(lambda sure: "It is cancelled." if sure else "I leave it.")
+    rules.on("cancel my table", answer=sure)
+    rules.otherwise("Sorry?")
+    user = Script()
+    user.says("cancel my table", at=1.0, for_=0.8)
+    user.says("yes", at=6.0, for_=0.3)
+    user.says("please do", at=7.05, for_=0.5)
+    call = hold_call(rules, user)
+    assert exchanges(call) == [
+        ("cancel my table", "Shall I cancel it?"),
+        ("yes", ""),
+        ("yes please do", "It is cancelled."),
+    ]
+
+
+# --- keys ahead ---
+
+
+def deep_menu() -> Rules:
+    rules = Rules()
+    main, cards = rules.menu("For cards press one."), rules.menu("To block a card press two.")
+    number = rules.ask("The last four digits, please.", "number", "4 digits", reprompts=["Four digits, please."])
+    number.then(Step("Card {number} is blocked.", to=main))
+    main.key("1", answer=cards)
+    cards.key("2", answer=number)
+    rules.begin(main)
+    return rules
+
+
+@pytest.mark.parametrize("every", [0.0, 0.01, 0.15, 0.4])
+def test_keys_typed_ahead_find_their_way_through_the_menus(every):
+    """Each key is for the menu that it was meant for, whether they come at once or before each prompt is over."""
+    user = Script()
+    for place, key in enumerate("125512"):
+        user.presses(key, at=1.0 + place * every)
+    user.stays(until=12.0)
+    call = hold_call(deep_menu(), user, policy=Policy(call=CallPolicy(greeting="For cards press one.")))
+    assert call.history[-1].heard == "Card 5 5 1 2 is blocked. For cards press one."
+
+
+def test_keys_ahead_of_a_prompt_that_must_be_heard_wait_for_its_end():
+    """A prompt that can't be interrupted is played; then the keys are taken one after the other."""
+    user = Script()
+    for place, key in enumerate("125512"):
+        user.presses(key, at=1.0 + place * 0.1)
+    user.stays(until=12.0)
+
+    async def announce(session):
+        await session.say("This call may be recorded.", interruptible=False)
+
+    call = hold_call(deep_menu(), user, during=announce)
+    assert [it.heard for it in call.history] == [
+        "This call may be recorded.",
+        "Card 5 5 1 2 is blocked. For cards press one.",
+    ]
+
+
+# --- understood again ---
+
+
+def test_an_answer_in_between_begins_the_reprompts_anew():
+    """Only misses in a row count: who was understood meanwhile, by a rule or a key, is asked as often as before."""
+    rules = booking()
+    rules.key("9", answer="Press or say what you like.")
+    user = Script()
+    for place, text in enumerate(["book a table for four", "the moon", "what time is it", "the moon"]):
+        user.types(text, at=1.0 + 6 * place)
+    user.presses("9", at=25.0)
+    for place, text in enumerate(["the moon", "the moon"]):
+        user.types(text, at=31.0 + 6 * place)
+    call = hold_call(rules, user)
+    assert [it.heard for it in call.history] == [
+        "On which day?",
+        "Friday or Saturday?",
+        "It is ten. On which day?",
+        "Friday or Saturday?",
+        "Press or say what you like. On which day?",
+        "Friday or Saturday?",
+        "Let us leave it.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I would like to book a table for four",
+        "can you please book a table for four",
+        "hello, I just wanted to book a table for four please",
+        "I was wondering if you could book a table for four for me",
+    ],
+)
+def test_politeness_is_no_obstacle(said):
+    """However a caller begins, what counts is what is wanted."""
+    user = Script()
+    user.says(said, at=1.0, for_=2.5)
+    assert hold_call(booking(), user).history[0].heard == "On which day?"
+
+
+# --- speculation ---
+
+
+def test_rules_wait_for_the_commit():
+    """A guess that turns out wrong has not moved the dialogue, nor called any function."""
+    called = []
+    rules = booking()
+    rules.on("cancel", answer=lambda: called.append("cancelled"))
+    user = Script()
+    user.says("book a table", at=1.0, for_=0.8)
+    user.says("for four", at=2.4, for_=0.6)
+    user.says("cancel", at=9.0, for_=0.5)
+    user.says("the meeting of my uncle in the town of Bath", at=10.1, for_=2.5)
+    call = hold_call(rules, user, policy=Policy(turn=TurnPolicy(speculate=True)))
+    discarded = [event.what for _, event in call.events if isinstance(event, Decided) and "discard" in event.what]
+    assert discarded == ["discard 1", "discard 2"]
+    assert called == []
+    assert [it.heard for it in call.history] == ["On which day?", "Friday or Saturday?"]
+
+
+def test_behind_the_rules_a_model_is_asked_ahead():
+    """What no rule answers is the model's at once, on a guess; what one does is not."""
+    rules = booking()
+    asked = []
+
+    async def model(turn, say):
+        asked.append((turn.text, turn.speculative))
+        await say("I have thought about it.")
+
+    plugin = SimpleNamespace(voicekit_answer=hookimpl(lambda turn: rules.answer(turn)))
+    user = Script()
+    user.says("what time is it", at=1.0, for_=0.8)
+    user.says("what is the meaning of life", at=6.0, for_=1.5)
+    user.says("what time is it", at=14.0, for_=0.8)
+    policy = Policy(turn=TurnPolicy(speculate=True))
+    call = hold_call(model, user, plugins=load_plugins(extra=[plugin]), policy=policy)
+    assert [exchange.heard for exchange in call.history] == ["It is ten.", "I have thought about it.", "It is ten."]
+    assert asked == [("what is the meaning of life", True)]

@@ -40,7 +40,7 @@ from voicekit.events import (
     Word,
 )
 from voicekit.turn.machine import State, TurnMachine
-from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, TurnPolicy
+from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 RATE = 1_000
 WORD = 300  # samples from the start of one word to the start of the next
@@ -53,6 +53,7 @@ LISTS: dict[str, Any] = {
 IDLE = CallPolicy(idle_after=5.0, idle_limit=1)
 
 BARGE_IN, NO_BARGE_IN = InterruptPolicy(**LISTS), InterruptPolicy(barge_in=False, **LISTS)
+OFTEN, ONCE = Speculation(after=0.04, most=5), Speculation(after=0.0, most=1)
 HASTY = InterruptPolicy(doubt=0.1, min_speech=0.5, regret=0.0, min_words=4, **LISTS)
 
 POLICIES = {
@@ -62,6 +63,9 @@ POLICIES = {
     "vad": Policy(TurnPolicy(endpointing="vad"), BARGE_IN),
     "vad, idle prompts": Policy(TurnPolicy(endpointing="vad"), BARGE_IN, IDLE),
     "vad, no barge-in": Policy(TurnPolicy(endpointing="vad"), NO_BARGE_IN),
+    "stt, speculating": Policy(TurnPolicy(speculate=OFTEN), BARGE_IN),
+    "vad, speculating": Policy(TurnPolicy(endpointing="vad", speculate=OFTEN), BARGE_IN, IDLE),
+    "stt, speculating once": Policy(TurnPolicy(speculate=ONCE), BARGE_IN),
     "hasty": Policy(TurnPolicy(settle=0.0, max_endpoint_delay=0.0), HASTY, IDLE),
 }
 

@@ -60,7 +60,14 @@ def test_coverage_is_the_share_that_is_accounted_for(said, coverage, in_order):
 
 
 @pytest.mark.parametrize(
-    "said", ["I would like to set a timer", "could you set a timer", "I think I'd like to set a timer"]
+    "said",
+    [
+        "I would like to set a timer",
+        "could you set a timer",
+        "I think I'd like to set a timer",
+        "can you please set a timer for me",
+        "hello there, would you please just set a timer",
+    ],
 )
 def test_a_preamble_counts_no_more_than_a_filler(said):
     """Polite people are understood as well as short ones, unless their politeness is what the phrase is about."""
@@ -116,6 +123,26 @@ def test_a_negation_is_no_match(phrase, said):
 )
 def test_slots_find_their_values(phrase, said, expected):
     """A slot goes where its neighbours are, whatever the order; without a value there is no match."""
+    assert slots(phrase, said) == expected
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said", "expected"),
+    [
+        ("for {n:number}", "for four, no, five", {"n": 5}),
+        ("for {n:number}", "for four, or rather, well, make it five please", {"n": 5}),
+        ("for {n:number}", "for four no five no six", {"n": 6}),
+        ("for {n:number}", "for four, no, for five", {"n": 5}),
+        ("for {n:number}", "for four or five", {"n": 4}),
+        ("for {n:number}", "no, for four", {"n": 4}),
+        ("from {a:number} to {b:number}", "from four sorry five to ten", {"a": 5, "b": 10}),
+        ("on {day:friday|saturday}", "on friday no wait on saturday", {"day": "saturday"}),
+        ("{pin:4 digits}", "five five one two no five five one three", {"pin": "5513"}),
+        ("in {t:duration}", "in ten minutes, actually an hour", {"t": timedelta(hours=1)}),
+    ],
+)
+def test_a_value_that_is_taken_back_does_not_count(phrase, said, expected):
+    """Who corrects himself means the last one; who only says several is taken at his first."""
     assert slots(phrase, said) == expected
 
 

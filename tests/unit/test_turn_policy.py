@@ -12,7 +12,7 @@ from tests.unit.turns import words
 from voicekit.errors import ConfigError
 from voicekit.events import Word
 from voicekit.turn.phrases import Scales, plain
-from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, TurnPolicy
+from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS
 
 
@@ -27,6 +27,13 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert Policy() == Policy(turn, interrupt, call)
 
 
+def test_speculation_is_off_on_or_in_numbers() -> None:
+    """It is off unless asked for; True is the documented numbers, and a Speculation is itself."""
+    assert TurnPolicy().speculation is None
+    assert TurnPolicy(speculate=True).speculation == Speculation(after=0.2, most=3, ahead="text")
+    assert TurnPolicy(speculate=Speculation(most=1)).speculation == Speculation(most=1)
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "value", "expected"),
     [
@@ -34,6 +41,10 @@ def test_the_defaults_are_the_documented_ones() -> None:
         (TurnPolicy, "settle", -0.1, "a number of seconds, 0 or more"),
         (TurnPolicy, "settle", "0.8", "a number of seconds, 0 or more"),
         (TurnPolicy, "max_endpoint_delay", math.nan, "a number of seconds, 0 or more"),
+        (TurnPolicy, "speculate", "yes", "True, False or a Speculation"),
+        (Speculation, "after", -1, "a number of seconds, 0 or more"),
+        (Speculation, "most", 0, "an integer, 1 or more"),
+        (Speculation, "ahead", "words", "one of text, sound"),
         (InterruptPolicy, "barge_in", 1, "True or False"),
         (InterruptPolicy, "doubt", math.inf, "a number of seconds, 0 or more"),
         (InterruptPolicy, "regret", None, "a number of seconds, 0 or more"),

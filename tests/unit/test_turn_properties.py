@@ -11,21 +11,26 @@ from voicekit.events import (
     AmendTurn,
     Audible,
     Command,
+    Confirm,
     CutReply,
+    Discard,
     HoldOutput,
     ReleaseOutput,
     ReplyDone,
     ReplyFailed,
     Signal,
+    Speculate,
     StartReply,
 )
 from voicekit.turn.machine import State
+from voicekit.turn.phrases import plain
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, column_of
 from voicekit.turn.table import TABLE
 
 EXAMPLES = 3_000
 LIVING = {State.REPLYING, State.SPEAKING, State.DOUBTING}
+GUESSING = {State.HEARING, State.SETTLING}
 
 
 class Witness:
@@ -40,6 +45,8 @@ class Witness:
         self.heard: set[int] = set()  # replies of which something was audible
         self.cut: set[int] = set()
         self.texts: dict[int, str] = {}
+        self.guess: Speculate | None = None
+        self.guesses = 0  # since the last reply began
 
     def see(self, before: State, event: Signal | None, commands: list[Command]) -> None:
         self._follow(event)
@@ -55,17 +62,40 @@ class Witness:
             self.live = None
 
     def _obey(self, command: Command) -> None:
-        if isinstance(command, StartReply):
-            assert self.live is None, "two live replies"
-            assert command.turn == self.turn + 1, "numbers rise by one"
-            self.turn = self.live = command.turn
-            self.held = False
-            self.texts[command.turn] = command.text
+        if isinstance(command, Speculate | Discard):
+            self._obey_about_guess(command)
+        elif isinstance(command, StartReply | Confirm):
+            self._begin(command)
         elif isinstance(command, AmendTurn):
             assert self.texts[command.turn] != command.text, "an amendment that changes nothing"
             self.texts[command.turn] = command.text
         else:
             self._obey_about_live(command)
+
+    def _obey_about_guess(self, command: Speculate | Discard) -> None:
+        if isinstance(command, Discard):
+            assert self._guessed == command.turn, "a discard of nothing"
+            self.guess = None
+            return
+        policy = self.policy.turn.speculation
+        assert self.guesses < (policy.most if policy is not None else 0), "a guess too many"
+        assert (self.guess, self.live) == (None, None), "a guess beside another reply"
+        assert command.turn == self.turn + 1, "a guess has the next number"
+        self.guess = command
+        self.guesses += 1
+
+    def _begin(self, command: StartReply | Confirm) -> None:
+        assert self.live is None, "two live replies"
+        assert command.turn == self.turn + 1, "numbers rise by one"
+        if isinstance(command, StartReply):
+            assert self.guess is None, "a reply beside a guess"
+        else:
+            assert self._guessed == command.turn, "nothing to confirm"
+            assert self.guess is None or plain(self.guess.text) == plain(command.text), "a guess of other words"
+        self.guess, self.guesses = None, 0
+        self.turn = self.live = command.turn
+        self.held = False
+        self.texts[command.turn] = command.text
 
     def _obey_about_live(self, command: CutReply | HoldOutput | ReleaseOutput) -> None:
         assert command.turn == self.live, "a command about another reply than the live one"
@@ -83,11 +113,18 @@ class Witness:
         assert machine.live == self.live
         assert (self.live is not None) is (state in LIVING)
         assert (state is State.DOUBTING) is (self.live is not None and self.held)
+        assert machine.guess == self._guessed
+        assert self.guess is None or state in GUESSING, "a guess that nothing can come of"
+        assert self.guess is None or plain(self.guess.text) == plain(machine._floor.book.text), "a guess of other words"
         if state in (State.HEARING, State.WAITING, State.SETTLING):
             assert machine.talking is (state is State.HEARING)
         self._check_deadline(state)
         if state is State.WAITING:
             assert not machine._floor.book, "words are left behind"
+
+    @property
+    def _guessed(self) -> int | None:
+        return self.guess.turn if self.guess is not None else None
 
     def _check_deadline(self, state: State) -> None:
         deadline = self.world.machine.deadline

@@ -9,7 +9,9 @@ from voicekit.events import (
     AmendTurn,
     Audible,
     Command,
+    Confirm,
     CutReply,
+    Discard,
     Endpoint,
     Final,
     Finalized,
@@ -17,6 +19,7 @@ from voicekit.events import (
     Interim,
     ReleaseOutput,
     Signal,
+    Speculate,
     SpeechStarted,
     SpeechStopped,
     StartReply,
@@ -75,6 +78,12 @@ def shown(command: Command) -> str:
             return f"start {turn} {reason} {text!r}" + ("" if script is None else f" says {script!r}") + how
         case AmendTurn(turn, text):
             return f"amend {turn} {text!r}"
+        case Speculate(turn, text):
+            return f"speculate {turn} {text!r}"
+        case Confirm(turn, text):
+            return f"confirm {turn} {text!r}"
+        case Discard(turn):
+            return f"discard {turn}"
         case CutReply(turn):
             return f"cut {turn}"
         case HoldOutput(turn):

@@ -6,7 +6,7 @@ Media time is always an integer number of samples; seconds are for people and fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from voicekit.errors import ConfigError
@@ -28,6 +28,8 @@ class AudioFormat:
     rate: int = 16_000
     encoding: Encoding = "pcm16"
     channels: int = 1
+    sample_bytes: int = field(init=False, repr=False, compare=False)
+    """Bytes of one sample, all channels together; kept, because it is asked for with every frame on every link."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.rate, int) or not 1_000 <= self.rate <= 384_000:
@@ -36,11 +38,7 @@ class AudioFormat:
             raise ConfigError(f"encoding: expected one of {', '.join(get_args(Encoding))}, got {self.encoding!r}")
         if self.channels not in (1, 2):
             raise ConfigError(f"channels: expected 1 (mono) or 2 (stereo), got {self.channels!r}")
-
-    @property
-    def sample_bytes(self) -> int:
-        """Bytes of one sample, all channels together."""
-        return _WIDTHS[self.encoding] * self.channels
+        object.__setattr__(self, "sample_bytes", _WIDTHS[self.encoding] * self.channels)
 
     def samples(self, seconds: float) -> int:
         """The number of samples nearest to `seconds`."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from importlib import import_module
 
-from voicekit.cli import chat, plugins
+from voicekit.cli.missing import no_package, no_verb
 from voicekit.errors import VoicekitError
-from voicekit.extend import Commands, load_plugins
+from voicekit.extend import Command, Commands, Plugins, load_plugins
 
-VERBS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
-    "chat": (chat.HELP, chat.main),
-    "plugins": (plugins.HELP, plugins.main),
-}
+VERBS = ("chat", "doctor", "init", "plugins", "run", "trace")
+"""Our own; each is a module of this package with a line of HELP and a `main`."""
 
 USAGE_ERROR = 2
 """The exit status for what was asked wrongly, or what is missing here; 1 is for what went wrong while it ran."""
+
+UNREAD = 141
+"""The same for one whose output nobody reads any more, as in `voicekit run ... | head -1`."""
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
@@ -33,22 +35,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        return UNREAD
 
 
 def _run(arguments: list[str]) -> int:
-    verbs = dict(VERBS)
-    if not arguments or arguments[0] not in verbs:
-        for command in _from_plugins():
-            verbs.setdefault(command.name, (command.help, command.run))
-    parser = argparse.ArgumentParser(prog="voicekit", description="Realtime voice agents on trio.")
-    subparsers = parser.add_subparsers(metavar="VERB", required=True)
-    for verb, (help_text, run) in sorted(verbs.items()):
-        subparsers.add_parser(verb, help=help_text, add_help=False).set_defaults(run=run)
-    chosen, rest = parser.parse_known_args(arguments[:1])
-    return int(chosen.run([*rest, *arguments[1:]]))
-
-
-def _from_plugins() -> Sequence[Any]:
+    if arguments and arguments[0] in VERBS:
+        run: Callable[[Sequence[str]], int] = import_module(f"{__name__}.{arguments[0]}").main
+        return run(arguments[1:])
+    plugins = load_plugins(strict=False)
     commands = Commands()
-    load_plugins(strict=False).commands(commands)
-    return list(commands)
+    plugins.commands(commands)
+    added = {command.name: command for command in commands}
+    if arguments and arguments[0] in added:
+        return _run_added(added[arguments[0]], arguments[1:])
+    return _without_verb(arguments, added, plugins)
+
+
+def _run_added(command: Command, arguments: list[str]) -> int:
+    try:
+        return command.run(arguments)
+    except ModuleNotFoundError as error:
+        raise no_package(command.name, error.name, command.plugin) from error
+
+
+def _without_verb(arguments: list[str], added: dict[str, Command], plugins: Plugins) -> int:
+    """What the user gets who asks for help, or for what there is not."""
+    parser = argparse.ArgumentParser(prog="voicekit", description="Realtime voice agents on trio.")
+    parser.add_argument("--version", action="version", version=f"voicekit {_version()}")
+    subparsers = parser.add_subparsers(metavar="VERB", required=True)
+    helps = {verb: import_module(f"{__name__}.{verb}").HELP for verb in VERBS}
+    helps.update((name, command.help) for name, command in added.items())
+    if arguments and not arguments[0].startswith("-"):
+        raise no_verb(arguments[0], helps, plugins)
+    for verb, text in sorted(helps.items()):
+        subparsers.add_parser(verb, help=text, add_help=False)
+    parser.parse_args(arguments)
+    return USAGE_ERROR
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("voicekit")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"

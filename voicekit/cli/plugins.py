@@ -1,22 +1,80 @@
-"""`voicekit plugins`: what is loaded, from where, and which hooks it implements."""
+"""`voicekit plugins`: what is loaded, from where, which hooks it implements and what it brings."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
-from voicekit.extend import load_plugins
+from voicekit.extend import ROLES, Commands, Plugins, load_plugins
 
-HELP = "list the plugins, where they come from and which hooks they implement"
+HELP = "list the plugins, where they come from and what they bring"
+
+
+@dataclass
+class Listed:
+    """One plugin; `origin` is its distribution with its version, its file, or "built in"."""
+
+    name: str
+    origin: str
+    state: str  # "loaded", "blocked" or "broken"
+    hooks: list[str] = field(default_factory=list)
+    parts: dict[str, list[str]] = field(default_factory=dict)  # names by role
+    commands: list[str] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
+    error: str | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print a line for each plugin; 1 when one of them is broken."""
-    argparse.ArgumentParser(prog="voicekit plugins", description=HELP).parse_args(arguments)
-    plugins = load_plugins(strict=False)
-    for info in plugins.listing():
-        state = "blocked" if info.blocked else ", ".join(info.hooks) or "no hooks"
-        print(f"{info.name}  ({info.origin})  {state}")
-    for name, error in plugins.failures.items():
-        print(f"{name}  BROKEN: {error}")
+    """Print what there is; 1 when a plugin is broken."""
+    parser = argparse.ArgumentParser(prog="voicekit plugins", description=HELP)
+    parser.add_argument("bot", metavar="BOT.py", nargs="?", help="with the voicefile.py beside this file")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    options = parser.parse_args(arguments)
+    voicefile = Path(options.bot or "bot.py").with_name("voicefile.py")
+    plugins = load_plugins(voicefile=voicefile if voicefile.is_file() else None, strict=False)
+    listed = list_plugins(plugins)
+    print(json.dumps([asdict(each) for each in listed], indent=2) if options.json else "\n".join(map(_lines, listed)))
     return 1 if plugins.failures else 0
+
+
+def list_plugins(plugins: Plugins) -> list[Listed]:
+    """Every plugin that was found, in the order in which they are asked."""
+    commands = Commands()
+    plugins.commands(commands)
+    return [_list(info.name, plugins, commands) for info in plugins.listing()]
+
+
+def _list(name: str, plugins: Plugins, commands: Commands) -> Listed:
+    info = next(each for each in plugins.listing() if each.name == name)
+    if info.blocked:
+        return Listed(name, info.origin, "blocked")
+    if name in plugins.failures:
+        return Listed(name, info.origin, "broken", list(info.hooks), error=str(plugins.failures[name]))
+    registry = plugins.registry
+    brought = {
+        role: [part for part in registry.names(role) if registry.find(role, part).plugin == name] for role in ROLES
+    }
+    return Listed(
+        name,
+        info.origin,
+        "loaded",
+        list(info.hooks),
+        {role: names for role, names in brought.items() if names},
+        [command.name for command in commands if command.plugin == name],
+        [f"--{option.key}" for option in plugins.options if option.plugin == name],
+    )
+
+
+def _lines(plugin: Listed) -> str:
+    if plugin.state == "broken":
+        return f"{plugin.name}  ({plugin.origin})  BROKEN: {plugin.error}"
+    what = "blocked" if plugin.state == "blocked" else ", ".join(plugin.hooks)
+    brings = [f"{role} {', '.join(names)}" for role, names in plugin.parts.items()]
+    if plugin.commands:
+        brings.append(f"verb {', '.join(plugin.commands)}")
+    if plugin.settings:
+        brings.append(f"setting {', '.join(plugin.settings)}")
+    return "\n".join([f"{plugin.name}  ({plugin.origin})  {what}", *(f"    {line}" for line in brings)])

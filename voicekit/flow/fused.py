@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import trio
-from trio.lowlevel import checkpoint, checkpoint_if_cancelled
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
 
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.transform import Transform
@@ -21,16 +21,25 @@ from voicekit.flow.transform import Transform
 class FusedOutlet(Outlet[Any]):
     """An outlet whose items run through `transform` first. It does not own the outlet behind it."""
 
-    __slots__ = ("_outlet", "_pending", "_transform")
+    __slots__ = ("_feed", "_outlet", "_pending", "_plain", "_transform")
 
     def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
         super().__init__(outlet._link)
         self._outlet = outlet
+        self._plain = type(outlet) is Outlet  # with nothing between it and the link
+        self._feed = transform.feed
         self._transform = transform
         self._pending: deque[Any] = deque()
 
     async def send(self, item: Any) -> None:
-        await self._send_all(deque((item,)))
+        await checkpoint_if_cancelled()
+        if self._pending:
+            await self._outlet._send_all(self._pending)
+        self._pending.extend(self._feed(item))
+        if self._plain and self._pending and self._outlet._offer_all(self._pending):
+            await cancel_shielded_checkpoint()
+        else:
+            await self._outlet._send_all(self._pending)
 
     async def finish(self) -> None:
         """The stream ended: send what is still inside the transform."""
@@ -39,7 +48,7 @@ class FusedOutlet(Outlet[Any]):
 
     def offer(self, item: Any) -> None:
         self._offer_pending()
-        self._pending.extend(self._transform.feed(item))
+        self._pending.extend(self._feed(item))
         with suppress(trio.WouldBlock):  # the item is accepted; what is left of it goes out with the next one
             self._offer_pending()
 
@@ -57,7 +66,7 @@ class FusedOutlet(Outlet[Any]):
         while items:
             if self._pending:
                 await self._outlet._send_all(self._pending)
-            self._pending.extend(self._transform.feed(items.popleft()))
+            self._pending.extend(self._feed(items.popleft()))
         await self._outlet._send_all(self._pending)
 
     def _offer_pending(self) -> None:

@@ -120,7 +120,7 @@ class Tapped(Layer):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         async with self.stage.open() as run:
-            yield partial(_run_tapped, run, self._inward, self._outward)
+            yield partial(run_tapped, run, self._inward, self._outward)
 
 
 class Timed(Layer):
@@ -148,12 +148,12 @@ class Timed(Layer):
                         reported = True
                         self._report(self.name, trio.current_time() - since)
 
-                await _run_tapped(run, begin, first, inbox, outbox)
+                await run_tapped(run, begin, first, inbox, outbox)
 
             yield timed
 
 
-async def _run_tapped(
+async def run_tapped(
     run: Run[Any, Any],
     inward: Callable[[Any], object] | None,
     outward: Callable[[Any], object] | None,

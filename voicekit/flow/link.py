@@ -252,8 +252,10 @@ class Inlet(_End, Generic[T_co]):
         return False
 
     def _take(self) -> T_co:
-        item: T_co = self._link.take()
-        self._link.lowered()
+        link = self._link
+        item: T_co = link.take()
+        if link.senders or link.watchers:
+            link.lowered()
         return item
 
     def close(self) -> None:

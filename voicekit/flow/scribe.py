@@ -12,6 +12,8 @@ from typing import Any
 
 import trio
 
+from voicekit.errors import DeviceError
+from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full, weigh
 from voicekit.flow.threads import in_thread
@@ -35,13 +37,13 @@ async def open_scribe(
     """A link whose items `write` is given, several at a time, in a thread; it is the outlet that is yielded.
 
     Leaving, also by cancellation, writes what is queued, for at most CLOSING seconds. What `write` raises cancels the
-    body and is raised here.
+    body and is raised here, an OSError as a DeviceError.
     """
     outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)
     scope = trio.CancelScope(shield=True)
-    with inlet:
+    with inlet, alone():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_write_all, inlet, write, scope)
+            nursery.start_soon(_write_all, inlet, write, scope, name)
             try:
                 with outlet:
                     yield outlet
@@ -49,13 +51,16 @@ async def open_scribe(
                 scope.deadline = trio.current_time() + CLOSING
 
 
-async def _write_all(inlet: Inlet[Any], write: Callable[[list[Any]], None], scope: trio.CancelScope) -> None:
+async def _write_all(inlet: Inlet[Any], write: Callable[[list[Any]], None], scope: trio.CancelScope, name: str) -> None:
     with scope:
         while True:
             try:
                 items = await inlet.receive_all()
             except trio.EndOfChannel:
                 return
-            await in_thread(write, items)
+            try:
+                await in_thread(write, items)
+            except OSError as error:
+                raise DeviceError(f"{name}: can't be written (is the disk full?): {error.strerror}") from error
             if scope.deadline == float("inf"):
                 await trio.sleep(EVERY)

@@ -108,6 +108,13 @@ class Store:
         weight = self.weigh(item)
         if self.conflate is not None:
             self._forget_superseded(item, weight)
+        level = self.level + weight
+        if weight and (level <= self.capacity or level == weight):  # _put and _has_room for every frame, without calls
+            self.items.append((item, weight, now))
+            self.level = level
+            if level > self.peak:
+                self.peak = level
+            return True
         if not self._has_room(weight):
             return self._when_full(item, weight, now)
         self._put(item, weight, now)

@@ -76,37 +76,58 @@ class TransformPart(Pipeable, Generic[In, Out]):
 class Fused:
     """Several transforms as one: each item runs through all of them within the call."""
 
-    __slots__ = ("_transforms",)
+    __slots__ = ("_feeds", "_transforms")
 
     def __init__(self, transforms: Sequence[Transform[Any, Any]]) -> None:
-        self._transforms = tuple(transforms)
+        self._transforms = tuple(_joined(transforms))
+        self._feeds = tuple(transform.feed for transform in self._transforms)
 
     def feed(self, item: Any) -> Iterable[Any]:
-        return self._through(0, (item,))
+        return _through(self._feeds, (item,))
 
     def finish(self) -> Iterable[Any]:
         out: list[Any] = []
         for place, transform in enumerate(self._transforms):
-            out.extend(self._through(place + 1, transform.finish()))
+            out.extend(_through(self._feeds[place + 1 :], transform.finish()))
         return out
 
-    def _through(self, first: int, items: Iterable[Any]) -> Iterable[Any]:
-        for transform in self._transforms[first:]:
-            items = [made for item in items for made in transform.feed(item)]
-        return items
+
+def _joined(transforms: Sequence[Transform[Any, Any]]) -> list[Transform[Any, Any]]:
+    """The same with neighbouring functions in one: a function more costs its call, and not a transform's as well."""
+    joined: list[Transform[Any, Any]] = []
+    for transform in transforms:
+        last = joined[-1] if joined else None
+        if type(transform) is Each and type(last) is Each:
+            joined[-1] = Each(*last.functions, *transform.functions)
+        else:
+            joined.append(transform)
+    return joined
+
+
+def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[Any]) -> Iterable[Any]:
+    """All that comes of `items`. One in a tuple, which is what mostly comes, goes on without a new list."""
+    for feed in feeds:
+        if type(items) is tuple and len(items) == 1:
+            items = feed(items[0])
+        else:
+            items = [made for item in items for made in feed(item)]
+    return items if type(items) is tuple else list(items)
 
 
 class Each:
-    """A transform from a plain function of one item to one item, or None to drop it."""
+    """A transform from plain functions, called one after the other, of one item to one item, or None to drop it."""
 
-    __slots__ = ("_function",)
+    __slots__ = ("functions",)
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
+    def __init__(self, *functions: Callable[[Any], Any]) -> None:
+        self.functions = functions
 
     def feed(self, item: Any) -> Iterable[Any]:
-        made = self._function(item)
-        return () if made is None else (made,)
+        for function in self.functions:
+            item = function(item)
+            if item is None:
+                return ()
+        return (item,)
 
     def finish(self) -> Iterable[Any]:
         return ()

@@ -149,11 +149,17 @@ class Rules(Table):
         self._start = place
 
     def answer(self, turn: Turn) -> Handler | None:
-        """What answers `turn`, or None where no rule does. Made to be called once for each turn of a call."""
+        """What answers `turn`, or None where no rule does. Made to be called once for each turn of a call.
+
+        Rules take no time, so nothing is gained where a turn is only guessed: what answers it begins with its commit.
+        """
         talk = self._talk(turn.session.stash)
-        heard = talk.hear(turn)
+        heard, before = talk.hear(turn)
         book = Book(self, self._otherwise, self._silence)
-        decision = decide(book, talk.memory, turn, heard.text, heard.keys)
+        decision = decide(book, before, turn, heard.text, heard.keys)
+        if turn.speculative:
+            return self if decision is not None else None
+        talk.begin(turn, before)
         if decision is None:
             talk.memory = replace(talk.memory, keys="")
             return None
@@ -165,7 +171,10 @@ class Rules(Table):
         return carry_it_out
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn` as a handler; says nothing where no rule does."""
+        """Answer `turn` as a handler, once it is committed; says nothing where no rule does."""
+        if turn.speculative:
+            await turn.committed()
+            turn = replace(turn, speculative=False)
         handler = self.answer(turn)
         if handler is not None:
             await handler(turn, say)

@@ -62,7 +62,7 @@ def _by_words(book: Book, memory: Memory, turn: Turn, said: Said) -> Decision | 
     chosen = max(candidates, key=lambda candidate: candidate.rank, default=None)
     if chosen is not None and chosen.rule is not None:
         slots = chosen.match.slots
-        kept = replace(memory, slots={**memory.slots, **slots}) if chosen.own else memory
+        kept = replace(memory, slots={**memory.slots, **slots} if chosen.own else memory.slots, misses=0)
         return Decision(kept, action=chosen.rule.action, fresh=slots, own=chosen.own)
     state, form = memory.state, memory.form if memory.state is not None else None
     offered = _offered(form, memory, said, chosen.match if chosen is not None else None) if form is not None else {}
@@ -123,7 +123,7 @@ def by_keys(book: Book, memory: Memory, keys: str) -> Decision | None:
                 return replace(_by_digits(cleared, digits), ahead=ahead)
             case Action():
                 own = state is not None and row in state.keys
-                return Decision(cleared, action=found, own=own, ahead=ahead)
+                return Decision(replace(cleared, misses=0), action=found, own=own, ahead=ahead)
             case None:
                 return _not_understood(book, cleared)
     return Decision(replace(memory, keys=memory.keys + keys))

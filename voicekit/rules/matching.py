@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice, pairwise, product
 from typing import NamedTuple, TypeAlias
 
-from voicekit.rules.kinds import TEXT
+from voicekit.rules.kinds import TEXT, Found
 from voicekit.rules.phrases import Phrase, Slot, Variant
 from voicekit.rules.words import ARTICLES, FILLERS, Said
 
@@ -27,6 +27,9 @@ ANY_WORD = 0.5
 SEARCHED = 100
 """Values are looked for in the first so many words, and so are a phrase's words where it has slots; so the time to
 match has a bound. More words than that are dictated, into a slot for any words."""
+
+LONGEST_CORRECTION = 6
+"""Words between a value and the one that corrects it, the fillers in there included."""
 
 _AROUND = FILLERS - ARTICLES
 """What is no part of the words in a slot when it stands at their edge: "call Bob please"."""
@@ -128,10 +131,21 @@ def _choices(variant: Variant, said: Said) -> Iterator[Sequence[_Placement]]:
         yield [{at: _Span(seat, seat + 1) for at, seat in zip(items, seats, strict=True)} for seats in seatings]
     for at, item in enumerate(variant.items):
         if isinstance(item, Slot) and item.kind.find is not None:
-            found = item.kind.find(said.words[:SEARCHED])
+            found = _standing(item.kind.find(said.words[:SEARCHED]), said)
             yield [
                 {at: _Span(it.start, it.end, Filled(it.value, it.words or said.part(it.start, it.end)))} for it in found
             ]
+
+
+def _standing(found: Sequence[Found], said: Said) -> Sequence[Found]:
+    """What was `found` without what the caller has taken back."""
+    starts = {it.start for it in found}
+    ahead = range(1, LONGEST_CORRECTION + 1)
+    return [
+        it
+        for it in found
+        if not any(it.end + n in starts and said.corrects(it.start, it.end, it.end + n) for n in ahead)
+    ]
 
 
 def _are_apart(placement: _Placement) -> bool:

@@ -28,20 +28,24 @@ class Talk:
         self._turn = 0
         self._reason = ""
 
-    def hear(self, turn: Turn) -> Heard:
-        """What is new in `turn`; the dialogue is put back where that begins.
+    def hear(self, turn: Turn) -> tuple[Heard, Memory]:
+        """What is new in `turn`, and where the dialogue stands when that begins. Changes nothing.
 
         A caller who goes on speaking before the reply has begun is asked anew with all the words: then the turn before
         did not happen. Keys are another matter: what they did stays done, and only the new ones count.
         """
-        text, again = turn.text, self._said_before(turn)
+        text, memory, again = turn.text, self.memory, self._said_before(turn)
         if again is not None and "dtmf" in (turn.reason, self._reason):
             text = turn.text[len(again) :].strip() or turn.text  # the same key twice is no repetition
         elif again is not None:
-            self.memory = self._before
-        self._before, self._turn, self._reason = self.memory, turn.number, turn.reason
+            memory = self._before
         keys = _keys_at_the_end(text) if turn.reason == "dtmf" else ""
-        return Heard("" if keys else text, keys)
+        return Heard("" if keys else text, keys), memory
+
+    def begin(self, turn: Turn, before: Memory) -> None:
+        """`turn` is answered from here on; `before` is where the dialogue goes back to, should nobody hear that."""
+        self.memory = self._before = before
+        self._turn, self._reason = turn.number, turn.reason
 
     def _said_before(self, turn: Turn) -> str | None:
         """What of this turn's text was answered already, by an answer of which nothing was heard; None if nothing.

@@ -27,13 +27,25 @@ FILLERS = SMALL | {"well", "so", "just", "actually", "basically", "okay", "ok", 
 PREAMBLES = frozenset(
     tuple(phrase.split())
     for phrase in (
-        *("i would like", "i would like to", "i want", "i want to", "i need", "i need to", "i have to", "i wish to"),
+        *("i would like", "i would like to", "i would love to", "i would like you to", "i want", "i want to"),
+        *("i wanted to", "i want you to", "i need", "i need to", "i need you to", "i have to", "i wish to"),
         *("can you", "could you", "will you", "would you", "would you mind", "can i", "could i", "may i", "can we"),
-        *("i am calling to", "i am calling about", "i am trying to", "i am looking for", "is it possible to"),
+        *("can i have", "could i have", "may i have", "can i get", "could i get", "could we", "let me", "tell me"),
+        *("i am calling to", "i am calling about", "i am trying to", "i am looking for", "i was hoping to"),
+        *("is it possible to", "would it be possible to", "if possible", "do you think you could", "for me"),
+        *("i was wondering if you could", "i was wondering if i could", "i was wondering"),
         *("i think", "i guess", "i mean", "you know", "excuse me", "thank you", "good morning", "good evening"),
+        *("hello", "hi", "hello there", "hi there"),
     )
 )
-"""How people begin, with as little weight as fillers, where a phrase does not ask for it."""
+"""How people begin, and fillers in between, with as little weight as those, where a phrase does not ask for it."""
+
+CORRECTIONS = frozenset({"no", "wait", "sorry", "rather", "actually", "mean", "meant", "make", "correction", "better"})
+"""One of these stands between a value and the one that takes its place: "four, no, five" is five."""
+
+_BESIDE_CORRECTIONS = CORRECTIONS | FILLERS | {"i", "it", "that", "or", "oh"}
+
+_PREAMBLE_LENGTHS = sorted({len(preamble) for preamble in PREAMBLES})
 
 NEGATIONS = frozenset({"not", "never"})
 """They turn what was said into its opposite, so a phrase that leaves one of them out does not match."""
@@ -115,6 +127,14 @@ class Said:
         """How many of the words from `start` to before `end` are fillers, or part of a preamble."""
         return self._fillers[end] - self._fillers[start]
 
+    def corrects(self, start: int, end: int, new: int) -> bool:
+        """Whether what stands from `start` to before `end` is taken back in favour of what begins at `new`."""
+        between = self.words[end:new]
+        again = self.words[start - 1 : start]  # "on Friday, no, on Saturday"
+        if again and between[-1:] == again and again[0] not in CORRECTIONS:
+            between = between[:-1]
+        return not CORRECTIONS.isdisjoint(between) and _BESIDE_CORRECTIONS.issuperset(between)
+
     def negations(self, start: int, end: int) -> int:
         return self._negations[end] - self._negations[start]
 
@@ -137,11 +157,13 @@ def fold(text: str) -> str:
 def _fillers(words: Sequence[str]) -> Sequence[bool]:
     """For each word whether it says nothing by itself."""
     marks = [word in FILLERS for word in words]
-    longest = max(map(len, PREAMBLES))
-    for start in range(len(words)):
-        for end in range(start + 2, start + longest + 1):
-            if tuple(words[start:end]) in PREAMBLES:
-                marks[start:end] = [True] * (end - start)
+    others = [place for place, is_filler in enumerate(marks) if not is_filler]
+    for start in range(len(others)):
+        for length in _PREAMBLE_LENGTHS:
+            places = others[start : start + length]
+            if tuple(words[place] for place in places) in PREAMBLES:
+                for place in places:
+                    marks[place] = True
     return marks
 
 

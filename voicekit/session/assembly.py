@@ -30,7 +30,10 @@ from voicekit.flow.store import Full
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
 from voicekit.reply.emoji import strip_emoji
+from voicekit.reply.handler import as_handler
 from voicekit.reply.markdown import strip_markdown
+from voicekit.session.speculation import AfterCommit
+from voicekit.turn.policy import Speculation
 
 SIGNALS = 64
 """Waiting for the conductor, who only ever awaits them: full means a bug."""
@@ -66,6 +69,19 @@ class Parts:
     sink: Sink
     texts: tuple[TransformPart[Any, Any], ...] = ()
 
+    def role_of(self, error: Exception) -> Role:
+        """Which part `error` came from, by the note that a line has put on it."""
+        named: dict[str, Role] = {
+            "handler": "handler",
+            self.tts.name: "voice",
+            "playout": "sink",
+            self.source.name: "source",
+        }
+        if self.stt is not None:
+            named[self.stt.name] = "transcriber"
+        notes = getattr(error, "__notes__", ())
+        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
+
     def wrapped(self, wrap: Callable[[Any, Role], Any]) -> Parts:
         """The parts in whatever layers `wrap` puts around them."""
         return replace(
@@ -91,11 +107,16 @@ class Entered:
 
 
 def resolve(role: Role, thing: Any, registry: Registry) -> Any:
-    """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`."""
-    if isinstance(thing, str):
+    """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`.
+
+    A handler may be anything that `as_handler` takes; there a text is no name but what is said.
+    """
+    if isinstance(thing, str) and role != "handler":
         thing = Use(thing)
     if isinstance(thing, Use):
-        return thing.build(registry, role)
+        thing = thing.build(registry, role)
+    if role == "handler":
+        return as_handler(thing)
     why = misfit(role, thing)
     if why is not None:
         raise ConfigError(f"{role}: {why}; or a name, or Use(name, ...)")
@@ -158,15 +179,26 @@ def listen_line(
     return Line(source, *between, ears, name="listen", open_timeout=open_timeout), ear
 
 
-def reply_line(handler: Stage[Any, Any], parts: Parts, playout: Stage[Any, Any], open_timeout: float) -> Line:
-    """The mouth: takes one Turn, says what playout says."""
+def reply_line(
+    handler: Stage[Any, Any],
+    parts: Parts,
+    playout: Stage[Any, Any],
+    open_timeout: float,
+    speculation: Speculation | None,
+) -> Line:
+    """The mouth: takes one Turn, says what playout says. With `speculation`, a gate stands where that says."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = Via(TEXT_CHARACTERS, name="text to the voice")
     sound = Via(wanted.samples(VOICE_SECONDS), name="sound to the sink")
     convert = () if spoken == wanted else (resample(wanted),)
     texts = (strip_markdown(), strip_emoji(), *parts.texts)
-    return Line(handler, *texts, text, parts.tts, *convert, sound, playout, name="reply", open_timeout=open_timeout)
+    voice: Stage[Any, Any] = parts.tts
+    if speculation is not None and speculation.ahead == "text":
+        voice = AfterCommit(voice)
+    elif speculation is not None:
+        playout = AfterCommit(playout)
+    return Line(handler, *texts, text, voice, *convert, sound, playout, name="reply", open_timeout=open_timeout)
 
 
 def _offer(given: AudioFormat, vad: Vad | None) -> AudioFormat:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 import trio
 
@@ -28,6 +27,7 @@ from voicekit.events import (
     Finalized,
     Hangup,
     Interim,
+    ModelAnswered,
     Overrun,
     Prompt,
     ReplyFailed,
@@ -46,6 +46,7 @@ from voicekit.events import (
 from voicekit.flow.scribe import open_scribe
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
+from voicekit.session.trace.milestone import Milestone
 
 LINES = 4_096
 """Lines that may wait for the disk: a busy minute."""
@@ -100,6 +101,9 @@ def _describe_trouble(event: SessionEvent) -> str | None:
             return f"trouble in {where}: {type(error).__name__}: {error}"
         case Blocked(where, seconds):
             return f"{where} blocked the event loop for {seconds:.3f} s"
+        case ModelAnswered(_, model, stop, first, seconds):
+            begun = "without a token" if first is None else f"first token after {first:.3f} s"
+            return f"{model} answered: {begun}, {stop} after {seconds:.3f} s"
         case Prompt(reason):
             return f"prompt: {reason}"
         case End(graceful, why):
@@ -115,35 +119,38 @@ def _describe_trouble(event: SessionEvent) -> str | None:
 
 
 @asynccontextmanager
-async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[SessionEvent], None]]:
+async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[SessionEvent | Milestone], None]]:
     """A watcher for `Session.watch` that writes each event to the text file `path`, from the moment it is opened.
 
-    Raises ConfigError when the file can't be written. Lines still waiting when the log closes are written within
-    half a second, or counted.
+    It takes the milestones of a traced session as well (`voicekit.session.trace`). Each is one line, whatever white
+    space is in it. Raises ConfigError when the file can't be written. Lines still waiting when the log closes are
+    written within half a second, or counted.
     """
     try:
-        file = await in_thread(lambda: open(path, "w", encoding="utf-8"))  # noqa: SIM115  # closed below
+        await in_thread(_write, path, [], "w")
     except OSError as error:
         raise ConfigError(f"event log: can't write {str(path)!r}: {error.strerror}") from error
-    with file:
-        async with open_scribe(partial(_write, file), LINES, Full.DROP_NEWEST, weigh=_one, name="event log") as outlet:
-            start = trio.current_time()
+    write = partial(_write, path)
+    async with open_scribe(write, LINES, Full.DROP_NEWEST, weigh=_one, name=f"event log {path}") as outlet:
+        start = trio.current_time()
 
-            def note(event: SessionEvent) -> None:
-                line = describe(event)
-                if line is not None:
-                    outlet.offer(f"{trio.current_time() - start:9.3f} {line}\n")
+        def note(event: SessionEvent | Milestone) -> None:
+            line = str(event) if isinstance(event, Milestone) else describe(event)
+            if line is not None:
+                line = " ".join(line.splitlines())
+                outlet.offer(f"{trio.current_time() - start:9.3f} {line}\n")
 
-            yield note
-            dropped = outlet.statistics().dropped
-        if dropped:
-            file.write(f"{dropped} lines are missing: the disk was too slow\n")
+        yield note
+        dropped = outlet.statistics().dropped
+    if dropped:
+        write([f"{dropped} lines are missing: the disk was too slow\n"])
 
 
 def _one(line: str) -> int:
     return 1
 
 
-def _write(file: TextIO, lines: list[str]) -> None:
-    file.writelines(lines)
-    file.flush()
+def _write(path: str | Path, lines: list[str], mode: str = "a") -> None:
+    """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
+    with open(path, mode, encoding="utf-8") as file:
+        file.writelines(lines)

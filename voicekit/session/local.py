@@ -16,13 +16,13 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from voicekit.errors import ConfigError, Unavailable, VoicekitError
 from voicekit.extend import Commands, load_plugins
+from voicekit.extend.install import install_command
 from voicekit.flow.groups import alone
 from voicekit.soniox.greeting import LONGEST_LINE, read_greeting
 from voicekit.soniox.region import KEY_VARIABLE, Endpoints
@@ -104,13 +104,6 @@ async def local_server(command: Sequence[str], tell: Tell) -> AsyncIterator[Serv
                 nursery.cancel_scope.cancel()
     finally:
         await _end(process)
-
-
-def install_command() -> str:
-    """What to type to install the plugin: from the checkout where this is one, else from the package index."""
-    beside = Path(__file__).parents[2] / "plugins" / PLUGIN
-    what = f"-e {beside}" if beside.is_dir() else PLUGIN
-    return f"{sys.executable} -m pip install {what}"
 
 
 class _Child:
@@ -198,5 +191,5 @@ def _check_installed() -> None:
     if COMMAND not in [command.name for command in commands]:
         raise ConfigError(
             f"there is no {KEY_VARIABLE}, and the local server that could stand in for the service is not installed; "
-            f"to install it: {install_command()}"
+            f"to install it: {install_command(PLUGIN)}"
         )

@@ -1,18 +1,25 @@
-"""Makes each reply a performance: a lease on the sink, a run of the reply line, and how to cut, hold and release it."""
+"""Makes each reply a performance: a lease on the sink, a run of the reply line, and how to cut, hold and release it.
+
+A reply that is made on a guess is the same, but for a commitment that is still to come: until then its sound waits at
+the gate (see `voicekit.session.speculation`), and so does its handler's order to end the call.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from voicekit.contracts import Reply, Voice, this_reply
-from voicekit.events import SessionEvent, Signal, StartReply
+from voicekit.events import SessionEvent, Signal, Speculate, StartReply
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
 from voicekit.play.lease import Lease, this_lease
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Turn
+from voicekit.session.speculation import Commitment, this_commitment
 
 IN_PLAYOUT = f"in stage {Playout.name!r}"
 """What the errors of a sink are signed with, also where it is not playout's own task that called it."""
@@ -22,10 +29,19 @@ class ReplyRun:
     """One reply: see `voicekit.turn.conductor.Performance`."""
 
     def __init__(
-        self, turn: Turn, reply: Reply, lease: Lease, *, voice: Voice, speak: Run[Any, Any], outlet: Outlet[Signal]
+        self,
+        turn: Turn,
+        reply: Reply,
+        *,
+        commitment: Commitment,
+        lease: Lease,
+        voice: Voice,
+        speak: Run[Any, Any],
+        outlet: Outlet[Signal],
     ) -> None:
         self.reply = reply
         self._turn = turn
+        self._commitment = commitment
         self._lease = lease
         self._voice = voice
         self._speak = speak
@@ -38,11 +54,16 @@ class ReplyRun:
     async def run(self) -> None:
         this_reply.set(self.reply)
         this_lease.set(self._lease)
+        this_commitment.set(self._commitment)
         question, inbox = open_link(1, weigh=lambda turn: 1, name="the turn to the handler")
         with inbox, self._outlet.clone() as outbox:
             with question:
                 question.offer(self._turn)
             await self._speak(inbox, outbox)
+
+    def confirm(self, text: str) -> None:
+        self.reply.text = text
+        self._commitment.make()
 
     def cut(self) -> None:
         """Silent from here on. The order matters: the lease first, so that nothing slips in behind the discard."""
@@ -79,10 +100,35 @@ class Performer:
         self._outlet = outlet
         self._report = report
         self._make_turn = make_turn
+        self.reply: Reply | None = None  # the last that was committed
 
-    def begin(self, command: StartReply) -> ReplyRun:
-        reply = Reply(command.turn, command.text, command.reason, command.script)
+    def begin(self, command: StartReply | Speculate) -> ReplyRun:
+        if isinstance(command, StartReply):
+            reply = Reply(command.turn, command.text, command.reason, command.script)
+        else:
+            reply = Reply(command.turn, command.text, "speech")
         with alone(IN_PLAYOUT):
             lease = self._playout.lease(reply, self._report)
-        turn = self._make_turn(reply)
-        return ReplyRun(turn, reply, lease, voice=self._voice, speak=self._speak, outlet=self._outlet)
+        commitment = Commitment(made=isinstance(command, StartReply))
+        commitment.when_made(lambda: setattr(self, "reply", reply))
+        turn = _committed_by(commitment, self._make_turn(reply))
+        return ReplyRun(
+            turn,
+            reply,
+            commitment=commitment,
+            lease=lease,
+            voice=self._voice,
+            speak=self._speak,
+            outlet=self._outlet,
+        )
+
+
+def _committed_by(commitment: Commitment, turn: Turn) -> Turn:
+    """`turn` as its handler sees it."""
+    if commitment.event.is_set():
+        return turn
+
+    def end(farewell: str | None) -> None:
+        commitment.when_made(partial(turn.end_call, farewell))
+
+    return replace(turn, speculative=True, commitment=commitment.event, end_call=end)

@@ -87,7 +87,7 @@ class Session:
             source=resolve("source", source, registry),
             vad=None if vad is None else resolve("vad", vad, registry),
             stt=None if stt is None else resolve("transcriber", stt, registry),
-            handler=as_handler(handler),
+            handler=resolve("handler", handler, registry),
             tts=voice,
             sink=resolve("sink", sink, registry),
             texts=texts,
@@ -95,7 +95,7 @@ class Session:
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
-        self._reply: Reply | None = None
+        self._performer: Performer | None = None
         self._lines: tuple[Line, ...] = ()
         self._has_run = False
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
@@ -109,7 +109,7 @@ class Session:
     @property
     def reply(self) -> Reply | None:
         """The reply in progress, or else the last one: what was said so far, and how much of it was heard."""
-        return self._reply
+        return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
         """The links of the call, of its latest reply too: how full each is, or was, and what it has dropped."""
@@ -194,7 +194,7 @@ class Session:
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(lambda part, role: self.plugins.wrap(part, role, self))
         playout = Playout(parts.sink)
-        mouth = reply_line(handler_stage(self._answer), parts, playout, timeout)
+        mouth = reply_line(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
         ears, ear = listen_line(parts, self._reporter.losses, timeout)
         self._lines = (ears, mouth)
         outlet, inlet = open_signals()
@@ -205,7 +205,7 @@ class Session:
             runs = await stack.enter_async_context(opened(*contexts, *mouth.stages, *ears.stages, timeout=timeout))
             runs = runs[len(contexts) :]
             speak, hear = mouth.bind(runs[: len(mouth.stages)]), ears.bind(runs[len(mouth.stages) :])
-            performer = Performer(
+            self._performer = performer = Performer(
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
@@ -256,7 +256,6 @@ class Session:
     # Called back by the conductor and the reply line.
 
     def _turn(self, reply: Reply) -> Turn:
-        self._reply = reply
         return Turn(
             reply.turn,
             reply.text,
@@ -287,19 +286,7 @@ class Session:
 
     def _judge(self, error: Exception) -> Apologise | Restart | None:
         """What the plugins make of `error`; they are told which part it came from."""
-        return self.plugins.handle_error(error, self._role(error), self)
-
-    def _role(self, error: Exception) -> Any:
-        notes = getattr(error, "__notes__", ())
-        named = {
-            "handler": "handler",
-            self.parts.tts.name: "voice",
-            "playout": "sink",
-            self.parts.source.name: "source",
-        }
-        if self.parts.stt is not None:
-            named[self.parts.stt.name] = "transcriber"
-        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
+        return self.plugins.handle_error(error, self.parts.role_of(error), self)
 
     # The tasks beside the conductor.
 

@@ -13,11 +13,11 @@ handshake is not logged, and wherever else its key occurs, or any other, it is t
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, TextIO, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import trio
@@ -46,26 +46,31 @@ async def open_wire_log(path: str | Path) -> AsyncIterator[WireLog]:
     half a second, or counted.
     """
     try:
-        file = await in_thread(lambda: open(path, "w", encoding="utf-8"))  # noqa: SIM115  # closed below
+        await in_thread(_append, path, [], "w")
     except OSError as error:
         raise ConfigError(f"wire log: can't write {str(path)!r}: {error.strerror}") from error
-    with file:
-        async with open_scribe(partial(_write, file), WAITING, Full.DROP_NEWEST, weigh=_weight, name="wire log") as out:
-            start = trio.current_time()
+    write = partial(_write, path)
+    async with open_scribe(write, WAITING, Full.DROP_NEWEST, weigh=_weight, name=f"wire log {path}") as out:
+        start = trio.current_time()
 
-            def log(connection: str, way: str, message: Message) -> None:
-                said = message if isinstance(message, str) else len(message)
-                out.offer((trio.current_time() - start, connection, way, said))
+        def log(connection: str, way: str, message: Message) -> None:
+            said = message if isinstance(message, str) else len(message)
+            out.offer((trio.current_time() - start, connection, way, said))
 
-            yield log
-            dropped = out.statistics().dropped
-        if dropped:
-            file.write(_line({"missing": f"{dropped} characters: the disk was too slow"}))
+        yield log
+        dropped = out.statistics().dropped
+    if dropped:
+        _append(path, [_line({"missing": f"{dropped} characters: the disk was too slow"})])
 
 
-def _write(file: TextIO, entries: list[_Entry]) -> None:
-    file.writelines(map(_entry, entries))
-    file.flush()
+def _write(path: str | Path, entries: list[_Entry]) -> None:
+    _append(path, map(_entry, entries))
+
+
+def _append(path: str | Path, lines: Iterable[str], mode: str = "a") -> None:
+    """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
+    with open(path, mode, encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def _entry(entry: _Entry) -> str:

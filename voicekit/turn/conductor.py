@@ -19,7 +19,9 @@ from voicekit.errors import VoicekitError
 from voicekit.events import (
     AmendTurn,
     Command,
+    Confirm,
     CutReply,
+    Discard,
     End,
     HoldOutput,
     ReleaseOutput,
@@ -27,7 +29,9 @@ from voicekit.events import (
     ReplyFailed,
     SessionEvent,
     Signal,
+    Speculate,
     StartReply,
+    Trouble,
     TurnCommitted,
     TurnEnded,
 )
@@ -42,7 +46,10 @@ UNWIND = 1.0
 
 
 class Performance(Protocol):
-    """A reply that can be carried out. `run` waits; the rest act at once and may be called at any time."""
+    """A reply that can be carried out. `run` waits; the rest act at once and may be called at any time.
+
+    One that was begun on a guess makes no sound before `confirm`, which also says how the caller's words are spelt.
+    """
 
     @property
     def reply(self) -> Reply: ...
@@ -52,16 +59,18 @@ class Performance(Protocol):
         ...
 
     async def run(self) -> None: ...
+    def confirm(self, text: str) -> None: ...
     def cut(self) -> None: ...
     def hold(self) -> None: ...
     def release(self) -> None: ...
 
 
 class _Live:
-    """A performance, the scope that it runs in, and whether its tasks have ended."""
+    """A performance, whether it is committed to, the scope that it runs in, and whether its tasks have ended."""
 
-    def __init__(self, performance: Performance) -> None:
+    def __init__(self, performance: Performance, *, committed: bool) -> None:
         self.performance = performance
+        self.committed = committed
         self.reply = performance.reply
         self.scope = trio.CancelScope()
         self.unwound = trio.Event()
@@ -70,8 +79,8 @@ class _Live:
 class Conductor:
     """Drives `machine` until it is closed.
 
-    `begin` makes the performance for a StartReply; `report` is told every session event, synchronously; `failed` is
-    asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
+    `begin` makes the performance for a StartReply or a Speculate; `report` is told every session event, synchronously;
+    `failed` is asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
     """
 
     def __init__(
@@ -81,7 +90,7 @@ class Conductor:
         *,
         signals: Inlet[Signal],
         outlet: Outlet[Signal],
-        begin: Callable[[StartReply], Performance],
+        begin: Callable[[StartReply | Speculate], Performance],
         report: Callable[[SessionEvent], None],
         failed: Callable[[Reply, Exception], Sequence[Signal] | None],
         end_within: float,
@@ -94,6 +103,7 @@ class Conductor:
         self._report = report
         self._failed = failed
         self._live: _Live | None = None
+        self._guess: _Live | None = None  # begun before the caller's turn is committed
         self._unwinding: deque[_Live] = deque()
         self._ending = GracefulEnd(end_within)
         self.why = "cancelled"
@@ -110,6 +120,7 @@ class Conductor:
                     finally:
                         if self._live is not None:
                             self._over(self._live, cut=True)
+                        self._discard()
                     nursery.cancel_scope.cancel()
         finally:
             self._tell_failures()
@@ -144,7 +155,13 @@ class Conductor:
         for command in commands:
             match command:
                 case StartReply():
-                    self._start(command, nursery)
+                    self._commit(self._set_off(command, nursery))
+                case Speculate():
+                    self._guess = self._set_off(command, nursery)
+                case Confirm():
+                    self._confirm(command, nursery)
+                case Discard():
+                    self._discard()
                 case AmendTurn(turn, text):
                     self._history.amend(turn, text)
                 case CutReply():
@@ -163,12 +180,34 @@ class Conductor:
             if decision.what == "close":
                 self.why = self._ending.why or decision.why
 
-    def _start(self, command: StartReply, nursery: trio.Nursery) -> None:
-        self._live = _Live(self._begin(command))
-        self._history.begin(command.turn, command.text, command.reason)
-        self._report(TurnCommitted(command.turn, command.text, command.reason))
-        self._unwinding.append(self._live)
-        nursery.start_soon(self._perform, self._live)
+    def _set_off(self, command: StartReply | Speculate, nursery: trio.Nursery) -> _Live:
+        live = _Live(self._begin(command), committed=isinstance(command, StartReply))
+        self._unwinding.append(live)
+        nursery.start_soon(self._perform, live)
+        return live
+
+    def _confirm(self, command: Confirm, nursery: trio.Nursery) -> None:
+        live, self._guess = self._guess, None
+        if live is None:  # it has failed by itself: the handler is asked again, in earnest
+            live = self._set_off(StartReply(command.turn, command.text), nursery)
+        else:
+            live.committed = True
+            live.performance.confirm(command.text)
+        self._commit(live)
+
+    def _commit(self, live: _Live) -> None:
+        self._live, reply = live, live.reply
+        self._history.begin(reply.turn, reply.text, reply.reason)
+        self._report(TurnCommitted(reply.turn, reply.text, reply.reason))
+
+    def _discard(self) -> None:
+        """Throw away what was made on a guess: it was never a turn, so it leaves nothing in the history."""
+        live, self._guess = self._guess, None
+        if live is not None:
+            try:
+                live.performance.cut()
+            finally:
+                live.scope.cancel()
 
     def _finished(self, signal: ReplyDone | ReplyFailed) -> None:
         live = self._live
@@ -220,6 +259,8 @@ class Conductor:
                 await self._after_the_one_before_the_last(live)
                 await live.performance.run()
         except Exception as error:  # judged here, once: it becomes signals, or it goes on
+            if not live.committed:
+                return self._guess_failed(live, error)
             signals = self._failed(live.reply, error)
             if signals is None:
                 raise
@@ -228,6 +269,12 @@ class Conductor:
         finally:
             live.unwound.set()
             self._unwinding.remove(live)
+
+    def _guess_failed(self, live: _Live, error: Exception) -> None:
+        """Nobody has asked for this reply yet. If somebody does, the handler is asked again, and that is judged."""
+        self._report(Trouble("speculation", error))
+        if live is self._guess:
+            self._discard()
 
     async def _after_the_one_before_the_last(self, live: _Live) -> None:
         """Of dead replies one may still be unwinding when a new one starts, never two."""

@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from voicekit.events import (
     AmendTurn,
     Command,
+    Confirm,
     CutReply,
     Decided,
+    Discard,
     Final,
     HoldOutput,
     Interim,
     Prompt,
     ReleaseOutput,
+    Speculate,
     StartReply,
 )
+from voicekit.turn.guess import Guesses
 from voicekit.turn.phrases import Scales
 from voicekit.turn.policy import Policy
 from voicekit.turn.speech import Speech
@@ -56,6 +60,7 @@ class Floor:
         self.speech = Speech(rate)
         self.book = Notebook()
         self.scales = Scales(policy.interrupt)
+        self.guesses = Guesses(policy.turn.speculation)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
         self.ears_down = False
@@ -83,10 +88,20 @@ class Floor:
             case State.HEARING | State.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
             case State.SETTLING:
-                return self.settling_since + self.settle_time
+                return min(self.settled_at, self._guess_at)
             case State.DOUBTING:
                 return self.doubt_until
         return math.inf
+
+    @property
+    def settled_at(self) -> float:
+        """When the pause will have lasted long enough."""
+        return self.settling_since + self.settle_time
+
+    @property
+    def _guess_at(self) -> float:
+        """When to guess that nothing more will be said in this pause."""
+        return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
 
     @property
     def settle_time(self) -> float:
@@ -114,6 +129,8 @@ class Floor:
             self.settling_since = self.now
         if self.book.noted and self.owed_since is not None:
             self.owed_since = self.now
+        if self.guesses.on and self.guesses.note(self.book.text, self.now):
+            self.discard("the words changed")
 
     def queue(self, prompt: Prompt) -> None:
         """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
@@ -126,11 +143,31 @@ class Floor:
         self.prompts.append(prompt)
 
     def start(self, reason: str, text: str = "", *, script: str | None = None, interruptible: bool = True) -> None:
+        self.discard("the reply is to something else")
+        self._begin(interruptible)
+        self.commands.append(StartReply(self.turn, text, reason, script, interruptible))
+
+    def _begin(self, interruptible: bool = True) -> None:
+        """A reply is alive from here on."""
         self.turn += 1
         self.live = LiveReply(self.turn, None, interruptible)
         self.owed_since = None
         self.state = State.REPLYING
-        self.commands.append(StartReply(self.turn, text, reason, script, interruptible))
+        self.guesses.start_over()
+
+    def speculate(self) -> None:
+        """Begin the reply to what has been said so far, and go on judging the pause."""
+        turn, text = self.turn + 1, self.book.text
+        self.guesses.make(turn, text)
+        self.commands.append(Speculate(turn, text))
+        self.decide(f"speculate {turn}", self.guesses.why)
+
+    def discard(self, why: str) -> None:
+        """Throw the speculative reply away, if there is one."""
+        if self.guesses.live is not None:
+            turn, self.guesses.live = self.guesses.live.turn, None
+            self.commands.append(Discard(turn))
+            self.decide(f"discard {turn}", why)
 
     def speak(self, prompt: Prompt) -> None:
         self.start(prompt.reason, script=prompt.text, interruptible=prompt.interruptible)
@@ -146,6 +183,7 @@ class Floor:
     def release(self, why: str, upto: int = 0) -> None:
         """The reply goes on, and the words that raised the doubt are forgotten."""
         self.book.forget(upto)
+        self.guesses.start_over()
         self.state = State.SPEAKING if self.reply.audible else State.REPLYING
         self.commands.append(ReleaseOutput(self.reply.turn))
         self.decide(f"release {self.reply.turn}", why)
@@ -172,9 +210,14 @@ class Floor:
             return
         question = self.book.ask(self.turn + 1, upto)
         self.idle_prompts = 0
-        self.start(question.reason, question.text)
+        confirmed = question.reason == "speech" and self.guesses.confirmed_by(question.text)
+        if confirmed:
+            self._begin()
+            self.commands.append(Confirm(self.turn, question.text))
+        else:
+            self.start(question.reason, question.text)
         self.reply.question = question
-        self.decide(f"commit {self.turn}", why)
+        self.decide(f"{'confirm' if confirmed else 'commit'} {self.turn}", why)
 
     def listen_on(self) -> None:
         """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
@@ -196,6 +239,7 @@ class Floor:
             self.waiting_since = self.now
 
     def close(self, why: str) -> None:
+        self.discard("the call is over")
         if self.live is not None:
             self.cut(why)
         self.state = State.CLOSED

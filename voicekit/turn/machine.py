@@ -6,8 +6,9 @@
 The driver obeys each command before it hands over the next event. `voicekit.turn.table` says what happens in which
 state, `voicekit.turn.diagram` draws it. The rules that a table cannot show:
 
-**Deadlines** exist in SETTLING (the pause), in DOUBTING (the doubt), in WAITING (idle prompts, when they are on), and
-in HEARING and SETTLING after a cut that no word has followed (the regret; while it runs there is no other pause).
+**Deadlines** exist in SETTLING (the pause, and before its end the guess that it is over), in DOUBTING (the doubt), in
+WAITING (idle prompts, when they are on), and in HEARING and SETTLING after a cut that no word has followed (the regret;
+while it runs there is no other pause).
 
 **Who ends a turn.** In stt mode an Endpoint, and `max_endpoint_delay + 0.5 s` of pause where none comes; `settle` is
 enough while the transcriber is down, and after the source has ended. In vad mode `settle` or a Finalized, and only in a
@@ -17,6 +18,11 @@ is not cut short, while words that merely arrive late do not lengthen the pause.
 
 **A question** is what was put back, then what was spoken, then what was typed or keyed, a space between. All that is
 there is committed together. What is put back is committed again when the caller says nothing more.
+
+**Speculation**, where the policy has it, is a part of SETTLING: in a pause, words that have stood for a while are
+guessed to be the whole question, and their reply is begun (Speculate) with the number that is next. The commit of the
+same words uses the number up (Confirm); other words, or another reply, throw it away (Discard). Speech alone does not:
+a cough that follows costs no second guess.
 
 **Where the rules seemed to disagree**, this is what holds:
 
@@ -95,6 +101,11 @@ class TurnMachine:
     def live(self) -> int | None:
         """The number of the reply that is being made or spoken."""
         return self._floor.live.turn if self._floor.live is not None else None
+
+    @property
+    def guess(self) -> int | None:
+        """The number of the reply that is being made on a guess."""
+        return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
     def handle(self, event: Signal, now: float) -> list[Command]:
         """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""

@@ -63,6 +63,8 @@ def complete(floor: Floor, event: Endpoint | Finalized) -> None:
 def pause_over(floor: Floor, event: None) -> None:
     if floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
+    elif floor.now < floor.settled_at:
+        floor.speculate()
     else:
         floor.commit(_why_settled(floor))
 

@@ -15,9 +15,30 @@ from voicekit.errors import ConfigError
 from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
+Ahead: TypeAlias = Literal["text", "sound"]
 
 # A recogniser's cap on its own delay is kept to the moment; half a second covers the way to us and a slow decode.
 FALLBACK_MARGIN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """When a reply is begun before it is certain that the caller has finished, and how far it gets before that.
+
+    `after`: how long the words must have stood unchanged, in a pause; a recogniser rarely corrects a word that is 0.2 s
+    old. `most`: how often in one turn, because each time a model is paid. `ahead`: "text" holds the handler's words
+    in front of the voice; "sound" holds the voice's sound in front of the sink, which saves the voice's delay too, and
+    pays for speech that is perhaps thrown away.
+    """
+
+    after: float = 0.2
+    most: int = 3
+    ahead: Ahead = "text"
+
+    def __post_init__(self) -> None:
+        _seconds(self, "after")
+        _count(self, "most", least=1)
+        _one_of(self, "ahead", get_args(Ahead))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +48,27 @@ class TurnPolicy:
     `endpointing`: "stt" believes the recogniser's Endpoint, "vad" believes silence, "auto" takes "stt" where the
     transcriber declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all
     pauses inside a sentence. `max_endpoint_delay`: the longest that the recogniser takes over its Endpoint.
+    `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off, because a
+    handler must be made for it: asked, it may be for nothing (see `Turn.committed`).
     """
 
     endpointing: Endpointing = "auto"
     settle: float = 0.8
     max_endpoint_delay: float = 2.0
+    speculate: bool | Speculation = False
 
     def __post_init__(self) -> None:
         _one_of(self, "endpointing", get_args(Endpointing))
         _seconds(self, "settle", "max_endpoint_delay")
+        if not isinstance(self.speculate, bool | Speculation):
+            raise _wrong(self, "speculate", "True, False or a Speculation")
+
+    @property
+    def speculation(self) -> Speculation | None:
+        """The numbers of `speculate`; None where it is off."""
+        if isinstance(self.speculate, Speculation):
+            return self.speculate
+        return Speculation() if self.speculate else None
 
     @property
     def fallback(self) -> float:

@@ -97,7 +97,7 @@ def _settling() -> Mapping[Column, Cell]:
         Column.END: go(closing.end, REPLYING, CLOSED),
         Column.SOURCE_ENDED: go(closing.commit_deaf, REPLYING, CLOSED),
         Column.HANGUP: go(closing.hang_up, CLOSED),
-        Column.DEADLINE: go(moves.pause_over, WAITING, REPLYING, CLOSED),
+        Column.DEADLINE: go(moves.pause_over, WAITING, SETTLING, REPLYING, CLOSED),
     }
 
 

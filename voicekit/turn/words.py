@@ -100,6 +100,12 @@ class Notebook:
     def __bool__(self) -> bool:
         return bool(self.noted or self.put_back or self.typed)
 
+    @property
+    def text(self) -> str:
+        """What the question would read, were it asked now."""
+        back = self.put_back.text if self.put_back is not None else ""
+        return spaced(back, self.noted.text, *self.typed)
+
     def hear_tail(self, words: Iterable[Word]) -> None:
         """An interim: its new words replace the tail."""
         self.noted.tail = [word for word in words if word.start >= self.heard_to and word.text.strip()]

@@ -18,11 +18,14 @@ MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset({"tts-rt-v1", "tts-rt-v1-pre
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server can do: models, languages, and voices (None: any name will do)."""
+    """What a server can do: models, formats, languages, voices (None: any name will do), and whether it translates."""
 
     stt_models: Collection[str] = STT_MODELS
+    stt_formats: Collection[str] = (*limits.STT_CONTAINERS, *limits.STT_RAW_FORMATS)
     stt_languages: Collection[str] = limits.STT_LANGUAGES
+    translates: bool = True
     tts_models: Collection[str] = TTS_MODELS
+    tts_formats: Collection[str] = limits.TTS_FORMATS
     tts_languages: Collection[str] = limits.TTS_LANGUAGES
     voices: Collection[str] | None = None
 
@@ -32,11 +35,11 @@ def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
     if config.model not in offer.stt_models:
         return Refusal("model_not_available", "Invalid model specified.")
     return _first(
-        lambda: _sound(config),
+        lambda: _sound(config, offer.stt_formats),
         lambda: _hints(config.language_hints or (), offer.stt_languages),
         lambda: _context(config.context),
         lambda: _endpoints(config),
-        lambda: _translation(config.translation, offer.stt_languages),
+        lambda: _translation(config.translation, offer),
         lambda: _reference(config.client_reference_id),
     )
 
@@ -55,7 +58,7 @@ def refuse_tts(stream_id: str, config: TtsConfig, offer: Offer) -> Refusal | Non
         lambda: _too_long("stream_id", stream_id),
         lambda: _offered("language", config.language, offer.tts_languages, config),
         lambda: _offered("voice", config.voice, offer.voices, config),
-        lambda: _speech(config),
+        lambda: _speech(config, offer.tts_formats),
         lambda: _reference(config.client_reference_id),
     )
 
@@ -65,13 +68,13 @@ def _first(*checks: Callable[[], str | None]) -> Refusal | None:
     return None if message is None else invalid(message)
 
 
-def _sound(config: SttConfig) -> str | None:
+def _sound(config: SttConfig, formats: Collection[str]) -> str | None:
     if not config.audio_format:
         return "Missing audio format."
-    if config.audio_format in limits.STT_CONTAINERS:
-        return None
-    if config.audio_format not in limits.STT_RAW_FORMATS:
+    if config.audio_format not in formats:
         return f"Invalid audio data format: {config.audio_format}"
+    if config.audio_format not in limits.STT_RAW_FORMATS:
+        return None
     if not config.sample_rate or config.sample_rate < 0:
         return "Audio data sample rate must be specified for PCM formats."
     if config.num_channels not in (1, 2):
@@ -104,16 +107,18 @@ def _endpoints(config: SttConfig) -> str | None:
     return None
 
 
-def _translation(translation: Translation | None, languages: Collection[str]) -> str | None:
+def _translation(translation: Translation | None, offer: Offer) -> str | None:
     if translation is None:
         return None
+    if not offer.translates:
+        return "Model does not support translations."
     if translation.type == "one_way":
         wanted: tuple[str | None, ...] = (translation.target_language,)
     elif translation.type == "two_way":
         wanted = (translation.language_a, translation.language_b)
     else:
         return "Start request is malformed."
-    return None if all(code in languages for code in wanted) else "Invalid translation target language."
+    return None if all(code in offer.stt_languages for code in wanted) else "Invalid translation target language."
 
 
 def _reference(reference: str | None) -> str | None:
@@ -130,9 +135,9 @@ def _offered(name: str, value: str | None, offered: Collection[str] | None, conf
     return f"Invalid {name} '{value}' for model '{config.model}'." if unknown else None
 
 
-def _speech(config: TtsConfig) -> str | None:
+def _speech(config: TtsConfig, formats: Collection[str]) -> str | None:
     raw = config.audio_format in limits.TTS_RAW_FORMATS
-    if config.audio_format not in limits.TTS_FORMATS:
+    if config.audio_format not in formats:
         return f"Invalid audio format '{config.audio_format}'."
     if config.sample_rate is None and raw:
         return "Missing required field: sample_rate"

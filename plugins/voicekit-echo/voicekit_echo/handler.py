@@ -1,0 +1,14 @@
+"""Says back what the caller said."""
+
+from voicekit import Say, Turn
+
+
+class Echo:
+    """Answers with `before` and the caller's own words; where nobody said anything, with nothing."""
+
+    def __init__(self, before: str = "You said:") -> None:
+        self._before = before
+
+    async def __call__(self, turn: Turn, say: Say) -> None:
+        if turn.text:
+            await say(f"{self._before} {turn.text}")

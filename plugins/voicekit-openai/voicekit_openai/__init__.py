@@ -1,0 +1,10 @@
+"""OpenAI's models, and those of everybody who speaks its wire, as the handler "openai"."""
+
+from __future__ import annotations
+
+from voicekit.extend import Registry, hookimpl
+
+
+@hookimpl
+def voicekit_register(registry: Registry) -> None:
+    registry.handler("openai", "voicekit_openai.models:openai")

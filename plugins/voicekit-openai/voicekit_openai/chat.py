@@ -1,0 +1,151 @@
+"""Chat completions: the wire that most services speak beside their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from voicekit.llm.faults import told
+from voicekit.llm.messages import (
+    Ask,
+    Assistant,
+    CallPiece,
+    Delta,
+    Done,
+    Message,
+    Piece,
+    Refusal,
+    Results,
+    Stop,
+    ToolSpec,
+    Usage,
+    User,
+    Why,
+)
+from voicekit.llm.model import Request
+from voicekit.llm.sse import ServerSentEvent
+from voicekit_openai.access import Access
+
+END = "[DONE]"
+
+WHY: Mapping[str, Why] = {
+    "stop": "end",
+    "tool_calls": "calls",
+    "function_call": "calls",
+    "length": "length",
+    "content_filter": "filtered",
+}
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int | None = None  # some services leave it out: then its place in the list is meant
+    id: str | None = None
+    function: _Function = msgspec.field(default_factory=_Function)
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta = msgspec.field(default_factory=_Delta)
+    finish_reason: str | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+
+
+_decoder = msgspec.json.Decoder(_Chunk)
+
+
+class ChatModel:
+    """A model behind `/chat/completions`. See `voicekit.llm.Model`."""
+
+    service = "openai"
+
+    def __init__(self, name: str, access: Access, body: Mapping[str, Any]) -> None:
+        self.name = name
+        self.url = f"{access.base_url}/chat/completions"
+        self._access = access
+        self._body = body
+
+    def redact(self, text: str) -> str:
+        return self._access.redact(text)
+
+    def request(self, ask: Ask) -> Request:
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [{"role": "system", "content": ask.system}, *written(ask.messages)],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if ask.tools:
+            body["tools"] = [{"type": "function", "function": described(tool)} for tool in ask.tools]
+        if ask.tools and not ask.may_call:
+            body["tool_choice"] = "none"
+        return self._access.request(self.url, {**body, **self._body})
+
+    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
+        if event.data == END:
+            yield Done()
+            return
+        chunk = _decoder.decode(event.data)
+        fault = told(event.data.encode()) if chunk.choices is None and chunk.usage is None else None
+        if fault is not None:
+            yield fault
+        for choice in chunk.choices or ():
+            yield from _said(choice)
+        if chunk.usage is not None:
+            yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+
+
+def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
+    """`messages` as the wire has them; each result is a message of its own."""
+    for message in messages:
+        match message:
+            case User(text):
+                yield {"role": "user", "content": text}
+            case Assistant(text, ()):
+                yield {"role": "assistant", "content": text}
+            case Assistant(text, calls):
+                called = [
+                    {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                    for call in calls
+                ]
+                yield {"role": "assistant", "content": text or None, "tool_calls": called}
+            case Results(results):
+                for result in results:
+                    yield {"role": "tool", "tool_call_id": result.id, "content": result.text}
+
+
+def described(tool: ToolSpec) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+
+
+def _said(choice: _Choice) -> Iterable[Piece]:
+    delta = choice.delta
+    if delta.content:
+        yield Delta(delta.content)
+    if delta.refusal:
+        yield Refusal(delta.refusal)
+    for place, call in enumerate(delta.tool_calls or ()):
+        where = place if call.index is None else call.index
+        yield CallPiece(where, call.function.arguments or "", call.id, call.function.name)
+    if choice.finish_reason is not None:
+        yield Stop(WHY.get(choice.finish_reason, "end"))

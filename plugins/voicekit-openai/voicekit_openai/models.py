@@ -1,0 +1,39 @@
+"""The handler "openai": makes a model of its options, and a handler of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from voicekit.errors import ConfigError
+from voicekit.llm import LanguageModel, Model
+from voicekit_openai.access import Access
+from voicekit_openai.chat import ChatModel
+from voicekit_openai.responses import ResponsesModel
+
+APIS: Mapping[str, Callable[[str, Access, Mapping[str, Any]], Model]] = {"chat": ChatModel, "responses": ResponsesModel}
+
+
+def openai(
+    *,
+    model: str,
+    system: str = "",
+    tools: Iterable[Callable[..., Any]] = (),
+    api: Literal["chat", "responses"] = "chat",
+    api_key: str | None = None,
+    base_url: str | None = None,
+    body: Mapping[str, Any] | None = None,
+    **how: Any,
+) -> LanguageModel:
+    """A handler that asks `model` of OpenAI, or of any service that speaks its wire.
+
+    `body` adds fields to every request, such as {"temperature": 0.3}, or with None takes one away. `how` are the other
+    options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError without a key, or for options
+    that don't fit.
+    """
+    if api not in APIS:
+        raise ConfigError(f"openai: expected api {' or '.join(map(repr, APIS))}, got {api!r}")
+    if not isinstance(model, str) or not model:
+        raise ConfigError(f"openai: expected the name of a model, got {model!r}")
+    asked = APIS[api](model, Access(base_url, api_key), body or {})
+    return LanguageModel(asked, system=system, tools=tools, **how)

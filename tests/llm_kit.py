@@ -1,0 +1,79 @@
+"""What the tests of language models share: a turn asked by hand, over loopback, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from voicekit.contracts import Stash, tell
+from voicekit.events import ModelAnswered, SessionEvent, Trouble
+from voicekit.llm import LanguageModel, Limits
+from voicekit.llm.handler import FALLBACK
+from voicekit.reply.handler import Turn
+
+KEY = "sk-very-secret"
+
+IMPATIENT = Limits(connect=5.0, first_token=0.3, between=0.3, attempts=2, patience=5.0)
+"""For answers that never come: short, but long enough for a machine that is busy."""
+
+
+@dataclass
+class Heard:
+    """What one turn said, token by token, and told."""
+
+    said: list[str] = field(default_factory=list)
+    events: list[SessionEvent] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.said)
+
+    @property
+    def troubles(self) -> list[Exception]:
+        return [event.error for event in self.events if isinstance(event, Trouble)]
+
+    @property
+    def answers(self) -> list[ModelAnswered]:
+        return [event for event in self.events if isinstance(event, ModelAnswered)]
+
+    @property
+    def fell_back(self) -> bool:
+        return self.text.endswith(FALLBACK)
+
+    async def say(self, text: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.said.append(text)
+
+
+async def ask(handler: LanguageModel, text: str = "hello", **turn: Any) -> Heard:
+    """Ask `handler` one turn that belongs to no call."""
+    heard = Heard()
+    telling = tell.set(heard.events.append)
+    try:
+        await handler(Turn(1, text, **turn), heard.say)  # type: ignore[arg-type]  # as good as a Say
+    finally:
+        tell.reset(telling)
+    return heard
+
+
+@dataclass
+class OneCall:
+    """Stands for a call of several turns."""
+
+    start_soon: Callable[..., None]
+    stash: Stash = field(default_factory=Stash)
+    said: list[str] = field(default_factory=list)
+
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        self.said.append(text)
+
+
+@asynccontextmanager
+async def one_call() -> AsyncIterator[OneCall]:
+    async with trio.open_nursery() as nursery:
+        yield OneCall(nursery.start_soon)
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,286 @@
+"""What every wire of language models must survive. The tests of each plugin import these, and bring `make`.
+
+`make(url, **options)` is a fixture: the plugin's handler for the stand-in at `url`, with the key KEY. `cancellations`
+is another: how many turns are interrupted on each wire, a thousand for each plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+import trio
+import trio.lowlevel
+
+from benchmarks.measure import percentile
+from tests.llm_kit import IMPATIENT, KEY, Heard, ask, one_call
+from voicekit.errors import QuotaExceeded, RemoteProtocolError, ServiceError, Unauthenticated, Unavailable
+from voicekit.llm import LanguageModel
+from voicekit.llm.handler import FALLBACK, REFUSED
+from voicekit.reply.handler import Turn
+from voicekit.testing.llm import Answer, Broken, Calls, Cut, Fails, ModelServer, Pause, Refuses, Stall, Status, Stops
+
+Make = Callable[..., LanguageModel]
+
+MEDIAN_S = 0.005 * 3  # what is asked for, on a machine that may be three times slower
+
+
+async def test_words_come_token_by_token(make: Make) -> None:
+    """Each token is said as it comes, in order, and usage and time to first token are told."""
+    server = ModelServer("It is a fine day, isn't it?")
+    async with server.serve() as url:
+        heard = await ask(make(url))
+    assert heard.said == ["It", " is", " a", " fine", " day,", " isn't", " it?"]
+    [answered] = heard.answers
+    assert (answered.turn, answered.stop) == (1, "end")
+    assert (answered.input_tokens, answered.output_tokens) == (24, 7)
+    assert answered.first_token is not None
+    assert 0 < answered.first_token <= answered.seconds
+
+
+async def test_a_tool_is_called_in_pieces(make: Make) -> None:
+    """Arguments that come in pieces make one call, and the model goes on from its result."""
+
+    def weather(city: str, days: int = 1) -> dict[str, object]:
+        """Tell the weather."""
+        return {"city": city, "days": days}
+
+    server = ModelServer(Answer("Let me see.", Calls("weather", {"city": "Gent", "days": 2}, pieces=9)), "Sunny.")
+    async with server.serve() as url:
+        heard = await ask(make(url, tools=[weather]))
+    assert heard.text == "Let me see.Sunny."  # `Say` puts the space there
+    assert heard.troubles == []
+    told = str(server.asked[1].body)
+    assert "Gent" in told
+    assert '{"city":"Gent","days":2}' in told
+
+
+async def test_tools_run_side_by_side(make: Make) -> None:
+    """Tools that are called together run at once: each waits here for the other."""
+    here = {"a": trio.Event(), "b": trio.Event()}
+
+    async def meet(me: str, other: str) -> str:
+        here[me].set()
+        await here[other].wait()
+        return f"{me} met {other}"
+
+    calls = Answer(Calls("meet", {"me": "a", "other": "b"}), Calls("meet", {"me": "b", "other": "a"}))
+    server = ModelServer(calls, "They met.")
+    async with server.serve() as url:
+        heard = await ask(make(url, tools=[meet]))
+    assert heard.text == "They met."
+    assert "a met b" in str(server.asked[1].body)
+    assert "b met a" in str(server.asked[1].body)
+
+
+async def test_a_refusal_is_said(make: Make) -> None:
+    """A refusal is said in the model's words where there are some, else in ours, and is no trouble."""
+    async with ModelServer(Answer(Refuses("I won't do that."))).serve() as url:
+        heard = await ask(make(url))
+    assert heard.text in ("I won't do that.", REFUSED)
+    assert heard.troubles == []
+
+
+async def test_a_filtered_answer_ends_politely(make: Make) -> None:
+    """What came before a content filter stays said, and an excuse follows."""
+    async with ModelServer(Answer("Once upon a", Stops("filtered"))).serve() as url:
+        heard = await ask(make(url))
+    assert heard.text == "Once upon a" + REFUSED
+    assert heard.answers[0].stop in ("filtered", "refused")
+
+
+async def test_a_wrong_key_is_not_tried_twice_nor_shown(make: Make) -> None:
+    """401 is Unauthenticated at once, and nowhere does the key appear."""
+    server = ModelServer(Status(401, "invalid_api_key", f"Incorrect API key provided: {KEY}"))
+    async with server.serve() as url:
+        handler = make(url)
+        heard = await ask(handler)
+    [error] = heard.troubles
+    assert isinstance(error, Unauthenticated)
+    assert (error.code, error.retryable, error.request_id) == (401, False, "req_1")
+    assert len(server.asked) == 1
+    assert heard.text == FALLBACK
+    assert KEY not in f"{error} {error!r} {handler!r} {heard}"
+
+
+async def test_a_rate_limit_is_waited_for(make: Make) -> None:
+    """After 429 the same is asked again when the service wants it, and the caller hears nothing of it."""
+    server = ModelServer(Status(429, "rate_limit_error", retry_after=0.2), "Here I am.")
+    async with server.serve() as url:
+        start = trio.current_time()
+        heard = await ask(make(url))
+        waited = trio.current_time() - start
+    assert heard.text == "Here I am."
+    assert heard.troubles == []
+    assert waited >= 0.2
+
+
+async def test_a_rate_limit_for_long_is_not_waited_for(make: Make) -> None:
+    """A wait longer than our patience is not begun."""
+    server = ModelServer(Status(429, "rate_limit_error", retry_after=600))
+    async with server.serve() as url:
+        with trio.fail_after(30):
+            heard = await ask(make(url))
+    assert [type(error) for error in heard.troubles] == [QuotaExceeded]
+    assert heard.text == FALLBACK
+
+
+async def test_a_server_error_is_tried_again(make: Make) -> None:
+    """After 500 the same is asked again; when that helps, nobody notices."""
+    server = ModelServer(Status(500), Status(503), "Better now.")
+    async with server.serve() as url:
+        heard = await ask(make(url))
+    assert (heard.text, heard.troubles) == ("Better now.", [])
+    assert server.asked[0].body == server.asked[2].body
+
+
+async def test_a_broken_service_is_given_up(make: Make) -> None:
+    """After as many attempts as agreed the fallback is said, and the last error told."""
+    server = ModelServer(otherwise=lambda asked: Status(500))
+    async with server.serve() as url:
+        heard = await ask(make(url))
+    assert [type(error) for error in heard.troubles] == [Unavailable]
+    assert (heard.text, len(server.asked)) == (FALLBACK, 3)
+
+
+async def test_a_cut_in_the_middle_is_not_tried_again(make: Make) -> None:
+    """What was said stays said, and is not said a second time."""
+    server = ModelServer(Answer("It is a", Cut()), "never asked for")
+    async with server.serve() as url:
+        heard = await ask(make(url))
+    assert heard.text == "It is a" + FALLBACK
+    assert [type(error) for error in heard.troubles] == [Unavailable]
+    assert len(server.asked) == 1
+
+
+async def test_a_cut_before_the_first_token_is_tried_again(make: Make) -> None:
+    """As long as nothing was said, the question can be asked again."""
+    async with ModelServer(Answer(Cut()), "Hello.").serve() as url:
+        heard = await ask(make(url))
+    assert (heard.text, heard.troubles) == ("Hello.", [])
+
+
+async def test_a_stall_does_not_last(make: Make) -> None:
+    """Silence before the first token is tried again, silence after it ends in the fallback; both are left at once."""
+    server = ModelServer(Answer(Stall()), Answer("It is", Stall()))
+    async with server.serve() as url:
+        heard = await ask(make(url, limits=IMPATIENT))
+        with trio.fail_after(5):
+            for asked in server.asked:
+                await asked.left.wait()
+    assert heard.text == "It is" + FALLBACK
+    assert [type(error) for error in heard.troubles] == [Unavailable]
+    assert len(server.asked) == 2
+
+
+async def test_broken_arguments_go_back_to_the_model(make: Make) -> None:
+    """Arguments that are no JSON, or not what the tool takes, are told to the model, which may do better."""
+    served: list[int] = []
+
+    def serve(count: int) -> str:
+        served.append(count)
+        return "served"
+
+    server = ModelServer(
+        Answer(Calls("serve", '{"count": 2'), Calls("serve", {"count": "two"}), Calls("bake", {})),
+        Answer(Calls("serve", {"count": 2})),
+        "Done.",
+    )
+    async with server.serve() as url:
+        heard = await ask(make(url, tools=[serve]))
+    assert (heard.text, heard.troubles, served) == ("Done.", [], [2])
+    told = str(server.asked[1].body)
+    for said in ("the arguments are no JSON object", "Expected `int`, got `str`", "There is no tool 'bake'"):
+        assert said in told
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"error": {"type": "invalid_request_error", "message": "no such model"}}', ServiceError),
+        (b"<html>Welcome to the hotel's wireless network</html>", RemoteProtocolError),
+    ],
+    ids=["an error", "a web page"],
+)
+async def test_success_with_something_else_in_it(make: Make, body: bytes, error: type[Exception]) -> None:
+    """An error, or anything else, under the number of success is an error all the same."""
+    async with ModelServer(Status(200, body=body)).serve() as url:
+        heard = await ask(make(url))
+    assert [type(trouble) for trouble in heard.troubles] == [error]
+    assert heard.text == FALLBACK
+
+
+@pytest.mark.parametrize("part", [Broken(), Fails("server_error")], ids=["no JSON", "an error"])
+async def test_an_event_that_is_none(make: Make, part: Broken | Fails) -> None:
+    """An event that can't be read, or tells of an error, ends the answer where it is, and the connection."""
+    server = ModelServer(Answer("It is", part, Stall()))
+    async with server.serve() as url:
+        heard = await ask(make(url))
+        with trio.fail_after(5):
+            await server.asked[0].left.wait()
+    assert heard.text == "It is" + FALLBACK
+    assert len(heard.troubles) == 1
+
+
+async def test_nobody_is_there(make: Make) -> None:
+    """A connection that is refused is Unavailable, after as many attempts as agreed."""
+    async with ModelServer().serve() as url:
+        pass
+    heard = await ask(make(url, limits=IMPATIENT))
+    assert [type(error) for error in heard.troubles] == [Unavailable]
+    assert heard.text == FALLBACK
+
+
+async def test_a_call_keeps_its_connection(make: Make) -> None:
+    """The turns of one call share one connection, which was made before the first of them."""
+    server = ModelServer()
+    async with server.serve() as url, one_call() as call:
+        handler = make(url)
+        await handler.warm(call)
+        for number in range(3):
+            await handler(Turn(number, "hello", session=call), Heard().say)
+        assert (server.connections, len(server.asked)) == (1, 3)
+
+
+async def test_cancelling_closes_the_stream_at_once(make: Make, cancellations: int) -> None:
+    """Interrupted turns leave no task and no connection, and each stream is closed in a few milliseconds."""
+    server = ModelServer(otherwise=lambda asked: Answer("Well, you see, ", Pause(60), "I never get so far."))
+    took = []
+    async with server.serve() as url, one_call() as call:
+        handler = make(url)
+        await handler.warm(call)
+        living = trio.lowlevel.current_statistics().tasks_living
+        for number in range(cancellations):
+            took.append(await _interrupted(handler, server, Turn(number, "hello", session=call)))
+        await _until(lambda: server.open_connections <= 1)  # the one kept warm may have been used up as well
+        assert trio.lowlevel.current_statistics().tasks_living <= living
+    figures = f"min {min(took) * 1e3:.2f}, median {median(took) * 1e3:.2f}, p99 {percentile(took, 99) * 1e3:.2f} ms"
+    print(f"\n{cancellations} cancelled streams closed: {figures}")
+    assert len(server.asked) == cancellations
+    assert median(took) <= MEDIAN_S
+
+
+async def _interrupted(handler: LanguageModel, server: ModelServer, turn: Turn) -> float:
+    """Cancel the answer after some words; the time until the server has seen the connection close."""
+    heard, spoken = Heard(), trio.Event()
+
+    async def say(text: str) -> None:
+        await heard.say(text)
+        if len(heard.said) == 3:
+            spoken.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(handler, turn, say)
+        await spoken.wait()
+        start = trio.current_time()
+        nursery.cancel_scope.cancel()
+    with trio.fail_after(10):
+        await server.asked[-1].left.wait()
+    return trio.current_time() - start
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    with trio.fail_after(10):
+        while not true():
+            await trio.lowlevel.checkpoint()

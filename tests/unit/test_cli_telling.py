@@ -1,0 +1,35 @@
+"""What the user is told before a call."""
+
+from __future__ import annotations
+
+import io
+
+from voicekit.cli.telling import CELLS, CLEAR, Teller
+
+LINES = ("loading the voice 0 %", "loading the voice 50 %", "loading the voice 100 %", "ready", "preparing 7 %", "done")
+
+
+def told(*, terminal: bool) -> str:
+    out = io.StringIO()
+    tell = Teller(out, terminal=terminal)
+    for line in LINES:
+        tell(line)
+    return out.getvalue()
+
+
+def test_a_terminal_has_a_bar():
+    """What is told in per cent moves a bar on one line, which ends with it or with what is told next."""
+    half, whole, little = (f"{'█' * n}{'░' * (CELLS - n)}" for n in (CELLS // 2, CELLS, CELLS * 7 // 100))
+    assert told(terminal=True).split("\n") == [
+        f"{CLEAR}{'░' * CELLS}   0 %  loading the voice{CLEAR}{half}  50 %  loading the voice"
+        f"{CLEAR}{whole} 100 %  loading the voice",
+        "voicekit: ready",
+        f"{CLEAR}{little}   7 %  preparing",
+        "voicekit: done",
+        "",
+    ]
+
+
+def test_elsewhere_each_is_a_line():
+    """A log holds what was told, without a bar."""
+    assert told(terminal=False) == "".join(f"voicekit: {line}\n" for line in LINES)

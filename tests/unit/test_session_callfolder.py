@@ -1,0 +1,215 @@
+"""A call in a folder: both sides of the sound where they were heard, beside the event log."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import soundfile
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Sink
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.flow.link import open_link
+from voicekit.flow.threads import inline
+from voicekit.listen.source import ToneSource
+from voicekit.play.sink import NullSink, RecordingSink
+from voicekit.session.callfolder import EVENTS, SOUND, WIRE, open_call_folder
+from voicekit.session.overhear import overheard_source
+from voicekit.session.session import Session
+from voicekit.session.twotrack import TwoTrackFile
+from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+
+
+@pytest.fixture(autouse=True)
+def _inline_threads():
+    inline.set(True)
+
+
+def caller() -> Script:
+    """Asks, coughs while the bot speaks, which holds it, and interrupts it."""
+    script = Script()
+    script.says("good morning", at=1.0, for_=1.0)
+    script.coughs(at=4.0)
+    script.says("stop please", at=6.0, for_=0.8)
+    return script
+
+
+async def answer(turn: Any, say: Any) -> None:
+    await say(f"I heard: {turn.text}. Is there anything else that I can do for you?")
+
+
+def session(script: Script, sink: Sink, **parts: Any) -> Session:
+    ears = {"source": ScriptedSource(script), "vad": ScriptedVad(), "stt": ScriptedTranscriber(script)}
+    return Session(handler=answer, sink=sink, tts=FakeVoice(), **{**ears, **parts})
+
+
+def tracks(folder: Path) -> tuple[list[int], list[int], int]:
+    sound, rate = soundfile.read(folder / SOUND, dtype="int16")
+    return sound[:, 0].tolist(), sound[:, 1].tolist(), rate
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        RecordingSink(),
+        RecordingSink(pausable=False),
+        RecordingSink(latency=0.2),
+        RecordingSink(latency=0.2, pausable=False),
+    ],
+    ids=["pausable", "not pausable", "late", "late and not pausable"],
+)
+async def test_both_sides_are_where_they_were_heard(autojump_clock, tmp_path, sink):
+    """Through a hold and an interruption, each sample of either side lies where it sounded."""
+    start = trio.current_time()
+    async with open_call_folder(tmp_path / "call") as folder:
+        call = session(caller(), sink)
+        folder.record(call)
+        await call.run()
+    left, right, rate = tracks(tmp_path / "call")
+    said = array("h", caller().pcm(0, round(caller().until * rate), rate)).tolist()
+    assert left == said + [0] * (len(left) - len(said))
+    assert any(right)
+    assert right == array("h", sink.track(start, len(right) / rate)).tolist()
+    assert [exchange.cut for exchange in call.history] == [True, False]
+
+
+async def test_the_events_are_beside_the_sound(autojump_clock, tmp_path):
+    """The log holds the whole call, and what `voicekit trace` draws it from."""
+    async with open_call_folder(tmp_path / "call") as folder:
+        call = session(caller(), NullSink())
+        folder.record(call)
+        await call.run()
+    lines = (tmp_path / "call" / EVENTS).read_text(encoding="utf-8")
+    assert "cut 1 (stop-word 'stop')" in lines
+    assert "reply 1 trace: air" in lines
+    assert (tmp_path / "call" / WIRE).exists()
+
+
+async def test_the_higher_rate_is_kept(autojump_clock, tmp_path):
+    """A caller at 8 kHz and a bot at 24 kHz make a file at 24 kHz, in which both keep their time and their pitch."""
+    async with open_call_folder(tmp_path / "call") as folder:
+        source = ToneSource(500, AudioFormat(8_000), duration=2.0)
+        call = Session(
+            handler="x", source=source, vad=None, stt=None, tts=FakeVoice(), sink=NullSink(AudioFormat(24_000))
+        )
+        folder.record(call)
+        await trio.sleep(0.5)
+        await call.run()
+    left, _, rate = tracks(tmp_path / "call")
+    assert rate == 24_000
+    assert not any(left[:11_900])
+    spectrum = abs(numpy.fft.rfft(left[12_000 : 12_000 + 48_000]))
+    assert spectrum.argmax() == 1_000  # cycles in two seconds
+
+
+async def test_the_file_is_playable_while_it_grows(autojump_clock, tmp_path):
+    """Whoever looks in the middle of a call, or finds what is left of a killed one, can play all but the last part."""
+    async with open_call_folder(tmp_path / "call") as folder, trio.open_nursery() as nursery:
+        call = session(caller(), NullSink())
+        folder.record(call)
+        nursery.start_soon(call.run)
+        await trio.sleep(4.0)
+        left, right, rate = tracks(tmp_path / "call")
+        assert len(left) > 3.5 * rate
+        assert any(right)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_cancelled_call_keeps_what_was_recorded(autojump_clock, tmp_path):
+    """Cancelling everything at once loses no sample that was heard."""
+    with trio.move_on_after(3.0):
+        async with open_call_folder(tmp_path / "call") as folder:
+            call = session(caller(), NullSink())
+            folder.record(call)
+            await call.run()
+    left, _, rate = tracks(tmp_path / "call")
+    assert left[: 3 * rate - 320] == array("h", caller().pcm(0, 3 * rate - 320, rate)).tolist()
+
+
+async def test_a_source_that_begins_again_goes_on_where_it_is(autojump_clock):
+    """After a restart of the listening side its sound is not laid over what was there, but where it is by then."""
+    told: list[AudioFrame] = []
+    source = overheard_source(ToneSource(duration=0.04), told.append, trio.current_time())
+    before, inbox = open_link(1)
+    outbox, after = open_link(16_000)
+    with before, inbox, outbox, after:
+        for _ in range(2):
+            async with source.open() as run:
+                await run(inbox, outbox)
+            await trio.sleep(1.0)
+    assert [frame.at for frame in told] == [0, 320, 16_640, 16_960]
+
+
+async def test_a_folder_with_a_call_is_left_alone(autojump_clock, tmp_path):
+    """Nothing is written over: the message names what is there."""
+    async with open_call_folder(tmp_path / "call"):
+        pass
+    with pytest.raises(ConfigError, match=SOUND):
+        async with open_call_folder(tmp_path / "call"):
+            pytest.fail("it opened")
+
+
+async def test_a_place_that_cannot_be_written_is_refused(autojump_clock, tmp_path):
+    """A file in the folder's place is a ConfigError that names the folder."""
+    (tmp_path / "call").write_text("a file", encoding="utf-8")
+    with pytest.raises(ConfigError, match="call folder"):
+        async with open_call_folder(tmp_path / "call"):
+            pytest.fail("it opened")
+
+
+async def test_a_disk_that_fails_ends_the_call_with_one_error(autojump_clock, tmp_path, monkeypatch):
+    """All three files fail at once; what is raised is one DeviceError, and the sound that was written plays."""
+    async with open_call_folder(tmp_path / "call"):
+        pass
+    written = (tmp_path / "call" / SOUND).stat().st_size
+
+    async def hold_call_on_a_full_disk() -> None:
+        async with open_call_folder(tmp_path / "other") as folder:
+            call = session(caller(), NullSink())
+            folder.record(call)
+            monkeypatch.setattr("voicekit.session.twotrack.FileIO", _full)
+            monkeypatch.setattr("builtins.open", _full)
+            await call.run()
+
+    with pytest.raises(DeviceError, match="disk full"):
+        await hold_call_on_a_full_disk()
+    assert (tmp_path / "other" / SOUND).stat().st_size == written
+
+
+def _full(*_: object, **__: object) -> Any:
+    raise OSError(28, "No space left on device")
+
+
+@given(
+    pieces=st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 60), st.lists(st.integers(-9, 9), min_size=1, max_size=30))
+    )
+)
+def test_pieces_may_come_in_any_order(tmp_path_factory, pieces):
+    """Each piece lies where it belongs, on its own track, whatever was written before; the rest is silence."""
+    path = tmp_path_factory.mktemp("tracks") / "two.wav"
+    file = TwoTrackFile(path, 8_000)
+    expected = numpy.zeros((max((at + len(pcm) for _, at, pcm in pieces), default=0), 2), "int16")
+    for track, at, pcm in pieces:
+        expected[at : at + len(pcm), track] = pcm
+        file.write([(track, at, array("h", pcm).tobytes())])
+    sound, rate = soundfile.read(path, dtype="int16")
+    assert rate == 8_000
+    assert sound.reshape(-1, 2).tolist() == expected.tolist()
+
+
+def test_a_wav_that_is_full_says_so(tmp_path):
+    """More sound than the format can count is refused, and what is there plays."""
+    file = TwoTrackFile(tmp_path / "two.wav", 8_000)
+    with pytest.raises(DeviceError, match="can't hold more"):
+        file.write([(0, 0, b"\1\0"), (0, 2**29, b"\1\0")])
+    sound, _ = soundfile.read(tmp_path / "two.wav", dtype="int16")
+    assert sound.tolist() == [[1, 0]]

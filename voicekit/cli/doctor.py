@@ -1,0 +1,154 @@
+"""`voicekit doctor`: what is there, what is missing, and what to do about it, a line each.
+
+A plugin can have checks of its own: an entry point in the group `voicekit.doctor` that names a function without
+arguments. It returns (fine, found, remedy) for each thing it looked at: a bool and two sentences, the second empty
+where there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Final
+
+import trio
+
+from voicekit.cli.missing import BROUGHT_BY
+from voicekit.cli.network import Reached, reach
+from voicekit.errors import ConfigError
+from voicekit.extend import Commands, Plugins, load_plugins
+from voicekit.extend.install import install_command
+from voicekit.soniox.region import KEY_VARIABLE, ApiKey, Endpoints
+
+HELP = "look at keys, network, plugins, models and devices, and say what to do"
+
+GROUP: Final = "voicekit.doctor"
+FINE, NOTE, WRONG = "ok", "note", "wrong"
+
+SERVER: Final = "local-server"
+"""The verb of the plugin that stands in for the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `remedy` is what to do, empty where nothing has to be done."""
+
+    about: str
+    state: str  # FINE, NOTE (it works without) or WRONG
+    found: str
+    remedy: str = ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what was found; 1 when something is wrong."""
+    parser = argparse.ArgumentParser(prog="voicekit doctor", description=HELP)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    options = parser.parse_args(arguments)
+    findings = trio.run(examine)
+    print(json.dumps([asdict(each) for each in findings], indent=2) if options.json else _shown(findings))
+    return 1 if any(each.state == WRONG for each in findings) else 0
+
+
+async def examine() -> list[Finding]:
+    """Look at everything; takes as long as the slowest host, at most 5 s."""
+    plugins = load_plugins(strict=False)
+    has_key, key = _key(_has_server(plugins))
+    return [
+        _versions(),
+        key,
+        *await _hosts(has_key),
+        *_plugins(plugins),
+        *(finding for entry in entry_points(group=GROUP) for finding in _asked(entry)),
+        *_not_installed(),
+    ]
+
+
+def _versions() -> Finding:
+    found = f"voicekit {_version('voicekit')}, trio {_version('trio')}, Python {platform.python_version()}"
+    return Finding("versions", FINE, f"{found}, {platform.system()} {platform.machine()}")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "from its sources"
+
+
+def _has_server(plugins: Plugins) -> bool:
+    commands = Commands()
+    plugins.commands(commands)
+    return SERVER in [command.name for command in commands]
+
+
+def _key(has_server: bool) -> tuple[bool, Finding]:
+    """Whether there is a key, and what is to be said about it; the key itself is not."""
+    try:
+        ApiKey.find()
+    except ConfigError as error:
+        if not str(error).startswith("no "):
+            return True, Finding("key", WRONG, str(error), f"copy the key into {KEY_VARIABLE} again")
+        if has_server:
+            return False, Finding("key", NOTE, f"no {KEY_VARIABLE}: a local server hears and speaks")
+        remedy = f"set {KEY_VARIABLE}, or install the local server: {install_command(BROUGHT_BY[SERVER])}"
+        return False, Finding("key", WRONG, f"no {KEY_VARIABLE}, and no local server", remedy)
+    return True, Finding("key", FINE, f"{KEY_VARIABLE} is set")
+
+
+async def _hosts(needed: bool) -> list[Finding]:
+    try:
+        endpoints = Endpoints.find()
+    except ConfigError as error:
+        return [Finding("network", WRONG, str(error), "correct the variable, or unset it")]
+    reached = await reach(asdict(endpoints).values())
+    return [_host(each, needed) for each in reached]
+
+
+def _host(reached: Reached, needed: bool) -> Finding:
+    if reached.error is None:
+        return Finding("network", FINE, f"{reached.host} answers after {reached.seconds * 1000:.0f} ms")
+    remedy = "check the connection, the name server and the firewall; calls with this service need the host"
+    state = WRONG if needed else NOTE
+    return Finding("network", state, f"{reached.host}: {reached.error}", remedy if needed else "only needed with a key")
+
+
+def _plugins(plugins: Plugins) -> Iterator[Finding]:
+    fit = [info.name for info in plugins.listing() if not info.blocked and info.name not in plugins.failures]
+    yield Finding("plugins", FINE, ", ".join(fit))
+    for info in plugins.listing():
+        if info.blocked:
+            yield Finding("plugins", NOTE, f"{info.name} is blocked", "take it out of VOICEKIT_BLOCK to have it")
+    for name, error in plugins.failures.items():
+        yield Finding("plugins", WRONG, str(error), f"install it anew, or leave it out: VOICEKIT_BLOCK={name}")
+
+
+def _asked(entry: EntryPoint) -> Iterator[Finding]:
+    """What a plugin has to say for itself."""
+    try:
+        for fine, found, remedy in entry.load()():
+            yield Finding(entry.name, FINE if fine else WRONG, str(found), str(remedy))
+    except Exception as error:  # a stranger's code: whatever it raises is told with its name
+        yield Finding(entry.name, WRONG, f"its check raised {type(error).__name__}: {error}", "install it anew")
+
+
+def _not_installed() -> Iterator[Finding]:
+    for distribution in sorted(set(BROUGHT_BY.values())):
+        try:
+            version(distribution)
+        except PackageNotFoundError:
+            verbs = ", ".join(verb for verb, brought_by in BROUGHT_BY.items() if brought_by == distribution)
+            what = f"{distribution} is not installed ({verbs})"
+            yield Finding("plugins", NOTE, what, install_command(distribution))
+
+
+def _shown(findings: Sequence[Finding]) -> str:
+    lines = []
+    for each in findings:
+        lines.append(f"{each.state:5}  {each.about:9}{each.found}")
+        if each.remedy:
+            lines.append(f"{'':16}-> {each.remedy}")
+    return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""Prints a call while it goes on: the caller's words as they are recognised, the bot's as they are heard.
+
+      1.64  you  good morning
+      2.84  bot  You said: good morning!  (0.82 s)
+
+Seconds are those of the call; behind the bot's words is how long the caller waited, from the last sound of the
+question to the first of the answer. On a terminal the words that may still change stand in one more line, which is
+written over; elsewhere there are only the lines that are done.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from statistics import median
+from typing import TYPE_CHECKING, Final, TextIO
+
+import trio
+
+from voicekit import events
+from voicekit.events import (
+    Audible,
+    Blocked,
+    Decided,
+    EarsDown,
+    EarsUp,
+    HeardSoFar,
+    Interim,
+    Overrun,
+    ReplyFailed,
+    SessionEnded,
+    SessionEvent,
+    SessionStarted,
+    SpeechStarted,
+    SpeechStopped,
+    Trouble,
+    TurnCommitted,
+    TurnEnded,
+    Word,
+    joined,
+)
+from voicekit.session.eventlog import describe
+
+if TYPE_CHECKING:
+    from voicekit.session.session import Session
+
+CLEAR: Final = "\r\x1b[K"
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+BETWEEN: Final = "   "
+
+LONGEST_WAIT: Final = 60.0
+"""Seconds: a wait that seems longer, or is negative, was not measured on one clock: of a file read at any pace."""
+
+
+class Live:
+    """Watches one session: `session.watch(Live(session).note)`."""
+
+    def __init__(self, session: Session, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
+        self._session = session
+        self._out = out if out is not None else sys.stdout
+        self._terminal = self._out.isatty() if terminal is None else terminal
+        self._dim = (DIM, PLAIN) if "NO_COLOR" not in os.environ else ("", "")
+        self.started = False
+        self.waits: list[float] = []
+        """How long the caller waited for each answer, in seconds."""
+        self._began = trio.current_time()
+        self._final: tuple[Word, ...] = ()
+        self._tail: tuple[Word, ...] = ()
+        self._spoken_to: float | None = None  # when the caller's last sound was, in seconds of the call
+        self._asked: float | None = None  # when the question ended that is being answered
+        self._aside = False  # whether the words that come were judged to be no interruption: a "mhm"
+        self._heard = ""
+        self._audible: float | None = None
+        self._wait: float | None = None
+        self._drawn = ""
+
+    def note(self, event: SessionEvent) -> None:
+        match event:
+            case SessionStarted():
+                self.started = True
+                self._began = trio.current_time()
+            case SpeechStopped(at):
+                self._spoken_to = at / self._ear_rate()
+            case Interim(words):
+                self._tail = words
+                self._draw()
+            case events.Final(words):
+                self._note_words(words)
+            case TurnCommitted() | Audible() | HeardSoFar() | TurnEnded():
+                self._note_reply(event)
+            case SpeechStarted():
+                self._aside = False
+            case Decided(what) if what.startswith("release"):
+                self._aside = True
+                self._note_words(())
+            case EarsDown() | EarsUp() | ReplyFailed() | Trouble() | Overrun() | Blocked():
+                self._line(self._now, " ! ", describe(event) or "")
+            case SessionEnded():
+                self._forget()
+
+    def summary(self) -> str:
+        """How quickly the caller was answered, in one line."""
+        if not self.waits:
+            return "no question was answered"
+        times = "once" if len(self.waits) == 1 else f"{len(self.waits)} times"
+        return f"answered {times}, after {median(self.waits):.2f} s (median), {max(self.waits):.2f} s at most"
+
+    def _note_words(self, words: tuple[Word, ...]) -> None:
+        self._final, self._tail = self._final + words, ()
+        if words:
+            self._spoken_to = max(self._spoken_to or 0.0, words[-1].end / self._ear_rate())
+        if self._aside and self._final:
+            self._line(self._now, "you", f"({joined(self._final)})")
+            self._final = ()
+        self._draw()
+
+    def _note_reply(self, event: TurnCommitted | Audible | HeardSoFar | TurnEnded) -> None:
+        match event:
+            case TurnCommitted(_, text, reason):
+                self._asked = self._spoken_to if reason == "speech" else self._now if text else None
+                self._heard, self._audible, self._wait, self._aside = "", None, None, False
+                self._forget()
+                if text:
+                    self._line(self._now, "you", text)
+            case Audible():
+                self._audible = self._now
+                self._note_wait(self._now)
+            case HeardSoFar(_, said_to):
+                self._heard = self._session.reply.said[:said_to] if self._session.reply is not None else ""
+                self._draw()
+            case TurnEnded(_, _, heard, cut):
+                self._end_reply(heard, cut)
+
+    def _note_wait(self, audible: float) -> None:
+        if self._asked is not None and 0 <= audible - self._asked < LONGEST_WAIT:
+            self._wait = audible - self._asked
+            self.waits.append(self._wait)
+
+    def _end_reply(self, heard: str, cut: bool) -> None:
+        self._heard = ""
+        waited = "" if self._wait is None else f"  ({self._wait:.2f} s)"
+        if heard or cut:
+            self._line(self._audible or self._now, "bot", f"{heard.strip()}{' ...' if cut else ''}{waited}")
+        self._draw()
+
+    def _forget(self) -> None:
+        self._final = self._tail = ()
+        self._draw()
+
+    @property
+    def _now(self) -> float:
+        return trio.current_time() - self._began
+
+    def _ear_rate(self) -> int:
+        """What positions of the listening side are counted in: the rate that the transcriber asked for."""
+        parts = self._session.parts
+        accepts = getattr(parts.stt, "accepts", None)
+        return accepts.rate if accepts is not None else parts.source.produces.rate
+
+    def _line(self, at: float, who: str, text: str) -> None:
+        """A line that stays."""
+        clear = CLEAR if self._terminal else ""
+        print(f"{clear}{at:8.2f}  {who}  {text}", file=self._out, flush=True)
+        self._drawn = ""
+
+    def _draw(self) -> None:
+        """What may still change, on the line below."""
+        if not self._terminal:
+            return
+        said = joined(self._final + self._tail)
+        texts = [f"{who}  {text}" for who, text in (("bot", self._heard.strip()), ("you", said)) if text]
+        room = max(10, (shutil.get_terminal_size().columns - 12) // max(1, len(texts)) - len(BETWEEN))
+        shown = BETWEEN.join(text if len(text) <= room else f"{text[:5]}…{text[6 - room :]}" for text in texts)
+        if shown == self._drawn:
+            return
+        self._drawn = shown
+        begin, end = self._dim
+        print(f"{CLEAR}{'':10}{begin}{shown}{end}" if shown else CLEAR, end="", file=self._out, flush=True)

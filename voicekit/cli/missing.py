@@ -1,0 +1,40 @@
+"""What to say when something is not there: a verb whose plugin is not installed, or a plugin without its packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from voicekit.errors import ConfigError
+from voicekit.extend import Plugins
+from voicekit.extend.install import install_command
+from voicekit.extend.names import guess, listed
+
+BROUGHT_BY: Final = {
+    "demo": "voicekit-local",
+    "local-server": "voicekit-local",
+    "talk": "voicekit-device",
+    "devices": "voicekit-device",
+}
+"""The verbs of voicekit's own plugins, and the distribution that brings each."""
+
+
+def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
+    """Why there is no `verb`, and what to do about it."""
+    distribution = BROUGHT_BY.get(verb)
+    if distribution is None:
+        known = {*known, *BROUGHT_BY}
+        return ConfigError(f"there is no verb {verb!r}{guess(verb, known)}; there are: {listed(known)}")
+    name = distribution.removeprefix("voicekit-")
+    for info in plugins.listing():
+        if info.name == name and info.blocked:
+            return ConfigError(f"{verb!r} comes with the plugin {name!r}, which is blocked: see VOICEKIT_BLOCK")
+    if name in plugins.failures:
+        return ConfigError(f"{verb!r} comes with the plugin {name!r}, which is broken: {plugins.failures[name]}")
+    return ConfigError(f"{verb!r} comes with {distribution}, which is not installed: {install_command(distribution)}")
+
+
+def no_package(verb: str, package: str | None, plugin: str) -> ConfigError:
+    """Why a plugin's `verb` can't work: it was installed without `package`."""
+    command = install_command(f"voicekit-{plugin}")
+    return ConfigError(f"{verb!r} needs the package {package!r}, which is not installed: {command}")

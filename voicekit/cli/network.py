@@ -1,0 +1,67 @@
+"""Whether hosts can be reached: a connection to each, with TLS where their address says so, all at once."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import trio
+
+PATIENCE_S: Final = 5.0
+"""For name look-up, connection and handshake together: a call would have given up as well."""
+
+PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+SECURE: Final = ("https", "wss")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How long `host` took, or why it could not be reached."""
+
+    host: str
+    seconds: float
+    error: str | None = None
+
+
+async def reach(urls: Iterable[str], *, patience: float = PATIENCE_S) -> list[Reached]:
+    """Connect to each host of `urls` once, and say how that went, in their order; takes `patience` seconds at most."""
+    wanted = {(urlsplit(url).hostname or "", urlsplit(url).port or PORTS[urlsplit(url).scheme]): url for url in urls}
+    found: dict[tuple[str, int], Reached] = {}
+
+    async def try_one(host: str, port: int, secure: bool) -> None:
+        found[host, port] = await _reach(host, port, secure, patience)
+
+    async with trio.open_nursery() as nursery:
+        for (host, port), url in wanted.items():
+            nursery.start_soon(try_one, host, port, urlsplit(url).scheme in SECURE)
+    return [found[place] for place in wanted]
+
+
+async def _reach(host: str, port: int, secure: bool, patience: float) -> Reached:
+    shown = host if port in PORTS.values() else f"{host}:{port}"
+    began = trio.current_time()
+    error: str | None = f"no answer within {patience:g} s"
+    with trio.move_on_after(patience):
+        try:
+            await _connect(host, port, secure)
+            error = None
+        except ssl.SSLError as failure:
+            error = f"no secure connection: {failure.reason or failure}"
+        except trio.BrokenResourceError as failure:
+            error = f"no secure connection: {failure.__cause__ or failure}"
+        except OSError as failure:
+            error = failure.strerror or str(failure)
+    return Reached(shown, trio.current_time() - began, error)
+
+
+async def _connect(host: str, port: int, secure: bool) -> None:
+    stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
+    try:
+        if secure:
+            stream = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host)
+            await stream.do_handshake()
+    finally:
+        await trio.aclose_forcefully(stream)

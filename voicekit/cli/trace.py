@@ -1,0 +1,44 @@
+"""`voicekit trace CALL`: where the time between the caller's last word and the agent's first one went."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from voicekit.errors import ConfigError
+
+HELP = "draw where the time of a recorded call's turns went"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw the turns of a call; 1 when none of them has anything to draw."""
+    from voicekit.session.trace.call import read_call
+    from voicekit.session.trace.drawing import draw
+    from voicekit.session.trace.svg import as_svg
+
+    options = _parser().parse_args(arguments)
+    call = read_call(Path(options.call))
+    falls = [fall for fall in call.falls if options.turn in (None, fall.number)]
+    if options.turn is not None and not falls:
+        known = ", ".join(str(fall.number) for fall in call.falls) or "none"
+        raise ConfigError(f"{options.call}: expected a turn with a trace ({known}), got {options.turn}")
+    width = options.width or shutil.get_terminal_size((100, 24)).columns
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print("\n\n".join(draw(fall, width=width, colour=colour, recorded=call.recorded(fall)) for fall in falls))
+    if options.svg is not None and falls:
+        slowest = max(falls, key=lambda fall: fall.seconds)
+        Path(options.svg).write_text(as_svg(slowest, call.recorded(slowest)), encoding="utf-8")
+    return 0 if falls else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="voicekit trace", description=HELP)
+    parser.add_argument("call", metavar="CALL", help="the folder of a call, or the event log of a traced session")
+    parser.add_argument("--turn", type=int, metavar="N", help="only this turn (all)")
+    parser.add_argument("--svg", metavar="FILE", help="also draw the turn, the slowest of several, as a picture")
+    parser.add_argument("--width", type=int, metavar="COLUMNS", help="of the drawing (that of the terminal)")
+    return parser

@@ -1,0 +1,49 @@
+"""How a missing plugin is installed: the one command that a message can tell, for this Python and this checkout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def install_command(distribution: str) -> str:
+    """What to type to install `distribution`, such as "voicekit-local": from the checkout where there is one.
+
+    That is the folder in which one is, the one that voicekit runs in, or the one that it was installed from.
+    """
+    python = _short(Path(sys.executable))
+    for checkout in _checkouts():
+        plugin = checkout / "plugins" / distribution
+        if (plugin / "pyproject.toml").is_file():
+            return f"{python} -m pip install {_short(plugin)}"
+    return f"{python} -m pip install {distribution}"
+
+
+def _checkouts() -> Iterator[Path]:
+    yield Path.cwd()
+    yield Path(__file__).parents[2]
+    origin = _installed_from()
+    if origin is not None:
+        yield origin
+
+
+def _installed_from() -> Path | None:
+    """The folder that an installer took voicekit from, where it wrote one down."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        written = distribution("voicekit").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
+    url = urlsplit(json.loads(written)["url"]) if written else None
+    return Path(unquote(url.path)) if url is not None and url.scheme == "file" else None
+
+
+def _short(path: Path) -> str:
+    """`path` as one would type it here."""
+    here = Path.cwd()
+    shown = f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
+    return f"'{shown}'" if " " in shown else shown

@@ -1,0 +1,13 @@
+"""Language models as handlers: what is the same for all of them. The wires of vendors are plugins.
+
+`LanguageModel` (voicekit/llm/handler.py) is the handler, `tool` makes functions callable for it, `Model` is what a
+vendor's plugin implements; docs/models.md shows how.
+"""
+
+from voicekit.llm.handler import LanguageModel
+from voicekit.llm.model import Model, Request
+from voicekit.llm.streaming import Limits
+from voicekit.llm.tools import Tool, tool
+from voicekit.llm.window import Window
+
+__all__ = ["LanguageModel", "Limits", "Model", "Request", "Tool", "Window", "tool"]

@@ -1,0 +1,135 @@
+"""What a model is told of the call so far: what the caller said, what the caller *heard*, and what was called. Pure.
+
+A model that is told what it wrote takes for said what nobody heard. So an assistant's text here is what was heard of
+it, to the word at which it was cut, and a note in front of the caller's next words says that it was cut. What came of
+a tool is told in any case: it was done, whether or not anybody heard of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from voicekit.contracts import Exchange
+from voicekit.llm.messages import Assistant, Call, Message, Result, Results, User
+
+CANCELLED = "Cancelled: the caller interrupted before there was a result."
+RUNNING = "Still running."
+
+INTERRUPTED = "[The caller interrupted you and heard your last reply only as far as it is shown.]"
+UNHEARD = "[The caller interrupted you before hearing any of your last reply.]"
+BROKEN = "[Your last reply broke off and was heard only as far as it is shown.]"
+
+SILENCES: Mapping[str, str] = {
+    "greeting": "[The call begins. Greet the caller.]",
+    "idle": "[The caller has said nothing for a while.]",
+    "silence": "[The caller interrupted without a word.]",
+    "say": "[You spoke without having been asked.]",
+    "apology": "[Something went wrong.]",
+    "farewell": "[The call ends.]",
+}
+"""What stands in the caller's place where nobody said anything, by the reason of the reply."""
+
+NOTHING_SAID = "[The caller said nothing.]"
+
+ABOUT_NOTES = (
+    "This is a spoken conversation. Lines in [square brackets] at the beginning of the caller's messages are notes "
+    "about the call, not the caller's words."
+)
+"""Stands behind every system prompt, because the notes do in the messages."""
+
+
+@dataclass(slots=True)
+class Step:
+    """Calls that the model made when `at` characters of the reply had been said, and what has come of them so far."""
+
+    at: int
+    calls: tuple[Call, ...]
+    results: dict[str, Result] = field(default_factory=dict)
+
+    def messages(self, said: str) -> list[Message]:
+        """The calls behind the words `said` before them, and a result for each, be it that there is none."""
+        told = tuple(self.results.get(call.id) or Result(call.id, CANCELLED, failed=True) for call in self.calls)
+        return [Assistant(said.strip(), self.calls), Results(told)]
+
+
+def replied(text: str, steps: Sequence[Step]) -> list[Message]:
+    """A reply of which `text` was heard, or said: its words, its calls, and what came of them, in their order."""
+    messages: list[Message] = []
+    start = 0
+    for step in steps:
+        messages += step.messages(text[start : step.at])
+        start = max(start, step.at)
+    rest = text[start:].strip()
+    return [*messages, Assistant(rest)] if rest else messages
+
+
+def asked(user: str, reason: str, before: Exchange | None) -> str:
+    """The caller's words as the model is told them, behind what there is to note about the reply `before`."""
+    return "\n".join((*_about(before), user.strip() or SILENCES.get(reason, NOTHING_SAID)))
+
+
+def past(exchanges: Iterable[Exchange], steps: Mapping[int, Sequence[Step]]) -> tuple[list[Message], Exchange | None]:
+    """The messages of what is over, and its last exchange.
+
+    `steps` are the calls by the number of their turn. What nobody answered audibly stands as a User at the end, or is
+    joined to what the caller said next.
+    """
+    messages: list[Message] = []
+    before: Exchange | None = None
+    for exchange in exchanges:
+        _add_user(messages, exchange.user, exchange.reason, before)
+        messages += replied(exchange.heard, steps.get(exchange.turn, ()))
+        before = exchange
+    return messages, before
+
+
+def conversation(
+    exchanges: Iterable[Exchange],
+    steps: Mapping[int, Sequence[Step]],
+    *,
+    turn: int,
+    user: str,
+    reason: str,
+    said: str = "",
+    earlier: str = "",
+) -> list[Message]:
+    """Everything up to now: the past, what the caller says in `turn`, and what was `said` and called in it so far.
+
+    `earlier` stands in front of it all. The list is always one that a model takes (see `voicekit.llm.messages`): calls
+    of this turn that are not over have results that say so.
+    """
+    messages, before = past(exchanges, steps)
+    _add_user(messages, user, reason, before)
+    if earlier and isinstance(messages[0], User):
+        messages[0] = User(f"{earlier}\n{messages[0].text}")
+    now = replied(said, steps.get(turn, ()))
+    if now and isinstance(now[-1], Assistant):
+        now.pop()  # words behind the last calls: the model is to go on from the results
+    return [*messages, *now]
+
+
+def _add_user(messages: list[Message], user: str, reason: str, before: Exchange | None) -> None:
+    """Add what the caller said; to the message before, where that was never answered.
+
+    A question whose reply was cut before a word of it was heard is put back in front of what the caller said next. It
+    is not to be told twice, least of all where its calls were made.
+    """
+    last = messages[-1] if messages else None
+    first = before.user if before is not None and not before.heard.strip() else ""
+    rest = user[len(first) :] if first.strip() and user.startswith(first) else None
+    if isinstance(last, User):
+        messages[-1] = User(
+            f"{last.text}{rest.rstrip()}" if rest is not None else f"{last.text}\n{asked(user, reason, before)}"
+        )
+    else:
+        messages.append(User(asked(rest or user, reason, before)))
+
+
+def _about(before: Exchange | None) -> Iterable[str]:
+    """What the model must know of the reply `before`, where it was not heard as it was said."""
+    if before is None or (before.heard.strip() == before.said.strip() and (before.heard.strip() or not before.cut)):
+        return ()
+    if not before.cut:
+        return (BROKEN,)
+    return (INTERRUPTED,) if before.heard.strip() else (UNHEARD,)

@@ -1,0 +1,167 @@
+"""What is said to a model and what comes back, in the words of no vendor.
+
+A conversation goes
+
+    User, Assistant, User, Assistant with calls, Results, Assistant, User ...
+
+It begins with a User; an Assistant follows only a User or Results; an Assistant that called tools is followed by the
+Results of exactly these calls. Both vendors' wires take every such list, each in its own spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What the caller said; lines in [brackets] are notes of ours about the call."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that the model wants to be run; `arguments` is the text of a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """What the model said, as far as the caller heard it, and what it called then."""
+
+    text: str
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of the call `id`."""
+
+    id: str
+    text: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What came of all the calls of the message before, in their order."""
+
+    results: tuple[Result, ...]
+
+
+Message: TypeAlias = User | Assistant | Results
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model sees it; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """All that one request says. With `may_call` off the model has to answer in words, though it sees the tools."""
+
+    system: str
+    messages: Sequence[Message]
+    tools: Sequence[ToolSpec] = ()
+    may_call: bool = True
+
+
+# --- what comes back, piece by piece ---
+
+Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
+"""Why a model stopped: it was done, wants tools run, ran out of tokens, was filtered, or would not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """More of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """More of a refusal in the model's own words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """More of the call at `place`, an index of the answer; `id` and `name` come once, `arguments` in any pieces."""
+
+    place: int
+    arguments: str = ""
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens so far, None where the service has not said; `input` has those that it found in a cache, too."""
+
+    input: int | None = None
+    output: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The answer is complete as far as it goes."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The service reports an error in the place of an answer, or in the middle of one."""
+
+    message: str
+    error_type: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing more comes on this stream."""
+
+
+Piece: TypeAlias = Delta | Refusal | CallPiece | Usage | Stop | Fault | Done
+
+
+def why_invalid(messages: Sequence[Message]) -> str | None:
+    """Why no model would take `messages` as what comes before its answer; None where any would."""
+    before: Message | None = None
+    for place, message in enumerate(messages):
+        if not _may_follow(before, message):
+            return f"message {place}: {type(message).__name__} after {type(before).__name__ if before else 'nothing'}"
+        if isinstance(message, Results) and isinstance(before, Assistant):
+            called, told = [call.id for call in before.calls], [result.id for result in message.results]
+            if called != told:
+                return f"message {place}: results of {told}, but the calls were {called}"
+        before = message
+    return None if isinstance(before, User | Results) else "the last message is the model's own"
+
+
+def _may_follow(before: Message | None, message: Message) -> bool:
+    match message:
+        case User(text):
+            return (
+                bool(text.strip())
+                and not isinstance(before, User)
+                and not (isinstance(before, Assistant) and before.calls)
+            )
+        case Assistant(text, calls):
+            return bool(text.strip() or calls) and isinstance(before, User | Results)
+        case Results():
+            return isinstance(before, Assistant) and bool(before.calls)

@@ -1,0 +1,76 @@
+"""Server-sent events from bytes, however the network cut them. Pure; one reader for each stream.
+
+Lines end in LF, CR or CRLF; an empty line ends an event; an event without data is none. Fields other than `event` and
+`data` have no meaning for an answer that is streamed once, and are passed over, as are comments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from voicekit.errors import RemoteProtocolError
+
+LONGEST_EVENT = 1024 * 1024
+"""Bytes; an answer's last event may repeat all of it, and no answer that is spoken is that long."""
+
+_LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+"""A CR at the very end of what came may be the first half of a CRLF: it waits for what follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One event: its kind, "message" where none was named, and its data."""
+
+    kind: str
+    data: str
+
+
+class EventReader:
+    """Takes the bytes of one stream as they come and gives the events that are complete."""
+
+    __slots__ = ("_data", "_kind", "_rest", "_size", "_started")
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []  # of a line that is not complete
+        self._kind = ""
+        self._data: list[str] = []
+        self._size = 0
+        self._started = False
+
+    def feed(self, received: bytes) -> list[ServerSentEvent]:
+        """The events that `received` completes. RemoteProtocolError for one that is beyond all measure."""
+        events = [event for line in self._lines(received) if (event := self._line(line)) is not None]
+        if self._size + sum(map(len, self._rest)) > LONGEST_EVENT:
+            raise RemoteProtocolError(f"server-sent events: one is longer than {LONGEST_EVENT} bytes")
+        return events
+
+    def _lines(self, received: bytes) -> list[bytes]:
+        """The lines that `received` completes; a long one is not searched again with each of its pieces."""
+        waiting_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
+        self._rest.append(received)
+        if not waiting_cr and not _LINE_END.search(received):
+            return []
+        *lines, rest = _LINE_END.split(b"".join(self._rest))
+        self._rest = [rest] if rest else []
+        return lines
+
+    def _line(self, raw: bytes) -> ServerSentEvent | None:
+        line = raw.decode("utf-8", "replace")
+        if not self._started:
+            self._started, line = True, line.removeprefix("\ufeff")
+        if not line:
+            return self._complete()
+        self._size += len(raw)
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._kind = value
+        return None
+
+    def _complete(self) -> ServerSentEvent | None:
+        event = ServerSentEvent(self._kind or "message", "\n".join(self._data)) if self._data else None
+        self._kind, self._data, self._size = "", [], 0
+        return event

@@ -1,0 +1,158 @@
+"""Tools: Python functions that a model may call while it answers.
+
+    @tool(side_effects=True, on_barge_in="finish", filler="One moment.")
+    async def book_table(day: Literal["Friday", "Saturday"], people: int) -> str:
+        '''Book a table.
+
+        people: how many will come
+        '''
+
+A function is a tool as it is; the decorator says what a function can't. Plain functions are called on the event loop:
+what blocks belongs into `voicekit.in_thread`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar, overload
+
+import msgspec
+
+from voicekit.errors import ConfigError
+from voicekit.llm.messages import ToolSpec
+from voicekit.llm.schema import Signature, described
+from voicekit.reply.handler import Turn
+
+OnBargeIn: TypeAlias = Literal["cancel", "finish"]
+
+TIME_LIMIT = 15.0
+"""Seconds; a caller does not wait longer for one sentence."""
+
+LATE_TIME_LIMIT = 600.0
+"""Seconds for a tool that reports later: ten minutes are a long call."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""What both vendors take for a name."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a tool is run. See `tool`."""
+
+    side_effects: bool = False
+    on_barge_in: OnBargeIn = "cancel"
+    time_limit: float | None = None
+    filler: str | None = None
+    reports_later: bool = False
+
+    def check(self, where: str) -> None:
+        if self.on_barge_in not in ("cancel", "finish"):
+            raise ConfigError(f"{where}: expected on_barge_in 'cancel' or 'finish', got {self.on_barge_in!r}")
+        limit = self.time_limit
+        if limit is not None and not (isinstance(limit, int | float) and limit > 0):
+            raise ConfigError(f"{where}: expected a time_limit above 0 seconds, got {limit!r}")
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take."""
+        return self.time_limit or (LATE_TIME_LIMIT if self.reports_later else TIME_LIMIT)
+
+    @property
+    def outlives_the_turn(self) -> bool:
+        """Whether it goes on when the caller interrupts."""
+        return self.reports_later or self.on_barge_in == "finish"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function, what a model is told of it, and how it is run. Calling it calls the function."""
+
+    function: Callable[..., Any]
+    spec: ToolSpec
+    signature: Signature
+    policy: Policy
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    async def run(self, arguments: Mapping[str, Any], turn: Turn) -> str:
+        """What the function returns to these arguments, as a model reads it; raises what it raises."""
+        given = dict(arguments)
+        if self.signature.turn is not None:
+            given[self.signature.turn] = turn
+        value = self.function(**given)
+        if inspect.isawaitable(value):
+            value = await value
+        return as_text(value)
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    side_effects: bool = False,
+    on_barge_in: OnBargeIn = "cancel",
+    time_limit: float | None = None,
+    filler: str | None = None,
+    reports_later: bool = False,
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, **policy: Any
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function. The docstring says what it does, the type hints what it takes.
+
+    - `side_effects`: it changes something; it runs only once it is certain that the caller has finished the sentence.
+    - `on_barge_in`: "cancel" gives it up when the caller interrupts, "finish" lets it end; the model is told.
+    - `time_limit`: seconds, after which it is cancelled and the model is told so.
+    - `filler`: said to the caller where it takes longer than a moment.
+    - `reports_later`: the model goes on at once, and tells the caller the result when it is there, in its own words.
+
+    A parameter of type `Turn` is given the running turn. ConfigError for what can't be a tool.
+    """
+    how = Policy(**policy)
+
+    def make(function: Callable[..., Any]) -> Tool:
+        return _made(function, name, how)
+
+    return make if function is None else make(function)
+
+
+def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
+    """The tools by name; functions among them become tools. ConfigError where two have the same name."""
+    tools: dict[str, Tool] = {}
+    for each in given:
+        made = each if isinstance(each, Tool) else _made(each, None, Policy())
+        if made.name in tools:
+            raise ConfigError(f"tools: two are called {made.name!r}")
+        tools[made.name] = made
+    return tools
+
+
+def as_text(value: object) -> str:
+    """What a tool returned, as a model reads it: text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value or "Done."
+    return "Done." if value is None else msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _made(function: Callable[..., Any], name: str | None, policy: Policy) -> Tool:
+    if not callable(function):
+        raise ConfigError(f"tools: expected functions, got {function!r}")
+    name = str(name or getattr(function, "__name__", ""))
+    where = f"tool {name!r}"
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{where}: expected a name of letters, digits, '_' and '-', at most 64; give it `name`")
+    policy.check(where)
+    signature = Signature(function, where)
+    return Tool(function, ToolSpec(name, described(function), signature.schema), signature, policy)

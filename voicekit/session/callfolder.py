@@ -1,0 +1,184 @@
+"""A call in a folder: the sound of both sides, the event log and the wire log, written while the call goes on.
+
+    async with open_call_folder("calls/monday") as folder:
+        stt, tts = SonioxTranscriber(wire_log=folder.wire_log), SonioxVoice(wire_log=folder.wire_log)
+        session = Session(stt=stt, tts=tts, ...)
+        folder.record(session)
+        await run_session(session)
+
+    call.wav      the caller left, the bot right, aligned to the sample: what each of them heard of the other
+    events.log    every event with its time, a line for each; `voicekit trace` draws where the time went
+    wire.jsonl    every message from and to the services, without sound and keys
+
+All three count from the opening of the folder. What is written at most half a second before the end of a program that
+is killed is lost; the rest can be played and read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import trio
+
+from voicekit.audio.frame import AudioFrame
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.events import Overrun
+from voicekit.flow.groups import sole
+from voicekit.flow.link import Outlet
+from voicekit.flow.scribe import open_scribe
+from voicekit.flow.store import Full
+from voicekit.flow.threads import in_thread
+from voicekit.session.eventlog import open_event_log
+from voicekit.session.overhear import OverheardSink, overheard_source
+from voicekit.session.trace.taps import trace
+from voicekit.session.twotrack import Track, TwoTrackFile
+from voicekit.soniox.wirelog import open_wire_log
+
+if TYPE_CHECKING:
+    from voicekit.contracts import Sink, Source
+    from voicekit.session.session import Session
+    from voicekit.soniox.shell import WireLog
+
+SOUND, EVENTS, WIRE = "call.wav", "events.log", "wire.jsonl"
+
+CALLER, BOT = 0, 1
+"""The tracks: left and right."""
+
+QUEUED = 30 * 2 * 48_000
+"""Samples that may wait for the disk: half a minute of both sides at the highest rate. What does not fit is silence in
+the recording, and an Overrun in the event log."""
+
+UNKNOWN_RATE = 16_000
+"""Hz in the header of a file in which nothing was recorded yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A piece of one side; without a frame, the end of both."""
+
+    track: int
+    frame: AudioFrame | None
+
+
+class CallFolder:
+    """An open folder, for one call."""
+
+    def __init__(self, path: Path, note: Any, wire_log: WireLog, tape: _Tape, outlet: Outlet[_Heard]) -> None:
+        self.path = path
+        self.wire_log = wire_log
+        """What to give to `wire_log=` of the transcriber and of the voice."""
+        self._note = note
+        self._tape = tape
+        self._outlet = outlet
+        self._start = trio.current_time()
+        self._dropped = 0
+
+    def record(self, session: Session) -> None:
+        """Write down everything that happens in `session`, which has not run yet.
+
+        The recording has the higher one of the rates of source and sink. Parts that a plugin puts in their place when
+        the session starts are not recorded.
+        """
+        session.watch(self._note)
+        parts = session.parts
+        self._tape.rate = max(parts.source.produces.rate, parts.sink.format.rate)
+
+        def heard(track: int, frame: AudioFrame) -> None:
+            self._outlet.offer(_Heard(track, frame))
+            dropped = self._outlet.statistics().dropped
+            if dropped > self._dropped:
+                session.report(Overrun("sound to the recording", dropped - self._dropped))
+                self._dropped = dropped
+
+        source = overheard_source(parts.source, lambda frame: heard(CALLER, frame), self._start)
+        sink = OverheardSink(parts.sink, lambda frame: heard(BOT, frame), self._start)
+        session.parts = replace(parts, source=cast("Source", source), sink=cast("Sink", sink))
+        trace(session, self._note)
+
+
+@asynccontextmanager
+async def open_call_folder(path: str | Path) -> AsyncIterator[CallFolder]:
+    """Make the folder `path`, in which there is no call yet, and keep its files open.
+
+    Raises ConfigError where it can't be written, or has a call in it already. A disk that fills up meanwhile cancels
+    the body and raises DeviceError; what was written by then stays.
+    """
+    folder = Path(path)
+    tape = await in_thread(_made, folder)
+    with _one_error():
+        async with AsyncExitStack() as stack:
+            note = await stack.enter_async_context(open_event_log(folder / EVENTS))
+            wire_log = await stack.enter_async_context(open_wire_log(folder / WIRE))
+            scribe = open_scribe(tape.write, QUEUED, Full.DROP_NEWEST, weigh=_samples, name=str(folder / SOUND))
+            outlet = await stack.enter_async_context(scribe)
+            try:
+                yield CallFolder(folder, note, wire_log, tape, outlet)
+            finally:
+                outlet.offer(_Heard(CALLER, None))
+
+
+def _made(folder: Path) -> _Tape:
+    """The folder with an empty recording in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = [name for name in (SOUND, EVENTS, WIRE) if (folder / name).exists()]
+        if there:
+            raise ConfigError(f"call folder {folder}: expected none of an earlier call, found {', '.join(there)}")
+        return _Tape(TwoTrackFile(folder / SOUND, UNKNOWN_RATE))
+    except OSError as error:
+        raise ConfigError(f"call folder {folder}: can't be written: {error.strerror}") from error
+
+
+class _Tape:
+    """Brings both sides to the rate of the file and writes them; works in the scribe's thread."""
+
+    def __init__(self, file: TwoTrackFile) -> None:
+        self._file = file
+        self._tracks: dict[int, Track] = {}
+
+    @property
+    def rate(self) -> int:
+        return self._file.rate
+
+    @rate.setter
+    def rate(self, rate: int) -> None:
+        self._file.rate = rate
+
+    def write(self, heard: list[_Heard]) -> None:
+        self._file.write(piece for each in heard for piece in self._pieces(each))
+
+    def _pieces(self, heard: _Heard) -> list[tuple[int, int, bytes]]:
+        frame = heard.frame
+        if frame is None:
+            return [piece for track in self._tracks.values() for piece in track.finish()]
+        if heard.track not in self._tracks:
+            self._tracks[heard.track] = Track(heard.track, frame.format, self.rate)
+        return self._tracks[heard.track].feed(frame)
+
+
+def _samples(heard: _Heard) -> int:
+    return 0 if heard.frame is None else heard.frame.samples
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Raise the first of several errors of one full disk, and whatever is alone without its group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = sole(group)
+        if isinstance(error, BaseExceptionGroup):
+            full, other = error.split(DeviceError)
+            error = _first(full) if full is not None and other is None else error
+        raise error from error.__cause__
+
+
+def _first(group: BaseExceptionGroup[DeviceError]) -> BaseException:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

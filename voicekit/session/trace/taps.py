@@ -1,0 +1,204 @@
+"""A traced session: layers and taps that look at what passes, and tell each milestone when it is reached.
+
+They see the caller's sound as it leaves the source, the words as they leave the handler (cleaned of markdown), the
+text and the sound at the voice, and the position of the sink. That costs some 20 us for each frame of the caller, and
+nothing for a reply's sound once it is audible.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import trio
+
+from voicekit.audio.codec import convert
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Sink, Source, Speaker, Text, Voice, this_reply
+from voicekit.errors import ConfigError
+from voicekit.events import Audible, SessionEvent, TurnCommitted
+from voicekit.flow.layers import Layer, Tapped, run_tapped
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run, Stage
+from voicekit.flow.transform import StreamContext, Tap, TransformPart
+from voicekit.session.eventlog import open_event_log
+from voicekit.session.session import Session
+from voicekit.session.trace.levels import Level
+from voicekit.session.trace.milestone import Kind, Milestone
+
+Tell: TypeAlias = Callable[[Milestone], object]
+
+
+@asynccontextmanager
+async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
+    """While this is open, `session` writes an event log with its milestones to `path`: what `voicekit trace` draws.
+
+    Open it before the session runs. Raises what `open_event_log` and `trace` raise.
+    """
+    async with open_event_log(path) as note:
+        session.watch(note)
+        trace(session, note)
+        yield
+
+
+def trace(session: Session, tell: Tell) -> None:
+    """Have `session` tell the milestones of its replies from now on, on the hot path: `tell` must not wait.
+
+    For whoever has an event log open already (`tell` is what `open_event_log` yields); else use `open_trace`. Call it
+    before `run`; raises ConfigError afterwards. A part that a plugin replaces later on is not seen.
+    """
+    if session.running:
+        raise ConfigError("trace(): expected a session that has not begun to run")
+    parts, caller, air = session.parts, _Caller(), _Air(session.parts.sink, tell)
+    session.parts = replace(
+        parts,
+        source=cast("Source", Tapped(parts.source, outward=caller.hear)),
+        texts=(_first_words(tell, air), *parts.texts),
+        tts=cast("Voice", _TracedVoice(parts.tts, tell)),
+        sink=air,
+    )
+
+    def look(event: SessionEvent) -> None:
+        if isinstance(event, TurnCommitted) and event.reason in ("speech", "silence"):
+            caller.tell(event.turn, tell)
+        elif isinstance(event, Audible):
+            air.tell(event.turn)
+
+    session.watch(look)
+
+
+class _Caller:
+    """When the caller was last audible. A frame is as old as the earliest one of its stream says: none is early."""
+
+    def __init__(self) -> None:
+        self._level = Level()
+        self._began = float("inf")
+        self._audible_to: float | None = None  # seconds of the stream
+
+    def hear(self, item: object) -> None:
+        if isinstance(item, AudioFrame):
+            rate = item.format.rate
+            self._began = min(self._began, trio.current_time() - item.end / rate)
+            found = self._level.audible(_samples(item))
+            if found is not None:
+                self._audible_to = (item.at + found[1] + 1) / rate
+
+    def tell(self, turn: int, tell: Tell) -> None:
+        if self._audible_to is not None:
+            tell(Milestone(turn, "user", trio.current_time() - self._began - self._audible_to))
+
+
+def _first_words(tell: Tell, air: _Air) -> TransformPart[Any, Any]:
+    """Directly behind the handler; a stream of it begins when the handler is asked."""
+
+    def start(context: StreamContext) -> Tap:
+        said = _Once(tell)
+        air.begin()
+        said.reach("begun")
+        return Tap(lambda text: said.reach("word") if _has_characters(text) else None)
+
+    return TransformPart("trace", start)
+
+
+class _Once:
+    """Tells each milestone of one reply once."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._reply = this_reply.get(None)
+        self._told: set[Kind] = set()
+
+    def reach(self, what: Kind, seconds: float = 0.0) -> None:
+        if self._reply is not None and what not in self._told:
+            self._told.add(what)
+            self._tell(Milestone(self._reply.turn, what, seconds))
+
+    def has(self, what: Kind) -> bool:
+        return what in self._told
+
+
+class _TracedVoice(Layer):
+    """Looks at what goes into the voice and what comes out, until a reply is audible."""
+
+    def __init__(self, stage: Stage[Any, Any], tell: Tell) -> None:
+        super().__init__(stage)
+        self._tell = tell
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        async with self.stage.open() as run:
+
+            async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+                made, level = _Once(self._tell), Level()
+
+                def written(text: object) -> None:
+                    if _has_characters(text):
+                        made.reach("text")
+
+                def spoken(item: object) -> None:
+                    if isinstance(item, AudioFrame) and not made.has("silence"):
+                        made.reach("sound")
+                        found = level.audible(_samples(item))
+                        if found is not None:
+                            made.reach("silence", (item.at + found[0]) / item.format.rate)
+
+                await run_tapped(run, written, spoken, inbox, outbox)
+
+            yield traced
+
+
+class _Air:
+    """The sink, and when the first sample of a reply was heard, by its position."""
+
+    def __init__(self, sink: Sink, tell: Tell) -> None:
+        self._sink = sink
+        self._tell = tell
+        self._speaker: Speaker | None = None
+        self._base = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    @property
+    def name(self) -> str:
+        return self._sink.name
+
+    @property
+    def format(self) -> AudioFormat:
+        return self._sink.format
+
+    @property
+    def pausable(self) -> bool:
+        return self._sink.pausable
+
+    def open(self) -> AbstractAsyncContextManager[Speaker]:
+        return self._opened()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Speaker]:
+        async with self._sink.open() as speaker:
+            self._speaker = speaker
+            yield speaker
+
+    def begin(self) -> None:
+        """A reply begins: what is heard from here on is its sound."""
+        if self._speaker is not None:
+            self._base = self._speaker.position
+
+    def tell(self, turn: int) -> None:
+        if self._speaker is not None:
+            heard = self._speaker.position - self._base
+            self._tell(Milestone(turn, "air", heard / self.format.rate))
+
+
+def _has_characters(text: object) -> bool:
+    return isinstance(text, Text) and bool(text.text.strip())
+
+
+def _samples(frame: AudioFrame) -> array[int]:
+    return array("h", convert(frame.pcm, frame.format, AudioFormat(frame.format.rate)))

@@ -1,0 +1,115 @@
+"""A stereo WAV file of two tracks that are written independently, each sample at its own place; playable at all times.
+
+The left track is the caller and the right one the bot, whose sound comes in its own pieces and at its own pace. So
+nothing is merged: each piece is laid into the file where it belongs, also before or over the end of the other track.
+What nobody wrote is silence, and takes no room on most disks. The header is right after every batch: a program that is
+killed leaves a file that plays to the end of the last one.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+
+from voicekit.audio.codec import convert
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Sound
+from voicekit.audio.resample import Resampler
+from voicekit.errors import DeviceError
+
+HEADER_BYTES = 44
+BLOCK_BYTES = 4
+"""A sample of each track, PCM16."""
+
+LARGEST_BYTES = 0x7FFF_0000
+"""Of sound: larger numbers are read as "length unknown". Nine hours at 16 kHz, three at 48 kHz."""
+
+
+class TwoTrackFile:
+    """A new WAV at `path`, which must not exist; OSError where it can't be made.
+
+    The file is opened for each batch and closed again, so there is nothing to close, and a thread that was left to
+    itself writes into no other file.
+    """
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self.path = path
+        self.rate = rate
+        self.samples = 0
+        with path.open("xb") as file:
+            file.write(self._header())
+
+    def write(self, pieces: Iterable[tuple[int, int, bytes]]) -> None:
+        """Lay each piece, (track, first sample, PCM16 mono), into the file.
+
+        Raises DeviceError for more sound than a WAV can hold, and OSError where the disk fails; the file is playable
+        even then, as far as it was written.
+        """
+        with FileIO(self.path, "r+") as file:
+            try:
+                for track, at, pcm in pieces:
+                    self._lay(file, track, at, pcm)
+            finally:
+                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # a piece that was not written whole goes
+                file.seek(0)
+                _write_all(file, self._header())
+
+    def _lay(self, file: FileIO, track: int, at: int, pcm: bytes) -> None:
+        samples = len(pcm) // 2
+        if (at + samples) * BLOCK_BYTES > LARGEST_BYTES:
+            raise DeviceError(f"{self.path}: a WAV file can't hold more than {LARGEST_BYTES // self._second} s of this")
+        there = max(0, min(samples, self.samples - at))
+        file.seek(HEADER_BYTES + at * BLOCK_BYTES)
+        both = array("h", file.read(there * BLOCK_BYTES).ljust(samples * BLOCK_BYTES, b"\0"))
+        both[track::2] = array("h", pcm)
+        file.seek(HEADER_BYTES + at * BLOCK_BYTES)
+        _write_all(file, both.tobytes())
+        self.samples = max(self.samples, at + samples)
+
+    @property
+    def _second(self) -> int:
+        return self.rate * BLOCK_BYTES
+
+    def _header(self) -> bytes:
+        size = self.samples * BLOCK_BYTES
+        what = struct.pack("<HHIIHH", 1, 2, self.rate, self._second, BLOCK_BYTES, 16)
+        return (
+            b"RIFF"
+            + struct.pack("<I", 36 + size)
+            + b"WAVEfmt "
+            + struct.pack("<I", len(what))
+            + what
+            + b"data"
+            + (struct.pack("<I", size))
+        )
+
+
+class Track:
+    """Brings one side's frames to PCM16 mono at the file's rate; their positions stay true."""
+
+    def __init__(self, number: int, source: AudioFormat, rate: int) -> None:
+        self._number = number
+        self._target = AudioFormat(rate)
+        self._resampler = None if source.rate == rate else Resampler(source, self._target)
+
+    def feed(self, frame: AudioFrame) -> list[tuple[int, int, bytes]]:
+        if self._resampler is None:
+            return [(self._number, frame.at, convert(frame.pcm, frame.format, self._target))]
+        return self._pieces(self._resampler.feed(frame))
+
+    def finish(self) -> list[tuple[int, int, bytes]]:
+        """What the filter still holds."""
+        return [] if self._resampler is None else self._pieces(self._resampler.finish())
+
+    def _pieces(self, sounds: list[Sound]) -> list[tuple[int, int, bytes]]:
+        return [(self._number, sound.at, sound.pcm) for sound in sounds if isinstance(sound, AudioFrame)]
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """A full disk may take a part first; asking again tells why it takes no more."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

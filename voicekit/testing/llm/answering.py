@@ -1,0 +1,135 @@
+"""One request to the stand-in and the answer to it, on whichever wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import trio
+
+from voicekit.testing.llm.answers import (
+    Answer,
+    Broken,
+    Calls,
+    Cut,
+    Fails,
+    Pause,
+    Refuses,
+    Stall,
+    Status,
+    Stops,
+    tokens,
+)
+from voicekit.testing.llm.wires import Wire
+
+EVENTS = "text/event-stream; charset=utf-8"
+JSON = "application/json"
+
+
+class ConnectionCut(Exception):
+    """The script wants the connection to break here."""
+
+
+@dataclass
+class Asked:
+    """One request, and what became of its answer: `complete`, or given up by the client, which sets `left`.
+
+    `sent` are the times (trio's) at which the tokens of the answer went out.
+    """
+
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+    sent: list[float] = field(default_factory=list)
+    complete: bool = False
+    left: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def said(self) -> str:
+        """The caller's last words."""
+        texts = [text for role, text in self.transcript if role == "user"]
+        return texts[-1] if texts else ""
+
+    @property
+    def transcript(self) -> list[tuple[str, str]]:
+        """The roles and texts of the conversation, on whichever wire; calls and results are left out."""
+        items = self.body.get("messages") or self.body.get("input") or []
+        spoken = [(item.get("role", ""), _text(item.get("content"))) for item in items]
+        return [(role, text) for role, text in spoken if text and role in ("user", "assistant")]
+
+
+@dataclass
+class Response:
+    """The head of an answer, and its body as it comes."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: AsyncGenerator[bytes, None]
+
+
+Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Response]]
+"""What answers a request: its path, its headers, its body."""
+
+
+async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[bytes, None]:
+    """The events of `answer`; raises ConnectionCut where the script cuts it."""
+    for chunk in wire.begin():
+        yield chunk
+    stop, calls = "end", 0
+    for part in answer.parts:
+        match part:
+            case str():
+                for token in tokens(part):
+                    await trio.sleep(answer.every)  # also one of no time lets others run
+                    asked.sent.append(trio.current_time())
+                    for chunk in wire.words(token):
+                        yield chunk
+            case Calls():
+                stop = "calls"
+                for chunk in wire.call(calls, part):
+                    await trio.sleep(answer.every)  # also one of no time lets others run
+                    yield chunk
+                calls += 1
+            case Refuses(text):
+                stop = "refused"
+                for chunk in wire.refuse(text):
+                    yield chunk
+            case Stops(why):
+                stop = why
+            case Pause(seconds):
+                await trio.sleep(seconds)
+            case Stall():
+                await trio.sleep_forever()
+            case Cut():
+                raise ConnectionCut
+            case Broken():
+                yield b'data: {"choices": [\n\n'
+            case Fails(error_type, message):
+                for chunk in wire.fail(error_type, message):
+                    yield chunk
+    for chunk in wire.end(stop):
+        yield chunk
+    asked.complete = True
+
+
+def told(status: Status, asked: Asked) -> Response:
+    """The error that `status` is."""
+    error = {"error": {"type": status.error_type, "code": status.error_type, "message": status.message}}
+    body = status.body if status.body is not None else json.dumps({"type": "error", **error}).encode()
+    headers = [("content-type", JSON), ("content-length", str(len(body))), ("x-request-id", "req_1")]
+    if status.retry_after is not None:
+        headers.append(("retry-after", f"{status.retry_after:g}"))
+
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield body
+        asked.complete = True
+
+    return Response(status.code, headers, once())
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "\n".join(block["text"] for block in content if block.get("type") == "text")
+    return content or ""

@@ -1,0 +1,44 @@
+"""The stand-in in memory: a transport of httpx that has no network behind it, and so runs in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import httpx
+import trio
+
+from voicekit.testing.llm.answering import Asked, ConnectionCut, Take
+
+
+class InMemory(httpx.AsyncBaseTransport):
+    """Answers requests by `take`, whatever their address."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
+        if request.method != "POST":
+            return httpx.Response(405)
+        asked, response = self._take(request.url.path, request.headers, await request.aread())
+        return httpx.Response(response.status, headers=response.headers, stream=_Stream(asked, response.body))
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, asked: Asked, body: AsyncGenerator[bytes, None]) -> None:
+        self._asked = asked
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async with aclosing(self._body) as chunks:
+            try:
+                async for chunk in chunks:
+                    await trio.lowlevel.checkpoint()
+                    yield chunk
+            except ConnectionCut:
+                raise httpx.RemoteProtocolError("the stand-in cut the connection") from None
+
+    async def aclose(self) -> None:
+        if not self._asked.complete:
+            self._asked.left.set()

@@ -1,0 +1,88 @@
+"""The stand-in itself: takes requests over loopback or in memory, answers by its script, and remembers both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import httpx
+import trio
+
+from voicekit.flow.groups import alone
+from voicekit.testing.llm.answering import EVENTS, Asked, Response, streamed, told
+from voicekit.testing.llm.answers import Answer, Status
+from voicekit.testing.llm.http import serve_http
+from voicekit.testing.llm.memory import InMemory
+from voicekit.testing.llm.refusals import why_refused
+from voicekit.testing.llm.wires import ChatWire, MessagesWire, ResponsesWire, Wire
+
+WIRES: Mapping[str, Callable[[int], Wire]] = {
+    "/chat/completions": ChatWire,
+    "/responses": ResponsesWire,
+    "/v1/messages": MessagesWire,
+}
+
+Reply: TypeAlias = str | Answer | Status
+
+
+class ModelServer:
+    """Answers request after request by `replies`; `otherwise` answers what comes then, by what was asked.
+
+    With `key` any other is refused with 401. `asked` are the requests so far, oldest first, refused ones too.
+    """
+
+    def __init__(
+        self, *replies: Reply, otherwise: Callable[[Asked], Reply] = lambda asked: "I see.", key: str | None = None
+    ) -> None:
+        self.replies = list(replies)
+        self.asked: list[Asked] = []
+        self.connections = self.open_connections = 0
+        self._otherwise = otherwise
+        self._key = key
+
+    @property
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """Answers in memory, whatever the address: for virtual time."""
+        return InMemory(self.take)
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[str]:
+        """Serve on a port of 127.0.0.1; yields the address, without a path."""
+        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+        with alone():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(trio.serve_listeners, self._connected, listeners)
+                yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+                nursery.cancel_scope.cancel()
+
+    async def _connected(self, stream: trio.SocketStream) -> None:
+        self.connections += 1
+        self.open_connections += 1
+        try:
+            await serve_http(stream, self.take)
+        finally:
+            self.open_connections -= 1
+
+    def take(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Asked, Response]:
+        """The answer to one request."""
+        asked = Asked(path, headers, json.loads(body or b"{}"))
+        self.asked.append(asked)
+        reply = self._refusal(asked) or (self.replies.pop(0) if self.replies else self._otherwise(asked))
+        if isinstance(reply, Status):
+            return asked, told(reply, asked)
+        answer = Answer(reply) if isinstance(reply, str) else reply
+        wire = next(wire for ending, wire in WIRES.items() if path.endswith(ending))(len(self.asked))
+        return asked, Response(200, [("content-type", EVENTS)], streamed(answer, wire, asked))
+
+    def _refusal(self, asked: Asked) -> Status | None:
+        if not any(asked.path.endswith(ending) for ending in WIRES):
+            return Status(404, "not_found_error", f"no such path: {asked.path}")
+        if self._key is not None and self._key not in (
+            asked.headers.get("x-api-key"),
+            asked.headers.get("authorization", "").removeprefix("Bearer "),
+        ):
+            return Status(401, "authentication_error", f"invalid key: {asked.headers.get('authorization')}")
+        why = why_refused(asked.path, asked.body)
+        return Status(400, "invalid_request_error", why) if why is not None else None

@@ -1,0 +1,267 @@
+"""A double of the Soniox REST API, for tests of clients: the service's role, scripted results, and faults to order.
+
+    peer = RestPeer(outcomes={"bad.wav": Outcome(error=("invalid_audio_file", "No audio."))})
+    async with peer.listening():                              # in memory, for virtual time
+        async with SonioxClient("key", endpoints=peer.endpoints, http=peer.http()) as soniox: ...
+    async with peer.serve() as endpoints: ...                 # over loopback
+
+It keeps no byte of a file: only its size, and a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Final
+
+import httpx
+import trio
+
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+from voicekit.soniox.region import Endpoints
+from voicekit.soniox.rest.requests import SpeechRequest, TranscriptionRequest
+from voicekit.soniox.rest.types import Token
+from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit.soniox.server.rest import (
+    Begun,
+    Chunk,
+    Dropped,
+    Effect,
+    Exchange,
+    Kept,
+    Notify,
+    PrepareVoice,
+    Request,
+    RestServer,
+    Transcribe,
+)
+from voicekit.soniox.server.rest_desk import Upload
+from voicekit.soniox.wire import TtsConfig
+from voicekit.testing.soniox.memory import stream_pair
+from voicekit.testing.soniox.mouth import Mouth, Speaking, can_speak
+from voicekit.testing.soniox.rest_faults import RestFault
+from voicekit.testing.soniox.rest_http import Driver, Spoken
+from voicekit.testing.soniox.rest_memory import InMemoryHttp
+
+HOST: Final = "soniox.test"
+KEPT: Final = 10_000  # requests remembered
+BODY_KEPT: Final = 64 * 1024  # bytes of one that are
+
+
+def said(text: str) -> tuple[Token, ...]:
+    """Tokens for `text`, one for each word, 400 ms each."""
+    words = [word if place == 0 else f" {word}" for place, word in enumerate(text.split())]
+    return tuple(
+        Token(text=word, start_ms=400 * place, end_ms=400 * place + 320, confidence=0.98)
+        for place, word in enumerate(words)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of a transcription: seconds in the queue, seconds of work, then the words, or an error."""
+
+    tokens: tuple[Token, ...] = said("this is what was said")
+    error: tuple[str, str] | None = None
+    queued: float = 0.5
+    processing: float = 1.0
+    duration_ms: int = 2_000
+
+
+@dataclass(slots=True)
+class Stored:
+    """A file, as far as it has come; `complete` once it has."""
+
+    filename: str
+    size: int = 0
+    complete: bool = False
+    digest: Any = field(default_factory=hashlib.sha256, repr=False)
+
+
+@dataclass(slots=True)
+class Seen:
+    """A request, and how it was answered: `status` is None as long as it is not; `upload` is its form, if any."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(repr=False)
+    at: float
+    status: int | None = None
+    body: bytes = b""
+    upload: Upload | None = None
+
+
+class RestPeer:
+    """The REST API of an account, with scripted transcriptions, a voice of its own, and faults.
+
+    `outcomes` are by file name, "" stands for all others. `faults` may be added to. Without an `account`, any key will
+    do. What it is told to notify is kept in `notified`, nothing is posted anywhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        outcomes: Mapping[str, Outcome] | None = None,
+        faults: Iterable[RestFault] = (),
+        account: Account | None = None,
+        speaking: Speaking | None = None,
+        server: RestServer | None = None,
+    ) -> None:
+        numbers = count(1)
+        self.server = server or RestServer(account, mint=lambda: f"{next(numbers):032x}")
+        self.outcomes = dict(outcomes or {})
+        self.faults = list(faults)
+        self.files: dict[str, Stored] = {}
+        self.requests: deque[Seen] = deque(maxlen=KEPT)
+        self.notified: list[Notify] = []
+        self.spoken: list[SpeechRequest] = []
+        self.away = False  # whether connections are refused
+        self._speaking = speaking or Speaking()
+        self._struck: dict[int, int] = {}
+        self._open: dict[int, Seen] = {}  # by the exchange
+        self._driver = Driver(self.server, self._act, self._speak, self._fault, self._seen, self._over)
+        self._nursery: trio.Nursery | None = None
+
+    # --- how clients come ---
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Addresses for connections in memory."""
+        return _endpoints(HOST)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """While this is open, `http` makes connections in memory."""
+        with alone():
+            async with trio.open_nursery() as self._nursery:
+                yield
+                self._nursery.cancel_scope.cancel()
+        self._nursery = None
+
+    def http(self) -> httpx.AsyncBaseTransport:
+        """A transport for httpx that leads here, in memory."""
+        return InMemoryHttp(self._connected)
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[Endpoints]:
+        """Serve on a port of 127.0.0.1; yields the addresses."""
+        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+        with alone():
+            async with trio.open_nursery() as self._nursery:
+                await self._nursery.start(trio.serve_listeners, self._driver.serve, listeners)
+                yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
+                self._nursery.cancel_scope.cancel()
+        self._nursery = None
+
+    def _connected(self) -> trio.abc.Stream:
+        if self._nursery is None:
+            raise ConfigError("a REST double: connections work only inside `async with peer.listening()`")
+        if self.away:
+            raise ConnectionRefusedError("nobody is there")
+        ours, theirs = stream_pair()
+        self._nursery.start_soon(self._driver.serve, ours)
+        return theirs
+
+    # --- what happens ---
+
+    def _fault(self, request: Request) -> RestFault | None:
+        for place, fault in enumerate(self.faults):
+            if fault.fits(request.method, request.target) and self._struck.get(place, 0) < fault.times:
+                self._struck[place] = self._struck.get(place, 0) + 1
+                return fault
+        return None
+
+    def _seen(self, request: Request, exchange: Exchange) -> None:
+        seen = Seen(request.method, request.target, request.headers, trio.current_time())
+        self.requests.append(seen)
+        self._open[id(exchange)] = seen
+
+    def _over(self, exchange: Exchange, status: int | None) -> None:
+        seen = self._open.pop(id(exchange))
+        seen.status, seen.body, seen.upload = status, exchange.body[:BODY_KEPT], exchange.upload
+
+    async def _act(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Begun(name, filename):
+                    self.files[name] = Stored(filename)
+                case Chunk(name, data):
+                    self.files[name].size += len(data)
+                    self.files[name].digest.update(data)
+                case Kept(name):
+                    self.files[name].complete = True
+                case Dropped(name):
+                    self.files.pop(name, None)
+                case Transcribe(name, request):
+                    self._start(self._transcribe, name, self._outcome(request))
+                case PrepareVoice(name, model):
+                    self._start(self._prepare, name, model)
+                case Notify():
+                    self.notified.append(effect)
+                    self.server.notified(effect.id, 200)
+
+    def _start(self, work: Any, *args: Any) -> None:
+        assert self._nursery is not None, "a connection was served, so there is a nursery"
+        self._nursery.start_soon(work, *args)
+
+    def _outcome(self, request: TranscriptionRequest) -> Outcome:
+        stored = self.files.get(request.file_id or "")
+        name = stored.filename if stored is not None else (request.audio_url or "").rpartition("/")[2]
+        return self.outcomes.get(name) or self.outcomes.get("") or Outcome()
+
+    async def _transcribe(self, name: str, outcome: Outcome) -> None:
+        await trio.sleep(outcome.queued)
+        self.server.processing(name, duration_ms=outcome.duration_ms)
+        await trio.sleep(outcome.processing)
+        if outcome.error is None:
+            await self._act(self.server.completed(name, outcome.tokens, trio.current_time()))
+        else:
+            await self._act(self.server.failed(name, *outcome.error))
+
+    async def _prepare(self, name: str, model: str) -> None:
+        await trio.sleep(1.0)
+        self.server.prepared(name, model)
+
+    def _speak(self, request: SpeechRequest) -> AsyncGenerator[Spoken, None] | Refusal:
+        self.spoken.append(request)
+        config = TtsConfig(audio_format=request.audio_format, sample_rate=request.sample_rate, speed=request.speed)
+        header = b""
+        if request.audio_format == "wav":
+            rate = request.sample_rate or 24_000
+            config = TtsConfig(audio_format="pcm_s16le", sample_rate=rate, speed=request.speed)
+            header = endless_wav(rate)
+        if not can_speak(config):
+            return invalid(f"This peer makes no {request.audio_format}.")
+        return self._sound(header, Mouth(config, self._speaking), request.text)
+
+    async def _sound(self, header: bytes, mouth: Mouth, text: str) -> AsyncGenerator[Spoken, None]:
+        mouth.add(text, end=True)
+        await trio.sleep(self._speaking.first_sound)
+        if header:
+            yield Spoken(header, 0.0)
+        done = False
+        while not done:
+            chunk = mouth.next()
+            yield Spoken(chunk.data, chunk.seconds)
+            await trio.sleep(chunk.seconds / self._speaking.faster)
+            done = chunk.end
+
+
+def endless_wav(rate: int) -> bytes:
+    """The head of a WAV of PCM16 mono whose length is not known yet, as one that is streamed has."""
+    unknown = 0xFFFFFFFF.to_bytes(4, "little")
+    numbers = (16).to_bytes(4, "little") + (1).to_bytes(2, "little") + (1).to_bytes(2, "little")
+    numbers += rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")
+    numbers += (2).to_bytes(2, "little") + (16).to_bytes(2, "little")
+    return b"RIFF" + unknown + b"WAVEfmt " + numbers + b"data" + unknown
+
+
+def _endpoints(host: str) -> Endpoints:
+    web = f"http://{host}"
+    return Endpoints(rest=web, stt=f"ws://{host}/transcribe-websocket", tts=f"ws://{host}/tts-websocket", tts_rest=web)

@@ -1,0 +1,79 @@
+"""What can go wrong with the REST double, and on which request.
+
+    RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
+
+A fault strikes the first request with its method and a path that begins with its own; `times` is how many it strikes in
+all. Bytes count those of the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RestFault:
+    """Which requests: an empty method or path is any."""
+
+    method: str = ""
+    path: str = ""
+    times: int = field(default=1, kw_only=True)
+
+    def fits(self, method: str, path: str) -> bool:
+        return self.method in ("", method) and path.startswith(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class CutUpload(RestFault):
+    """The connection breaks once so many bytes of the request's body have come."""
+
+    after: int = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CutAnswer(RestFault):
+    """The connection breaks once so many bytes of the answer's body are out, or, with None, before its head."""
+
+    after: int | None = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Instead(RestFault):
+    """Another answer than the one that is due; the request has no effect."""
+
+    status: int = field(default=200, kw_only=True)
+    headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "text/html"),), kw_only=True)
+    body: bytes = field(default=b"", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(RestFault):
+    """An error of the service, of a type in `voicekit.soniox.server.rest_refusal.REST_CODES`, before any work."""
+
+    error_type: str = field(default="internal_error", kw_only=True)
+    message: str = field(default="The server had an error processing your request.", kw_only=True)
+    headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Trickle(RestFault):
+    """The answer's body comes one byte at a time, with so many seconds before each."""
+
+    every: float = field(default=1.0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Unframed(RestFault):
+    """The answer does not say how long it is: only the connection's end ends it, perhaps after so many bytes."""
+
+    after: int | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence(RestFault):
+    """The request is read, and nothing is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading(RestFault):
+    """Nothing of the request is read behind its head, so that the client can soon send no more."""

@@ -1,0 +1,71 @@
+"""When to guess that the caller has finished, and whether the guess still holds (pure).
+
+A guess is about the words: it holds as long as the question reads the same, whatever its case and punctuation, and
+however often the caller makes sounds that become no words. It takes the number of the next reply without using it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from voicekit.turn.phrases import plain
+from voicekit.turn.policy import Speculation
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Reply `turn` is being made, to a question of these `words`."""
+
+    turn: int
+    words: tuple[str, ...]
+
+
+class Guesses:
+    """The guesses of one call; at most one is alive. Without a `policy` there are none."""
+
+    __slots__ = ("_made", "_policy", "_since", "_words", "live")
+
+    def __init__(self, policy: Speculation | None) -> None:
+        self.live: Guess | None = None
+        self._policy = policy
+        self._words: tuple[str, ...] = ()
+        self._since = -inf  # when the words became those
+        self._made = 0  # in this turn
+
+    @property
+    def on(self) -> bool:
+        return self._policy is not None
+
+    @property
+    def due(self) -> float:
+        """From when on the words are worth a guess; infinity for none."""
+        if self._policy is None or self.live is not None or self._made >= self._policy.most:
+            return inf
+        return self._since + self._policy.after
+
+    @property
+    def why(self) -> str:
+        assert self._policy is not None, "no guess without a policy"
+        return f"the words have stood for {self._policy.after:g} s"
+
+    def note(self, question: str, now: float) -> bool:
+        """The question reads `question` now; returns whether that refutes the live guess."""
+        words = plain(question)
+        if words != self._words:
+            self._words, self._since = words, now
+        return self.live is not None and self.live.words != words
+
+    def make(self, turn: int, question: str) -> None:
+        self.live = Guess(turn, plain(question))
+        self._made += 1
+
+    def confirmed_by(self, question: str) -> bool:
+        """Whether the live guess was of `question`."""
+        return self.live is not None and self.live.words == plain(question)
+
+    def start_over(self) -> None:
+        """These words are answered, or forgotten: whatever comes next is another question."""
+        self.live = None
+        self._words = ()
+        self._made = 0
