@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+
+import pytest
+import trio
+
+from voicekit.testing.llm import Answer, Calls, ModelServer
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SPEECH = sorted((ROOT / "tests" / "data" / "speech").glob("*.flac"))
 
 
-def run(*arguments: str | Path, typed: str = "") -> str:
+def run(*arguments: str | Path, typed: str = "", **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         input=typed,
@@ -20,6 +27,7 @@ def run(*arguments: str | Path, typed: str = "") -> str:
         text=True,
         timeout=60,
         cwd=ROOT,
+        env={**os.environ, **environment},
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -75,9 +83,22 @@ def test_the_rules_bot_holds_a_dialogue():
         assert [line.removeprefix("bot> ") for line in lines if line.startswith("bot> ")] == answers
 
 
-def test_the_rules_bot_is_small():
-    """04_rules.py has at most fifteen lines of code, its docstring apart."""
-    tree = ast.parse((EXAMPLES / "04_rules.py").read_text(encoding="utf-8"))
+async def test_the_model_bot_calls_its_tool():
+    """06_language_model.py says in the console what a model says, which has been told what the bot's tool found."""
+    calls = Calls("free_tables", {"day": "Friday", "people": 2})
+    server = ModelServer(Answer("Let me see.", calls), "At half past six, or at eight.")
+    typed = "a table for two on friday\n"
+    async with server.serve() as url:
+        service = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "none"}
+        printed = await trio.to_thread.run_sync(partial(run, EXAMPLES / "06_language_model.py", typed=typed, **service))
+    assert printed == f"you> {typed}bot> Let me see. At half past six, or at eight.\n"
+    assert "20:00" in str(server.asked[1].body)
+
+
+@pytest.mark.parametrize("example", ["04_rules.py", "06_language_model.py"])
+def test_a_bot_is_small(example: str):
+    """A bot of rules, and one of a model, has at most fifteen lines of code, its docstring apart."""
+    tree = ast.parse((EXAMPLES / example).read_text(encoding="utf-8"))
     code = ast.unparse(ast.Module(tree.body[1:], [])).splitlines()
     assert 5 < len([line for line in code if line.strip()]) <= 15
 

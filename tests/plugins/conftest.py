@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,21 @@ Install = Callable[..., None]
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOICEKIT_BLOCK", raising=False)
     monkeypatch.delenv("VOICEKIT_TRACE", raising=False)
+
+
+OURS = sorted(path.name for path in (Path(__file__).parents[2] / "plugins").glob("voicekit-*"))
+
+
+@pytest.fixture(autouse=True)
+def _without_this_repository_s_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests find is what they have installed, whichever plugins are installed beside them."""
+
+    def entry_points(**selected: str) -> list[metadata.EntryPoint]:
+        found = installed(**selected)
+        return [entry for entry in found if entry.dist is None or entry.dist.name not in OURS]
+
+    installed = metadata.entry_points
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
 
 
 @pytest.fixture

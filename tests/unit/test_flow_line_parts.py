@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -130,3 +131,11 @@ async def test_a_via_tells_what_was_dropped():
     out = await through(source | Via(30, Full.DROP_OLDEST, on_drop=dropped.append) | passing)
     assert [item.at for item in out] == [0, 70, 80, 90]
     assert sum(dropped) == 70
+
+
+async def test_what_a_transform_imports_is_imported_before_it_starts(monkeypatch):
+    """A module that takes long to import is there, in a thread's time, when the line is open."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    part = TransformPart("colours", each(lambda item: item).start, loads=("colorsys",))
+    async with Line(passing, part, passing).open():
+        assert "colorsys" in sys.modules

@@ -58,7 +58,7 @@ def resample(target: AudioFormat) -> TransformPart[Any, Any]:
         source = _known(context, name)
         return _encoding(target) if source.rate == target.rate else _Resampling(source, target)
 
-    return TransformPart(name, start, produces=target)
+    return TransformPart(name, start, produces=target, loads=("numpy", "soxr"))
 
 
 def _known(context: StreamContext, name: str) -> AudioFormat:

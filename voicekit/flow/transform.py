@@ -65,12 +65,14 @@ class TransformPart(Pipeable, Generic[In, Out]):
     """A transform's place in a line: `start` makes a fresh transform for each stream.
 
     `accepts` is the one format it can take (None: any). `produces` is the format of its output (None: as it came in).
+    `loads` names modules that `start` imports and that take long: whoever opens the line imports them in a thread.
     """
 
     name: str
     start: Callable[[StreamContext], Transform[In, Out]]
     accepts: AudioFormat | None = None
     produces: AudioFormat | None = None
+    loads: tuple[str, ...] = ()
 
 
 class Fused:

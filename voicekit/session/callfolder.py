@@ -105,11 +105,12 @@ async def open_call_folder(path: str | Path) -> AsyncIterator[CallFolder]:
     """Make the folder `path`, in which there is no call yet, and keep its files open.
 
     Raises ConfigError where it can't be written, or has a call in it already. A disk that fills up meanwhile cancels
-    the body and raises DeviceError; what was written by then stays.
+    the body and raises DeviceError; what was written by then stays. Where nothing was written at all, because no call
+    came about, the files go again, and the folder too if it was made here.
     """
     folder = Path(path)
-    tape = await in_thread(_made, folder)
-    with _one_error():
+    tape, was_there = await in_thread(_made, folder)
+    with _one_error(), _gone_if_empty(folder, tape, was_there):
         async with AsyncExitStack() as stack:
             note = await stack.enter_async_context(open_event_log(folder / EVENTS))
             wire_log = await stack.enter_async_context(open_wire_log(folder / WIRE))
@@ -121,16 +122,30 @@ async def open_call_folder(path: str | Path) -> AsyncIterator[CallFolder]:
                 outlet.offer(_Heard(CALLER, None))
 
 
-def _made(folder: Path) -> _Tape:
-    """The folder with an empty recording in it."""
+def _made(folder: Path) -> tuple[_Tape, bool]:
+    """An empty recording in the folder, and whether that was there before."""
     try:
+        was_there = folder.is_dir()
         folder.mkdir(parents=True, exist_ok=True)
         there = [name for name in (SOUND, EVENTS, WIRE) if (folder / name).exists()]
         if there:
             raise ConfigError(f"call folder {folder}: expected none of an earlier call, found {', '.join(there)}")
-        return _Tape(TwoTrackFile(folder / SOUND, UNKNOWN_RATE))
+        return _Tape(TwoTrackFile(folder / SOUND, UNKNOWN_RATE)), was_there
     except OSError as error:
         raise ConfigError(f"call folder {folder}: can't be written: {error.strerror}") from error
+
+
+@contextmanager
+def _gone_if_empty(folder: Path, tape: _Tape, was_there: bool) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        logs = [folder / name for name in (EVENTS, WIRE) if (folder / name).exists()]
+        if tape.empty and not any(log.stat().st_size for log in logs):
+            for file in (folder / SOUND, *logs):
+                file.unlink(missing_ok=True)
+            if not was_there and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 class _Tape:
@@ -139,6 +154,11 @@ class _Tape:
     def __init__(self, file: TwoTrackFile) -> None:
         self._file = file
         self._tracks: dict[int, Track] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever heard."""
+        return not self._file.samples
 
     @property
     def rate(self) -> int:

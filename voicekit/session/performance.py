@@ -110,7 +110,7 @@ class Performer:
         with alone(IN_PLAYOUT):
             lease = self._playout.lease(reply, self._report)
         commitment = Commitment(made=isinstance(command, StartReply))
-        commitment.when_made(lambda: setattr(self, "reply", reply))
+        commitment.when_made(partial(self._commit_to, reply))
         turn = _committed_by(commitment, self._make_turn(reply))
         return ReplyRun(
             turn,
@@ -121,6 +121,9 @@ class Performer:
             speak=self._speak,
             outlet=self._outlet,
         )
+
+    def _commit_to(self, reply: Reply) -> None:
+        self.reply = reply
 
 
 def _committed_by(commitment: Commitment, turn: Turn) -> Turn:

@@ -197,6 +197,8 @@ class Session:
         mouth = reply_line(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
         ears, ear = listen_line(parts, self._reporter.losses, timeout)
         self._lines = (ears, mouth)
+        for each in self._lines:
+            await each.load()
         outlet, inlet = open_signals()
         async with AsyncExitStack() as stack:
             stack.enter_context(inlet)

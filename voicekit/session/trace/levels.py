@@ -20,12 +20,15 @@ RISE = 1.005
 
 
 class Level:
-    """Follows one channel of PCM16, frame by frame."""
+    """Follows one channel of PCM16, frame by frame.
+
+    `noise` is its level so far, of 32,768; unknown, it is taken from the first frame, which a line has before speech.
+    """
 
     __slots__ = ("_noise",)
 
-    def __init__(self) -> None:
-        self._noise = float("inf")
+    def __init__(self, noise: float = float("inf")) -> None:
+        self._noise = noise
 
     def audible(self, sound: array[int]) -> tuple[int, int] | None:
         """The first and the last audible sample of the frame; None where there is none."""

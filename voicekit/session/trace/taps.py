@@ -134,7 +134,7 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                made, level = _Once(self._tell), Level()
+                made, level = _Once(self._tell), Level(noise=0.0)  # what is made begins where it likes, and has no noise
 
                 def written(text: object) -> None:
                     if _has_characters(text):
@@ -201,4 +201,7 @@ def _has_characters(text: object) -> bool:
 
 
 def _samples(frame: AudioFrame) -> array[int]:
-    return array("h", convert(frame.pcm, frame.format, AudioFormat(frame.format.rate)))
+    given = frame.format
+    if given.encoding == "pcm16" and given.channels == 1:
+        return array("h", frame.pcm)
+    return array("h", convert(frame.pcm, given, AudioFormat(given.rate)))

@@ -1,0 +1,400 @@
+"""Wrong use of the server over real sockets: the service's own answers, and a server that goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import trio
+
+from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.server.refusal import CODES, Refusal
+from voicekit.soniox.transport import Disconnected
+from voicekit.soniox.wire import MESSAGE_BYTES
+from voicekit_local import speaking, websocket
+from voicekit_local.fakes import KEY, FakeRecogniser, FakeVoice, fake_server
+
+HEARS = {"model": "stt-rt-v5", "audio_format": "pcm_s16le", "sample_rate": 16_000, "num_channels": 1}
+CONTAINED = {"model": "stt-rt-v5"}
+SPEAKS = {
+    "stream_id": "a", "model": "tts-rt-v2", "language": "en", "voice": "Maya", "audio_format": "pcm_s16le",
+    "sample_rate": 16_000,
+}  # fmt: skip
+UPGRADE = (
+    b"GET /%s-websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Authorization: Bearer secret\r\n\r\n"
+)
+DROPPED = int(os.environ.get("VOICEKIT_DROPPED_CONNECTIONS", "2000"))
+"""Connections that are opened and dropped; the full number is 10,000."""
+FLAT_MB = 30.0
+"""How much larger the process may be after all of them: buffers and tables that grow once."""
+
+
+def without(config: dict[str, Any], *fields: str) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in fields}
+
+
+def error(frames: list[dict[str, Any]]) -> tuple[str, str]:
+    """Type and message of the one error among `frames`, which must have all its fields."""
+    (frame,) = [frame for frame in frames if "error_code" in frame]
+    assert frame["error_code"] == CODES[frame["error_type"]]
+    assert frame["more_info"].startswith("https://")
+    assert frame["request_id"]
+    return frame["error_type"], frame["error_message"]
+
+
+INVALID = "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("messages", "kind", "message"),
+    [
+        ([b"\0\0"], INVALID, "Start request must be a text message."),
+        (["{"], INVALID, "Start request is malformed."),
+        ([without(HEARS, "audio_format")], INVALID, "Missing audio format."),
+        ([without(HEARS, "sample_rate")], INVALID, "Audio data sample rate must be specified for PCM formats."),
+        ([without(HEARS, "num_channels")], INVALID, "Audio data channels must be specified for PCM formats."),
+        ([HEARS | {"sample_rate": 900_000}], INVALID, "Audio decode error"),
+        ([HEARS | {"audio_format": "pcm_s17"}], INVALID, "Invalid audio data format: pcm_s17"),
+        ([HEARS | {"audio_format": "webm"}], INVALID, "Invalid audio data format: webm"),
+        ([HEARS | {"model": "stt-rt-v9"}], "model_not_available", "Invalid model specified."),
+        ([HEARS | {"language_hints": ["xx"]}], INVALID, "Invalid language hint."),
+        ([HEARS | {"language_hints": ["en", "en"]}], INVALID, "Language hints must be unique."),
+        ([HEARS | {"language_hints": ["de"]}], INVALID, "Invalid language hint. This server understands: en."),
+        ([HEARS | {"context": "x" * 10_001}], INVALID, "Context is too long (max length 10000)."),
+        (
+            [HEARS | {"client_reference_id": "x" * 257}],
+            INVALID,
+            "Client reference ID is too long (max length 256).",
+        ),
+        (
+            [HEARS | {"translation": {"type": "one_way", "target_language": "de"}}],
+            INVALID,
+            "Model does not support translations.",
+        ),
+        ([HEARS, HEARS], INVALID, "Control request invalid type."),
+        ([HEARS, "{"], INVALID, "Control request is malformed."),
+        ([HEARS, '{"type":"sing"}'], INVALID, "Control request invalid type."),
+        ([HEARS, "no base64"], INVALID, "Invalid base64."),
+        ([HEARS, bytes(MESSAGE_BYTES + 1)], INVALID, "Message is too long."),
+        ([HEARS, ""], INVALID, "No audio received."),
+        ([CONTAINED | {"audio_format": "auto"}, bytes(range(256))], "request_timeout", "Audio data decode timeout"),
+        ([CONTAINED | {"audio_format": "wav"}, bytes(range(256))], INVALID, "Audio decode error"),
+    ],
+)  # fmt: skip
+async def test_wrong_use_of_speech_to_text(connect, messages, kind, message) -> None:
+    """Each mistake gets its error, in a frame with tokens, and the connection is closed with code 1000."""
+    async with fake_server() as (_, endpoints), connect(endpoints.stt) as client:
+        for said in messages:
+            await client.say(said if isinstance(said, str | bytes) else json.dumps(said))
+        frames = await client.rest()
+        assert frames[-1]["tokens"] == []
+        assert error(frames) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "why"),
+    [
+        *[(without(SPEAKS, name), INVALID, f"Missing required field: {name}")
+          for name in ("model", "language", "voice", "audio_format", "sample_rate")],
+        (SPEAKS | {"model": "tts-rt-v9"}, "model_not_available", "The requested model is not available."),
+        (SPEAKS | {"language": "xx"}, INVALID, "Invalid language 'xx' for model 'tts-rt-v2'."),
+        (SPEAKS | {"language": "de"}, INVALID, "Invalid language 'de' for model 'tts-rt-v2'."),
+        (SPEAKS | {"voice": "x" * 51}, INVALID, "voice is too long (max length 50)."),
+        (SPEAKS | {"audio_format": "aac"}, INVALID, "Invalid audio format 'aac'."),
+        (SPEAKS | {"audio_format": "opus", "sample_rate": 44_100}, INVALID, "Invalid sample rate '44100' for opus."),
+        (SPEAKS | {"sample_rate": 22_050}, INVALID, "Invalid sample rate '22050'."),
+        (SPEAKS | {"audio_format": "mp3", "bitrate": 1}, INVALID, "Invalid bitrate '1'."),
+        (SPEAKS | {"speed": 1.4}, INVALID, "speed must be between 0.7 and 1.3."),
+        ({"stream_id": "a", "text": "x" * 10, "text_end": False}, "invalid_stream_state",
+         "Stream a not found. Send a start message first."),
+        ({"stream_id": "a", "cancel": True}, "invalid_stream_state", "Stream a not found. Send a start message first."),
+        ({"stream_id": "a", "cancel": True, "text": "no"}, INVALID, "cancel must be sent alone."),
+    ],
+)  # fmt: skip
+async def test_wrong_use_of_a_stream(connect, message, kind, why) -> None:
+    """A mistake in a stream ends that stream alone: the next one on the same connection speaks."""
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**message)
+        refused = await client.hear()
+        assert refused["stream_id"] == "a"
+        assert error([refused]) == (kind, why)
+        await client.say(**SPEAKS | {"stream_id": "b"})
+        await client.say(stream_id="b", text="Hm.", text_end=True)
+        assert any(frame.get("audio") for frame in await client.until(stream_id="b", terminated=True))
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        (b"\0", "Only text messages are accepted."),
+        ("[]", "Request is malformed."),
+        ('{"text":"whose?"}', "Missing required field: stream_id"),
+    ],
+)
+async def test_wrong_use_of_a_connection_for_speech(connect, message, why) -> None:
+    """A mistake that names no stream ends the connection."""
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(message)
+        assert error(await client.rest()) == (INVALID, why)
+
+
+async def test_the_sixth_stream_is_refused(connect) -> None:
+    """Five streams live on a connection; a sixth is told so, and the five speak on."""
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        for name in "abcdef":
+            await client.say(**SPEAKS | {"stream_id": name})
+        refused = await client.hear()
+        assert (refused["stream_id"], error([refused])[0]) == ("f", "max_concurrent_streams_reached")
+        await client.until(stream_id="f", terminated=True)
+        for name in "abcde":
+            await client.say(stream_id=name, text="Hm.", text_end=True)
+        over: set[str] = set()
+        while len(over) < 5:
+            frame = await client.hear()
+            over |= {frame["stream_id"]} if frame.get("terminated") else set()
+        assert over == set("abcde")
+
+
+async def test_more_than_5000_bytes_are_refused(connect) -> None:
+    """The limit is counted in bytes over all texts of a stream, and ends it."""
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**SPEAKS)
+        await client.say(stream_id="a", text="é" * 2_500)
+        await client.say(stream_id="a", text="!", text_end=True)
+        frames = await client.until(stream_id="a", terminated=True)
+        assert error(frames) == (INVALID, "input text too long (limit: 5000 bytes)")
+
+
+async def test_two_minutes_of_sound_are_the_most(connect, monkeypatch) -> None:
+    """A stream that would sound longer is cut off there, with an error."""
+    monkeypatch.setattr(speaking, "FASTER", 1_000.0)
+
+    class Slow(FakeVoice):
+        def speak(self, text, voice, speed=1.0):
+            return super().speak(text, voice, 0.02)
+
+    async with fake_server(voice=Slow()) as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**SPEAKS | {"sample_rate": 8_000, "audio_format": "pcm_mulaw"})
+        await client.say(stream_id="a", text="Hm. " * 15, text_end=True)
+        frames = await client.until(stream_id="a", terminated=True)
+        assert error(frames)[0] == "max_audio_duration_reached"
+
+
+@pytest.mark.parametrize("service", ["stt", "tts"])
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("wrong", "Incorrect API key provided."),
+        ("expired", "Invalid or expired temporary API key."),
+        (None, "Missing API key. Provide it as an Authorization header."),
+    ],
+)
+async def test_a_key_that_is_none_is_refused(connect, service, key, message) -> None:
+    """A wrong, expired or missing key is refused in a frame, after the upgrade or with the first message."""
+    account = Account([KEY])
+    account.add(Key("expired", usage=Service.STT if service == "stt" else Service.TTS, expires_at=0.0))
+    async with fake_server(account) as (_, endpoints), connect(getattr(endpoints, service), key) as client:
+        if key is None:
+            await client.say(**(HEARS if service == "stt" else SPEAKS))
+        assert error([await client.hear()]) == ("unauthenticated", message)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, code in CODES.items() if code in (402, 403, 429, 500, 503)])
+@pytest.mark.parametrize("service", ["stt", "tts"])
+async def test_every_other_row_reaches_the_client(connect, service, kind) -> None:
+    """What only an account or a failing machine can cause is passed on as the service would."""
+    account = Account([KEY])
+    account.refusing = Refusal(kind, "Because.")
+    async with fake_server(account) as (_, endpoints), connect(getattr(endpoints, service)) as client:
+        await client.say(**(HEARS if service == "stt" else SPEAKS))
+        assert error([await client.hear()]) == (kind, "Because.")
+
+
+async def test_the_limits_of_the_account_are_those_of_the_machine(connect) -> None:
+    """More sessions than the cores can bear are refused with the service's word for it; one that ends makes room."""
+    account = Account([KEY], sessions=1)
+    async with fake_server(account) as (_, endpoints), connect(endpoints.stt) as first:
+        await first.say(**HEARS)
+        await first.say(b"\0\0")
+        with trio.fail_after(10):
+            while account.running(Service.STT) == 0:
+                await trio.lowlevel.checkpoint()
+        async with connect(endpoints.stt) as second:
+            await second.say(**HEARS)
+            assert error(await second.rest())[0] == "limit_exceeded"
+        await first.say("")
+        assert (await first.rest())[-1]["finished"]
+        async with connect(endpoints.stt) as third:
+            await third.say(**HEARS)
+            await third.say(b"\0\0")
+            await third.say("")
+            assert (await third.rest())[-1]["finished"]
+
+
+async def test_an_engine_that_fails_ends_its_session_alone(connect, speech, capfd) -> None:
+    """The client is told of an internal error, the operator of its cause, and the server goes on."""
+
+    class Broken(FakeRecogniser):
+        def decode(self, sound, draft=()):
+            raise ZeroDivisionError("no model is so bad")
+
+    async with fake_server(recogniser=Broken()) as (_, endpoints), connect(endpoints.stt) as client:
+        await client.say(**HEARS)
+        await client.say((speech * 32_767).astype("<i2").tobytes())
+        assert error(await client.rest())[0] == "internal_error"
+        async with connect(endpoints.tts) as other:
+            await other.say(**SPEAKS)
+    assert "no model is so bad" in capfd.readouterr().err
+
+
+async def test_a_voice_that_fails_ends_its_stream_alone(connect, capfd) -> None:
+    """The stream is told of an internal error and terminated, and the connection goes on."""
+
+    class Hoarse(FakeVoice):
+        def speak(self, text, voice, speed=1.0):
+            if "break" in text:
+                raise ZeroDivisionError("hoarse")
+            return super().speak(text, voice, speed)
+
+    async with fake_server(voice=Hoarse()) as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**SPEAKS)
+        await client.say(stream_id="a", text="break", text_end=True)
+        assert error(await client.until(stream_id="a", terminated=True))[0] == "internal_error"
+        await client.say(**SPEAKS)
+        await client.say(stream_id="a", text="whole", text_end=True)
+        assert any(frame.get("audio_end") for frame in await client.until(stream_id="a", terminated=True))
+    assert "hoarse" in capfd.readouterr().err
+
+
+async def test_speech_that_would_come_too_late_is_refused(connect, monkeypatch) -> None:
+    """A stream for which no core is free in time is told to try again, instead of staying silent."""
+    monkeypatch.setattr(speaking, "LATE_S", 0.2)
+    let_go = threading.Event()
+
+    class Long(FakeVoice):
+        def speak(self, text, voice, speed=1.0):
+            let_go.wait(20.0)
+            return super().speak(text, voice, speed)
+
+    async with fake_server(voice=Long()) as (_, endpoints), connect(endpoints.tts) as client:
+        for name in "abc":  # one more than there are slots
+            await client.say(**SPEAKS | {"stream_id": name})
+            await client.say(stream_id=name, text="Hm.", text_end=True)
+        refused = await client.hear()
+        let_go.set()
+        assert (refused["stream_id"], error([refused])[0]) == ("c", "service_unavailable")
+        over = await client.until(stream_id="b", terminated=True)
+        assert any(frame.get("audio_end") for frame in over)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"\n", b"GET", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" * 100, b"x" * 100_000,
+     b"GET /tts-websocket HTTP/1.1\r\n\r\n", b"GET /tts-websocket HTTP/9\r\nUpgrade: websocket\r\n\r\n",
+     UPGRADE % b"transcribe" + b"\xff\xff\xff\xff\xff"],
+)  # fmt: skip
+async def test_garbage_on_the_wire_ends_one_connection(connect, monkeypatch, garbage) -> None:
+    """Whatever is no websocket is answered or dropped, and others are served as before."""
+    monkeypatch.setattr(websocket, "HANDSHAKE_S", 0.5)
+    async with fake_server() as (server, endpoints):
+        port = int(endpoints.rest.rpartition(":")[2])
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            with trio.fail_after(20), suppress(trio.BrokenResourceError):
+                await stream.send_all(garbage)
+                await stream.send_eof()
+                while await stream.receive_some():
+                    pass
+        async with connect(endpoints.stt) as client:
+            await client.say(**HEARS)
+            await client.say(b"\0\0")
+            await client.say("")
+            assert (await client.rest())[-1]["finished"]
+        await until_empty(server)
+
+
+async def test_a_message_of_100_mb_is_not_read(connect) -> None:
+    """The connection is closed with code 1009 long before the memory is filled, and the server goes on."""
+    data = bytes(100_000_000)
+    async with fake_server() as (server, endpoints):
+        before = memory_mb()
+        async with connect(endpoints.stt) as client:
+            await client.say(**HEARS)
+            await client.say(b"\0\0")
+            with suppress(Disconnected):
+                await client.say(data)
+            await client.rest(code=1009)
+        assert memory_mb() - before < 400  # mostly the client's own copies, masked and in frames: same process
+        await until_empty(server)
+
+
+async def test_connections_that_are_opened_and_dropped_cost_nothing(connect) -> None:
+    """However many come and go, in whatever state, nothing of them stays; a call behind them is served."""
+    async with fake_server() as (server, endpoints):
+        await drop(endpoints, 200)  # what is made once
+        await until_empty(server)
+        before = memory_mb()
+        await drop(endpoints, DROPPED)
+        await until_empty(server)
+        grown = memory_mb() - before
+        print(f"{DROPPED} connections opened and dropped: {grown:+.1f} MB", file=sys.stderr)
+        assert grown < FLAT_MB
+        async with connect(endpoints.stt) as client:
+            await client.say(**HEARS)
+            await client.say(b"\0\0")
+            await client.say("")
+            assert (await client.rest())[-1]["finished"]
+
+
+async def test_more_connections_than_allowed_are_closed_at_once(connect) -> None:
+    """Connections that nobody needs don't use up the files of the system: those above the limit are closed."""
+    async with fake_server(connections=2) as (server, endpoints):
+        port = int(endpoints.rest.rpartition(":")[2])
+        held = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+        with trio.fail_after(10):
+            while server.open < 2:
+                await trio.lowlevel.checkpoint()
+        async with await trio.open_tcp_stream("127.0.0.1", port) as third:
+            with trio.fail_after(10):
+                assert await third.receive_some() == b""
+        for stream in held:
+            await stream.aclose()
+        await until_empty(server)
+        async with connect(endpoints.tts) as client:
+            await client.say(**SPEAKS)
+
+
+async def drop(endpoints: Any, count: int) -> None:
+    """Open `count` connections, a third of them to no more than TCP, a third with a handshake, a third in a session."""
+    port = int(endpoints.rest.rpartition(":")[2])
+    for number in range(count):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        if number % 3:
+            await stream.send_all(UPGRADE % (b"transcribe" if number % 2 else b"tts"))
+        if number % 3 == 2:
+            with trio.fail_after(20):
+                while b"\r\n\r\n" not in await stream.receive_some():
+                    pass
+            text = json.dumps(HEARS if number % 2 else SPEAKS).encode()
+            await stream.send_all(bytes([0x81, 0x80 | 126, *len(text).to_bytes(2, "big"), 0, 0, 0, 0]) + text)
+        await trio.aclose_forcefully(stream)
+
+
+async def until_empty(server: Any) -> None:
+    """Wait until there are no connections left."""
+    with trio.fail_after(30):
+        while server.open:  # noqa: ASYNC110  # the server has no reason to tell
+            await trio.sleep(0.01)
+
+
+def memory_mb() -> float:
+    """The process's memory now."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20

@@ -1,0 +1,22 @@
+"""A real voice through `voicekit run` and a local server of its own, as the benchmark holds such calls."""
+
+from __future__ import annotations
+
+import trio
+
+from benchmarks.recordings import hear_all, recordings, report
+from voicekit_local.wer import total_errors
+
+
+def test_people_are_understood_through_the_whole_product(tmp_path):
+    """Two recordings, each a call: the words, when they were final, and what that cost, in a table."""
+    chosen = [recording for recording in recordings(13) if recording.path.stem in ("something", "austen-0880")]
+    heard, real_time_factor = trio.run(hear_all, chosen, tmp_path)
+    shown = report(heard, real_time_factor)
+    assert total_errors((each.recording.said, each.text) for each in heard).wrong <= 2, shown
+    assert all(0 < each.final_after < 20 for each in heard), shown
+    assert 0 < real_time_factor < 3, shown
+    _, row, total, cost = shown.splitlines()
+    assert row.split()[:2] == ["16", "kHz"]
+    assert total.split()[:2] == ["all", "2"]
+    assert cost.startswith("real-time factor on one core: ")

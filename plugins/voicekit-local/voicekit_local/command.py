@@ -1,0 +1,110 @@
+"""`voicekit local-server`: loads the engines, serves, and says where and how to use it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+from voicekit.soniox.greeting import Greeting, write_greeting
+from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES, ApiKey, Endpoints
+from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
+from voicekit_local.loading import Show, load_all
+from voicekit_local.server import HOST, LocalServer, account_for
+from voicekit_local.studio import Studio
+from voicekit_local.workers import Workers
+
+HELP = "serve the Soniox protocol on this machine, with a recogniser and a voice of its own"
+
+SWITCH_S: Final = 0.001
+"""Seconds for which one Python thread may keep the others waiting: the event loop shares them with the engines."""
+
+BAR: Final = 30
+"""Characters of a whole progress bar."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until Ctrl-C or, embedded, until the standard input ends."""
+    parser = argparse.ArgumentParser(prog="voicekit local-server", description=HELP)
+    parser.add_argument("--host", default=HOST, help=f"the address to serve on (default {HOST}: this machine alone)")
+    parser.add_argument("--port", type=int, default=0, help="the port to serve on (default: any that is free)")
+    parser.add_argument("--key", help="the key that clients need (default: a new one each time)")
+    parser.add_argument("--legacy-key", action="store_true", help="accept the key in a message too, as old clients do")
+    parser.add_argument("--embedded", action="store_true", help="end with the standard input; for programs")
+    options = parser.parse_args(arguments)
+    if options.key is not None:
+        ApiKey(options.key)  # ConfigError for one that no header can carry
+    sys.setswitchinterval(SWITCH_S)
+    trio.run(_serve, options)
+    return 0
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    with alone():
+        async with trio.open_nursery() as nursery:
+            if options.embedded:
+                nursery.start_soon(_until_input_ends, nursery.cancel_scope)
+            await _load_and_serve(options)
+
+
+async def _load_and_serve(options: argparse.Namespace) -> None:
+    recogniser, aligner = choose_recogniser(), choose_aligner()
+    voice = choose_voice(aligner.engine)
+    if not options.embedded:
+        print(recogniser.why, aligner.why, voice.why, sep="\n", file=sys.stderr)
+    await load_all([recogniser.engine, aligner.engine, voice.engine], _show())
+    workers = Workers()
+    key = options.key or secrets.token_urlsafe(24)
+    account = account_for(key, workers.slots, legacy=options.legacy_key)
+    server = LocalServer(Studio(recogniser.engine, aligner.engine, voice.engine, workers), account)
+    try:
+        async with server.serving(options.port, options.host) as endpoints:
+            _announce(Greeting(endpoints, key), embedded=options.embedded)
+            await trio.sleep_forever()
+    except OSError as error:
+        raise ConfigError(f"port {options.port} of {options.host}: {error}") from None
+
+
+async def _until_input_ends(scope: trio.CancelScope) -> None:
+    async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stdin:
+        while await stdin.receive_some():
+            pass
+    scope.cancel()
+
+
+def _announce(greeting: Greeting, *, embedded: bool) -> None:
+    if embedded:
+        sys.stdout.buffer.write(write_greeting(greeting))
+        sys.stdout.buffer.flush()
+        return
+    print(_instructions(greeting.endpoints, greeting.key), file=sys.stdout, flush=True)
+
+
+def _instructions(endpoints: Endpoints, key: str) -> str:
+    addresses = [f"export {variable}={getattr(endpoints, name)}" for name, variable in URL_VARIABLES.items()]
+    lines = ["Ready. For programs that are to use it:", "", f"export {KEY_VARIABLE}={key}", *addresses]
+    return "\n".join([*lines, "", "Ctrl-C ends it."])
+
+
+def _show() -> Show:
+    """A bar on a terminal, and lines elsewhere."""
+    return _bar if sys.stderr.isatty() else _line
+
+
+def _bar(doing: str, done: float) -> None:
+    full = round(BAR * done)
+    end = "\n" if done >= 1.0 else ""
+    print(
+        f"\r\x1b[K[{'#' * full}{' ' * (BAR - full)}] {100 * done:3.0f} % {doing}", end=end, file=sys.stderr, flush=True
+    )
+
+
+def _line(doing: str, done: float) -> None:
+    print(f"{doing} {100 * done:.0f} %", file=sys.stderr, flush=True)

@@ -1,0 +1,39 @@
+"""What `voicekit doctor` asks of this plugin: which engines there are, and whether the recogniser is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicekit.errors import ConfigError
+from voicekit.extend.install import install_command
+from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
+from voicekit_local.engines.files import CACHE_VARIABLE, cache_folder
+from voicekit_local.engines.moonshine import Moonshine
+from voicekit_local.engines.prepare import SIZES
+
+ANEW = f"bring the packages of the local server: {install_command('voicekit-local')}"
+
+
+def examine() -> Iterator[tuple[bool, str, str]]:
+    """Whether it is fine, what was found, and what to do."""
+    aligner = choose_aligner()
+    try:
+        recogniser = choose_recogniser()
+        yield True, recogniser.why, ""
+        if isinstance(recogniser.engine, Moonshine):
+            yield _prepared()
+    except ConfigError as error:
+        yield False, str(error), ANEW
+    yield True, aligner.why, ""
+    try:
+        yield True, choose_voice(aligner.engine).why, ""
+    except ConfigError as error:
+        yield False, str(error), ANEW
+
+
+def _prepared() -> tuple[bool, str, str]:
+    where = cache_folder()
+    if any(where.glob(f"*/{SIZES}")):
+        return True, f"the recogniser is prepared, in {where}", ""
+    found = "the recogniser is not prepared yet: the first start does it, this once, in about 15 s"
+    return True, found, f"142 MB will stay in {where}; {CACHE_VARIABLE} names another folder"

@@ -1,0 +1,52 @@
+"""When an utterance is over: how much silence after which words. Pure, in seconds of sound.
+
+A sentence that looks complete is taken to be over sooner than one that breaks off ("I would like to, um"). The three
+knobs of the protocol move both, and `max_endpoint_delay_ms` is never exceeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from voicekit.soniox.wire import SttConfig
+
+COMPLETE_S: Final = 0.7
+"""Silence after words that look complete: pauses within a sentence are mostly shorter, and the service itself was
+measured to say <end> 0.6 to 0.9 s after speech."""
+INCOMPLETE_S: Final = 1.4
+SHORTEST_S: Final = 0.35  # below, the pauses between words would end utterances
+SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, multiplied at -1
+LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
+DEFAULT_MAX_MS: Final = 2_000  # documented
+
+UNFINISHED: Final = frozenset(
+    (  # noqa: SIM905  # reads better as words
+        "a an the and or but so because if then that which who to of for with from in on at by about my your his her "
+        "our their is are was were am i'm um uh er hmm like very please"
+    ).split()
+)
+"""Words with which hardly any utterance ends."""
+
+
+class Endpointing:
+    """The delays of one session's configuration."""
+
+    def __init__(self, config: SttConfig) -> None:
+        factor: float = SENSITIVITY_FACTOR ** -(config.endpoint_sensitivity or 0.0)
+        factor *= LEVEL_FACTOR ** (config.endpoint_latency_adjustment_level or 0)
+        cap = (config.max_endpoint_delay_ms or DEFAULT_MAX_MS) / 1000
+        self.complete_s = min(cap, max(SHORTEST_S, COMPLETE_S * factor))
+        self.longest_s = min(cap, max(SHORTEST_S, INCOMPLETE_S * factor))
+        """Silence that ends an utterance whatever its words are."""
+
+    def delay_s(self, words: Sequence[str]) -> float:
+        """Silence that ends an utterance with these last words.
+
+        >>> usual = Endpointing(SttConfig())
+        >>> usual.delay_s(["Thank", "you."]), usual.delay_s(["I", "want", "to"])
+        (0.7, 1.4)
+        """
+        last = words[-1] if words else ""
+        looks_complete = last.endswith((".", "?", "!")) and last.strip(".,?!-").lower() not in UNFINISHED
+        return self.complete_s if looks_complete else self.longest_s

@@ -1,0 +1,1 @@
+"""Recognisers and voices that run on this machine: one file per engine, behind `interface`."""

@@ -1,0 +1,145 @@
+"""When each word of a known text sounds: forced alignment with pocketsphinx, or spread by letters where that can't be.
+
+Words that pocketsphinx has no pronunciation for get a rough one, letter by letter: their neighbours hold them in place.
+It does not let other threads run while it works, so it is given 50 ms of sound at a time (1 ms of work).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from voicekit.errors import ConfigError
+from voicekit_local.engines.interface import HEARING_RATE, Progress
+from voicekit_local.wer import plain_words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
+FRAMES_PER_S: Final = 100  # of the decoder
+PHONES: Final = dict(
+    pair.split(":")
+    for pair in (  # noqa: SIM905  # reads better as words
+        "a:AE b:B c:K d:D e:EH f:F g:G h:HH i:IH j:JH k:K l:L m:M n:N o:AA p:P q:K r:R s:S t:T u:AH v:V w:W x:Z "
+        "y:IY z:Z"
+    ).split()
+)
+"""One phone for each letter; good enough for a name between known words."""
+
+Times = list[tuple[float, float]]
+
+
+class LetterAligner:
+    """Spreads words over the sound by their letters: no package needed, right within a word or two."""
+
+    name = "by letters"
+
+    def load(self, progress: Progress) -> None:
+        progress("spreading the times of words by letters", 1.0)
+
+    def align(self, sound: NDArray[np.float32], rate: int, words: Sequence[str]) -> Times:
+        return spread(words, 0.0, len(sound) / rate)
+
+
+class SphinxAligner:
+    """Forced alignment with the English model inside pocketsphinx; a decoder for each call that runs at once."""
+
+    name = "pocketsphinx"
+
+    def __init__(self) -> None:
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+
+    def load(self, progress: Progress) -> None:
+        progress("loading the word aligner", 0.0)
+        with self._decoder():
+            progress("loading the word aligner", 1.0)
+
+    def align(self, sound: NDArray[np.float32], rate: int, words: Sequence[str]) -> Times:
+        length = len(sound) / rate
+        parts = [list(_spoken(word)) for word in words]
+        if not any(parts):
+            return spread(words, 0.0, length)
+        with self._decoder() as decoder:
+            found = _search(decoder, _pcm(sound, rate), [part for several in parts for part in several])
+        if found is None:
+            return spread(words, 0.0, length)
+        return _regroup(found, [len(several) for several in parts], length)
+
+    @contextmanager
+    def _decoder(self) -> Iterator[Any]:
+        try:
+            decoder = self._idle.get_nowait()
+        except Empty:
+            decoder = _new_decoder()
+        yield decoder  # not put back after an error: it may be in the middle of something
+        self._idle.put(decoder)
+
+
+def spread(words: Sequence[str], start: float, end: float) -> Times:
+    """Times for words of which only their place between `start` and `end` is known: each by its number of letters."""
+    letters = [len(word) + 1 for word in words]  # one more for what is between words
+    whole = sum(letters) or 1
+    marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words) + 1)]
+    return list(pairwise(marks))
+
+
+def _new_decoder() -> Any:
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise ConfigError(
+            "expected the package pocketsphinx, which can't be imported: pip install pocketsphinx"
+        ) from error
+    return pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+
+
+def _spoken(word: str) -> Iterator[str]:
+    """The words that a written one is spoken as: "don't" itself, "PBX" its letters, "5:30" numbers, a dash none."""
+    bare = re.sub(r"^[^\w]+|[^\w]+$", "", word.lower().replace("\u2019", "'"))
+    if not re.search("[aeiouy]", bare) and re.fullmatch("[a-z]{2,5}", bare):
+        return iter(bare)
+    return iter([bare] if re.fullmatch("[a-z']+", bare) else plain_words(bare))
+
+
+def _search(decoder: Any, pcm: bytes, words: Sequence[str]) -> Times | None:
+    """Start and end of each word; None when they can't be found in this sound."""
+    for word in words:
+        if decoder.lookup_word(word) is None:
+            phones = [PHONES[letter] for letter in word if letter in PHONES]
+            decoder.add_word(word, " ".join(phones or ["AH"]), True)
+    decoder.set_align_text(" ".join(words))
+    decoder.start_utt()
+    for place in range(0, len(pcm), 2 * CHUNK):
+        decoder.process_raw(pcm[place : place + 2 * CHUNK], no_search=False, full_utt=False)
+    decoder.end_utt()
+    found = [(part.start_frame, part.end_frame + 1) for part in decoder.seg() or () if part.word[0] not in "<["]
+    if len(found) != len(words):
+        return None
+    return [(start / FRAMES_PER_S, end / FRAMES_PER_S) for start, end in found]
+
+
+def _regroup(found: Times, sizes: Sequence[int], length: float) -> Times:
+    """The times of written words, each of as many spoken ones as `sizes` says; one of none takes no time."""
+    times: Times = []
+    at, place = 0.0, 0
+    for size in sizes:
+        start, end = (found[place][0], found[place + size - 1][1]) if size else (at, at)
+        at, place = min(max(at, end), length), place + size
+        times.append((min(start, at), at))
+    return times
+
+
+def _pcm(sound: NDArray[np.float32], rate: int) -> bytes:
+    import numpy as np
+
+    if rate != HEARING_RATE:
+        import soxr
+
+        sound = soxr.resample(sound, rate, HEARING_RATE, quality="LQ")
+    return bytes((np.clip(sound, -1.0, 1.0) * 32_767).astype("<i2").tobytes())

@@ -1,0 +1,48 @@
+"""Where models are: files inside installed packages, known by their hashes; and a folder for what is made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from voicekit.errors import ConfigError
+
+CACHE_VARIABLE = "VOICEKIT_CACHE"
+
+
+def package_folder(package: str, distribution: str) -> Path:
+    """The folder of a package that is not imported. ConfigError naming the distribution when it is missing."""
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError(f"expected the package {distribution}, which is not installed: pip install {distribution}")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> None:
+    """ConfigError unless each file is there and has the SHA-256 that it had when the engine was written."""
+    for name, expected in hashes.items():
+        path = folder / name
+        if not path.is_file():
+            raise ConfigError(f"expected {distribution} to bring {name}, found no such file in {folder}")
+        got = sha256(path)
+        if got != expected:
+            raise ConfigError(f"expected {path} of {distribution} with SHA-256 {expected}, got {got}")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where prepared models are kept: $VOICEKIT_CACHE, else "voicekit" in the user's own cache folder."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "voicekit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "voicekit"

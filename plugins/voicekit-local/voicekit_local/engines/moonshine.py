@@ -1,0 +1,177 @@
+"""Recogniser: Moonshine base, English, with partial results; its weights come inside the package moonshine-cpp.
+
+Only files are taken from that package: importing it would load a second ONNX runtime, and it can't transcribe.
+
+A growing segment is decoded again and again, so the previous answer is used as a draft: its tokens go through the
+decoder at once (17 ms for twenty, where one by one each takes 8 ms), and it goes on behind the last one that it would
+still say. Known weaknesses, which callers must respect: a second of silence at the beginning and it says nothing, much
+more than LONGEST_S and it repeats itself.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from voicekit_local.engines.files import package_folder
+from voicekit_local.engines.interface import HEARING_RATE, Heard, HeardWord, Progress
+from voicekit_local.engines.prepare import NETWORKS, prepared
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DISTRIBUTION: Final = "moonshine-cpp==0.1.4"
+MODEL: Final = Path("models", "base-en")
+HASHES: Final = {
+    "encoder_model.ort": "9d1a19e044cbf89a207723d1adb667de89a5671a1e3e611b8ebe721b2c31219c",
+    "decoder_model_merged.ort": "370e0c1f161d68dc1c2264c1a82024fb123380da3b73f47f05531d1e8d3308c3",
+    "tokenizer.bin": "04670d78994d030185c3dd843c60591788fed0a56cc6750747bd326825f13ca9",
+}
+
+LAYERS: Final = 8
+HEADS: Final = 8
+HEAD_SIZE: Final = 52
+BEGIN: Final = 1  # token
+END: Final = 2
+SPECIAL: Final = 3  # tokens below are no text
+
+TOKENS_PER_SECOND: Final = 6.5  # the fastest speech; what is more is repetition
+TOKENS_BESIDES: Final = 3
+SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder's windows need some, and no word is shorter
+BLANK: Final = "\u2581".encode()
+
+
+class Moonshine:
+    """The recogniser of `interface.Recogniser`; decodes of several calls may run at once."""
+
+    name = "Moonshine base"
+    languages: tuple[str, ...] = ("en",)
+    partials = True
+
+    def __init__(self) -> None:
+        self._parts: _Parts | None = None
+
+    def load(self, progress: Progress) -> None:
+        source = package_folder("moonshine_cpp", DISTRIBUTION) / MODEL
+        folder = prepared(source, HASHES, DISTRIBUTION, lambda doing, done: progress(doing, done * 0.9))
+        progress("loading the recogniser", 0.9)
+        self._parts = _Parts(folder, source / "tokenizer.bin")
+        progress("loading the recogniser", 1.0)
+
+    def decode(self, sound: NDArray[np.float32], draft: tuple[int, ...] = ()) -> Heard:
+        if self._parts is None:
+            raise RuntimeError("Moonshine.decode(): expected load() before it")
+        if len(sound) < SHORTEST:
+            return Heard(())
+        most = int(TOKENS_PER_SECOND * len(sound) / HEARING_RATE) + TOKENS_BESIDES
+        tokens, sure = _Decode(self._parts, sound).run(draft[:most], most)
+        return Heard(_words(tokens, sure, self._parts.pieces), tuple(tokens))
+
+
+class _Parts:
+    """What is loaded: two networks, and the bytes of each token."""
+
+    def __init__(self, folder: Path, tokenizer: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # one decode keeps one core busy, and leaves the others to other calls
+        options.log_severity_level = 3
+        self.encoder, self.decoder = (
+            onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
+            for name in NETWORKS
+        )
+        self.pieces = read_pieces(tokenizer.read_bytes())
+
+
+class _Decode:
+    """One segment: what the encoder made of it, and the decoder's memory of the tokens so far."""
+
+    def __init__(self, parts: _Parts, sound: NDArray[np.float32]) -> None:
+        import numpy as np
+
+        self._decoder = parts.decoder
+        self._hidden = parts.encoder.run(None, {"input_values": sound[None]})[0]
+        nothing = np.zeros((0, HEADS, 1, HEAD_SIZE), np.float32)
+        self._past = {
+            f"past_key_values.{layer}.{side}.{kind}": nothing
+            for layer in range(LAYERS)
+            for side in ("decoder", "encoder")
+            for kind in ("key", "value")
+        }
+        self._names = [output.name for output in parts.decoder.get_outputs()]
+
+    def run(self, draft: tuple[int, ...], most: int) -> tuple[list[int], list[float]]:
+        """At most `most` tokens, and how sure each is."""
+        tokens, sure, following = self._check(draft)
+        while len(tokens) < most and following[0] != END and not _repeats(tokens):
+            tokens.append(following[0])
+            sure.append(following[1])
+            following = self._step(tokens[-1])
+        kept = len(tokens) - (6 if _repeats(tokens) else 0)
+        return tokens[:kept], sure[:kept]
+
+    def _check(self, draft: tuple[int, ...]) -> tuple[list[int], list[float], tuple[int, float]]:
+        """As much of the draft as the decoder says too, and the token that it says next."""
+        best = self._feed((BEGIN, *draft), cached=False)
+        agreed = next((place for place in count() if place == len(draft) or best[place][0] != draft[place]), 0)
+        for name, past in self._past.items():
+            if ".decoder." in name:
+                self._past[name] = past[:, :, : agreed + 1]
+        return list(draft[:agreed]), [sure for _, sure in best[:agreed]], best[agreed]
+
+    def _step(self, token: int) -> tuple[int, float]:
+        return self._feed((token,), cached=True)[-1]
+
+    def _feed(self, tokens: tuple[int, ...], cached: bool) -> list[tuple[int, float]]:
+        """What the decoder would say after each of `tokens`, and how sure it is."""
+        import numpy as np
+
+        inputs: dict[str, Any] = {
+            "input_ids": np.array([tokens], np.int64),
+            "encoder_hidden_states": self._hidden,
+            "use_cache_branch": np.array([cached]),
+            **self._past,
+        }
+        logits, *present = self._decoder.run(None, inputs)
+        for name, value in zip(self._names[1:], present, strict=True):
+            if not cached or ".decoder." in name:  # what it knows of the sound is computed in the first run alone
+                self._past[name.replace("present", "past_key_values")] = value
+        best = logits[0].argmax(axis=1)
+        top = np.take_along_axis(logits[0], best[:, None], axis=1)
+        sure = 1.0 / np.exp(logits[0] - top).sum(axis=1)
+        return list(zip(best.tolist(), sure.tolist(), strict=True))
+
+
+def read_pieces(data: bytes) -> list[bytes]:
+    """The bytes of each token: each behind its length, which has one byte below 128, else two."""
+    pieces, place = [], 0
+    while place < len(data):
+        length, place = data[place], place + 1
+        if length >= 128:
+            length, place = length - 128 + data[place] * 128, place + 1
+        pieces.append(data[place : place + length])
+        place += length
+    return pieces
+
+
+def _repeats(tokens: list[int]) -> bool:
+    """Whether the last three tokens were said three times in a row."""
+    return len(tokens) >= 9 and tokens[-3:] == tokens[-6:-3] == tokens[-9:-6]
+
+
+def _words(tokens: list[int], sure: list[float], pieces: list[bytes]) -> tuple[HeardWord, ...]:
+    """The words that the tokens spell, each as sure as its least sure token."""
+    words: list[tuple[bytes, float]] = []
+    for token, confidence in zip(tokens, sure, strict=True):
+        if token < SPECIAL:
+            continue
+        piece = pieces[token] if token < len(pieces) else b""
+        if piece.startswith(BLANK) or not words:
+            words.append((piece, confidence))
+        else:
+            words[-1] = words[-1][0] + piece, min(words[-1][1], confidence)
+    texts = ((spelt.decode(errors="replace").replace("\u2581", " ").strip(), sure) for spelt, sure in words)
+    return tuple(HeardWord(text, confidence) for text, confidence in texts if text)

@@ -1,0 +1,293 @@
+"""From a stream of sound to results as the service sends them: what to decode when, what is final, where speech ends.
+
+Pure: no clock, no thread, no engine. Sound comes in through `feed`; `job` says what is to be decoded now, which is done
+elsewhere and brought back through `done`; `results` gives out what is to be sent. At most one job is out at a time, and
+it is made when somebody is free to do it, of the freshest sound; so under load there are fewer partial results, and
+nothing else changes.
+
+A segment begins a little before its speech, since some recognisers hear nothing behind a second of silence, and is cut
+at its quietest place before it gets longer than an engine takes. Segments become final one after the other; a marker
+(`<end>`, `<fin>`) waits for the segments before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from voicekit.errors import LocalProtocolError
+from voicekit.events import SpeechStarted
+from voicekit.listen.gate import Gate, GatePolicy
+from voicekit.listen.vad import WebRtcVad
+from voicekit.soniox.server.stt import END, FIN
+from voicekit.soniox.wire import SttConfig, Token
+from voicekit_local.endpoint import Endpointing
+from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S
+from voicekit_local.outbox import Outbox, Result, ms
+from voicekit_local.segment import Decoded, Job, Segment, quietest, take
+
+RATE: Final = HEARING_RATE
+VAD: Final = WebRtcVad(mode=2)
+GATE: Final = GatePolicy(hangover=0.24)
+"""Shorter than a bot's own: a pause only makes the words be decoded with all their sound, it does not end anything."""
+PRE_ROLL: Final = round(0.25 * RATE)
+TRAIL: Final = round(0.2 * RATE)  # sound behind the speech that is decoded with it: soft ends of words
+SPLIT: Final = round(0.8 * RATE)  # a pause so long parts segments: one less reason to hear nothing behind it
+SHORTEST: Final = round(0.08 * RATE)  # of a segment; no word is shorter
+HOP: Final = round(0.4 * RATE)  # new sound that is worth another partial result
+FIRST: Final = round(0.6 * RATE)  # of a segment; of less, pre-roll included, recognisers make up syllables
+LONGEST_HOP: Final = 4 * RATE
+CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that has become too long, in which it is cut
+BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
+"""Sound that speech which is not yet known of may have begun in: it is never said to be final."""
+
+
+class Hearing:
+    """One session. Sound is PCM16 little-endian, mono, at 16 kHz; positions are its samples."""
+
+    def __init__(self, config: SttConfig, *, partials: bool = True, language: str = "en") -> None:
+        self._partials = partials
+        self._endpointing = Endpointing(config) if config.enable_endpoint_detection else None
+        self._outbox = Outbox(config, language)
+        self._vad = VAD.start(RATE)
+        self._gate = Gate(GATE, RATE, getattr(self._vad, "trail", 0))
+        self._sound = bytearray()
+        self._sound_at = 0  # the sample that _sound begins with
+        self._total = 0
+        self._judged = 0  # samples that the VAD has seen
+        self._talking = False
+        self._quiet_since = 0
+        self._queue: deque[Segment | Token] = deque()  # in order; the last may be an open segment
+        self._segment_end = 0  # where the last closed one ended
+        self._job: Job | None = None
+        self._hop = HOP
+        self._ending = False
+
+    # --- what comes in ---
+
+    def feed(self, pcm: bytes) -> None:
+        """Hear more. LocalProtocolError after `end`, or for half a sample."""
+        if self._ending or len(pcm) % 2:
+            why = "after the end" if self._ending else f"in {len(pcm)} bytes, which are no whole samples"
+            raise LocalProtocolError(f"hearing: expected no sound {why}")
+        self._sound += pcm
+        self._total += len(pcm) // 2
+        window = self._vad.window
+        while self._total - self._judged >= window:
+            probability = self._vad.probability(self._pcm(self._judged, self._judged + window))
+            self._weigh(probability, window)
+        self._advance()
+
+    def finalize(self) -> None:
+        """All words of the sound so far are to become final, and FIN to follow."""
+        self._break_off(FIN)
+        self._advance()
+
+    def end(self) -> None:
+        """No more sound will come: the rest is to become final."""
+        self._ending = True
+        self._talking = False
+        self._break_off()
+        self._advance()
+
+    # --- decoding ---
+
+    @property
+    def wants_job(self) -> bool:
+        return self._next() is not None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the job wanted now is one that final words wait for."""
+        found = self._next()
+        return found is not None and _over(found[0])
+
+    def job(self) -> Job | None:
+        """What is to be decoded now; its Decoded goes to `done` before there is another."""
+        found = self._next()
+        if found is None:
+            return None
+        segment, end = found
+        self._job = Job(
+            segment=segment,
+            pcm=self._pcm(segment.start, end),
+            start=segment.start,
+            draft=segment.heard.tokens,
+            before=tuple(word.text for word in segment.tail),
+            settled=tuple(word.text for word in segment.settled),
+            settled_to=segment.settled_to,
+            urgent=_over(segment),
+        )
+        return self._job
+
+    def done(self, decoded: Decoded) -> None:
+        """Take back the job that was out."""
+        job, segment = decoded.job, decoded.job.segment
+        if job is not self._job:
+            raise LocalProtocolError("hearing: expected the job that was given out last")
+        self._job = None
+        self._hop = min(LONGEST_HOP, max(HOP, 2 * (self._total - job.end)))
+        self._outbox.say(take(segment, decoded))
+        segment.complete = job.urgent and job.end >= self._needed_to(segment)
+        self._advance()
+
+    # --- what goes out ---
+
+    def results(self) -> list[Result]:
+        """What there is to send: nothing, or one message."""
+        tail = [word for segment in self._segments() for word in segment.tail]
+        return self._outbox.take(tail, self._settled_to(), self._total, last=self.finished)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sound is over and all its words have been given out or wait in `results`."""
+        return self._ending and not self._queue
+
+    @property
+    def total_ms(self) -> int:
+        return ms(self._total)
+
+    @property
+    def behind_s(self) -> float:
+        """Seconds that have passed since the end of the oldest speech that still waits to be decoded."""
+        waits = [self._needed_to(one) for one in self._segments() if one.end is not None and not one.complete]
+        return (self._total - waits[0]) / RATE if waits else 0.0
+
+    # --- speech ---
+
+    def _weigh(self, probability: float, window: int) -> None:
+        """Judge one window of sound."""
+        mark = self._gate.feed(probability, window, self._judged)
+        self._judged += window
+        if isinstance(mark, SpeechStarted):
+            self._begin(mark.at)
+        elif mark is not None:
+            self._pause(mark.at)
+        segment = self._open
+        if self._talking and segment is not None and self._judged - segment.start >= LONGEST_S * RATE:
+            self._cut(segment)
+        if not self._talking and self._endpointing and self._silence_s() >= self._endpointing.longest_s:
+            self._end_utterance()
+
+    def _begin(self, at: int) -> None:
+        segment = self._open
+        if segment is not None and at - (segment.paused_at or at) >= SPLIT:
+            self._break_off()
+            segment = None
+        self._talking = True
+        if segment is None:
+            self._queue.append(Segment(max(at - PRE_ROLL, self._segment_end)))
+        else:
+            segment.paused_at, segment.complete = None, False
+
+    def _pause(self, at: int) -> None:
+        self._talking = False
+        self._quiet_since = at
+        if self._open is not None:
+            self._open.paused_at = max(at, self._open.start)
+
+    def _cut(self, segment: Segment) -> None:
+        """End a segment that has become too long, at its quietest place; what is behind is the next."""
+        first = max(segment.settled_to, self._judged - CUT_WITHIN)
+        cut = first + quietest(self._pcm(first, self._judged))
+        self._close(segment, cut)
+        self._queue.append(Segment(cut))
+
+    def _break_off(self, *markers: Token) -> None:
+        """Close the open segment, say `markers` behind it, and go on where somebody is still speaking.
+
+        It ends where its speech ended or, in the middle of speech, here.
+        """
+        segment = self._open
+        if segment is not None:
+            self._close(segment, min(self._needed_to(segment), self._total))
+        self._queue += markers
+        if segment is not None and self._talking:
+            self._queue.append(Segment(self._total))
+
+    def _close(self, segment: Segment, end: int) -> None:
+        segment.end = self._segment_end = max(segment.start, end)
+        if segment.end - segment.start < SHORTEST:
+            segment.complete = True
+        elif segment.paused_at is None:
+            segment.complete = False
+
+    # --- the end of an utterance ---
+
+    def _silence_s(self) -> float:
+        return (self._judged - self._quiet_since) / RATE
+
+    def _end_utterance(self) -> None:
+        """Close what is open, and say <end> behind it if there turn out to be words."""
+        if self._queue or self._outbox.owes_end:
+            ended = bool(self._queue) and self._queue[-1] is END
+            self._break_off(*(() if ended else (END,)))
+
+    def _endpoint_due(self) -> bool:
+        """Whether the words allow to end the utterance before the longest delay."""
+        if self._endpointing is None or self._talking or not (self._outbox.owes_end or self._open):
+            return False
+        segment = self._open
+        if segment is not None and not segment.complete:
+            return False
+        texts = segment.texts if segment is not None else []
+        return bool(texts) and self._silence_s() >= self._endpointing.delay_s(texts)
+
+    # --- inside ---
+
+    def _advance(self) -> None:
+        """Make final what can be, and forget the sound that nobody needs any more."""
+        if self._endpoint_due():
+            self._end_utterance()
+        while self._queue:
+            head = self._queue[0]
+            if isinstance(head, Token):
+                self._outbox.mark(head)
+            elif head.end is not None and head.complete:
+                self._outbox.say(head.settle())
+            else:
+                break
+            self._queue.popleft()
+        first = next(iter(self._segments()), None)
+        needed = self._judged - BEHIND if first is None else first.start
+        drop = max(0, min(needed, self._judged) - self._sound_at)
+        del self._sound[: 2 * drop]
+        self._sound_at += drop
+
+    def _next(self) -> tuple[Segment, int] | None:
+        """The first segment that is to be decoded, and up to where."""
+        segment = next((one for one in self._segments() if not one.complete), None)
+        if segment is None or self._job is not None:
+            return None
+        if _over(segment):
+            return segment, min(self._needed_to(segment), self._total)
+        due_at = segment.decoded_to + self._hop if segment.decoded_to else segment.start + FIRST
+        return (segment, self._total) if self._partials and self._total >= due_at else None
+
+    def _needed_to(self, segment: Segment) -> int:
+        """Up to where a segment must be decoded before its words can be final."""
+        if segment.end is not None:
+            return segment.end
+        return self._total if segment.paused_at is None else segment.paused_at + TRAIL
+
+    def _settled_to(self) -> int:
+        if self.finished:
+            return self._total
+        first = next(iter(self._segments()), None)
+        return max(0, self._judged - BEHIND) if first is None else first.settled_to
+
+    def _segments(self) -> list[Segment]:
+        return [one for one in self._queue if isinstance(one, Segment)]
+
+    @property
+    def _open(self) -> Segment | None:
+        last = self._queue[-1] if self._queue else None
+        return last if isinstance(last, Segment) and last.end is None else None
+
+    def _pcm(self, start: int, end: int) -> bytes:
+        return bytes(self._sound[2 * (start - self._sound_at) : 2 * (end - self._sound_at)])
+
+
+def _over(segment: Segment) -> bool:
+    """Whether its speech has ended, for now at least."""
+    return segment.end is not None or segment.paused_at is not None

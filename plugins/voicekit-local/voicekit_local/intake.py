@@ -1,0 +1,118 @@
+"""From the sound that a client sends to what recognisers take: raw formats, decoded, mixed to mono and resampled.
+
+Pure, and kept in step by the sample: what arrives cut inside a sample waits for its rest. Loads numpy when it is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from voicekit.audio.codec import convert, from_floats
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame, Sound
+from voicekit.audio.resample import Resampler
+from voicekit.errors import ConfigError
+from voicekit.soniox.limits import STT_RAW_FORMATS
+from voicekit.soniox.wire import SttConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LAWS: Final = ("mulaw", "alaw")
+_NAME: Final = re.compile(r"pcm_([suf])(8|16|24|32|64)(le|be)?$")
+
+
+class RawIntake:
+    """Sound of a session whose configuration names a raw format; `feed` returns PCM16 mono at 16 kHz.
+
+    ConfigError for a rate that no resampler takes.
+    """
+
+    def __init__(self, config: SttConfig) -> None:
+        name, channels = config.audio_format or "", config.num_channels or 1
+        self._sample_bytes = STT_RAW_FORMATS[name] * channels
+        self._source = AudioFormat(config.sample_rate or 0, "float32", 1)
+        self._read = _reader(name, channels)
+        self._rest = b""
+        self._at = 0
+        self._resampler = None if self._source.rate == PCM16K.rate else Resampler(self._source, PCM16K)
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be said of it already; the resampler holds back a few milliseconds."""
+        data = self._rest + data
+        whole = len(data) // self._sample_bytes * self._sample_bytes
+        self._rest = data[whole:]
+        if not whole:
+            return b""
+        floats = self._read(data[:whole])
+        if self._resampler is None:
+            return from_floats(floats, PCM16K)
+        frame = AudioFrame(floats.tobytes(), self._at, self._source)
+        self._at = frame.end
+        return _joined(self._resampler.feed(frame))
+
+    def finish(self) -> bytes:
+        """What was held back."""
+        return b"" if self._resampler is None else _joined(self._resampler.finish())
+
+
+def _joined(sound: list[Sound]) -> bytes:
+    return b"".join(frame.pcm for frame in sound if isinstance(frame, AudioFrame))
+
+
+def _reader(name: str, channels: int) -> Callable[[bytes], NDArray[np.float32]]:
+    """What makes of bytes in the format called `name` a column of float32."""
+    if name in _LAWS:
+        return partial(_of_law, AudioFormat(8_000, name, channels))  # type: ignore[arg-type]  # it is one of _LAWS
+    found = _NAME.match(name)
+    if found is None:
+        raise ConfigError(f"expected a raw format of the service, got {name!r}")
+    kind, bits, order = found[1], int(found[2]), ">" if found[3] == "be" else "<"
+    if kind == "f":
+        return partial(_of_floats, f"{order}f{bits // 8}", channels)
+    if bits == 24:
+        return partial(_of_three_bytes, order, kind == "u", channels)
+    return partial(_of_integers, f"{order}{'u' if kind == 'u' else 'i'}{bits // 8}", bits, channels)
+
+
+def _of_law(source: AudioFormat, data: bytes) -> NDArray[np.float32]:
+    import numpy
+
+    flat = numpy.frombuffer(convert(data, source, AudioFormat(source.rate, "float32")), "<f4")
+    return flat.reshape(-1, 1)
+
+
+def _of_floats(kind: str, channels: int, data: bytes) -> NDArray[np.float32]:
+    import numpy
+
+    loud = numpy.nan_to_num(numpy.frombuffer(data, kind)).clip(-1.0, 1.0)
+    return _mono(loud, channels)
+
+
+def _of_integers(kind: str, bits: int, channels: int, data: bytes) -> NDArray[np.float32]:
+    import numpy
+
+    half = 1 << (bits - 1)
+    values = numpy.frombuffer(data, kind).astype(numpy.float64)
+    return _mono((values - half if "u" in kind else values) / half, channels)
+
+
+def _of_three_bytes(order: str, unsigned: bool, channels: int, data: bytes) -> NDArray[np.float32]:
+    """24 bits fit no type: they become the upper three bytes of 32, where the sign is right."""
+    import numpy
+
+    threes = numpy.frombuffer(data, numpy.uint8).reshape(-1, 3)
+    wide = numpy.zeros((len(threes), 4), numpy.uint8)
+    wide[:, 1:] = threes if order == "<" else threes[:, ::-1]
+    return _of_integers("<u4" if unsigned else "<i4", 32, channels, wide.tobytes())
+
+
+def _mono(values: NDArray[Any], channels: int) -> NDArray[np.float32]:
+    import numpy
+
+    mono: NDArray[np.float32] = values.reshape(-1, channels).mean(axis=1, keepdims=True).astype(numpy.float32)
+    return mono

@@ -1,0 +1,72 @@
+"""Text that comes in any pieces, cut into what is spoken at a time. Pure.
+
+A piece is spoken as soon as the next one has begun, or the text is over. What is left waits a little for its rest:
+shortly behind a full stop, longer in the middle of a sentence, where it is then cut at the last blank.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+SENTENCE_S: Final = 0.25
+"""Seconds to wait behind the end of a sentence: "3." may go on with "5 dollars"."""
+
+CLAUSE_S: Final = 1.0
+"""Seconds to wait elsewhere; the service too holds short text back. Writers that are slower than that are stalled."""
+
+STOPS: Final = (".", "!", "?", "…", ":", ";", '."', '!"', '?"', ".)", "!)", "?)", "\n")
+
+
+class Lines:
+    """One stream's text; `pieces` cuts a text where a voice may breathe."""
+
+    def __init__(self, pieces: Callable[[str], list[str]]) -> None:
+        self._pieces = pieces
+        self._text = ""
+        self._ended = False
+        self._fed_at = 0.0
+
+    def add(self, text: str, end: bool, now: float) -> None:
+        self._text += text
+        self._ended = self._ended or end
+        if text:
+            self._fed_at = now
+
+    @property
+    def over(self) -> bool:
+        """Whether all has been taken, and no more will come."""
+        return self._ended and not self._text
+
+    @property
+    def due_at(self) -> float:
+        """When there will be a piece though no more text comes; inf where there will be none."""
+        if self._ended:
+            return -math.inf
+        return self._fed_at + self._wait_s() if self._so_far() else math.inf
+
+    def take(self, now: float) -> str | None:
+        """The next piece to speak; None as long as there is none."""
+        piece = self._next(now) if self._text else ""
+        self._text = self._text[len(piece) :]
+        return piece or None
+
+    def _next(self, now: float) -> str:
+        first, *rest = self._pieces(self._text)
+        if rest or self._ended:
+            return first
+        return self._so_far() if now >= self.due_at else ""
+
+    def _so_far(self) -> str:
+        """What can be spoken without what may still come: whole words."""
+        whole = self._at_stop or self._text.endswith(" ")
+        text = self._text if whole else self._text[: self._text.rfind(" ") + 1]
+        return text if text.strip() else ""
+
+    def _wait_s(self) -> float:
+        return SENTENCE_S if self._at_stop else CLAUSE_S
+
+    @property
+    def _at_stop(self) -> bool:
+        return self._text.rstrip(" ").endswith(STOPS)

@@ -1,0 +1,84 @@
+"""Words on their way out, as the service writes them: final tokens once, the others replaced every time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from voicekit.soniox.server.stt import END
+from voicekit.soniox.wire import SttConfig, Token
+from voicekit_local.engines.interface import HEARING_RATE
+from voicekit_local.segment import Word
+
+PROGRESS: Final = round(0.24 * HEARING_RATE)  # sound after which a result is due even without words
+SPEAKER: Final = "1"  # who is said to speak where speakers are to be told apart, which no engine here does
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One message: new final tokens and markers, then the whole tail; up to where the sound is final, and heard."""
+
+    tokens: tuple[Token, ...]
+    final_ms: int
+    total_ms: int
+
+
+class Outbox:
+    """Collects what has become final, and makes messages of it."""
+
+    def __init__(self, config: SttConfig, language: str) -> None:
+        self._language = language if config.enable_language_identification else None
+        self._speaker = SPEAKER if config.enable_speaker_diarization else None
+        self._finals: list[Token] = []  # not given out yet
+        self._tail: tuple[Token, ...] = ()  # as it was given out last
+        self._taken_at = 0
+        self._final_to = 0
+        self._any_token = False
+        self.owes_end = False
+        """Whether words came since the last END."""
+
+    def say(self, words: Sequence[Word]) -> None:
+        """Words that have become final."""
+        for word in words:
+            self._finals.append(self._token(word, final=True, first=not self._any_token))
+            self._any_token = self.owes_end = True
+            self._final_to = max(self._final_to, word.end)
+
+    def mark(self, marker: Token) -> None:
+        """A marker behind what has been said; END only where there are words for it to end."""
+        if marker is END and not self.owes_end:
+            return
+        if marker is END:
+            self.owes_end = False
+        self._finals.append(marker)
+
+    def take(self, tail: Sequence[Word], final_to: int, total: int, *, last: bool) -> list[Result]:
+        """What there is to send, nothing or one message, where `total` samples were heard.
+
+        `final_to` says up to where no word is missing any more; what is reported never falls.
+        """
+        tokens = tuple(self._token(word, first=not (self._any_token or place)) for place, word in enumerate(tail))
+        due = total - self._taken_at >= PROGRESS or (last and final_to > self._final_to)
+        if not self._finals and tokens == self._tail and not due:
+            return []
+        self._final_to = max(self._final_to, final_to)
+        said, self._finals = self._finals, []
+        self._tail, self._taken_at = tokens, total
+        return [Result((*said, *tokens), ms(self._final_to), ms(total))]
+
+    def _token(self, word: Word, *, first: bool, final: bool = False) -> Token:
+        return Token(
+            text=word.text if first else f" {word.text}",
+            start_ms=ms(word.start),
+            end_ms=ms(word.end),
+            confidence=round(word.confidence, 3),
+            is_final=final,
+            language=self._language,
+            speaker=self._speaker,
+        )
+
+
+def ms(samples: int) -> int:
+    """Whole milliseconds of so many samples."""
+    return samples * 1000 // HEARING_RATE

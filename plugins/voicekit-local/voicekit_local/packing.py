@@ -1,0 +1,199 @@
+"""Speech in the format that a client asked for: any raw one, WAV, and what libsndfile can encode as it comes.
+
+One packing per stream, fed piece by piece; the headers come once, with lengths that say "until it ends".
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from voicekit.audio.format import AudioFormat, Encoding
+from voicekit.audio.frame import AudioFrame, Sound
+from voicekit.audio.resample import Resampler
+from voicekit.errors import ConfigError
+from voicekit.soniox.limits import TTS_RAW_FORMATS
+from voicekit.soniox.wire import TtsConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+USUAL_RATE: Final = 24_000
+"""Of formats with a header, where the client names none."""
+
+USUAL_BITRATE: Final = 64_000
+"""Of MP3, where the client names none: plenty for one voice."""
+
+FORMATS: Final = (*TTS_RAW_FORMATS, "wav", "flac", "mp3", "opus")
+"""The service's formats without AAC, which libsndfile does not make."""
+
+OPUS_RATES: Final = (8_000, 16_000, 24_000, 48_000)
+
+_RAW: Final[dict[str, Encoding]] = {
+    "pcm_s16le": "pcm16", "pcm_s16be": "pcm16", "pcm_f32le": "float32", "pcm_mulaw": "mulaw", "pcm_alaw": "alaw",
+}  # fmt: skip
+_FILES: Final = {
+    "flac": ("FLAC", "PCM_16"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+    "opus": ("OGG", "OPUS"),
+}
+_MP3_BITRATES: Final = (32_000, 320_000)  # between which libsndfile's compression level goes, from 1 to 0
+_OPUS_BITRATES: Final = (6_000, 256_000)
+
+
+def unmakeable(config: TtsConfig) -> str | None:
+    """Why a format that the protocol allows can't be made."""
+    rate = config.sample_rate or USUAL_RATE
+    if config.audio_format == "opus" and rate not in OPUS_RATES:
+        return f"Invalid sample rate '{rate}' for opus."
+    return None
+
+
+class Packing:
+    """Takes PCM16 mono at `rate` and gives out bytes as `config` wants them; its methods block for a moment."""
+
+    def __init__(self, config: TtsConfig, rate: int) -> None:
+        name = config.audio_format or ""
+        self._source = AudioFormat(rate)
+        target = AudioFormat(config.sample_rate or USUAL_RATE, _RAW.get(name, "pcm16"))
+        self._resampler = None if self._source == target else Resampler(self._source, target)
+        self._at = 0
+        self._pack, self._close = _packer(name, target.rate, config.bitrate)
+
+    def feed(self, pcm: bytes) -> bytes:
+        """What can be sent already; resamplers and encoders hold some sound back."""
+        if self._resampler is None:
+            return self._pack(pcm)
+        frame = AudioFrame(pcm, self._at, self._source)
+        self._at = frame.end
+        return self._pack(_joined(self._resampler.feed(frame)))
+
+    def finish(self) -> bytes:
+        """What was held back; afterwards nothing may be fed."""
+        rest = b"" if self._resampler is None else _joined(self._resampler.finish())
+        return (self._pack(rest) if rest else b"") + self._close()
+
+
+def _joined(sound: list[Sound]) -> bytes:
+    return b"".join(frame.pcm for frame in sound if isinstance(frame, AudioFrame))
+
+
+def _packer(name: str, rate: int, bitrate: int | None) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
+    """What packs sound at the right rate, and what ends it."""
+    if name == "pcm_s16be":
+        return _swapped, _nothing
+    if name in _RAW:
+        return bytes, _nothing
+    if name == "wav":
+        wave = _Wave(rate)
+        return wave.pack, wave.close
+    if name in _FILES:
+        file = _File(name, rate, bitrate)
+        return file.pack, file.close
+    raise ConfigError(f"speech: expected one of {', '.join(FORMATS)}, got {name!r}")
+
+
+def _nothing() -> bytes:
+    return b""
+
+
+def _swapped(pcm: bytes) -> bytes:
+    import numpy
+
+    return numpy.frombuffer(pcm, "<i2").astype(">i2").tobytes()
+
+
+class _Wave:
+    """A WAV whose length is not known when its header goes out: it claims the most that fits."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._any = False
+
+    def pack(self, pcm: bytes) -> bytes:
+        if self._any or not pcm:
+            return pcm
+        self._any = True
+        return _wave_header(self._rate) + pcm
+
+    def close(self) -> bytes:
+        return b"" if self._any else _wave_header(self._rate)
+
+
+def _wave_header(rate: int) -> bytes:
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", 0xFFFF_FFFF, b"WAVE") + form + struct.pack("<4sI", b"data", 0xFFFF_FFFF)
+
+
+class _File:
+    """An encoder of libsndfile, which writes into a file that gives its bytes away as they come."""
+
+    def __init__(self, name: str, rate: int, bitrate: int | None) -> None:
+        import soundfile
+
+        container, subtype = _FILES[name]
+        self._out = _Outflow()
+        self._file: Any = soundfile.SoundFile(
+            self._out, "w", samplerate=rate, channels=1, format=container, subtype=subtype, **_pressing(name, bitrate)
+        )
+
+    def pack(self, pcm: bytes) -> bytes:
+        self._file.write(_samples(pcm))
+        return self._out.taken()
+
+    def close(self) -> bytes:
+        self._file.close()
+        return self._out.taken()
+
+
+def _samples(pcm: bytes) -> NDArray[np.int16]:
+    import numpy
+
+    return numpy.frombuffer(pcm, "<i2")
+
+
+def _pressing(name: str, bitrate: int | None) -> dict[str, Any]:
+    """What makes libsndfile hit `bitrate`, as nearly as it can."""
+    if name == "flac" or (name == "opus" and bitrate is None):
+        return {}
+    least, most = _MP3_BITRATES if name == "mp3" else _OPUS_BITRATES
+    level = min(1.0, max(0.0, (most - (bitrate or USUAL_BITRATE)) / (most - least)))
+    # With a varying bitrate, players would take the length of an MP3 from its first frame, and stop there.
+    return {"compression_level": level, "bitrate_mode": "CONSTANT"} if name == "mp3" else {"compression_level": level}
+
+
+class _Outflow(io.RawIOBase):
+    """A file that is only appended to: what an encoder wants to mend in its header at the end has long been sent."""
+
+    def __init__(self) -> None:
+        self._fresh = bytearray()
+        self._length = 0
+        self._at = 0
+
+    def taken(self) -> bytes:
+        """What has been written since this was asked last."""
+        data = bytes(self._fresh)
+        self._fresh.clear()
+        return data
+
+    def write(self, data: Any) -> int:
+        count = len(data)
+        if self._at == self._length:
+            self._fresh += bytes(data)
+            self._length += count
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._length}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, into: Any) -> int:
+        return 0

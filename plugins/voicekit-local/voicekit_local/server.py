@@ -1,0 +1,171 @@
+"""The server: one port, on which a path leads to speech to text, text to speech, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Final
+
+import trio
+
+from voicekit.flow.groups import alone
+from voicekit.soniox import limits
+from voicekit.soniox.region import Endpoints
+from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.checks import Offer
+from voicekit_local.container import CONTAINERS
+from voicekit_local.engines.interface import Recogniser, Synthesiser
+from voicekit_local.packing import FORMATS
+from voicekit_local.speaking import Speaking
+from voicekit_local.studio import Studio
+from voicekit_local.transcribing import Transcribing
+from voicekit_local.websocket import MakeService, serve_websocket
+
+HOST: Final = "127.0.0.1"
+STT_PATH: Final = "/transcribe-websocket"
+TTS_PATH: Final = "/tts-websocket"
+
+CALLS_PER_CORE: Final = 4
+"""Sessions of speech to text at once, and streams of speech. Callers speak less than half of the time, and the
+recogniser needs a third of a core for one who speaks; more are refused, in the service's own words."""
+
+REQUESTS_PER_MINUTE: Final = 1_000
+"""Ten times the service's: tests make many short ones."""
+
+CONNECTIONS: Final = 256
+"""At once; further ones are closed without an answer, so that the system's limit of open files is never reached."""
+
+HEAD_S: Final = 10.0
+"""Seconds in which a client must say what it wants."""
+
+HEAD_BYTES: Final = 16 * 1024
+"""The longest request head: as much as common servers take."""
+
+
+def account_for(key: str, slots: int, *, legacy: bool = False) -> Account:
+    """The account of a server of one's own: one key, and as many calls as the machine can bear."""
+    calls = CALLS_PER_CORE * slots
+    return Account([key], legacy=legacy, sessions=calls, streams=calls, requests_per_minute=REQUESTS_PER_MINUTE)
+
+
+def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
+    """What the engines can do of what the service can. Any voice's name will do: bots name the service's."""
+    return Offer(
+        stt_formats=(*CONTAINERS, *limits.STT_RAW_FORMATS),
+        translates=False,
+        tts_formats=FORMATS,
+        tts_languages=voice.languages,
+    )
+
+
+class LocalServer:
+    """Serves the engines of `studio` to who has a key of `account`."""
+
+    def __init__(self, studio: Studio, account: Account, *, connections: int = CONNECTIONS) -> None:
+        self.account = account
+        self._connections = connections
+        self._open = 0
+        offer = offer_of(studio.recogniser, studio.voice)
+        self._services: dict[str, MakeService] = {
+            STT_PATH: partial(Transcribing, studio, account, offer),
+            TTS_PATH: partial(Speaking, studio, account, offer),
+        }
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return self._open
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0, host: str = HOST) -> AsyncIterator[Endpoints]:
+        """Serve on `port` of `host` (0 takes a free one) for as long as this is open; yields the addresses.
+
+        Raises OSError where the port can't be had.
+        """
+        listeners = await trio.open_tcp_listeners(port, host=host)
+        with alone():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(trio.serve_listeners, self._serve, listeners)
+                yield endpoints(host, listeners[0].socket.getsockname()[1])
+                nursery.cancel_scope.cancel()
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        if self._open >= self._connections:
+            await trio.aclose_forcefully(stream)
+            return
+        self._open += 1
+        try:
+            await self._answer(stream)
+        except Exception as error:  # a connection that breaks is no reason for the others to end; it is told of
+            traceback.print_exception(error, file=sys.stderr)
+        finally:
+            self._open -= 1
+            await trio.aclose_forcefully(stream)
+
+    async def _answer(self, stream: trio.SocketStream) -> None:
+        head = b""
+        with trio.move_on_after(HEAD_S), suppress(trio.BrokenResourceError):
+            head = await _head(stream)
+        if not head:
+            return
+        make = self._services.get(_path(head))
+        if make is None or b"upgrade" not in head.lower():
+            await _refuse(stream, b"404 Not Found" if make is None else b"426 Upgrade Required")
+            return
+        await serve_websocket(Replayed(stream, head), make)
+
+
+def endpoints(host: str, port: int) -> Endpoints:
+    """The four addresses of a server at `host` and `port`."""
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    web = f"http://{where}"
+    return Endpoints(rest=web, stt=f"ws://{where}{STT_PATH}", tts=f"ws://{where}{TTS_PATH}", tts_rest=web)
+
+
+class Replayed(trio.abc.Stream):
+    """`stream`, of which `head` has been read already, and comes again."""
+
+    def __init__(self, stream: trio.abc.Stream, head: bytes) -> None:
+        self._stream = stream
+        self._head = head
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        if not self._head:
+            return await self._stream.receive_some(max_bytes)
+        await trio.lowlevel.checkpoint()
+        count = len(self._head) if max_bytes is None else max_bytes
+        data, self._head = self._head[:count], self._head[count:]
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _head(stream: trio.abc.Stream) -> bytes:
+    """All up to the end of a request's head; nothing when it never came to that."""
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) <= HEAD_BYTES:
+        more = await stream.receive_some()
+        if not more:
+            return b""
+        head += more
+    return head
+
+
+def _path(head: bytes) -> str:
+    words = head.partition(b"\r\n")[0].decode("latin-1").split()
+    return words[1].partition("?")[0] if len(words) > 1 else ""
+
+
+async def _refuse(stream: trio.abc.Stream, status: bytes) -> None:
+    with trio.move_on_after(HEAD_S), suppress(trio.BrokenResourceError):
+        await stream.send_all(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)

@@ -1,0 +1,207 @@
+"""Text to speech on one connection: the protocol's server role, and behind it a task for each stream.
+
+    client ─receive▶ TtsServer ─▶ Lines ─piece▶ a worker's voice and packing ─messages▶ TtsServer ─flush▶ client
+
+A stream speaks ahead of real time as fast as its client reads; the one that has least in hand goes first. Too slow a
+machine is found out by the protocol's own timers, which end the stream with an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from voicekit.soniox.server import tts
+from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.checks import Offer
+from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit.soniox.server.stream import StreamOver, StreamStarted, TextCame
+from voicekit.soniox.wire import Message, Timestamps, TtsConfig
+from voicekit_local.engines.interface import Spoken, Synthesiser
+from voicekit_local.letters import letter_times, stamps
+from voicekit_local.lines import Lines
+from voicekit_local.packing import Packing, unmakeable
+from voicekit_local.studio import BROKEN, LATE_S, OVERLOADED, EngineFailed, Studio
+from voicekit_local.websocket import Line
+
+CHUNK_S: Final = 0.24
+"""Seconds of sound in a message."""
+
+IN_HAND_S: Final = 1.0
+"""Seconds of sound that a listener has not heard yet, above which a stream can wait for others."""
+
+FASTER: Final = 8.0
+"""How many times as fast as it sounds a stream is sent, at most. What is cut off a second later was made in vain, and
+a client that cancels behind the first sound finds its stream still alive, as with the service."""
+
+WIDTH: Final = 2  # bytes of a sample of PCM16
+
+_SILENCE: Final = Spoken(b"", 1_000, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One message's sound, in the client's format."""
+
+    data: bytes
+    seconds: float
+    timestamps: Timestamps | None
+
+
+class Stream:
+    """One stream while it lives."""
+
+    def __init__(self, name: str, config: TtsConfig, voice: Synthesiser) -> None:
+        self.name = name
+        self.config = config
+        self.lines = Lines(voice.pieces)
+        self.scope = trio.CancelScope()
+        self.packing = Packing(config, voice.rate)
+        self.spoken_s = 0.0
+        self._first_at = math.inf
+        self._fed = trio.lowlevel.ParkingLot()
+
+    def feed(self, text: str, end: bool, now: float) -> None:
+        self.lines.add(text, end, now)
+        self._fed.unpark_all()
+
+    async def next(self) -> str | None:
+        """Wait for the next piece; None when there are no more."""
+        while not self.lines.over:
+            piece = self.lines.take(trio.current_time())
+            if piece is not None:
+                return piece
+            with trio.CancelScope(deadline=self.lines.due_at):
+                await self._fed.park()
+        return None
+
+    @property
+    def in_hand_s(self) -> float:
+        """Seconds of sound that its listener, who hears it in real time, has not heard yet."""
+        return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
+
+    def urgent(self) -> bool:
+        """Whether its listener would soon hear a hole."""
+        return self.in_hand_s < IN_HAND_S
+
+    async def pace(self) -> None:
+        """Wait until more may be sent."""
+        if self.spoken_s:
+            await trio.sleep_until(self._first_at + self.spoken_s / FASTER)
+
+    def spoke(self, seconds: float) -> None:
+        self._first_at = min(self._first_at, trio.current_time())
+        self.spoken_s += seconds
+
+    def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
+        """Speak `piece`, behind what was spoken before; blocks."""
+        silent = not any(letter.isalnum() for letter in piece)
+        config = self.config
+        spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
+        seconds = len(spoken.pcm) / (WIDTH * spoken.rate)
+        text = piece.removesuffix(" ") if self.lines.over else piece  # as the service does with a stream's last blank
+        times = letter_times(text, spoken.words, seconds) if config.return_timestamps else []
+        step = WIDTH * round(CHUNK_S * spoken.rate)
+        chunks = []
+        for place in range(0, max(1, len(spoken.pcm)), step):
+            pcm = spoken.pcm[place : place + step]
+            start = self.spoken_s + place / (WIDTH * spoken.rate)
+            end = math.inf if place + step >= len(spoken.pcm) else start + step / (WIDTH * spoken.rate)
+            shown = stamps(text, times, self.spoken_s, start, end)
+            chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
+        return chunks
+
+
+class Speaking:
+    """The service on one connection, whose handshake brought `key`."""
+
+    def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
+        self.core = tts.TtsServer(account, key, now, offer=offer)
+        self._studio = studio
+        self._streams: dict[str, Stream] = {}
+        self._nursery: trio.Nursery | None = None
+        self._line: Line | None = None
+        self._running = trio.Event()
+
+    async def receive(self, message: Message, now: float) -> None:
+        await self._running.wait()
+        self._answer(self.core.receive(message, now), now)
+
+    def tick(self, now: float) -> None:
+        self._answer(self.core.tick(now), now)
+
+    def closed(self) -> None:
+        self.core.closed()
+
+    async def run(self, line: Line) -> None:
+        async with trio.open_nursery() as self._nursery:
+            self._line = line
+            self._running.set()
+            await trio.sleep_forever()
+
+    def _answer(self, events: Iterable[tts.TtsServerEvent], now: float) -> None:
+        for event in events:
+            match event:
+                case StreamStarted(name, config):
+                    self._start(name, config, now)
+                case TextCame(name, text, end):
+                    self._streams[name].feed(text, end, now)
+                case StreamOver(name):
+                    self._streams.pop(name).scope.cancel()
+                case _:
+                    pass  # the core keeps the connection alive, and closes it with all streams
+
+    def _start(self, name: str, config: TtsConfig, now: float) -> None:
+        assert self._nursery is not None, "messages are taken while it runs"
+        assert self._line is not None, "messages are taken while it runs"
+        why = unmakeable(config)
+        if why is not None:
+            self.core.refuse(name, invalid(why), now)
+            return
+        stream = self._streams[name] = Stream(name, config, self._studio.voice)
+        self._nursery.start_soon(self._speak, stream, self._line)
+
+    async def _speak(self, stream: Stream, line: Line) -> None:
+        with stream.scope:
+            try:
+                while (piece := await stream.next()) is not None:
+                    for chunk in await self._made(stream, piece):
+                        await stream.pace()
+                        await self._send(stream, chunk, line)
+                await self._send(stream, Chunk(stream.packing.finish(), 0.0, None), line, end=True)
+            except EngineFailed:
+                self._fail(stream, BROKEN)
+        await line.flush()
+
+    async def _made(self, stream: Stream, piece: str) -> list[Chunk]:
+        """Have a piece spoken, if there is somebody for it in time; else the stream ends with an error."""
+        with trio.move_on_after(stream.in_hand_s + LATE_S) as waiting:
+            async with self._studio.workers.slot(stream.urgent):
+                waiting.deadline = math.inf
+                return await self._studio.work(stream.make, self._studio.voice, piece)
+        self._fail(stream, OVERLOADED)
+        return []
+
+    async def _send(self, stream: Stream, chunk: Chunk, line: Line, *, end: bool = False) -> None:
+        if self._streams.get(stream.name) is not stream:
+            return  # it was cancelled while it spoke, and its name may be another's already
+        if not (chunk.data or chunk.timestamps or end):
+            return
+        stream.spoke(chunk.seconds)
+        now = trio.current_time()
+        sent = self.core.audio(
+            stream.name, chunk.data, now, timestamps=chunk.timestamps, seconds=chunk.seconds, end=end
+        )
+        self._answer(sent, now)
+        if end and self._streams.pop(stream.name, None) is not None:
+            self.core.terminated(stream.name, now)
+        await line.flush()
+
+    def _fail(self, stream: Stream, refusal: Refusal) -> None:
+        if self._streams.get(stream.name) is stream:
+            now = trio.current_time()
+            self._answer(self.core.refuse(stream.name, refusal, now), now)

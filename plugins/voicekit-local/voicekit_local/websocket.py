@@ -1,0 +1,199 @@
+"""One websocket of the server: a reader, a writer and a timer around a service that does the talking.
+
+The service is one of the protocol's server roles with an engine behind it. Nothing piles up: a client that does not
+read makes its service wait, and one that sends faster than it is understood is made to wait itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Protocol
+
+import h11
+import trio
+import trio_websocket
+import wsproto
+
+from voicekit.soniox.region import KEY_SUBPROTOCOL
+from voicekit.soniox.server.account import handshake_key
+from voicekit.soniox.server.refusal import Close
+from voicekit.soniox.wire import MESSAGE_BYTES, Message
+
+HANDSHAKE_S: Final = 5.0
+"""Seconds for the upgrade, of which the request has already come."""
+
+CLOSE_S: Final = 1.0
+"""Seconds for the closing handshake."""
+
+STALLED_S: Final = 20.0
+"""Seconds in which a client must take one message; then it is taken for gone."""
+
+UNSENT: Final = 32
+"""Messages that may wait to be sent."""
+
+UNREAD: Final = 4
+"""Messages that may wait to be read; more wait on the wire."""
+
+RECEIVE_BYTES: Final = 64 * 1024
+
+LARGEST: Final = 2 * MESSAGE_BYTES
+"""Bytes of a message that is read at all; a larger one closes the connection with code 1009. Those in between get the
+service's own answer."""
+
+LOST: Final = (
+    trio_websocket.ConnectionClosed,
+    trio_websocket.HandshakeError,
+    wsproto.utilities.ProtocolError,
+    h11.ProtocolError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+)
+"""How the library says that a client has left, or never spoke the protocol."""
+
+
+class Core(Protocol):
+    """What is the same in both server roles."""
+
+    @property
+    def closing(self) -> Close | None: ...
+    @property
+    def due_at(self) -> float | None: ...
+    def outgoing(self) -> list[Message]: ...
+
+
+class Line:
+    """The way to one client: what the core has to say goes out through `flush`, which any task may call."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._outlet, self._inlet = trio.open_memory_channel[Message | Close](UNSENT)
+        self._flushing = trio.Lock()
+        self._closing = False
+        self._timer = trio.CancelScope()
+
+    async def flush(self) -> None:
+        """Send what the core has to say, in order; waits for a client that is slow to read."""
+        async with self._flushing:
+            for message in self._core.outgoing():
+                await self._outlet.send(message)
+            if self._core.closing is not None and not self._closing:
+                self._closing = True
+                await self._outlet.send(self._core.closing)
+        self._timer.deadline = self._due_at
+
+    @property
+    def closing(self) -> bool:
+        """Whether the last message has been queued."""
+        return self._closing
+
+    @property
+    def _due_at(self) -> float:
+        due = self._core.due_at
+        return math.inf if due is None else due
+
+    async def until_due(self) -> None:
+        """Wait until the core wants its `tick`."""
+        with trio.CancelScope(deadline=self._due_at) as self._timer:
+            await trio.sleep_forever()
+
+    async def write(self, socket: trio_websocket.WebSocketConnection) -> None:
+        """Send what is flushed until the end, and close."""
+        async for item in self._inlet:
+            if isinstance(item, Close):
+                with trio.move_on_after(CLOSE_S):
+                    await socket.aclose(item.code, item.reason or None)
+                return
+            with trio.move_on_after(STALLED_S) as stalled:
+                await socket.send_message(item)
+            if stalled.cancelled_caught:
+                return
+
+
+class Service(Protocol):
+    """A server role with its engine, on one connection."""
+
+    @property
+    def core(self) -> Core: ...
+    async def receive(self, message: Message, now: float) -> None:
+        """Take a message of the client; waits when there is too much to do."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """It is `core.due_at`."""
+        ...
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        ...
+
+    async def run(self, line: Line) -> None:
+        """Do the work, and flush `line` when there is something to say; cancelled at the end."""
+        ...
+
+
+class MakeService(Protocol):
+    def __call__(self, key: str | None, now: float) -> Service: ...
+
+
+async def serve_websocket(stream: trio.abc.Stream, make: MakeService) -> None:
+    """Serve the client at the other end of `stream`, whose request has not been read, until either has enough."""
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + HANDSHAKE_S
+            request = await trio_websocket.wrap_server_stream(
+                nursery,
+                stream,
+                message_queue_size=UNREAD,
+                max_message_size=LARGEST,
+                receive_buffer_size=RECEIVE_BYTES,
+            )
+            socket = await request.accept(subprotocol=_subprotocol(request))
+            nursery.cancel_scope.deadline = math.inf
+            await _talk(socket, make(_key(request), trio.current_time()))
+            nursery.cancel_scope.cancel()
+    except* LOST:
+        pass  # there is nobody left to tell
+
+
+def _subprotocol(request: trio_websocket.WebSocketRequest) -> str | None:
+    return KEY_SUBPROTOCOL if tuple(request.proposed_subprotocols[:1]) == (KEY_SUBPROTOCOL,) else None
+
+
+def _key(request: trio_websocket.WebSocketRequest) -> str | None:
+    authorization = next((value for name, value in request.headers if name.lower() == b"authorization"), b"")
+    return handshake_key(authorization.decode("latin-1"), request.proposed_subprotocols)
+
+
+async def _talk(socket: trio_websocket.WebSocketConnection, service: Service) -> None:
+    line = Line(service.core)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_read, socket, service, line, nursery.cancel_scope)
+            nursery.start_soon(_tick, service, line)
+            nursery.start_soon(service.run, line)
+            await line.write(socket)
+            nursery.cancel_scope.cancel()
+    finally:
+        service.closed()
+
+
+async def _read(
+    socket: trio_websocket.WebSocketConnection, service: Service, line: Line, scope: trio.CancelScope
+) -> None:
+    await line.flush()
+    while True:
+        try:
+            message = await socket.get_message()
+        except trio_websocket.ConnectionClosed:
+            break
+        await service.receive(message, trio.current_time())
+        await line.flush()
+    if not line.closing:  # else the writer is about to close, or closing
+        scope.cancel()
+
+
+async def _tick(service: Service, line: Line) -> None:
+    while True:
+        await line.until_due()
+        service.tick(trio.current_time())
+        await line.flush()
