@@ -70,7 +70,8 @@ class Turn:
 
     `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
     says is held back until the turn is committed, and the handler is cancelled where the words turn out to be others.
-    Whatever has an effect outside of the reply (a booking, an entry in a log) belongs behind `await turn.committed()`.
+    Whatever has an effect outside of the reply (a booking, an entry in a log) belongs behind `await turn.committed()`,
+    which waits for `commitment`; that is None where the turn was committed from the beginning.
     """
 
     number: int

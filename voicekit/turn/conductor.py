@@ -2,7 +2,7 @@
 
 It waits for signals, or for the machine's deadline, and for nothing else; every command is carried out
 synchronously. So it can't be late, and a cut is in force in the same instant in which it was decided. It knows
-nothing of voices or handlers: a reply is something that can be run, cut, held and released.
+nothing of voices or handlers: a reply is something that can be run, confirmed, cut, held and released.
 """
 
 from __future__ import annotations
