@@ -34,6 +34,7 @@ def find_handler(bot: str, plugins: Plugins) -> Any:
 def load_handler(path: str) -> Any:
     """The handler of the bot in the Python file `path`. ConfigError when there is no file, or no handler in it.
 
+    The file may import what lies beside it, as it may when it is run as a program.
     What the file raises while it is imported passes, with its traceback: it is the bot's author who needs it.
     """
     file = Path(path)
@@ -44,6 +45,9 @@ def load_handler(path: str) -> Any:
         raise ConfigError(f"expected a Python file with a bot in it, got {path!r}")
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(file.stem, module)
+    beside = str(file.resolve().parent)
+    if beside not in sys.path:
+        sys.path.insert(0, beside)
     spec.loader.exec_module(module)
     for name in NAMES:
         if hasattr(module, name):
