@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from voicekit.contracts import Stash, tell
 from voicekit.events import ModelAnswered, SessionEvent, Trouble
 from voicekit.llm import LanguageModel, Limits
 from voicekit.llm.handler import FALLBACK
+from voicekit.llm.messages import Assistant, Message, Results, User
 from voicekit.reply.handler import Turn
 
 KEY = "sk-very-secret"
@@ -77,3 +78,31 @@ async def one_call() -> AsyncIterator[OneCall]:
     async with trio.open_nursery() as nursery:
         yield OneCall(nursery.start_soon)
         nursery.cancel_scope.cancel()
+
+
+def why_invalid(messages: Sequence[Message]) -> str | None:
+    """Why no model would take `messages` as what comes before its answer; None where any would."""
+    before: Message | None = None
+    for place, message in enumerate(messages):
+        if not _may_follow(before, message):
+            return f"message {place}: {type(message).__name__} after {type(before).__name__ if before else 'nothing'}"
+        if isinstance(message, Results) and isinstance(before, Assistant):
+            called, told = [call.id for call in before.calls], [result.id for result in message.results]
+            if called != told:
+                return f"message {place}: results of {told}, but the calls were {called}"
+        before = message
+    return None if isinstance(before, User | Results) else "the last message is the model's own"
+
+
+def _may_follow(before: Message | None, message: Message) -> bool:
+    match message:
+        case User(text):
+            return (
+                bool(text.strip())
+                and not isinstance(before, User)
+                and not (isinstance(before, Assistant) and before.calls)
+            )
+        case Assistant(text, calls):
+            return bool(text.strip() or calls) and isinstance(before, User | Results)
+        case Results():
+            return isinstance(before, Assistant) and bool(before.calls)

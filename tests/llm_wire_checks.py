@@ -12,17 +12,23 @@ from statistics import median
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 
 from benchmarks.measure import percentile
 from tests.llm_kit import IMPATIENT, KEY, Heard, ask, one_call
 from voicekit.errors import QuotaExceeded, RemoteProtocolError, ServiceError, Unauthenticated, Unavailable
+from voicekit.listen.source import SilenceSource
 from voicekit.llm import LanguageModel
 from voicekit.llm.handler import FALLBACK, REFUSED
+from voicekit.play.sink import NullSink
 from voicekit.reply.handler import Turn
+from voicekit.reply.quiet import QuietVoice
+from voicekit.session import Session
 from voicekit.testing.llm import Answer, Broken, Calls, Cut, Fails, ModelServer, Pause, Refuses, Stall, Status, Stops
 
 Make = Callable[..., LanguageModel]
 
+KEPT_WARM = 2  # connections: the next question's, and one more where a question came before its connection was made
 MEDIAN_S = 0.005 * 3  # what is asked for, on a machine that may be three times slower
 
 
@@ -88,6 +94,14 @@ async def test_a_filtered_answer_ends_politely(make: Make) -> None:
         heard = await ask(make(url))
     assert heard.text == "Once upon a" + REFUSED
     assert heard.answers[0].stop in ("filtered", "refused")
+
+
+async def test_a_filtered_question_is_no_trouble(make: Make) -> None:
+    """A question that a filter does not let pass is declined, and nothing is wrong."""
+    async with ModelServer(Status(400, "content_filter", "The prompt was filtered.")).serve() as url:
+        heard = await ask(make(url))
+    assert (heard.text, heard.troubles) == (REFUSED, [])
+    assert heard.answers[0].stop == "filtered"
 
 
 async def test_a_wrong_key_is_not_tried_twice_nor_shown(make: Make) -> None:
@@ -243,6 +257,37 @@ async def test_a_call_keeps_its_connection(make: Make) -> None:
         assert (server.connections, len(server.asked)) == (1, 3)
 
 
+async def test_a_session_connects_before_it_is_asked(make: Make) -> None:
+    """The connection is there before the first question, which then uses it."""
+    server = ModelServer()
+    async with server.serve() as url:
+        session = Session(
+            handler=make(url), source=SilenceSource(), vad=None, stt=None, tts=QuietVoice(), sink=NullSink()
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.run)
+            await _until(lambda: server.greetings == 1)
+            await trio.testing.wait_all_tasks_blocked()  # so that the client has had its answer
+            assert server.asked == []
+            session.type("hello")
+            await _until(lambda: bool(session.history))
+            session.end(graceful=False)
+    assert (session.history[0].heard, server.connections) == ("I see.", 1)
+
+
+async def test_after_an_interruption_there_is_a_new_connection(make: Make) -> None:
+    """The question after an interruption does not wait for a connection: it was made while the caller spoke."""
+    server = ModelServer(Answer("Well, you see, ", Stall()))
+    async with server.serve() as url, one_call() as call:
+        handler = make(url)
+        await handler.warm(call)
+        await _interrupted(handler, server, Turn(1, "hello", session=call))
+        await _until(lambda: server.greetings == 2)
+        await trio.testing.wait_all_tasks_blocked()  # so that the client has had its answer
+        await handler(Turn(2, "hello", session=call), Heard().say)
+        assert (server.connections, len(server.asked)) == (2, 2)
+
+
 async def test_cancelling_closes_the_stream_at_once(make: Make, cancellations: int) -> None:
     """Interrupted turns leave no task and no connection, and each stream is closed in a few milliseconds."""
     server = ModelServer(otherwise=lambda asked: Answer("Well, you see, ", Pause(60), "I never get so far."))
@@ -250,11 +295,10 @@ async def test_cancelling_closes_the_stream_at_once(make: Make, cancellations: i
     async with server.serve() as url, one_call() as call:
         handler = make(url)
         await handler.warm(call)
-        living = trio.lowlevel.current_statistics().tasks_living
+        living = _tasks() - server.open_connections
         for number in range(cancellations):
             took.append(await _interrupted(handler, server, Turn(number, "hello", session=call)))
-        await _until(lambda: server.open_connections <= 1)  # the one kept warm may have been used up as well
-        assert trio.lowlevel.current_statistics().tasks_living <= living
+        await _until(lambda: _tasks() - server.open_connections <= living and server.open_connections <= KEPT_WARM)
     figures = f"min {min(took) * 1e3:.2f}, median {median(took) * 1e3:.2f}, p99 {percentile(took, 99) * 1e3:.2f} ms"
     print(f"\n{cancellations} cancelled streams closed: {figures}")
     assert len(server.asked) == cancellations
@@ -278,6 +322,10 @@ async def _interrupted(handler: LanguageModel, server: ModelServer, turn: Turn) 
     with trio.fail_after(10):
         await server.asked[-1].left.wait()
     return trio.current_time() - start
+
+
+def _tasks() -> int:
+    return trio.lowlevel.current_statistics().tasks_living
 
 
 async def _until(true: Callable[[], bool]) -> None:

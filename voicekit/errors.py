@@ -20,6 +20,9 @@ translated where a room meets the outside. A message says what was expected, wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class VoicekitError(Exception):
     """Everything that voicekit raises on its own account."""
@@ -53,11 +56,21 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent something that the protocol forbids in this state."""
 
 
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that a service refused: where it is, the service's word for what is wrong, and its sentence."""
+
+    location: str
+    error_type: str
+    message: str
+
+
 class ServiceError(VoicekitError):
     """A service refused, failed or could not be reached.
 
     `error_type` is the service's own stable word for it, `code` its number, `request_id` what its support asks for;
     each is None where the service said nothing. `retryable` says whether the same request may succeed later.
+    `validation_errors` are the fields that were wrong, `more_info` is an address to read on, where it says so.
     """
 
     def __init__(
@@ -69,6 +82,8 @@ class ServiceError(VoicekitError):
         code: int | None = None,
         retryable: bool = False,
         request_id: str | None = None,
+        validation_errors: Sequence[FieldError] = (),
+        more_info: str | None = None,
     ) -> None:
         super().__init__(message)
         self.service = service
@@ -76,6 +91,8 @@ class ServiceError(VoicekitError):
         self.code = code
         self.retryable = retryable
         self.request_id = request_id
+        self.validation_errors = tuple(validation_errors)
+        self.more_info = more_info
 
 
 class Unauthenticated(ServiceError):

@@ -27,6 +27,7 @@ def main(address: str, secret: str, path: str) -> None:
     sound = client.tts.generate(
         text="Hello.", voice="Adrian", language="en", config=CreateTtsConfig(audio_format="pcm_s16le", sample_rate=8000)
     )
+    client.stt.transcribe_and_wait(file=path, delete_after=True, wait_interval_sec=0.1)
     voice = client.voices.create(b"recording", name="Me", filename="me.wav")
     key = client.auth.create_temporary_api_key(usage_type="tts_rt", expires_in_seconds=60)
     usage = client.usage.summary(**DAY)

@@ -1,4 +1,4 @@
-"""Every example runs as a program of its own, and says what it should."""
+"""Every example runs as a program of its own, and says what it should; 07_keys_for_browsers.py in test_rest_example."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import trio
 
+from tests.e2e.clients.soniox_rest import TEXT
 from tests.e2e.official_client import CANCELLED, TEXTS
 from voicekit.session.local import Service, local_server
 
@@ -51,6 +52,8 @@ def python(reading: Path) -> dict[str, Any]:
         silence = bytes(RATE)
         spoken = [base64.b64decode(said["spoken"][name]["pcm"]) for name in TEXTS]
         file.write_bytes(silence.join([*spoken, base64.b64decode(said["single"]), 4 * silence]))
+        recording = str(SPEECH / "austen-0870.flac")
+        said["rest"] = json.loads(await program("clients/soniox_rest.py", where.rest, service.key, recording))
         said["plain"] = await program("clients/soniox_listen.py", where.stt, service.key, str(reading))
         said["understood"] = await program("clients/soniox_listen.py", where.stt, service.key, str(file))
         return said
@@ -149,6 +152,37 @@ def test_python_cancels_a_stream(python: dict[str, Any]) -> None:
     assert len(base64.b64decode(cancelled["second"])) > 0.2 * 2 * RATE
     # The client may still be sending its start message when the refusal comes; then it reports only that.
     assert python["refused"].endswith(("(code 401)", "Failed to start realtime Text-to-Speech connection"))
+
+
+def test_python_transcribes_a_file(python: dict[str, Any]) -> None:
+    """A file is uploaded, transcribed and deleted again; its words come with rising times, speaker and language."""
+    rest = python["rest"]
+    assert wrong(rest["read"], SAID) <= 2, rest["read"]
+    assert "".join(text for text, *_ in rest["tokens"]) == rest["read"]
+    times = [time for _, start, end, *_ in rest["tokens"] for time in (start, end)]
+    assert times == sorted(times)
+    assert rest["duration_ms"] == pytest.approx(7_100, abs=5)
+    assert {(speaker, language) for *_, speaker, language in rest["tokens"]} == {("1", "en")}
+    assert rest["broken"] == ["error", "invalid_audio_file"]
+    assert rest["files"] == 4  # those that were not deleted: three of speech, and the broken one
+
+
+def test_python_has_a_text_spoken_in_one_go(python: dict[str, Any]) -> None:
+    """One request makes a whole file, in any format; read back, it says the text."""
+    rest = python["rest"]
+    for heard in rest["spoken"].values():
+        assert wrong(heard.replace("9", "nine"), TEXT) <= 2, heard
+    assert 2.5 < rest["seconds"] < 7.0
+    assert rest["temporary"] > 1_000  # with a temporary key
+
+
+def test_python_is_refused_over_http(python: dict[str, Any]) -> None:
+    """A wrong key, a text that is too long and a format that is not made are told in the service's own shape."""
+    rest = python["rest"]
+    assert rest["stranger"] == "Incorrect API key provided. (HTTP 401)"
+    assert rest["aac"] == "Invalid audio format 'aac'. (HTTP 400)"
+    assert rest["long"].endswith("(HTTP 400)")
+    assert rest["models"] == ["stt-rt-v5", "stt-async-v5", "tts-rt-v2"]
 
 
 @pytest.mark.needs_debian("nodejs", "node")

@@ -18,6 +18,7 @@ import soundfile
 import srt
 import trio
 
+from tests.unit.rest_limits import out_of_bounds
 from voicekit.soniox.region import KEY_VARIABLE, REGION_VARIABLE, URL_VARIABLES, Endpoints
 from voicekit.soniox.server.account import Account
 from voicekit.testing import Script
@@ -64,6 +65,7 @@ async def shell(folder: Path, peer: RestPeer, *, stt: str = "ws://127.0.0.1:9") 
     """A shell in which the double is the service."""
     async with peer.serve() as endpoints:
         yield Shell(folder, _environment(endpoints, stt))
+    assert out_of_bounds(peer.requests) == []
 
 
 def _environment(endpoints: Endpoints, stt: str) -> dict[str, str]:

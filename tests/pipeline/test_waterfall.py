@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.pipeline.waterfall_kit import Delays, gaps, hold
+from tests.pipeline.waterfall_kit import Delays, gaps, hold, record
+from voicekit.errors import ConfigError
 from voicekit.session.trace.bars import Waterfall
+from voicekit.session.trace.call import read_call
 from voicekit.session.trace.recording import read_recording
+from voicekit.session.trace.taps import trace
+from voicekit.testing import Script, hold_call
 from voicekit.turn.policy import Policy, TurnPolicy
 
 SEEDS = range(50)
@@ -76,6 +80,33 @@ def test_the_recording_is_measured_as_the_test_measures_it(tmp_path):
     recording = read_recording(tmp_path / "sound.wav")
     waits = [recording.wait(fall, fall.bars[-6].end) for fall in held.falls]
     assert waits == pytest.approx(gaps(held.wav), abs=0.001)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:5])
+def test_a_recorded_call_can_be_drawn(seed, tmp_path):
+    """A call folder has all that a waterfall needs, and its own recording agrees with the bars to 1 % and 20 ms."""
+    record(Delays.seeded(seed), tmp_path)
+    call = read_call(tmp_path)
+    assert len(call.falls) == 2
+    for fall in call.falls:
+        recorded = call.recorded(fall)
+        assert recorded == pytest.approx(fall.seconds, abs=0.02)
+        assert abs(recorded - fall.seconds) < 0.01 * recorded
+
+
+def test_a_session_that_runs_can_not_be_traced_any_more(tmp_path):
+    """Its parts are in use: that is told, and nothing is half traced."""
+    complaints = []
+
+    async def handler(turn, say):
+        with pytest.raises(ConfigError, match="has not begun to run") as told:
+            trace(turn.session, complaints.append)
+        complaints.append(str(told.value))
+
+    script = Script()
+    script.says("hello there", at=0.5, for_=0.5)
+    hold_call(handler, script)
+    assert len(complaints) == 1
 
 
 def test_speculation_is_an_overlap_and_no_wait(tmp_path):

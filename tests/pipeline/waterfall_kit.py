@@ -30,6 +30,7 @@ from voicekit.listen.vad import EnergyVad
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import sentences
 from voicekit.session import Session
+from voicekit.session.callfolder import open_call_folder
 from voicekit.session.trace.bars import Waterfall, waterfall
 from voicekit.session.trace.reading import read_turns
 from voicekit.session.trace.taps import open_trace
@@ -82,21 +83,26 @@ class Held:
 def hold(delays: Delays, folder: Path, *, endpoints: bool = True, policy: Policy | None = None) -> Held:
     """Hold a traced call with these delays; its event log and its sound are left in `folder`."""
     source, sink = _Caller(delays), RecordingSink(latency=delays.device)
-    session = Session(
-        source=source,
-        vad=EnergyVad(-30.0),
-        stt=_Ears(delays, endpoints),
-        handler=_handler(delays),
-        tts=[sentences(), _Voice(delays)],
-        sink=sink,
-        policy=policy,
-    )
+    session = _session(delays, source, sink, endpoints, policy)
     log = folder / "events.log"
     ends = trio.run(_hold, session, log, clock=MockClock(autojump_threshold=0))
     falls = [waterfall(turn) for turn in read_turns(log.read_text(encoding="utf-8").splitlines())]
     held = Held([fall for fall in falls if fall is not None], _wav(source, sink, ends))
     (folder / "sound.wav").write_bytes(held.wav)
     return held
+
+
+def record(delays: Delays, folder: Path) -> None:
+    """Hold a call with these delays in a call folder, as any program does that records its calls."""
+
+    async def call() -> None:
+        inline.set(True)
+        async with open_call_folder(folder) as recorder:
+            session = _session(delays, _Caller(delays), RecordingSink(latency=delays.device))
+            recorder.record(session)
+            await session.run()
+
+    trio.run(call, clock=MockClock(autojump_threshold=0))
 
 
 def gaps(wav: bytes) -> list[float]:
@@ -108,6 +114,20 @@ def gaps(wav: bytes) -> list[float]:
     caller, agent = (np.flatnonzero(np.abs(sound[:, channel].astype(int)) > LOUD) for channel in (0, 1))
     begins = agent[np.diff(agent, prepend=-rate) > rate // 2]
     return [float(begin - caller[caller < begin][-1] - 1) / rate for begin in begins]
+
+
+def _session(
+    delays: Delays, source: _Caller, sink: RecordingSink, endpoints: bool = True, policy: Policy | None = None
+) -> Session:
+    return Session(
+        source=source,
+        vad=EnergyVad(-30.0),
+        stt=_Ears(delays, endpoints),
+        handler=_handler(delays),
+        tts=[sentences(), _Voice(delays)],
+        sink=sink,
+        policy=policy,
+    )
 
 
 async def _hold(session: Session, log: Path) -> float:

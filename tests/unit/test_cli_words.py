@@ -166,6 +166,20 @@ def test_plugins_tells_what_each_brings(monkeypatch, capsys):
     assert [listed[name]["state"] for name in ("house", "cellar", "voicekit-ears")] == ["loaded", "broken", "blocked"]
 
 
+def test_plugins_are_listed_beside_one_that_fails_when_asked_for_verbs(monkeypatch, capsys):
+    """The list is whole, the failure is a sentence with the plugin's name, and the status is 1."""
+
+    def fail(commands: Any) -> None:
+        raise LookupError("no bell")
+
+    with_plugins(monkeypatch, "voicekit.cli.plugins.load_plugins", plugin("house", voicekit_commands=fail))
+    assert main(["plugins"]) == 1
+    shown = capsys.readouterr()
+    assert "house  (given: module house)  voicekit_commands\n" in shown.out
+    assert "voicekit-ears  (built in)" in shown.out
+    assert shown.err == "voicekit: plugin 'house': voicekit_commands raised LookupError: no bell\n"
+
+
 # --- init ---
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.llm_kit import why_invalid
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError
 from voicekit.llm.conversation import BROKEN, CANCELLED, INTERRUPTED, UNHEARD, Step, conversation
-from voicekit.llm.messages import Ask, Assistant, Call, Message, Result, Results, User, why_invalid
+from voicekit.llm.messages import Ask, Assistant, Call, Message, Result, Results, User
 from voicekit.llm.model import Model
 from voicekit.llm.window import Window
 from voicekit.testing.llm import why_refused

@@ -22,10 +22,18 @@ from voicekit.flow.threads import inline
 from voicekit.listen.source import ToneSource
 from voicekit.play.sink import NullSink, RecordingSink
 from voicekit.session.callfolder import EVENTS, SOUND, WIRE, open_call_folder
-from voicekit.session.overhear import overheard_source
+from voicekit.session.overhear import OverheardSink, overheard_source
 from voicekit.session.session import Session
 from voicekit.session.twotrack import TwoTrackFile
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+from voicekit.testing import (
+    FakeVoice,
+    Script,
+    ScriptedSource,
+    ScriptedTranscriber,
+    ScriptedVad,
+    check_sink,
+    check_source,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -148,13 +156,32 @@ async def test_a_source_that_begins_again_goes_on_where_it_is(autojump_clock):
     assert [frame.at for frame in told] == [0, 320, 16_640, 16_960]
 
 
+@pytest.mark.parametrize("pausable", [True, False])
+async def test_the_layers_keep_the_contracts(autojump_clock, pausable):
+    """A source and a sink that are overheard promise what they promised before."""
+    told: list[AudioFrame] = []
+    await check_source(lambda: overheard_source(ToneSource(duration=0.5), told.append, 0.0))
+    await check_sink(lambda: OverheardSink(NullSink(latency=0.1, pausable=pausable), told.append, 0.0))
+    assert told
+
+
 async def test_a_folder_with_a_call_is_left_alone(autojump_clock, tmp_path):
     """Nothing is written over: the message names what is there."""
-    async with open_call_folder(tmp_path / "call"):
-        pass
+    (tmp_path / "call").mkdir()
+    (tmp_path / "call" / SOUND).write_bytes(b"an earlier call")
     with pytest.raises(ConfigError, match=SOUND):
         async with open_call_folder(tmp_path / "call"):
             pytest.fail("it opened")
+    assert (tmp_path / "call" / SOUND).read_bytes() == b"an earlier call"
+
+
+async def test_a_call_that_did_not_come_about_leaves_nothing(autojump_clock, tmp_path):
+    """Where nothing was written, the next try finds the place as it was: a folder that was there stays."""
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new"):
+        async with open_call_folder(tmp_path / name):
+            pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
 
 
 async def test_a_place_that_cannot_be_written_is_refused(autojump_clock, tmp_path):
@@ -167,21 +194,24 @@ async def test_a_place_that_cannot_be_written_is_refused(autojump_clock, tmp_pat
 
 async def test_a_disk_that_fails_ends_the_call_with_one_error(autojump_clock, tmp_path, monkeypatch):
     """All three files fail at once; what is raised is one DeviceError, and the sound that was written plays."""
-    async with open_call_folder(tmp_path / "call"):
-        pass
-    written = (tmp_path / "call" / SOUND).stat().st_size
+
+    async def fill_up() -> None:
+        await trio.sleep(3.0)
+        monkeypatch.setattr("voicekit.session.twotrack.FileIO", _full)
+        monkeypatch.setattr("builtins.open", _full)
 
     async def hold_call_on_a_full_disk() -> None:
-        async with open_call_folder(tmp_path / "other") as folder:
+        async with open_call_folder(tmp_path / "call") as folder, trio.open_nursery() as nursery:
             call = session(caller(), NullSink())
             folder.record(call)
-            monkeypatch.setattr("voicekit.session.twotrack.FileIO", _full)
-            monkeypatch.setattr("builtins.open", _full)
+            nursery.start_soon(fill_up)
             await call.run()
 
     with pytest.raises(DeviceError, match="disk full"):
         await hold_call_on_a_full_disk()
-    assert (tmp_path / "other" / SOUND).stat().st_size == written
+    monkeypatch.undo()
+    left, _, rate = tracks(tmp_path / "call")
+    assert 2.7 < len(left) / rate <= 3.0
 
 
 def _full(*_: object, **__: object) -> Any:

@@ -139,9 +139,10 @@ class Live:
 
     def _end_reply(self, heard: str, cut: bool) -> None:
         self._heard = ""
-        waited = "" if self._wait is None else f"  ({self._wait:.2f} s)"
-        if heard or cut:
-            self._line(self._audible or self._now, "bot", f"{heard.strip()}{' ...' if cut else ''}{waited}")
+        words = " ".join([heard.strip(), "..."] if cut else [heard.strip()]).strip()
+        if words:
+            waited = "" if self._wait is None else f"  ({self._wait:.2f} s)"
+            self._line(self._audible or self._now, "bot", f"{words}{waited}")
         self._draw()
 
     def _forget(self) -> None:

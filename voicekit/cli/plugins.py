@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from voicekit.errors import PluginError
 from voicekit.extend import ROLES, Commands, Plugins, load_plugins
 
 HELP = "list the plugins, where they come from and what they bring"
@@ -35,16 +37,16 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     voicefile = Path(options.bot or "bot.py").with_name("voicefile.py")
     plugins = load_plugins(voicefile=voicefile if voicefile.is_file() else None, strict=False)
-    listed = list_plugins(plugins)
+    commands, failure = Commands(), None
+    try:
+        plugins.commands(commands)
+    except PluginError as error:  # asked nothing but this by this verb: the list is worth having all the same
+        failure = error
+    listed = [_list(info.name, plugins, commands) for info in plugins.listing()]
     print(json.dumps([asdict(each) for each in listed], indent=2) if options.json else "\n".join(map(_lines, listed)))
-    return 1 if plugins.failures else 0
-
-
-def list_plugins(plugins: Plugins) -> list[Listed]:
-    """Every plugin that was found, in the order in which they are asked."""
-    commands = Commands()
-    plugins.commands(commands)
-    return [_list(info.name, plugins, commands) for info in plugins.listing()]
+    if failure is not None:
+        print(f"voicekit: {failure}", file=sys.stderr)
+    return 1 if plugins.failures or failure is not None else 0
 
 
 def _list(name: str, plugins: Plugins, commands: Commands) -> Listed:

@@ -105,7 +105,7 @@ async def _hold(parts: dict[str, Any], settings: Settings, record: str | None) -
     finally:
         if live is not None and live.started:
             print(live.summary())
-        if folder is not None:
+        if folder is not None and folder.path.is_dir():
             print(f"recorded in {folder.path}")
 
 

@@ -7,7 +7,7 @@ vendor's plugin implements; docs/models.md shows how.
 from voicekit.llm.handler import LanguageModel
 from voicekit.llm.model import Model, Request
 from voicekit.llm.streaming import Limits
-from voicekit.llm.tools import Tool, tool
+from voicekit.llm.tools import Policy, Tool, remote_tool, tool
 from voicekit.llm.window import Window
 
-__all__ = ["LanguageModel", "Limits", "Model", "Request", "Tool", "Window", "tool"]
+__all__ = ["LanguageModel", "Limits", "Model", "Policy", "Request", "Tool", "Window", "remote_tool", "tool"]

@@ -46,11 +46,12 @@ class Calls:
         self._pieces[piece.place] = piece
 
     def complete(self, turn: int, round: int) -> tuple[Call, ...]:  # noqa: A002  # the word for it
-        """The calls in their places; one that the service gave no id is given one."""
-        return tuple(
-            Call(piece.id or f"call_{turn}_{round}_{place}", piece.name or "", piece.arguments.strip() or "{}")
-            for place, piece in sorted(self._pieces.items())
-        )
+        """The calls in their places; one that the service gave no id of its own is given one."""
+        calls: dict[str, Call] = {}
+        for place, piece in sorted(self._pieces.items()):
+            own = piece.id if piece.id and piece.id not in calls else f"call_{turn}_{round}_{place}"
+            calls[own] = Call(own, piece.name or "", piece.arguments.strip() or "{}")
+        return tuple(calls.values())
 
 
 def settled(calls: Iterable[Call]) -> tuple[tuple[Call, ...], dict[str, Result]]:

@@ -18,10 +18,13 @@ from voicekit.llm.model import Model
 MOST_SAID = 300
 """Characters of a service's explanation that go into a message."""
 
+FILTERED = "content_filter"
+"""The word for a question that a filter would not let pass: no fault of the service's, but its answer."""
+
 REQUEST_IDS = ("x-request-id", "request-id")
 
-OVERLOADED = 529
-"""Anthropic's number for "too much to do"; no standard has it."""
+FIRST_DELAY = 0.3
+"""Seconds before the second attempt; a caller is waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ RULES: Mapping[str, _Rule] = {
     "timeout_error": _AGAIN,
     "invalid_request_error": _NEVER,
     "not_found_error": _NEVER,
-    "content_filter": _NEVER,
+    FILTERED: _NEVER,
 }
 """By the service's own word."""
 
@@ -56,7 +59,7 @@ _OF_STATUS = {401: _KEY, 403: _KEY, 402: _SPENT, 408: _AGAIN, 409: _AGAIN, 425: 
 
 
 class _Told(msgspec.Struct):
-    message: str = ""
+    message: str | None = None
     type: str | None = None
     code: str | int | None = None
 
@@ -76,7 +79,7 @@ def told(body: bytes) -> Fault | None:
         return Fault(answer.error, None, answer.request_id)
     code = answer.error.code if isinstance(answer.error.code, str) else None
     kind = code if code in RULES else answer.error.type or code
-    return Fault(answer.error.message, kind, answer.request_id)
+    return Fault(answer.error.message or "", kind, answer.request_id)
 
 
 def refused(
@@ -120,14 +123,9 @@ def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], flo
     return asked if asked is not None else FIRST_DELAY * 2.0 ** (failures - 1) * (0.5 + roll() / 2)
 
 
-FIRST_DELAY = 0.3
-"""Seconds; a caller is waiting."""
-
-
 def _rule(error_type: str | None, status: int | None) -> _Rule:
-    known = RULES.get(error_type or "")
-    if known is not None:
+    """The service's word, unless all that it says is that the request was wrong: numbers say more than that."""
+    known = RULES.get(error_type or "", _NEVER)
+    if known is not _NEVER or status is None:
         return known
-    if status is None:
-        return _NEVER
     return _OF_STATUS.get(status, _AGAIN if status >= 500 else _NEVER)

@@ -11,16 +11,17 @@ the last word that was heard. Only calls and their results are its own notes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import trio
 
-from voicekit.contracts import Exchange, tell, this_reply
+from voicekit.contracts import tell, this_reply
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
 from voicekit.events import ModelAnswered, Trouble
-from voicekit.llm.backstage import Backstage, backstage
+from voicekit.llm.backstage import Backstage, backstage, happened
 from voicekit.llm.calling import Calls, Running, settled
 from voicekit.llm.conversation import ABOUT_NOTES, Step, conversation
 from voicekit.llm.messages import Ask, Call, CallPiece, Delta, Message, Piece, Refusal, Result, Stop, Usage
@@ -28,7 +29,7 @@ from voicekit.llm.model import Model
 from voicekit.llm.streaming import Asking, Limits
 from voicekit.llm.tools import tools_of
 from voicekit.llm.window import Window
-from voicekit.reply.handler import Turn
+from voicekit.reply.handler import CallView, Turn
 from voicekit.reply.say import Say
 
 FALLBACK = "I'm sorry, something went wrong. Could you say that again?"
@@ -108,23 +109,23 @@ class LanguageModel:
 
     async def __call__(self, turn: Turn, say: Say) -> None:
         """Answer `turn`; cancelled, the connection is closed at once and the tools do what their policies say."""
-        async with backstage(self, turn.session, self._transport, self.limits.connect) as stage:
+        async with self._backstage(turn.session) as stage:
             answering = _Answering(self, stage, turn, say)
             try:
                 await answering.run()
             except (ServiceError, ProtocolError) as error:
-                if self.fallback is None:
+                if self.fallback is None or not happened(turn):  # a guess is asked again when it is none any more
                     raise
                 tell.get()(Trouble("handler", error))
                 await say(self.fallback)
 
-    async def warm(self, session: Any) -> None:
-        """Connect before the first question: what the service answers to nothing asked does not matter."""
-        async with backstage(self, session, self._transport, self.limits.connect) as stage:
-            try:
-                await stage.client.head(self.model.url)
-            except httpx.HTTPError as error:
-                tell.get()(Trouble("handler", error))
+    async def warm(self, session: CallView) -> None:
+        """Connect before the first question of `session`."""
+        async with self._backstage(session) as stage:
+            await stage.connect()
+
+    def _backstage(self, session: CallView) -> AbstractAsyncContextManager[Backstage]:
+        return backstage(self, session, self.model.url, self._transport, self.limits.connect)
 
 
 class _Answering:
@@ -138,8 +139,7 @@ class _Answering:
         self._asking = Asking(handler.model, stage.client, handler.limits)
         self._reply = this_reply.get(None)
         self._said = ""  # by us; what was said in all is in the reply, where there is one
-        self._steps: list[Step] = []
-        stage.steps[turn.number] = self._steps  # in place of what a speculation about this turn may have left
+        self._steps = stage.begin(turn)
 
     async def run(self) -> None:
         running = Running(
@@ -166,28 +166,25 @@ class _Answering:
         await self._say(text)
         self._said += text
 
-    def _messages(self) -> list[Message]:
-        kept, earlier = self._past()
-        turn = self._turn
+    def _messages(self, note: str = "") -> list[Message]:
+        """The call so far, with this turn in it; or, with a `note`, what is over, and the note instead."""
+        turn, history = self._turn, self._turn.history
+        exchanges = [history[place] for place in range(len(history))]
+        if exchanges:
+            self._stage.forget(before=exchanges[0].turn)
+        steps = self._stage.steps(None if note else turn)
+        kept, earlier = self._handler.window.fit(exchanges, steps)
+        if note:
+            return conversation(kept, steps, turn=0, user=note, reason="say", earlier=earlier)
         return conversation(
             kept,
-            self._stage.steps,
+            steps,
             turn=turn.number,
             user=turn.text,
             reason=turn.reason,
             said=self._so_far,
             earlier=earlier,
         )
-
-    def _past(self) -> tuple[Sequence[Exchange], str]:
-        """The exchanges that fit the window. Steps of turns that are not in the history (any more) are dropped."""
-        history = self._turn.history
-        exchanges = [history[place] for place in range(len(history))]
-        steps = self._stage.steps
-        known = {exchange.turn for exchange in exchanges} | {self._turn.number}
-        for turn in [turn for turn in steps if turn not in known]:
-            del steps[turn]
-        return self._handler.window.fit(exchanges, steps)
 
     async def _ask(
         self, messages: Sequence[Message], speak: Callable[[str], Awaitable[None]], *, may_call: bool = True
@@ -207,14 +204,14 @@ class _Answering:
             answer.stop = "failed"
             raise
         finally:
+            if answer.stop in ("cancelled", "failed"):
+                self._stage.cold()
             tell.get()(answer.event(self._turn.number, self._handler.model.name, asked))
         return answer
 
     async def _report(self, call: Call, result: Result) -> None:
         """Tell the caller what came of a call that reports later, in the model's words, when nobody else speaks."""
-        kept, earlier = self._past()
-        note = REPORT.format(name=call.name, result=result.text)
-        messages = conversation(kept, self._stage.steps, turn=0, user=note, reason="say", earlier=earlier)
+        messages = self._messages(REPORT.format(name=call.name, result=result.text))
         said: list[str] = []
 
         async def keep(text: str) -> None:
@@ -224,5 +221,6 @@ class _Answering:
             await self._ask(messages, keep, may_call=False)
         except (ServiceError, ProtocolError) as error:  # the next question tells the model the result anyway
             tell.get()(Trouble("handler", error))
+            return
         if "".join(said).strip():
             await self._turn.session.say("".join(said).strip())

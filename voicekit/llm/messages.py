@@ -137,31 +137,3 @@ class Done:
 
 
 Piece: TypeAlias = Delta | Refusal | CallPiece | Usage | Stop | Fault | Done
-
-
-def why_invalid(messages: Sequence[Message]) -> str | None:
-    """Why no model would take `messages` as what comes before its answer; None where any would."""
-    before: Message | None = None
-    for place, message in enumerate(messages):
-        if not _may_follow(before, message):
-            return f"message {place}: {type(message).__name__} after {type(before).__name__ if before else 'nothing'}"
-        if isinstance(message, Results) and isinstance(before, Assistant):
-            called, told = [call.id for call in before.calls], [result.id for result in message.results]
-            if called != told:
-                return f"message {place}: results of {told}, but the calls were {called}"
-        before = message
-    return None if isinstance(before, User | Results) else "the last message is the model's own"
-
-
-def _may_follow(before: Message | None, message: Message) -> bool:
-    match message:
-        case User(text):
-            return (
-                bool(text.strip())
-                and not isinstance(before, User)
-                and not (isinstance(before, Assistant) and before.calls)
-            )
-        case Assistant(text, calls):
-            return bool(text.strip() or calls) and isinstance(before, User | Results)
-        case Results():
-            return isinstance(before, Assistant) and bool(before.calls)

@@ -14,7 +14,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Protocol, Union, get_args, get_origin
 
 import msgspec
 
@@ -23,6 +23,23 @@ from voicekit.reply.handler import Turn
 
 _PARAMETER = re.compile(r"^\s*(?::param )?(\w+)(?: \([^)]*\))?: +(\S.*)$")
 _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Reader(Protocol):
+    """Reads the arguments that a model writes; `turn` names the one that is given the running Turn."""
+
+    turn: str | None
+
+    def arguments(self, text: str) -> dict[str, Any]: ...
+
+
+class AnyObject:
+    """Takes any JSON object for arguments: somebody else knows what it should be."""
+
+    turn: str | None = None
+
+    def arguments(self, text: str) -> dict[str, Any]:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
 
 
 class Signature:

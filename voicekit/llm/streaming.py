@@ -20,7 +20,7 @@ import msgspec
 import trio
 
 from voicekit.errors import ConfigError, ProtocolError, RemoteProtocolError, ServiceError
-from voicekit.llm.faults import lost, refused, retry_after, told, wait_before_retry
+from voicekit.llm.faults import FILTERED, lost, refused, retry_after, told, wait_before_retry
 from voicekit.llm.messages import Ask, Done, Fault, Piece, Stop, Usage
 from voicekit.llm.model import Model
 from voicekit.llm.sse import EventReader
@@ -118,7 +118,11 @@ class _Attempt:
             raise self._lost(error) from error
         async with _body(response) as chunks:
             if response.status_code != 200 or "text/event-stream" not in response.headers.get("content-type", ""):
-                raise await self._refused(response, chunks)
+                failed = await self._refused(response, chunks)
+                if getattr(failed.error, "error_type", None) != FILTERED:
+                    raise failed
+                await self._take(Stop("filtered"))
+                return
             await self._read(chunks)
 
     async def _read(self, chunks: AsyncGenerator[bytes, None]) -> None:
@@ -186,11 +190,13 @@ async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes,
         try:
             yield chunks  # type: ignore[misc]
         finally:
-            with trio.CancelScope() as scope:
-                scope.cancel()
-                async for _ in chunks:
-                    pass
-            await response.aclose()
+            try:
+                with trio.CancelScope() as scope:
+                    scope.cancel()
+                    async for _ in chunks:
+                        pass
+            finally:
+                await response.aclose()
 
 
 async def _to_the_end(chunks: AsyncGenerator[bytes, None]) -> None:

@@ -23,7 +23,7 @@ import msgspec
 
 from voicekit.errors import ConfigError
 from voicekit.llm.messages import ToolSpec
-from voicekit.llm.schema import Signature, described
+from voicekit.llm.schema import AnyObject, Reader, Signature, described
 from voicekit.reply.handler import Turn
 
 OnBargeIn: TypeAlias = Literal["cancel", "finish"]
@@ -74,7 +74,7 @@ class Tool:
 
     function: Callable[..., Any]
     spec: ToolSpec
-    signature: Signature
+    signature: Reader
     policy: Policy
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -137,6 +137,18 @@ def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
             raise ConfigError(f"tools: two are called {made.name!r}")
         tools[made.name] = made
     return tools
+
+
+def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy: Policy | None = None) -> Tool:
+    """A tool that is described elsewhere: `call` is given the arguments as they came, and checks them itself.
+
+    ConfigError for a name that models don't take.
+    """
+    if not _NAME.fullmatch(spec.name):
+        raise ConfigError(f"tool {spec.name!r}: expected a name of letters, digits, '_' and '-', at most 64")
+    policy = policy or Policy()
+    policy.check(f"tool {spec.name!r}")
+    return Tool(lambda **arguments: call(arguments), spec, AnyObject(), policy)
 
 
 def as_text(value: object) -> str:

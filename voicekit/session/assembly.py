@@ -30,7 +30,7 @@ from voicekit.flow.store import Full
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
 from voicekit.reply.emoji import strip_emoji
-from voicekit.reply.handler import as_handler
+from voicekit.reply.handler import CallView, as_handler
 from voicekit.reply.markdown import strip_markdown
 from voicekit.session.speculation import AfterCommit
 from voicekit.turn.policy import Speculation
@@ -68,6 +68,12 @@ class Parts:
     tts: Voice
     sink: Sink
     texts: tuple[TransformPart[Any, Any], ...] = ()
+
+    async def warm(self, call: CallView) -> None:
+        """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything."""
+        warm = getattr(self.handler, "warm", None)
+        if warm is not None:
+            await warm(call)
 
     def role_of(self, error: Exception) -> Role:
         """Which part `error` came from, by the note that a line has put on it."""

@@ -142,6 +142,7 @@ class _Child:
                     raise await self._gave_up()
                 line += block
             greeting = read_greeting(line)
+            await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
             return Service(greeting.endpoints, greeting.key, local=True)
         raise Unavailable(
             f"the local server said nothing for {SILENT_S:g} s while it was starting",

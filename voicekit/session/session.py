@@ -237,6 +237,7 @@ class Session:
                     nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
                     nursery.start_soon(self._limit, outlet)
                     nursery.start_soon(self._reporter.pump)
+                    nursery.start_soon(self.parts.warm, self)
                     await conductor.run()
                     nursery.cancel_scope.cancel()
         finally:

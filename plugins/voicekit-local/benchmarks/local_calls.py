@@ -5,13 +5,15 @@
 Each call is a real recording sent in real time, silence until its end is found, an answer that is spoken and listened
 to, and so on, for ROUNDS rounds. Printed are, for each number of calls, median and 99th percentile of: from the end of
 speech to `<end>`; from the text to the first sound; and how many words were understood wrongly, how many partial
-results a second of speech got, and which calls were refused and why. Server and callers share the cores.
+results a second of speech got, and which calls were refused and why; at the end, how much of a core the server took for
+each call. Server and callers share the cores.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import resource
 import statistics
 import sys
 from collections import Counter
@@ -53,6 +55,7 @@ class Measured:
     sounds_ms: list[float] = field(default_factory=list)
     partials: int = 0
     spoken_s: float = 0.0
+    call_s: float = 0.0
     wrong: int = 0
     words: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -103,6 +106,8 @@ class Caller:
             self._measured.refused.update(str(error) for error in group.exceptions)
         except* Disconnected as group:
             self._measured.refused.update(str(error) for error in group.exceptions)
+        finally:
+            self._measured.call_s += self._sent / RATE
 
     async def _round(self, recording: Recording, mouth: Address) -> None:
         at = self._sent / RATE
@@ -210,8 +215,14 @@ async def main(numbers: Sequence[int]) -> None:
             "      |        | median    p99 | median    p99 |",
             file=sys.stdout,
         )
+        call_s = 0.0
         for calls in numbers:
-            print(told(calls, await measure(service, calls, recordings)), file=sys.stdout, flush=True)
+            found = await measure(service, calls, recordings)
+            call_s += found.call_s
+            print(told(calls, found), file=sys.stdout, flush=True)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # that of the server, which has ended
+    share = (used.ru_utime + used.ru_stime) / call_s
+    print(f"the server took {share:.2f} of a core for each call (its loading included)", file=sys.stdout)
 
 
 if __name__ == "__main__":

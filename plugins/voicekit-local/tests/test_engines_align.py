@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voicekit_local.engines import align
 from voicekit_local.engines.align import LetterAligner, SphinxAligner, spread
 from voicekit_local.engines.interface import HEARING_RATE
 
@@ -54,6 +55,19 @@ def test_no_words_have_no_times(aligner: SphinxAligner, recordings: dict[str, An
     """Without words there is nothing to find, with signs alone nothing that takes long."""
     assert aligner.align(recordings["goforward"], HEARING_RATE, []) == []
     assert len(aligner.align(recordings["goforward"], HEARING_RATE, ["..."])) == 1
+
+
+def test_a_decoder_that_was_taught_much_is_replaced(
+    recordings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown words are remembered by the decoder alone that met them, and not for ever."""
+    monkeypatch.setattr(align, "MOST_TAUGHT", 2)
+    sphinx = SphinxAligner()
+    taught = []
+    for word in ("forwardly", "forwardish", "forwardable"):
+        sphinx.align(recordings["goforward"], HEARING_RATE, ["go", word, "ten", "meters"])
+        taught.append(sphinx._idle.qsize())
+    assert taught == [1, 0, 1]
 
 
 def test_letters_share_the_sound() -> None:

@@ -24,7 +24,7 @@ from voicekit.soniox.wire import SttConfig, Token
 from voicekit_local.endpoint import Endpointing
 from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S
 from voicekit_local.outbox import Outbox, Result, ms
-from voicekit_local.segment import Decoded, Job, Segment, quietest, take
+from voicekit_local.segment import EARLY, Decoded, Job, Segment, quietest, take
 
 RATE: Final = HEARING_RATE
 VAD: Final = WebRtcVad(mode=2)
@@ -35,6 +35,7 @@ TRAIL: Final = round(0.2 * RATE)  # sound behind the speech that is decoded with
 SPLIT: Final = round(0.8 * RATE)  # a pause so long parts segments: one less reason to hear nothing behind it
 SHORTEST: Final = round(0.08 * RATE)  # of a segment; no word is shorter
 HOP: Final = round(0.4 * RATE)  # new sound that is worth another partial result
+EARLY_HOP: Final = RATE // 5  # the same in the first two seconds, which are cheap, and in which callers interrupt bots
 FIRST: Final = round(0.6 * RATE)  # of a segment; of less, pre-roll included, recognisers make up syllables
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that has become too long, in which it is cut
@@ -60,7 +61,7 @@ class Hearing:
         self._queue: deque[Segment | Token] = deque()  # in order; the last may be an open segment
         self._segment_end = 0  # where the last closed one ended
         self._job: Job | None = None
-        self._hop = HOP
+        self._hop = 0  # at least, where decoding falls behind
         self._ending = False
 
     # --- what comes in ---
@@ -126,7 +127,7 @@ class Hearing:
         if job is not self._job:
             raise LocalProtocolError("hearing: expected the job that was given out last")
         self._job = None
-        self._hop = min(LONGEST_HOP, max(HOP, 2 * (self._total - job.end)))
+        self._hop = min(LONGEST_HOP, 2 * (self._total - job.end))
         self._outbox.say(take(segment, decoded))
         segment.complete = job.urgent and job.end >= self._needed_to(segment)
         self._advance()
@@ -261,7 +262,8 @@ class Hearing:
             return None
         if _over(segment):
             return segment, min(self._needed_to(segment), self._total)
-        due_at = segment.decoded_to + self._hop if segment.decoded_to else segment.start + FIRST
+        usual = EARLY_HOP if self._total - segment.start < EARLY else HOP
+        due_at = segment.decoded_to + max(usual, self._hop) if segment.decoded_to else segment.start + FIRST
         return (segment, self._total) if self._partials and self._total >= due_at else None
 
     def _needed_to(self, segment: Segment) -> int:

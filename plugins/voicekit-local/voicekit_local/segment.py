@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+EARLY: Final = 2 * HEARING_RATE
+"""Samples of a segment in which no word is settled: there it is decoded often, so that agreeing twice means little."""
 SETTLES_WITHIN_S: Final = 11.0
 """Words of the part of a segment behind this wait: it may be cut there, and they would be heard again in the next."""
 
@@ -105,7 +107,7 @@ class Job:
         sound = np.frombuffer(self.pcm, "<i2").astype(np.float32) / np.float32(32_768)
         heard = recogniser.decode(sound, self.draft)
         tail = heard.words[tail_start(self.settled, [word.text for word in heard.words]) :]
-        agreed = 0 if self.urgent else agreeing(self.before, [word.text for word in tail])
+        agreed = 0 if self.urgent or len(sound) < EARLY else agreeing(self.before, [word.text for word in tail])
         timed = self._timed(sound, tail, aligner if agreed or self.urgent else None)
         within = self.start + round(SETTLES_WITHIN_S * HEARING_RATE)
         return Decoded(self, heard, timed, sum(word.end <= within for word in timed[:agreed]))

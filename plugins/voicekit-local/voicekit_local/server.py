@@ -1,4 +1,4 @@
-"""The server: one port, on which a path leads to speech to text, text to speech, or nothing."""
+"""The server: one port, on which a path leads to speech to text, text to speech, or the REST API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Final
 
 import trio
 
-from voicekit.flow.groups import alone
 from voicekit.soniox import limits
 from voicekit.soniox.region import Endpoints
 from voicekit.soniox.server.account import Account
@@ -19,8 +18,9 @@ from voicekit.soniox.server.checks import Offer
 from voicekit_local.container import CONTAINERS
 from voicekit_local.engines.interface import Recogniser, Synthesiser
 from voicekit_local.packing import FORMATS
+from voicekit_local.rest import RestService, open_rest
 from voicekit_local.speaking import Speaking
-from voicekit_local.studio import Studio
+from voicekit_local.studio import EngineFailed, Studio
 from voicekit_local.transcribing import Transcribing
 from voicekit_local.websocket import MakeService, serve_websocket
 
@@ -68,7 +68,8 @@ class LocalServer:
         self.account = account
         self._connections = connections
         self._open = 0
-        offer = offer_of(studio.recogniser, studio.voice)
+        self._studio = studio
+        self._offer = offer = offer_of(studio.recogniser, studio.voice)
         self._services: dict[str, MakeService] = {
             STT_PATH: partial(Transcribing, studio, account, offer),
             TTS_PATH: partial(Speaking, studio, account, offer),
@@ -86,36 +87,39 @@ class LocalServer:
         Raises OSError where the port can't be had.
         """
         listeners = await trio.open_tcp_listeners(port, host=host)
-        with alone():
-            async with trio.open_nursery() as nursery:
-                await nursery.start(trio.serve_listeners, self._serve, listeners)
-                yield endpoints(host, listeners[0].socket.getsockname()[1])
-                nursery.cancel_scope.cancel()
+        async with open_rest(self._studio, self.account, self._offer) as rest, trio.open_nursery() as nursery:
+            await nursery.start(trio.serve_listeners, partial(self._serve, rest), listeners)
+            yield endpoints(host, listeners[0].socket.getsockname()[1])
+            nursery.cancel_scope.cancel()
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
+    async def _serve(self, rest: RestService, stream: trio.SocketStream) -> None:
         if self._open >= self._connections:
             await trio.aclose_forcefully(stream)
             return
         self._open += 1
         try:
-            await self._answer(stream)
+            await self._answer(rest, stream)
+        except EngineFailed:
+            pass  # it has been told of; the client sees an answer that breaks off
         except Exception as error:  # a connection that breaks is no reason for the others to end; it is told of
             traceback.print_exception(error, file=sys.stderr)
         finally:
             self._open -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _answer(self, stream: trio.SocketStream) -> None:
+    async def _answer(self, rest: RestService, stream: trio.SocketStream) -> None:
         head = b""
         with trio.move_on_after(HEAD_S), suppress(trio.BrokenResourceError):
             head = await _head(stream)
         if not head:
             return
         make = self._services.get(_path(head))
-        if make is None or b"upgrade" not in head.lower():
-            await _refuse(stream, b"404 Not Found" if make is None else b"426 Upgrade Required")
-            return
-        await serve_websocket(Replayed(stream, head), make)
+        if make is None:
+            await rest.serve(Replayed(stream, head))
+        elif b"upgrade" in head.lower():
+            await serve_websocket(Replayed(stream, head), make)
+        else:
+            await _refuse(stream)
 
 
 def endpoints(host: str, port: int) -> Endpoints:
@@ -166,6 +170,6 @@ def _path(head: bytes) -> str:
     return words[1].partition("?")[0] if len(words) > 1 else ""
 
 
-async def _refuse(stream: trio.abc.Stream, status: bytes) -> None:
+async def _refuse(stream: trio.abc.Stream) -> None:
     with trio.move_on_after(HEAD_S), suppress(trio.BrokenResourceError):
-        await stream.send_all(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
+        await stream.send_all(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

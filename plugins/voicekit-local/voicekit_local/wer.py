@@ -25,7 +25,8 @@ _CONTRACTIONS = (
 )
 _SAME = {
     "ok": "okay", "mr": "mister", "mrs": "missus", "dr": "doctor", "email": "e mail", "voicemail": "voice mail",
-    "alright": "all right", "percent": "per cent", "oclock": "o clock", "til": "until", "metre": "meter", "metres": "meters",
+    "alright": "all right", "percent": "per cent", "oclock": "o clock", "til": "until", "metre": "meter",
+    "metres": "meters",
 }  # fmt: skip
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 

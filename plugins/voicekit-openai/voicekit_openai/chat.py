@@ -14,6 +14,7 @@ from voicekit.llm.messages import (
     CallPiece,
     Delta,
     Done,
+    Fault,
     Message,
     Piece,
     Refusal,
@@ -69,6 +70,7 @@ class _Usage(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
+    error: Any = None  # that some services send in the middle of an answer
 
 
 _decoder = msgspec.json.Decoder(_Chunk)
@@ -106,9 +108,8 @@ class ChatModel:
             yield Done()
             return
         chunk = _decoder.decode(event.data)
-        fault = told(event.data.encode()) if chunk.choices is None and chunk.usage is None else None
-        if fault is not None:
-            yield fault
+        if chunk.error is not None:
+            yield told(event.data.encode()) or Fault(str(chunk.error))
         for choice in chunk.choices or ():
             yield from _said(choice)
         if chunk.usage is not None:

@@ -59,6 +59,17 @@ def test_a_higher_threshold_is_stricter() -> None:
     assert sum(one >= 0.5 for one in strict) < sum(one >= 0.5 for one in lenient)
 
 
+def test_the_table_sets_the_detectors_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    """Detectors by name have a column each, and a recording that is given has a row with what they made of it."""
+    recording = str(SPEECH / "goforward.flac")
+    vad_on_noise.main(["--seconds", "6", "--vad", "webrtc", "silero", "--files", recording])
+    _, names, row = capsys.readouterr().out.splitlines()
+    assert names.split() == ["webrtc", "silero"]
+    name, *figures = row.split()
+    assert (name, figures[1::3]) == ("goforward", ["/", "/"])
+    assert all(float(starts) > 0 for starts in figures[::3])
+
+
 def verdicts(vad: Vad, pcm: bytes) -> list[float]:
     stream = vad.start(vad_on_noise.RATE)
     size = 2 * stream.window

@@ -83,8 +83,9 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
             case str():
                 for token in tokens(part):
                     await trio.sleep(answer.every)  # also one of no time lets others run
+                    chunks = list(wire.words(token))
                     asked.sent.append(trio.current_time())
-                    for chunk in wire.words(token):
+                    for chunk in chunks:
                         yield chunk
             case Calls():
                 stop = "calls"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
 
 import h11
@@ -12,18 +13,23 @@ from voicekit.testing.llm.answering import ConnectionCut, Response, Take
 MOST = 64 * 1024
 
 
-async def serve_http(stream: trio.SocketStream, take: Take) -> None:
-    """Answer the requests of one connection until the client leaves, or the script cuts it."""
+async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[], None]) -> None:
+    """Answer the requests of one connection until the client leaves, or the script cuts it.
+
+    `greeted` is called for a request that asks nothing, such as one that only wants the connection.
+    """
     connection = h11.Connection(h11.SERVER)
     try:
         async with stream:
-            while await _answered(stream, connection, take):
+            while await _answered(stream, connection, take, greeted):
                 connection.start_next_cycle()
     except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
         pass  # the client is gone: `left` of its request says so
 
 
-async def _answered(stream: trio.SocketStream, connection: h11.Connection, take: Take) -> bool:
+async def _answered(
+    stream: trio.SocketStream, connection: h11.Connection, take: Take, greeted: Callable[[], None]
+) -> bool:
     """Whether a request came and its answer went out whole."""
     request, body = await _received(stream, connection)
     if request is None:
@@ -31,7 +37,8 @@ async def _answered(stream: trio.SocketStream, connection: h11.Connection, take:
     headers = {name.decode(): value.decode() for name, value in request.headers}
     if request.method != b"POST":
         head = h11.Response(status_code=405, headers=[("content-length", "0")])
-        await stream.send_all(connection.send(head) + connection.send(h11.EndOfMessage()))
+        await stream.send_all((connection.send(head) or b"") + (connection.send(h11.EndOfMessage()) or b""))
+        greeted()
         return True
     asked, response = take(request.target.decode().partition("?")[0], headers, body)
     try:

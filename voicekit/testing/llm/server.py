@@ -30,7 +30,8 @@ Reply: TypeAlias = str | Answer | Status
 class ModelServer:
     """Answers request after request by `replies`; `otherwise` answers what comes then, by what was asked.
 
-    With `key` any other is refused with 401. `asked` are the requests so far, oldest first, refused ones too.
+    With `key` any other is refused with 401. `asked` are the requests so far, oldest first, refused ones too;
+    `greetings` counts those that asked nothing, `connections` and `open_connections` those over loopback.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ModelServer:
     ) -> None:
         self.replies = list(replies)
         self.asked: list[Asked] = []
-        self.connections = self.open_connections = 0
+        self.connections = self.open_connections = self.greetings = 0
         self._otherwise = otherwise
         self._key = key
 
@@ -61,9 +62,12 @@ class ModelServer:
         self.connections += 1
         self.open_connections += 1
         try:
-            await serve_http(stream, self.take)
+            await serve_http(stream, self.take, self._was_greeted)
         finally:
             self.open_connections -= 1
+
+    def _was_greeted(self) -> None:
+        self.greetings += 1
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Asked, Response]:
         """The answer to one request."""

@@ -123,6 +123,7 @@ class RestPeer:
         self.spoken: list[SpeechRequest] = []
         self.away = False  # whether connections are refused
         self._speaking = speaking or Speaking()
+        self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
         self._open: dict[int, Seen] = {}  # by the exchange
         self._driver = Driver(self.server, self._act, self._speak, self._fault, self._seen, self._over)
@@ -168,6 +169,11 @@ class RestPeer:
         self._nursery.start_soon(self._driver.serve, ours)
         return theirs
 
+    async def requested(self, count: int) -> None:
+        """Wait until there have been so many requests."""
+        while len(self.requests) < count:
+            await self._arrivals.park()
+
     # --- what happens ---
 
     def _fault(self, request: Request) -> RestFault | None:
@@ -181,6 +187,7 @@ class RestPeer:
         seen = Seen(request.method, request.target, request.headers, trio.current_time())
         self.requests.append(seen)
         self._open[id(exchange)] = seen
+        self._arrivals.unpark_all()
 
     def _over(self, exchange: Exchange, status: int | None) -> None:
         seen = self._open.pop(id(exchange))

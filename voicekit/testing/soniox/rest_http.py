@@ -139,6 +139,8 @@ class _Connection:
             if event is not h11.NEED_DATA:
                 assert isinstance(event, h11.Event), event
                 return event
+            if self._h11.they_are_waiting_for_100_continue:
+                await self._send(h11.InformationalResponse(status_code=100, headers=[]))
             try:
                 self._h11.receive_data(bytes(await self._stream.receive_some(READ_BYTES)))
             except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
 FRAMES_PER_S: Final = 100  # of the decoder
+MOST_TAUGHT: Final = 2_000  # words; with more, a decoder is replaced, so that nothing grows for ever
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -53,7 +54,7 @@ class SphinxAligner:
     name = "pocketsphinx"
 
     def __init__(self) -> None:
-        self._idle: SimpleQueue[Any] = SimpleQueue()
+        self._idle: SimpleQueue[_Decoder] = SimpleQueue()
 
     def load(self, progress: Progress) -> None:
         progress("loading the word aligner", 0.0)
@@ -66,19 +67,52 @@ class SphinxAligner:
         if not any(parts):
             return spread(words, 0.0, length)
         with self._decoder() as decoder:
-            found = _search(decoder, _pcm(sound, rate), [part for several in parts for part in several])
+            found = decoder.search(_pcm(sound, rate), [part for several in parts for part in several])
         if found is None:
             return spread(words, 0.0, length)
         return _regroup(found, [len(several) for several in parts], length)
 
     @contextmanager
-    def _decoder(self) -> Iterator[Any]:
+    def _decoder(self) -> Iterator[_Decoder]:
         try:
             decoder = self._idle.get_nowait()
         except Empty:
-            decoder = _new_decoder()
+            decoder = _Decoder()
         yield decoder  # not put back after an error: it may be in the middle of something
-        self._idle.put(decoder)
+        if decoder.taught < MOST_TAUGHT:
+            self._idle.put(decoder)
+
+
+class _Decoder:
+    """One of pocketsphinx's, and how many words it was taught: it never forgets any."""
+
+    def __init__(self) -> None:
+        try:
+            import pocketsphinx
+        except ImportError as error:
+            message = "expected the package pocketsphinx, which can't be imported: pip install pocketsphinx"
+            raise ConfigError(message) from error
+        self._decoder: Any = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+        self.taught = 0
+
+    def search(self, pcm: bytes, words: Sequence[str]) -> Times | None:
+        """Start and end of each word; None when they can't be found in this sound."""
+        for word in words:
+            if self._decoder.lookup_word(word) is None:
+                phones = [PHONES[letter] for letter in word if letter in PHONES]
+                self._decoder.add_word(word, " ".join(phones or ["AH"]), True)
+                self.taught += 1
+        self._decoder.set_align_text(" ".join(words))
+        self._decoder.start_utt()
+        for place in range(0, len(pcm), 2 * CHUNK):
+            self._decoder.process_raw(pcm[place : place + 2 * CHUNK], no_search=False, full_utt=False)
+        self._decoder.end_utt()
+        found = [
+            (part.start_frame, part.end_frame + 1) for part in self._decoder.seg() or () if part.word[0] not in "<["
+        ]
+        if len(found) != len(words):
+            return None
+        return [(start / FRAMES_PER_S, end / FRAMES_PER_S) for start, end in found]
 
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
@@ -89,39 +123,12 @@ def spread(words: Sequence[str], start: float, end: float) -> Times:
     return list(pairwise(marks))
 
 
-def _new_decoder() -> Any:
-    try:
-        import pocketsphinx
-    except ImportError as error:
-        raise ConfigError(
-            "expected the package pocketsphinx, which can't be imported: pip install pocketsphinx"
-        ) from error
-    return pocketsphinx.Decoder(lm=None, loglevel="FATAL")
-
-
 def _spoken(word: str) -> Iterator[str]:
     """The words that a written one is spoken as: "don't" itself, "PBX" its letters, "5:30" numbers, a dash none."""
     bare = re.sub(r"^[^\w]+|[^\w]+$", "", word.lower().replace("\u2019", "'"))
     if not re.search("[aeiouy]", bare) and re.fullmatch("[a-z]{2,5}", bare):
         return iter(bare)
     return iter([bare] if re.fullmatch("[a-z']+", bare) else plain_words(bare))
-
-
-def _search(decoder: Any, pcm: bytes, words: Sequence[str]) -> Times | None:
-    """Start and end of each word; None when they can't be found in this sound."""
-    for word in words:
-        if decoder.lookup_word(word) is None:
-            phones = [PHONES[letter] for letter in word if letter in PHONES]
-            decoder.add_word(word, " ".join(phones or ["AH"]), True)
-    decoder.set_align_text(" ".join(words))
-    decoder.start_utt()
-    for place in range(0, len(pcm), 2 * CHUNK):
-        decoder.process_raw(pcm[place : place + 2 * CHUNK], no_search=False, full_utt=False)
-    decoder.end_utt()
-    found = [(part.start_frame, part.end_frame + 1) for part in decoder.seg() or () if part.word[0] not in "<["]
-    if len(found) != len(words):
-        return None
-    return [(start / FRAMES_PER_S, end / FRAMES_PER_S) for start, end in found]
 
 
 def _regroup(found: Times, sizes: Sequence[int], length: float) -> Times:

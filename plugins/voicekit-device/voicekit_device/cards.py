@@ -1,0 +1,124 @@
+"""What this plugin wants of sound cards, and how a device is chosen among them.
+
+`voicekit_device.portaudio` has the real ones; tests bring their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from voicekit.audio.format import AudioFormat
+from voicekit.errors import DeviceError
+
+Direction: TypeAlias = Literal["microphone", "speaker"]
+
+Hear: TypeAlias = Callable[[bytes, bool], None]
+"""Called by a microphone's thread with each block of sound, and whether some before it was lost."""
+
+Play: TypeAlias = Callable[[int], bytes]
+"""Called by a speaker's thread for so many samples; what it returns is exactly that long."""
+
+STEREO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device: how many channels it has in each direction, and the rate that it likes best."""
+
+    index: int
+    name: str
+    inputs: int
+    outputs: int
+    rate: int
+
+    def channels(self, direction: Direction) -> int:
+        return self.inputs if direction == "microphone" else self.outputs
+
+
+class Stream(Protocol):
+    """A running stream of a device. `latency` is what it reports: seconds between a callback and the air."""
+
+    @property
+    def latency(self) -> float: ...
+    def close(self) -> None:
+        """Stop at once; no callback comes any more. May take a while."""
+        ...
+
+
+class Cards(Protocol):
+    """The sound cards of this computer. All of it may wait; what fails is a DeviceError."""
+
+    def devices(self, *, anew: bool = False) -> Sequence[Device]:
+        """What there is; `anew` looks for devices that have come or gone, where no stream is open."""
+        ...
+
+    def default(self, direction: Direction) -> int | None:
+        """The index of the device that the system would choose."""
+        ...
+
+    def takes(self, device: Device, direction: Direction, sound: AudioFormat) -> bool:
+        """Whether the device can be opened for `sound`."""
+        ...
+
+    def open_microphone(
+        self,
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        hear: Hear,
+        ended: Callable[[], None],
+    ) -> Stream: ...
+
+    def open_speaker(
+        self,
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        play: Play,
+        ended: Callable[[], None],
+    ) -> Stream: ...
+
+
+def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool = False) -> Device:
+    """The device called `wanted`, or else the only one with that in its name; without a name, the system's choice.
+
+    Case does not matter. Raises DeviceError with a list of what there is.
+    """
+    found = [device for device in cards.devices(anew=anew) if device.channels(direction)]
+    if wanted is None:
+        return _default(found, cards.default(direction), direction)
+    name = wanted.casefold()
+    exact = [device for device in found if device.name.casefold() == name]
+    part = [device for device in found if name in device.name.casefold()]
+    if exact or len({device.name for device in part}) == 1:
+        return (exact or part)[0]
+    problem = "several have" if part else "none has"
+    raise DeviceError(
+        f"{direction}: expected the name of one, or part of it; {problem} {wanted!r}{_listed(part or found)}"
+    )
+
+
+def device_format(cards: Cards, device: Device, direction: Direction, wanted: AudioFormat) -> AudioFormat:
+    """The format in which `device` can be opened that is nearest to `wanted`.
+
+    First with its rate, then with the device's own; first in mono, then in stereo. Raises DeviceError where the device
+    takes none of these.
+    """
+    for rate in dict.fromkeys((wanted.rate, device.rate)):
+        for channels in (wanted.channels, STEREO):
+            offer = AudioFormat(rate, channels=channels)
+            if channels <= device.channels(direction) and cards.takes(device, direction, offer):
+                return offer
+    raise DeviceError(f"{direction} {device.name!r} takes neither {wanted} nor its own {device.rate} Hz")
+
+
+def _default(found: Sequence[Device], index: int | None, direction: Direction) -> Device:
+    if not found:
+        raise DeviceError(f"there is no {direction} on this computer")
+    return next((device for device in found if device.index == index), found[0])
+
+
+def _listed(devices: Sequence[Device]) -> str:
+    return ": " + ", ".join(repr(device.name) for device in devices) if devices else "; there is none at all"

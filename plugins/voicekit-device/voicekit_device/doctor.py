@@ -1,0 +1,25 @@
+"""What `voicekit doctor` asks of this plugin: whether there are a microphone and a speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from voicekit.errors import VoicekitError
+from voicekit_device.cards import Direction, choose
+from voicekit_device.portaudio import PortAudio
+
+
+def examine() -> Iterator[tuple[bool, str, str]]:
+    """Whether it is fine, what was found, and what to do."""
+    try:
+        cards = PortAudio()
+        cards.devices()
+    except VoicekitError as error:
+        yield False, str(error), "the sentence says what is missing; calls with files work without"
+        return
+    for direction in get_args(Direction):
+        try:
+            yield True, f"{direction}: {choose(cards, None, direction).name}", ""
+        except VoicekitError as error:
+            yield False, str(error), "connect one, then look at `voicekit devices`; calls with files work without"

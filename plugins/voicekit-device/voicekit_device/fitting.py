@@ -1,0 +1,76 @@
+"""Cuts and converts what a sink is given to what its device takes, and keeps count of both. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.audio.resample import Resampler
+
+PIECE_S = 0.005
+"""Seconds in a piece: what the device may still take after a hold was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Sound for the device, in which the sink's samples from `first` to `last` are heard."""
+
+    pcm: bytes
+    first: int
+    last: int
+
+
+class Fitting:
+    """From `source`, frame after frame, to pieces in `target`.
+
+    Where the two differ, the resampler holds back a few ms: `holding` is true until `finish` lets them go.
+    """
+
+    def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
+        self.source = source
+        self.made_to = 0  # how much of the source is in the pieces that were made
+        self._target = target
+        self._size = max(1, target.samples(PIECE_S)) * target.sample_bytes
+        self._resampler = None if source == target else Resampler(source, target)
+        self._fed_to = 0
+
+    @property
+    def holding(self) -> bool:
+        return self.made_to < self._fed_to
+
+    def feed(self, frame: AudioFrame) -> list[Piece]:
+        """The pieces that can be made; the frame follows on the one before it."""
+        self._fed_to = frame.end
+        if self._resampler is None:
+            return self._cut(frame.pcm, frame.end)
+        made = (sound for sound in self._resampler.feed(frame) if isinstance(sound, AudioFrame))
+        return [piece for sound in made for piece in self._cut(sound.pcm, self._in_source(sound))]
+
+    def finish(self) -> list[Piece]:
+        """The rest, to the last sample."""
+        if self._resampler is None or not self.holding:
+            return []
+        rest = b"".join(sound.pcm for sound in self._resampler.finish() if isinstance(sound, AudioFrame))
+        return self._cut(rest or bytes(self._target.sample_bytes), self._fed_to)
+
+    def restart(self, at: int) -> None:
+        """Forget what is held back; the next frame begins at sample `at`."""
+        if self._resampler is not None:
+            self._resampler.finish()
+        self.made_to = self._fed_to = at
+
+    def _in_source(self, made: AudioFrame) -> int:
+        """How much of the source is in what was made up to the end of `made`."""
+        return min(self._fed_to, max(self.made_to, made.end * self.source.rate // self._target.rate))
+
+    def _cut(self, pcm: bytes, last: int) -> list[Piece]:
+        """`pcm` in pieces, which share the samples up to `last` by their lengths."""
+        first, samples = self.made_to, last - self.made_to
+        self.made_to = last
+        pieces = []
+        for start in range(0, len(pcm), self._size):
+            end = min(start + self._size, len(pcm))
+            piece = Piece(pcm[start:end], first + samples * start // len(pcm), first + samples * end // len(pcm))
+            pieces.append(piece)
+        return pieces

@@ -1,0 +1,184 @@
+"""A stream of a device, and what to do when the device goes away: try again, for a while.
+
+Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it says
+that its stream has ended, or when it has not called for three seconds: some need two to begin.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.contracts import tell
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.events import Trouble
+from voicekit.flow.threads import in_thread
+from voicekit_device.cards import Cards, Device, Direction, Stream, choose, device_format
+
+LOOK = 0.25
+"""Seconds between two looks whether the device still calls."""
+
+LOOKS = 12
+"""So many looks in vain, and it is lost; they are counted, so that a loop that was busy does not find it silent."""
+
+RETRY = 0.5
+"""Seconds between two tries to open a lost device."""
+
+CLOSING = 0.5
+"""Seconds that closing a device may take; one that takes longer is left to its thread."""
+
+
+def check_patience(patience: float) -> None:
+    """Raises ConfigError for a time that there is not."""
+    if not patience >= 0:
+        raise ConfigError(f"patience: expected seconds from 0, got {patience!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """Where to plug in: one direction of the device called `wanted`, or of the system's own, in a format it takes."""
+
+    cards: Cards
+    direction: Direction
+    wanted: str | None
+    format: AudioFormat
+
+    @classmethod
+    def find(cls, cards: Cards, direction: Direction, wanted: str | None, sound: AudioFormat) -> Socket:
+        """The socket whose format is nearest to `sound`. May wait; DeviceError where there is no such device."""
+        device = choose(cards, wanted, direction)
+        return cls(cards, direction, wanted, device_format(cards, device, direction, sound))
+
+    def device(self, *, anew: bool) -> Device:
+        """The device as it is now; DeviceError where it is not there or does not take the format any more."""
+        device = choose(self.cards, self.wanted, self.direction, anew=anew)
+        if not self.cards.takes(device, self.direction, self.format):
+            raise DeviceError(f"{self.direction} {device.name!r} takes no more {self.format}")
+        return device
+
+
+class Plug:
+    """A stream through `socket`. `open` is called in a thread to open it; it is told whom to call at its end.
+
+    `pulse` is a number that changes as long as the device calls.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        open: Callable[[Device, Callable[[], None]], Stream],  # noqa: A002  # it is what it does
+        *,
+        pulse: Callable[[], int],
+        patience: float,
+    ) -> None:
+        self.lost = False
+        self.latency = 0.0  # seconds, as the device reports it
+        self._socket = socket
+        self._open = open
+        self._pulse = pulse
+        self._patience = patience
+        self._stream: Stream | None = None
+        self._ended = trio.Event()
+        self._error: DeviceError | None = None
+        self._tell = tell.get()
+
+    async def plug_in(self, *, anew: bool = False) -> None:
+        """Open the stream. Cancelled, it leaves none open."""
+        token, ended = trio.lowlevel.current_trio_token(), trio.Event()
+
+        def tell_end() -> None:
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(ended.set)
+
+        opening = _Opening(lambda: self._open(self._socket.device(anew=anew), tell_end))
+        try:
+            stream = await in_thread(opening.work)
+        except BaseException:
+            opening.abandon()
+            raise
+        self._stream, self._ended, self.latency = stream, ended, stream.latency
+
+    async def pull_out(self) -> None:
+        """Close the stream, if there is one. Takes at most half a second, cancelled or not."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with trio.move_on_after(CLOSING, shield=True):
+                await in_thread(stream.close)
+
+    async def mind(self, back: Callable[[], None]) -> None:
+        """Watch over the stream until the device is given up; `back` is called before a lost one is opened again."""
+        while self._error is None:
+            await self._until_lost()
+            self.lost = True
+            gone = DeviceError(f"the device is gone; it has {self._patience:g} s to come back")
+            self._tell(Trouble(self._socket.direction, gone))
+            await self._try_again(back)
+
+    def check(self) -> None:
+        """Raise the DeviceError where the device was given up."""
+        if self._error is not None:
+            raise self._error
+
+    async def _until_lost(self) -> None:
+        last, vain = self._pulse(), 0
+        while vain < LOOKS:
+            with trio.move_on_after(LOOK):
+                await self._ended.wait()
+                return
+            vain = 0 if self._pulse() != last else vain + 1
+            last = self._pulse()
+
+    async def _try_again(self, back: Callable[[], None]) -> None:
+        deadline = trio.current_time() + self._patience
+        while self.lost:
+            await self.pull_out()
+            back()
+            try:
+                await self.plug_in(anew=True)
+                await self._first_call()
+                self.lost = False
+            except DeviceError as error:
+                if trio.current_time() >= deadline:
+                    where = self._socket.direction
+                    self._error = DeviceError(f"{where}: the device was lost and did not come back: {error}")
+                    return
+                await trio.sleep(RETRY)
+
+    async def _first_call(self) -> None:
+        before = self._pulse()
+        for _ in range(LOOKS):
+            await trio.sleep(LOOK)
+            if self._pulse() != before:
+                return
+        raise DeviceError("it can be opened, but is silent")
+
+
+class _Opening:
+    """Opens a stream in a thread; when nobody waits for it any more, it is closed again."""
+
+    def __init__(self, open: Callable[[], Stream]) -> None:  # noqa: A002  # it is what it does
+        self._open = open
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._stream: Stream | None = None
+
+    def work(self) -> Stream:
+        stream = self._open()
+        with self._lock:
+            self._stream = stream
+            unwanted = self._abandoned
+        if unwanted:
+            stream.close()
+        return stream
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            stream = self._stream
+        if stream is not None:  # the thread was done, and the cancellation came before its result: rare
+            stream.close()

@@ -1,0 +1,135 @@
+"""The sound cards of this computer, through PortAudio (the package sounddevice).
+
+PortAudio is not made for several threads, so everything but its callbacks goes through one lock. Its list of devices
+is made once and is made anew only while no stream is open, because that would end all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from voicekit.audio.format import AudioFormat
+from voicekit.errors import DeviceError
+from voicekit_device.cards import Device, Direction, Hear, Play, Stream
+
+LATENCY = 0.04
+"""Seconds of sound asked of the device as its buffer: callbacks of Python come up to 20 ms late on a busy machine."""
+
+_lock = threading.Lock()
+_open: set[object] = set()
+
+
+class PortAudio:
+    """The cards that PortAudio finds."""
+
+    def devices(self, *, anew: bool = False) -> Sequence[Device]:
+        with _portaudio() as portaudio:
+            if anew and not _open:  # the way that sounddevice's own documents tell
+                portaudio._terminate()
+                portaudio._initialize()
+            return [
+                Device(
+                    index=found["index"],
+                    name=found["name"],
+                    inputs=found["max_input_channels"],
+                    outputs=found["max_output_channels"],
+                    rate=round(found["default_samplerate"]),
+                )
+                for found in portaudio.query_devices()
+            ]
+
+    def default(self, direction: Direction) -> int | None:
+        with _portaudio() as portaudio:
+            index = int(portaudio.default.device[0 if direction == "microphone" else 1])
+        return index if index >= 0 else None
+
+    def takes(self, device: Device, direction: Direction, sound: AudioFormat) -> bool:
+        with _portaudio() as portaudio:
+            check = portaudio.check_input_settings if direction == "microphone" else portaudio.check_output_settings
+            try:
+                check(device=device.index, channels=sound.channels, dtype="int16", samplerate=sound.rate)
+            except portaudio.PortAudioError:
+                return False
+        return True
+
+    def open_microphone(
+        self,
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        hear: Hear,
+        ended: Callable[[], None],
+    ) -> Stream:
+        def recorded(heard: Any, samples: int, time: Any, status: Any) -> None:
+            hear(bytes(heard), bool(status and status.input_overflow))
+
+        with _portaudio() as portaudio:
+            return _Opened(portaudio.RawInputStream, device, sound, block, recorded, ended)
+
+    def open_speaker(
+        self,
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        play: Play,
+        ended: Callable[[], None],
+    ) -> Stream:
+        def wanted(room: Any, samples: int, time: Any, status: Any) -> None:
+            room[:] = play(samples)
+
+        with _portaudio() as portaudio:
+            return _Opened(portaudio.RawOutputStream, device, sound, block, wanted, ended)
+
+
+class _Opened:
+    """A stream of PortAudio, started."""
+
+    def __init__(
+        self,
+        kind: Callable[..., Any],
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        callback: Callable[..., None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._stream = kind(
+            device=device.index,
+            samplerate=sound.rate,
+            channels=sound.channels,
+            blocksize=block,
+            dtype="int16",
+            latency=LATENCY,
+            callback=callback,
+            finished_callback=ended,
+        )
+        self._stream.start()
+        self.latency = float(self._stream.latency)
+        _open.add(self)
+
+    def close(self) -> None:
+        with _lock:
+            _open.discard(self)
+            self._stream.close(ignore_errors=True)
+
+
+@contextmanager
+def _portaudio() -> Iterator[Any]:
+    """sounddevice, for us alone; its errors are DeviceErrors."""
+    with _lock:
+        try:
+            import sounddevice
+        except OSError as error:
+            raise DeviceError(f"the library PortAudio is missing{_remedy()} ({error})") from error
+        try:
+            yield sounddevice
+        except sounddevice.PortAudioError as error:
+            raise DeviceError(str(error)) from error
+
+
+def _remedy() -> str:
+    return ": install the Debian package libportaudio2" if sys.platform.startswith("linux") else ""

@@ -1,0 +1,53 @@
+"""What a microphone heard as one stream without a hole in its positions. Pure: it is told when each block came.
+
+Sound that is missing becomes a Gap: counted in samples where the device still counted them, and measured by the clock
+where it did not (it was overrun, or away). While it is away, time goes on.
+"""
+
+from __future__ import annotations
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap, Sound
+from voicekit_device.handover import Block
+
+
+class Track:
+    """The stream of one run, which begins at time `now` with the device's sample number `count`."""
+
+    def __init__(self, format: AudioFormat, count: int, now: float) -> None:  # noqa: A002  # the field's word
+        self._format = format
+        self._count = count
+        self._at = 0
+        self._heard_to = now  # the time at which what was said so far had come
+        self._begun = False
+
+    def heard(self, block: Block) -> list[Sound]:
+        """The block, and a Gap in front of it where sound is missing."""
+        samples = self._format.count(block.pcm)
+        missing = block.count - self._count
+        if block.torn and self._begun:
+            missing = max(missing, self._samples_until(block.came) - samples)
+        gap = self._gap(missing)
+        frame = AudioFrame(block.pcm, self._at, self._format)
+        self._at = frame.end
+        self._count = block.count + samples
+        self._heard_to = block.came
+        self._begun = True
+        return [*gap, frame]
+
+    def away(self, now: float) -> list[Sound]:
+        """The device is away: the time until `now` is missing."""
+        gap = self._gap(self._samples_until(now))
+        self._heard_to += sum(sound.samples for sound in gap) / self._format.rate
+        self._begun = True
+        return gap
+
+    def _samples_until(self, now: float) -> int:
+        return round((now - self._heard_to) * self._format.rate)
+
+    def _gap(self, samples: int) -> list[Sound]:
+        if samples <= 0:
+            return []
+        gap = Gap(samples, self._at)
+        self._at = gap.end
+        return [gap]

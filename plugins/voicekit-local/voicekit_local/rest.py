@@ -1,0 +1,247 @@
+"""The REST API of the server: its role of the protocol, with files on disk, and the engines behind it.
+
+Uploads go into a folder that is gone with the server. Whole files are transcribed one after the other, when no call
+needs the cores. What the engines can't do (translate, clone a voice) or should not (download) is answered as a failure.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Final
+
+import httpx
+import trio
+
+from voicekit.flow.groups import alone, sole
+from voicekit.flow.threads import in_thread
+from voicekit.soniox.rest.requests import SpeechRequest, TranscriptionRequest
+from voicekit.soniox.rest.types import Token
+from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.checks import Offer
+from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit.soniox.server.rest import (
+    Begun,
+    Chunk,
+    Dropped,
+    Effect,
+    Kept,
+    Notify,
+    PrepareVoice,
+    RestServer,
+    Transcribe,
+)
+from voicekit.soniox.wire import SttConfig, TtsConfig
+from voicekit.testing.soniox.rest_http import Driver, Spoken
+from voicekit_local.container import Decoder, Undecodable
+from voicekit_local.hearing import Hearing
+from voicekit_local.packing import unmakeable
+from voicekit_local.speaking import Stream
+from voicekit_local.studio import BROKEN, EngineFailed, Studio
+
+IDLE_S: Final = 60.0
+"""Seconds in which a client must send or take something; then it is taken for gone."""
+
+BLOCK: Final = 64 * 1024
+"""Bytes of a file read at a time."""
+
+WEBHOOK_S: Final = 10.0
+"""Seconds that a webhook may take."""
+
+Outcome = tuple[list[Token], int]
+
+
+@asynccontextmanager
+async def open_rest(studio: Studio, account: Account, offer: Offer) -> AsyncIterator[RestService]:
+    """The REST API, with a folder for its files, for as long as this is open."""
+    with tempfile.TemporaryDirectory(prefix="voicekit-local-") as folder, alone():
+        async with trio.open_nursery() as nursery:
+            yield RestService(studio, account, offer, Path(folder), nursery)
+            nursery.cancel_scope.cancel()
+
+
+class RestService:
+    """Serves connections; `nursery` is where transcriptions go on behind them."""
+
+    def __init__(self, studio: Studio, account: Account, offer: Offer, folder: Path, nursery: trio.Nursery) -> None:
+        epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)  # it has just been made
+        self._server = RestServer(account, offer=offer, epoch=epoch)
+        self._driver = Driver(self._server, self._act, self._speak)
+        self._studio = studio
+        self._folder = folder
+        self._nursery = nursery
+        self._arriving: dict[str, IO[bytes]] = {}
+        self._transcribing = trio.CapacityLimiter(1)
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Answer the requests of one connection until either side ends it."""
+        await self._driver.serve(Patient(stream))
+
+    # --- what the role asks for ---
+
+    async def _act(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Begun(name):
+                    self._arriving[name] = await in_thread(self._path(name).open, "wb")
+                case Chunk(name, data):
+                    await in_thread(self._arriving[name].write, data)
+                case Kept(name):
+                    self._arriving.pop(name).close()
+                case Dropped(name):
+                    self._drop(name)
+                case Transcribe(name, request):
+                    self._nursery.start_soon(self._transcribe, name, request)
+                case PrepareVoice(name, model):
+                    self._server.prepared(name, model, error=("voice_failed", "This server clones no voices."))
+                case Notify():
+                    self._nursery.start_soon(self._notify, effect)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name
+
+    def _drop(self, name: str) -> None:
+        file = self._arriving.pop(name, None)
+        if file is not None:
+            file.close()
+        self._path(name).unlink(missing_ok=True)
+
+    async def _notify(self, notify: Notify) -> None:
+        status = 0
+        try:
+            async with httpx.AsyncClient(timeout=WEBHOOK_S) as client:
+                answer = await client.post(notify.url, headers=list(notify.headers), content=notify.body)
+                status = answer.status_code
+        except httpx.HTTPError:
+            pass  # it is told as a status of 0
+        self._server.notified(notify.id, status)
+
+    # --- whole files ---
+
+    async def _transcribe(self, name: str, request: TranscriptionRequest) -> None:
+        async with self._transcribing:
+            self._server.processing(name)
+            try:
+                tokens, duration_ms = await self._understood(request)
+            except Undecodable as error:
+                effects = self._server.failed(name, "invalid_audio_file", f"The audio can't be decoded ({error}).")
+            except EngineFailed:
+                effects = self._server.failed(name, BROKEN.error_type, BROKEN.message)
+            else:
+                effects = self._server.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
+        await self._act(effects)
+
+    async def _understood(self, request: TranscriptionRequest) -> Outcome:
+        if request.file_id is None:
+            raise Undecodable("this server downloads nothing; upload the file", recognised=False)
+        if request.translation is not None:
+            raise Undecodable("this server does not translate", recognised=False)
+        reading = _Reading(self._studio, request)
+        try:
+            async with trio.open_nursery() as nursery:
+                decoder = Decoder(reading.hear, self._studio.decoders)
+                nursery.start_soon(decoder.run)
+                with await in_thread(self._path(request.file_id).open, "rb") as file:
+                    while block := await in_thread(file.read, BLOCK):
+                        await decoder.feed(block)
+                await decoder.end()
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
+        return await reading.finish()
+
+    # --- one-shot speech ---
+
+    def _speak(self, request: SpeechRequest) -> AsyncGenerator[Spoken, None] | Refusal:
+        named = ("model", "language", "voice", "audio_format", "sample_rate", "bitrate", "speed")
+        config = TtsConfig(**{name: getattr(request, name) for name in named})
+        why = unmakeable(config)
+        return self._sound(config, request.text) if why is None else invalid(why)
+
+    async def _sound(self, config: TtsConfig, text: str) -> AsyncGenerator[Spoken, None]:
+        stream = Stream("", config, self._studio.voice)
+        stream.feed(text, True, trio.current_time())
+        while (piece := await stream.next()) is not None:
+            async with self._studio.workers.slot(stream.urgent):
+                chunks = await self._studio.work(stream.make, self._studio.voice, piece)
+            for chunk in chunks:
+                stream.spoke(chunk.seconds)
+                if chunk.data:
+                    yield Spoken(chunk.data, chunk.seconds)
+        rest = stream.packing.finish()
+        if rest:
+            yield Spoken(rest, 0.0)
+
+
+class _Reading:
+    """One file on its way through the recogniser."""
+
+    def __init__(self, studio: Studio, request: TranscriptionRequest) -> None:
+        self._studio = studio
+        config = SttConfig(
+            enable_speaker_diarization=request.enable_speaker_diarization,
+            enable_language_identification=request.enable_language_identification,
+        )
+        self._hearing = Hearing(config, partials=False, language=studio.recogniser.languages[0])
+        self._tokens: list[Token] = []
+
+    async def hear(self, pcm: bytes) -> None:
+        self._hearing.feed(pcm)
+        await self._decode()
+
+    async def finish(self) -> Outcome:
+        self._hearing.end()
+        await self._decode()
+        return self._tokens, self._hearing.total_ms
+
+    async def _decode(self) -> None:
+        """Decode what is to be decoded, whenever nobody else needs the cores, and keep what is final."""
+        studio = self._studio
+        while self._hearing.wants_job:
+            async with studio.workers.slot(_never):
+                job = self._hearing.job()
+                if job is not None:
+                    self._hearing.done(await studio.work(job.run, studio.recogniser, studio.aligner))
+        for result in self._hearing.results():
+            self._tokens += [
+                Token(
+                    text=token.text or "",
+                    start_ms=None if token.start_ms is None else round(token.start_ms),
+                    end_ms=None if token.end_ms is None else round(token.end_ms),
+                    confidence=token.confidence,
+                    speaker=token.speaker,
+                    language=token.language,
+                )
+                for token in result.tokens
+                if token.is_final
+            ]
+
+
+def _never() -> bool:
+    return False
+
+
+class Patient(trio.abc.Stream):
+    """`stream`, for as long as its client does something now and then; then it is broken."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        with trio.move_on_after(IDLE_S):
+            return await self._stream.receive_some(max_bytes)
+        raise trio.BrokenResourceError(f"nothing came for {IDLE_S:g} s")
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        with trio.move_on_after(IDLE_S) as waiting:
+            await self._stream.send_all(data)
+        if waiting.cancelled_caught:
+            raise trio.BrokenResourceError(f"nothing was taken for {IDLE_S:g} s")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

@@ -1,0 +1,85 @@
+"""What docs/rest.md says is so: every endpoint has a row, every row a method and a test, and its code runs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from tests.house.markdown import read
+from tests.unit.rest_kit import KEY
+from tests.unit.rest_limits import TABLE
+from voicekit.soniox.rest import SonioxClient, TranscriptionRequest
+from voicekit.soniox.rest.types import Token, Transcript
+from voicekit.soniox.server.rest import RestServer
+from voicekit.testing.soniox.rest import Outcome, RestPeer
+
+PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+ROW = re.compile(
+    r"^\| `([A-Z]+ /\S+)` \| [^|]+ \| \[`([\w.]+)`\]\(([^)]+)\) \| \[`(\w+)`\]\(([^)]+)\) \|$", re.MULTILINE
+)
+ROWS = ROW.findall(TEXT)
+BLOCKS = {block.name: block.text for block in read(TEXT).blocks if block.mark == "run"}
+
+
+def test_every_endpoint_has_one_row() -> None:
+    """The table has the endpoints of the table of limits and of the server role, each once."""
+    endpoints = [row[0] for row in ROWS]
+    assert len(set(endpoints)) == len(endpoints)
+    assert set(endpoints) == set(TABLE) == {f"{route.method} {route.path}" for route in RestServer().routes}
+
+
+@pytest.mark.parametrize(("method", "file"), [row[1:3] for row in ROWS], ids=lambda value: value)
+def test_every_row_has_a_method(method: str, file: str) -> None:
+    """The method of a row is one of the client, documented, and where the row says."""
+    room, _, name = method.partition(".")
+    found = getattr(getattr(SonioxClient(KEY), room), name)
+    assert inspect.getdoc(found)
+    assert Path(inspect.getfile(inspect.unwrap(found))).resolve() == (PAGE.parent / file).resolve()
+
+
+@pytest.mark.parametrize(("test", "file"), [row[3:5] for row in ROWS], ids=lambda value: value)
+def test_every_row_has_a_test(test: str, file: str) -> None:
+    """The test of a row is there, where the row says."""
+    tree = ast.parse((PAGE.parent / file).read_text(encoding="utf-8"))
+    assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_every_method_has_a_row() -> None:
+    """What asks the service is in the table, but for what only puts others together."""
+    together = {"transcriptions.wait", "transcriptions.of", "speech.audio", "speech.save"}
+    client = SonioxClient(KEY)
+    rooms = {name: room for name, room in vars(client).items() if not name.startswith("_")}
+    methods = {f"{name}.{method}" for name, room in rooms.items() for method in dir(room) if not method.startswith("_")}
+    assert methods - together == {row[1] for row in ROWS}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+async def test_the_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every marked block does what it says, against the double."""
+    monkeypatch.chdir(tmp_path)
+    peer = RestPeer(outcomes={"": Outcome(queued=0.0, processing=0.0)})
+    async with peer.serve() as endpoints, SonioxClient(KEY, endpoints=endpoints) as soniox:
+        known: dict[str, Any] = {
+            "soniox": soniox,
+            "SonioxClient": SonioxClient,
+            "TranscriptionRequest": TranscriptionRequest,
+            "transcript": Transcript(tokens=(Token(text="Hello.", start_ms=0, end_ms=400),)),
+        }
+        with trio.fail_after(30):
+            running = eval(compile(BLOCKS[name], str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), known)
+            if running is not None:  # there is nothing to wait for in some
+                await running
+
+
+def test_all_code_is_python() -> None:
+    """Every block of the page compiles as it stands."""
+    for block in read(TEXT).blocks:
+        if block.language == "python":
+            compile(block.text, str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -1,0 +1,88 @@
+"""Whether sound has come to its end, as far as its format tells; and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy
+import pytest
+import soundfile
+
+from tests.unit.rest_kit import contents
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.soniox.rest.sound import Ending
+from voicekit.soniox.rest.writing import written
+from voicekit.testing.soniox.rest import endless_wav
+
+
+def encoded(kind: str, subtype: str | None = None) -> bytes:
+    """A second and a half of noise, as libsndfile writes it."""
+    noise = numpy.random.default_rng(1).uniform(-0.5, 0.5, 36_000).astype("float32")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, noise, 24_000, format=kind, subtype=subtype)
+    return buffer.getvalue()
+
+
+def whole(audio_format: str, data: bytes, piece: int = 1000) -> bool | None:
+    ending = Ending(audio_format)
+    for place in range(0, len(data), piece):
+        ending.feed(data[place : place + piece])
+    return ending.whole
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "data", "complete"),
+    [
+        ("wav", encoded("WAV"), True),
+        ("opus", encoded("OGG", "OPUS"), True),
+        ("wav", endless_wav(24_000) + bytes(48_000), None),
+        ("pcm_s16le", bytes(48_000), None),
+        ("mp3", encoded("MP3"), None),
+    ],
+    ids=["wav", "opus", "endless wav", "pcm", "mp3"],
+)
+def test_formats_say_what_they_can(audio_format: str, data: bytes, complete: bool | None) -> None:
+    """Formats with an end say whether it was reached; the others are never taken for proof, nor blamed."""
+    assert whole(audio_format, data) is complete
+    if complete:
+        assert {whole(audio_format, data[:cut]) for cut in (60, len(data) // 2, len(data) - 1)} == {False}
+    assert whole(audio_format, b"") is False
+
+
+def test_half_a_sample_is_no_end() -> None:
+    """Sound without a header that ends inside a sample was cut short."""
+    assert whole("pcm_s16le", bytes(48_001)) is False
+    assert whole("wav", endless_wav(24_000) + bytes(48_001)) is False
+    assert whole("pcm_mulaw", bytes(48_001)) is None
+
+
+async def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A file appears at the end of its block with ordinary permissions, and not at all when that fails."""
+    async with written(tmp_path / "a") as file:
+        file.write(b"whole")
+        assert "a" not in contents(tmp_path)
+    (tmp_path / "b").write_bytes(b"")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+    with pytest.raises(ValueError, match="half-way"):
+        await _half_written(tmp_path / "a")
+    assert contents(tmp_path) == {"a": b"whole", "b": b""}
+
+
+async def test_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    """A folder that is not there, and a place that is taken by a folder, are told as such."""
+    with pytest.raises(ConfigError, match="cannot be written"):
+        async with written(tmp_path / "missing" / "a"):
+            pass
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DeviceError, match="could not be written"):
+        async with written(tmp_path / "folder") as file:
+            file.write(b"x")
+    assert contents(tmp_path) == {}
+    assert (tmp_path / "folder").is_dir()
+
+
+async def _half_written(path: Path) -> None:
+    async with written(path) as file:
+        file.write(b"half")
+        raise ValueError("half-way")

@@ -1,0 +1,39 @@
+"""`voicekit key`: a temporary key, for trying out a browser or a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicekit.cli.cloud import parser_of, with_client, write_json
+from voicekit.soniox.rest import KeyRequest, SonioxClient
+
+HELP = "make a temporary key"
+USAGES = {"stt": "transcribe_websocket", "tts": "tts_rt"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the key, and nothing else on the standard output."""
+    parser = parser_of("key", HELP)
+    parser.add_argument("usage", choices=USAGES, help="what it is for: listening or speaking")
+    parser.add_argument("--seconds", type=int, default=300, metavar="N", help="it opens streams so long (%(default)s)")
+    parser.add_argument("--session", type=int, metavar="N", help="a stream may last so many seconds (no limit)")
+    parser.add_argument("--single-use", action="store_true", help="it opens one stream")
+    parser.add_argument("--reference", metavar="TEXT", help="what the usage logs say of it")
+    options = parser.parse_args(arguments)
+    request = KeyRequest(
+        usage_type=USAGES[options.usage],
+        expires_in_seconds=options.seconds,
+        max_session_duration_seconds=options.session,
+        single_use=options.single_use or None,
+        client_reference_id=options.reference,
+    )
+
+    async def make(soniox: SonioxClient) -> int:
+        key = await soniox.keys.create(request)
+        if options.json:
+            write_json(key)
+        else:
+            print(key.api_key)
+        return 0
+
+    return with_client(options.region, make)

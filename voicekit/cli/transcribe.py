@@ -1,0 +1,205 @@
+"""`voicekit transcribe`: files and addresses to text, JSON or subtitles; several at once, or one file live."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import trio
+
+from voicekit.cli.cloud import FAILED, Bar, complain, parser_of, with_client
+from voicekit.errors import ConfigError, VoicekitError
+from voicekit.flow.groups import alone
+from voicekit.soniox import Translation
+from voicekit.soniox.rest import SonioxClient, Token, Transcript, Transcription, TranscriptionRequest
+from voicekit.soniox.rest.limits import ASYNC_MODEL
+from voicekit.soniox.rest.plain import as_json
+from voicekit.soniox.rest.requests import check
+from voicekit.soniox.rest.writing import written
+from voicekit.soniox.subtitles import captions, readable, srt, vtt
+
+HELP = "transcribe sound files or addresses"
+SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
+AT_ONCE: Final = 4  # uploads share one line; more at once are not faster
+UPLOADED: Final = 0.5  # of a file's work, on the bar
+STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Transcribe all; 1 when any of them failed, the others are there all the same."""
+    options = _parser().parse_args(arguments)
+    form = "json" if options.json else options.format
+    if options.live:
+        from voicekit.cli.hear import hear
+
+        return hear(options)
+    request = _request(options)
+    jobs = _jobs(options, form)
+    return with_client(options.region, lambda soniox: _All(soniox, request, options, form, len(jobs)).run(jobs))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of("transcribe", HELP)
+    parser.add_argument("sources", nargs="+", metavar="FILE|URL", help="sound files, or addresses of some")
+    parser.add_argument("-f", "--format", choices=SUFFIXES, default="text", help="of the result (%(default)s)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("-o", "--output", metavar="FILE", help="where the result goes, of one source (standard output)")
+    where.add_argument("--to", metavar="FOLDER", help="where the results go, each named after its source")
+    parser.add_argument("--language", action="append", metavar="CODE", help="that is spoken; may be repeated")
+    parser.add_argument("--strict", action="store_true", help="no other languages than those")
+    parser.add_argument("--speakers", action="store_true", help="tell speakers apart")
+    parser.add_argument("--translate", metavar="CODE", help="into this language; the result is the translation")
+    parser.add_argument("--context", metavar="TEXT", help="what it is about: names, words to expect")
+    parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="(%(default)s)")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help="so many (%(default)s)")
+    parser.add_argument("--keep", action="store_true", help="leave files and transcriptions at the service")
+    parser.add_argument("--live", action="store_true", help="play one local file to the realtime service instead")
+    return parser
+
+
+def _request(options: argparse.Namespace) -> TranscriptionRequest:
+    target = options.translate
+    request = TranscriptionRequest(
+        model=options.model,
+        language_hints=tuple(options.language) if options.language else None,
+        language_hints_strict=options.strict or None,
+        enable_speaker_diarization=options.speakers or None,
+        translation=None if target is None else Translation(type="one_way", target_language=target),
+        context=options.context,
+        file_id="to be filled in",
+    )
+    check(request)
+    return request
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One source, what it is called, and where its result goes; None is the standard output."""
+
+    number: int
+    source: str
+    name: str
+    target: Path | None
+
+    @property
+    def is_url(self) -> bool:
+        return self.source.startswith(("http://", "https://"))
+
+
+def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
+    """What is to be done; ConfigError for what can't all be."""
+    if options.output and len(options.sources) > 1:
+        raise ConfigError("--output: expected one source for it; --to FOLDER takes several")
+    if options.at_once < 1:
+        raise ConfigError(f"--at-once: expected at least 1, got {options.at_once}")
+    folder = None if options.to is None else Path(options.to)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"--to: expected a folder that exists, got {folder}")
+    jobs = []
+    for number, source in enumerate(options.sources):
+        name = Path(urlsplit(source).path if "://" in source else source).name or source
+        target = Path(options.output) if options.output else None
+        if folder is not None:
+            target = folder / Path(name).with_suffix(SUFFIXES[form])
+        jobs.append(_Job(number, source, name, target))
+    twice = [target for target, count in Counter(job.target for job in jobs).items() if target and count > 1]
+    if twice:
+        raise ConfigError(f"--to: expected one source for each result, several would become {twice[0]}")
+    return jobs
+
+
+class _All:
+    """Transcribes several sources, some at once; one that fails is no reason to give up the others."""
+
+    def __init__(
+        self, soniox: SonioxClient, request: TranscriptionRequest, options: argparse.Namespace, form: str, total: int
+    ) -> None:
+        self._soniox = soniox
+        self._request = request
+        self._options = options
+        self._form = form
+        self._bar = Bar(total)
+        self._results: dict[int, Transcript | VoicekitError] = {}
+
+    async def run(self, jobs: Sequence[_Job]) -> int:
+        some = trio.CapacityLimiter(self._options.at_once)
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    for job in jobs:
+                        nursery.start_soon(self._one, job, some)
+        finally:
+            self._bar.clear()
+        self._print([job for job in jobs if job.target is None])
+        return FAILED if any(isinstance(result, VoicekitError) for result in self._results.values()) else 0
+
+    async def _one(self, job: _Job, some: trio.CapacityLimiter) -> None:
+        async with some:
+            try:
+                transcript = await self._transcribed(job)
+                if job.target is not None:
+                    async with written(job.target) as file:
+                        file.write(self._formatted(job, transcript).encode())
+                    self._bar.say(f"{job.source} -> {job.target}")
+            except VoicekitError as error:
+                self._results[job.number] = error
+                self._bar.clear()
+                complain(f"{job.source}: {error}")
+            else:
+                self._results[job.number] = transcript
+            self._bar.done(job.number, job.name)
+
+    async def _transcribed(self, job: _Job) -> Transcript:
+        def uploaded(sent: int, size: int | None) -> None:
+            part = sent / size if size else UPLOADED
+            self._bar.note(job.number, UPLOADED * part, f"{job.name}: uploading {100 * part:.0f} %")
+
+        def moved(now: Transcription) -> None:
+            self._bar.note(job.number, STEPS.get(now.status, 1.0), f"{job.name}: {now.status}")
+
+        return await self._soniox.transcriptions.of(
+            job.source if job.is_url else Path(job.source),
+            self._request,
+            uploaded=uploaded,
+            progress=moved,
+            keep=self._options.keep,
+        )
+
+    def _formatted(self, job: _Job, transcript: Transcript) -> str:
+        translated = self._options.translate is not None
+        tokens = transcript.tokens
+        if self._form == "json":
+            return as_json(_plain(job, transcript)) + "\n"
+        if self._form == "text":
+            return (readable(tokens, translated=translated) or transcript.text) + "\n"
+        return (srt if self._form == "srt" else vtt)(captions(tokens, translated=translated))
+
+    def _print(self, jobs: Sequence[_Job]) -> None:
+        """What goes to the standard output, in the order of the sources; several have headings, or are a list."""
+        results = [(job, self._results[job.number]) for job in jobs]
+        if self._form == "json" and len(jobs) > 1:
+            print(as_json([_plain(job, result) for job, result in results]))
+            return
+        for job, result in results:
+            if isinstance(result, Transcript):
+                heading = f"==> {job.source} <==\n" if len(jobs) > 1 else ""
+                sys.stdout.write(f"{heading}{self._formatted(job, result)}")
+                if heading:
+                    sys.stdout.write("\n")
+
+
+def _plain(job: _Job, result: Transcript | VoicekitError) -> dict[str, Any]:
+    if isinstance(result, VoicekitError):
+        return {"source": job.source, "error": str(result), "error_type": getattr(result, "error_type", None)}
+    return {"source": job.source, "text": result.text, "tokens": [_said(token) for token in result.tokens]}
+
+
+def _said(token: Token) -> dict[str, Any]:
+    """A token without what is not known about it."""
+    return {name: value for name in token.__struct_fields__ if (value := getattr(token, name)) is not None}

@@ -1,0 +1,94 @@
+"""`voicekit usage`: what was used and what it cost, by day and model, and what runs now."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+
+from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
+from voicekit.soniox.rest import SonioxClient
+from voicekit.soniox.rest.usage_types import UsageSummary
+
+HELP = "show what was used, and what it cost"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the days of a window, or its requests."""
+    parser = parser_of("usage", HELP)
+    parser.add_argument("since", type=_day, metavar="DAY", help="the first day, such as 2026-01-31 (UTC)")
+    parser.add_argument("until", type=_day, nargs="?", metavar="DAY", help="the last day, included (the first one)")
+    parser.add_argument("--requests", action="store_true", help="every request, newest first (at most 31 days)")
+    parser.add_argument("--now", action="store_true", help="also what runs now, and how much may")
+    options = parser.parse_args(arguments)
+    start, end = options.since, (options.until or options.since) + timedelta(days=1)
+
+    async def show(soniox: SonioxClient) -> int:
+        if options.now:
+            await _now(soniox, options.json)
+        if options.requests:
+            await _requests(soniox, start, end, options.json)
+            return 0
+        summary = await soniox.usage.summary(start, end)
+        if options.json:
+            write_json(summary)
+        else:
+            _days(summary)
+        return 0
+
+    return with_client(options.region, show)
+
+
+def _day(said: str) -> datetime:
+    try:
+        return datetime.combine(datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC).date(), time(), UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a day such as 2026-01-31, got {said!r}") from None
+
+
+async def _requests(soniox: SonioxClient, start: datetime, end: datetime, json: bool) -> None:
+    logs = [log async for log in soniox.usage.logs(start, end, newest_first=True)]
+    if json:
+        write_json(logs)
+        return
+    rows = [
+        (
+            f"{log.end_time:%Y-%m-%d %H:%M:%S}" if log.end_time else "",
+            log.model,
+            _minutes(log.input_audio_duration_ms + log.output_audio_duration_ms),
+            log.cost_usd,
+            log.client_reference_id,
+        )
+        for log in logs
+    ]
+    write_table(("END (UTC)", "MODEL", "MINUTES", "USD", "REFERENCE"), rows)
+
+
+async def _now(soniox: SonioxClient, json: bool) -> None:
+    now = await soniox.concurrency.limits()
+    if json:
+        write_json(now)
+        return
+    rows = [
+        (whose, kind, getattr(scope.current, field), getattr(scope.limits, field))
+        for whose, scope in (("project", now.project), ("organization", now.organization))
+        for kind, field in (("listening", "transcribe_concurrent"), ("speaking", "tts_concurrent"))
+    ]
+    write_table(("WHOSE", "WHAT", "NOW", "LIMIT"), rows)
+    print()
+
+
+def _days(summary: UsageSummary) -> None:
+    rows: list[tuple[object, ...]] = []
+    for entry in summary.models:
+        for place, day in enumerate(entry.days):
+            if entry.num_requests[place]:
+                minutes = _minutes(entry.duration_ms[place])
+                rows.append((day, entry.model, entry.num_requests[place], minutes, entry.cost_usd[place]))
+    total = summary.total
+    rows.append(("total", "", total.total_num_requests, _minutes(total.total_duration_ms), total.total_cost_usd))
+    write_table(("DAY", "MODEL", "REQUESTS", "MINUTES", "USD"), sorted(rows, key=lambda row: str(row[0])))
+
+
+def _minutes(ms: int) -> str:
+    return f"{ms / 60_000:.1f}"

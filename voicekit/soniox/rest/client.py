@@ -1,0 +1,66 @@
+"""The client of the REST API: one connection pool, one key, and a room for each kind of thing.
+
+async with SonioxClient() as soniox:
+    file = await soniox.files.upload("interview.mp3")
+    made = await soniox.transcriptions.create(TranscriptionRequest(file_id=file.id))
+    await soniox.transcriptions.wait(made.id)
+    print((await soniox.transcriptions.transcript(made.id)).text)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from types import TracebackType
+
+import httpx
+
+from voicekit.soniox.access import Access, KeySource
+from voicekit.soniox.region import Endpoints
+from voicekit.soniox.rest.files import Files
+from voicekit.soniox.rest.http import Http
+from voicekit.soniox.rest.keys import Keys
+from voicekit.soniox.rest.models import Models
+from voicekit.soniox.rest.patience import Patience
+from voicekit.soniox.rest.speech import Speech
+from voicekit.soniox.rest.transcriptions import Transcriptions
+from voicekit.soniox.rest.usage import ConcurrencyOf, Usage
+from voicekit.soniox.rest.voices import Voices
+
+
+class SonioxClient:
+    """Soniox over HTTP. Open it with `async with`, in trio; its rooms may be used by many tasks at once.
+
+    `key` and `region` are those of the realtime part: the key of SONIOX_API_KEY and the region of SONIOX_REGION where
+    none is given; `endpoints` leads anywhere else. ConfigError without a key. `http` replaces httpx's own transport,
+    for proxies, certificates and tests; `dice` spreads the waits between attempts.
+    """
+
+    def __init__(
+        self,
+        key: KeySource = None,
+        *,
+        region: str | None = None,
+        endpoints: Endpoints | None = None,
+        patience: Patience | None = None,
+        http: httpx.AsyncBaseTransport | None = None,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        where = endpoints or Endpoints.find(region)
+        self._http = Http(Access(key), patience or Patience(), http, dice)
+        self.files = Files(self._http, where.rest)
+        self.transcriptions = Transcriptions(self._http, where.rest, self.files)
+        self.models = Models(self._http, where.rest)
+        self.voices = Voices(self._http, where.rest)
+        self.keys = Keys(self._http, where.rest)
+        self.usage = Usage(self._http, where.rest)
+        self.concurrency = ConcurrencyOf(self._http, where.rest)
+        self.speech = Speech(self._http, where.tts_rest)
+
+    async def __aenter__(self) -> SonioxClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()

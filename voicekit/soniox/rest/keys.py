@@ -1,0 +1,25 @@
+"""Temporary keys: what may be given to a browser or a telephone, instead of the key itself."""
+
+from __future__ import annotations
+
+from voicekit.soniox.rest.http import Ask, Http
+from voicekit.soniox.rest.patience import Repeat
+from voicekit.soniox.rest.requests import KeyRequest, check
+from voicekit.soniox.rest.types import TemporaryKey
+
+
+class Keys:
+    """`soniox.keys`."""
+
+    def __init__(self, http: Http, base: str) -> None:
+        self._http = http
+        self._url = f"{base}/v1/auth/temporary-api-key"
+
+    async def create(self, request: KeyRequest) -> TemporaryKey:
+        """A new temporary key. ServiceError, and ConfigError for a field that is out of bounds.
+
+        The main key needs the permission for temporary keys, and for the service that the new one is for.
+        """
+        check(request)
+        ask = Ask("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
+        return await self._http.answer(ask, TemporaryKey)

@@ -1,0 +1,69 @@
+"""Whether sound that has come to its end is whole, as far as its format tells. Pure.
+
+The end of an answer proves nothing: once sound flows, an error of the service can only end it. Some formats say where
+they end, others have at least whole samples.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voicekit.soniox.limits import TTS_RAW_FORMATS
+
+OGG_END: Final = 4  # the flag of a page that is the last one (RFC 3533)
+OGG_HEAD: Final = 27  # bytes of a page before its table of segments, whose length is the last of them
+WAV_HEAD: Final = 44
+ENDLESS: Final = 0x7FFF_0000  # from here on, a length says that it was not known
+TAIL_BYTES: Final = 70_000
+"""An Ogg page has at most 65,307 bytes, so the last one's head is in a tail of this length."""
+
+
+class Ending:
+    """Watches sound go by, and keeps its head and its tail."""
+
+    def __init__(self, audio_format: str) -> None:
+        self._format = audio_format
+        self._head = b""
+        self._tail = b""
+        self.size = 0
+
+    def feed(self, data: bytes) -> None:
+        if len(self._head) < WAV_HEAD:
+            self._head = (self._head + data)[:WAV_HEAD]
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        self.size += len(data)
+
+    @property
+    def whole(self) -> bool | None:
+        """True where the format says that this was the end, False where it wasn't, None where it can't tell."""
+        if not self.size:
+            return False
+        if self._format in TTS_RAW_FORMATS:
+            return None if self.size % TTS_RAW_FORMATS[self._format] == 0 else False
+        if self._format == "opus" and self._head.startswith(b"OggS"):
+            return self._ogg()
+        if self._format == "wav" and self._head.startswith(b"RIFF"):
+            return self._wav()
+        return None
+
+    @property
+    def wav_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Where a WAV whose head could not know its length wants which number; nothing where there is none to mend."""
+        if not self._head.startswith(b"RIFF") or self._head[36:40] != b"data" or self._wav() is not None:
+            return ()
+        return (4, self.size - 8), (40, self.size - WAV_HEAD)
+
+    def _ogg(self) -> bool:
+        """By the last page: it must say that it is the last one, and be there to its end."""
+        page = self._tail[self._tail.rfind(b"OggS") :]
+        if len(page) < OGG_HEAD or not page[5] & OGG_END:
+            return False
+        segments = page[OGG_HEAD : OGG_HEAD + page[OGG_HEAD - 1]]
+        return len(page) >= OGG_HEAD + len(segments) + sum(segments)
+
+    def _wav(self) -> bool | None:
+        """By the size of the file that its head gives, not counting those eight bytes themselves."""
+        promised = int.from_bytes(self._head[4:8], "little")
+        if promised >= ENDLESS or promised == 0:
+            return None if (self.size - len(self._head)) % 2 == 0 else False
+        return self.size >= promised + 8

@@ -1,0 +1,129 @@
+"""Speech in one go: a text goes out, and the sound comes back while it is being made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import trio
+
+from voicekit.errors import Unavailable
+from voicekit.flow.threads import in_thread
+from voicekit.soniox.rest.bodies import reading
+from voicekit.soniox.rest.errors import SERVICE
+from voicekit.soniox.rest.http import Ask, Http
+from voicekit.soniox.rest.patience import Patience, Repeat
+from voicekit.soniox.rest.requests import SpeechRequest, check
+from voicekit.soniox.rest.sound import Ending
+from voicekit.soniox.rest.writing import written
+
+
+class Sound:
+    """Sound on its way: iterate over it once. `received` counts bytes; `request_id` is what support asks for.
+
+    `whole`, after the last byte, is True where the format says that this was the end, and None where it can't tell;
+    where something is known to be missing, the iteration ends with Unavailable.
+    """
+
+    def __init__(
+        self, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str, patience: Patience
+    ) -> None:
+        self.request_id = response.headers.get("x-request-id")
+        self.content_type = response.headers.get("content-type", "")
+        self._pieces = pieces
+        self._ending = Ending(audio_format)
+        self._left = patience.speech
+        self._stall = patience.stall
+        self._framed = "content-length" in response.headers or "transfer-encoding" in response.headers
+
+    @property
+    def received(self) -> int:
+        return self._ending.size
+
+    @property
+    def whole(self) -> bool | None:
+        return self._ending.whole
+
+    @property
+    def wav_sizes(self) -> tuple[tuple[int, int], ...]:
+        """What a WAV that came as a stream can say of its length now: numbers of four bytes, and where they belong."""
+        return self._ending.wav_sizes
+
+    def __aiter__(self) -> Sound:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._next()
+        if piece is not None:
+            self._ending.feed(piece)
+            return piece
+        if not self._framed:
+            raise self._interrupted("the answer said neither its length nor its end")
+        if self.whole is False:
+            raise self._interrupted("the sound ends in the middle")
+        raise StopAsyncIteration
+
+    async def _next(self) -> bytes | None:
+        """The next piece, None at the end; only what is spent waiting for the service counts."""
+        before = trio.current_time()
+        try:
+            with trio.move_on_after(min(self._left, self._stall)):
+                return await anext(self._pieces, None)
+        except httpx.RequestError as error:
+            raise self._interrupted(str(error) or type(error).__name__) from error
+        finally:
+            self._left -= trio.current_time() - before
+        raise self._interrupted("no more came in time" if self._left > 0 else "it took too long in all")
+
+    def _interrupted(self, why: str) -> Unavailable:
+        message = f"{SERVICE}: the sound was interrupted after {self.received} bytes: {why}"
+        return Unavailable(message, service=SERVICE, retryable=True, request_id=self.request_id)
+
+
+class Speech:
+    """`soniox.speech`. Every method raises ServiceError, and ConfigError for what the service would refuse."""
+
+    def __init__(self, http: Http, base: str) -> None:
+        self._http = http
+        self._url = f"{base}/tts"
+
+    @asynccontextmanager
+    async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[Sound]:
+        """The sound of a text while it is being made: `async with ... as sound: async for data in sound`.
+
+        It is asked for again only as long as none has come. Unavailable where it breaks off, with how much came.
+        """
+        check(request)
+        headers = {} if request_id is None else {"x-request-id": request_id}
+        ask = Ask("POST", self._url, json=request, repeat=Repeat.REFUSED, headers=headers)
+        async with self._http.open(ask) as response, reading(response) as pieces:
+            yield Sound(response, pieces, request.audio_format, self._http.patience)
+
+    async def audio(self, request: SpeechRequest) -> bytes:
+        """All of the sound: at most two minutes of it, as the service makes no more in one go."""
+        body = bytearray()
+        async with self.stream(request) as sound:
+            async for data in sound:
+                body += data
+        return bytes(body)
+
+    async def save(
+        self, request: SpeechRequest, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """Write the sound to `path` and return its bytes. The file is there once it is whole, and not before.
+
+        A WAV that came without its length gets it. ConfigError where nothing can be written; whatever goes wrong
+        leaves what was at `path`.
+        """
+        async with self.stream(request) as sound, written(Path(path)) as file:
+            async for data in sound:
+                await in_thread(file.write, data)
+                if progress is not None:
+                    progress(sound.received)
+            for place, size in sound.wav_sizes:
+                file.seek(place)
+                file.write(size.to_bytes(4, "little"))
+        return sound.received

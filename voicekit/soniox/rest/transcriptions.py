@@ -1,0 +1,169 @@
+"""Transcriptions of whole files: asked for, waited for, read, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+from msgspec import Struct
+
+from voicekit.errors import ServiceError
+from voicekit.soniox import errors as table
+from voicekit.soniox.rest import limits
+from voicekit.soniox.rest.errors import SERVICE
+from voicekit.soniox.rest.files import Files, at, check_page
+from voicekit.soniox.rest.http import Ask, Http
+from voicekit.soniox.rest.listing import Listing
+from voicekit.soniox.rest.patience import Repeat
+from voicekit.soniox.rest.requests import TranscriptionRequest, check
+from voicekit.soniox.rest.types import Count, Transcript, Transcription
+from voicekit.soniox.rest.upload import Content, Progress
+
+FIRST_POLL_S: Final = 1.0
+LONGEST_POLL_S: Final = 10.0
+SLOWER: Final = 1.5
+"""An hour of sound takes a minute or so: the first looks are quick, for short files, then each waits longer."""
+
+FORGET_S: Final = 0.5
+"""For deleting what is at the service, where somebody cancels: a last attempt, not a reason to stay."""
+
+
+class TranscriptionsPage(Struct, frozen=True):
+    """One page of the list."""
+
+    transcriptions: tuple[Transcription, ...] = ()
+    next_page_cursor: str | None = None
+
+
+class Transcriptions:
+    """`soniox.transcriptions`. Every method raises ServiceError, and ConfigError for what the service would refuse."""
+
+    def __init__(self, http: Http, base: str, files: Files) -> None:
+        self._http = http
+        self._url = f"{base}/v1/transcriptions"
+        self._files = files
+
+    async def create(self, request: TranscriptionRequest) -> Transcription:
+        """Ask for a transcription of `request.file_id` or `request.audio_url`; it begins in a queue."""
+        check(request)
+        ask = Ask("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
+        return await self._http.answer(ask, Transcription)
+
+    def list(self, *, page: int = limits.PAGE[1]) -> Listing[Transcription]:
+        """All transcriptions, oldest first; `page` is how many are asked for at a time (1 to 1000)."""
+        check_page(page)
+
+        async def fetch(cursor: str | None) -> tuple[tuple[Transcription, ...], str | None]:
+            ask = Ask("GET", self._url, {"limit": page, "cursor": cursor})
+            got = await self._http.answer(ask, TranscriptionsPage)
+            return got.transcriptions, got.next_page_cursor
+
+        return Listing(fetch)
+
+    async def get(self, transcription_id: str) -> Transcription:
+        """How far a transcription is; ServiceError with the code 404 where there is none."""
+        return await self._http.answer(Ask("GET", at(self._url, transcription_id)), Transcription)
+
+    async def count(self) -> Count:
+        """How many transcriptions there are."""
+        return await self._http.answer(Ask("GET", f"{self._url}/count"), Count)
+
+    async def delete(self, transcription_id: str) -> None:
+        """Delete a transcription. While it is processing that is refused with the code 409.
+
+        Whether its file goes with it, the vendor's reference and the vendor's own client see differently: delete that
+        too, and expect a 404.
+        """
+        await self._http.done(Ask("DELETE", at(self._url, transcription_id), status=204))
+
+    async def transcript(self, transcription_id: str) -> Transcript:
+        """The words of a completed transcription; ServiceError with the code 409 before."""
+        return await self._http.answer(Ask("GET", at(self._url, transcription_id, "transcript")), Transcript)
+
+    async def wait(
+        self, transcription_id: str, *, progress: Callable[[Transcription], None] | None = None
+    ) -> Transcription:
+        """Wait until a transcription is completed, for however long that takes: cancel it to limit that.
+
+        `progress` is called whenever its status has changed. Raises ServiceError if it ends in an error.
+        """
+        pause, status = FIRST_POLL_S, ""
+        while True:
+            now = await self.get(transcription_id)
+            if progress is not None and now.status != status:
+                progress(now)
+            status = now.status
+            if now.status == "error":
+                raise _failed(now)
+            if now.done:
+                return now
+            await trio.sleep(pause)
+            pause = min(pause * SLOWER, LONGEST_POLL_S)
+
+    async def of(
+        self,
+        content: Content,
+        request: TranscriptionRequest | None = None,
+        *,
+        filename: str | None = None,
+        uploaded: Progress | None = None,
+        progress: Callable[[Transcription], None] | None = None,
+        keep: bool = False,
+    ) -> Transcript:
+        """Upload, transcribe, wait, read, and delete what that left at the service unless it is to be kept.
+
+        `content` that is an address (http://, https://) is not uploaded but fetched by the service. `request` says how
+        to transcribe; its file or address is filled in. After an error, or a cancellation, what is there is deleted as
+        far as that goes within half a second; the service deletes the rest after 30 days.
+        """
+        request = request or TranscriptionRequest()
+        if isinstance(content, str) and content.startswith(("http://", "https://")):
+            request = msgspec.structs.replace(request, audio_url=content, file_id=None)
+        else:
+            check(msgspec.structs.replace(request, audio_url=None, file_id="to be uploaded"))
+            file = await self._files.upload(
+                Path(content) if isinstance(content, str) else content,
+                filename=filename,
+                client_reference_id=request.client_reference_id,
+                progress=uploaded,
+            )
+            request = msgspec.structs.replace(request, file_id=file.id, audio_url=None)
+        made: Transcription | None = None
+        done = False
+        try:
+            made = await self.create(request)
+            await self.wait(made.id, progress=progress)
+            transcript = await self.transcript(made.id)
+            done = True
+            return transcript
+        finally:
+            if not keep:
+                await self._forget(made, request.file_id, done)
+
+    async def _forget(self, made: Transcription | None, file_id: str | None, done: bool) -> None:
+        """Delete a transcription and its file; what fails is left to the service's own 30 days."""
+        with trio.CancelScope(shield=not done) as scope:
+            scope.deadline = trio.current_time() + (FORGET_S if not done else self._http.patience.answer)
+            if made is not None:
+                with suppress(ServiceError):
+                    await self.delete(made.id)  # refused while it is being processed
+            if file_id is not None:
+                with suppress(ServiceError):
+                    await self._files.delete(file_id)
+
+
+def _failed(transcription: Transcription) -> ServiceError:
+    """The error of a transcription that ended in one."""
+    said = transcription.error_message or "no reason was given"
+    row = table.rule(transcription.error_type, None)
+    return row.error(
+        f"{SERVICE} could not transcribe {transcription.filename or transcription.audio_url}: {said.rstrip('.')} "
+        f"({transcription.error_type or 'without a type'}).",
+        service=SERVICE,
+        error_type=transcription.error_type,
+        request_id=transcription.id,
+    )
