@@ -21,7 +21,7 @@ from voicekit.errors import (
 )
 from voicekit.soniox.region import Endpoints
 from voicekit.soniox.rest import KeyRequest, Patience, SonioxClient, SpeechRequest, TranscriptionRequest
-from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.rest_refusal import REST_CODES
 from voicekit.testing.soniox.rest import RestPeer
 from voicekit.testing.soniox.rest_faults import (
@@ -239,6 +239,16 @@ async def test_sound_that_breaks_off_says_so(autojump_clock: MockClock, fault: R
     async with talking(RestPeer(faults=[fault])) as soniox:
         with pytest.raises(Unavailable, match=r"the sound was interrupted after \d+ bytes"):
             await soniox.speech.audio(SPEECH)
+
+
+async def test_a_temporary_key_ends_its_sound(autojump_clock: MockClock) -> None:
+    """When the session of a temporary key is over, the sound breaks off, and that is told."""
+    account = Account([KEY])
+    account.add(Key("temporary", usage=Service.TTS, session_s=0.25))
+    async with talking(RestPeer(account=account), key="temporary") as soniox:
+        with pytest.raises(Unavailable, match="the sound was interrupted after"):
+            await soniox.speech.audio(SPEECH)
+    assert account.running(Service.TTS) == 0
 
 
 async def test_a_file_is_not_replaced_by_half_of_another(autojump_clock: MockClock, tmp_path: Any) -> None:

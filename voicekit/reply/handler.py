@@ -102,8 +102,8 @@ class Turn:
 Handler: TypeAlias = Callable[[Turn, Say], Awaitable[None]]
 """Answers one turn; returns when all is said, is cancelled when the caller interrupts.
 
-One that is an object may also have `async def warm(self, call: CallView)`: it runs beside the call from its beginning, to
-connect to what the first answer will need. An error in it ends the call.
+One that is an object may also have `async def warm(self, call: CallView)`: it runs beside the call from its beginning,
+to connect to what the first answer will need. An error in it ends the call.
 """
 
 Answer: TypeAlias = (

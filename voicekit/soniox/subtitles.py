@@ -28,7 +28,7 @@ CLOSING: Final = "\"')]}\u00bb\u201d\u2019\u300d\u300f"
 class Style:
     """The limits of captions. Characters are columns: a wide one, as in Chinese, counts as two.
 
-    `pause` is the silence that ends a caption, `linger` how long one stays after its last word where there is room.
+    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is room.
     """
 
     columns: int = 42

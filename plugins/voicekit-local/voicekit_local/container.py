@@ -6,8 +6,11 @@ object over the same pipe that remembers enough, and pretends to be endless.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
+import sys
+import termios
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +42,12 @@ BEHIND: Final = 1 << 20
 """Bytes kept behind the place of reading: decoders look back by a few frames."""
 
 
+QUIET_S: Final = 0.1
+"""Seconds without new sound after which a decoder that has read everything holds nothing back that it need not."""
+
+SETTLE_S: Final = 3.0
+"""Seconds that may be waited for that, at most: on a busy machine decoders take their time."""
+
 UNRECOGNISED_S: Final = 10.0
 """Seconds after the first bytes by which there must have been sound."""
 
@@ -63,6 +72,7 @@ class Decoder:
         self._begun = trio.Event()
         self._any_sound = trio.Event()
         self._over = trio.Event()
+        self._delivered = 0  # times
 
     async def feed(self, data: bytes) -> None:
         """Pass bytes on; waits for the decoder to take them. Those behind the end of the sound are dropped."""
@@ -72,6 +82,18 @@ class Decoder:
         self._head += data
         if len(self._head) >= HEAD_BYTES:
             await self._begin()
+
+    async def settle(self) -> None:
+        """Wait until what was fed has come out, as far as it can without what comes next."""
+        with trio.move_on_after(SETTLE_S):
+            delivered = -1
+            while self._begun.is_set() and not self._over.is_set() and delivered < self._delivered + self._unread():
+                delivered = self._delivered
+                await trio.sleep(QUIET_S)
+
+    def _unread(self) -> int:
+        """Bytes that wait in the pipe."""
+        return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
         """No more bytes will come: wait for the last of the sound to be delivered."""
@@ -123,6 +145,7 @@ class Decoder:
 
     async def _take(self, pcm: bytes) -> None:
         self._any_sound.set()
+        self._delivered += 1
         await self._deliver(pcm)
 
 

@@ -9,7 +9,7 @@ from voicekit.extend.install import install_command
 from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
 from voicekit_local.engines.files import CACHE_VARIABLE, cache_folder
 from voicekit_local.engines.moonshine import Moonshine
-from voicekit_local.engines.prepare import SIZES
+from voicekit_local.engines.networks import SIZES
 
 ANEW = f"bring the packages of the local server: {install_command('voicekit-local')}"
 

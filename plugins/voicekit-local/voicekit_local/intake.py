@@ -34,6 +34,7 @@ class RawIntake:
 
     def __init__(self, config: SttConfig) -> None:
         name, channels = config.audio_format or "", config.num_channels or 1
+        self._as_it_is = (name, config.sample_rate, channels) == ("pcm_s16le", PCM16K.rate, 1)
         self._sample_bytes = STT_RAW_FORMATS[name] * channels
         self._source = AudioFormat(config.sample_rate or 0, "float32", 1)
         self._read = _reader(name, channels)
@@ -46,8 +47,8 @@ class RawIntake:
         data = self._rest + data
         whole = len(data) // self._sample_bytes * self._sample_bytes
         self._rest = data[whole:]
-        if not whole:
-            return b""
+        if self._as_it_is or not whole:
+            return data[:whole]
         floats = self._read(data[:whole])
         if self._resampler is None:
             return from_floats(floats, PCM16K)

@@ -35,9 +35,6 @@ QUEUED: Final = 1 << 20
 MOST_BEHIND_S: Final = 20.0
 """Seconds of sound that may wait for the recogniser; a client that sends a file as fast as it can waits here."""
 
-SETTLE_S: Final = 0.15
-"""Seconds after which what is in a container's decoder has come out, as far as it can."""
-
 Asked: TypeAlias = stt.AudioCame | stt.FinalizeAsked | stt.EndAsked
 
 
@@ -123,7 +120,7 @@ class Transcribing:
                     case stt.AudioCame(data):
                         await decoder.feed(data)
                     case stt.FinalizeAsked():
-                        await trio.sleep(SETTLE_S)
+                        await decoder.settle()
                         await self._finalize(line)
                     case stt.EndAsked():
                         await decoder.end()

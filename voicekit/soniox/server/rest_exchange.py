@@ -106,6 +106,11 @@ class Exchange:
         self.answer = Answer(200, (("content-type", kind), ("x-request-id", self.request_id)))
         return self.answer
 
+    @property
+    def ends_at(self) -> float:
+        """When the sound must end at the latest, as a temporary key may have it; inf for never."""
+        return self._key.session_ends(self._began)
+
     def spoken(self, now: float, seconds: float) -> None:
         """The speech is over, complete or not; it lasted so long. More than once is once."""
         if self._speaking is not None:

@@ -172,13 +172,16 @@ class _Connection:
         answer = exchange.speaking()
         await self._head(answer, _framing(answer, stream=True), fault)
         try:
-            async with aclosing(sound):
-                async for piece in sound:
-                    await self._body(piece.data, sent, fault)
-                    sent += len(piece.data)
-                    seconds += piece.seconds
+            with trio.move_on_at(exchange.ends_at) as session:
+                async with aclosing(sound):
+                    async for piece in sound:
+                        await self._body(piece.data, sent, fault)
+                        sent += len(piece.data)
+                        seconds += piece.seconds
         finally:
             exchange.spoken(trio.current_time(), seconds)
+        if session.cancelled_caught:
+            raise _Gone  # the key's session is over, and there is no other way left to say so
         await self._finish(fault)
         return answer.status
 

@@ -86,7 +86,9 @@ async def test_embedded_it_tells_of_slow_loading_and_ends_with_its_input() -> No
         with trio.fail_after(ENOUGH):
             async with local_server(program("--embedded", pause=pause), told.append) as service:
                 keys.append(service.key)
-    assert [line for line in told if line.startswith("tuning")] == ["tuning 60 %", "tuning 80 %", "tuning 100 %"]
+    steps = [line for line in told if line.startswith("tuning")]
+    assert steps[-2:] == ["tuning 80 %", "tuning 100 %"]
+    assert len(steps) <= 5  # of the first second, and of quick loading, nothing is told
     assert len(set(keys)) == 2
     assert all(len(key) > 20 for key in keys)
 

@@ -33,6 +33,7 @@ UPGRADE = (
 )
 DROPPED = int(os.environ.get("VOICEKIT_DROPPED_CONNECTIONS", "2000"))
 """Connections that are opened and dropped; the full number is 10,000."""
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads a process's memory as Linux tells it")
 FLAT_MB = 30.0
 """How much larger the process may be after all of them: buffers and tables that grow once."""
 
@@ -320,6 +321,7 @@ async def test_garbage_on_the_wire_ends_one_connection(connect, monkeypatch, gar
         await until_empty(server)
 
 
+@LINUX
 async def test_a_message_of_100_mb_is_not_read(connect) -> None:
     """The connection is closed with code 1009 long before the memory is filled, and the server goes on."""
     data = bytes(100_000_000)
@@ -335,6 +337,7 @@ async def test_a_message_of_100_mb_is_not_read(connect) -> None:
         await until_empty(server)
 
 
+@LINUX
 async def test_connections_that_are_opened_and_dropped_cost_nothing(connect) -> None:
     """However many come and go, in whatever state, nothing of them stays; a call behind them is served."""
     async with fake_server() as (server, endpoints):

@@ -78,7 +78,7 @@ async def _hold(service: Service, stt: SonioxTranscriber, folder: CallFolder, re
     )
     heard = " ".join(turn.user for turn in session.history)
     errors = word_errors(" ".join(line.text for line in script if not line.aside), heard)
-    print(f"\n{live.summary()}; {errors.wrong} of the caller's {errors.words} words were recognised wrongly".capitalize())
+    print(f"\n{live.summary()}; {errors.wrong} of the caller's {errors.words} words were recognised wrongly")
     print(
         f"The call is in {folder.path}: both sides in {SOUND}, what happened in {EVENTS}, who said what in {HISTORY}."
     )
