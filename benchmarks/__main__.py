@@ -1,6 +1,7 @@
 """The command line of the benchmarks.
 
-    python -m benchmarks [--quick | --smoke] [--json FILE] [NAME ...]
+    python -m benchmarks [--quick | --smoke] [--json FILE] [--plot FILE] [--gate] [NAME ...]
+    python -m benchmarks --peers
 
 Without names all cases run. `--quick` takes a quarter of the rounds, `--smoke` only shows that each case works, and
 without names that `benchmarks.soniox_cost` does.
@@ -10,39 +11,44 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
 
-from benchmarks import machine
+from benchmarks import gate, machine
 from benchmarks.case import Case, load_cases
 from benchmarks.measure import FULL, QUICK, SMOKE, Effort, Result, measure
 from benchmarks.report import as_data, table
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     cases = load_cases()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--quick", dest="effort", action="store_const", const=QUICK, help="a quarter of the rounds")
     effort.add_argument("--smoke", dest="effort", action="store_const", const=SMOKE, help="one tiny round of each")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them there (needs matplotlib)")
+    parser.add_argument("--gate", action="store_true", help="fail when a ratio has grown beside the stored baseline")
+    parser.add_argument("--baseline", action="store_true", help="store this run's ratios as the baseline")
+    parser.add_argument("--peers", action="store_true", help="measure pipecat-ai and livekit-agents instead")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(cases)}; all without")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in cases]
     if unknown:
         parser.error(f"expected names among {', '.join(cases)}, got {', '.join(unknown)}")
-    chosen = [cases[name] for name in options.names or cases]
-    results = _run(chosen, options.effort or FULL)
+    if options.peers:
+        from benchmarks.peers import compare_peers
+
+        return compare_peers()
+    results = _run([cases[name] for name in options.names or cases], options.effort or FULL)
     if options.effort is SMOKE and not options.names:
         from benchmarks import soniox_cost
 
         soniox_cost.run_smoke()
-    if options.json is not None:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        report = {"when": when, "machine": machine.describe(), "cases": [as_data(result) for result in results]}
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return _conclude(results, options)
 
 
 def _run(cases: list[Case], effort: Effort) -> list[Result]:
@@ -56,5 +62,24 @@ def _run(cases: list[Case], effort: Effort) -> list[Result]:
     return results
 
 
+def _conclude(results: list[Result], options: argparse.Namespace) -> int:
+    """Write what is to be written; 1 when the gate is closed."""
+    if options.json is not None:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        report = {"when": when, "machine": machine.describe(), "cases": [as_data(result) for result in results]}
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if options.plot is not None:
+        from benchmarks.plot import plot
+
+        plot(results, options.plot)
+    if options.baseline:
+        gate.store(results, machine.describe())
+    if not options.gate:
+        return 0
+    found = gate.breaches(results, gate.load())
+    print("\n" + "\n".join(["the gate is closed:" if found else "the gate is open", *found]))
+    return 1 if found else 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,8 +10,9 @@ A case is one short file in `benchmarks/cases/`; importing it registers it:
     @hop.subject("link", aim=1.2)
     async def link(count: int) -> Sequence[float]: ...
 
-A subject does one round of `count` operations and returns samples, in seconds per operation: one sample where it
-times the round as a whole, more where it times each operation. What it sets up beforehand it need not count.
+A subject does one round of `count` operations and returns samples, in seconds per operation (or in the case's own
+`unit`): one sample where it times the round as a whole, more where it times each operation. What it sets up beforehand
+it need not count.
 """
 
 from __future__ import annotations
@@ -29,23 +30,32 @@ _registered: dict[str, Case] = {}
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One way to do the work. `aim` is the highest ratio to the floor that voicekit wants to see."""
+    """One way to do the work. `aim` is the highest ratio to the floor that voicekit wants to see, `limit` the highest
+    median, in the case's unit, that it allows."""
 
     name: str
     round: Round
     aim: float | None = None
+    limit: float | None = None
 
 
 class Case:
-    """A named comparison; `rounds` rounds of `operations` operations each make a full measurement."""
+    """A named comparison; `rounds` rounds of `operations` operations each make a full measurement.
 
-    def __init__(self, name: str, what: str, *, operations: int, rounds: int = 100) -> None:
+    With `warm` a round that does not count comes first; a program of its own, or a count, needs none.
+    """
+
+    def __init__(
+        self, name: str, what: str, *, operations: int, rounds: int = 100, unit: str = "s", warm: bool = True
+    ) -> None:
         if name in _registered:
             raise ValueError(f"expected a new name for a case, got {name!r} twice")
         self.name = name
         self.what = what
         self.operations = operations
         self.rounds = rounds
+        self.unit = unit
+        self.warm = warm
         self.subjects: list[Subject] = []
         _registered[name] = self
 
@@ -53,17 +63,17 @@ class Case:
         """Register the subject that the others are compared with; it must come first."""
         if self.subjects:
             raise ValueError(f"expected the floor of {self.name!r} before its subjects, got {name!r} after them")
-        return self._adding(name, None)
+        return self._adding(name)
 
-    def subject(self, name: str, *, aim: float | None = None) -> Callable[[Round], Round]:
+    def subject(self, name: str, *, aim: float | None = None, limit: float | None = None) -> Callable[[Round], Round]:
         """Register a subject that is compared with the floor."""
         if not self.subjects:
             raise ValueError(f"expected a floor of {self.name!r} first, got {name!r}")
-        return self._adding(name, aim)
+        return self._adding(name, aim, limit)
 
-    def _adding(self, name: str, aim: float | None) -> Callable[[Round], Round]:
+    def _adding(self, name: str, aim: float | None = None, limit: float | None = None) -> Callable[[Round], Round]:
         def add(function: Round) -> Round:
-            self.subjects.append(Subject(name, function, aim))
+            self.subjects.append(Subject(name, function, aim, limit))
             return function
 
         return add

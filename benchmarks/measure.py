@@ -33,13 +33,17 @@ SMOKE = Effort(0, 1 / 50, warm=False)  # shows that a case works; its figures me
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one subject took, in seconds per operation; `ratio` is its median to that of the floor."""
+    """What one subject took, in seconds per operation; `ratio` is its median to that of the floor.
+
+    `best` is the same ratio of the minima, which a busy machine hardly moves: what the gate looks at.
+    """
 
     subject: Subject
     minimum: float
     median: float
     p99: float
     ratio: float
+    best: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ async def measure(case: Case, effort: Effort) -> Result:
     rounds = max(1, round(case.rounds * effort.rounds))
     operations = max(1, round(case.operations * effort.operations))
     samples: list[list[float]] = [[] for _ in case.subjects]
-    if effort.warm:
+    if effort.warm and case.warm:
         for subject in case.subjects:
             await subject.round(operations)
     for _ in range(rounds):
@@ -67,11 +71,23 @@ async def measure(case: Case, effort: Effort) -> Result:
 
 def figures(subjects: Sequence[Subject], samples: Sequence[Sequence[float]]) -> tuple[Figures, ...]:
     """Each subject's figures; the first subject is the floor."""
-    floor = median(samples[0])
+    middle, least = median(samples[0]), min(samples[0])
     return tuple(
-        Figures(subject, min(taken), median(taken), percentile(taken, 99), median(taken) / floor)
+        Figures(
+            subject,
+            min(taken),
+            median(taken),
+            percentile(taken, 99),
+            _ratio(median(taken), middle),
+            _ratio(min(taken), least),
+        )
         for subject, taken in zip(subjects, samples, strict=True)
     )
+
+
+def _ratio(value: float, floor: float) -> float:
+    """To a floor of nothing, as of a count, there is no ratio."""
+    return value / floor if floor > 0 else math.nan
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:

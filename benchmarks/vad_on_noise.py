@@ -1,7 +1,8 @@
 """What the detectors take for speech although nobody speaks to us: `python -m benchmarks.vad_on_noise [--seconds S]`.
 
 For each sound and each detector, with the gate's defaults: false starts per minute, and the share of the time that
-would count as speech. `--vad NAME ...` takes detectors that plugins have registered instead of the built-in ones.
+would count as speech. `--vad NAME ...` takes detectors that plugins have registered instead of the built-in ones, and
+`--files FILE ...` recordings, as loud as they are, each over and over with a second of silence between.
 
 All sounds are made here from fixed seeds, but for babble, which is all recordings of tests/data/speech laid over each
 other (people speak there, but not to us).
@@ -13,11 +14,13 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from voicekit.audio.format import AudioFormat
@@ -102,6 +105,13 @@ def babble(seconds: float, dbfs: float) -> bytes:
     return _pcm(mixed, dbfs)
 
 
+def recorded(path: Path, seconds: float) -> bytes:
+    """The recording in the file `path`, its channels mixed, over and over with a second of silence between."""
+    sound, rate = soundfile.read(path, dtype="float64", always_2d=True)
+    once = soxr.resample(sound.mean(axis=1), rate, RATE)
+    return _clipped(_repeated(np.concatenate([once, np.zeros(RATE)]), seconds) * 32_768)
+
+
 SOUNDS: dict[str, Callable[[float], bytes]] = {
     "silence": lambda seconds: bytes(2 * round(seconds * RATE)),
     "white -40 dBFS": lambda seconds: white(seconds, -40.0),
@@ -139,13 +149,16 @@ def named(names: list[str]) -> dict[str, Vad]:
     return {name: Use(name).build(registry, "vad") for name in names}
 
 
-def report(seconds: float, detectors: Mapping[str, Vad] = DETECTORS) -> str:
+def report(
+    seconds: float, detectors: Mapping[str, Vad] = DETECTORS, sounds: Mapping[str, Callable[[float], bytes]] = SOUNDS
+) -> str:
     """The table, as it is printed."""
+    width = max(map(len, sounds))
     lines = [f"false starts per minute / share of the time that counts as speech; {seconds:g} s of each, 16 kHz"]
-    lines.append(" " * 20 + "".join(f"{name:>15}" for name in detectors))
-    for name, make in SOUNDS.items():
+    lines.append(" " * (width + 1) + "".join(f"{name:>15}" for name in detectors))
+    for name, make in sounds.items():
         pcm = make(seconds)
-        lines.append(f"{name:20}" + "".join(f"{false_alarms(vad, pcm)!s:>15}" for vad in detectors.values()))
+        lines.append(f"{name:{width + 1}}" + "".join(f"{false_alarms(vad, pcm)!s:>15}" for vad in detectors.values()))
     return "\n".join(lines)
 
 
@@ -169,8 +182,11 @@ def _repeated(sound: Wave, seconds: float) -> Wave:
 
 def _pcm(sound: Wave, dbfs: float) -> bytes:
     """`sound` as PCM16 with a root mean square of `dbfs`; what would be louder than full scale is clipped."""
-    scaled = sound / np.sqrt(np.mean(sound**2)) * 32_768 * 10 ** (dbfs / 20)
-    samples: NDArray[np.int16] = np.clip(np.round(scaled), -32_768, 32_767).astype("<i2")
+    return _clipped(sound / np.sqrt(np.mean(sound**2)) * 32_768 * 10 ** (dbfs / 20))
+
+
+def _clipped(sound: Wave) -> bytes:
+    samples: NDArray[np.int16] = np.clip(np.round(sound), -32_768, 32_767).astype("<i2")
     return samples.tobytes()
 
 
@@ -178,8 +194,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vad_on_noise", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each sound (60)")
     parser.add_argument("--vad", nargs="+", metavar="NAME", help="registered detectors, such as: webrtc silero")
+    parser.add_argument("--files", nargs="+", type=Path, metavar="FILE", help="recordings, instead of made sounds")
     options = parser.parse_args(arguments)
-    print(report(options.seconds, named(options.vad) if options.vad else DETECTORS))
+    sounds = {path.stem: partial(recorded, path) for path in options.files} if options.files else SOUNDS
+    print(report(options.seconds, named(options.vad) if options.vad else DETECTORS, sounds))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from benchmarks.case import Case
 from benchmarks.measure import per_operation
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
-from voicekit.flow import Inlet, Outlet, open_link
+from voicekit.flow import Full, Inlet, Outlet, open_link
 
 FRAME = AudioFrame(bytes(640), 0, PCM16K)  # 20 ms
 DEPTH = 64  # frames
@@ -43,20 +43,20 @@ async def channel(count: int) -> Sequence[float]:
 
 @hop.subject("link: send, receive", aim=1.2)
 async def one_by_one(count: int) -> Sequence[float]:
-    return await _over_link(count, _send, _receive)
+    return await over_link(count, send, receive)
 
 
 @hop.subject("link: send, receive_all")
 async def received_in_batches(count: int) -> Sequence[float]:
-    return await _over_link(count, _send, _receive_all)
+    return await over_link(count, send, _receive_all)
 
 
 @hop.subject("link: offer, receive_all", aim=0.3)
 async def in_batches(count: int) -> Sequence[float]:
-    return await _over_link(count, _offer, _receive_all)
+    return await over_link(count, _offer, _receive_all)
 
 
-async def _send(outlet: Outlet[AudioFrame], count: int) -> None:
+async def send(outlet: Outlet[AudioFrame], count: int) -> None:
     for _ in range(count):
         await outlet.send(FRAME)
 
@@ -68,7 +68,7 @@ async def _offer(outlet: Outlet[AudioFrame], count: int) -> None:
         outlet.offer(FRAME)
 
 
-async def _receive(inlet: Inlet[AudioFrame]) -> None:
+async def receive(inlet: Inlet[AudioFrame]) -> None:
     async for _ in inlet:
         pass
 
@@ -79,12 +79,13 @@ async def _receive_all(inlet: Inlet[AudioFrame]) -> None:
             await inlet.receive_all()
 
 
-async def _over_link(
+async def over_link(
     count: int,
     send: Callable[[Outlet[AudioFrame], int], Awaitable[None]],
     receive: Callable[[Inlet[AudioFrame]], Awaitable[None]],
+    full: Full = Full.WAIT,
 ) -> Sequence[float]:
-    outlet, inlet = open_link(DEPTH * FRAME.samples)
+    outlet, inlet = open_link(DEPTH * FRAME.samples, full)
 
     async def sending() -> None:
         with outlet:

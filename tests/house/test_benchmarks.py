@@ -1,14 +1,24 @@
-"""The benchmark runner counts right: rounds in turns, figures from literals, a table that can be read."""
+"""The benchmark runner counts right: rounds in turns, figures from literals, a readable table, a gate that closes."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import pytest
+import trio
 
+from benchmarks import __main__ as runner
 from benchmarks import case as cases
+from benchmarks import gate
 from benchmarks.__main__ import main
+from benchmarks.agents import ByHand, WithVoicekit
 from benchmarks.case import Case, Round, Subject, load_cases
+from benchmarks.cases.turn import REPLY_S, text_sent, turns
 from benchmarks.measure import SMOKE, Effort, figures, measure, percentile
 from benchmarks.report import as_data, table
 from tests.house.source import ROOT
@@ -71,8 +81,109 @@ async def test_a_result_is_shown_as_table_and_as_data(case: Case) -> None:
         "median": 3e-6,
         "p99": 3e-6,
         "ratio": pytest.approx(1.5),
+        "best": pytest.approx(1.5),
         "aim": 1.75,
+        "limit": None,
     }
+
+
+async def test_a_count_is_shown_in_its_own_unit_and_held_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the floor is nothing there is no ratio, and the limit of the figure itself is shown."""
+    monkeypatch.setattr(cases, "_registered", {})
+    count = Case("late", "frames too late", operations=1, rounds=1, unit="frames")
+    count.floor("none")(returning(0.0))
+    count.subject("good", limit=2.0)(returning(2.0))
+    count.subject("bad", limit=2.0)(returning(3.0))
+    result = await measure(count, SMOKE)
+    assert [line.split() for line in table(result).splitlines()[1:]] == [
+        "1 rounds of 1, frames each min median p99 ratio aim".split(),  # noqa: SIM905  # as it is printed
+        ["none", "0.00", "0.00", "0.00"],
+        ["good", "2.00", "2.00", "2.00", "max", "2"],
+        ["bad", "3.00", "3.00", "3.00", ">", "2", "!"],
+    ]
+    assert as_data(result)["subjects"][1]["ratio"] is None
+    assert gate.breaches([result], {}) == ["late: bad: expected at most 2, got 3"]
+
+
+async def test_the_gate_closes_when_a_ratio_doubles(case: Case) -> None:
+    """It compares the best rounds with the baseline, so that moods of the machine pass, and asks for what is new."""
+    case.floor("plain")(returning(1.0, 5.0))
+    case.subject("steady")(returning(2.0, 40.0))
+    case.subject("doubled")(returning(4.0))
+    case.subject("new")(returning(1.0))
+    result = await measure(case, SMOKE)
+    assert gate.baseline_of([result]) == {"hop: steady": 2.0, "hop: doubled": 4.0, "hop: new": 1.0}
+    assert gate.breaches([result], {"hop: steady": 1.8, "hop: doubled": 2.0}) == [
+        "hop: doubled: 4 times the floor, 2.0 times its baseline",
+        "hop: new: not in the baseline; store a new one with --baseline",
+    ]
+
+
+def test_a_closed_gate_is_the_exit_status(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--baseline` stores the ratios, `--gate` is 0 while they hold and 1 once one has doubled, and says which."""
+    took = [2.0]
+
+    async def mine(count: int) -> Sequence[float]:
+        return took
+
+    case.floor("plain")(returning(1.0))
+    case.subject("mine")(mine)
+    stored = tmp_path / "baseline.json"
+    monkeypatch.setattr(runner, "load_cases", lambda: {"hop": case})
+    monkeypatch.setattr(runner.gate, "load", partial(gate.load, stored))
+    monkeypatch.setattr(runner.gate, "store", partial(gate.store, path=stored))
+    assert main(["--smoke", "--baseline", "hop"]) == 0
+    assert json.loads(stored.read_text(encoding="utf-8"))["ratios"] == {"hop: mine": 2.0}
+    assert main(["--smoke", "--gate", "hop"]) == 0
+    took[0] = 4.0
+    assert main(["--smoke", "--gate", "hop"]) == 1
+    assert "hop: mine: 4 times the floor, 2.0 times its baseline" in capsys.readouterr().out
+
+
+async def test_a_stage_that_is_slower_by_30_ms_closes_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real turns over loopback, measured against themselves with a handler that sleeps: the gate sees it."""
+    monkeypatch.setattr(cases, "_registered", {})
+
+    class Slower(WithVoicekit):
+        async def _answer(self, turn, say):
+            await trio.sleep(0.03)
+            await super()._answer(turn, say)
+
+    def compared(agent: Callable[[], WithVoicekit]) -> Case:
+        monkeypatch.setattr(cases, "_registered", {})
+        case = Case("turn", "a turn", operations=3, rounds=1)
+        case.floor("by hand")(lambda count: turns(ByHand(0.0, REPLY_S), text_sent, count))
+        case.subject("voicekit")(lambda count: turns(agent(), text_sent, count))
+        return case
+
+    once = Effort(1, 1, warm=False)
+    before = await measure(compared(lambda: WithVoicekit(0.0)), once)
+    assert gate.breaches([before], gate.baseline_of([before])) == []
+    after = await measure(compared(lambda: Slower(0.0)), once)
+    assert "times its baseline" in "".join(gate.breaches([after], gate.baseline_of([before])))
+
+
+def test_every_case_has_its_baseline() -> None:
+    """What the gate compares is stored for each subject of each case, and nothing else is."""
+    named = {
+        f"{case.name}: {subject.name}"
+        for case in load_cases().values()
+        for subject in case.subjects[1:]
+        if subject.limit is None
+    }
+    assert set(gate.load()) == named
+
+
+def test_importing_voicekit_opens_no_room() -> None:
+    """The front door is light: the public names are all there, and load their modules when they are used."""
+    program = (
+        "import sys, voicekit; before = 'trio' in sys.modules; voicekit.Session; "
+        "print(before, 'trio' in sys.modules, set(voicekit.__all__) <= set(dir(voicekit)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
 
 
 def test_a_case_needs_a_name_of_its_own_and_a_floor_first(case: Case) -> None:

@@ -34,7 +34,7 @@ class SessionView(Protocol):
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation; it is cancelled with the call, and an error in it ends the call."""
+        """Run `task(*args)` beside the conversation; it is cancelled with the call; an error in it ends the call."""
         ...
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:

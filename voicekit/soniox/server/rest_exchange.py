@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from voicekit.errors import LocalProtocolError, RemoteProtocolError
 from voicekit.soniox.rest.requests import SpeechRequest
@@ -42,8 +42,9 @@ class Exchange:
         self._began = now
         self.request_id = request.headers.get("x-request-id") or desk.account.request_id()
         self.answer: Answer | None = None
-        self._call = Call(now, (), _query(request.target), self.request_id)
-        self._in_speech_shape = urlsplit(request.target).path == "/tts"
+        self._path, _, query = request.target.partition("?")
+        self._call = Call(now, (), parse_qs(query, keep_blank_values=True), self.request_id)
+        self._in_speech_shape = self._path == "/tts"
         self._speaking: SpeechRequest | None = None
         self._form: Form | None = None
         self._part: PartBegun | None = None
@@ -125,7 +126,7 @@ class Exchange:
     # --- inside ---
 
     def _find(self, request: Request) -> tuple[Route, tuple[str, ...]]:
-        path = urlsplit(request.target).path
+        path = self._path
         found = [(route, ids) for route in self._routes if (ids := _match(route.path, path)) is not None]
         found.sort(key=lambda one: len(one[1]))  # a word before a placeholder: /count is no id
         if not found:
@@ -232,7 +233,3 @@ def _match(pattern: str, path: str) -> tuple[str, ...] | None:
     if not all(here == there or (here == "{id}" and there) for here, there in pairs):
         return None
     return tuple(unquote(there) for here, there in pairs if here == "{id}")
-
-
-def _query(target: str) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(target).query, keep_blank_values=True)

@@ -1,0 +1,168 @@
+"""How soon an agent is silent when it is interrupted: by a recorded voice, and by the words of a recogniser.
+
+`barge-in` plays a recording over the agent in real time, from the first frame of its first word; the floor is the
+same detector and nothing else, which is content with three voiced windows in a row. `barge-words` counts from the
+recogniser's words on the wire to the order on the wire that stops the voice. Both run with default settings.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import soundfile
+import trio
+import webrtcvad
+
+from benchmarks.agents import Agent, ByHand, NotingSink, WithVoicekit
+from benchmarks.case import Case
+from benchmarks.no_words import NoWords
+from benchmarks.stub import Stub
+from voicekit.audio.format import PCM16K
+from voicekit.audio.frame import AudioFrame
+from voicekit.events import Audible
+from voicekit.extend import load_plugins
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.reply.quiet import QuietVoice
+from voicekit.session import Session
+
+SPEECH = Path(__file__).parents[2] / "tests" / "data" / "speech"
+CLIP = "cards-004"
+FRAME, FRAME_S = 320, 0.02
+HISS_FRAMES = 15
+"""Before the word: the detector learns the noise of the room in the first ones."""
+CONTENT = 3
+"""Voiced windows in a row that a detector by hand waits for."""
+PATIENCE_S = 10.0
+
+barge = Case("barge-in", "first frame of a caller's word -> the agent is silent", operations=2, rounds=6)
+
+
+class _Interrupter(Pipeable):
+    """Hisses, and says the clip once `speak` is set. `spoke`: when its first frame was sent."""
+
+    name = "interrupter"
+    accepts = None
+    produces = PCM16K
+    live = True
+
+    def __init__(self) -> None:
+        self.speak = trio.Event()
+        self.spoke = 0.0
+        self._hiss, self._clip = _sound()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        due, said = trio.current_time(), 0
+        for number in range(round(PATIENCE_S / FRAME_S)):
+            due += FRAME_S
+            await trio.sleep_until(due)
+            pcm = self._hiss
+            if self.speak.is_set():
+                pcm = self._clip[said : said + 2 * FRAME] or self._hiss
+                self.spoke = self.spoke or perf_counter()
+                said += len(pcm)
+            await outbox.send(AudioFrame(pcm, number * FRAME, PCM16K))
+
+
+@barge.floor("webrtcvad by hand")
+async def by_hand(count: int) -> Sequence[float]:
+    return [await _detected() for _ in range(count)]
+
+
+@barge.subject("a voicekit session", aim=2.0)
+async def with_voicekit(count: int) -> Sequence[float]:
+    return [(await interrupted())[0] for _ in range(count)]
+
+
+async def _detected() -> float:
+    hiss, clip = _sound()
+    detector, voiced, spoke = webrtcvad.Vad(2), 0, 0.0
+    due = trio.current_time()
+    for at in range(-HISS_FRAMES * 2 * FRAME, len(clip), 2 * FRAME):
+        due += FRAME_S
+        await trio.sleep_until(due)
+        spoke = spoke or (perf_counter() if at >= 0 else 0.0)
+        heard = detector.is_speech(hiss if at < 0 else clip[at : at + 2 * FRAME], PCM16K.rate)
+        voiced = voiced + 1 if heard and at >= 0 else 0
+        if voiced == CONTENT:
+            return perf_counter() - spoke
+    raise RuntimeError("the recording was not taken for speech")
+
+
+async def interrupted() -> tuple[float, int]:
+    """Seconds from the first frame of a word to silence, and how many frames were written after that."""
+    source, sink, sounding = _Interrupter(), NotingSink(), trio.Event()
+    session = Session(
+        source=source,
+        stt=NoWords(),
+        tts=QuietVoice(),
+        handler="This is a long answer that nobody has the patience to listen to from its beginning to its very end.",
+        sink=sink,
+        plugins=load_plugins(strict=False),
+    )
+    session.watch(lambda event: sounding.set() if isinstance(event, Audible) else None)
+    with trio.fail_after(PATIENCE_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.run)
+            await trio.sleep(HISS_FRAMES * FRAME_S)
+            session.type("hello")
+            await sounding.wait()
+            source.speak.set()
+            await sink.silent.wait()
+            await trio.sleep(0.1)
+            nursery.cancel_scope.cancel()
+    return sink.silenced - source.spoke, sink.late
+
+
+def _sound() -> tuple[bytes, bytes]:
+    """A frame of hiss, and the recording from the beginning of its speech."""
+    start = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))[CLIP]["speech"][0][0]
+    sound, rate = soundfile.read(SPEECH / f"{CLIP}.flac", dtype="int16")
+    dice = Random(1)
+    hiss = array("h", [dice.randrange(-20, 21) for _ in range(FRAME)]).tobytes()
+    clip = sound[round(start * rate) :].tobytes()
+    return hiss, clip[: len(clip) // (2 * FRAME) * 2 * FRAME]
+
+
+words = Case("barge-words", "first words on the wire -> the order to stop on the wire", operations=5, rounds=8)
+
+
+@words.floor("a trio client by hand")
+async def words_by_hand(count: int) -> Sequence[float]:
+    return await _cancelled(ByHand(0.0, 1.0), count)
+
+
+@words.subject("a voicekit session", aim=1.5)
+async def words_with_voicekit(count: int) -> Sequence[float]:
+    return await _cancelled(WithVoicekit(0.0), count)
+
+
+async def _cancelled(agent: Agent, count: int) -> Sequence[float]:
+    stub, taken = Stub(1.0, endless=True), []
+    with trio.fail_after(30 + count):
+        async with stub.serve() as endpoints, trio.open_nursery() as nursery:
+            nursery.start_soon(agent.run, endpoints)
+            await stub.hearing.wait()
+            await trio.sleep(0.2)
+            for _ in range(count):
+                await stub.end_turn()
+                await trio.sleep(0.15)
+                agent.ended, stub.stopped = trio.Event(), trio.Event()
+                await stub.interrupt()
+                await stub.stopped.wait()
+                taken.append(stub.cancelled - stub.asked)
+                await agent.ended.wait()
+            nursery.cancel_scope.cancel()
+    return taken

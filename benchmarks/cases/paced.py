@@ -1,0 +1,87 @@
+"""How late a frame is at 50 frames a second, behind five pass-through stages: every frame is a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import trio
+
+from benchmarks.case import Case
+from benchmarks.cases.transforms import DEPTH, FRAME, Receiver, Sender, pass_on
+from voicekit.audio.frame import AudioFrame
+from voicekit.flow import Inlet, Line, Outlet, each, open_link, stage
+
+STAGES = 5
+PERIOD_S = 0.02
+
+paced = Case(
+    "paced-5", "lateness of a frame through 5 stages at 50 fps (p99 is that of the frames)", operations=50, rounds=4
+)
+
+
+class _Lateness:
+    """Frame n is due so long after the first one was."""
+
+    def __init__(self) -> None:
+        self.start = perf_counter()
+        self.taken: list[float] = []
+
+    async def until_due(self, number: int) -> None:
+        wait = self.start + number * PERIOD_S - perf_counter()
+        await trio.sleep(max(0.0, wait))
+
+    def note(self) -> None:
+        self.taken.append(perf_counter() - self.start - len(self.taken) * PERIOD_S)
+
+
+@paced.floor("trio channel and task per stage")
+async def through_channels(count: int) -> Sequence[float]:
+    channels = [trio.open_memory_channel[AudioFrame](DEPTH) for _ in range(STAGES + 1)]
+    late = _Lateness()
+
+    async def source(sender: Sender) -> None:
+        async with sender:
+            for number in range(count):
+                await late.until_due(number)
+                await sender.send(FRAME)
+
+    async def relay(receiver: Receiver, sender: Sender) -> None:
+        async with receiver, sender:
+            async for frame in receiver:
+                await sender.send(pass_on(frame))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(source, channels[0][0])
+        for place in range(STAGES):
+            nursery.start_soon(relay, channels[place][1], channels[place + 1][0])
+        async with channels[-1][1] as last:
+            async for _ in last:
+                late.note()
+    return late.taken
+
+
+@paced.subject("one line of fused transforms", aim=1.0)
+async def through_line(count: int) -> Sequence[float]:
+    late = _Lateness()
+
+    @stage
+    async def source(inbox: Inlet[Any], outbox: Outlet[AudioFrame]) -> None:
+        for number in range(count):
+            await late.until_due(number)
+            await outbox.send(FRAME)
+
+    silent, nothing = open_link(1)
+    outlet, inlet = open_link(DEPTH * FRAME.samples)
+    async with Line(source, *[each(pass_on)] * STAGES).open() as run, trio.open_nursery() as nursery:
+
+        async def flow() -> None:
+            with outlet:
+                await run(nothing, outlet)
+
+        with silent, nothing, inlet:
+            nursery.start_soon(flow)
+            async for _ in inlet:
+                late.note()
+    return late.taken

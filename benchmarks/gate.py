@@ -1,0 +1,63 @@
+"""The regression gate: ratios to the floor beside those of a stored run, and figures that have a limit of their own.
+
+The ratio of the minima is compared, because the best of many rounds is the same on a busy machine and on a quiet one,
+while anything that was built to be twice as slow is twice as slow in its best round too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from benchmarks.measure import Figures, Result
+
+BASELINE = Path(__file__).with_name("baseline.json")
+
+FACTOR = 1.8
+"""Times its baseline a ratio may be: less than a doubling, more than the moods of a machine."""
+
+
+def baseline_of(results: Iterable[Result]) -> dict[str, float]:
+    """What is stored of a run: the ratio of the minima of every subject that has one."""
+    return {
+        name: round(figures.best, 4)
+        for name, figures in _subjects(results)
+        if not math.isnan(figures.best) and figures.subject.limit is None
+    }
+
+
+def breaches(results: Iterable[Result], baseline: Mapping[str, float]) -> list[str]:
+    """A sentence for each figure that is too high, and for each that the baseline does not know."""
+    found = []
+    for name, figures in _subjects(results):
+        limit, before = figures.subject.limit, baseline.get(name)
+        if limit is not None and figures.median > limit:
+            found.append(f"{name}: expected at most {limit:g}, got {figures.median:.3g}")
+        if limit is not None or math.isnan(figures.best):
+            continue
+        if before is None:
+            found.append(f"{name}: not in the baseline; store a new one with --baseline")
+        elif figures.best > FACTOR * before:
+            found.append(f"{name}: {figures.best:.3g} times the floor, {figures.best / before:.1f} times its baseline")
+    return found
+
+
+def load(path: Path = BASELINE) -> dict[str, float]:
+    stored: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["ratios"]
+    return stored
+
+
+def store(results: Iterable[Result], machine: Mapping[str, str], path: Path = BASELINE) -> None:
+    """Put the ratios of `results` in the place of their old ones, and keep the rest."""
+    ratios = {**(load(path) if path.exists() else {}), **baseline_of(results)}
+    text = json.dumps({"machine": dict(machine), "ratios": ratios}, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _subjects(results: Iterable[Result]) -> list[tuple[str, Figures]]:
+    """Every subject but the floors, as "case: subject"."""
+    return [
+        (f"{result.case.name}: {figures.subject.name}", figures) for result in results for figures in result.figures[1:]
+    ]

@@ -1,0 +1,65 @@
+"""One connected agent that waits, and what it has in memory: `python -m benchmarks.idle_agent hand|voicekit STT TTS`.
+
+A program of its own, so that nothing is counted that it did not need; prints MiB.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import trio
+
+PAGE = 4096
+SETTLES_S = 0.7
+KEY = "none-is-checked"
+
+
+async def _hand(stt: str, tts: str) -> None:
+    import webrtcvad
+    from trio_websocket import open_websocket_url
+
+    detector, due = webrtcvad.Vad(2), trio.current_time()
+    async with open_websocket_url(stt) as ears, open_websocket_url(tts):
+        await ears.send_message('{"model": "any"}')
+        while True:
+            due += 0.02
+            await trio.sleep_until(due)
+            detector.is_speech(bytes(640), 16_000)
+            await ears.send_message(bytes(640))
+
+
+async def _voicekit(stt: str, tts: str) -> None:
+    import voicekit
+    from voicekit.listen.source import SilenceSource
+    from voicekit.play.sink import NullSink
+    from voicekit.soniox.region import Endpoints
+    from voicekit.soniox.transcriber import SonioxTranscriber
+    from voicekit.soniox.voice import SonioxVoice
+
+    endpoints = Endpoints(stt.replace("ws", "http", 1), stt, tts, tts.replace("ws", "http", 1))
+    session = voicekit.Session(
+        source=SilenceSource(),
+        stt=SonioxTranscriber(key=KEY, endpoints=endpoints),
+        tts=SonioxVoice(key=KEY, endpoints=endpoints),
+        handler="Hello.",
+        sink=NullSink(),
+        plugins=voicekit.load_plugins(strict=False),
+    )
+    await session.run()
+
+
+async def main(way: str, stt: str, tts: str) -> None:
+    with trio.move_on_after(SETTLES_S):
+        await {"hand": _hand, "voicekit": _voicekit}[way](stt, tts)
+    print(resident())
+
+
+def resident() -> float:
+    """MiB of this process in memory; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text(encoding="utf-8").split()[1]) * PAGE / 2**20 if statm.exists() else 0.0
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1], sys.argv[2], sys.argv[3])
