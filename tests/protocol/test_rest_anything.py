@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.rest_rig import FORM, KEY, Rig, form
+from voicekit.soniox.rest.requests import KeyRequest, SpeechRequest, TranscriptionRequest
 from voicekit.soniox.server.rest import Begun, Dropped, Kept, Request, Speak
 from voicekit.soniox.server.rest_refusal import REST_CODES
 
@@ -18,10 +19,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-FIELDS = (
-    "model audio_url file_id language_hints translation context usage_type expires_in_seconds text voice language "
-    "audio_format sample_rate speed single_use"
-).split()
+FIELDS = sorted({name for kind in (TranscriptionRequest, SpeechRequest, KeyRequest) for name in kind.__struct_fields__})
 GOOD = {"model": "stt-async-v5", "audio_url": "https://x.test/", "usage_type": "tts_rt", "expires_in_seconds": 5,
         "language": "en", "voice": "Adrian", "audio_format": "wav", "text": "Hello."}  # fmt: skip
 BODIES = st.one_of(

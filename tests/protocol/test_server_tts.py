@@ -354,6 +354,20 @@ def test_each_stream_brings_its_key_in_the_old_way() -> None:
         assert [answer.get("error_type") for answer in said(core)][:1] == ([] if error is None else [error])
 
 
+def test_a_temporary_key_ends_its_streams() -> None:
+    """A stream lives no longer than its key allows a session to last, and the next one may begin."""
+    account = Account()
+    account.add(Key("brief", usage=Service.TTS, session_s=3.0))
+    core = TtsServer(account, "brief", 0.0)
+    tell(core, 1.0, **START)
+    said(core)
+    assert core.due_at == 4.0
+    assert core.tick(3.9) == []
+    assert refused(core, core.tick(4.0)).error_type == "temp_api_key_session_expired"
+    tell(core, 5.0, **START)
+    assert said(core) == []
+
+
 def test_a_single_use_key_starts_one_stream() -> None:
     """A connection with such a key is good for one stream in all."""
     account = Account(["main"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 
 import numpy
@@ -70,16 +72,31 @@ async def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 async def test_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
-    """A folder that is not there, and a place that is taken by a folder, are told as such."""
+    """A folder that is not there is told, and what is no file, such as a folder or a pipe, is never replaced."""
     with pytest.raises(ConfigError, match="cannot be written"):
         async with written(tmp_path / "missing" / "a"):
             pass
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DeviceError, match="could not be written"):
-        async with written(tmp_path / "folder") as file:
-            file.write(b"x")
-    assert contents(tmp_path) == {}
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("folder", "pipe"):
+        with pytest.raises(ConfigError, match="expected a file"):
+            async with written(tmp_path / place):
+                pass
     assert (tmp_path / "folder").is_dir()
+    assert (tmp_path / "pipe").is_fifo()
+    assert contents(tmp_path) == {}
+
+
+async def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
+    """Trouble while writing is trouble of the device, and leaves nothing behind."""
+    with pytest.raises(DeviceError, match="could not be written: No space left"):
+        await _written_to_a_full_disk(tmp_path / "a")
+    assert contents(tmp_path) == {}
+
+
+async def _written_to_a_full_disk(path: Path) -> None:
+    async with written(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def _half_written(path: Path) -> None:

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from voicekit.cli.telling import CLEAR
+
 if TYPE_CHECKING:
     from voicekit.soniox.rest import SonioxClient
 
 FAILED: Final = 1
 """The exit status when the service refused or was not reached, and when any of several files failed."""
 
-CLEAR: Final = "\r\x1b[K"
 GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 BAR: Final = 24
 

@@ -11,7 +11,8 @@ from typing import Any, Final, TextIO
 import trio
 
 from voicekit.audio.format import AudioFormat
-from voicekit.cli.cloud import CLEAR, FAILED, complain
+from voicekit.cli.cloud import FAILED, complain
+from voicekit.cli.telling import CLEAR
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
 from voicekit.events import Endpoint, Interim, Word, joined
 from voicekit.events import Final as FinalWords

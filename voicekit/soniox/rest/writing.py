@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,29 +18,31 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
 
     ConfigError where there can be no file, DeviceError where the disk fails.
     """
+    beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
-        file = await in_thread(_beside, path)
+        file = _opened(path, beside)  # here, as a thread that is left alone would leave it behind
     except OSError as error:
         raise ConfigError(f"{path}: a file cannot be written there: {error.strerror}") from error
     try:
         yield file
-        await in_thread(_settle, file, path)
+        await in_thread(_settle, file, beside, path)
+    except BrokenPipeError:
+        raise  # of no file: whoever read the output of the block is gone
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:
         file.close()
         with suppress(FileNotFoundError):
-            os.unlink(file.name)
+            beside.unlink()
 
 
-def _beside(path: Path) -> IO[bytes]:
-    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False)
+def _opened(path: Path, beside: Path) -> IO[bytes]:
+    """A new file with ordinary permissions. Devices and folders are left alone: a file would take their place."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: expected a file, or a place for one")
+    return os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
 
 
-def _settle(file: IO[bytes], path: Path) -> None:
-    """Complete the file and move it to its place, with the permissions that a new file has."""
+def _settle(file: IO[bytes], beside: Path, path: Path) -> None:
     file.flush()
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(file.name, 0o666 & ~mask)
-    os.replace(file.name, path)
+    os.replace(beside, path)

@@ -20,6 +20,7 @@ from voicekit.soniox.server.rest_refusal import invalid
 KEPT: Final = 100_000  # entries, after which the oldest go: a server that runs for months must not grow
 BACK_DAYS: Final = 91  # how old the logs are that can still be asked for
 PERIODS: Final = 10_000  # in one answer of the history; our own bound
+YEARS: Final = range(2000, 2200)  # others are mistakes, and the first and last that there are break arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
 _SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # what `total_count` is
 _FROM_LAST: Final = 10**12
@@ -147,6 +148,8 @@ def _entry(model: str | None, days: Sequence[date], logs: Sequence[UsageLog]) ->
 def _moment(call: Call, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(call.query[name][0])
+        if moment.year not in YEARS:
+            raise ValueError(moment.year)
     except (KeyError, ValueError):
         raise invalid([violation(f"query.{name}", "a time such as 2026-01-31T12:00:00Z")]) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

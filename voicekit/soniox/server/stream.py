@@ -51,14 +51,17 @@ class Ended:
 class LiveStream:
     """A stream's state, what was sent and spoken, and when it dies of neither."""
 
-    __slots__ = ("_any_sound", "_fed_at", "_judged", "_per_second", "_started_at", "sound", "state", "text_bytes")
+    __slots__ = (
+        "_any_sound", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at", "sound", "state", "text_bytes",
+    )  # fmt: skip
 
-    def __init__(self, config: TtsConfig, now: float) -> None:
+    def __init__(self, config: TtsConfig, now: float, ends_at: float = math.inf) -> None:
         self.state = Stream.OPEN
         self.text_bytes = 0
         self.sound = 0.0  # seconds
         self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
         self._started_at = self._fed_at = now
+        self._ends_at = ends_at  # as its key will have it
         self._any_sound = False
         self._judged = False  # whether the pace of its sound has been looked at
 
@@ -78,6 +81,10 @@ class LiveStream:
         """When `judge` should look at it."""
         if self.state is Stream.ENDED:
             return math.inf
+        return min(self._ends_at, self._judged_at)
+
+    @property
+    def _judged_at(self) -> float:
         starves_at = self._fed_at + limits.TTS_TEXT_WAIT_S if self.state is Stream.OPEN else math.inf
         if not self._any_sound:
             return min(starves_at, self._started_at + limits.TTS_AUDIO_WAIT_S)
@@ -85,6 +92,8 @@ class LiveStream:
 
     def judge(self, now: float) -> Refusal | None:
         """Why the stream dies now; None when it lives on. Its pace is judged once."""
+        if now >= self._ends_at:
+            return Refusal("temp_api_key_session_expired", "The session duration limit was exceeded.")
         if self.state is Stream.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:
             return timeout("Request timeout")
         if not self._any_sound and now >= self._started_at + limits.TTS_AUDIO_WAIT_S:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from voicekit.errors import LocalProtocolError, RemoteProtocolError
 from voicekit.soniox import limits
-from voicekit.soniox.server.account import Account, Service
+from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.checks import Offer, refuse_tts
 from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, Close, Refusal, invalid, timeout
 from voicekit.soniox.server.states import REFUSE, STREAM, WRONG, Stream, StreamInput
@@ -165,17 +165,17 @@ class TtsServer:
         return self._text(stream, live, request, now)
 
     def _start(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
-        refused = self._admit(stream, request, now)
-        if refused is not None:
-            self.refuse(stream, refused, now)
+        key = self._admit(stream, request, now)
+        if isinstance(key, Refusal):
+            self.refuse(stream, key, now)
             self._say(TtsResponse(stream_id=stream, terminated=True))
             return []
-        self._streams[stream] = LiveStream(request, now)
+        self._streams[stream] = LiveStream(request, now, key.session_ends(now))
         self._any_stream = True
         return [StreamStarted(stream, request)]
 
-    def _admit(self, stream: str, request: TtsRequest, now: float) -> Refusal | None:
-        """Why a stream is refused; when it is not, it has begun."""
+    def _admit(self, stream: str, request: TtsRequest, now: float) -> Key | Refusal:
+        """The key of a stream that has begun herewith, or why it is refused."""
         secret = self._account.one_key(self._handshake_key, request.api_key)
         if isinstance(secret, Refusal):
             return secret
@@ -186,7 +186,7 @@ class TtsServer:
         if refused is None and len(self._streams) >= limits.TTS_STREAMS:
             most = f"At most {limits.TTS_STREAMS} streams can be active on a connection."
             refused = Refusal("max_concurrent_streams_reached", most)
-        return refused or self._account.begin(key, Service.TTS, now)
+        return refused or self._account.begin(key, Service.TTS, now) or key
 
     def _text(self, stream: str, live: LiveStream, request: TtsRequest, now: float) -> list[TtsServerEvent]:
         text, end = request.text or "", bool(request.text_end)
