@@ -81,8 +81,6 @@ class LanguageModel:
     error is told as a Trouble event; with None the error is raised. `transport` replaces the network, in tests.
     """
 
-    name = "language model"
-
     def __init__(
         self,
         model: Model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
@@ -48,7 +48,8 @@ class Account:
 
     `legacy` allows the deprecated key in a message; `twice` tolerates the same key there and in the handshake (whether
     the service does is not known; a client must not rely on it, so it is off). While `refusing` is set, every request
-    gets that answer: how a script plays an exhausted budget or an overloaded service.
+    gets that answer: how a script plays an exhausted budget or an overloaded service. `full` may say that no more of a
+    service can begin now, though its number would allow it: how a machine that has too much to do protects its calls.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Account:
         self.legacy = legacy
         self.twice = twice
         self.refusing: Refusal | None = None
+        self.full: Callable[[Service, float], bool] = _never
         self._at_once = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
         self._running = dict.fromkeys(Service, 0)
@@ -112,7 +114,7 @@ class Account:
         recent = self._recent[service]
         while recent and recent[0] <= now - _MINUTE_S:
             recent.popleft()
-        refusal = self.refusing or self._over_limit(key, service)
+        refusal = self.refusing or self._over_limit(key, service, now)
         if refusal is None:
             key.used = True
             recent.append(now)
@@ -123,15 +125,19 @@ class Account:
         """One that had begun is over."""
         self._running[service] -= 1
 
-    def _over_limit(self, key: Key, service: Service) -> Refusal | None:
+    def _over_limit(self, key: Key, service: Service, now: float) -> Refusal | None:
         if key.single_use and key.used:
             return Refusal("unauthenticated", "Invalid or expired temporary API key.")
         what = f"limit for {service.spoken} has been exceeded for your project."
         if len(self._recent[service]) >= self._per_minute:
             return Refusal("limit_exceeded", f"Requests per minute {what}")
-        if self._running[service] >= self._at_once[service]:
+        if self._running[service] >= self._at_once[service] or self.full(service, now):
             return Refusal("limit_exceeded", f"Concurrent requests {what}")
         return None
+
+
+def _never(service: Service, now: float) -> bool:
+    return False
 
 
 def handshake_key(authorization: str | None, subprotocols: Sequence[str] = ()) -> str | None:
