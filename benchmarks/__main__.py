@@ -76,7 +76,14 @@ def _conclude(results: list[Result], options: argparse.Namespace) -> int:
         gate.store(results, machine.describe())
     if not options.gate:
         return 0
-    found = gate.breaches(results, gate.load())
+    baseline = gate.load()
+    found = gate.breaches(results, baseline)
+    if found:  # what a neighbour on the machine did once is no regression
+        print("\nonce more, because at first sight:\n" + "\n".join(found) + "\n", flush=True)
+        suspects = [
+            result.case for result in results if any(line.startswith(f"{result.case.name}: ") for line in found)
+        ]
+        found = gate.breaches(_run(suspects, options.effort or FULL), baseline)
     print("\n" + "\n".join(["the gate is closed:" if found else "the gate is open", *found]))
     return 1 if found else 0
 

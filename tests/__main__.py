@@ -15,6 +15,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
+GATED = (
+    "link-hop",
+    "transforms-5",
+    "turn-text",
+    "turn-tokens",
+    "barge-words",
+    "old-frames",
+    "blocked-consumer",
+    "import",
+)
+"""The benchmarks whose ratios must hold in every run; `python -m benchmarks --quick --gate` looks at all of them."""
+
 
 def checks(pytest_arguments: list[str]) -> dict[str, list[str]]:
     """The name and the command of each check, in order."""
@@ -26,6 +38,7 @@ def checks(pytest_arguments: list[str]) -> dict[str, list[str]]:
         "types": [*module, "mypy"],
         "import contract": [str(lint_imports), "--no-cache"],
         "benchmarks, smoke": [*module, "benchmarks", "--smoke"],
+        "benchmarks, gate": [*module, "benchmarks", "--quick", "--gate", *GATED],
         "tests": [*module, "pytest", *pytest_arguments],
     }
 

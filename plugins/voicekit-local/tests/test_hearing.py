@@ -31,17 +31,18 @@ class Counting:
     name = "counting"
     languages: tuple[str, ...] = ("en",)
 
-    def __init__(self, last: str = "done.", partials: bool = True) -> None:
+    def __init__(self, last: str = "done.", partials: bool = True, most: int = 1_000) -> None:
         self.partials = partials
         self.given: list[Any] = []
         self._last = last
+        self._most = most
 
     def load(self, progress: Progress) -> None:
         """It has nothing to load."""
 
     def decode(self, sound: Any, draft: tuple[int, ...] = ()) -> Heard:
         self.given.append(sound)
-        count = round(len(sound) / RATE / 0.5)
+        count = min(self._most, round(len(sound) / RATE / 0.5))
         words = [HeardWord(f"w{place + 1}", 0.9) for place in range(count)]
         return Heard((*words[:-1], HeardWord(self._last, 0.5)) if words else (), tuple(range(count)))
 
@@ -200,6 +201,14 @@ def test_an_utterance_ends_after_the_silence_that_was_configured(
     call = Call(config, Counting(last), lag=0.04).hear(silence(1), talk, silence(4))
     assert call.said_at("<end>") == [pytest.approx(1 + len(talk) / RATE + delay, abs=0.15)]
     assert call.text.endswith(f" {last}<end>")
+
+
+def test_sound_without_words_does_not_keep_an_utterance_open(talk: Any) -> None:
+    """When three seconds that are taken for speech bring no new word, the utterance ends, and the next can begin."""
+    call = Call(ears=Counting(most=4)).hear(silence(1), talk, talk, talk[: 2 * RATE])
+    ended, *_ = call.said_at("<end>")
+    assert 1 + 2 + 3 <= ended <= 1 + 2 + 3 + 2.5
+    assert call.text.startswith("w1 w2 w3 done.<end> w1")
 
 
 def test_without_endpoint_detection_the_tail_waits(talk: Any) -> None:

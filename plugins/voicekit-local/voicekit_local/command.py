@@ -62,7 +62,7 @@ async def _load_and_serve(options: argparse.Namespace) -> None:
     await load_all([recogniser.engine, aligner.engine, voice.engine], _show())
     workers = Workers()
     key = options.key or secrets.token_urlsafe(24)
-    account = account_for(key, workers.slots, legacy=options.legacy_key)
+    account = account_for(key, workers, legacy=options.legacy_key)
     server = LocalServer(Studio(recogniser.engine, aligner.engine, voice.engine, workers), account)
     try:
         async with server.serving(options.port, options.host) as endpoints:

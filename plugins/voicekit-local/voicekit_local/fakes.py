@@ -108,8 +108,9 @@ async def fake_server(
     connections: int = CONNECTIONS,
 ) -> AsyncIterator[tuple[LocalServer, Endpoints]]:
     """A server with fake engines on a free port, and its addresses; without an `account`, the key is KEY."""
-    studio = Studio(recogniser or FakeRecogniser(), FakeAligner(), voice or FakeVoice(), Workers(SLOTS))
-    server = LocalServer(studio, account or account_for(KEY, SLOTS), connections=connections)
+    workers = Workers(SLOTS)
+    studio = Studio(recogniser or FakeRecogniser(), FakeAligner(), voice or FakeVoice(), workers)
+    server = LocalServer(studio, account or account_for(KEY, workers), connections=connections)
     async with server.serving() as endpoints:
         yield server, endpoints
 

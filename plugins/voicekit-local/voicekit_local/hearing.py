@@ -167,8 +167,10 @@ class Hearing:
         segment = self._open
         if self._talking and segment is not None and self._judged - segment.start >= LONGEST_S * RATE:
             self._cut(segment)
-        if not self._talking and self._endpointing and self._silence_s() >= self._endpointing.longest_s:
-            self._end_utterance()
+        if self._endpointing is not None:
+            stalled = self._talking and segment is not None and segment.stalled
+            if stalled or (not self._talking and self._silence_s() >= self._endpointing.longest_s):
+                self._end_utterance()
 
     def _begin(self, at: int) -> None:
         segment = self._open

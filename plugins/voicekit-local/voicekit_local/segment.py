@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EARLY: Final = 2 * HEARING_RATE
 """Samples of a segment in which no word is settled: there it is decoded often, so that agreeing twice means little."""
+STALLED: Final = 3 * HEARING_RATE
+"""Samples of sound that bring no new word, though a detector takes them for speech: music, or a noisy street."""
 SETTLES_WITHIN_S: Final = 11.0
 """Words of the part of a segment behind this wait: it may be cut there, and they would be heard again in the next."""
 
@@ -52,12 +54,19 @@ class Segment:
     tail: tuple[Word, ...] = ()
     heard: Heard = field(default_factory=lambda: Heard(()))
     decoded_to: int = 0
+    changed_at: int = 0
+    """Up to where it had been decoded when its words changed last."""
     complete: bool = False
     """Whether all its speech so far is in its words, with their times."""
 
     @property
     def texts(self) -> list[str]:
         return [word.text for word in (*self.settled, *self.tail)]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it has words, and no new ones come."""
+        return bool(self.settled or self.tail) and self.decoded_to - self.changed_at >= STALLED
 
     @property
     def settled_to(self) -> int:
@@ -139,6 +148,8 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
     segment.tail = decoded.tail[decoded.settles :]
     segment.heard = decoded.heard
     segment.decoded_to = decoded.job.end
+    if tuple(word.text for word in decoded.tail) != decoded.job.before:
+        segment.changed_at = decoded.job.end
     return new
 
 

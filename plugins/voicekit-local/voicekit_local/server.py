@@ -13,7 +13,7 @@ import trio
 
 from voicekit.soniox import limits
 from voicekit.soniox.region import Endpoints
-from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer
 from voicekit_local.container import CONTAINERS
 from voicekit_local.engines.interface import Recogniser, Synthesiser
@@ -23,14 +23,18 @@ from voicekit_local.speaking import Speaking
 from voicekit_local.studio import EngineFailed, Studio
 from voicekit_local.transcribing import Transcribing
 from voicekit_local.websocket import MakeService, serve_websocket
+from voicekit_local.workers import Workers
 
 HOST: Final = "127.0.0.1"
 STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 
 CALLS_PER_CORE: Final = 4
-"""Sessions of speech to text at once, and streams of speech. Callers speak less than half of the time, and the
-recogniser needs a third of a core for one who speaks; more are refused, in the service's own words."""
+"""Sessions of speech to text at once. The engines take a fifth of a core for a call in which both sides speak, and
+those who call need cores too; more are refused, in the service's own words."""
+
+STREAMS_PER_CALL: Final = 2
+"""Streams of speech for each session: a long reply begins its next stream before the last one ends."""
 
 REQUESTS_PER_MINUTE: Final = 1_000
 """Ten times the service's: tests make many short ones."""
@@ -45,10 +49,22 @@ HEAD_BYTES: Final = 16 * 1024
 """The longest request head: as much as common servers take."""
 
 
-def account_for(key: str, slots: int, *, legacy: bool = False) -> Account:
-    """The account of a server of one's own: one key, and as many calls as the machine can bear."""
-    calls = CALLS_PER_CORE * slots
-    return Account([key], legacy=legacy, sessions=calls, streams=calls, requests_per_minute=REQUESTS_PER_MINUTE)
+def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
+    """The account of a server of one's own: one key, and as many calls as the machine can bear.
+
+    That is a number for each core, and fewer where the workers are too slow: what has begun is better protected than
+    what has not.
+    """
+    calls = CALLS_PER_CORE * workers.slots
+    account = Account(
+        [key],
+        legacy=legacy,
+        sessions=calls,
+        streams=STREAMS_PER_CALL * calls,
+        requests_per_minute=REQUESTS_PER_MINUTE,
+    )
+    account.full = lambda service, now: service is Service.STT and workers.pressure.pressed(now)
+    return account
 
 
 def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:

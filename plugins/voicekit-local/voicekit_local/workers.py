@@ -6,10 +6,11 @@ too much to do, partial results come less often, and nothing piles up.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar, TypeVarTuple
+from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 
@@ -25,6 +26,37 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+HALF_S: Final = 10.0
+"""Seconds after which what was slow counts half."""
+
+SHARE: Final = 0.25
+"""Of the latest urgent work in the average."""
+
+PRESSED_S: Final = 1.0
+"""Seconds that urgent work may take, waiting included, before nothing more should be begun: callers feel it then. On a
+machine that keeps up it takes a fifth of that."""
+
+
+class Pressure:
+    """How long urgent work takes of late: an average in which the latest counts most, and old times fade. Pure."""
+
+    def __init__(self) -> None:
+        self._level = 0.0
+        self._at = 0.0
+
+    def note(self, seconds: float, now: float) -> None:
+        """Urgent work is done that was asked for so many seconds ago."""
+        self._level = (1 - SHARE) * self.level(now) + SHARE * seconds
+        self._at = now
+
+    def level(self, now: float) -> float:
+        """Seconds."""
+        return self._level * math.exp2((self._at - now) / HALF_S)
+
+    def pressed(self, now: float) -> bool:
+        return self.level(now) > PRESSED_S
 
 
 class _Waiting:
@@ -46,6 +78,7 @@ class Workers:
         self._free = self.slots
         self._waiting: list[_Waiting] = []
         self._threads = trio.CapacityLimiter(self.slots)
+        self.pressure = Pressure()
 
     @property
     def waiting(self) -> int:
@@ -55,9 +88,14 @@ class Workers:
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
         """Wait for a slot and hold it: the urgent first, and among equals whoever came first."""
+        asked_at = trio.current_time()
         await self._take(urgent)
+        counts = urgent()
         try:
             yield
+            if counts:
+                now = trio.current_time()
+                self.pressure.note(now - asked_at, now)
         finally:
             self._give()
 

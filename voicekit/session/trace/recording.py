@@ -46,12 +46,13 @@ def read_recording(path: str | Path) -> Recording:
         pcm = array("h")
         while (frame := reader.read(reader.format.rate)) is not None:
             pcm.frombytes(frame.pcm)
-        return Recording(audible(pcm[0::2], reader.format.rate), audible(pcm[1::2], reader.format.rate))
+        rate = reader.format.rate
+        return Recording(audible(pcm[0::2], rate, Level()), audible(pcm[1::2], rate, Level(noise=0.0)))
 
 
-def audible(sound: array[int], rate: int) -> tuple[tuple[float, float], ...]:
-    """The audible pieces of one channel."""
-    level, size, pieces = Level(), round(LOOK_S * rate), []
+def audible(sound: array[int], rate: int, level: Level) -> tuple[tuple[float, float], ...]:
+    """The audible pieces of one channel, followed by `level` from its beginning."""
+    size, pieces = round(LOOK_S * rate), []
     for at in range(0, len(sound), size):
         found = level.audible(sound[at : at + size])
         if found is not None:

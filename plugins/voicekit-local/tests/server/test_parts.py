@@ -24,7 +24,7 @@ from voicekit_local.letters import letter_times, stamps
 from voicekit_local.lines import CLAUSE_S, SENTENCE_S, Lines
 from voicekit_local.loading import load_all
 from voicekit_local.packing import Packing
-from voicekit_local.workers import Workers
+from voicekit_local.workers import Pressure, Workers
 
 WAVE = np.sin(np.arange(1_600) / 7) * 0.8
 """A tenth of a second at 16 kHz."""
@@ -194,6 +194,20 @@ async def test_the_urgent_get_the_next_slot(autojump_clock: Any) -> None:
     assert order == "acb"
     async with workers.slot(lambda: False):
         pass
+
+
+def test_pressure_rises_with_slow_work_and_fades() -> None:
+    """Work that is slow again and again is pressure, once is not, and a while later it is gone."""
+    pressure = Pressure()
+    pressure.note(3.0, 10.0)
+    assert not pressure.pressed(10.0)
+    for second in range(11, 16):
+        pressure.note(3.0, float(second))
+    assert pressure.pressed(15.0)
+    assert not pressure.pressed(45.0)
+    for second in range(50, 80):
+        pressure.note(0.2, float(second))
+    assert 0.1 < pressure.level(79.0) < 0.25
 
 
 async def test_loading_is_told_when_it_takes_long() -> None:

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import trio
 
+from voicekit.soniox import limits
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit.soniox.transport import Disconnected
 from voicekit.soniox.wire import MESSAGE_BYTES
 from voicekit_local import speaking, websocket
 from voicekit_local.fakes import KEY, FakeRecogniser, FakeVoice, fake_server
+from voicekit_local.server import account_for
+from voicekit_local.workers import Workers
 
 HEARS = {"model": "stt-rt-v5", "audio_format": "pcm_s16le", "sample_rate": 16_000, "num_channels": 1}
 CONTAINED = {"model": "stt-rt-v5"}
@@ -219,6 +222,45 @@ async def test_every_other_row_reaches_the_client(connect, service, kind) -> Non
         assert error([await client.hear()]) == (kind, "Because.")
 
 
+@pytest.mark.parametrize(
+    ("limit", "messages", "kind", "message"),
+    [
+        ("START_WAIT_S", [], "request_timeout", "Start request timeout"),
+        ("STT_IDLE_S", [HEARS], "request_timeout", "Timed out while waiting for the first audio chunk"),
+        ("STT_IDLE_S", [HEARS, bytes(3_200)], "request_timeout", "Request timeout."),
+        (
+            "STT_SESSION_S",
+            [HEARS, bytes(32_000)],
+            "max_duration_reached",
+            "The maximum duration of a session was reached.",
+        ),
+    ],
+)
+async def test_limits_of_time_are_kept(connect, monkeypatch, limit, messages, kind, message) -> None:
+    """Who does not start, does not go on, or goes on for too long is told so; here after half a second."""
+    monkeypatch.setattr(limits, limit, 0.5)
+    account = Account([KEY], legacy=True)
+    async with fake_server(account) as (_, endpoints), connect(endpoints.stt, None) as client:
+        for said in messages:
+            await client.say(said if isinstance(said, bytes) else json.dumps(said | {"api_key": KEY}))
+        assert error(await client.rest()) == (kind, message)
+
+
+@pytest.mark.parametrize("service", ["stt", "tts"])
+async def test_a_temporary_key_ends_its_sessions(connect, service) -> None:
+    """A session may not last longer than its key allows, whatever it is doing."""
+    account = Account([KEY])
+    account.add(Key("brief", usage=Service.STT if service == "stt" else Service.TTS, session_s=0.5))
+    async with fake_server(account) as (_, endpoints), connect(getattr(endpoints, service), "brief") as client:
+        await client.say(**(HEARS if service == "stt" else SPEAKS))
+        if service == "stt":
+            await client.say(bytes(3_200))
+        frame = await client.hear()
+        while "error_code" not in frame:
+            frame = await client.hear()
+        assert error([frame])[0] == "temp_api_key_session_expired"
+
+
 async def test_the_limits_of_the_account_are_those_of_the_machine(connect) -> None:
     """More sessions than the cores can bear are refused with the service's word for it; one that ends makes room."""
     account = Account([KEY], sessions=1)
@@ -238,6 +280,26 @@ async def test_the_limits_of_the_account_are_those_of_the_machine(connect) -> No
             await third.say(b"\0\0")
             await third.say("")
             assert (await third.rest())[-1]["finished"]
+
+
+async def test_a_machine_that_is_too_slow_begins_no_more_calls(connect) -> None:
+    """When urgent work takes too long of late, a new call is refused in the words of the limit, and later let in."""
+    workers = Workers(2)
+    account = account_for(KEY, workers)
+    async with fake_server(account) as (_, endpoints):
+        now = trio.current_time()
+        for _ in range(10):
+            workers.pressure.note(3.0, now)
+        async with connect(endpoints.stt) as refused:
+            await refused.say(**HEARS)
+            assert error(await refused.rest())[0] == "limit_exceeded"
+        for _ in range(10):
+            workers.pressure.note(0.1, now)
+        async with connect(endpoints.stt) as accepted:
+            await accepted.say(**HEARS)
+            await accepted.say(b"\0\0")
+            await accepted.say("")
+            assert (await accepted.rest())[-1]["finished"]
 
 
 async def test_an_engine_that_fails_ends_its_session_alone(connect, speech, capfd) -> None:

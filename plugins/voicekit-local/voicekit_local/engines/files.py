@@ -10,16 +10,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from voicekit.errors import ConfigError
+from voicekit.extend.install import install_command
 
 CACHE_VARIABLE = "VOICEKIT_CACHE"
+PLUGIN = "voicekit-local"
 
 
 def package_folder(package: str, distribution: str) -> Path:
     """The folder of a package that is not imported. ConfigError naming the distribution when it is missing."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise ConfigError(f"expected the package {distribution}, which is not installed: pip install {distribution}")
+        raise missing(f"expected the package {distribution}, which is not installed")
     return Path(next(iter(found.submodule_search_locations)))
+
+
+def missing(what: str) -> ConfigError:
+    """The error for a part that is not installed: `what` it is, and the one command that brings all parts."""
+    return ConfigError(f"{what}: {install_command(PLUGIN)}")
 
 
 def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from voicekit.errors import ConfigError
-from voicekit_local.engines.files import check_files, package_folder
+from voicekit_local.engines.files import check_files, missing, package_folder
 from voicekit_local.engines.interface import Heard, HeardWord, Progress
 
 if TYPE_CHECKING:
@@ -45,9 +44,7 @@ class Whisper:
         try:
             import faster_whisper
         except ImportError as error:
-            raise ConfigError(
-                f"expected the package {ENGINE}, which can't be imported: pip install {ENGINE}"
-            ) from error
+            raise missing(f"expected the package {ENGINE}, which can't be imported") from error
         progress("loading the recogniser", 0.2)
         self._model = faster_whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=2, local_files_only=True

@@ -1,0 +1,63 @@
+"""What the demo's call is like when several are held at once, on one local server: its own closing line, for each.
+
+    python plugins/voicekit-local/benchmarks/demo_calls.py [CALLS ...]
+
+Each call is a process of its own, as a program would be; all share the cores with the server.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from voicekit.session.local import Service, local_server
+
+CALLS: Final = (1, 2, 4, 8)
+SPREAD_S: Final = 3.0  # between the beginnings of two calls: people don't ring at the same moment
+LONGEST_S: Final = 240.0  # a call that takes longer has gone wrong; it takes a minute
+
+
+async def main(numbers: Sequence[int]) -> None:
+    command = [sys.executable, "-m", "voicekit", "local-server", "--embedded"]
+    async with local_server(command, lambda line: print(line, file=sys.stderr)) as service:
+        for calls in numbers:
+            print(f"{calls} at once:", file=sys.stdout, flush=True)
+            with tempfile.TemporaryDirectory() as folder:
+                async with trio.open_nursery() as nursery:
+                    for number in range(calls):
+                        nursery.start_soon(hold, service, Path(folder, str(number)), number)
+
+
+async def hold(service: Service, folder: Path, number: int) -> None:
+    """One call, and what it says of itself in the end."""
+    where = service.endpoints
+    around = {
+        **os.environ,
+        "SONIOX_API_KEY": service.key,
+        "SONIOX_API_BASE_URL": where.rest,
+        "SONIOX_WS_URL": where.stt,
+        "SONIOX_TTS_WS_URL": where.tts,
+        "SONIOX_TTS_API_URL": where.tts_rest,
+    }
+    await trio.sleep(number * SPREAD_S)
+    command = [sys.executable, "-m", "voicekit", "demo", "--folder", str(folder)]
+    with trio.move_on_after(LONGEST_S):
+        done = await trio.run_process(
+            command, env=around, check=False, capture_stdout=True, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+        said = done.stdout.decode(errors="replace").strip().splitlines()
+        closing = said[-2] if done.returncode == 0 and len(said) > 1 else said[-1] if said else "nothing"
+        print(f"  call {number + 1}: status {done.returncode}: {closing}", file=sys.stdout, flush=True)
+        return
+    print(f"  call {number + 1}: not over after {LONGEST_S:g} s", file=sys.stdout, flush=True)
+
+
+if __name__ == "__main__":
+    trio.run(main, [int(number) for number in sys.argv[1:]] or CALLS)
