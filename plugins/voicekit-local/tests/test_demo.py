@@ -184,3 +184,17 @@ def test_what_counts_as_heard_is_what_was_played(held: Held, recogniser: Any) ->
     assert abs(len(found) - len(expected)) <= 1 + len(expected) // 12  # the recogniser's own slips
     last = expected[-2:]
     assert any(word in found[-3:] for word in last)
+
+
+def test_the_heard_words_fill_what_was_played(held: Held) -> None:
+    """Forced alignment lays the heard words of the cut reply over its sound: less than a word of it is left over."""
+    begins, ends = held.line_at("story") + RATE, held.line_at("stop") + 2 * RATE
+    played = [begins + edge for stretch in stretches(held.bot[begins:ends], gap_s=1.0) for edge in stretch]
+    sound = held.bot[played[0] : played[-1]]
+    aligner = choose_aligner().engine
+    aligner.load(no_progress)
+    words = turn_with(held, "Once upon a time")["heard"].split()
+    times = aligner.align(sound, RATE, words)
+    print([(word, round(start, 2), round(end, 2)) for word, (start, end) in zip(words, times, strict=True)][-6:])
+    assert len(sound) / RATE - times[-1][1] < 0.4
+    assert all(0.04 < end - start < 1.2 for start, end in times[-3:])
