@@ -39,7 +39,7 @@ def checks(pytest_arguments: list[str]) -> dict[str, list[str]]:
         "import contract": [str(lint_imports), "--no-cache"],
         "benchmarks, smoke": [*module, "benchmarks", "--smoke"],
         "benchmarks, gate": [*module, "benchmarks", "--quick", "--gate", *GATED],
-        "tests": [*module, "pytest", *pytest_arguments],
+        "tests": [*module, "pytest", "-n", "2", "--dist", "loadfile", *pytest_arguments],
     }
 
 

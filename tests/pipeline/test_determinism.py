@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -49,10 +50,15 @@ def test_the_same_seed_gives_the_same_event_log_in_every_process():
 def test_five_minutes_of_a_call_take_less_than_three_seconds():
     """Through source, ears, handler, voice and playout a lively call runs 100 times faster than real time."""
     taken = []
-    for _ in range(3):
-        began = time.process_time()
-        call = hold(SEED, SECONDS)
-        taken.append(time.process_time() - began)
+    gc.collect()
+    gc.freeze()  # what other tests have left alive is not this call's to look through
+    try:
+        for _ in range(3):
+            began = time.process_time()
+            call = hold(SEED, SECONDS)
+            taken.append(time.process_time() - began)
+    finally:
+        gc.unfreeze()
     happened = [type(event) for _, event in call.events]
     assert call.seconds >= SECONDS
     assert happened.count(TurnEnded) > 20

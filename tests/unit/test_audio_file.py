@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy
@@ -234,23 +235,28 @@ def write_a_minute(writer: SoundFileWriter, second: bytes) -> None:
         writer.write(AudioFrame(second, n * SECOND, PCM16K))
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file may grow beyond 20,000 bytes: the kernel's answer is an error, as on a full disk."""
+    """No file may grow beyond 20,000 bytes: the kernel's answer is an error, as on a full disk.
+
+    Only around what the test does: the test run's own output may go into a file that is longer already.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("full_disk")
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
 def test_a_full_disk_is_a_device_error(tmp_path: Path, suffix: str) -> None:
     """The error names the file and how far it got, and closing afterwards is quiet."""
     noise = numpy.random.default_rng(1).integers(-9_000, 9_000, SECOND).astype("<i2").tobytes()
     writer = SoundFileWriter(tmp_path / f"out{suffix}", PCM16K)
-    try:
-        with pytest.raises(DeviceError, match=r"out\.\w+: can't write after sample \d+ \(is the disk full\?\)"):
-            write_a_minute(writer, noise)
-    finally:
-        writer.close()
+    with full_disk():
+        try:
+            with pytest.raises(DeviceError, match=r"out\.\w+: can't write after sample \d+ \(is the disk full\?\)"):
+                write_a_minute(writer, noise)
+        finally:
+            writer.close()
