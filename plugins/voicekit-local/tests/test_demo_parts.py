@@ -42,7 +42,7 @@ async def test_the_caller_says_a_line_whole_and_is_silent_around_it(autojump_clo
             caller.hang_up()
             await trio.sleep(0.1)
             outlet.close()
-    assert 2.0 <= spoken_at <= 2.06
+    assert 1.97 <= spoken_at <= 2.07  # a frame more or less, as the two tasks happen to be woken
     assert bytes(heard).strip(b"\0") == line.strip(b"\0")
     assert len(heard) == pytest.approx(2 * 24_000 * spoken_at, abs=4_000)
 
