@@ -86,7 +86,7 @@ async def test_lines_are_said_at_their_cues(autojump_clock: object) -> None:
         Line(name, "", after=0.5, until="over"),
         Line(name, "", after=0.5),
     ]
-    inline.set(True)
+    token = inline.set(True)
     caller, moments = Heckler(), Moments()
     start = trio.current_time()
 
@@ -102,9 +102,12 @@ async def test_lines_are_said_at_their_cues(autojump_clock: object) -> None:
             await trio.sleep_until(start + at)
             moments(event)
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bot_speaks)
-        await perform(script, caller, moments, None)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bot_speaks)
+            await perform(script, caller, moments, None)
+    finally:
+        inline.reset(token)
     expected = [3.5, 8.0, 15.5, 16.5 + PATIENCE_S]
     assert [at - start for at in caller.said] == pytest.approx(expected, abs=0.01)
 
