@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from voicekit.flow.threads import inline
 
 EXPECTED_SKIPS = Path(__file__).parent / "tests" / "expected_skips.txt"
 
@@ -30,6 +32,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         package, provides = mark.args
         if shutil.which(provides) is None and not Path(provides).exists():
             pytest.skip(f"needs the Debian package {package}, which brings {provides}")
+
+
+@pytest.fixture(autouse=True)
+def _threads_work_again() -> Iterator[None]:
+    """A test that does without threads, for virtual time, leaves them to the next one."""
+    yield
+    inline.set(False)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
