@@ -102,7 +102,9 @@ async def generating(turn: Any) -> Any:
     yield "Two."
 
 
-@pytest.mark.parametrize("answer", [early, generating, lambda turn: None, "Good morning!"], ids=["pushing", "generating", "silent", "text"])
+@pytest.mark.parametrize(
+    "answer", [early, generating, lambda turn: None, "Good morning!"], ids=["pushing", "generating", "silent", "text"]
+)
 async def test_handlers_of_every_shape_keep_the_contract(autojump_clock, answer):
     """A handler that pushes, a generator, a function without an answer and a text pass `check_handler`."""
     await check_handler(lambda: answer)
