@@ -93,6 +93,23 @@ def test_of_two_at_once_the_first_wins(source: Path, monkeypatch: pytest.MonkeyP
     assert list(cache_folder().iterdir()) == winners
 
 
+def test_what_a_killed_one_left_is_removed(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a work that nobody is at any more goes; one that somebody is at stays, and is finished."""
+    left = cache_folder() / ".preparing-killed"
+    left.mkdir(parents=True)
+    (left / "half").touch()
+
+    def overtaken(folder: Path) -> None:
+        assert not left.exists()
+        monkeypatch.setattr(prepare, "_make_elsewhere", _quickly(lambda folder: None))
+        prepared(source, HASHES, "model==2.0", no_progress)
+        assert folder.exists()
+
+    monkeypatch.setattr(prepare, "_make_elsewhere", _quickly(overtaken))
+    folder = prepared(source, HASHES, "model==1.0", no_progress)
+    assert {path.name for path in cache_folder().iterdir()} == {folder.name, "model-2.0-" + folder.name[10:]}
+
+
 @pytest.mark.parametrize("harm", ["cut", "no network", "no list"])
 def test_half_of_it_is_made_again(source: Path, made: list[Path], harm: str) -> None:
     """A file that is missing or has another size makes all of it be prepared anew."""

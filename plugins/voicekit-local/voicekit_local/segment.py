@@ -10,12 +10,13 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from voicekit_local.engines.align import spread
 from voicekit_local.engines.interface import HEARING_RATE, Aligner, Heard, HeardWord, Recogniser
-from voicekit_local.wer import prefix_distances
+from voicekit_local.wer import plain_words, prefix_distances
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,10 +159,10 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)
-    >>> tail_start(["pass", "word", "in"], ["password", "incorrect"])
-    1
+    >>> tail_start(["pass", "word", "in"], ["password", "incorrect"]), tail_start(["12"], ["twelve", "times"])
+    (1, 1)
     """
-    before, now = [_bare(word) for word in settled], [_bare(word) for word in words]
+    before, now = [_letters(word) for word in settled], [_letters(word) for word in words]
     if now[: len(before)] == before:
         return len(before)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False)))
@@ -193,5 +194,6 @@ def quietest(pcm: bytes) -> int:
     return (spans.index(min(spans)) * 2 + min(SPAN, len(levels))) * WINDOW // 2 if levels else 0
 
 
-def _bare(word: str) -> str:
-    return word.strip(".,;:?!\"'-").lower()
+@lru_cache(1024)
+def _letters(word: str) -> str:
+    return "".join(plain_words(word))

@@ -3,18 +3,20 @@
 It takes some 15 s of one core, and is done in a process of its own so that its memory is given back.
 
 Safe at any moment: files are written into a folder of their own, which gets its name when it is whole. Two processes
-at once both work, and the second throws its own away.
+at once both work, and the second throws its own away. What a killed one leaves is removed by the next.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +28,8 @@ from voicekit_local.engines.networks import DOING, SIZES
 
 RECIPE: Final = 2
 """To be raised with every change to what is made here, so that older results are not used any more."""
+
+UNFINISHED: Final = ".preparing-"
 
 
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
@@ -41,8 +45,8 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
     progress(DOING, 0.0)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".preparing-") as working:
-            made = Path(working, folder.name)
+        with _workplace(folder.parent) as working:
+            made = working / folder.name
             made.mkdir()
             _make_elsewhere(source, made, progress)
             _settle(made, folder)
@@ -51,6 +55,31 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
         message = f"preparing the recogniser below {folder.parent}: expected {needs}, got: {error}"
         raise ConfigError(f"{message}. {CACHE_VARIABLE} names another folder") from error
     return folder
+
+
+@contextmanager
+def _workplace(cache: Path) -> Iterator[Path]:
+    """A folder in `cache` for as long as this lasts; those of processes that were killed are removed first."""
+    for left in cache.glob(f"{UNFINISHED}*"):
+        with _locked(left) as free:
+            if free:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=UNFINISHED) as working, _locked(Path(working)):
+        yield Path(working)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether nobody else holds `folder`; then this process does, until the end of the block or its own."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(held)
 
 
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
