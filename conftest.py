@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ settings.load_profile("voicekit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for whatever a shell runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what is tested with Ctrl-C inherits this
     config.addinivalue_line("markers", "needs_debian(package, provides): needs a command or path of a Debian package")
 
 
