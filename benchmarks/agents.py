@@ -137,14 +137,12 @@ class WithVoicekit:
 
 
 class NotingSink(NullSink):
-    """Notes when the first frame was written since `first` was set to 0, when it was first silenced, and what was
-    written after that."""
+    """Notes when the first frame was written since `first` was set to 0, and when it was first silenced."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first = self.silenced = 0.0
         self.silent = trio.Event()
-        self.late = 0
 
     def silence(self) -> None:
         self.silenced = self.silenced or perf_counter()
@@ -167,9 +165,7 @@ class _Noting:
 
     async def write(self, frame: AudioFrame) -> None:
         await self._speaker.write(frame)
-        notes = self._notes
-        notes.first = notes.first or perf_counter()
-        notes.late += notes.silenced > 0
+        self._notes.first = self._notes.first or perf_counter()
 
     def hold(self) -> None:
         self._notes.silence()

@@ -1,7 +1,8 @@
 """The regression gate: ratios to the floor beside those of a stored run, and figures that have a limit of their own.
 
 The ratio of the minima is compared, because the best of many rounds is the same on a busy machine and on a quiet one,
-while anything that was built to be twice as slow is twice as slow in its best round too.
+while anything that was built to be twice as slow is twice as slow in its best round too. What is slow only now and then
+shows in the ratio of the medians, which may move more.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from benchmarks.case import Subject
 from benchmarks.measure import Figures, Result
 
 BASELINE = Path(__file__).with_name("baseline.json")
 
 FACTOR = 1.8
-"""Times its baseline a ratio may be: less than a doubling, more than the moods of a machine."""
+"""Times its baseline the ratio of the minima may be: less than a doubling, more than the moods of a machine."""
+
+MIDDLE = 2.5
+"""The same for the ratio of the medians."""
 
 
 def baseline_of(results: Iterable[Result]) -> dict[str, float]:
@@ -24,7 +29,7 @@ def baseline_of(results: Iterable[Result]) -> dict[str, float]:
     return {
         name: round(figures.best, 4)
         for name, figures in _subjects(results)
-        if not math.isnan(figures.best) and figures.subject.limit is None
+        if is_compared(figures.subject) and not math.isnan(figures.best)
     }
 
 
@@ -35,13 +40,21 @@ def breaches(results: Iterable[Result], baseline: Mapping[str, float]) -> list[s
         limit, before = figures.subject.limit, baseline.get(name)
         if limit is not None and figures.median > limit:
             found.append(f"{name}: expected at most {limit:g}, got {figures.median:.3g}")
-        if limit is not None or math.isnan(figures.best):
+        if not is_compared(figures.subject) or math.isnan(figures.best):
             continue
         if before is None:
             found.append(f"{name}: not in the baseline; store a new one with --baseline")
         elif figures.best > FACTOR * before:
             found.append(f"{name}: {figures.best:.3g} times the floor, {figures.best / before:.1f} times its baseline")
+        elif figures.ratio > MIDDLE * before:
+            times = f"{figures.ratio / before:.1f} times its baseline"
+            found.append(f"{name}: {figures.ratio:.3g} times the floor in the middle, {times}")
     return found
+
+
+def is_compared(subject: Subject) -> bool:
+    """Whether its ratio matters: a figure that has a limit, and no aim, is one for which a ratio would say nothing."""
+    return subject.limit is None or subject.aim is not None
 
 
 def load(path: Path = BASELINE) -> dict[str, float]:

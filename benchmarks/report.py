@@ -67,10 +67,10 @@ def _row(figures: Figures, scale: float, margin: int) -> str:
 
 def _aim(figures: Figures, scale: float) -> str:
     aim, limit = figures.subject.aim, figures.subject.limit
+    if limit is not None and (aim is None or figures.median > limit):
+        return f"max {limit * scale:g}" if figures.median <= limit else f"> max {limit * scale:g} !"
     if aim is not None:
         return f"<= {aim:g}" if figures.ratio <= aim else f"> {aim:g} !"
-    if limit is not None:
-        return f"max {limit * scale:g}" if figures.median <= limit else f"> {limit * scale:g} !"
     return ""
 
 

@@ -20,6 +20,7 @@ GATED = (
     "transforms-5",
     "turn-text",
     "turn-tokens",
+    "barge-in",
     "barge-words",
     "old-frames",
     "blocked-consumer",

@@ -81,9 +81,9 @@ async def by_hand(count: int) -> Sequence[float]:
     return [await _detected() for _ in range(count)]
 
 
-@barge.subject("a voicekit session", aim=2.0)
+@barge.subject("a voicekit session", aim=2.0, limit=0.15)
 async def with_voicekit(count: int) -> Sequence[float]:
-    return [(await interrupted())[0] for _ in range(count)]
+    return [await _interrupted() for _ in range(count)]
 
 
 async def _detected() -> float:
@@ -101,8 +101,8 @@ async def _detected() -> float:
     raise RuntimeError("the recording was not taken for speech")
 
 
-async def interrupted() -> tuple[float, int]:
-    """Seconds from the first frame of a word to silence, and how many frames were written after that."""
+async def _interrupted() -> float:
+    """Seconds from the first frame of a word to silence."""
     source, sink, sounding = _Interrupter(), NotingSink(), trio.Event()
     session = Session(
         source=source,
@@ -121,9 +121,8 @@ async def interrupted() -> tuple[float, int]:
             await sounding.wait()
             source.speak.set()
             await sink.silent.wait()
-            await trio.sleep(0.1)
             nursery.cancel_scope.cancel()
-    return sink.silenced - source.spoke, sink.late
+    return sink.silenced - source.spoke
 
 
 def _sound() -> tuple[bytes, bytes]:

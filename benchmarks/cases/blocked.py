@@ -1,4 +1,4 @@
-"""A consumer that stands still: what grows meanwhile, in MiB, and what is played after an interruption.
+"""A consumer that stands still: what grows meanwhile, in MiB.
 
 Twenty times as many frames as in a call are pushed at whoever has stopped taking them, once from the caller's side
 (the transcriber hangs) and once from the agent's (the sink hangs, and a voice makes sound as fast as it is taken). The
@@ -15,7 +15,6 @@ from typing import Any
 import trio
 
 from benchmarks.case import Case
-from benchmarks.cases.barge_in import interrupted
 from benchmarks.idle_agent import resident
 from benchmarks.no_words import NoWords
 from voicekit.audio.format import PCM16K
@@ -43,9 +42,6 @@ growth = Case(
     rounds=3,
     unit="MiB",
     warm=False,
-)
-stale = Case(
-    "old-frames", "frames of the old reply after the decision", operations=1, rounds=4, unit="frames", warm=False
 )
 
 
@@ -136,13 +132,3 @@ async def _grown(task: Any, seconds: int) -> list[float]:
         grown = resident() - before
         nursery.cancel_scope.cancel()
     return [max(0.0, grown)]
-
-
-@stale.floor("none, by definition")
-async def none(count: int) -> Sequence[float]:
-    return [0.0]
-
-
-@stale.subject("a voicekit session", limit=0.0)
-async def written(count: int) -> Sequence[float]:
-    return [float((await interrupted())[1]) for _ in range(count)]

@@ -45,18 +45,18 @@ def sound_made(stub: Stub, agent: Agent) -> float:
     return agent.sounded - stub.asked
 
 
-def _compare(name: str, what: str, token_s: float, pick: Callable[[Stub, Agent], float], aim: float) -> None:
+def _compare(name: str, what: str, token_s: float, pick: Callable[[Stub, Agent], float], limit: float | None) -> None:
     case = Case(name, what, operations=10, rounds=8)
 
     @case.floor("a trio client by hand")
     async def by_hand(count: int) -> Sequence[float]:
         return await turns(ByHand(token_s, REPLY_S), pick, count)
 
-    @case.subject("a voicekit session", aim=aim)
+    @case.subject("a voicekit session", aim=1.5, limit=limit)
     async def with_voicekit(count: int) -> Sequence[float]:
         return await turns(WithVoicekit(token_s), pick, count)
 
 
-_compare("turn-text", "`<end>` on the wire -> first text on the wire, over loopback", 0.0, text_sent, 1.5)
-_compare("turn-sound", "`<end>` on the wire -> first frame at the sink, over loopback", 0.0, sound_made, 1.5)
-_compare("turn-tokens", "`<end>` -> first text on the wire, handler with a token every 20 ms", 0.02, text_sent, 1.5)
+_compare("turn-text", "`<end>` on the wire -> first text on the wire, over loopback", 0.0, text_sent, 0.008)
+_compare("turn-sound", "`<end>` on the wire -> first frame at the sink, over loopback", 0.0, sound_made, 0.012)
+_compare("turn-tokens", "`<end>` -> first text on the wire, handler with a token every 20 ms", 0.02, text_sent, None)

@@ -1,0 +1,147 @@
+"""How much of a reply is still heard after it was cut: frames that the sink plays after the decision.
+
+A stop-word comes in the middle of a reply; the voice goes on for half a second after it was cancelled, shielded,
+as a stubborn one might. Counted is what the sink's own position says that it played from the decision on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from benchmarks.case import Case
+from benchmarks.no_words import NoWords
+from voicekit.audio.format import PCM16K
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Speaker
+from voicekit.events import Audible, Decided, Interim, SessionEvent, Word
+from voicekit.extend import load_plugins
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.listen.source import SilenceSource
+from voicekit.play.sink import NullSink
+from voicekit.session import Session
+
+FRAME = 320
+WATCHED_S = 0.6
+"""After the decision: longer than playout's lead, and than the stubborn voice."""
+STUBBORN_S = 0.5
+PATIENCE_S = 10.0
+
+stale = Case(
+    "old-frames", "frames of the old reply played after the decision", operations=1, rounds=4, unit="frames", warm=False
+)
+
+
+class _Ears(NoWords):
+    """Hears "stop" when `stop` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop = trio.Event()
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        await self.stop.wait()
+        await outbox.send(Interim((Word("stop", 1, 2),)))
+        await super()._run(inbox, outbox)
+
+
+class _Stubborn(Pipeable):
+    """A voice that speaks for ever, and for a while longer."""
+
+    name = "stubborn"
+    accepts = None
+    produces = PCM16K
+
+    def negotiate(self, wanted: Any) -> Any:
+        return PCM16K
+
+    def cut(self) -> None:
+        """Nothing comes of it."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        at = 0
+        try:
+            while True:
+                at = await self._speak(outbox, at)
+        finally:
+            with trio.move_on_after(STUBBORN_S, shield=True):
+                while True:
+                    at = await self._speak(outbox, at)
+
+    async def _speak(self, outbox: Outlet[Any], at: int) -> int:
+        await outbox.send(AudioFrame(bytes(2 * FRAME), at, PCM16K))
+        return at + FRAME
+
+
+class Watched(NullSink):
+    """Keeps the speaker, whose position is looked at from outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.speaker: Speaker | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Speaker]:
+        async with super().open() as self.speaker:
+            yield self.speaker
+
+    @property
+    def played(self) -> int:
+        assert self.speaker is not None, "it is open"
+        return self.speaker.position
+
+
+@stale.floor("none, by definition")
+async def never(count: int) -> Sequence[float]:
+    return [0.0] * count
+
+
+@stale.subject("a voicekit session", limit=0.0)
+async def after_the_decision(count: int) -> Sequence[float]:
+    return [await played_after_a_cut(Watched()) for _ in range(count)]
+
+
+async def played_after_a_cut(sink: Watched) -> float:
+    """Whole frames played from the decision to cut on."""
+    ears, sounding, cut, at_the_cut = _Ears(), trio.Event(), trio.Event(), 0
+
+    def note(event: SessionEvent) -> None:
+        nonlocal at_the_cut
+        if isinstance(event, Audible):
+            sounding.set()
+        elif isinstance(event, Decided) and event.what.startswith("cut"):
+            at_the_cut = sink.played
+            cut.set()
+
+    session = Session(
+        source=SilenceSource(),
+        vad=None,
+        stt=ears,
+        tts=_Stubborn(),
+        handler=lambda turn: "on and on" if turn.number == 1 else None,
+        sink=sink,
+        plugins=load_plugins(strict=False),
+    )
+    session.watch(note)
+    with trio.fail_after(PATIENCE_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.run)
+            await trio.sleep(0.05)
+            session.type("hello")
+            await sounding.wait()
+            await trio.sleep(0.1)
+            ears.stop.set()
+            await cut.wait()
+            await trio.sleep(WATCHED_S)
+            played = sink.played - at_the_cut
+            nursery.cancel_scope.cancel()
+    return float(played // FRAME)
