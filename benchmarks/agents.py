@@ -1,7 +1,8 @@
 """Agents that answer the stub's caller: a client written by hand, which is the floor, and a whole voicekit session.
 
 Both say one sentence to every turn, token by token, and note when the first frame of a reply was at the sink. `run`
-goes on until it is cancelled. `python -m benchmarks.agents hand|voicekit STT TTS` is one of them as a program.
+goes on until it is cancelled. `python -m benchmarks.agents hand|voicekit STT TTS TOKEN_S` is one of them as a program,
+which prints when the first frame of each reply was at the sink, by the system's monotonic clock.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
@@ -33,6 +35,13 @@ ANSWER = ("It", " is", " ten", ".")
 FRAME = bytes(640)
 KEY = "none-is-checked"
 
+Tell: TypeAlias = Callable[[float], object]
+"""Called when the first frame of a reply was at the sink, with the time of that."""
+
+
+def _nobody(at: float) -> None:
+    """Nobody is told."""
+
 
 class Agent(Protocol):
     """`sounded`: when the first frame of the latest reply was at the sink; `ended` is set after each reply."""
@@ -47,8 +56,9 @@ class Agent(Protocol):
 class ByHand:
     """No turn-taking, no pacing, no recovery: what the messages themselves cost a trio program."""
 
-    def __init__(self, token_s: float, reply_s: float) -> None:
+    def __init__(self, token_s: float, reply_s: float, tell: Tell = _nobody) -> None:
         self.sounded = 0.0
+        self._tell = tell
         self.ended = trio.Event()
         self._token_s = token_s
         self._reply_s = reply_s
@@ -99,6 +109,7 @@ class ByHand:
                 if not self._sounding:
                     self._sounding = True
                     self.sounded = perf_counter()
+                    self._tell(self.sounded)
             if message.get("terminated"):
                 await trio.sleep(self._reply_s)
                 self.ended.set()
@@ -107,10 +118,10 @@ class ByHand:
 class WithVoicekit:
     """A Session with its default settings; only the source and the sink are made of nothing."""
 
-    def __init__(self, token_s: float) -> None:
+    def __init__(self, token_s: float, tell: Tell = _nobody) -> None:
         self.ended = trio.Event()
         self._token_s = token_s
-        self._sink = NotingSink()
+        self._sink = NotingSink(tell)
 
     @property
     def sounded(self) -> float:
@@ -139,8 +150,9 @@ class WithVoicekit:
 class NotingSink(NullSink):
     """Notes when the first frame was written since `first` was set to 0, and when it was first silenced."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = _nobody) -> None:
         super().__init__()
+        self.tell = tell
         self.first = self.silenced = 0.0
         self.silent = trio.Event()
 
@@ -165,7 +177,9 @@ class _Noting:
 
     async def write(self, frame: AudioFrame) -> None:
         await self._speaker.write(frame)
-        self._notes.first = self._notes.first or perf_counter()
+        if not self._notes.first:
+            self._notes.first = perf_counter()
+            self._notes.tell(self._notes.first)
 
     def hold(self) -> None:
         self._notes.silence()
@@ -180,6 +194,7 @@ class _Noting:
 
 
 if __name__ == "__main__":
-    made: dict[str, Agent] = {"hand": ByHand(0.0, 0.1), "voicekit": WithVoicekit(0.0)}
+    token_s, tell = float(sys.argv[4]), partial(print, flush=True)
+    made: dict[str, Agent] = {"hand": ByHand(token_s, 0.1, tell), "voicekit": WithVoicekit(token_s, tell)}
     where = [address.replace("ws:", "http:") for address in sys.argv[2:4]]
     trio.run(made[sys.argv[1]].run, Endpoints(where[0], sys.argv[2], sys.argv[3], where[1]))

@@ -2,11 +2,12 @@
 
 Each peer is installed into an environment of its own under the temporary folder, at the versions below, and does the
 same work: it is imported, it passes frames through five stages that do nothing, and it answers the callers of the
-stub, as a program of its own on loopback websockets, with its best settings and with its default ones. All take turns.
+stub, as a program of its own on loopback websockets, with its best settings and with its default ones; in the middle
+of an answer the caller says something. All take turns.
 
 Not compared: livekit-agents has no chain of stages that one could put five of one's own into; neither peer is measured
-with a VAD or a model that ends turns, which their defaults may have and which cost them time of their own; and no
-sound is compared, so nothing is said about how well any of them hears, ends turns or speaks.
+with a VAD or a model that ends turns, which their defaults may have and which cost them time of their own, so barge-in
+is that by words; and no sound is compared, so nothing is said about how well any of them hears, ends turns or speaks.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -27,6 +29,7 @@ import trio
 from benchmarks import machine
 from benchmarks.cases.transforms import through_line
 from benchmarks.footprint import core_distributions, import_command, mebibytes
+from benchmarks.idle_agent import PAGE
 from benchmarks.stub import Stub
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +37,8 @@ WORK = Path(__file__).with_name("peer_work")
 REPEATS = 3
 STAGES, FRAMES = 5, 1_000
 TURNS = 8
+INTERRUPTIONS = 4
+TOKEN_S = 0.02
 STARTS_S, QUIET_S, PATIENCE_S = 20.0, 0.5, 5.0
 """Until a program hears; between two turns; until a turn without an answer is given up."""
 
@@ -54,6 +59,17 @@ found = [d for name, d in found.items() if name not in ("pip", "setuptools")]
 sizes = [f.locate().stat().st_size for d in found for f in d.files or () if f.suffix != ".pyc" and f.locate().exists()]
 print(json.dumps([len(found), sum(sizes) / 2**20]))
 """
+
+
+@dataclass(slots=True)
+class Held:
+    """What was seen of one program: seconds from the wire's `<end>` to the first text there and to the first frame at
+    its sink, and from the caller's words to the order that stops the voice; MiB of memory after the first turn."""
+
+    text: list[float] = field(default_factory=list)
+    sound: list[float] = field(default_factory=list)
+    stop: list[float] = field(default_factory=list)
+    memory: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +93,34 @@ def compare_peers() -> int:
         Row("pipecat-ai", lambda: _numbers(pythons["pipecat-ai"], str(flood), str(STAGES), str(FRAMES), "1")),
     ]
     _compare("a frame through five stages, us", 1e6, floods)
+    _compare_turns(pythons)
+    return 0
+
+
+def _compare_turns(pythons: dict[str, str]) -> None:
     ours = [sys.executable, "-m", "benchmarks.agents"]
-    agents = [Row("voicekit, default", partial(_answered, [*ours, "voicekit"], ""))]
-    agents.append(Row("by hand", partial(_answered, [*ours, "hand"], "")))
+    agents: dict[str, tuple[list[str], list[str]]] = {
+        "voicekit, default": ([*ours, "voicekit"], []),
+        "by hand": ([*ours, "hand"], []),  # its memory is voicekit's, which that program imports for the other one
+    }
     for name, program in (("pipecat-ai", "pipecat_turn.py"), ("livekit-agents", "livekit_turn.py")):
         for how in ("best", "default"):
-            agents.append(Row(f"{name}, {how}", partial(_answered, [pythons[name], str(WORK / program)], how)))
-    _compare("`<end>` on the wire -> first text on the wire, ms", 1e3, agents)
-    return 0
+            agents[f"{name}, {how}"] = ([pythons[name], str(WORK / program)], [how])
+    at_once: dict[str, list[Held]] = {name: [] for name in agents}
+    slowly: dict[str, list[Held]] = {name: [] for name in agents}
+    for _ in range(REPEATS):
+        for name, (command, settings) in agents.items():
+            at_once[name].append(trio.run(_held, command, ["0", *settings]))
+            slowly[name].append(trio.run(_held, command, [str(TOKEN_S), *settings]))
+    figures: tuple[tuple[str, float, dict[str, list[Held]], Callable[[Held], list[float]]], ...] = (
+        ("`<end>` on the wire -> first text on the wire, ms", 1e3, at_once, lambda held: held.text),
+        ("`<end>` -> first text, a token every 20 ms, ms", 1e3, slowly, lambda held: held.text),
+        ("`<end>` -> first frame at the sink, ms", 1e3, at_once, lambda held: held.sound),
+        ("the caller's words -> the order to stop, ms", 1e3, at_once, lambda held: held.stop),
+        ("memory of an agent that has answered once, MiB", 1.0, at_once, lambda held: [held.memory]),
+    )
+    for what, scale, of, pick in figures:
+        _print(what, scale, {name: [sample for held in all_ for sample in pick(held)] for name, all_ in of.items()})
 
 
 def _compare(what: str, scale: float, rows: Sequence[Row]) -> None:
@@ -93,9 +129,16 @@ def _compare(what: str, scale: float, rows: Sequence[Row]) -> None:
     for _ in range(REPEATS):
         for row in rows:
             taken[row.name].extend(row.take())
+    _print(what, scale, taken)
+
+
+def _print(what: str, scale: float, taken: dict[str, list[float]]) -> None:
     print(f"\n{what:52}" + "".join(f"{title:>10}" for title in ("min", "median", "max", "to ours")))
-    ours = median(taken[rows[0].name])
+    ours = median(next(iter(taken.values())))
     for name, samples in taken.items():
+        if not samples:
+            print(f"  {name:50}{'none':>20}", flush=True)
+            continue
         figures = "".join(f"{scale * figure:10.2f}" for figure in (min(samples), median(samples), max(samples)))
         print(f"  {name:50}{figures}{median(samples) / ours:10.2f}", flush=True)
 
@@ -134,28 +177,77 @@ def _numbers(python: str, *arguments: str) -> list[float]:
     return [float(line) for line in done.stdout.split()]
 
 
-def _answered(command: list[str], how: str) -> Sequence[float]:
-    return trio.run(_turns, command, how)
+async def _held(command: list[str], arguments: list[str]) -> Held:
+    """Turns of one agent in a program of its own, the first of which only warms it up; then interruptions."""
+    held = Held()
+    async with _running(Stub(0.1), command, arguments) as (stub, process):
+        sounded = Sounded(process)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sounded.read)
+            for number in range(TURNS + 1):
+                stub.answered = trio.Event()
+                await stub.end_turn()
+                with trio.fail_after(PATIENCE_S):
+                    await stub.answered.wait()
+                await trio.sleep(QUIET_S)
+                if number:
+                    held.text.append(stub.text - stub.asked)
+                    held.sound += [at - stub.asked for at in sounded.since(stub.asked)]
+                else:
+                    held.memory = _memory(process.pid)
+            nursery.cancel_scope.cancel()
+    async with _running(Stub(1.0, endless=True), command, arguments) as (stub, _):
+        for _ in range(INTERRUPTIONS):
+            stub.answered, stub.stopped = trio.Event(), trio.Event()
+            await stub.end_turn()
+            with trio.fail_after(PATIENCE_S):
+                await stub.answered.wait()
+            await trio.sleep(QUIET_S / 2)
+            await stub.interrupt()
+            with trio.move_on_after(QUIET_S):
+                await stub.stopped.wait()
+                held.stop.append(stub.cancelled - stub.asked)
+            await trio.sleep(QUIET_S)
+    return held
 
 
-async def _turns(command: list[str], how: str) -> list[float]:
-    """Turns of one agent in a program of its own, from `<end>` to its first text; the first turn only warms it up."""
-    stub, taken = Stub(0.1), []
+class Sounded:
+    """When replies began to sound, as the program prints it."""
+
+    def __init__(self, process: trio.Process) -> None:
+        self._process = process
+        self._at: list[float] = []
+
+    async def read(self) -> None:
+        assert self._process.stdout is not None, "it was started with a pipe"
+        rest = b""
+        async for block in self._process.stdout:
+            *lines, rest = (rest + block).split(b"\n")
+            self._at += map(float, lines)
+
+    def since(self, asked: float) -> list[float]:
+        """The first time behind `asked`, if there is one."""
+        return [at for at in self._at if at > asked][:1]
+
+
+@asynccontextmanager
+async def _running(stub: Stub, command: list[str], arguments: list[str]) -> AsyncIterator[tuple[Stub, trio.Process]]:
     async with stub.serve() as endpoints, trio.open_nursery() as nursery:
-        program = [*command, endpoints.stt, endpoints.tts, *([how] if how else [])]
-        run = partial(trio.run_process, program, check=False, cwd=ROOT, stderr=subprocess.DEVNULL)
+        program = [*command, endpoints.stt, endpoints.tts, *arguments]
+        run = partial(
+            trio.run_process, program, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         process = await nursery.start(run)
         try:
             with trio.fail_after(STARTS_S):
                 await stub.hearing.wait()
             await trio.sleep(QUIET_S)
-            for _ in range(TURNS + 1):
-                stub.answered = trio.Event()
-                await stub.end_turn()
-                with trio.fail_after(PATIENCE_S):
-                    await stub.answered.wait()
-                taken.append(stub.text - stub.asked)
-                await trio.sleep(QUIET_S)
+            yield stub, process
         finally:
             process.kill()
-    return taken[1:]
+
+
+def _memory(process: int) -> float:
+    """MiB of a process; 0 where the system does not tell."""
+    statm = Path(f"/proc/{process}/statm")
+    return int(statm.read_text(encoding="ascii").split()[1]) * PAGE / 2**20 if statm.exists() else 0.0

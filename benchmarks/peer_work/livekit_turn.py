@@ -1,4 +1,6 @@
-"""Runs with livekit-agents' Python: an agent on the stub, `livekit_turn.py STT TTS best|default`, until it is killed.
+"""Runs with livekit-agents' Python: an agent on the stub, `livekit_turn.py STT TTS TOKEN_S best|default`, until killed.
+
+It prints when the first frame of each reply was at its output, by the system's monotonic clock.
 
 "best" lets Soniox end the turns and waits no moment longer; "default" keeps the delays that its users get. Neither has
 a VAD, and text goes to the voice in whole sentences, which is all that its Soniox voice takes.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 
 import aiohttp
 from livekit import rtc
@@ -44,6 +47,8 @@ class Drain(io.AudioOutput):
 
     async def capture_frame(self, frame):
         await super().capture_frame(frame)
+        if not self.seconds:
+            print(time.perf_counter(), flush=True)
         self.seconds += frame.duration
 
     def flush(self):
@@ -63,15 +68,17 @@ class NoModel(llm.LLM):
 
 
 class Answering(Agent):
-    def __init__(self):
+    def __init__(self, token_s):
         super().__init__(instructions="")
+        self.token_s = token_s
 
     async def llm_node(self, context, tools, settings):
         for token in ANSWER:
             yield token
+            await asyncio.sleep(self.token_s)
 
 
-async def main(stt, tts, how):
+async def main(stt, tts, token_s, how):
     delays = {"min_delay": 0.0, "max_delay": 0.0} if how == "best" else {}
     async with aiohttp.ClientSession() as http:
         session = AgentSession(
@@ -83,7 +90,7 @@ async def main(stt, tts, how):
         )
         session.input.audio = Silence()
         session.output.audio = Drain()
-        await session.start(Answering(), record=False)
+        await session.start(Answering(float(token_s)), record=False)
         await asyncio.Event().wait()
 
 

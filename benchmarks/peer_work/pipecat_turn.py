@@ -1,4 +1,6 @@
-"""Runs with pipecat-ai's Python: an agent on the stub, `pipecat_turn.py STT TTS best|default`, until it is killed.
+"""Runs with pipecat-ai's Python: an agent on the stub, `pipecat_turn.py STT TTS TOKEN_S best|default`, until killed.
+
+It prints when the first frame of each reply has come out of the voice, by the system's monotonic clock.
 
 "best" lets Soniox end the turns and sends each token to the voice as it comes; "default" is what its users get: the
 turn analyzer that ends a turn by itself, and whole sentences to the voice.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -20,6 +23,8 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     LLMTextFrame,
     StartFrame,
+    TTSAudioRawFrame,
+    TTSStartedFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.runner import PipelineRunner
@@ -52,8 +57,27 @@ class Silence(FrameProcessor):
             await self.push_frame(InputAudioRawFrame(audio=bytes(640), sample_rate=16_000, num_channels=1))
 
 
+class Sink(FrameProcessor):
+    """In the place of an output."""
+
+    waits = False
+
+    async def process_frame(self, frame, direction):
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TTSStartedFrame):
+            self.waits = True
+        elif isinstance(frame, TTSAudioRawFrame) and self.waits:
+            self.waits = False
+            print(time.perf_counter(), flush=True)
+        await self.push_frame(frame, direction)
+
+
 class Handler(FrameProcessor):
-    """In a language model's place: says the same to everything, at once."""
+    """In a language model's place: says the same to everything."""
+
+    def __init__(self, token_s):
+        super().__init__()
+        self.token_s = token_s
 
     async def process_frame(self, frame, direction):
         await super().process_frame(frame, direction)
@@ -63,16 +87,17 @@ class Handler(FrameProcessor):
         await self.push_frame(LLMFullResponseStartFrame())
         for token in ANSWER:
             await self.push_frame(LLMTextFrame(token))
+            await asyncio.sleep(self.token_s)
         await self.push_frame(LLMFullResponseEndFrame())
 
 
-async def main(stt, tts, how):
+async def main(stt, tts, token_s, how):
     best = how == "best"
     ears = SonioxSTTService(api_key="any", url=stt, vad_force_turn_endpoint=not best)
     mode = TextAggregationMode.TOKEN if best else None
     mouth = SonioxTTSService(api_key="any", url=tts, text_aggregation_mode=mode)
     context = LLMContextAggregatorPair(LLMContext())
-    pipeline = Pipeline([Silence(), ears, context.user(), Handler(), mouth, context.assistant()])
+    pipeline = Pipeline([Silence(), ears, context.user(), Handler(float(token_s)), mouth, Sink(), context.assistant()])
     params = PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=16_000)
     await PipelineRunner(handle_sigint=False).run(PipelineTask(pipeline, params=params))
 
