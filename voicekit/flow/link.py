@@ -129,6 +129,11 @@ class Outlet(_End, Generic[T_contra]):
         with suppress(trio.RunFinishedError):  # the loop is over, and so is every stream
             token.run_sync_soon(self._offer_or_fail, item)
 
+    def is_below(self, level: int) -> bool:
+        """Whether less than `level` is queued now."""
+        self._check()
+        return self._link.level < level
+
     async def until_below(self, level: int) -> None:
         """Wait until less than `level` is queued: asked before work is made that would only wait in the link."""
         await checkpoint_if_cancelled()

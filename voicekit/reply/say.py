@@ -57,16 +57,17 @@ class Say:
         if not text:
             await trio.lowlevel.checkpoint()
             return
-        async with self._turns:
+        await self._take_turn()
+        try:
             if _belong_apart(self._chunk, text):
                 text = " " + text
             self._chunk = text[-PIECE:]
-            try:
-                for piece in pieces(text):
-                    await self._hand_over(piece)
-            finally:
-                self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-                self._patience.deadline = self._due
+            for piece in pieces(text):
+                await self._hand_over(piece)
+        finally:
+            self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
+            self._patience.deadline = self._due
+            self._turns.release()
 
     async def take_breaths(self) -> None:
         """Send an empty Text whenever nothing has been said for a while: who holds text back then lets it go."""
@@ -78,9 +79,18 @@ class Say:
                     self._due = math.inf
                     await self._outlet.send(NOTHING)
 
+    async def _take_turn(self) -> None:
+        """Without a checkpoint where nobody else has it: handing over is one, and a token should cost no more."""
+        try:
+            self._turns.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turns.acquire()
+
     async def _hand_over(self, piece: str) -> None:
         """Wait for room first and send without waiting, so that a cancelled send can't leave it open what was said."""
-        await self._outlet.until_below(max(1, self._room - len(piece) + 1))
+        below = max(1, self._room - len(piece) + 1)
+        if not self._outlet.is_below(below):
+            await self._outlet.until_below(below)
         await trio.lowlevel.checkpoint_if_cancelled()
         text = Text.raw(piece, len(self._reply.said))
         self._reply.said += piece

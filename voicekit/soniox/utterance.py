@@ -63,7 +63,8 @@ class Utterance:
         self._marked = WordMark("", 0, 0)
         self._silent_since: float | None = None  # when it began to wait for a connection with nothing to play
         self._stopped = False
-        self._changed = trio.lowlevel.ParkingLot()
+        self._hearing = trio.lowlevel.ParkingLot()  # where `_play` waits for sound, or for the end
+        self._changed = trio.lowlevel.ParkingLot()  # where the others wait
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Speak everything that comes. Raises ServiceError when the rest can't be had, after what could be was played.
@@ -107,6 +108,7 @@ class Utterance:
 
     def look_again(self) -> None:
         self._changed.unpark_all()
+        self._hearing.unpark_all()
 
     # The tasks of a reply.
 
@@ -117,7 +119,9 @@ class Utterance:
                 await self._changed.park()
             self._speaking.add(text.text)
             self._to.extend(text.to)
-            self.look_again()
+            self._decide()  # at once: it is what the caller waits for
+            self._mouth.flush()
+            self._changed.unpark_all()
         self._speaking.finish()
         self.look_again()
 
@@ -150,6 +154,7 @@ class Utterance:
                 if stream is not None:
                     self._streams.remove(stream)
                     self._mouth.cancel(stream.id)
+                    self._hearing.unpark_all()
 
     def _give_up_at(self, now: float) -> float:
         """When to stop waiting for a connection; gives up when that is now."""
@@ -180,7 +185,7 @@ class Utterance:
             elif stream is None and self._speaking.done:
                 return
             else:
-                await self._changed.park()
+                await self._hearing.park()
 
     async def _send_on(self, stream: _Stream, outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Send a piece of sound on, behind the marks of the words that begin in it."""
