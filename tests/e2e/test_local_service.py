@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import asynccontextmanager
+from types import ModuleType
 
 import pytest
 import trio
 
 import voicekit
 from voicekit.errors import ConfigError, Unavailable
-from voicekit.extend import load_plugins
+from voicekit.extend import hookimpl, load_plugins, loader
+from voicekit.extend.install import install_command
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Session, local
 from voicekit.session.local import Service, local_server, soniox_or_local
@@ -139,13 +142,51 @@ async def test_with_a_key_it_is_the_real_service(monkeypatch: pytest.MonkeyPatch
         assert "sesame" not in repr(service)
 
 
-async def test_without_the_plugin_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a key nor a local server: one sentence says what to type."""
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Callable[[], object]]]:
+    """No key; and the plugins that are installed besides our own, none yet: a name and what imports it."""
+    plugins: list[tuple[str, Callable[[], object]]] = []
     monkeypatch.delenv("SONIOX_API_KEY", raising=False)
-    monkeypatch.setenv("VOICEKIT_BLOCK", "local")
-    with pytest.raises(ConfigError, match=r"not installed; to install it: \S+ -m pip install .*voicekit-local$"):
+    monkeypatch.setattr(
+        loader, "_installed", lambda: (loader._Found(name, f"voicekit-{name} 0.1", load) for name, load in plugins)
+    )
+    return plugins
+
+
+async def refused() -> str:
+    """Why there is neither Soniox nor a server."""
+    with pytest.raises(ConfigError) as why:
         async with soniox_or_local():
             pytest.fail("there is no server")
+    return str(why.value).removeprefix("there is no SONIOX_API_KEY, and the local server that could stand in for ")
+
+
+async def test_without_the_plugin_the_command_that_installs_it_is_told(installed) -> None:
+    """Neither a key nor a local server: one sentence says what to type."""
+    said = await refused()
+    assert said == f"the service comes with voicekit-local, which is not installed: {install_command('voicekit-local')}"
+
+
+async def test_a_plugin_that_is_blocked_is_not_called_missing(installed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has blocked the local server is reminded of it, and not told to install it."""
+    installed.append(("local", ModuleType))
+    monkeypatch.setenv("VOICEKIT_BLOCK", "local")
+    assert await refused() == "the service comes with the plugin 'local', which is blocked: see VOICEKIT_BLOCK"
+
+
+@pytest.mark.parametrize("when", ["imported", "registered"])
+async def test_a_plugin_that_is_broken_is_not_called_missing(installed, when: str) -> None:
+    """What is wrong with the local server's plugin is told with its name, and nobody is told to install it."""
+
+    def fail(registry: object = None) -> None:
+        raise LookupError("no such engine")
+
+    plugin = ModuleType("voicekit_local")
+    plugin.voicekit_register = hookimpl(fail)
+    installed.append(("local", fail if when == "imported" else lambda: plugin))
+    said = await refused()
+    assert said.startswith("the service comes with the plugin 'local', which is broken: plugin 'local'")
+    assert said.endswith("LookupError: no such engine")
 
 
 def test_a_session_by_itself_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

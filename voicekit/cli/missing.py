@@ -7,7 +7,7 @@ from typing import Final
 
 from voicekit.errors import ConfigError
 from voicekit.extend import Plugins
-from voicekit.extend.install import install_command
+from voicekit.extend.install import install_command, why_missing
 from voicekit.extend.names import guess, listed
 
 BROUGHT_BY: Final = {
@@ -25,13 +25,7 @@ def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
     if distribution is None:
         known = {*known, *BROUGHT_BY}
         return ConfigError(f"there is no verb {verb!r}{guess(verb, known)}; there are: {listed(known)}")
-    name = distribution.removeprefix("voicekit-")
-    for info in plugins.listing():
-        if info.name == name and info.blocked:
-            return ConfigError(f"{verb!r} comes with the plugin {name!r}, which is blocked: see VOICEKIT_BLOCK")
-    if name in plugins.failures:
-        return ConfigError(f"{verb!r} comes with the plugin {name!r}, which is broken: {plugins.failures[name]}")
-    return ConfigError(f"{verb!r} comes with {distribution}, which is not installed: {install_command(distribution)}")
+    return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")
 
 
 def no_package(verb: str, package: str | None, plugin: str) -> ConfigError:

@@ -1,4 +1,4 @@
-"""How a missing plugin is installed: the one command that a message can tell, for this Python and this checkout."""
+"""Why a plugin is not there, and how it is installed: the one command that a message can tell, for this checkout."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from voicekit.extend.facade import Plugins
 
 
 def install_command(distribution: str) -> str:
@@ -20,6 +22,17 @@ def install_command(distribution: str) -> str:
         if (plugin / "pyproject.toml").is_file():
             return f"{python} -m pip install {_short(plugin)}"
     return f"{python} -m pip install {distribution}"
+
+
+def why_missing(distribution: str, plugins: Plugins) -> str:
+    """Why what a plugin of voicekit's own brings is not there, and what to do; goes on behind the thing's name."""
+    name = distribution.removeprefix("voicekit-")
+    for info in plugins.listing():
+        if info.name == name and info.blocked:
+            return f"comes with the plugin {name!r}, which is blocked: see VOICEKIT_BLOCK"
+    if name in plugins.failures:
+        return f"comes with the plugin {name!r}, which is broken: {plugins.failures[name]}"
+    return f"comes with {distribution}, which is not installed: {install_command(distribution)}"
 
 
 def _checkouts() -> Iterator[Path]:

@@ -22,7 +22,7 @@ import trio
 
 from voicekit.errors import ConfigError, Unavailable, VoicekitError
 from voicekit.extend import Commands, load_plugins
-from voicekit.extend.install import install_command
+from voicekit.extend.install import why_missing
 from voicekit.flow.groups import alone
 from voicekit.soniox.greeting import LONGEST_LINE, read_greeting
 from voicekit.soniox.region import KEY_VARIABLE, Endpoints
@@ -69,15 +69,15 @@ def _to_stderr(line: str) -> None:
 async def soniox_or_local(tell: Tell = _to_stderr) -> AsyncIterator[Service]:
     """Soniox with SONIOX_API_KEY set; else a local server, started for as long as this is open.
 
-    `tell` gets a line that says so, and others about its progress where starting takes time. Raises ConfigError with
-    the command that installs what is missing, and Unavailable where the server does not come up. Leaving takes at
-    most 2 s, also when it is cancelled.
+    `tell` gets a line that says so, and others about its progress where starting takes time. Raises ConfigError where
+    there is no local server, with what to do about it, and Unavailable where it does not come up. Leaving takes at most
+    2 s, also when it is cancelled.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:
         yield Service(Endpoints.find(), key, local=False)
         return
-    _check_installed()
+    _check_there()
     async with local_server([sys.executable, "-m", "voicekit", COMMAND, "--embedded"], tell) as service:
         yield service
 
@@ -186,11 +186,10 @@ async def _end(process: trio.Process) -> None:
                 await pipe.aclose()
 
 
-def _check_installed() -> None:
+def _check_there() -> None:
     commands = Commands()
-    load_plugins(strict=False).commands(commands)
+    plugins = load_plugins(strict=False)
+    plugins.commands(commands)
     if COMMAND not in [command.name for command in commands]:
-        raise ConfigError(
-            f"there is no {KEY_VARIABLE}, and the local server that could stand in for the service is not installed; "
-            f"to install it: {install_command(PLUGIN)}"
-        )
+        why = why_missing(PLUGIN, plugins)
+        raise ConfigError(f"there is no {KEY_VARIABLE}, and the local server that could stand in for the service {why}")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from voicekit_local.doctor import examine
+from voicekit_local.engines import moonshine, prepare
+from voicekit_local.engines.files import cache_folder
+from voicekit_local.engines.networks import SIZES
 
 
 def test_engines_are_named_and_the_preparation_is_announced(tmp_path, monkeypatch):
@@ -16,6 +21,30 @@ def test_engines_are_named_and_the_preparation_is_announced(tmp_path, monkeypatc
     if "Moonshine" in text:
         assert "not prepared yet" in text
         assert str(tmp_path) in text
+
+
+def told(part):
+    """What the doctor is told that has this part."""
+    return [f"{what}; {remedy}" for _, what, remedy in examine() if part in what]
+
+
+def test_only_what_the_next_start_would_use_is_called_prepared(tmp_path, monkeypatch):
+    """What an older version, or one with another recipe, has left is not: the next start prepares anew."""
+    pytest.importorskip("moonshine_cpp", reason="needs the package moonshine-cpp (Linux on x86-64)")
+    monkeypatch.setenv("VOICEKIT_CACHE", str(tmp_path))
+
+    def quickly(source, folder, progress):
+        (folder / "network.onnx").write_bytes(b"ready")
+        (folder / SIZES).write_text('{"network.onnx": 5}')
+
+    monkeypatch.setattr(prepare, "_make_elsewhere", quickly)
+    monkeypatch.setattr(prepare, "check_files", lambda *any: None)
+    prepare.prepared(tmp_path, moonshine.HASHES, moonshine.DISTRIBUTION, lambda doing, done: None)
+    assert told("is prepared")
+    monkeypatch.setattr(prepare, "RECIPE", prepare.RECIPE + 1)
+    assert not told("is prepared")
+    (announced,) = told("not prepared yet")
+    assert f"{prepare.KEPT_MB} MB will stay in {cache_folder()}" in announced
 
 
 def test_missing_packages_are_told_with_the_command(monkeypatch):

@@ -11,7 +11,6 @@ from typing import Final
 
 import trio
 
-from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
 from voicekit.soniox.greeting import Greeting, write_greeting
 from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES, ApiKey, Endpoints
@@ -64,12 +63,9 @@ async def _load_and_serve(options: argparse.Namespace) -> None:
     key = options.key or secrets.token_urlsafe(24)
     account = account_for(key, workers, legacy=options.legacy_key)
     server = LocalServer(Studio(recogniser.engine, aligner.engine, voice.engine, workers), account)
-    try:
-        async with server.serving(options.port, options.host) as endpoints:
-            _announce(Greeting(endpoints, key), embedded=options.embedded)
-            await trio.sleep_forever()
-    except OSError as error:
-        raise ConfigError(f"port {options.port} of {options.host}: {error}") from None
+    async with server.serving(options.port, options.host) as endpoints:
+        _announce(Greeting(endpoints, key), embedded=options.embedded)
+        await trio.sleep_forever()
 
 
 async def _until_input_ends(scope: trio.CancelScope) -> None:

@@ -9,7 +9,7 @@ from voicekit.extend.install import install_command
 from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
 from voicekit_local.engines.files import CACHE_VARIABLE, cache_folder
 from voicekit_local.engines.moonshine import Moonshine
-from voicekit_local.engines.networks import SIZES
+from voicekit_local.engines.prepare import KEPT_MB
 
 ANEW = f"bring the packages of the local server: {install_command('voicekit-local')}"
 
@@ -21,7 +21,7 @@ def examine() -> Iterator[tuple[bool, str, str]]:
         recogniser = choose_recogniser()
         yield True, recogniser.why, ""
         if isinstance(recogniser.engine, Moonshine):
-            yield _prepared()
+            yield _preparation(recogniser.engine)
     except ConfigError as error:
         yield False, str(error), ANEW
     yield True, aligner.why, ""
@@ -31,9 +31,9 @@ def examine() -> Iterator[tuple[bool, str, str]]:
         yield False, str(error), ANEW
 
 
-def _prepared() -> tuple[bool, str, str]:
+def _preparation(recogniser: Moonshine) -> tuple[bool, str, str]:
     where = cache_folder()
-    if any(where.glob(f"*/{SIZES}")):
+    if recogniser.prepared:
         return True, f"the recogniser is prepared, in {where}", ""
     found = "the recogniser is not prepared yet: the first start does it, this once, in about 15 s"
-    return True, found, f"142 MB will stay in {where}; {CACHE_VARIABLE} names another folder"
+    return True, found, f"{KEPT_MB} MB will stay in {where}; {CACHE_VARIABLE} names another folder"

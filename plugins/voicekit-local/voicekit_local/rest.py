@@ -6,7 +6,9 @@ needs the cores. What the engines can't do (translate, clone a voice) or should 
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -115,7 +117,7 @@ class RestService:
             async with httpx.AsyncClient(timeout=WEBHOOK_S) as client:
                 answer = await client.post(notify.url, headers=list(notify.headers), content=notify.body)
                 status = answer.status_code
-        except httpx.HTTPError:
+        except Exception:  # its address and headers are a client's: whatever comes of them, the server goes on
             pass  # it is told as a status of 0
         self._server.notified(notify.id, status)
 
@@ -126,10 +128,8 @@ class RestService:
             self._server.processing(name)
             try:
                 tokens, duration_ms = await self._understood(request)
-            except Undecodable as error:
-                effects = self._server.failed(name, "invalid_audio_file", f"The audio can't be decoded ({error}).")
-            except EngineFailed:
-                effects = self._server.failed(name, BROKEN.error_type, BROKEN.message)
+            except Exception as error:  # whatever is wrong with one file, the server goes on; it is told of
+                effects = self._server.failed(name, *_why(error))
             else:
                 effects = self._server.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
         await self._act(effects)
@@ -221,6 +221,20 @@ class _Reading:
 
 def _never() -> bool:
     return False
+
+
+def _why(error: Exception) -> tuple[str, str]:
+    """How a client is told that its file can't be transcribed: a type and a sentence. Errors of ours are printed."""
+    match error:
+        case Undecodable():
+            return "invalid_audio_file", f"The audio can't be decoded ({error})."
+        case FileNotFoundError():
+            return "file_not_found", "The file was deleted before it was transcribed."
+        case EngineFailed():
+            pass  # it has been printed
+        case _:
+            traceback.print_exception(error, file=sys.stderr)
+    return BROKEN.error_type, BROKEN.message
 
 
 class Patient(trio.abc.Stream):

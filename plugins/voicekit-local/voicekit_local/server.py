@@ -11,6 +11,7 @@ from typing import Final
 
 import trio
 
+from voicekit.errors import ConfigError
 from voicekit.soniox import limits
 from voicekit.soniox.region import Endpoints
 from voicekit.soniox.server.account import Account, Service
@@ -100,9 +101,9 @@ class LocalServer:
     async def serving(self, port: int = 0, host: str = HOST) -> AsyncIterator[Endpoints]:
         """Serve on `port` of `host` (0 takes a free one) for as long as this is open; yields the addresses.
 
-        Raises OSError where the port can't be had.
+        Raises ConfigError where the port can't be had.
         """
-        listeners = await trio.open_tcp_listeners(port, host=host)
+        listeners = await _listen(port, host)
         async with open_rest(self._studio, self.account, self._offer) as rest, trio.open_nursery() as nursery:
             await nursery.start(trio.serve_listeners, partial(self._serve, rest), listeners)
             yield endpoints(host, listeners[0].socket.getsockname()[1])
@@ -168,6 +169,13 @@ class Replayed(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+async def _listen(port: int, host: str) -> list[trio.SocketListener]:
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise ConfigError(f"port {port} of {host}: {error}") from None
 
 
 async def _head(stream: trio.abc.Stream) -> bytes:

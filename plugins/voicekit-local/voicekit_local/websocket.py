@@ -7,6 +7,7 @@ read makes its service wait, and one that sends faster than it is understood is 
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Final, Protocol
 
 import h11
@@ -62,10 +63,14 @@ class Core(Protocol):
 
 
 class Line:
-    """The way to one client: what the core has to say goes out through `flush`, which any task may call."""
+    """The way to one client: what the core has to say goes out through `flush`, which any task may call.
+
+    A task that is cancelled while it flushes leaves the rest, which may be other tasks', to the next `flush`.
+    """
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._unsent: deque[Message] = deque()  # taken from the core
         self._outlet, self._inlet = trio.open_memory_channel[Message | Close](UNSENT)
         self._flushing = trio.Lock()
         self._closing = False
@@ -74,12 +79,18 @@ class Line:
     async def flush(self) -> None:
         """Send what the core has to say, in order; waits for a client that is slow to read."""
         async with self._flushing:
-            for message in self._core.outgoing():
-                await self._outlet.send(message)
+            while self._take():
+                await self._outlet.send(self._unsent[0])  # cancelled, it has sent nothing
+                self._unsent.popleft()
             if self._core.closing is not None and not self._closing:
-                self._closing = True
                 await self._outlet.send(self._core.closing)
+                self._closing = True
         self._timer.deadline = self._due_at
+
+    def _take(self) -> bool:
+        """Whether there is something to send, which may have come while the last was sent."""
+        self._unsent.extend(self._core.outgoing())
+        return bool(self._unsent)
 
     @property
     def closing(self) -> bool:

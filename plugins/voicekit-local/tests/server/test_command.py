@@ -116,6 +116,18 @@ async def test_a_port_that_is_taken_is_told() -> None:
                 pytest.fail("there is no server")
 
 
+async def test_only_the_port_s_own_errors_are_told_as_the_port_s() -> None:
+    """What goes wrong later is shown as what it is."""
+    broken = PROGRAM.format(pause=0) + "\n"
+    broken = broken.replace("from voicekit.cli import main", "command._announce = deaf\n\nfrom voicekit.cli import main")
+    broken = "def deaf(greeting, *, embedded):\n    raise OSError('nobody listens')\n\n" + broken
+    told: list[str] = []
+    with pytest.raises(Unavailable, match="status 1"):
+        async with local_server([sys.executable, "-c", broken, "--embedded"], told.append):
+            pytest.fail("there is no server")
+    assert any("OSError: nobody listens" in line for line in told)
+
+
 async def test_a_key_that_no_header_can_carry_is_refused() -> None:
     """A key with a blank in it could never be sent."""
     with pytest.raises(ConfigError, match="Soniox key: expected printable characters"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,16 +34,26 @@ def flac(sound: Any) -> bytes:
     return file.getvalue()
 
 
-async def transcribed(client: httpx.AsyncClient, data: bytes, **more: Any) -> dict[str, Any]:
-    """Upload `data`, have it transcribed, and wait until that is over."""
+async def queued(client: httpx.AsyncClient, data: bytes, **more: Any) -> dict[str, Any]:
+    """Upload `data` and ask for its transcription."""
     file = (await client.post("/v1/files", files={"file": ("a.flac", data)})).json()
     answer = await client.post("/v1/transcriptions", json={"model": "stt-async-v5", "file_id": file["id"], **more})
     made = answer.json()
     assert (answer.status_code, made["status"]) == (201, "queued")
+    return dict(made)
+
+
+async def over(client: httpx.AsyncClient, made: dict[str, Any]) -> dict[str, Any]:
+    """Wait until a transcription is over."""
     while made["status"] in ("queued", "processing"):
         await trio.sleep(0.02)
         made = (await client.get(f"/v1/transcriptions/{made['id']}")).json()
-    return dict(made)
+    return made
+
+
+async def transcribed(client: httpx.AsyncClient, data: bytes, **more: Any) -> dict[str, Any]:
+    """Upload `data`, have it transcribed, and wait until that is over."""
+    return await over(client, await queued(client, data, **more))
 
 
 async def test_a_file_is_transcribed(speech) -> None:
@@ -83,15 +94,66 @@ async def test_an_engine_that_fails_fails_one_transcription(speech, capfd) -> No
     assert "no model is so bad" in capfd.readouterr().err
 
 
+async def test_a_file_that_is_deleted_before_its_turn_fails_one_transcription(speech, capfd) -> None:
+    """Files wait for each other; one that is gone by then is told as missing, and the server goes on."""
+    let_go = threading.Event()
+
+    class Slow(FakeRecogniser):
+        def decode(self, sound, draft=()):
+            let_go.wait(20.0)
+            return super().decode(sound, draft)
+
+    async with fake_server(recogniser=Slow()) as (_, endpoints), http(endpoints) as client:
+        first, second, third = [await queued(client, flac(speech)) for _ in range(3)]
+        assert (await client.delete(f"/v1/files/{second['file_id']}")).status_code == 204
+        assert (await client.delete(f"/v1/transcriptions/{third['id']}")).status_code == 204  # as Ctrl-C does with both
+        assert (await client.delete(f"/v1/files/{third['file_id']}")).status_code == 204
+        let_go.set()
+        assert (await over(client, first))["status"] == "completed"
+        failed = await over(client, second)
+        assert (failed["status"], failed["error_type"]) == ("error", "file_not_found")
+        assert (await transcribed(client, flac(speech)))["status"] == "completed"
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_what_nobody_thought_of_fails_one_transcription(speech, capfd) -> None:
+    """An error in the middle of a job is told as the service's own, its cause to the operator; the server goes on."""
+
+    class Mute(FakeRecogniser):
+        languages = ()
+
+    async with fake_server(recogniser=Mute()) as (_, endpoints), http(endpoints) as client:
+        made = await transcribed(client, flac(speech))
+        assert (made["status"], made["error_type"]) == ("error", "internal_error")
+        assert (await client.get("/v1/models")).status_code == 200
+    assert capfd.readouterr().err.count("IndexError") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        ("http://127.0.0.1:9", "ü"),
+        ("http://127.0.0.1:9", "a\nb"),
+        ("http://127.0.0.1:9/\0", "a"),
+        ("http://xn--a", "a"),
+    ],
+)
+async def test_a_webhook_that_can_t_be_called_is_a_status_of_0(speech, url, value) -> None:
+    """Whatever address and header a client names, its transcription is completed and the server goes on."""
+    hook = {"webhook_url": url, "webhook_auth_header_name": "X-Proof", "webhook_auth_header_value": value}
+    async with fake_server() as (_, endpoints), http(endpoints) as client:
+        made = await transcribed(client, flac(speech), **hook)
+        while made.get("webhook_status_code") is None:
+            await trio.sleep(0.02)
+            made = (await client.get(f"/v1/transcriptions/{made['id']}")).json()
+        assert (made["status"], made["webhook_status_code"]) == ("completed", 0)
+
+
 async def test_nothing_is_downloaded() -> None:
     """A transcription of an address fails with a sentence: whoever may ask us shall not send us elsewhere."""
     async with fake_server() as (_, endpoints), http(endpoints) as client:
         answer = await client.post("/v1/transcriptions", json={"model": "stt-async-v5", "audio_url": "http://a/b.mp3"})
-        name = answer.json()["id"]
-        made = answer.json()
-        while made["status"] in ("queued", "processing"):
-            await trio.sleep(0.02)
-            made = (await client.get(f"/v1/transcriptions/{name}")).json()
+        made = await over(client, answer.json())
         assert made["status"] == "error"
         assert "upload the file" in made["error_message"]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from voicekit_local.engines.files import package_folder
 from voicekit_local.engines.interface import HEARING_RATE, Heard, HeardWord, Progress
 from voicekit_local.engines.networks import NETWORKS
-from voicekit_local.engines.prepare import prepared
+from voicekit_local.engines.prepare import is_prepared, prepared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,11 @@ class Moonshine:
 
     def __init__(self) -> None:
         self._parts: _Parts | None = None
+
+    @property
+    def prepared(self) -> bool:
+        """Whether loading is a matter of a second, as all is there that is made once."""
+        return is_prepared(HASHES, DISTRIBUTION)
 
     def load(self, progress: Progress) -> None:
         source = package_folder("moonshine_cpp", DISTRIBUTION) / MODEL

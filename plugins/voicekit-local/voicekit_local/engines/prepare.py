@@ -1,4 +1,4 @@
-"""Prepares the recogniser once: what `networks` makes of a package's files is kept in the user's cache folder (101 MB).
+"""Prepares the recogniser once: what `networks` makes of a package's files is kept in the user's cache folder.
 
 It takes some 15 s of one core, and is done in a process of its own so that its memory is given back.
 
@@ -31,14 +31,16 @@ RECIPE: Final = 2
 
 UNFINISHED: Final = ".preparing-"
 
+KEPT_MB: Final = 101
+"""What stays on the disk, in millions of bytes."""
+
 
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
     """The folder with the networks, made from the files in `source` unless it is there already.
 
     ConfigError where the source is not what `hashes` say, or the cache folder can't be written.
     """
-    key = "-".join((distribution.replace("==", "-"), *(value[:8] for value in hashes.values()), str(RECIPE)))
-    folder = cache_folder() / key
+    folder = _folder(hashes, distribution)
     if _is_whole(folder):
         return folder
     check_files(source, hashes, distribution)
@@ -51,10 +53,20 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
             _make_elsewhere(source, made, progress)
             _settle(made, folder)
     except OSError as error:
-        needs = "1.5 GB of memory and 450 MB of disk for a while (101 MB stay)"
+        needs = f"1.5 GB of memory and 450 MB of disk for a while ({KEPT_MB} MB stay)"
         message = f"preparing the recogniser below {folder.parent}: expected {needs}, got: {error}"
         raise ConfigError(f"{message}. {CACHE_VARIABLE} names another folder") from error
     return folder
+
+
+def is_prepared(hashes: Mapping[str, str], distribution: str) -> bool:
+    """Whether `prepared` would find its work done."""
+    return _is_whole(_folder(hashes, distribution))
+
+
+def _folder(hashes: Mapping[str, str], distribution: str) -> Path:
+    key = "-".join((distribution.replace("==", "-"), *(value[:8] for value in hashes.values()), str(RECIPE)))
+    return cache_folder() / key
 
 
 @contextmanager
