@@ -18,13 +18,14 @@ import soundfile
 import srt
 import trio
 
+from tests.unit.rest_kit import targets
 from tests.unit.rest_limits import out_of_bounds
 from voicekit.soniox.region import KEY_VARIABLE, REGION_VARIABLE, URL_VARIABLES, Endpoints
 from voicekit.soniox.server.account import Account
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
 from voicekit.testing.soniox.rest import Outcome, RestPeer, said
-from voicekit.testing.soniox.rest_faults import CutAnswer
+from voicekit.testing.soniox.rest_faults import CutAnswer, Instead
 
 KEY = "a-key-for-tests"
 QUICK = Outcome(queued=0.05, processing=0.05)
@@ -130,7 +131,12 @@ async def test_speak_into_a_file(folder: Path, peer: RestPeer) -> None:
     """A text, or one from a file, becomes a whole sound file; if the sound breaks off, there is none."""
     (folder / "text.txt").write_text("Hello from a file.", encoding="utf-8")
     async with shell(folder, peer) as sh:
-        said_json = json.loads((await sh.run("speak", "text.txt", "-o", "hello.wav", "--json"))[0])
+        out, err = await sh.run("speak", "text.txt", "-o", "hello.wav", "--json")
+        said_json = json.loads(out)
+        assert said_json["whole"] is None
+        assert err == (
+            "voicekit: hello.wav: whether the sound is whole can't be told, as it does not say how long it should be\n"
+        )
         peer.faults.append(CutAnswer("POST", "/tts", after=3_000))
         _, err = await sh.run("speak", "Hello.", "-o", "broken.wav", status=1)
         assert "interrupted after 3000 bytes" in err
@@ -140,6 +146,34 @@ async def test_speak_into_a_file(folder: Path, peer: RestPeer) -> None:
     assert peer.spoken[0].text == "Hello from a file."
     with wave.open(str(folder / "hello.wav")) as file:
         assert (file.getnframes() * 2 + 44, file.getframerate()) == (said_json["bytes"], 24_000)
+
+
+async def test_a_result_that_can_not_be_written_is_printed(folder: Path, peer: RestPeer) -> None:
+    """If the place for a result goes while it is being made, what was paid for is printed, and the status is 1."""
+    peer.outcomes[""] = Outcome(queued=0.05, processing=1.0)
+    async with shell(folder, peer) as sh, trio.open_nursery() as nursery:
+
+        async def pull_away() -> None:
+            await peer.requested(2)  # the upload, and the transcription
+            (folder / "out").rmdir()
+
+        nursery.start_soon(pull_away)
+        out, err = await sh.run("transcribe", "a.wav", "--to", "out", status=1)
+    assert out == "this is what was said\n"
+    assert "cannot be written there" in err
+    assert "(the result is printed instead)" in err
+
+
+async def test_an_unread_transcription_is_named(folder: Path, peer: RestPeer) -> None:
+    """A transcription that is done and can't be read stays at the service, and the error says which one it is."""
+    name = "00000000-0000-4000-9000-000000000002"  # after the file, which is the first thing
+    peer.faults.append(Instead("GET", f"/v1/transcriptions/{name}/transcript", body=b"<html>Welcome to the hotel"))
+    async with shell(folder, peer) as sh:
+        _, err = await sh.run("transcribe", "a.wav", "-o", "a.txt", status=1)
+        assert f"the transcription {name} is still at the service)" in err
+        assert sh.files("*.txt") == []
+    assert peer.files == {}
+    assert f"DELETE /v1/transcriptions/{name}" not in targets(peer)
 
 
 async def test_lists_and_keys(folder: Path, peer: RestPeer) -> None:
@@ -161,6 +195,10 @@ async def test_lists_and_keys(folder: Path, peer: RestPeer) -> None:
         ]
         assert json.loads((await sh.run("usage", "2026-01-01", "--json"))[0])["total"]["total_num_requests"] == 0
         assert json.loads((await sh.run("usage", "2026-01-01", "--requests", "--json"))[0]) == []
+        for more, wanted in (((), {"now", "summary"}), (("--requests",), {"now", "requests"})):
+            both = json.loads((await sh.run("usage", "2026-01-01", "--now", "--json", *more))[0])
+            assert set(both) == wanted
+            assert both["now"]["project"]["limits"]["tts_concurrent"] == 3
 
 
 @pytest.mark.parametrize(
@@ -170,12 +208,17 @@ async def test_lists_and_keys(folder: Path, peer: RestPeer) -> None:
         (("transcribe", "a.wav", "b.wav", "-o", "x.txt"), "--to FOLDER"),
         (("transcribe", "a.wav", "out/../a.wav", "--to", "out"), "several would become"),
         (("transcribe", "a.wav", "--to", "nowhere"), "a folder that exists"),
+        (("transcribe", "a.wav", "-o", "nowhere/x.srt"), "a file cannot be written there"),
+        (("transcribe", "a.wav", "-o", "out"), "expected a file"),
+        (("transcribe", "a.wav", "b.wav", "--to", "taken"), "expected a file"),
+        (("speak", "Hello.", "-o", "nowhere/out.wav"), "a file cannot be written there"),
         (("transcribe", "a.wav", "--live", "-f", "srt"), "one local file"),
         (("speak", "", "-o", "x.wav"), "1 to 5000 bytes"),
     ],
 )
 async def test_what_is_asked_wrongly(folder: Path, peer: RestPeer, arguments: tuple[str, ...], said: str) -> None:
     """What can't be done is one sentence and exit status 2, before anything is asked of the service."""
+    (folder / "taken" / "b.txt").mkdir(parents=True)
     async with shell(folder, peer) as sh:
         assert said in (await sh.run(*arguments, status=2))[1]
     assert len(peer.requests) == 0

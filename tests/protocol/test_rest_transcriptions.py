@@ -132,5 +132,5 @@ def test_an_unknown_model_and_file_are_refused(rig: Rig) -> None:
     """A model that nobody offers and a file that is not there have errors of their own."""
     body = {"model": "stt-async-v1", "audio_url": "https://x.test/a.wav"}
     assert rig.ask("POST", "/v1/transcriptions", body)[1]["error_type"] == "model_not_available"
-    body = {"model": "stt-async-v5", "file_id": "none"}
+    body = {"model": "stt-async-v5", "file_id": "00000000-0000-0000-0000-000000000000"}
     assert rig.ask("POST", "/v1/transcriptions", body)[1]["error_type"] == "file_not_found"

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from io import StringIO
+from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
+from tests.unit.rest_kit import talking
 from voicekit.cli.cloud import Bar, write_table
 from voicekit.cli.hear import Page
+from voicekit.cli.transcribe import _All, _Job
 from voicekit.events import Endpoint, Final, Interim, Word
+from voicekit.soniox.rest import TranscriptionRequest
+from voicekit.testing.soniox.rest import Outcome, RestPeer
 
 
 class Terminal(StringIO):
@@ -88,6 +96,22 @@ def test_words_in_a_file_are_only_final() -> None:
     page.note(Endpoint(0))
     page.close()
     assert out.getvalue() == "good day\n"
+
+
+async def test_what_is_done_is_printed_when_the_rest_is_interrupted(
+    autojump_clock: MockClock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interrupted while it waits for one source, the command prints the others, which are paid for and nowhere else."""
+    for name in ("slow.wav", "quick.wav"):
+        (tmp_path / name).write_bytes(b"sound")
+    options = Namespace(at_once=2, keep=False, translate=None)
+    jobs = [_Job(number, str(tmp_path / name), name, None) for number, name in enumerate(["slow.wav", "quick.wav"])]
+    peer = RestPeer(outcomes={"slow.wav": Outcome(queued=600)})
+    async with talking(peer) as soniox:
+        with trio.move_on_after(60) as interrupted:
+            await _All(soniox, TranscriptionRequest(), options, "text", 2).run(jobs)
+        assert interrupted.cancelled_caught
+    assert capsys.readouterr().out == "this is what was said\n"
 
 
 def test_a_table_has_straight_columns(capsys: pytest.CaptureFixture[str]) -> None:

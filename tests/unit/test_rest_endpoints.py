@@ -267,13 +267,14 @@ async def test_speak_in_one_go(autojump_clock: MockClock, peer: RestPeer, tmp_pa
         before = trio.current_time()
         async with soniox.speech.stream(request, request_id="mine") as sound:
             pieces = [(trio.current_time() - before, piece) async for piece in sound]
-        size = await soniox.speech.save(SpeechRequest(text="Hello."), tmp_path / "hello.wav")
+        saved = await soniox.speech.save(SpeechRequest(text="Hello."), tmp_path / "hello.wav")
     assert (sound.request_id, sound.content_type, sound.whole) == ("mine", "audio/pcm", None)
     assert spoken(b"".join(piece for _, piece in pieces), 16_000) == "Hello there."
     assert pieces[0][0] < pieces[-1][0]
-    assert {name: len(data) for name, data in contents(tmp_path).items()} == {"hello.wav": size}
+    assert {name: len(data) for name, data in contents(tmp_path).items()} == {"hello.wav": saved.size}
+    assert saved.whole is None
     with wave.open(str(tmp_path / "hello.wav")) as file:
-        assert (file.getnframes(), file.getframerate()) == ((size - 44) // 2, 24_000)
+        assert (file.getnframes(), file.getframerate()) == ((saved.size - 44) // 2, 24_000)
 
 
 async def test_what_is_said_is_what_the_outcome_says(autojump_clock: MockClock, peer: RestPeer) -> None:

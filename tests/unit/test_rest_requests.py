@@ -19,6 +19,7 @@ from voicekit.soniox import Context, Translation
 from voicekit.soniox.rest import KeyRequest, Patience, SpeechRequest, TranscriptionRequest
 from voicekit.soniox.rest.limits import FILE_BYTES
 from voicekit.soniox.rest.requests import (
+    NO_FILE,
     FileFields,
     RecomputeRequest,
     SharedVoicesQuery,
@@ -32,7 +33,8 @@ URL = "https://example.test/a.wav"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WRONG: list[tuple[Struct, str, str]] = [
     (TranscriptionRequest(), "audio_url or file_id", "exactly one"),
-    (TranscriptionRequest(audio_url=URL, file_id="x"), "audio_url or file_id", "exactly one"),
+    (TranscriptionRequest(audio_url=URL, file_id=NO_FILE), "audio_url or file_id", "exactly one"),
+    (TranscriptionRequest(file_id="talk.mp3"), "file_id", "the id of a file"),
     (TranscriptionRequest(audio_url=URL, model="m" * 33), "model", "1 to 32 characters, got 33"),
     (TranscriptionRequest(audio_url=f"{URL}{'x' * 4096}"), "audio_url", "1 to 4096"),
     (TranscriptionRequest(audio_url="ftp://x.test"), "audio_url", "http://"),
@@ -116,7 +118,7 @@ def test_every_limit_of_the_table_is_broken_by_a_test() -> None:
         (row, field)
         for row, part in ENDPOINTS.values()
         for field, rules in TABLE[row][part].items()
-        if not set(rules) <= {"type", "required", "keys"} and field not in ("limit", "cursor", "file_id")
+        if not set(rules) <= {"type", "required", "keys"} and field not in ("limit", "cursor")
     }
     assert bounded <= tried
 

@@ -41,8 +41,9 @@ def whole(audio_format: str, data: bytes, piece: int = 1000) -> bool | None:
         ("wav", endless_wav(24_000) + bytes(48_000), None),
         ("pcm_s16le", bytes(48_000), None),
         ("mp3", encoded("MP3"), None),
+        ("flac", encoded("FLAC"), None),
     ],
-    ids=["wav", "opus", "endless wav", "pcm", "mp3"],
+    ids=["wav", "opus", "endless wav", "pcm", "mp3", "flac"],
 )
 def test_formats_say_what_they_can(audio_format: str, data: bytes, complete: bool | None) -> None:
     """Formats with an end say whether it was reached; the others are never taken for proof, nor blamed."""
@@ -57,6 +58,34 @@ def test_half_a_sample_is_no_end() -> None:
     assert whole("pcm_s16le", bytes(48_001)) is False
     assert whole("wav", endless_wav(24_000) + bytes(48_001)) is False
     assert whole("pcm_mulaw", bytes(48_001)) is None
+
+
+def adts(size: int) -> bytes:
+    """A frame of AAC of so many bytes, in which there is nothing."""
+    return bytes([0xFF, 0xF1, 0x50, 0x80 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC]) + bytes(size - 7)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 1_000, 100_000])
+@pytest.mark.parametrize(
+    ("audio_format", "data", "last"),
+    [
+        ("mp3", encoded("MP3"), 1),
+        ("mp3", b"ID3\x04\0\0\0\0\x01\x02" + bytes(130) + encoded("MP3"), 1),
+        ("aac", adts(300) + adts(2_500) + adts(19), 18),
+    ],
+    ids=["mp3", "mp3 with a tag", "aac"],
+)
+def test_half_a_frame_is_no_end(audio_format: str, data: bytes, last: int, piece: int) -> None:
+    """Compressed sound that ends inside a frame was cut short; between two frames there is no telling."""
+    assert whole(audio_format, data, piece) is None
+    assert {whole(audio_format, data[:-cut], piece) for cut in {1, last}} == {False}
+
+
+@pytest.mark.parametrize("audio_format", ["mp3", "aac"])
+@pytest.mark.parametrize("data", [encoded("WAV"), encoded("MP3") + b"TAG" + bytes(124), bytes(5), adts(50) + b"more"])
+def test_what_is_not_understood_is_not_blamed(audio_format: str, data: bytes) -> None:
+    """Sound in a dress that we do not know, or with a tag behind it, is not taken for half of one."""
+    assert whole(audio_format, data) is None
 
 
 async def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

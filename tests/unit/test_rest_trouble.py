@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
@@ -20,10 +20,17 @@ from voicekit.errors import (
     Unavailable,
 )
 from voicekit.soniox.region import Endpoints
-from voicekit.soniox.rest import KeyRequest, Patience, SonioxClient, SpeechRequest, TranscriptionRequest
+from voicekit.soniox.rest import (
+    KeyRequest,
+    Patience,
+    SonioxClient,
+    SpeechRequest,
+    Transcription,
+    TranscriptionRequest,
+)
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.rest_refusal import REST_CODES
-from voicekit.testing.soniox.rest import RestPeer
+from voicekit.testing.soniox.rest import Outcome, RestPeer, said
 from voicekit.testing.soniox.rest_faults import (
     CutAnswer,
     CutUpload,
@@ -352,6 +359,88 @@ async def test_an_answer_that_does_not_come_to_its_end_is_given_up(autojump_cloc
         with pytest.raises(Unavailable, match="GET /v1/files/count"):
             await soniox.files.count()
         assert 4.5 < trio.current_time() - before < 6.5
+
+
+@pytest.mark.parametrize(("a_second", "whole"), [(100_000, True), (20_000, False)])
+async def test_a_long_transcript_may_take_its_time(autojump_clock: MockClock, a_second: int, whole: bool) -> None:
+    """A transcript of megabytes is read for as long as it moves, ten times the time for an answer, and no longer."""
+    words = said("word " * 40_000)
+    peer = RestPeer(outcomes={"": Outcome(tokens=words, queued=0.0, processing=0.0)})
+    async with talking(peer, patience=Patience(answer=5.0, attempts=1)) as soniox:
+        made = await soniox.transcriptions.create(URL)
+        await soniox.transcriptions.wait(made.id)
+        peer.faults.append(Trickle("GET", f"/v1/transcriptions/{made.id}/transcript", every=1.0, piece=a_second))
+        before = trio.current_time()
+        if whole:
+            assert (await soniox.transcriptions.transcript(made.id)).tokens == words
+            assert trio.current_time() - before > 30
+        else:
+            with pytest.raises(Unavailable, match="nor were 256 KiB of its answer read"):
+                await soniox.transcriptions.transcript(made.id)
+            assert trio.current_time() - before < 30
+
+
+# --- what is paid for ---
+
+
+def _broken(peer: RestPeer, status: str, fault: Callable[[str], RestFault]) -> Callable[[Transcription], None]:
+    """Order a fault on a transcription once it has that status."""
+
+    def moved(now: Transcription) -> None:
+        if now.status == status:
+            peer.faults.append(fault(f"/v1/transcriptions/{now.id}"))
+
+    return moved
+
+
+async def test_a_transcript_that_was_not_read_is_not_deleted(autojump_clock: MockClock) -> None:
+    """A completed transcription that can't be read stays, the error names it, and it can be read later; its sound
+    is not needed any more."""
+    peer = RestPeer()
+    moved = _broken(peer, "completed", lambda path: CutAnswer("GET", f"{path}/transcript", times=4))
+    async with talking(peer) as soniox:
+        with pytest.raises(Unavailable) as failed:
+            await soniox.transcriptions.of(b"sound", progress=moved)
+        (made,) = [one async for one in soniox.transcriptions.list()]
+        assert f"the transcription {made.id} is still at the service" in failed.value.__notes__
+        assert (await soniox.transcriptions.transcript(made.id)).text == "this is what was said"
+    assert peer.files == {}
+
+
+async def test_a_transcription_that_was_lost_sight_of_is_not_deleted(autojump_clock: MockClock) -> None:
+    """Where the way to the service breaks while it works, it goes on, with its sound, and can be waited for later."""
+    peer = RestPeer()
+    moved = _broken(peer, "queued", lambda path: Refused("GET", path, error_type="internal_error", times=4))
+    async with talking(peer) as soniox:
+        with pytest.raises(Unavailable) as failed:
+            await soniox.transcriptions.of(b"sound", progress=moved)
+        (made,) = [one async for one in soniox.transcriptions.list()]
+        assert made.id in "".join(failed.value.__notes__)
+        await soniox.transcriptions.wait(made.id)
+        assert (await soniox.transcriptions.transcript(made.id)).text == "this is what was said"
+        assert [file.id async for file in soniox.files.list()] == [made.file_id]
+
+
+async def test_a_cancellation_while_it_is_read_keeps_it(autojump_clock: MockClock) -> None:
+    """A time limit that strikes while a completed transcription is being read does not delete it."""
+    peer = RestPeer()
+    moved = _broken(peer, "completed", lambda path: Silence("GET", f"{path}/transcript"))
+    async with talking(peer) as soniox:
+        with trio.move_on_after(20.0) as limit:
+            await soniox.transcriptions.of(b"sound", progress=moved)
+        assert limit.cancelled_caught
+        assert (await soniox.transcriptions.count()).total == 1
+    assert peer.files == {}
+
+
+@pytest.mark.parametrize("fault", [Instead("DELETE", status=200, body=b"{}", times=2), Instead("DELETE", times=2)])
+async def test_trouble_with_deleting_does_not_cost_the_transcript(
+    autojump_clock: MockClock, fault: RestFault
+) -> None:
+    """Whatever answers instead of the service when the rest is deleted, the transcript is there."""
+    async with talking(RestPeer(faults=[fault])) as soniox:
+        assert (await soniox.transcriptions.of(b"sound")).text == "this is what was said"
+        assert (await soniox.files.count()).total == 1
 
 
 async def test_an_upload_is_not_waited_for_for_ever_either(autojump_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""The receiving end of webhooks: only the service is believed, and a retry is told from a first call."""
+"""The receiving end of webhooks: only the service is believed, and what is done is told from what is not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.unit.rest_kit import talking
 from voicekit.errors import ConfigError, RemoteProtocolError, Unauthenticated
 from voicekit.soniox.rest import TranscriptionRequest, WebhookReceiver
 from voicekit.soniox.rest import webhook as module
+from voicekit.soniox.rest.webhook import WebhookCall
 from voicekit.testing.soniox.rest import Outcome, RestPeer
 
 SECRET = "a secret between us"
@@ -43,11 +44,33 @@ async def test_it_reads_what_the_service_sends(autojump_clock: MockClock, fails:
     assert (call.id, call.status, call.again) == (made.id, "error" if fails else "completed", False)
 
 
-def test_a_retry_is_told_from_a_first_call(receiver: WebhookReceiver) -> None:
-    """The same call again is marked so; another transcription, or the other status, is not."""
-    assert [receiver.receive(PROOF, BODY).again for _ in range(3)] == [False, True, True]
+def test_a_retry_of_what_is_done_is_told(receiver: WebhookReceiver) -> None:
+    """Once a call is done, the same one is marked so; another transcription, or the other status, is not."""
+    receiver.done(receiver.receive(PROOF, BODY))
+    assert [receiver.receive(PROOF, BODY).again for _ in range(2)] == [True, True]
     assert not receiver.receive(PROOF, b'{"id": "t-1", "status": "error"}').again
     assert not receiver.receive(PROOF, b'{"id": "t-2", "status": "completed"}').again
+
+
+def test_what_failed_is_tried_again(receiver: WebhookReceiver) -> None:
+    """When the work for a call fails, so that it is answered with a 500, the retry is handled as the first one was."""
+    worked: list[str] = []
+    troubles = iter([OSError("the database is away"), None, None])
+
+    def handle() -> int:
+        call = receiver.receive(PROOF, BODY)
+        try:
+            if not call.again:
+                if (trouble := next(troubles)) is not None:
+                    raise trouble
+                worked.append(call.id)
+                receiver.done(call)
+        except OSError:
+            return 500
+        return 204
+
+    assert [handle() for _ in range(3)] == [500, 204, 204]
+    assert worked == ["t-1"]
 
 
 @pytest.mark.parametrize(
@@ -87,9 +110,9 @@ def test_another_body_is_refused(receiver: WebhookReceiver, body: bytes) -> None
 
 def test_what_it_remembers_has_an_end(receiver: WebhookReceiver) -> None:
     """Only the last ten thousand calls are remembered, so a receiver that runs for years does not grow."""
-    receiver.receive(PROOF, BODY)
+    receiver.done(receiver.receive(PROOF, BODY))
     for number in range(module.REMEMBERED):
-        receiver.receive(PROOF, b'{"id": "other-%d", "status": "completed"}' % number)
+        receiver.done(WebhookCall(f"other-{number}", "completed", again=False))
     assert not receiver.receive(PROOF, BODY).again
 
 

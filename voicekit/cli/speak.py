@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from voicekit.cli.cloud import Bar, parser_of, with_client, write_json
+from voicekit.cli.cloud import Bar, complain, parser_of, with_client, write_json
 from voicekit.errors import ConfigError
 from voicekit.soniox import limits
 from voicekit.soniox.rest import SonioxClient, SpeechRequest
@@ -23,7 +23,7 @@ BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES  # of a file that is read at al
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the file; it is there once it is whole."""
+    """Write the file; it is there once the sound has come to its end."""
     parser = parser_of("speak", HELP)
     parser.add_argument("text", metavar="TEXT|FILE", help="what to say: a text, a text file, or - for the input")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=f"the sound: {', '.join(FORMATS)}")
@@ -54,11 +54,13 @@ def main(arguments: Sequence[str]) -> int:
 
     async def speak(soniox: SonioxClient) -> int:
         try:
-            size = await soniox.speech.save(request, path, progress=lambda got: bar.note(0, 0.5, f"{got:,} bytes"))
+            saved = await soniox.speech.save(request, path, progress=lambda got: bar.note(0, 0.5, f"{got:,} bytes"))
         finally:
             bar.clear()
+        if saved.whole is None:
+            complain(f"{path}: whether the sound is whole can't be told, as it does not say how long it should be")
         if options.json:
-            write_json({"file": str(path), "bytes": size, "audio_format": audio_format})
+            write_json({"file": str(path), "bytes": saved.size, "audio_format": audio_format, "whole": saved.whole})
         return 0
 
     return with_client(options.region, speak)

@@ -20,8 +20,8 @@ from voicekit.soniox import Translation
 from voicekit.soniox.rest import SonioxClient, Token, Transcript, Transcription, TranscriptionRequest
 from voicekit.soniox.rest.limits import ASYNC_MODEL
 from voicekit.soniox.rest.plain import as_json
-from voicekit.soniox.rest.requests import check
-from voicekit.soniox.rest.writing import written
+from voicekit.soniox.rest.requests import NO_FILE, check
+from voicekit.soniox.rest.writing import check_writable, written
 from voicekit.soniox.subtitles import captions, readable, srt, vtt
 
 HELP = "transcribe sound files or addresses"
@@ -72,7 +72,7 @@ def _request(options: argparse.Namespace) -> TranscriptionRequest:
         enable_speaker_diarization=options.speakers or None,
         translation=None if target is None else Translation(type="one_way", target_language=target),
         context=options.context,
-        file_id="to be filled in",
+        file_id=NO_FILE,
     )
     check(request)
     return request
@@ -111,6 +111,9 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
     twice = [target for target, count in Counter(job.target for job in jobs).items() if target and count > 1]
     if twice:
         raise ConfigError(f"--to: expected one source for each result, several would become {twice[0]}")
+    for job in jobs:
+        if job.target is not None:
+            check_writable(job.target)  # before anything is sent, and paid for
     return jobs
 
 
@@ -126,6 +129,8 @@ class _All:
         self._form = form
         self._bar = Bar(total)
         self._results: dict[int, Transcript | VoicekitError] = {}
+        self._written: set[int] = set()
+        self._failed = False
 
     async def run(self, jobs: Sequence[_Job]) -> int:
         some = trio.CapacityLimiter(self._options.at_once)
@@ -134,26 +139,41 @@ class _All:
                 async with trio.open_nursery() as nursery:
                     for job in jobs:
                         nursery.start_soon(self._one, job, some)
-        finally:
+        finally:  # also when it is interrupted: a result was paid for, and is nowhere else
             self._bar.clear()
-        self._print([job for job in jobs if job.target is None])
-        return FAILED if any(isinstance(result, VoicekitError) for result in self._results.values()) else 0
+            self._print([job for job in jobs if self._is_printed(job)])
+        return FAILED if self._failed else 0
 
     async def _one(self, job: _Job, some: trio.CapacityLimiter) -> None:
         async with some:
             try:
-                transcript = await self._transcribed(job)
+                self._results[job.number] = transcript = await self._transcribed(job)
                 if job.target is not None:
-                    async with written(job.target) as file:
-                        file.write(self._formatted(job, transcript).encode())
+                    await self._write(job.target, self._formatted(job, transcript))
+                    self._written.add(job.number)
                     self._bar.say(f"{job.source} -> {job.target}")
             except VoicekitError as error:
-                self._results[job.number] = error
+                self._failed = True
+                self._results.setdefault(job.number, error)
                 self._bar.clear()
-                complain(f"{job.source}: {error}")
-            else:
-                self._results[job.number] = transcript
+                notes = "; ".join(getattr(error, "__notes__", ()))
+                complain(f"{job.source}: {error}{notes and f' ({notes})'}")
             self._bar.done(job.number, job.name)
+
+    async def _write(self, target: Path, text: str) -> None:
+        try:
+            async with written(target) as file:
+                file.write(text.encode())
+        except VoicekitError as error:
+            error.add_note("the result is printed instead")
+            raise
+
+    def _is_printed(self, job: _Job) -> bool:
+        """Whether a result goes to the standard output: it should, or it could not be written where it should."""
+        result = self._results.get(job.number)
+        if job.target is None:
+            return result is not None
+        return isinstance(result, Transcript) and job.number not in self._written
 
     async def _transcribed(self, job: _Job) -> Transcript:
         def uploaded(sent: int, size: int | None) -> None:

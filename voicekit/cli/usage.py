@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
 
 from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
 from voicekit.soniox.rest import SonioxClient
-from voicekit.soniox.rest.usage_types import UsageSummary
+from voicekit.soniox.rest.usage_types import ConcurrencyLimits, UsageLog, UsageSummary
 
 HELP = "show what was used, and what it cost"
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,16 +26,12 @@ def main(arguments: Sequence[str]) -> int:
     start, end = options.since, (options.until or options.since) + timedelta(days=1)
 
     async def show(soniox: SonioxClient) -> int:
-        if options.now:
-            await _now(soniox, options.json)
+        now = await soniox.concurrency.limits() if options.now else None
         if options.requests:
-            await _requests(soniox, start, end, options.json)
-            return 0
-        summary = await soniox.usage.summary(start, end)
-        if options.json:
-            write_json(summary)
+            logs = [log async for log in soniox.usage.logs(start, end, newest_first=True)]
+            _write(options.json, now, "requests", logs, _requests)
         else:
-            _days(summary)
+            _write(options.json, now, "summary", await soniox.usage.summary(start, end), _days)
         return 0
 
     return with_client(options.region, show)
@@ -46,11 +44,17 @@ def _day(said: str) -> datetime:
         raise argparse.ArgumentTypeError(f"expected a day such as 2026-01-31, got {said!r}") from None
 
 
-async def _requests(soniox: SonioxClient, start: datetime, end: datetime, json: bool) -> None:
-    logs = [log async for log in soniox.usage.logs(start, end, newest_first=True)]
+def _write(json: bool, now: ConcurrencyLimits | None, name: str, used: T, table: Callable[[T], None]) -> None:
+    """As tables, or as one JSON document: what was used, or, with what runs now, an object of both."""
     if json:
-        write_json(logs)
+        write_json(used if now is None else {"now": now, name: used})
         return
+    if now is not None:
+        _now(now)
+    table(used)
+
+
+def _requests(logs: Sequence[UsageLog]) -> None:
     rows = [
         (
             f"{log.end_time:%Y-%m-%d %H:%M:%S}" if log.end_time else "",
@@ -64,11 +68,7 @@ async def _requests(soniox: SonioxClient, start: datetime, end: datetime, json: 
     write_table(("END (UTC)", "MODEL", "MINUTES", "USD", "REFERENCE"), rows)
 
 
-async def _now(soniox: SonioxClient, json: bool) -> None:
-    now = await soniox.concurrency.limits()
-    if json:
-        write_json(now)
-        return
+def _now(now: ConcurrencyLimits) -> None:
     rows = [
         (whose, kind, getattr(scope.current, field), getattr(scope.limits, field))
         for whose, scope in (("project", now.project), ("organization", now.organization))

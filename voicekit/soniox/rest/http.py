@@ -27,6 +27,9 @@ from voicekit.soniox.rest.upload import Upload
 
 ANSWER_BYTES: Final = 256 * 2**20
 """The longest answer that is read into memory: five hours of speech are some thirty megabytes of tokens."""
+STEP_BYTES: Final = 256 * 1024
+"""What of an answer must come in the time for a whole short one: those thirty megabytes are no reason to give up on a
+slow line, and a server that trickles is."""
 ERROR_BYTES: Final = 64 * 1024  # of an error's body: the rest says nothing new
 
 T = TypeVar("T", bound=Struct)
@@ -138,17 +141,19 @@ class Http:
             await trio.sleep(wait)
 
     async def _whole(self, ask: Ask) -> tuple[int, dict[str, str], bytes]:
-        """One attempt, its answer read into memory, within `answer` seconds after the request is out."""
+        """One attempt, its answer read into memory: within `answer` seconds after the request is out, or after the
+        last STEP_BYTES of it."""
         with trio.CancelScope() as scope:
             if ask.upload is None:
                 scope.deadline = trio.current_time() + self.patience.connect + self.patience.answer
             response = await self._opened(ask, lambda: self._limit(scope))
             try:
-                body = await _read(response, ask, ANSWER_BYTES)
+                body = await _read(response, ask, ANSWER_BYTES, moved=lambda: self._limit(scope))
                 return response.status_code, dict(response.headers), body
             finally:
                 await close(response)
-        raise lost(ask, f"it was not answered in full within {self.patience.answer:g} s")
+        step = f"nor were {STEP_BYTES // 1024} KiB of its answer read"
+        raise lost(ask, f"it was not answered in full within {self.patience.answer:g} s, {step} in that time")
 
     async def _begun(self, ask: Ask) -> httpx.Response:
         """One attempt up to the head of its answer, within `answer` seconds."""
@@ -220,13 +225,19 @@ async def _told(upload: Upload, out: Callable[[], None]) -> AsyncGenerator[bytes
     out()
 
 
-async def _read(response: httpx.Response, ask: Ask, most: int, whole: bool = True) -> bytes:
-    """The body, of which at most so many bytes are read; Setback where it is cut short."""
+async def _read(
+    response: httpx.Response, ask: Ask, most: int, whole: bool = True, moved: Callable[[], None] = lambda: None
+) -> bytes:
+    """The body, of which at most so many bytes are read; Setback where it is cut short. `moved`: a step has come."""
     body = bytearray()
+    steps = 0
     try:
         async with reading(response) as pieces:
             async for piece in pieces:
                 body += piece
+                if len(body) // STEP_BYTES > steps:
+                    steps = len(body) // STEP_BYTES
+                    moved()
                 if len(body) > most:
                     if whole:
                         raise unexpected(response.status_code, dict(response.headers), b"", f"at most {most} bytes")

@@ -16,6 +16,7 @@ REFERENCE: Final = realtime.ID_LENGTH  # characters of a client reference id
 FILE_BYTES: Final = 2**30  # of an uploaded file
 MODEL: Final = 32  # characters of a transcription's model
 AUDIO_URL: Final = 4_096  # characters
+FILE_ID: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 HINTS: Final = realtime.HINTS
 HINT: Final = realtime.HINT_LENGTH
 WEBHOOK: Final = 256  # characters of the webhook's address, of its header's name, and of that header's value

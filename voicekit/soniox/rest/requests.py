@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct, structs
@@ -21,7 +21,11 @@ from voicekit.soniox.config import context_length
 from voicekit.soniox.rest import limits
 from voicekit.soniox.wire import Context, Translation
 
+NO_FILE: Final = "00000000-0000-0000-0000-000000000000"
+"""The file of a request that is checked before there is one."""
+
 _URL = re.compile(limits.URL_PATTERN)
+_FILE_ID = re.compile(limits.FILE_ID)
 
 
 class TranscriptionRequest(Struct, frozen=True, kw_only=True):
@@ -147,6 +151,8 @@ def _(request: TranscriptionRequest) -> Wrongs:
     if (request.audio_url is None) == (request.file_id is None):
         yield Wrong("audio_url or file_id", "exactly one of them", "neither" if request.file_id is None else "both")
     yield from _url("audio_url", request.audio_url, limits.AUDIO_URL)
+    if request.file_id is not None and not _FILE_ID.fullmatch(request.file_id):
+        yield Wrong("file_id", "the id of a file, such as uploading one gives", request.file_id[:80])
     yield from _hints(request.language_hints)
     yield from _translation(request.translation)
     if (length := context_length(request.context)) > realtime.CONTEXT_LENGTH:

@@ -1,7 +1,7 @@
 """Whether sound that has come to its end is whole, as far as its format tells. Pure.
 
 The end of an answer proves nothing: once sound flows, an error of the service can only end it. Some formats say where
-they end, others have at least whole samples.
+they end, others have at least whole samples or frames.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from voicekit.soniox.limits import TTS_RAW_FORMATS
+from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
 OGG_END: Final = 4  # the flag of a page that is the last one (RFC 3533)
 OGG_HEAD: Final = 27  # bytes of a page before its table of segments, whose length is the last of them
@@ -25,12 +26,16 @@ class Ending:
         self._format = audio_format
         self._head = b""
         self._tail = b""
+        framed = {"mp3": (MP3_HEAD, mp3), "aac": (ADTS_HEAD, adts)}.get(audio_format)
+        self._frames = None if framed is None else Frames(*framed)
         self.size = 0
 
     def feed(self, data: bytes) -> None:
         if len(self._head) < WAV_HEAD:
             self._head = (self._head + data)[:WAV_HEAD]
         self._tail = (self._tail + data)[-TAIL_BYTES:]
+        if self._frames is not None:
+            self._frames.feed(data)
         self.size += len(data)
 
     @property
@@ -44,7 +49,7 @@ class Ending:
             return self._ogg()
         if self._format == "wav" and self._head.startswith(b"RIFF"):
             return self._wav()
-        return None
+        return False if self._frames is not None and self._frames.cut else None
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:

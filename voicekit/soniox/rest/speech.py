@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from voicekit.soniox.rest.http import Ask, Http
 from voicekit.soniox.rest.patience import Patience, Repeat
 from voicekit.soniox.rest.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import Ending
-from voicekit.soniox.rest.writing import written
+from voicekit.soniox.rest.writing import check_writable, written
 
 
 class Sound:
@@ -83,6 +84,14 @@ class Sound:
         return Unavailable(message, service=SERVICE, retryable=True, request_id=self.request_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """How many bytes were written, and whether that is known to be all: None where the format can't tell."""
+
+    size: int
+    whole: bool | None
+
+
 class Speech:
     """`soniox.speech`. Every method raises ServiceError, and ConfigError for what the service would refuse."""
 
@@ -112,12 +121,14 @@ class Speech:
 
     async def save(
         self, request: SpeechRequest, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
-    ) -> int:
-        """Write the sound to `path` and return its bytes. The file is there once it is whole, and not before.
+    ) -> Saved:
+        """Write the sound to `path`. The file is there once the sound has come to its end, and not before.
 
-        A WAV that came without its length gets it. ConfigError where nothing can be written; whatever goes wrong
-        leaves what was at `path`.
+        What is known to be missing is Unavailable; whether a sound without a length is whole can't be told, as `Saved`
+        says. A WAV that came without its length gets it. ConfigError, before anything is asked, where nothing can be
+        written; whatever goes wrong leaves what was at `path`.
         """
+        check_writable(Path(path))  # not by opening it around the request, whose errors are none of the file
         async with self.stream(request) as sound, written(Path(path)) as file:
             async for data in sound:
                 await in_thread(file.write, data)
@@ -126,4 +137,4 @@ class Speech:
             for place, size in sound.wav_sizes:
                 file.seek(place)
                 file.write(size.to_bytes(4, "little"))
-        return sound.received
+        return Saved(sound.received, sound.whole)

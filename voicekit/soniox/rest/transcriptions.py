@@ -11,7 +11,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from voicekit.errors import ServiceError
+from voicekit.errors import ProtocolError, ServiceError
 from voicekit.soniox import errors as table
 from voicekit.soniox.rest import limits
 from voicekit.soniox.rest.errors import SERVICE
@@ -19,7 +19,7 @@ from voicekit.soniox.rest.files import Files, at, check_page
 from voicekit.soniox.rest.http import Ask, Http
 from voicekit.soniox.rest.listing import Listing
 from voicekit.soniox.rest.patience import Repeat
-from voicekit.soniox.rest.requests import TranscriptionRequest, check
+from voicekit.soniox.rest.requests import NO_FILE, TranscriptionRequest, check
 from voicekit.soniox.rest.types import Count, Transcript, Transcription
 from voicekit.soniox.rest.upload import Content, Progress
 
@@ -81,7 +81,7 @@ class Transcriptions:
         await self._http.done(Ask("DELETE", at(self._url, transcription_id), status=204))
 
     async def transcript(self, transcription_id: str) -> Transcript:
-        """The words of a completed transcription; ServiceError with the code 409 before."""
+        """The words of a completed transcription, however many; ServiceError with the code 409 before."""
         return await self._http.answer(Ask("GET", at(self._url, transcription_id, "transcript")), Transcript)
 
     async def wait(
@@ -117,14 +117,18 @@ class Transcriptions:
         """Upload, transcribe, wait, read, and delete what that left at the service unless it is to be kept.
 
         `content` that is an address (http://, https://) is not uploaded but fetched by the service. `request` says how
-        to transcribe; its file or address is filled in. After an error, or a cancellation, what is there is deleted as
-        far as that goes within half a second; the service deletes the rest after 30 days.
+        to transcribe; its file or address is filled in.
+
+        What was paid for is not thrown away: a transcription that is completed, or was lost sight of, stays at the
+        service until it has been read, and a note on the error names it, for `wait` and `transcript`. Otherwise, after
+        an error or a cancellation, what is there is deleted as far as that goes within half a second; the service
+        deletes the rest after 30 days.
         """
         request = request or TranscriptionRequest()
         if isinstance(content, str) and content.startswith(("http://", "https://")):
             request = msgspec.structs.replace(request, audio_url=content, file_id=None)
         else:
-            check(msgspec.structs.replace(request, audio_url=None, file_id="to be uploaded"))
+            check(msgspec.structs.replace(request, audio_url=None, file_id=NO_FILE))
             file = await self._files.upload(
                 Path(content) if isinstance(content, str) else content,
                 filename=filename,
@@ -133,26 +137,40 @@ class Transcriptions:
             )
             request = msgspec.structs.replace(request, file_id=file.id, audio_url=None)
         made: Transcription | None = None
-        done = False
+        read = lost = False
+
+        def moved(now: Transcription) -> None:
+            nonlocal made
+            made = now
+            if progress is not None:
+                progress(now)
+
         try:
             made = await self.create(request)
-            await self.wait(made.id, progress=progress)
+            await self.wait(made.id, progress=moved)
             transcript = await self.transcript(made.id)
-            done = True
+            read = True
             return transcript
+        except (ServiceError, ProtocolError) as error:
+            if made is not None and made.status != "error":
+                lost = True  # it is our way there that failed, not the transcription
+                error.add_note(f"the transcription {made.id} is still at the service")
+            raise
         finally:
             if not keep:
-                await self._forget(made, request.file_id, done)
+                done = made is not None and made.status == "completed"
+                wanted = not read and (done or lost)
+                await self._forget(None if wanted else made, None if wanted and not done else request.file_id, read)
 
-    async def _forget(self, made: Transcription | None, file_id: str | None, done: bool) -> None:
+    async def _forget(self, made: Transcription | None, file_id: str | None, read: bool) -> None:
         """Delete a transcription and its file; what fails is left to the service's own 30 days."""
-        with trio.CancelScope(shield=not done) as scope:
-            scope.deadline = trio.current_time() + (FORGET_S if not done else self._http.patience.answer)
+        with trio.CancelScope(shield=not read) as scope:
+            scope.deadline = trio.current_time() + (self._http.patience.answer if read else FORGET_S)
             if made is not None:
-                with suppress(ServiceError):
+                with suppress(ServiceError, ProtocolError):
                     await self.delete(made.id)  # refused while it is being processed
             if file_id is not None:
-                with suppress(ServiceError):
+                with suppress(ServiceError, ProtocolError):
                     await self._files.delete(file_id)
 
 

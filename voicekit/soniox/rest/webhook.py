@@ -1,10 +1,13 @@
-"""The receiving end of webhooks: who called, about what, and whether it is a retry. Pure.
+"""The receiving end of webhooks: who called, about what, and whether that is done already. Pure.
 
     receiver = WebhookReceiver.find()              the header and secret that were given when the work was asked for
     call = receiver.receive(headers, body)         Unauthenticated for anybody else
-    if not call.again: ...                         the service calls several times until it is answered with a 2xx
+    if not call.again:                             the service calls several times until it is answered with a 2xx
+        work(call)                                 if this fails, answer a 500, and the next call is another chance
+        receiver.done(call)
 
-Fits any web framework: hand in its headers and the raw body, answer 204, and do the work afterwards.
+Fits any web framework: hand in its headers and the raw body, and answer 204 once the work is done, or is written down
+where it will not be lost.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ HEADER: Final = "X-Soniox-Webhook-Secret"
 
 BODY_BYTES: Final = 64 * 1024
 REMEMBERED: Final = 10_000
-"""Calls that are remembered to tell retries apart, which come within minutes: more than a busy day brings."""
+"""Calls that are remembered as done, for their retries, which come within minutes: more than a busy day brings."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """A transcription is done: its id, "completed" or "error", and whether we have been told before."""
+    """A transcription is done: its id, "completed" or "error", and whether `done` was said to that call before."""
 
     id: str
     status: str
@@ -47,8 +50,10 @@ class _Body(Struct, frozen=True):
 
 
 class WebhookReceiver:
-    """Reads the service's calls. What it remembers is in memory: after a restart a retry counts as new.
+    """Reads the service's calls, and remembers those that are done.
 
+    What it remembers is in memory: after a restart a retry counts as new. So does one that comes while the first call
+    is still being worked on; where that may take longer than the service waits, put the work in a queue.
     ConfigError without a secret: an address that believes anybody is a way in.
     """
 
@@ -57,7 +62,7 @@ class WebhookReceiver:
             raise ConfigError("webhook: expected the name of a header and a secret for it")
         self._secret = secret.encode()
         self.header = header
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     @classmethod
     def find(
@@ -80,7 +85,15 @@ class WebhookReceiver:
             raise RemoteProtocolError(f"webhook: expected an id and a status as JSON: {error}") from error
         if said.status not in ("completed", "error") or not said.id:
             raise RemoteProtocolError(f"webhook: expected an id, and completed or error, got {said.status[:80]!r}")
-        return WebhookCall(said.id, said.status, self._remember(said))
+        return WebhookCall(said.id, said.status, (said.id, said.status) in self._done)
+
+    def done(self, call: WebhookCall) -> None:
+        """What `call` is about has been done: from now on it comes with `again`."""
+        key = (call.id, call.status)
+        self._done[key] = None
+        self._done.move_to_end(key)
+        if len(self._done) > REMEMBERED:
+            self._done.popitem(last=False)
 
     def _verify(self, headers: Iterable[tuple[str, str]]) -> None:
         """Compared in constant time, so that the secret can't be found out letter by letter."""
@@ -91,12 +104,3 @@ class WebhookReceiver:
                 f"{'missing' if not given else 'another one' if len(given) == 1 else 'there more than once'}",
                 service=SERVICE,
             )
-
-    def _remember(self, said: _Body) -> bool:
-        key = (said.id, said.status)
-        again = key in self._known
-        self._known[key] = None
-        self._known.move_to_end(key)
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
-        return again

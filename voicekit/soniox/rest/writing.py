@@ -18,11 +18,7 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
 
     ConfigError where there can be no file, DeviceError where the disk fails.
     """
-    beside = path.with_name(f".{os.urandom(8).hex()}.part")
-    try:
-        file = _opened(path, beside)  # here, as a thread that is left alone would leave it behind
-    except OSError as error:
-        raise ConfigError(f"{path}: a file cannot be written there: {error.strerror}") from error
+    file, beside = _opened(path)  # here, as a thread that is left alone would leave it behind
     try:
         yield file
         await in_thread(_settle, file, beside, path)
@@ -36,11 +32,22 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
             beside.unlink()
 
 
-def _opened(path: Path, beside: Path) -> IO[bytes]:
+def check_writable(path: Path) -> None:
+    """ConfigError where `written` could not write; for finding that out before there is anything to lose."""
+    file, beside = _opened(path)
+    file.close()
+    beside.unlink()
+
+
+def _opened(path: Path) -> tuple[IO[bytes], Path]:
     """A new file with ordinary permissions. Devices and folders are left alone: a file would take their place."""
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{path}: expected a file, or a place for one")
-    return os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+    beside = path.with_name(f".{os.urandom(8).hex()}.part")
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: expected a file, or a place for one")
+        return os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb"), beside
+    except OSError as error:
+        raise ConfigError(f"{path}: a file cannot be written there: {error.strerror}") from error
 
 
 def _settle(file: IO[bytes], beside: Path, path: Path) -> None:

@@ -57,9 +57,10 @@ class Refused(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Trickle(RestFault):
-    """The answer's body comes one byte at a time, with so many seconds before each."""
+    """The answer's body comes one byte, or `piece`, at a time, with so many seconds before each."""
 
     every: float = field(default=1.0, kw_only=True)
+    piece: int = field(default=1, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,9 +203,9 @@ class _Connection:
                 raise _Gone
             return
         if isinstance(fault, Trickle):
-            for place in range(len(data)):
+            for place in range(0, len(data), fault.piece):
                 await trio.sleep(fault.every)
-                await self._send(h11.Data(data=data[place : place + 1]))
+                await self._send(h11.Data(data=data[place : place + fault.piece]))
             return
         if isinstance(fault, CutAnswer) and fault.after is not None and sent + len(data) > fault.after:
             await self._send(h11.Data(data=data[: fault.after - sent]))
