@@ -7,7 +7,7 @@ from voicekit.llm import tool
 from voicekit_openai.models import openai
 
 
-@tool(filler="One moment.")
+@tool(side_effects=False, filler="One moment.")
 async def free_tables(day: str, people: int) -> list[str]:
     """Look up the times at which a table is free."""
     return ["18:30", "20:00"] if people <= 4 else []

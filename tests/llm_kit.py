@@ -15,6 +15,7 @@ from voicekit.llm import LanguageModel, Limits
 from voicekit.llm.handler import FALLBACK
 from voicekit.llm.messages import Assistant, Message, Results, User
 from voicekit.reply.handler import Turn
+from voicekit.testing.llm.refusals import NAME
 
 KEY = "sk-very-secret"
 
@@ -86,6 +87,8 @@ def why_invalid(messages: Sequence[Message]) -> str | None:
     for place, message in enumerate(messages):
         if not _may_follow(before, message):
             return f"message {place}: {type(message).__name__} after {type(before).__name__ if before else 'nothing'}"
+        if isinstance(message, Assistant) and not all(NAME.fullmatch(call.name) for call in message.calls):
+            return f"message {place}: names of tools that no service takes"
         if isinstance(message, Results) and isinstance(before, Assistant):
             called, told = [call.id for call in before.calls], [result.id for result in message.results]
             if called != told:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import median
+from typing import Literal
 
 import pytest
 import trio
@@ -78,6 +79,41 @@ async def test_tools_run_side_by_side(make: Make) -> None:
     assert heard.text == "They met."
     assert "a met b" in str(server.asked[1].body)
     assert "b met a" in str(server.asked[1].body)
+
+
+@pytest.mark.parametrize("index", [0, None])
+async def test_calls_that_are_numbered_alike_are_told_apart_by_their_ids(make: Make, index: int | None) -> None:
+    """A service that gives all calls of an answer one number, or none, has each of them run by itself."""
+    served: list[str] = []
+
+    def serve(what: str) -> None:
+        served.append(what)
+
+    calls = [Calls("serve", {"what": what}, index=index) for what in ("tea", "cake", "soup")]
+    server = ModelServer(Answer(*calls), "Served.")
+    async with server.serve() as url:
+        heard = await ask(make(url, tools=[serve]))
+    assert (heard.text, heard.troubles) == ("Served.", [])
+    assert sorted(served) == ["cake", "soup", "tea"]
+
+
+async def test_a_name_that_no_service_takes_is_not_sent_back(make: Make) -> None:
+    """A tool that the model makes up does not exist, whatever it is called, and later requests are not refused."""
+
+    def weather(city: str) -> str:
+        return f"rain in {city}"
+
+    server = ModelServer(
+        Answer(Calls("functions:weather", {"city": "Gent"}), Calls("", {}), Calls("x" * 200, {})),
+        Answer(Calls("weather", {"city": "Gent"})),
+        "It rains.",
+    )
+    async with server.serve() as url:
+        heard = await ask(make(url, tools=[weather]))
+    assert (heard.text, heard.troubles) == ("It rains.", [])
+    told = str(server.asked[1].body)
+    for name in ("functions_weather", "_", "x" * 64):
+        assert f"There is no tool '{name}'; there are: weather." in told
 
 
 async def test_a_refusal_is_said(make: Make) -> None:
@@ -166,6 +202,32 @@ async def test_a_cut_in_the_middle_is_not_tried_again(make: Make) -> None:
     assert heard.text == "It is a" + FALLBACK
     assert [type(error) for error in heard.troubles] == [Unavailable]
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("behind", ["stop", "done"])
+async def test_a_cut_behind_the_answer_takes_nothing_from_it(make: Make, behind: Literal["stop", "done"]) -> None:
+    """A connection that breaks behind a complete answer is no trouble: its words stand, and its calls are run."""
+
+    def weather(city: str) -> str:
+        return f"rain in {city}"
+
+    calling = Answer("Let me see.", Calls("weather", {"city": "Gent"}), Cut(behind))
+    server = ModelServer(calling, Answer("It rains.", Cut(behind)))
+    async with server.serve() as url:
+        heard = await ask(make(url, tools=[weather]))
+    assert (heard.text, heard.troubles) == ("Let me see.It rains.", [])
+    assert "rain in Gent" in str(server.asked[1].body)
+    assert server.connections == 2  # none of them could be used again
+
+
+async def test_a_service_that_never_says_it_is_over(make: Make) -> None:
+    """A service that stops and then keeps the connection without a word has answered, and is not waited for long."""
+    server = ModelServer(Answer("It rains.", Stall(behind="stop")))
+    async with server.serve() as url:
+        heard = await ask(make(url, limits=IMPATIENT))
+        with trio.fail_after(5):
+            await server.asked[0].left.wait()
+    assert (heard.text, heard.troubles) == ("It rains.", [])
 
 
 async def test_a_cut_before_the_first_token_is_tried_again(make: Make) -> None:

@@ -35,7 +35,7 @@ async def weather(city: str) -> str:
     return f"rain in {city}"
 
 
-@tool(side_effects=True, on_barge_in="finish")
+@tool(on_barge_in="finish")
 async def note(text: str) -> str:
     """Take a note."""
     await trio.sleep(2.0)

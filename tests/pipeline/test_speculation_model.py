@@ -21,14 +21,13 @@ FIRST_TOKEN = 0.3
 booked: list[str] = []
 
 
-@tool(side_effects=True)
 def book(table: str) -> str:
     """Book a table."""
     booked.append(table)
     return "booked"
 
 
-@tool
+@tool(side_effects=False)
 async def look_up(table: str) -> str:
     """Look whether a table is free."""
     await trio.sleep(0.2)

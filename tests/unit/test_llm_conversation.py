@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.llm_kit import why_invalid
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError
+from voicekit.llm.calling import settled
 from voicekit.llm.conversation import BROKEN, CANCELLED, INTERRUPTED, UNHEARD, Step, conversation
 from voicekit.llm.messages import Ask, Assistant, Call, Message, Result, Results, User
 from voicekit.llm.model import Model
@@ -29,6 +30,7 @@ MODELS: list[Model] = [
     MessagesModel("m", 100, key="key"),
 ]
 WORDS = st.text(st.sampled_from("ab .!?\n"), max_size=12)
+NAMES = st.one_of(st.just("tool"), st.text(max_size=3), st.text(st.sampled_from("a.Ä_- "), min_size=60, max_size=70))
 
 
 def exchange(
@@ -43,10 +45,11 @@ def told(*exchanges: Exchange, steps: dict[int, list[Step]] | None = None, **now
 
 @st.composite
 def calls_in(draw: st.DrawFn, turn: int, said: str) -> list[Step]:
-    """Calls made at some instants of the reply, with results for some of them."""
+    """Calls made at some instants of the reply, whatever the model called them, with results for some of them."""
     steps = []
     for number, at in enumerate(sorted(draw(st.lists(st.integers(0, len(said)), max_size=2)))):
-        calls = tuple(Call(f"c{turn}{number}{place}", "tool", "{}") for place in range(draw(st.integers(1, 2))))
+        made = [Call(f"c{turn}{number}{place}", draw(NAMES), "{}") for place in range(draw(st.integers(1, 2)))]
+        calls, _ = settled(made)
         done = [call for call in calls if draw(st.booleans())]
         steps.append(Step(at, calls, {call.id: Result(call.id, draw(WORDS)) for call in done}))
     return steps
@@ -189,6 +192,7 @@ def test_a_window_has_a_size() -> None:
         [User("a"), Assistant("b")],
         [User("a"), Assistant("", (Call("1", "t", "{}"),)), User("b")],
         [User("a"), Assistant("", (Call("1", "t", "{}"),)), Results((Result("2", ""),))],
+        [User("a"), Assistant("", (Call("1", "functions.t", "{}"),)), Results((Result("1", ""),))],
         [User("  ")],
     ],
     ids=repr,

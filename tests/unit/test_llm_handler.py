@@ -58,19 +58,21 @@ CALLING = Answer("Right.", Calls("work", id="a"))
 
 
 def test_calls_are_put_together_from_their_pieces() -> None:
-    """Pieces in any order make the calls in their places, each with an id of its own."""
+    """Pieces in any order make the calls in their places, each with an id of its own; another id is another call."""
     calls = Calling()
     for piece in (
         CallPiece(2, '{"b"', None, "second"),
         CallPiece(0, "", "a", "first"),
         CallPiece(5, "{}", "a", "third"),
         CallPiece(2, ": 1}"),
+        CallPiece(0, "{}", "z", "fourth"),
     ):
         calls.add(piece)
     assert calls.complete(turn=7, round=1) == (
         Call("a", "first", "{}"),
+        Call("z", "fourth", "{}"),
         Call("call_7_1_2", "second", '{"b": 1}'),
-        Call("call_7_1_5", "third", "{}"),
+        Call("call_7_1_3", "third", "{}"),
     )
 
 
@@ -130,10 +132,10 @@ async def test_an_interruption_cancels_a_tool_or_lets_it_finish(
 
 
 async def test_side_effects_wait_until_the_turn_is_committed(autojump_clock: MockClock) -> None:
-    """In a speculative turn other tools run at once, one with side effects when it is certain what was said."""
+    """In a speculative turn only a tool that is declared free of them runs at once; any other waits for the commit."""
     harmless, booking, commitment = Work(1.0), Work(1.0), trio.Event()
     server = ModelServer(Answer(Calls("look", id="a"), Calls("book", id="b")), "Booked.")
-    tools = tool(name="look")(harmless.work), tool(name="book", side_effects=True)(booking.work)
+    tools = tool(name="look", side_effects=False)(harmless.work), tool(name="book")(booking.work)
     async with trio.open_nursery() as nursery:
         turn = Turn(1, "book it", speculative=True, commitment=commitment)
         nursery.start_soon(bot(server, *tools), turn, Heard().say)
@@ -148,7 +150,7 @@ async def test_a_speculation_thrown_away_has_no_side_effects(autojump_clock: Moc
     """The tool of a speculation that is discarded never runs, and leaves no trace in what the model is told."""
     booking = Work()
     server = ModelServer(Answer(Calls("work", id="a")), "Hello.")
-    handler = bot(server, tool(side_effects=True, on_barge_in="finish")(booking.work))
+    handler = bot(server, tool(on_barge_in="finish")(booking.work))
     async with one_call() as call:
         with trio.move_on_after(3.0):
             await handler(Turn(1, "book", session=call, commitment=trio.Event()), Heard().say)

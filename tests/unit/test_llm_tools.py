@@ -30,7 +30,7 @@ class Table(msgspec.Struct):
     number: int
 
 
-@tool(side_effects=True)
+@tool
 async def book(
     turn: Turn,
     day: Literal["Friday", "Saturday"],

@@ -16,7 +16,7 @@ from voicekit.events import Trouble
 from voicekit.flow.groups import alone
 from voicekit.llm.conversation import RUNNING, Step
 from voicekit.llm.messages import Call, CallPiece, Result
-from voicekit.llm.tools import Tool
+from voicekit.llm.tools import Tool, as_name
 from voicekit.reply.handler import Turn
 
 FILLER_AFTER = 0.7
@@ -32,32 +32,42 @@ class Calls:
     """Puts the pieces of calls together, whatever order they come in."""
 
     def __init__(self) -> None:
-        self._pieces: dict[int, CallPiece] = {}
+        self._pieces: dict[int, list[CallPiece]] = {}  # the calls at each place, oldest first: mostly one
 
     def add(self, piece: CallPiece) -> None:
-        so_far = self._pieces.get(piece.place)
-        if so_far is not None:
-            piece = replace(
-                piece,
-                arguments=so_far.arguments + piece.arguments,
-                id=so_far.id or piece.id,
-                name=so_far.name or piece.name,
-            )
-        self._pieces[piece.place] = piece
+        """Add to the call at the piece's place; one with another id than that call's begins a new one.
+
+        Some services number all calls of an answer alike, or not at all.
+        """
+        here = self._pieces.setdefault(piece.place, [])
+        so_far = here[-1] if here else None
+        if so_far is None or (so_far.id and piece.id and so_far.id != piece.id):
+            here.append(piece)
+            return
+        here[-1] = replace(
+            piece,
+            arguments=so_far.arguments + piece.arguments,
+            id=so_far.id or piece.id,
+            name=so_far.name or piece.name,
+        )
 
     def complete(self, turn: int, round: int) -> tuple[Call, ...]:  # noqa: A002  # the word for it
         """The calls in their places; one that the service gave no id of its own is given one."""
         calls: dict[str, Call] = {}
-        for place, piece in sorted(self._pieces.items()):
-            own = piece.id if piece.id and piece.id not in calls else f"call_{turn}_{round}_{place}"
+        for number, piece in enumerate(piece for _, here in sorted(self._pieces.items()) for piece in here):
+            own = piece.id if piece.id and piece.id not in calls else f"call_{turn}_{round}_{number}"
             calls[own] = Call(own, piece.name or "", piece.arguments.strip() or "{}")
         return tuple(calls.values())
 
 
 def settled(calls: Iterable[Call]) -> tuple[tuple[Call, ...], dict[str, Result]]:
-    """The calls as they may be repeated to a model, and the results of those whose arguments are no JSON object."""
+    """The calls as they may be repeated to a model, and the results of those whose arguments are no JSON object.
+
+    A model may make up a name like none that was offered; the services would refuse it in every later request.
+    """
     kept, results = [], {}
     for call in calls:
+        call = replace(call, name=as_name(call.name))
         try:
             msgspec.json.decode(call.arguments, type=dict)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:

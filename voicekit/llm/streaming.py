@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -27,6 +27,9 @@ from voicekit.llm.sse import EventReader
 
 MOST_ERROR = 64 * 1024
 """Bytes that are read of an answer that is none."""
+
+AFTER_THE_STOP = 1.0
+"""Seconds to wait for what may follow an answer that has stopped: what it used, and the word that it is over."""
 
 AFTER_THE_END = 0.25
 """Seconds to wait for the connection behind a complete answer; one that is not given back by then is closed."""
@@ -150,14 +153,23 @@ class _Attempt:
         return isinstance(piece, Done)
 
     async def _next(self, chunks: AsyncGenerator[bytes, None]) -> bytes | None:
-        """What comes next, None at the end. A limit for what counts as an answer, not for signs of life before it."""
+        """What comes next, None at the end. A limit for what counts as an answer, not for signs of life before it.
+
+        Behind its Stop an answer is complete: a connection that is lost then, or falls silent, is the end of it.
+        """
         try:
-            with trio.fail_at(trio.current_time() + self._limits.between if self.passed_on else self._first_by):
+            with trio.fail_at(self._next_by()):
                 return await anext(chunks, None)
-        except trio.TooSlowError as error:
-            raise self._silence() from error
-        except httpx.HTTPError as error:
-            raise self._lost(error) from error
+        except (trio.TooSlowError, httpx.HTTPError) as error:
+            if self._stopped:
+                return None
+            raise (self._lost(error) if isinstance(error, httpx.HTTPError) else self._silence()) from error
+
+    def _next_by(self) -> float:
+        if not self.passed_on:
+            return self._first_by
+        patience = self._limits.between
+        return trio.current_time() + (min(patience, AFTER_THE_STOP) if self._stopped else patience)
 
     async def _refused(self, response: httpx.Response, chunks: AsyncGenerator[bytes, None]) -> _Failed:
         body = b""
@@ -200,7 +212,10 @@ async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes,
 
 
 async def _to_the_end(chunks: AsyncGenerator[bytes, None]) -> None:
-    """Read what comes behind the last piece, which is the end, so that the connection can be used again."""
-    with trio.move_on_after(AFTER_THE_END):
+    """Read what comes behind the last piece, which is the end, so that the connection can be used again.
+
+    One that breaks instead can't be, and that is all: the answer is there.
+    """
+    with suppress(httpx.HTTPError), trio.move_on_after(AFTER_THE_END):
         async for _ in chunks:
             pass

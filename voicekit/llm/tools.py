@@ -1,14 +1,15 @@
 """Tools: Python functions that a model may call while it answers.
 
-    @tool(side_effects=True, on_barge_in="finish", filler="One moment.")
+    @tool(on_barge_in="finish", filler="One moment.")
     async def book_table(day: Literal["Friday", "Saturday"], people: int) -> str:
         '''Book a table.
 
         people: how many will come
         '''
 
-A function is a tool as it is; the decorator says what a function can't. Plain functions are called on the event loop:
-what blocks belongs into `voicekit.in_thread`.
+A function is a tool as it is; the decorator says what a function can't, such as what becomes of it when the caller
+interrupts. One that is not declared free of side effects is never run on a guess. Plain functions are called on the
+event loop: what blocks belongs into `voicekit.in_thread`.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ TIME_LIMIT = 15.0
 LATE_TIME_LIMIT = 600.0
 """Seconds for a tool that reports later: ten minutes are a long call."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+LONGEST_NAME = 64
+
+_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}")
 """What both vendors take for a name."""
+
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,7 +49,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Policy:
     """How a tool is run. See `tool`."""
 
-    side_effects: bool = False
+    side_effects: bool = True
     on_barge_in: OnBargeIn = "cancel"
     time_limit: float | None = None
     filler: str | None = None
@@ -101,7 +106,7 @@ def tool(function: Callable[..., Any], /) -> Tool: ...
 def tool(
     *,
     name: str | None = None,
-    side_effects: bool = False,
+    side_effects: bool = True,
     on_barge_in: OnBargeIn = "cancel",
     time_limit: float | None = None,
     filler: str | None = None,
@@ -112,7 +117,8 @@ def tool(
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function. The docstring says what it does, the type hints what it takes.
 
-    - `side_effects`: it changes something; it runs only once it is certain that the caller has finished the sentence.
+    - `side_effects`: it may change something, so it runs only once it is certain that the caller has finished the
+      sentence; one that is declared free of them (False) runs on a guess, too.
     - `on_barge_in`: "cancel" gives it up when the caller interrupts, "finish" lets it end; the model is told.
     - `time_limit`: seconds, after which it is cancelled and the model is told so.
     - `filler`: said to the caller where it takes longer than a moment.
@@ -149,6 +155,11 @@ def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy
     policy = policy or Policy()
     policy.check(f"tool {spec.name!r}")
     return Tool(lambda **arguments: call(arguments), spec, AnyObject(), policy)
+
+
+def as_name(text: str) -> str:
+    """A name that models take, as near to `text` as there is one."""
+    return _NOT_IN_NAMES.sub("_", text)[:LONGEST_NAME] or "_"
 
 
 def as_text(value: object) -> str:

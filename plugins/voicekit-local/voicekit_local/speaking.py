@@ -110,7 +110,8 @@ class Stream:
         for place in range(0, max(1, len(spoken.pcm)), step):
             pcm = spoken.pcm[place : place + step]
             start = self.spoken_s + place / (WIDTH * spoken.rate)
-            end = math.inf if place + step >= len(spoken.pcm) else start + step / (WIDTH * spoken.rate)
+            last = place + step >= len(spoken.pcm)
+            end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)  # as the next one starts
             shown = stamps(text, times, self.spoken_s, start, end)
             chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
         return chunks

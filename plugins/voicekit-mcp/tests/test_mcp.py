@@ -40,7 +40,7 @@ async def test_a_model_calls_the_tools_of_a_server() -> None:
 
 async def test_names_and_effects_are_what_a_model_needs() -> None:
     """Names have only characters that models take, and only what the server calls read-only has no side effects."""
-    async with open_mcp(COMMAND, policies={"die": Policy(on_barge_in="finish", side_effects=True)}) as tools:
+    async with open_mcp(COMMAND, policies={"die": Policy(on_barge_in="finish")}) as tools:
         assert {tool.name: tool.policy.side_effects for tool in tools} == {"add": False, "very_slow": True, "die": True}
         assert tools[2].policy.on_barge_in == "finish"
     async with open_mcp(COMMAND, only=["add"]) as tools:

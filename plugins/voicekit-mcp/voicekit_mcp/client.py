@@ -6,7 +6,6 @@ up for is not paid anew in each call.
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,19 +21,16 @@ from voicekit.flow.groups import alone
 from voicekit.flow.opened import opened
 from voicekit.llm import Policy, Tool, remote_tool
 from voicekit.llm.messages import ToolSpec
+from voicekit.llm.tools import as_name
 
 OPEN_TIMEOUT = 20.0
 """Seconds: a server that is started for us may first have to load what it serves."""
-
-LONGEST_NAME = 64
 
 MOST_PAGES = 50
 """Of a list of tools; a model could not choose among as many."""
 
 Server: TypeAlias = str | Sequence[str] | Any
 """A URL, a command with its arguments, or whatever else the official client connects to."""
-
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
 @asynccontextmanager
@@ -122,8 +118,7 @@ def _tool(client: Client, offered: Offered, prefix: str, policy: Policy | None) 
 
     hints = offered.annotations
     read_only = hints is not None and hints.read_only_hint is True
-    name = _NOT_IN_NAMES.sub("_", prefix + offered.name)[:LONGEST_NAME]
-    spec = ToolSpec(name, offered.description or offered.title or "", offered.input_schema)
+    spec = ToolSpec(as_name(prefix + offered.name), offered.description or offered.title or "", offered.input_schema)
     return remote_tool(spec, call, policy or Policy(side_effects=not read_only))
 
 

@@ -78,6 +78,7 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
     for chunk in wire.begin():
         yield chunk
     stop, calls = "end", 0
+    trouble: Cut | Stall | None = None
     for part in answer.parts:
         match part:
             case str():
@@ -101,18 +102,27 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
                 stop = why
             case Pause(seconds):
                 await trio.sleep(seconds)
-            case Stall():
-                await trio.sleep_forever()
-            case Cut():
-                raise ConnectionCut
+            case Cut(None) | Stall(None):
+                await _go_through(part)
+            case Cut() | Stall():
+                trouble = part
             case Broken():
                 yield b'data: {"choices": [\n\n'
             case Fails(error_type, message):
                 for chunk in wire.fail(error_type, message):
                     yield chunk
-    for chunk in wire.end(stop):
-        yield chunk
+    for word, ending in ("stop", wire.stop(stop)), ("done", wire.done()):
+        for chunk in chunks:
+            yield chunk
+        if trouble is not None and trouble.behind == word:
+            await _go_through(trouble)
     asked.complete = True
+
+
+async def _go_through(trouble: Cut | Stall) -> None:
+    if isinstance(trouble, Cut):
+        raise ConnectionCut
+    await trio.sleep_forever()
 
 
 def told(status: Status, asked: Asked) -> Response:

@@ -8,17 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+Behind: TypeAlias = Literal["stop", "done"] | None
+
 _TOKEN = re.compile(r"\s*\S+|\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The model calls a tool; `arguments` given as text go out as they are, valid or not."""
+    """The model calls a tool; `arguments` given as text go out as they are, valid or not.
+
+    `index` is the number that the service gives the call in its answer, as some do: the same to all, or None to none.
+    """
 
     name: str
     arguments: Mapping[str, Any] | str = field(default_factory=dict)
     id: str | None = None
     pieces: int = 3
+    index: int | Literal["its own"] | None = "its own"
+
+    def numbered(self, name: str, own: int) -> Mapping[str, int]:
+        """The field `name` with the call's index, which is rightly `own`."""
+        index = own if self.index == "its own" else self.index
+        return {} if index is None else {name: index}
 
     def cut(self) -> list[str]:
         """The JSON of the arguments in as many pieces, or fewer where there is not enough of it."""
@@ -50,12 +61,16 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Nothing comes any more, and the connection stays."""
+    """Nothing comes any more, and the connection stays; `behind` as with Cut."""
+
+    behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The connection breaks."""
+    """The connection breaks: here, or `behind` the word that the answer has stopped, or the one that it is over."""
+
+    behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,14 @@ A gentler server may take two messages of one role in a row; templates of models
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 Body = Mapping[str, Any]
+
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""Of a tool; some services take longer ones."""
 
 
 def why_refused(path: str, body: Body) -> str | None:
@@ -38,8 +42,9 @@ def _of_chat(body: Body) -> str | None:
             turns.append((role, [message["tool_call_id"]]))
         else:
             calls = message.get("tool_calls") or []
-            if any(not _is_object(call["function"]["arguments"]) for call in calls):
-                return f"messages[{place}]: arguments are no JSON object"
+            for call in calls:
+                if (why := _wrong(call["function"])) is not None:
+                    return f"messages[{place}]: {why}"
             turns.append((role, [call["id"] for call in calls]))
     return _out_of_order(turns)
 
@@ -52,8 +57,8 @@ def _of_responses(body: Body) -> str | None:
         ids = [item["call_id"]] if kind != "message" else []
         if kind == "message" and not item["content"]:
             return f"input[{place}]: expected content"
-        if kind == "function_call" and not _is_object(item["arguments"]):
-            return f"input[{place}]: arguments are no JSON object"
+        if kind == "function_call" and (why := _wrong(item)) is not None:
+            return f"input[{place}]: {why}"
         if kind != "message" and turns and turns[-1][0] == role:
             turns[-1][1].extend(ids)
         else:
@@ -74,6 +79,8 @@ def _of_messages(body: Body) -> str | None:
             return f"messages[{place}]: tool_result blocks must come first"
         if any(block["type"] == "tool_use" and not isinstance(block["input"], dict) for block in blocks):
             return f"messages[{place}]: input must be an object"
+        if not all(NAME.fullmatch(block["name"]) for block in blocks if block["type"] == "tool_use"):
+            return f"messages[{place}]: tool_use.name: string should match pattern '{NAME.pattern}'"
         results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
         if results:
             turns.append(("tool", results))
@@ -104,6 +111,13 @@ def _out_of_order(turns: Sequence[tuple[str, list[str]]]) -> str | None:
     if open_calls:
         return f"calls {open_calls} have no results"
     return None if before in ("user", "tool") else f"the last turn is of {before or 'nobody'}"
+
+
+def _wrong(function: Mapping[str, Any]) -> str | None:
+    """What is wrong with a call as both of OpenAI's wires have it."""
+    if not NAME.fullmatch(function["name"]):
+        return f"name: expected a string that matches '{NAME.pattern}'"
+    return None if _is_object(function["arguments"]) else "arguments are no JSON object"
 
 
 def _is_object(text: str) -> bool:

@@ -21,7 +21,8 @@ class Wire(Protocol):
     def words(self, text: str) -> Iterable[bytes]: ...
     def call(self, place: int, call: Calls) -> Iterable[bytes]: ...
     def refuse(self, text: str) -> Iterable[bytes]: ...
-    def end(self, why: str) -> Iterable[bytes]: ...
+    def stop(self, why: str) -> Iterable[bytes]: ...
+    def done(self) -> Iterable[bytes]: ...
     def fail(self, error_type: str, message: str) -> Iterable[bytes]: ...
 
 
@@ -46,27 +47,19 @@ class ChatWire:
         yield self._chunk({"content": text})
 
     def call(self, place: int, call: Calls) -> Iterable[bytes]:
-        begun = {"name": call.name, "arguments": ""}
-        yield self._chunk(
-            {
-                "tool_calls": [
-                    {
-                        "index": place,
-                        "id": call.id or f"call_{self._number}_{place}",
-                        "type": "function",
-                        "function": begun,
-                    }
-                ]
-            }
-        )
+        which = call.numbered("index", place)
+        own = {"id": call.id or f"call_{self._number}_{place}", "type": "function"}
+        yield self._chunk({"tool_calls": [{**which, **own, "function": {"name": call.name, "arguments": ""}}]})
         for piece in call.cut():
-            yield self._chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
+            yield self._chunk({"tool_calls": [{**which, "function": {"arguments": piece}}]})
 
     def refuse(self, text: str) -> Iterable[bytes]:
         yield self._chunk({"refusal": text})
 
-    def end(self, why: str) -> Iterable[bytes]:
+    def stop(self, why: str) -> Iterable[bytes]:
         yield self._chunk({}, self._WHY.get(why, "stop"))
+
+    def done(self) -> Iterable[bytes]:
         details = {"cached_tokens": CACHED}
         usage = {"prompt_tokens": GIVEN, "completion_tokens": WRITTEN, "prompt_tokens_details": details}
         yield event({"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [], "usage": usage})
@@ -97,7 +90,7 @@ class ResponsesWire:
         yield self._event("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta=text)
 
     def call(self, place: int, call: Calls) -> Iterable[bytes]:
-        where = {"output_index": place + 1}
+        where = call.numbered("output_index", place + 1)
         item = {
             "id": f"fc_{place}",
             "type": "function_call",
@@ -114,7 +107,7 @@ class ResponsesWire:
     def refuse(self, text: str) -> Iterable[bytes]:
         yield self._event("response.refusal.delta", item_id="msg_1", output_index=0, content_index=0, delta=text)
 
-    def end(self, why: str) -> Iterable[bytes]:
+    def stop(self, why: str) -> Iterable[bytes]:
         usage = {
             "input_tokens": GIVEN,
             "input_tokens_details": {"cached_tokens": CACHED},
@@ -127,6 +120,10 @@ class ResponsesWire:
         else:
             response = {"status": "incomplete", "incomplete_details": {"reason": cut_short}, "usage": usage}
             yield self._event("response.incomplete", response={"id": "resp_1", **response})
+
+    def done(self) -> Iterable[bytes]:
+        """This wire's last event has said it."""
+        return ()
 
     def fail(self, error_type: str, message: str) -> Iterable[bytes]:
         error = {"code": error_type, "message": message}
@@ -160,35 +157,35 @@ class MessagesWire:
 
     def words(self, text: str) -> Iterable[bytes]:
         if not self._in_text:
-            yield from self._open({"type": "text", "text": ""})
+            self._block += 1
             self._in_text = True
+            yield self._event("content_block_start", index=self._block, content_block={"type": "text", "text": ""})
         yield self._event("content_block_delta", index=self._block, delta={"type": "text_delta", "text": text})
 
     def call(self, place: int, call: Calls) -> Iterable[bytes]:
         yield from self._close()
-        yield from self._open(
-            {"type": "tool_use", "id": call.id or f"toolu_{self._number}_{place}", "name": call.name, "input": {}}
-        )
+        self._block += 1
+        which = call.numbered("index", self._block)
+        block = {"type": "tool_use", "id": call.id or f"toolu_{self._number}_{place}", "name": call.name, "input": {}}
+        yield self._event("content_block_start", **which, content_block=block)
         for piece in ("", *call.cut()):
             delta = {"type": "input_json_delta", "partial_json": piece}
-            yield self._event("content_block_delta", index=self._block, delta=delta)
+            yield self._event("content_block_delta", **which, delta=delta)
 
     def refuse(self, text: str) -> Iterable[bytes]:
         """This wire has no words for it; the reason of the end says it all."""
         return ()
 
-    def end(self, why: str) -> Iterable[bytes]:
+    def stop(self, why: str) -> Iterable[bytes]:
         yield from self._close()
         delta = {"stop_reason": self._WHY.get(why, "end_turn"), "stop_sequence": None}
         yield self._event("message_delta", delta=delta, usage={"output_tokens": WRITTEN})
+
+    def done(self) -> Iterable[bytes]:
         yield self._event("message_stop")
 
     def fail(self, error_type: str, message: str) -> Iterable[bytes]:
         yield self._event("error", error={"type": error_type, "message": message})
-
-    def _open(self, block: Body) -> Iterable[bytes]:
-        self._block += 1
-        yield self._event("content_block_start", index=self._block, content_block=block)
 
     def _close(self) -> Iterable[bytes]:
         if self._block >= 0:
