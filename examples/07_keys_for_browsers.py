@@ -4,6 +4,7 @@
     curl -X POST -H "Authorization: Bearer let me in" http://127.0.0.1:8000/key
 
 In your own web framework only the three lines in `reply_to` matter: know who asks, ask the desk, pass its answer on.
+They run under trio, as the client does: in a framework on trio, or in a thread of its own beside asyncio.
 """
 
 import hmac

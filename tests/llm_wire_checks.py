@@ -15,7 +15,7 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from benchmarks.measure import percentile
+from benchmarks.llm_cancel import endless, interrupted
 from tests.llm_kit import IMPATIENT, KEY, Heard, ask, one_call
 from voicekit.errors import QuotaExceeded, RemoteProtocolError, ServiceError, Unauthenticated, Unavailable
 from voicekit.listen.source import SilenceSource
@@ -25,12 +25,14 @@ from voicekit.play.sink import NullSink
 from voicekit.reply.handler import Turn
 from voicekit.reply.quiet import QuietVoice
 from voicekit.session import Session
-from voicekit.testing.llm import Answer, Broken, Calls, Cut, Fails, ModelServer, Pause, Refuses, Stall, Status, Stops
+from voicekit.testing.llm import Answer, Broken, Calls, Cut, Fails, ModelServer, Refuses, Stall, Status, Stops
 
 Make = Callable[..., LanguageModel]
 
 KEPT_WARM = 2  # connections: the next question's, and one more where a question came before its connection was made
-MEDIAN_S = 0.005 * 3  # what is asked for, on a machine that may be three times slower
+MEDIAN_S = 0.005 * 3
+"""The aim is 5 ms, and `python -m benchmarks.llm_cancel` shows what is reached. A test has to pass on a machine that is
+three times slower because others are working on it, too."""
 
 
 async def test_words_come_token_by_token(make: Make) -> None:
@@ -343,7 +345,7 @@ async def test_after_an_interruption_there_is_a_new_connection(make: Make) -> No
     async with server.serve() as url, one_call() as call:
         handler = make(url)
         await handler.warm(call)
-        await _interrupted(handler, server, Turn(1, "hello", session=call))
+        await interrupted(handler, server, Turn(1, "hello", session=call))
         await _until(lambda: server.greetings == 2)
         await trio.testing.wait_all_tasks_blocked()  # so that the client has had its answer
         await handler(Turn(2, "hello", session=call), Heard().say)
@@ -352,38 +354,17 @@ async def test_after_an_interruption_there_is_a_new_connection(make: Make) -> No
 
 async def test_cancelling_closes_the_stream_at_once(make: Make, cancellations: int) -> None:
     """Interrupted turns leave no task and no connection, and each stream is closed in a few milliseconds."""
-    server = ModelServer(otherwise=lambda asked: Answer("Well, you see, ", Pause(60), "I never get so far."))
+    server = ModelServer(otherwise=endless)
     took = []
     async with server.serve() as url, one_call() as call:
         handler = make(url)
         await handler.warm(call)
         living = _tasks() - server.open_connections
         for number in range(cancellations):
-            took.append(await _interrupted(handler, server, Turn(number, "hello", session=call)))
+            took.append(await interrupted(handler, server, Turn(number, "hello", session=call)))
         await _until(lambda: _tasks() - server.open_connections <= living and server.open_connections <= KEPT_WARM)
-    figures = f"min {min(took) * 1e3:.2f}, median {median(took) * 1e3:.2f}, p99 {percentile(took, 99) * 1e3:.2f} ms"
-    print(f"\n{cancellations} cancelled streams closed: {figures}")
     assert len(server.asked) == cancellations
     assert median(took) <= MEDIAN_S
-
-
-async def _interrupted(handler: LanguageModel, server: ModelServer, turn: Turn) -> float:
-    """Cancel the answer after some words; the time until the server has seen the connection close."""
-    heard, spoken = Heard(), trio.Event()
-
-    async def say(text: str) -> None:
-        await heard.say(text)
-        if len(heard.said) == 3:
-            spoken.set()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(handler, turn, say)
-        await spoken.wait()
-        start = trio.current_time()
-        nursery.cancel_scope.cancel()
-    with trio.fail_after(10):
-        await server.asked[-1].left.wait()
-    return trio.current_time() - start
 
 
 def _tasks() -> int:

@@ -1,8 +1,9 @@
 """A program that uses the vendor's own client against the addresses given, and prints what came back as JSON.
 
-    python official_client.py STT_ADDRESS TTS_ADDRESS KEY FILE
+    python official_client.py STT_ADDRESS TTS_ADDRESS KEY FILE [SILENCE]
 
-FILE holds 16 kHz PCM16 mono. It runs as a process of its own, as the client is made for another event loop.
+FILE holds 16 kHz PCM16 mono. With SILENCE it says nothing for so many seconds in the middle of it, once with keepalives
+and once without, and does nothing else. It runs as a process of its own, as the client is made for another event loop.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any
 
 from soniox import AsyncSonioxClient
 from soniox.errors import SonioxRealtimeError
-from soniox.types import RealtimeSTTConfig, RealtimeTTSConfig
+from soniox.types import RealtimeEvent, RealtimeSTTConfig, RealtimeTTSConfig
 
 CHUNK = 3_200
 """Bytes of sound in a message: 100 ms."""
 FINALIZE_AFTER = 20
 """Messages of sound after which everything is asked to become final."""
+KEEP_ALIVE_S = 0.5
+"""Seconds between keepalives."""
 TEXTS = {"one": "Hello there.", "two": "How are you today?", "three": "This one is told to the end, "}
 CANCELLED = "Nobody wants to hear all of this, so it is cancelled."
 
@@ -42,18 +45,15 @@ async def main(stt: str, tts: str, key: str, sound: bytes) -> None:
         )
 
 
+async def main_silent(stt: str, tts: str, key: str, sound: bytes, silence_s: float) -> None:
+    async with _client(stt, tts, key) as client:
+        kept, lost = await asyncio.gather(*(be_silent(client, sound, silence_s, keep) for keep in (True, False)))
+        print(json.dumps({"kept": kept, "lost": lost}))
+
+
 async def transcribe(client: AsyncSonioxClient, sound: bytes) -> dict[str, Any]:
     """Send everything, finalize in the middle, pause and resume, and collect the final tokens."""
-    config = RealtimeSTTConfig(
-        model="stt-rt-v5",
-        audio_format="pcm_s16le",
-        sample_rate=16_000,
-        num_channels=1,
-        enable_endpoint_detection=True,
-        enable_speaker_diarization=True,
-        enable_language_identification=True,
-    )
-    async with client.realtime.stt.connect(config=config) as session:
+    async with client.realtime.stt.connect(config=_hearing()) as session:
 
         async def chunks() -> AsyncIterator[bytes]:
             for number, place in enumerate(range(0, len(sound), CHUNK)):
@@ -65,15 +65,27 @@ async def transcribe(client: AsyncSonioxClient, sound: bytes) -> dict[str, Any]:
         sending = asyncio.create_task(session.send_bytes(chunks()))
         events = [event async for event in session.receive_events()]
         await sending
-    tokens = [token for event in events for token in event.tokens if token.is_final]
-    return {
-        "text": "".join(token.text for token in tokens),
-        "speakers": sorted({token.speaker for token in tokens if token.speaker}),
-        "interims": sum(not token.is_final for event in events for token in event.tokens),
-        "finished": events[-1].finished,
-        "total_ms": events[-1].total_audio_proc_ms,
-        "errors": [event.error_message for event in events if event.error_code],
-    }
+    return _heard(events)
+
+
+async def be_silent(client: AsyncSonioxClient, sound: bytes, silence_s: float, keep: bool) -> dict[str, Any]:
+    """Send half of it, keep the session alive or leave it alone for a while, and send the rest."""
+    half = len(sound) // CHUNK // 2 * CHUNK
+    async with client.realtime.stt.connect(config=_hearing()) as session:
+
+        async def send() -> None:
+            await session.send_byte_chunk(sound[:half])
+            for _ in range(round(silence_s / KEEP_ALIVE_S)):
+                await asyncio.sleep(KEEP_ALIVE_S)
+                if keep:
+                    await session.keep_alive()
+            await session.send_byte_chunk(sound[half:])
+            await session.finish()
+
+        sending = asyncio.create_task(send())
+        events = [event async for event in session.receive_events()]
+        sending.cancel()  # where the session has ended before
+    return _heard(events)
 
 
 async def synthesise(client: AsyncSonioxClient) -> dict[str, Any]:
@@ -141,6 +153,30 @@ def _client(stt: str, tts: str, key: str) -> AsyncSonioxClient:
     )
 
 
+def _hearing() -> RealtimeSTTConfig:
+    return RealtimeSTTConfig(
+        model="stt-rt-v5",
+        audio_format="pcm_s16le",
+        sample_rate=16_000,
+        num_channels=1,
+        enable_endpoint_detection=True,
+        enable_speaker_diarization=True,
+        enable_language_identification=True,
+    )
+
+
+def _heard(events: list[RealtimeEvent]) -> dict[str, Any]:
+    tokens = [token for event in events for token in event.tokens if token.is_final]
+    return {
+        "text": "".join(token.text for token in tokens),
+        "speakers": sorted({token.speaker for token in tokens if token.speaker}),
+        "interims": sum(not token.is_final for event in events for token in event.tokens),
+        "finished": events[-1].finished,
+        "total_ms": events[-1].total_audio_proc_ms,
+        "errors": [event.error_message for event in events if event.error_code],
+    }
+
+
 def _voice(stream: str) -> RealtimeTTSConfig:
     return RealtimeTTSConfig(
         stream_id=stream,
@@ -158,4 +194,6 @@ def _base64(chunks: Any) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4], Path(sys.argv[4]).read_bytes()))
+    addresses, sound = sys.argv[1:4], Path(sys.argv[4]).read_bytes()
+    silence = sys.argv[5:]
+    asyncio.run(main_silent(*addresses, sound, float(silence[0])) if silence else main(*addresses, sound))

@@ -1,4 +1,4 @@
-"""A program that uploads a file and prints by how much it grew.
+"""A program that uploads a file and prints how much memory it held at most while it did.
 
 python rest_upload.py ADDRESS KEY FILE
 """
@@ -6,8 +6,8 @@ python rest_upload.py ADDRESS KEY FILE
 from __future__ import annotations
 
 import json
-import resource
 import sys
+import tracemalloc
 
 import trio
 
@@ -24,10 +24,10 @@ async def main(address: str, key: str, path: str) -> None:
 
     async with SonioxClient(key, endpoints=Endpoints.find(rest=address)) as soniox:
         await soniox.files.count()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        tracemalloc.start()
         file = await soniox.files.upload(path, progress=count)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps({"size": file.size, "steps": steps, "grown": grown}))
+        _, held = tracemalloc.get_traced_memory()
+    print(json.dumps({"size": file.size, "steps": steps, "held": held}))
 
 
 if __name__ == "__main__":

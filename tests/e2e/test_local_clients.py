@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,16 @@ NODE_PACKAGE = "@soniox/node@2.3.0"
 RATE = 16_000
 ENOUGH = 240.0
 """Seconds after which a test gives up on everything together; the recogniser's one-time preparation among it."""
+IDLE_S, SILENCE_S = 3.0, 5.0
+"""Seconds without any message after which an impatient server gives a session up, and for which a client is silent."""
+IMPATIENT = f"""
+import sys
+from voicekit.cli import main
+from voicekit.soniox import limits
+
+limits.STT_IDLE_S = {IDLE_S}
+sys.exit(main(["local-server", *sys.argv[1:]]))
+"""
 SAID = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))["austen-0870"]["text"]
 
 
@@ -86,9 +96,13 @@ def node(reading: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     return serve(talk, "--legacy-key")
 
 
-def serve(talk: Callable[[Service], Awaitable[dict[str, Any]]], *options: str) -> dict[str, Any]:
+def serve(
+    talk: Callable[[Service], Awaitable[dict[str, Any]]],
+    *options: str,
+    program: Sequence[str] = ("-m", "voicekit", "local-server"),
+) -> dict[str, Any]:
     """What `talk` returns, with a local server of its own."""
-    command = [sys.executable, "-m", "voicekit", "local-server", "--embedded", *options]
+    command = [sys.executable, *program, "--embedded", *options]
 
     async def run() -> dict[str, Any]:
         with trio.fail_after(ENOUGH):
@@ -135,6 +149,23 @@ def test_python_finalizes_in_the_middle(python: dict[str, Any]) -> None:
     assert heard["text"].endswith("<end>")
     assert wrong(heard["text"], SAID) <= 4, heard["text"]  # the word at the cut may be heard twice
     assert heard["total_ms"] == pytest.approx(9_100, abs=5)
+
+
+def test_python_keeps_a_silent_session_alive(reading: Path) -> None:
+    """A silence for which the server would not wait is survived with keepalives, and ends the session without."""
+
+    async def talk(service: Service) -> dict[str, Any]:
+        where = service.endpoints
+        told = await program("official_client.py", where.stt, where.tts, service.key, str(reading), str(SILENCE_S))
+        return dict(json.loads(told))
+
+    said = serve(talk, program=["-c", IMPATIENT])
+    kept, lost = said["kept"], said["lost"]
+    assert (kept["finished"], kept["errors"]) == (True, [])
+    assert wrong(kept["text"], SAID) <= 4, kept["text"]
+    assert kept["total_ms"] == pytest.approx(9_100, abs=5)
+    assert (bool(lost["finished"]), lost["errors"]) == (False, ["Request timeout."])
+    assert lost["interims"] > 0  # the first half was heard
 
 
 def test_python_speaks_several_streams_at_once(python: dict[str, Any]) -> None:

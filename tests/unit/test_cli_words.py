@@ -199,6 +199,18 @@ def test_a_new_plugin_is_the_echo_under_another_name():
 
 
 @pytest.mark.parametrize(
+    ("name", "module", "titled"), [("my-echo", "my_echo", "MyEcho"), ("echo-bot", "echo_bot", "EchoBot")]
+)
+def test_a_new_plugin_may_have_echo_in_its_name(name, module, titled):
+    """It is named throughout as any other is."""
+
+    def named(text):
+        return text.replace("night_watch", module).replace("NightWatch", titled).replace("night-watch", name)
+
+    assert plugin_files(name) == {named(path): named(text) for path, text in plugin_files("night-watch").items()}
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["Bot"], "expected a lower-case letter, then"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from trio.testing import MockClock
@@ -20,8 +21,8 @@ from voicekit.llm.conversation import RUNNING
 from voicekit.llm.handler import MOST_ROUNDS
 from voicekit.llm.messages import Call, CallPiece
 from voicekit.reply.handler import Turn
-from voicekit.testing import check_handler
-from voicekit.testing.llm import Answer, Calls, ModelServer, Stall, Status
+from voicekit.testing import Script, check_handler, hold_call
+from voicekit.testing.llm import Answer, Asked, Calls, ModelServer, Stall, Status
 from voicekit_openai.models import openai
 
 
@@ -213,6 +214,39 @@ async def test_without_a_fallback_the_error_is_raised(autojump_clock: MockClock)
     """A program that wants to judge the errors itself gets them."""
     with pytest.raises(Unavailable, match=r"openai \(m\) refused \(HTTP 500, server_error\): The server had an error."):
         await ask(bot(ModelServer(otherwise=lambda asked: Status(500)), fallback=None))
+
+
+def test_a_connection_long_idle_is_tried_when_the_caller_begins_to_speak() -> None:
+    """The service may have closed it, so before a question after a long silence it is tried; before others it isn't."""
+    user = Script()
+    for text, at in (("hello", 1.0), ("are you there", 6.0), ("hello again", 30.0)):
+        user.says(text, at=at, for_=0.8)
+    greeted: list[int] = []
+
+    def answer(asked: Asked) -> str:
+        greeted.append(server.greetings)
+        return "Yes."
+
+    server = ModelServer(otherwise=answer)
+    hold_call(bot(server), user)
+    assert greeted == [1, 1, 2]
+
+
+async def test_a_service_that_never_says_hello_is_told_as_trouble(autojump_clock: MockClock) -> None:
+    """What never answers while we connect is given up in the time for a connection, so that it can be tried again."""
+
+    class Mute(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await trio.sleep_forever()
+            raise AssertionError
+
+    events: list[Any] = []
+    tell.set(events.append)
+    async with one_call() as call:
+        await openai(model="m", api_key="k", transport=Mute(), limits=Limits(connect=2.0)).warm(call)
+    [trouble] = events
+    assert isinstance(trouble.error, Unavailable)
+    assert "no answer to HEAD in 2 s" in str(trouble.error)
 
 
 async def test_a_voice_that_is_busy_is_no_silence_of_the_service(autojump_clock: MockClock) -> None:

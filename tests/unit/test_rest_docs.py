@@ -7,15 +7,19 @@ import inspect
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.house.markdown import read
+from tests.unit import test_rest_endpoints as endpoints
 from tests.unit.rest_kit import KEY
-from tests.unit.rest_limits import TABLE
+from tests.unit.rest_limits import TABLE, row_of
 from voicekit.soniox.rest import SonioxClient, TranscriptionRequest
 from voicekit.soniox.rest.types import Token, Transcript
+from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.rest import RestServer
 from voicekit.testing.soniox.rest import Outcome, RestPeer
 
@@ -30,9 +34,9 @@ BLOCKS = {block.name: block.text for block in read(TEXT).blocks if block.mark ==
 
 def test_every_endpoint_has_one_row() -> None:
     """The table has the endpoints of the table of limits and of the server role, each once."""
-    endpoints = [row[0] for row in ROWS]
-    assert len(set(endpoints)) == len(endpoints)
-    assert set(endpoints) == set(TABLE) == {f"{route.method} {route.path}" for route in RestServer().routes}
+    listed = [row[0] for row in ROWS]
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == set(TABLE) == {f"{route.method} {route.path}" for route in RestServer().routes}
 
 
 @pytest.mark.parametrize(("method", "file"), [row[1:3] for row in ROWS], ids=lambda value: value)
@@ -44,11 +48,16 @@ def test_every_row_has_a_method(method: str, file: str) -> None:
     assert Path(inspect.getfile(inspect.unwrap(found))).resolve() == (PAGE.parent / file).resolve()
 
 
-@pytest.mark.parametrize(("test", "file"), [row[3:5] for row in ROWS], ids=lambda value: value)
-def test_every_row_has_a_test(test: str, file: str) -> None:
-    """The test of a row is there, where the row says."""
-    tree = ast.parse((PAGE.parent / file).read_text(encoding="utf-8"))
-    assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+@pytest.mark.parametrize(("test", "file"), sorted({row[3:5] for row in ROWS}), ids=lambda value: value)
+async def test_every_row_has_a_test(test: str, file: str, autojump_clock: MockClock, tmp_path: Path) -> None:
+    """The test of a row is where the row says, passes, and asks the endpoint, which answers."""
+    assert (PAGE.parent / file).resolve() == Path(endpoints.__file__)
+    peer = RestPeer(account=Account([KEY]))
+    given = {"peer": peer, "autojump_clock": autojump_clock, "tmp_path": tmp_path}
+    function = getattr(endpoints, test)
+    await function(**{name: given[name] for name in inspect.signature(function).parameters})
+    asked = {row_of(seen.method, urlsplit(seen.target).path) for seen in peer.requests if (seen.status or 500) < 300}
+    assert {row[0] for row in ROWS if row[3:5] == (test, file)} <= asked
 
 
 def test_every_method_has_a_row() -> None:
@@ -65,7 +74,7 @@ async def test_the_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     """Every marked block does what it says, against the double."""
     monkeypatch.chdir(tmp_path)
     peer = RestPeer(outcomes={"": Outcome(queued=0.0, processing=0.0)})
-    async with peer.serve() as endpoints, SonioxClient(KEY, endpoints=endpoints) as soniox:
+    async with peer.serve() as there, SonioxClient(KEY, endpoints=there) as soniox:
         known: dict[str, Any] = {
             "soniox": soniox,
             "SonioxClient": SonioxClient,

@@ -62,7 +62,9 @@ def test_half_a_sample_is_no_end() -> None:
 
 def adts(size: int) -> bytes:
     """A frame of AAC of so many bytes, in which there is nothing."""
-    return bytes([0xFF, 0xF1, 0x50, 0x80 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC]) + bytes(size - 7)
+    return bytes([0xFF, 0xF1, 0x50, 0x80 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC]) + bytes(
+        size - 7
+    )
 
 
 @pytest.mark.parametrize("piece", [1, 5, 1_000, 100_000])

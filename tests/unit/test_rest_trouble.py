@@ -434,9 +434,7 @@ async def test_a_cancellation_while_it_is_read_keeps_it(autojump_clock: MockCloc
 
 
 @pytest.mark.parametrize("fault", [Instead("DELETE", status=200, body=b"{}", times=2), Instead("DELETE", times=2)])
-async def test_trouble_with_deleting_does_not_cost_the_transcript(
-    autojump_clock: MockClock, fault: RestFault
-) -> None:
+async def test_trouble_with_deleting_does_not_cost_the_transcript(autojump_clock: MockClock, fault: RestFault) -> None:
     """Whatever answers instead of the service when the rest is deleted, the transcript is there."""
     async with talking(RestPeer(faults=[fault])) as soniox:
         assert (await soniox.transcriptions.of(b"sound")).text == "this is what was said"

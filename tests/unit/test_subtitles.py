@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from itertools import pairwise
@@ -121,8 +122,73 @@ def test_no_word_is_lost(tokens: list[Token], translated: bool) -> None:
         if (token.translation_status in (None, "none", "translation" if translated else "original"))
     ]
     said = "".join("".join(cue.lines) for cue in captions(tokens, translated=translated))
-    assert said.replace(" ", "") == "".join(wanted).replace(" ", "")
+    without = str.maketrans("", "", " -")  # dashes stand before turns that share a caption
+    assert said.translate(without) == "".join(wanted).translate(without)
     assert len(webvtt.from_buffer(StringIO(vtt(captions(tokens)))).captions) == len(captions(tokens))
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[Token]:
+    """Speech as quick as people speak, at most 20 letters a second, but in any rhythm of turns and sentences."""
+    tokens, now = [], 0
+    for _ in range(draw(st.integers(1, 40))):
+        speaker = draw(st.sampled_from(["1", "2", "3"]))
+        for _ in range(draw(st.integers(1, 3))):
+            word = draw(SPOKEN.filter(lambda word: "-" not in word))
+            end = now + max(100, 50 * len(word)) + draw(st.sampled_from([0, 0, 0, 200, 7_000]))
+            tokens.append(Token(text=f" {word}", start_ms=now, end_ms=end, speaker=speaker))
+            now = end + draw(st.sampled_from([0, 0, 0, 300, 2_000]))
+    return tokens
+
+
+def letters(tokens: list[Token]) -> Iterator[int]:
+    """When each letter is said, in order, of those that captions show and that are no dashes."""
+    for token in tokens:
+        assert token.start_ms is not None
+        assert token.end_ms is not None
+        for place, letter in enumerate(token.text):
+            lasts = token.end_ms - token.start_ms
+            if letter not in " -":
+                yield token.start_ms + (lasts * place // len(token.text) if place > 1 else 0)
+
+
+@given(conversations())
+def test_captions_are_never_later_than_promised(tokens: list[Token]) -> None:
+    """However quickly people answer each other, a caption comes with its first word or at most a second later."""
+    said = letters(tokens)
+    for cue in captions(tokens):
+        shown = [letter for line in cue.lines for letter in line if letter not in " -"]
+        first, *_ = [next(said) for _ in shown]
+        assert 0 <= cue.start_ms - first <= STYLE.late_ms
+        assert STYLE.shortest_ms <= cue.end_ms - cue.start_ms <= STYLE.longest_ms
+    assert next(said, None) is None
+
+
+def test_quick_exchanges_share_captions() -> None:
+    """A hundred answers of 0.3 s each end on time: turns share captions, with a line for each where there are two."""
+    tokens = [Token(text=f" Word{n}.", start_ms=300 * n, end_ms=300 * (n + 1), speaker="12"[n % 2]) for n in range(100)]
+    cues = captions(tokens)
+    assert cues[-1].start_ms - 29_700 < 1_000
+    assert [cue.lines for cue in cues[:3]] == [
+        ("Word0.",),
+        ("- Word1.", "- Word2."),
+        ("- Word3. - Word4. - Word5.",),
+    ]
+    assert [cue.speaker for cue in cues[:3]] == ["1", None, None]
+    blocks = [block.content for block in srt_parser.parse(srt(cues), ignore_errors=False)]
+    assert blocks[:2] == ["Speaker 1: Word0.", "- Word1.\n- Word2."]
+    assert [cue.text for cue in webvtt.from_buffer(StringIO(vtt(cues))).captions] == ["\n".join(c.lines) for c in cues]
+
+
+def test_whoever_speaks_after_a_shared_caption_is_named() -> None:
+    """Once turns are long again, each has its own caption, and its speaker is named, as nobody was in between."""
+    quick = [Token(text=" No.", start_ms=300 * n, end_ms=300 * n + 300, speaker="12"[n % 2]) for n in range(3)]
+    slow = Token(text=" Well then, let us see.", start_ms=3_000, end_ms=5_000, speaker="1")
+    assert [block.content for block in srt_parser.parse(srt(captions([*quick, slow])))] == [
+        "Speaker 1: No.",
+        "- No.\n- No.",
+        "Speaker 1: Well then, let us see.",
+    ]
 
 
 def test_captions_end_where_a_reader_expects_it() -> None:

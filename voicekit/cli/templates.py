@@ -5,6 +5,7 @@ The plugin has one source, plugins/voicekit-echo: the checkout's own folder, or 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from voicekit.errors import VoicekitError
@@ -121,7 +122,8 @@ def _belongs(path: Path) -> bool:
 
 
 def _renamed(text: str, name: str) -> str:
+    """`text` with the other name in place of the template's, in one pass: the other may have the template's in it."""
     module = name.replace("-", "_")
     titled = "".join(part.capitalize() for part in module.split("_"))
-    text = text.replace(f"voicekit_{TEMPLATE_NAME}", f"voicekit_{module}")
-    return text.replace(TEMPLATE_NAME.capitalize(), titled).replace(TEMPLATE_NAME, name)
+    new = {f"voicekit_{TEMPLATE_NAME}": f"voicekit_{module}", TEMPLATE_NAME.capitalize(): titled, TEMPLATE_NAME: name}
+    return re.sub("|".join(new), lambda found: new[found[0]], text)

@@ -4,22 +4,26 @@ It is opened when the handler is first asked, or before; it runs beside the conv
 handler that is tried out on its own has one for each turn.
 
 An interruption costs the connection, since closing it is the only way to stop an answer. So another one is made at
-once: the caller is still speaking then, and does not have to wait for it.
+once: the caller is still speaking then, and does not have to wait for it. A service may also close one that is idle, so
+after a while the connection is tried when the caller begins to speak, and made anew where it is gone.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
+from typing import Protocol, runtime_checkable
 
 import httpx
 import trio
 
 from voicekit.contracts import tell
-from voicekit.events import Trouble
+from voicekit.errors import Unavailable
+from voicekit.events import SessionEvent, SpeechStarted, Trouble
 from voicekit.flow.groups import alone
 from voicekit.flow.threads import in_thread
 from voicekit.llm.conversation import Step
@@ -28,6 +32,10 @@ from voicekit.reply.handler import CallView, NoCall, Turn
 KEEP_WARM = 300.0
 """Seconds that an idle connection is kept: callers may be silent for long. Services close it sooner or later."""
 
+IDLE = 10.0
+"""Seconds for which a connection is trusted. Services keep an idle one from five seconds to some minutes, mostly one;
+and trying one that is there costs a request, and a question that comes meanwhile a connection."""
+
 CLOSE_TIMEOUT = 0.3
 """Seconds for the goodbyes of TLS, when the call is over."""
 
@@ -35,15 +43,27 @@ CONNECTIONS = 8
 """Of one call: a reply and the one before it that is still unwinding, and tools that report."""
 
 
+@runtime_checkable
+class Watchable(Protocol):
+    """A call that shows its events, as a Session does."""
+
+    def watch(self, watcher: Callable[[SessionEvent], object]) -> None: ...
+
+
 @dataclass
 class Backstage:
-    """Of one handler in one call. `begun` are the turns that it was asked and what it called in them, by number."""
+    """Of one handler in one call. `begun` are the turns that it was asked and what it called in them, by number.
+
+    `patience` is how many seconds it may take to connect.
+    """
 
     client: httpx.AsyncClient
     url: str
+    patience: float
     start_soon: Callable[..., None]
     begun: dict[int, tuple[Turn, list[Step]]] = field(default_factory=dict)
     _cold: trio.Event = field(default_factory=trio.Event)
+    _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[Step]:
         """The steps of `turn`, which is answered anew; what a speculation of this number has left is forgotten."""
@@ -63,12 +83,30 @@ class Backstage:
         """The connection is lost: make another for the next question."""
         self._cold.set()
 
+    def hear(self, event: SessionEvent) -> None:
+        """Try a connection that has long been idle when the caller begins to speak: a question will follow."""
+        if isinstance(event, SpeechStarted) and trio.current_time() - self._idle_since >= IDLE:
+            self.cold()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While the connection is used, it is not idle."""
+        self._idle_since = inf
+        try:
+            yield
+        finally:
+            self._idle_since = trio.current_time()
+
     async def connect(self) -> None:
         """Have a connection. What the service answers to nothing asked does not matter."""
         try:
-            await self.client.head(self.url)
+            with self.in_use(), trio.fail_after(self.patience):
+                await self.client.head(self.url)
         except httpx.HTTPError as error:
             tell.get()(Trouble("handler", error))
+        except trio.TooSlowError:
+            mute = f"{self.url}: no answer to HEAD in {self.patience:g} s"
+            tell.get()(Trouble("handler", Unavailable(mute, service=httpx.URL(self.url).host, retryable=True)))
 
     async def run(self) -> None:
         """Keep a connection for as long as this is let run."""
@@ -97,7 +135,7 @@ async def backstage(
     if isinstance(session, NoCall):
         with alone():
             async with trio.open_nursery() as nursery:
-                stage = Backstage(await _client(transport, connect), url, nursery.start_soon)
+                stage = Backstage(await _client(transport, connect), url, connect, nursery.start_soon)
                 nursery.start_soon(stage.run)
                 yield stage
                 nursery.cancel_scope.cancel()
@@ -106,9 +144,11 @@ async def backstage(
     if stages is None:
         stages = session.stash[Backstages] = Backstages()
     if handler not in stages:
-        made = Backstage(await _client(transport, connect), url, session.start_soon)
+        made = Backstage(await _client(transport, connect), url, connect, session.start_soon)
         if stages.setdefault(handler, made) is made:  # nobody was quicker
             session.start_soon(made.run)
+            if isinstance(session, Watchable):
+                session.watch(made.hear)
     yield stages[handler]
 
 

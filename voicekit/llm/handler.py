@@ -197,7 +197,8 @@ class _Answering:
 
         specs = [tool.spec for tool in self._handler.tools.values()]
         try:
-            await self._asking.ask(Ask(self._handler.system, messages, specs, may_call), take)
+            with self._stage.in_use():
+                await self._asking.ask(Ask(self._handler.system, messages, specs, may_call), take)
         except (ServiceError, ProtocolError):
             answer.stop = "failed"
             raise

@@ -6,7 +6,8 @@
 
 A caption has at most two lines of 42 characters and stays from 5/6 of a second to 7 seconds, as broadcasters ask. It
 ends with its sentence, at a pause, where the speaker changes, or where it is full. Where people answer each other
-faster than that, captions come a little late rather than too short to be read.
+faster than that, captions come a little late rather than too short to be read; where they would come more than a second
+late, several turns share one, each behind a dash, so that the lag never grows.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ CLOSING: Final = "\"')]}\u00bb\u201d\u2019\u300d\u300f"
 class Style:
     """The limits of captions. Characters are columns: a wide one, as in Chinese, counts as two.
 
-    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is room.
+    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is room,
+    `late_ms` how much later than its first word one may come before turns and sentences share captions.
     """
 
     columns: int = 42
@@ -38,6 +40,7 @@ class Style:
     gap_ms: int = 84
     pause_ms: int = 1_000
     linger_ms: int = 500
+    late_ms: int = 1_000
 
     def __post_init__(self) -> None:
         if self.columns < 16 or self.lines < 1 or not 0 < self.shortest_ms < self.longest_ms or self.gap_ms < 0:
@@ -49,7 +52,8 @@ STYLE: Final = Style()
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What is shown from `start_ms` to `end_ms`. `speaker` is None where there is only one, or none is known."""
+    """What is shown from `start_ms` to `end_ms`. `speaker` is None where there is only one, none is known, or several
+    share it."""
 
     start_ms: int
     end_ms: int
@@ -62,15 +66,15 @@ def captions(tokens: Iterable[Token], *, translated: bool = False, style: Style 
     words = list(words_of(timed(tokens, translated)))
     several = len({word.speaker for word in words if word.speaker is not None}) > 1
     groups = list(_groups(words, style, several))
-    starts = _starts(groups, style)
+    following = [start for start, _ in groups[1:]]
     return [
         Caption(
             start,
-            _end(group, start, following, style),
+            _end(group, start, after, style),
             tuple(_lines(group, style, _label(group, several))),
-            group[0].speaker if several else None,
+            group[0].speaker if several and not _shared(group) else None,
         )
-        for group, start, following in zip(groups, starts, [*starts[1:], None][: len(starts)], strict=True)
+        for (start, group), after in zip(groups, [*following, None], strict=False)
     ]
 
 
@@ -115,56 +119,57 @@ def speaker_label(speaker: str | None) -> str:
 # --- captions and their times ---
 
 
-def _groups(words: Iterable[Word], style: Style, several: bool) -> Iterator[list[Word]]:
-    """Words that stand together in one caption."""
+def _groups(words: Iterable[Word], style: Style, several: bool) -> Iterator[tuple[int, list[Word]]]:
+    """Words that stand together in one caption, and when it comes: with the first of them, or as soon as the one
+    before has been there long enough."""
     group: list[Word] = []
+    start = earliest = 0
     for word in words:
         for piece in _short(word, style):
-            if group and _ends(group, piece, style, several):
-                yield group
-                group = []
+            if group and _ends(group, piece, start, style, several):
+                yield start, group
+                group, earliest = [], start + style.shortest_ms + style.gap_ms
+            if not group:
+                start = max(piece.start, earliest)
             group.append(piece)
-    if _text(group):
-        yield group
+    if group:
+        yield start, group
 
 
 def _short(word: Word, style: Style) -> Iterator[Word]:
-    """A word in pieces that fit into a line; most words are one."""
+    """A word in pieces that fit into a line, its time spread over them by their length; most words are one."""
     most = style.columns - len(speaker_label(word.speaker))
-    for letters in _pieces(word.text):
-        yield from _cut(letters, word, most)
+    said, whole, lasts = 0, len(word.text), word.end - word.start
+    for piece in _pieces(word.text):
+        for letters in _cut(piece, most):
+            here = word.start + lasts * said // whole
+            said += len(letters)
+            if not letters.isspace():
+                yield Word(letters, here, word.start + lasts * said // whole, word.speaker)
 
 
-def _cut(letters: str, word: Word, most: int) -> Iterator[Word]:
+def _cut(letters: str, most: int) -> Iterator[str]:
     while letters:
         count = 1
         while count < len(letters) and _columns(letters[: count + 1].strip()) <= most:
             count += 1
-        yield Word(letters[:count], word.start, word.end, word.speaker)
+        yield letters[:count]
         letters = letters[count:]
 
 
-def _ends(group: Sequence[Word], word: Word, style: Style, several: bool) -> bool:
-    """Whether a caption ends before `word`."""
-    last, text = group[-1], _text(group)
-    if not text:
-        return False
+def _ends(group: Sequence[Word], word: Word, start: int, style: Style, several: bool) -> bool:
+    """Whether a caption, which comes at `start`, ends before `word`."""
+    last, full = group[-1], [*group, word]
+    if len(_laid_out(_turns(full), style, _label(full, several))) > style.lines:
+        return True
+    if start + style.shortest_ms + style.gap_ms - word.start > style.late_ms:
+        return False  # the next one would come too late
     if word.speaker != last.speaker or word.start - last.end >= style.pause_ms:
         return True
     if word.end - group[0].start > style.longest_ms:
         return True
-    if text.rstrip(CLOSING).endswith(tuple(ENDS)) and last.end - group[0].start >= style.shortest_ms:
-        return True
-    return len(_lines([*group, word], style, _label(group, several))) > style.lines
-
-
-def _starts(groups: Sequence[Sequence[Word]], style: Style) -> list[int]:
-    """When each caption comes: with its first word, or as soon as the one before has been there long enough."""
-    starts: list[int] = []
-    for group in groups:
-        earliest = starts[-1] + style.shortest_ms + style.gap_ms if starts else 0
-        starts.append(max(group[0].start, earliest))
-    return starts
+    is_sentence = _text(group).rstrip(CLOSING).endswith(tuple(ENDS))
+    return is_sentence and last.end - group[0].start >= style.shortest_ms
 
 
 def _end(group: Sequence[Word], start: int, following: int | None, style: Style) -> int:
@@ -177,21 +182,48 @@ def _text(group: Iterable[Word]) -> str:
     return "".join(word.text for word in group).strip()
 
 
+def _shared(group: Sequence[Word]) -> bool:
+    return len({word.speaker for word in group}) > 1
+
+
 def _label(group: Sequence[Word], several: bool) -> str:
-    return speaker_label(group[0].speaker) if several else ""
+    return speaker_label(group[0].speaker) if several and not _shared(group) else ""
 
 
 def _lines(group: Sequence[Word], style: Style, label: str) -> list[str]:
-    """Words in lines, balanced where there are two; the first leaves room for a label."""
-    words = [word.text for word in group]
-    lines = _filled(words, style.columns, len(label))
-    if len(lines) == 2:
+    """Words in lines, balanced where there are two."""
+    turns = _turns(group)
+    lines = _laid_out(turns, style, label)
+    if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
+        words = [word for turn in turns for word in turn]
         for place in range(len(words) - 1, 0, -1):  # the shortest longer line, and of equals the longer one below
             one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
             widths = _columns(one) + len(label), _columns(other)
             if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):
                 lines = [one, other]
     return lines
+
+
+def _laid_out(turns: Sequence[Sequence[str]], style: Style, label: str) -> list[str]:
+    """Turns in lines of their own if that is possible, else all words in lines, of which the first has room for a
+    label."""
+    lines = ["".join(turn).strip() for turn in turns]
+    if 1 < len(lines) <= style.lines and all(_columns(line) <= style.columns for line in lines):
+        return lines
+    return _filled([word for turn in turns for word in turn], style.columns, len(label))
+
+
+def _turns(group: Sequence[Word]) -> list[list[str]]:
+    """The words of each turn, each turn behind a dash where there are several of them."""
+    turns: list[list[str]] = []
+    for place, word in enumerate(group):
+        if place == 0 or word.speaker != group[place - 1].speaker:
+            turns.append([])
+        turns[-1].append(word.text)
+    if len(turns) > 1:
+        for turn in turns:
+            turn[0] = f" - {turn[0].lstrip()}"
+    return turns
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -218,6 +250,8 @@ def _filled(words: Sequence[str], columns: int, taken: int) -> list[str]:
 
 
 def _columns(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

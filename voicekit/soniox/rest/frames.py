@@ -1,7 +1,7 @@
 """Frames of MP3 and of AAC (ADTS), followed by their heads, to tell sound that ends inside one. Pure.
 
-Neither format says how many frames there are: an end between two of them proves nothing. What is not understood is never
-blamed, as sound that is whole must not be refused.
+Neither format says how many frames there are: an end between two of them proves nothing. What is not understood is
+never blamed, as sound that is whole must not be refused.
 """
 
 from __future__ import annotations

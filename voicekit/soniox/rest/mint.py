@@ -1,10 +1,11 @@
-"""Keys for browsers and telephones: the one function that a web server of yours needs, in any framework.
+"""Keys for browsers and telephones: the one function that a web server of yours needs, under trio.
 
     desk = KeyDesk(soniox, KeyRequest(usage_type="transcribe_websocket", expires_in_seconds=60, single_use=True))
     reply = await desk.answer("POST", client="user-17")       reply.status, reply.headers, reply.body
 
 What it gives away is always a temporary key with the limits that you set; the main key never leaves your server. Who
-may ask is yours to decide, before you call it: each key can spend your money for as long as it lasts.
+may ask is yours to decide, before you call it: each key can spend your money for as long as it lasts. The desk asks the
+service, so it runs where the client does: under trio, as in Quart-Trio, or in a thread of its own beside asyncio.
 """
 
 from __future__ import annotations

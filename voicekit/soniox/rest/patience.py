@@ -43,8 +43,9 @@ class Trouble(Enum):
 class Patience:
     """Seconds to wait, and how often to try.
 
-    `connect` for a connection; `answer` for a whole answer once the request is out; `stall` while not a byte moves of
-    an upload or of sound; `speech` for all sound of one request, not counting what the caller takes; `attempts` in all.
+    `connect` for a connection; `answer` for a whole answer once the request is out, or for each 256 KiB of a long one;
+    `stall` while not a byte moves of an upload or of sound; `speech` for all sound of one request, not counting what
+    the caller takes; `attempts` in all.
     """
 
     connect: float = 10.0

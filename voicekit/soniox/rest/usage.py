@@ -32,7 +32,10 @@ class Usage:
     def logs(
         self, start: datetime, end: datetime, *, newest_first: bool = False, page: int = limits.PAGE[1]
     ) -> Listing[UsageLog]:
-        """Every request that ended in a window of at most 31 days; the service remembers 91 days."""
+        """Every request that ended in a window of at most 31 days.
+
+        The service remembers 91 days. That is for it to refuse, with a ServiceError: nothing here knows today's date.
+        """
         check_page(page)
         query = _window(start, end, limits.LOG_WINDOW_DAYS)
         sort = limits.SORTS[1] if newest_first else limits.SORTS[0]
