@@ -137,8 +137,7 @@ class Outlet(_End, Generic[T_contra]):
     async def until_below(self, level: int) -> None:
         """Wait until less than `level` is queued: asked before work is made that would only wait in the link."""
         await checkpoint_if_cancelled()
-        self._check()
-        if self._link.level < level:
+        if self.is_below(level):
             await cancel_shielded_checkpoint()
         while self._link.level >= level:
             await self._link.watchers.wait(None)

@@ -18,7 +18,6 @@ from voicekit.soniox.server.rest_reading import answer, page, violation
 from voicekit.soniox.server.rest_refusal import invalid
 
 KEPT: Final = 100_000  # entries, after which the oldest go: a server that runs for months must not grow
-BACK_DAYS: Final = 91  # how old the logs are that can still be asked for
 PERIODS: Final = 10_000  # in one answer of the history; our own bound
 YEARS: Final = range(2000, 2200)  # others are mistakes, and the first and last that there are break arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
