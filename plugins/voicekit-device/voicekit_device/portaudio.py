@@ -1,7 +1,8 @@
 """The sound cards of this computer, through PortAudio (the package sounddevice).
 
 PortAudio is not made for several threads, so everything but its callbacks goes through one lock. Its list of devices
-is made once and is made anew only while no stream is open, because that would end all of them.
+is made once and is made anew only while no stream is open, because that would end all of them. (To end and open those
+again at every look for a lost device would tear the bot's words twice a second.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from voicekit.errors import DeviceError
 from voicekit_device.cards import Device, Direction, Hear, Play, Stream
 
 LATENCY = 0.04
-"""Seconds of sound asked of the device as its buffer: callbacks of Python come up to 20 ms late on a busy machine."""
+"""Seconds of sound asked of the device as its buffer. On a busy machine 99 of 100 callbacks came at most 13 ms late,
+and the latest by 60 (benchmarks/device_lateness.py). A larger buffer would make every hold and every cut later."""
 
 _lock = threading.Lock()
 _open: set[object] = set()

@@ -45,7 +45,7 @@ ENDING_S = 0.02
 class Speaker:
     """The speaker called `device` (part of a name will do), or the system's own; plays mono PCM16 at `rate`; pausable.
 
-    The position follows the latency that the device reports; it was within 10 ms of the truth where it was measured.
+    The position follows the latency that the device reports; it was within 15 ms of the truth where it was measured.
     While the device is away it stands still; after `patience` seconds, `write` and `position` raise DeviceError. So
     does `open` where there is no such device. Where it does not take `rate`, or mono, the sound is converted.
     """

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
-import numpy
 import pytest
-import soundfile
-import soxr
 
-from benchmarks import vad_on_noise
-from voicekit import AudioFormat, AudioFrame, Vad
+from benchmarks import vad_on_noise, vad_on_speech
+from voicekit import Vad
 from voicekit.events import SpeechStarted, SpeechStopped
-from voicekit.flow.transform import StreamContext
-from voicekit.listen.detect import detect
 from voicekit.listen.vad import WebRtcVad
 from voicekit_silero.vad import SileroVad, confirmed
 
-SPEECH = vad_on_noise.SPEECH
-LABELS = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))
+LABELS = vad_on_speech.LABELS
 SECONDS = 20.0
 FOOLING = ["white -20 dBFS", "pink -30 dBFS", "hold music -25 dBFS", "ring -25 dBFS", "clicks -45 dBFS"]
 """Sounds without a person in them, which webrtcvad takes for speech."""
@@ -42,7 +35,7 @@ def test_what_fools_webrtcvad_does_not_fool_silero(sound: str, make: Callable[[]
 @pytest.mark.parametrize("name", LABELS)
 def test_people_are_heard_where_the_labels_say(name: str, rate: int, make: Callable[[], Vad]) -> None:
     """Each recording has its starts and stops, near their labels, and a start is noticed within 0.4 s."""
-    marks = listen(name, rate, make())
+    marks = list(vad_on_speech.listen(name, rate, make()))
     speech = LABELS[name]["speech"]
     assert [type(mark) for mark, _ in marks] == [SpeechStarted, SpeechStopped] * len(speech)
     edges = [edge for segment in speech for edge in segment]
@@ -61,7 +54,7 @@ def test_a_higher_threshold_is_stricter() -> None:
 
 def test_the_table_sets_the_detectors_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     """Detectors by name have a column each, and a recording that is given has a row with what they made of it."""
-    recording = str(SPEECH / "goforward.flac")
+    recording = str(vad_on_noise.SPEECH / "goforward.flac")
     vad_on_noise.main(["--seconds", "6", "--vad", "webrtc", "silero", "--files", recording])
     _, names, row = capsys.readouterr().out.splitlines()
     assert names.split() == ["webrtc", "silero"]
@@ -70,19 +63,20 @@ def test_the_table_sets_the_detectors_side_by_side(capsys: pytest.CaptureFixture
     assert all(float(starts) > 0 for starts in figures[::3])
 
 
+def test_how_soon_people_are_noticed_and_at_what_cost_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each detector has a row: the shortest, median and longest wait, its window, what one takes, and its making."""
+    monkeypatch.setattr(vad_on_speech, "LABELS", {"goforward": LABELS["goforward"]})
+    vad_on_speech.main(["--vad", "silero", "confirmed"])
+    *_, silero, confirmed_row = (line.split() for line in capsys.readouterr().out.splitlines())
+    for (name, *figures), window in ((silero, 32), (confirmed_row, 20)):
+        first, middle, last, printed, *cost, _ = map(float, figures)
+        assert 0 < first <= middle <= last <= 1e3 * DECIDED_WITHIN
+        assert (printed, cost == sorted(cost)) == (window, True), name
+
+
 def verdicts(vad: Vad, pcm: bytes) -> list[float]:
     stream = vad.start(vad_on_noise.RATE)
     size = 2 * stream.window
     return [stream.probability(pcm[at : at + size]) for at in range(0, len(pcm) - size + 1, size)]
-
-
-def listen(name: str, rate: int, vad: Vad) -> list[tuple[SpeechStarted | SpeechStopped, float]]:
-    """The marks of a recording with a second of silence behind it, each with the time at which it was said."""
-    recorded, recorded_rate = soundfile.read(SPEECH / f"{name}.flac", dtype="int16")
-    sound = soxr.resample(numpy.concatenate([recorded, numpy.zeros(recorded_rate, numpy.int16)]), recorded_rate, rate)
-    detector = detect(vad).start(StreamContext(AudioFormat(rate)))
-    said = []
-    for at in range(0, len(sound), rate // 50):
-        frame = AudioFrame(sound[at : at + rate // 50].astype("<i2").tobytes(), at, AudioFormat(rate))
-        said += [(mark, frame.end / rate) for mark in detector.feed(frame) if not isinstance(mark, AudioFrame)]
-    return said

@@ -112,7 +112,7 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
                 for chunk in wire.fail(error_type, message):
                     yield chunk
     for word, ending in ("stop", wire.stop(stop)), ("done", wire.done()):
-        for chunk in chunks:
+        for chunk in ending:
             yield chunk
         if trouble is not None and trouble.behind == word:
             await _go_through(trouble)

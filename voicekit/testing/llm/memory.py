@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import httpx
@@ -12,14 +12,16 @@ from voicekit.testing.llm.answering import Asked, ConnectionCut, Take
 
 
 class InMemory(httpx.AsyncBaseTransport):
-    """Answers requests by `take`, whatever their address."""
+    """Answers requests by `take`, whatever their address; `greeted` is called for one that asks nothing."""
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, take: Take, greeted: Callable[[], None]) -> None:
         self._take = take
+        self._greeted = greeted
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
         if request.method != "POST":
+            self._greeted()
             return httpx.Response(405)
         asked, response = self._take(request.url.path, request.headers, await request.aread())
         return httpx.Response(response.status, headers=response.headers, stream=_Stream(asked, response.body))

@@ -46,7 +46,7 @@ class ModelServer:
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
         """Answers in memory, whatever the address: for virtual time."""
-        return InMemory(self.take)
+        return InMemory(self.take, self._was_greeted)
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
