@@ -24,10 +24,10 @@ bot = Rules.load(HERE / "faq.toml", random=Random)
 for skill in (clock, timers, sums, units, fun):
     skill.add_to(bot)
 notes.add_to(bot, NOTES)
-chosen = next((MODELS[variable] for variable in MODELS if os.environ.get(variable)), None)
-model = None
-if chosen is not None:
-    model = voicekit.Use(chosen[0], model=chosen[1], system=SYSTEM).build(voicekit.load_plugins().registry, "handler")
+registry = voicekit.load_plugins().registry
+keyed = [MODELS[variable] for variable in MODELS if os.environ.get(variable)]
+models = [voicekit.Use(name, model=which, system=SYSTEM) for name, which in keyed if name in registry.names("handler")]
+model = models[0].build(registry, "handler") if models else None
 
 
 @bot.otherwise

@@ -45,6 +45,18 @@ TYPED = {
     "goodbye": r"Goodbye!",
 }
 
+ASKED = """
+import sys, voicekit.cli.bot, voicekit.testing
+bot = voicekit.cli.bot.load_handler(sys.argv[1])
+user = voicekit.testing.Script()
+user.says("what is twelve times fourteen", at=1.0, for_=1.5)
+user.stays(until=6.0)
+model = sys.modules["assistant"].model
+said = [exchange.heard for exchange in voicekit.testing.hold_call(bot, user).history]
+print(said, model and model.model.name)
+"""
+"""A program: a sum asked of the assistant in virtual time, and the model that it would ask what no skill knows."""
+
 
 def without_keys(environ: Mapping[str, str], notes: Path) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.endswith("_API_KEY")}
@@ -82,6 +94,28 @@ def test_every_skill_answers_what_is_typed(tmp_path: Path) -> None:
     assert len(answers) == len(TYPED)
     for (line, wanted), answer in zip(TYPED.items(), answers, strict=True):
         assert re.match(wanted, answer), (line, answer)
+
+
+@pytest.mark.parametrize(
+    ("keys", "blocked", "model"),
+    [
+        (["OPENAI_API_KEY"], "", "gpt-5-mini"),
+        (["OPENAI_API_KEY"], "openai", None),
+        (["OPENAI_API_KEY", "ANTHROPIC_API_KEY"], "openai", "claude-haiku-4-5"),
+    ],
+)
+def test_it_asks_a_model_that_is_installed_and_has_a_key(tmp_path, keys, blocked, model) -> None:
+    """A key whose plugin is missing takes nothing away: every skill works, and another model with a key is asked."""
+    notes = tmp_path / "notes.txt"
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED, str(ASSISTANT / "assistant.py")],
+        env=without_keys(os.environ, notes) | dict.fromkeys(keys, "a-key") | {"VOICEKIT_BLOCK": blocked},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"['168.'] {model}\n", "")
 
 
 def test_timers_and_reminders_speak_up(assistant: ModuleType) -> None:

@@ -119,8 +119,8 @@ async def program(name: str, *arguments: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The bare words, without markers and punctuation."""
-    plain = re.sub(r"<end>|<fin>|[^a-z' ]", " ", text.lower().replace("mr.", "mister"))
+    """The bare words, without markers and punctuation; "to-day" is "today"."""
+    plain = re.sub(r"<end>|<fin>|[^a-z' ]", " ", text.lower().replace("mr.", "mister").replace("-", ""))
     return plain.split()
 
 

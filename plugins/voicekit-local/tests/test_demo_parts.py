@@ -88,6 +88,7 @@ async def test_lines_are_said_at_their_cues(autojump_clock: object) -> None:
     ]
     token = inline.set(True)
     caller, moments = Heckler(), Moments()
+    said: list[Line] = []
     start = trio.current_time()
 
     async def bot_speaks() -> None:
@@ -105,11 +106,12 @@ async def test_lines_are_said_at_their_cues(autojump_clock: object) -> None:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(bot_speaks)
-            await perform(script, caller, moments, None)
+            await perform(script, caller, moments, None, said)
     finally:
         inline.reset(token)
     expected = [3.5, 8.0, 15.5, 16.5 + PATIENCE_S]
     assert [at - start for at in caller.said] == pytest.approx(expected, abs=0.01)
+    assert said == script
 
 
 def test_the_bot_has_an_answer_to_every_line() -> None:

@@ -26,7 +26,7 @@ _CONTRACTIONS = (
 _SAME = {
     "ok": "okay", "mr": "mister", "mrs": "missus", "dr": "doctor", "email": "e mail", "voicemail": "voice mail",
     "alright": "all right", "percent": "per cent", "oclock": "o clock", "til": "until", "metre": "meter",
-    "metres": "meters",
+    "metres": "meters", "goodbye": "good bye",
 }  # fmt: skip
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 

@@ -118,9 +118,8 @@ async def test_a_port_that_is_taken_is_told() -> None:
 
 async def test_only_the_port_s_own_errors_are_told_as_the_port_s() -> None:
     """What goes wrong later is shown as what it is."""
-    broken = PROGRAM.format(pause=0) + "\n"
-    broken = broken.replace("from voicekit.cli import main", "command._announce = deaf\n\nfrom voicekit.cli import main")
-    broken = "def deaf(greeting, *, embedded):\n    raise OSError('nobody listens')\n\n" + broken
+    nobody = "def fail(greeting, *, embedded):\n    raise OSError('nobody listens')\n\n\ncommand._announce = fail\n"
+    broken = PROGRAM.format(pause=0).replace("from voicekit.cli", f"{nobody}\nfrom voicekit.cli")
     told: list[str] = []
     with pytest.raises(Unavailable, match="status 1"):
         async with local_server([sys.executable, "-c", broken, "--embedded"], told.append):

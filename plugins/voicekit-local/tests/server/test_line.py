@@ -1,4 +1,4 @@
-"""The way out to one client, which several tasks use: whatever becomes of them, nothing is lost and nothing overtakes."""
+"""The way out to one client, which several tasks use: nothing is lost, and nothing overtakes."""
 
 from __future__ import annotations
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import trio
 
 from voicekit import CallPolicy, Policy, Session
 from voicekit.cli.live import Live
+from voicekit.cli.run import FAILED, SIGNALLED
+from voicekit.cli.telling import Teller
+from voicekit.errors import DeviceError, ServiceError
 from voicekit.events import SessionEnded
 from voicekit.play.sink import NullSink
 from voicekit.session.callfolder import EVENTS, SOUND, CallFolder, open_call_folder
@@ -23,7 +27,7 @@ from voicekit.soniox.transcriber import SonioxTranscriber
 from voicekit_local.demo.bot import GREETING, bot
 from voicekit_local.demo.caller import PCM24K, Caller
 from voicekit_local.demo.relay import Relay, open_relay
-from voicekit_local.demo.script import Moments, lines, perform
+from voicekit_local.demo.script import Line, Moments, lines, perform
 from voicekit_local.wer import word_errors
 
 HELP = "hear a whole spoken call, with no key: a recorded caller talks to a bot"
@@ -33,60 +37,105 @@ FOLDER = "voicekit-demo"
 HISTORY = "history.json"
 """Each turn: what the caller said, what the bot said, and how much of that was heard."""
 
+CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who said what"}
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the call; 0 where it ended as it should."""
+    """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
     parser.add_argument("--folder", type=Path, help=f"where to keep the call (default: {FOLDER}, {FOLDER}-2, ...)")
     folder = parser.parse_args(arguments).folder or _free_folder()
-    ended = trio.run(demo, folder)
-    return 0 if ended.error is None else 1
+    return trio.run(demo, folder)
 
 
-async def demo(path: Path) -> SessionEnded:
-    """Hold the demo's call and keep it in the folder `path`."""
-    async with open_call_folder(path) as folder, soniox_or_local(_tell) as service:
-        if not service.local:
-            return await _hold(service, service.transcriber(wire_log=folder.wire_log), folder, None)
-        async with open_relay(service.endpoints.stt) as relay:
-            through = replace(service.endpoints, stt=relay.url)
-            stt = SonioxTranscriber(key=service.key, endpoints=through, wire_log=folder.wire_log)
-            return await _hold(service, stt, folder, relay)
+async def demo(path: Path) -> int:
+    """Hold the demo's call and keep it in the folder `path`; the exit status of `voicekit demo`."""
+    tell = Teller()
+    call: _Call | None = None
+    try:
+        async with (
+            open_call_folder(path) as folder,
+            soniox_or_local(tell) as service,
+            _way_to(service, folder) as (stt, relay),
+        ):
+            call = _Call(service, stt, folder)
+            ended = await call.hold(relay)
+        return SIGNALLED.get(ended.why, 0)
+    except (ServiceError, DeviceError) as error:
+        if call is None or not call.live.started:
+            raise
+        tell(str(error))
+        return FAILED
+    finally:
+        if call is not None and call.live.started:
+            print(f"\n{call.summary()}\n{_contents(path)}")
 
 
-async def _hold(service: Service, stt: SonioxTranscriber, folder: CallFolder, relay: Relay | None) -> SessionEnded:
-    caller, moments = Caller(), Moments()
-    session = Session(
-        handler=bot,
-        source=caller,
-        sink=NullSink(PCM24K),
-        stt=stt,
-        tts=service.voice(wire_log=folder.wire_log),
-        policy=Policy(call=CallPolicy(greeting=GREETING)),
-    )
-    folder.record(session)
-    live = Live(session)
-    session.watch(moments)
-    session.watch(live.note)
-    script = lines()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(perform, script, caller, moments, relay)
-        ended = await run_session(session)
-        nursery.cancel_scope.cancel()
-    (folder.path / HISTORY).write_text(
-        json.dumps([asdict(turn) for turn in session.history], indent=2), encoding="utf-8"
-    )
-    heard = " ".join(turn.user for turn in session.history)
-    errors = word_errors(" ".join(line.text for line in script if not line.aside), heard)
-    print(f"\n{live.summary()}; {errors.wrong} of the caller's {errors.words} words were recognised wrongly")
-    print(
-        f"The call is in {folder.path}: both sides in {SOUND}, what happened in {EVENTS}, who said what in {HISTORY}."
-    )
-    return ended
+@asynccontextmanager
+async def _way_to(service: Service, folder: CallFolder) -> AsyncIterator[tuple[SonioxTranscriber, Relay | None]]:
+    """The recogniser; where it is on this machine, behind a relay, so that the connection can be lost."""
+    if not service.local:
+        yield service.transcriber(wire_log=folder.wire_log), None
+        return
+    async with open_relay(service.endpoints.stt) as relay:
+        through = replace(service.endpoints, stt=relay.url)
+        yield SonioxTranscriber(key=service.key, endpoints=through, wire_log=folder.wire_log), relay
 
 
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+class _Call:
+    """The demo's call, shown and recorded."""
+
+    def __init__(self, service: Service, stt: SonioxTranscriber, folder: CallFolder) -> None:
+        self._caller, self._moments = Caller(), Moments()
+        self._said: list[Line] = []
+        self._ended: SessionEnded | None = None
+        self._history = folder.path / HISTORY
+        self._session = Session(
+            handler=bot,
+            source=self._caller,
+            sink=NullSink(PCM24K),
+            stt=stt,
+            tts=service.voice(wire_log=folder.wire_log),
+            policy=Policy(call=CallPolicy(greeting=GREETING)),
+        )
+        folder.record(self._session)
+        self.live = Live(self._session)
+        self._session.watch(self._moments)
+        self._session.watch(self.live.note)
+
+    async def hold(self, relay: Relay | None) -> SessionEnded:
+        """To its end; the history is written however that comes. DeviceError where it can't be."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(perform, lines(), self._caller, self._moments, relay, self._said)
+                self._ended = await run_session(self._session)
+                nursery.cancel_scope.cancel()
+            return self._ended
+        finally:
+            if self.live.started:
+                self._write_history()
+
+    def summary(self) -> str:
+        """How quickly the caller was answered and, of a call that was not broken off, how well he was understood."""
+        if self._ended is None or self._ended.why in SIGNALLED:
+            return self.live.summary()  # what he said last may not have been recognised yet
+        said = " ".join(line.text for line in self._said if not line.aside)
+        errors = word_errors(said, " ".join(turn.user for turn in self._session.history))
+        return f"{self.live.summary()}; {errors.wrong} of the caller's {errors.words} words were recognised wrongly"
+
+    def _write_history(self) -> None:
+        turns = json.dumps([asdict(turn) for turn in self._session.history], indent=2)
+        try:
+            self._history.write_text(turns, encoding="utf-8")
+        except OSError as error:
+            with suppress(OSError):
+                self._history.unlink()  # half of it can't be read
+            raise DeviceError(f"{self._history}: can't be written (is the disk full?): {error.strerror}") from error
+
+
+def _contents(folder: Path) -> str:
+    there = [f"{what} in {name}" for name, what in CONTENTS.items() if (folder / name).is_file()]
+    return f"The call is in {folder}: {', '.join(there)}."
 
 
 def _free_folder() -> Path:

@@ -70,8 +70,11 @@ class Moments:
         await trio.sleep_until(self.audible_since + seconds)
 
 
-async def perform(script: list[Line], caller: Caller, moments: Moments, relay: Relay | None) -> None:
-    """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call by then."""
+async def perform(script: list[Line], caller: Caller, moments: Moments, relay: Relay | None, said: list[Line]) -> None:
+    """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call by then.
+
+    A line is put into `said` when it was said to its end; cancelling this leaves the rest unsaid.
+    """
     known = 0
     for line in script:
         sound = await recording(line.path, caller.produces)
@@ -85,6 +88,7 @@ async def perform(script: list[Line], caller: Caller, moments: Moments, relay: R
             if line.drop is not None and relay is not None:
                 nursery.start_soon(_drop, relay, line.drop)
             await caller.speak(sound)
+        said.append(line)
         if not line.aside:
             known = len(moments.finished)
     with trio.move_on_after(PATIENCE_S):
