@@ -1,4 +1,4 @@
-"""How well and how soon people are understood: the recogniser, the aligner and the hearing, without any socket.
+"""How well and how soon people are understood, and what the voice costs: the engines and the hearing, no socket.
 
     python plugins/voicekit-local/benchmarks/recognition.py [PROMPTS]
 
@@ -7,6 +7,8 @@ packages asterisk-core-sounds-en-wav and asterisk-core-sounds-en, if they are in
 is longer than recognisers take, then as a stream in which every decode takes as long as its CPU time, so that what
 other processes do on the machine hardly matters. Times are of one core; "final" is from the last sound of speech to the
 last final word, which waits for the silence that ends an utterance, "finalized" where the client asks after 0.2 s.
+
+Then the voice says what the recordings say; "first sound" is how long its first sentence takes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import gzip
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,8 +27,8 @@ import soundfile
 import soxr
 
 from voicekit.soniox.wire import SttConfig, Token
-from voicekit_local.engines.choose import choose_aligner, choose_recogniser
-from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S, Aligner, Recogniser, no_progress
+from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
+from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S, Aligner, Recogniser, Synthesiser, no_progress
 from voicekit_local.hearing import Hearing
 from voicekit_local.wer import Errors, word_errors
 
@@ -65,25 +67,62 @@ class Figures:
             f"  streamed   {self.streamed.rate:6.2%} words wrong, {self.streaming / self.seconds:.3f} s per s of sound"
         )
         for label, values in (("first word", self.firsts), ("final", self.finals), ("finalized", self.finalized)):
-            low, middle, high = np.percentile(values, (0, 50, 99))
-            tell(f"  {label:<10} min {low:5.2f}  median {middle:5.2f}  p99 {high:5.2f} s")
+            spread(label, values)
+
+
+class Timed:
+    """An aligner, and how long it has worked."""
+
+    def __init__(self, aligner: Aligner) -> None:
+        self.name = aligner.name
+        self.load = aligner.load
+        self.spent = 0.0
+        self._aligner = aligner
+
+    def align(self, sound: Any, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
+        before = cpu()
+        times = self._aligner.align(sound, rate, words)
+        self.spent += cpu() - before
+        return times
 
 
 def main(prompts: int) -> None:
     chosen = choose_recogniser()
-    recogniser, aligner = chosen.engine, choose_aligner().engine
-    tell(chosen.why)
-    for engine in (recogniser, aligner):
+    recogniser, aligner = chosen.engine, Timed(choose_aligner().engine)
+    said = choose_voice(aligner, steady=True)
+    tell(chosen.why, said.why)
+    for engine in (recogniser, aligner, said.engine):
         before = cpu()
         engine.load(no_progress)
         tell(f"loading {engine.name}: {cpu() - before:.2f} s")
+    tell(f"memory, loaded: {most_memory():.0f} MB")
+    texts = []
     for name, recordings in (("recordings", list(own())), ("telephone prompts", list(telephone(prompts)))):
         figures = Figures()
         for recording in recordings:
             weigh(recording, figures, recogniser, aligner)
         if recordings:
             figures.show(name, len(recordings))
-    tell(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        texts += [recording.said for recording in recordings]
+    speak(texts, said.engine, aligner)
+    tell(f"memory, at most: {most_memory():.0f} MB")
+
+
+def speak(texts: Sequence[str], voice: Synthesiser, aligner: Timed) -> None:
+    """Have all texts spoken, piece by piece as the server does, and tell what that took."""
+    aligner.spent = seconds = 0.0
+    began = cpu()
+    firsts = []
+    for text in texts:
+        before = cpu()
+        pieces = [piece for piece in voice.pieces(text) if any(letter.isalnum() for letter in piece)]
+        for place, piece in enumerate(pieces):
+            seconds += len(voice.speak(piece, "").pcm) / 2 / voice.rate
+            firsts += [cpu() - before] if place == 0 else []
+    spent = cpu() - began
+    tell(f"voice: {len(texts)} texts, {seconds:.0f} s")
+    tell(f"  speaking   {spent / seconds:.3f} s per s of sound, {aligner.spent / seconds:.3f} of it for times of words")
+    spread("first sound", firsts)
 
 
 def weigh(recording: Recording, figures: Figures, recogniser: Recogniser, aligner: Aligner) -> None:
@@ -168,13 +207,23 @@ def speech_ends(sound: Any) -> float:
     return float(np.nonzero(power > QUIET * power.max())[0][-1] / HEARING_RATE)
 
 
+def spread(label: str, values: Sequence[float]) -> None:
+    low, middle, high = np.percentile(values, (0, 50, 99))
+    tell(f"  {label:<11} min {low:5.2f}  median {middle:5.2f}  p99 {high:5.2f} s")
+
+
+def most_memory() -> float:
+    """The most that this process ever had, in MB as Linux counts."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
-def tell(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)
+def tell(*lines: str) -> None:
+    print(*lines, sep="\n", file=sys.stdout, flush=True)
 
 
 if __name__ == "__main__":
