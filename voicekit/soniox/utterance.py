@@ -136,6 +136,8 @@ class Utterance:
                 await self._changed.park()
 
     def _decide(self) -> None:
+        if self._stopped:
+            return
         for command in self._speaking.decide(trio.current_time(), self._mouth.has_room):
             self._obey(command)
 
