@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import trio
 import trio_websocket
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import CloseConnection, Request
 
 from tests.e2e.soniox_kit import KEY, STT_START, by_hand, speak, story, transcribe, whole
 from voicekit.errors import ConfigError
@@ -191,6 +193,21 @@ async def test_a_peer_can_close_though_nobody_asked(autojump_clock):
     peer = SonioxPeer(SCRIPT, faults=[Close(At(seconds=0.5))])
     heard = await transcribe(peer, PART)
     assert "1001 (GOING_AWAY): Timeout" in str(heard.failure.error)
+
+
+async def test_a_ping_that_meets_a_closing_harms_nobody(autojump_clock):
+    """A client that asks for a sign of life while the peer closes is neither answered nor the end of the peer."""
+    peer = SonioxPeer(SCRIPT, faults=[Close(At(seconds=0.5))])
+    async with peer.listening():
+        stream = await peer.open_stream("peer", 80, None)
+        client = WSConnection(ConnectionType.CLIENT)
+        await stream.send_all(client.send(Request("peer", "/transcribe-websocket")))
+        while not any(isinstance(event, CloseConnection) for event in client.events()):
+            client.receive_data(await stream.receive_some())
+        await stream.send_all(b"\x89\x80" + bytes(4))  # a ping without a payload, masked
+        await trio.sleep(2)
+        assert peer.hearings[0].closed_at is not None
+        assert (await transcribe(peer, PART)).failure is None
 
 
 async def test_a_fault_keeps_to_its_connection_and_service(autojump_clock):

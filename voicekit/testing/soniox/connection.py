@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import trio
 import trio_websocket
+import wsproto.utilities
 
 from voicekit.errors import ConfigError
 from voicekit.soniox.region import KEY_SUBPROTOCOL
@@ -78,6 +79,10 @@ class Connection:
                 self._nursery.cancel_scope.cancel()
         except* trio_websocket.ConnectionClosed:
             pass  # how the library says that the client is gone
+        except* wsproto.utilities.LocalProtocolError:
+            if not self._closing:
+                raise
+            # a ping came while it was closing, and the library wants to answer it
         finally:
             if self._service is not None:
                 self._service.closed()
