@@ -51,7 +51,7 @@ class Demo:
 
 
 def main() -> None:
-    print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
+    print(", ".join(f"{what} {value}" for what, value in machine.describe().items() if what != "trio"))
     install, demo = command()
     with tempfile.TemporaryDirectory(prefix="voicekit-fresh-") as folder:
         work, cache = Path(folder, "checkout"), Path(folder, "cache")
