@@ -4,7 +4,7 @@
 
 Prints how long the installation takes and what it puts on the disk, and for two runs of the demo after each other how
 long it is until the bot's first word is heard and until the call has ended. The first run prepares the recogniser.
-While the demo runs, nobody may connect to another machine: who tries ends with an error.
+While the demo runs, nobody may connect to another machine: who tries ends with an error, as far as Python sees it.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,12 @@ def test_choosing_loads_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout) == []
+
+
+def test_the_runtime_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    """Where an engine loads it, it leaves no identifier in the user's cache, from which reports would be sent."""
+    program = "import voicekit_local.engines.moonshine, onnxruntime"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,12 @@ def test_importing_the_plugin_loads_neither_the_runtime_nor_numpy() -> None:
     program = "import sys, voicekit_silero; print(sorted({'onnxruntime', 'numpy', 'webrtcvad'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_runtime_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    """Loading the network leaves no identifier in the user's cache, from which reports would be sent."""
+    program = "from voicekit_silero.vad import SileroVad; SileroVad().start(16_000)"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []

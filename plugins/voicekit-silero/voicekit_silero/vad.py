@@ -7,6 +7,7 @@ its own, of 3 kB.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -101,6 +102,7 @@ def _centred(probability: float, threshold: float) -> float:
 @cache
 def _network() -> Any:
     """The network, ready to be run by any number of streams; on one thread, because it is too small to share out."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
