@@ -20,10 +20,9 @@ from voicekit.contracts import Speaker
 from voicekit.events import Audible, Decided, Interim, SessionEvent, Word
 from voicekit.extend import load_plugins
 from voicekit.flow.link import Inlet, Outlet
-from voicekit.flow.stage import Run
-from voicekit.flow.transform import Pipeable
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
+from voicekit.reply.quiet import QuietVoice
 from voicekit.session import Session
 
 FRAME = 320
@@ -50,22 +49,8 @@ class _Ears(NoWords):
         await super()._run(inbox, outbox)
 
 
-class _Stubborn(Pipeable):
+class _Stubborn(QuietVoice):
     """A voice that speaks for ever, and for a while longer."""
-
-    name = "stubborn"
-    accepts = None
-    produces = PCM16K
-
-    def negotiate(self, wanted: Any) -> Any:
-        return PCM16K
-
-    def cut(self) -> None:
-        """Nothing comes of it."""
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        yield self._run
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         at = 0

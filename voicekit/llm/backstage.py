@@ -63,6 +63,7 @@ class Backstage:
     start_soon: Callable[..., None]
     begun: dict[int, tuple[Turn, list[Step]]] = field(default_factory=dict)
     _cold: trio.Event = field(default_factory=trio.Event)
+    _uses: int = 0  # of the connection, now: a reply, the one before it that still unwinds, tools that report
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[Step]:
@@ -85,16 +86,17 @@ class Backstage:
 
     def hear(self, event: SessionEvent) -> None:
         """Try a connection that has long been idle when the caller begins to speak: a question will follow."""
-        if isinstance(event, SpeechStarted) and trio.current_time() - self._idle_since >= IDLE:
+        if isinstance(event, SpeechStarted) and not self._uses and trio.current_time() - self._idle_since >= IDLE:
             self.cold()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """While the connection is used, it is not idle."""
-        self._idle_since = inf
+        self._uses += 1
         try:
             yield
         finally:
+            self._uses -= 1
             self._idle_since = trio.current_time()
 
     async def connect(self) -> None:
