@@ -14,8 +14,9 @@ from trio.testing import MockClock
 from tests.llm_kit import Heard, ask, one_call
 from voicekit.contracts import tell
 from voicekit.errors import ConfigError, Unavailable
+from voicekit.events import SpeechStarted
 from voicekit.llm import LanguageModel, Limits, tool
-from voicekit.llm.backstage import Backstages
+from voicekit.llm.backstage import IDLE, Backstage, Backstages
 from voicekit.llm.calling import Calls as Calling
 from voicekit.llm.conversation import RUNNING
 from voicekit.llm.handler import MOST_ROUNDS
@@ -289,3 +290,18 @@ def test_limits_are_above_zero(name: str) -> None:
     """A limit of nothing would be a service that never answers."""
     with pytest.raises(ConfigError, match=f"expected {name} above 0"):
         Limits(**{name: 0})
+
+
+async def test_a_connection_in_use_is_not_idle(autojump_clock: MockClock) -> None:
+    """While one of two replies still uses it, it is not tried, however long ago the other one ended."""
+    async with httpx.AsyncClient() as client:
+        stage = Backstage(client, "http://127.0.0.1", 1.0, lambda task: None)
+        with stage.in_use():
+            with stage.in_use():
+                pass
+            await trio.sleep(2 * IDLE)
+            stage.hear(SpeechStarted(0))
+            assert not stage._cold.is_set()
+        await trio.sleep(2 * IDLE)
+        stage.hear(SpeechStarted(0))
+        assert stage._cold.is_set()
