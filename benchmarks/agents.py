@@ -27,9 +27,9 @@ from voicekit.extend import load_plugins
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
 from voicekit.session import Session
-from voicekit.soniox.region import Endpoints
-from voicekit.soniox.transcriber import SonioxTranscriber
-from voicekit.soniox.voice import SonioxVoice
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.stt.soniox_stt import SonioxStt
+from voicekit.soniox.tts.soniox_tts import SonioxTts
 
 ANSWER = ("It", " is", " ten", ".")
 FRAME = bytes(640)
@@ -130,8 +130,8 @@ class WithVoicekit:
     async def run(self, endpoints: Endpoints) -> None:
         session = Session(
             source=SilenceSource(),
-            stt=SonioxTranscriber(key=KEY, endpoints=endpoints),
-            tts=SonioxVoice(key=KEY, endpoints=endpoints),
+            stt=SonioxStt(key=KEY, endpoints=endpoints),
+            tts=SonioxTts(key=KEY, endpoints=endpoints),
             handler=self._answer,
             sink=self._sink,
             plugins=load_plugins(strict=False),

@@ -17,15 +17,15 @@ from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
 from voicekit.flow.groups import alone
-from voicekit.soniox.transport import (
+from voicekit.soniox.connection.transport import (
     CLOSE_S,
     LARGEST_MESSAGE,
     RECEIVE_BYTES,
     Address,
     Disconnected,
-    Message,
     Socket,
     Unconnected,
+    WebsocketMessage,
     open_stream,
 )
 
@@ -62,7 +62,7 @@ class _BareSocket:
         self._stream = stream
         self._nursery = nursery
         self._writing = trio.Lock()
-        self._received: deque[Message] = deque()
+        self._received: deque[WebsocketMessage] = deque()
         self._pings: deque[trio.Event] = deque()
 
     async def shake_hands(self) -> None:
@@ -72,14 +72,14 @@ class _BareSocket:
         if self._core.handshake_exc is not None:
             raise Unconnected(str(self._core.handshake_exc))
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: WebsocketMessage) -> None:
         if isinstance(message, str):
             self._core.send_text(message.encode())
         else:
             self._core.send_binary(message)
         await self._flush()
 
-    async def receive(self) -> Message:
+    async def receive(self) -> WebsocketMessage:
         while not self._received:
             await self._read()
             for event in self._core.events_received():

@@ -33,15 +33,15 @@ async def _voicekit(stt: str, tts: str) -> None:
     import voicekit
     from voicekit.listen.source import SilenceSource
     from voicekit.play.sink import NullSink
-    from voicekit.soniox.region import Endpoints
-    from voicekit.soniox.transcriber import SonioxTranscriber
-    from voicekit.soniox.voice import SonioxVoice
+    from voicekit.soniox.api.region import Endpoints
+    from voicekit.soniox.stt.soniox_stt import SonioxStt
+    from voicekit.soniox.tts.soniox_tts import SonioxTts
 
     endpoints = Endpoints(stt.replace("ws", "http", 1), stt, tts, tts.replace("ws", "http", 1))
     session = voicekit.Session(
         source=SilenceSource(),
-        stt=SonioxTranscriber(key=KEY, endpoints=endpoints),
-        tts=SonioxVoice(key=KEY, endpoints=endpoints),
+        stt=SonioxStt(key=KEY, endpoints=endpoints),
+        tts=SonioxTts(key=KEY, endpoints=endpoints),
         handler="Hello.",
         sink=NullSink(),
         plugins=voicekit.load_plugins(strict=False),

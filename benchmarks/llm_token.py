@@ -24,8 +24,8 @@ from voicekit.listen.source import SilenceSource
 from voicekit.llm import LanguageModel
 from voicekit.play.sink import NullSink
 from voicekit.session import Session
-from voicekit.soniox.transport import TrioWebsocket, open_stream
-from voicekit.soniox.voice import SonioxVoice
+from voicekit.soniox.connection.transport import TrioWebsocket, open_stream
+from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.llm import Answer, ModelServer
 from voicekit.testing.soniox import SonioxPeer
 
@@ -99,7 +99,7 @@ async def measure(wire: str, turns: int) -> list[float]:
             source=SilenceSource(),
             vad=None,
             stt=None,
-            tts=SonioxVoice(key="none", endpoints=endpoints, transport=TrioWebsocket(stream=stamped)),
+            tts=SonioxTts(key="none", endpoints=endpoints, transport=TrioWebsocket(stream=stamped)),
             sink=NullSink(),
         )
         started = trio.Event()

@@ -47,7 +47,7 @@ PEERS = {
     "livekit-agents": ("livekit-agents==1.8.9", "livekit-plugins-soniox==1.8.9"),
 }
 IMPORTS = {
-    "voicekit": ("voicekit", "voicekit.session", "voicekit.soniox.transcriber", "voicekit.soniox.voice"),
+    "voicekit": ("voicekit", "voicekit.session", "voicekit.soniox.stt.soniox_stt", "voicekit.soniox.tts.soniox_tts"),
     "pipecat-ai": ("pipecat.pipeline.task", "pipecat.services.soniox.stt", "pipecat.services.soniox.tts"),
     "livekit-agents": ("livekit.agents", "livekit.plugins.soniox"),
 }

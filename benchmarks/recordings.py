@@ -26,8 +26,8 @@ import soundfile
 import trio
 
 from benchmarks.measure import percentile
-from voicekit.session.local import COMMAND, Service, local_server
-from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.session.local import COMMAND, SpeechService, local_server
+from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 
 SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech"
 PROMPTS = Path("/usr/share/asterisk/sounds/en")
@@ -91,7 +91,7 @@ def _recording(path: Path, said: str) -> Recording:
     return Recording(path, said, info.samplerate, info.duration)
 
 
-async def hear(recording: Recording, service: Service, folder: Path) -> Heard:
+async def hear(recording: Recording, service: SpeechService, folder: Path) -> Heard:
     """One call."""
     addresses = {variable: getattr(service.endpoints, name) for name, variable in URL_VARIABLES.items()}
     call, bot = folder / recording.path.stem, folder / "bot.py"

@@ -18,17 +18,17 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Text, VadStream
 from voicekit.events import Progress, TurnEnded
 from voicekit.extend import Plugins
-from voicekit.flow.line import Line
 from voicekit.flow.link import Inlet, Outlet, open_link
+from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable, TransformPart
 from voicekit.listen.vad import WebRtcVad
 from voicekit.play.sink import NullSink
 from voicekit.session import Session
-from voicekit.soniox.region import Endpoints
-from voicekit.soniox.transcriber import SonioxTranscriber
-from voicekit.soniox.transport import Transport
-from voicekit.soniox.voice import SonioxVoice
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.connection.transport import Transport
+from voicekit.soniox.stt.soniox_stt import SonioxStt
+from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.scripted import Script, ScriptedVad
 
 KEY = "none-is-checked"
@@ -64,7 +64,7 @@ async def only_frames(call: Call) -> None:
 
 async def hears(call: Call, frame_s: float) -> None:
     """Speech to text of frames of this length, each of which is a message. `done` is what became final."""
-    transcriber = SonioxTranscriber(key=KEY, endpoints=call.endpoints, transport=call.transport)
+    transcriber = SonioxStt(key=KEY, endpoints=call.endpoints, transport=call.transport)
     transcriber.negotiate(PCM16K)
     frames, inbox = open_link(PCM16K.samples(5.0))
     outbox, events = open_link(64)
@@ -79,7 +79,7 @@ async def hears(call: Call, frame_s: float) -> None:
 
 async def speaks(call: Call) -> None:
     """Text to speech of one endless reply. `done` is the sound that came."""
-    voice = SonioxVoice(key=KEY, endpoints=call.endpoints, transport=call.transport)
+    voice = SonioxTts(key=KEY, endpoints=call.endpoints, transport=call.transport)
     format = voice.negotiate(PCM16K)  # noqa: A001  # the field's word
     text, inbox = open_link(400)
     outbox, sound = open_link(format.samples(2.0))
@@ -95,13 +95,13 @@ async def speaks(call: Call) -> None:
 async def converses(call: Call, frame_s: float, message_s: float, plugins: Plugins) -> None:
     """The whole agent: listening line, turn-taking, handler, voice, playout. `done` is whole exchanges."""
     soniox: dict[str, Any] = {"key": KEY, "endpoints": call.endpoints, "transport": call.transport}
-    ears = SonioxTranscriber(**soniox)
+    ears = SonioxStt(**soniox)
     session = Session(
         source=Played(conversation, call.seconds, frame_s),
         vad=Both(),
         stt=ears if message_s == frame_s else Joined(ears, message_s),
         handler=answer,
-        tts=SonioxVoice(**soniox),
+        tts=SonioxTts(**soniox),
         sink=NullSink(),
         plugins=plugins,
     )
@@ -147,7 +147,7 @@ class Joined(Pipeable):
     accepts = None
     produces = None
 
-    def __init__(self, ears: SonioxTranscriber, seconds: float) -> None:
+    def __init__(self, ears: SonioxStt, seconds: float) -> None:
         self.name = ears.name
         self.endpoints = ears.endpoints
         self._ears = ears
@@ -159,7 +159,7 @@ class Joined(Pipeable):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         join = TransformPart("join", lambda context: Chunker(PCM16K.samples(self._seconds)))
-        async with Line(join, self._ears).open() as run:
+        async with Pipeline(join, self._ears).open() as run:
             yield run
 
 

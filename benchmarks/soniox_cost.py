@@ -24,8 +24,8 @@ from benchmarks.bare_websocket import BareWebsocket
 from benchmarks.soniox_calls import Call, converses, hears, only_frames, speaks
 from benchmarks.soniox_peer import EXCHANGE_S, served
 from voicekit.extend import load_plugins
-from voicekit.soniox.region import Endpoints
-from voicekit.soniox.transport import TrioWebsocket
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.connection.transport import TrioWebsocket
 
 SETTLES_S = 0.5
 """Until every call is connected and under way."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import trio
 
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.server.account import Account
 from voicekit.testing.scripted import Script
 from voicekit.testing.soniox import Hearing, SonioxPeer, Speaking

@@ -16,7 +16,7 @@ from time import perf_counter
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
 
 CHUNK_S = 0.1
 """Of sound in a message, as the service sends it."""

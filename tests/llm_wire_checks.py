@@ -23,7 +23,7 @@ from voicekit.llm import LanguageModel
 from voicekit.llm.handler import FALLBACK, REFUSED
 from voicekit.play.sink import NullSink
 from voicekit.reply.handler import Turn
-from voicekit.reply.quiet import QuietVoice
+from voicekit.reply.quiet import QuietTts
 from voicekit.session import Session
 from voicekit.testing.llm import Answer, Broken, Calls, Cut, Fails, ModelServer, Refuses, Stall, Status, Stops
 
@@ -326,7 +326,7 @@ async def test_a_session_connects_before_it_is_asked(make: Make) -> None:
     server = ModelServer()
     async with server.serve() as url:
         session = Session(
-            handler=make(url), source=SilenceSource(), vad=None, stt=None, tts=QuietVoice(), sink=NullSink()
+            handler=make(url), source=SilenceSource(), vad=None, stt=None, tts=QuietTts(), sink=NullSink()
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.run)

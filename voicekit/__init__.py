@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from voicekit import events
     from voicekit.audio.format import AudioFormat
     from voicekit.audio.frame import AudioFrame, Gap
-    from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
+    from voicekit.contracts import Sink, Source, Stt, Tts, Vad
     from voicekit.errors import ConfigError, DeviceError, PluginError, ServiceError, VoicekitError
     from voicekit.extend import Apologise, Restart, Use, hookimpl, load_plugins
     from voicekit.flow import (
         Full,
         Inlet,
-        Line,
+        LinkSpec,
         Outlet,
+        Pipeline,
         Reconnecting,
         Stage,
         Transform,
-        Via,
         each,
         in_thread,
-        line,
         open_link,
+        pipeline,
         stage,
         tap,
     )
@@ -62,8 +62,8 @@ __all__ = [
     # the parts of a session
     "Source",
     "Vad",
-    "Transcriber",
-    "Voice",
+    "Stt",
+    "Tts",
     "Sink",
     # sound and text on their way
     "AudioFormat",
@@ -78,9 +78,9 @@ __all__ = [
     "Transform",
     "each",
     "tap",
-    "Line",
+    "Pipeline",
     "line",
-    "Via",
+    "LinkSpec",
     "Full",
     "open_link",
     "Inlet",
@@ -107,7 +107,7 @@ __all__ = [
 _HOMES = {
     "voicekit.audio.format": "AudioFormat",
     "voicekit.audio.frame": "AudioFrame Gap",
-    "voicekit.contracts": "Sink Source Transcriber Vad Voice",
+    "voicekit.contracts": "Sink Source Stt Vad Voice",
     "voicekit.errors": "ConfigError DeviceError PluginError ServiceError VoicekitError",
     "voicekit.extend": "Apologise Restart Use hookimpl load_plugins",
     "voicekit.flow": "Full Inlet Line Outlet Reconnecting Stage Transform Via each in_thread line open_link stage tap",

@@ -62,7 +62,7 @@ class Vad(Protocol):
 
 
 @runtime_checkable
-class Transcriber(Stage[Any, Any], Protocol):
+class Stt(Stage[Any, Any], Protocol):
     """A stage that takes frames, gaps and speech marks and says transcripts, timed in samples of what it was sent.
 
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
@@ -75,7 +75,7 @@ class Transcriber(Stage[Any, Any], Protocol):
 
 
 @runtime_checkable
-class Voice(Stage[Any, Any], Protocol):
+class Tts(Stage[Any, Any], Protocol):
     """A stage that takes Text and says frames and WordMarks; one stream is one reply.
 
     `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.

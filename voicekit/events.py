@@ -113,14 +113,14 @@ class Translated:
 
 
 @dataclass(frozen=True, slots=True)
-class EarsDown:
+class SttDown:
     """The transcriber has lost its service and is reconnecting; no words come for now. `why` is for people."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class EarsUp:
+class SttUp:
     """The transcriber hears again."""
 
 
@@ -208,7 +208,7 @@ class Hangup:
     """The other side is gone."""
 
 
-Transcript: TypeAlias = Interim | Final | Endpoint | Finalized | Progress | Translated | EarsDown | EarsUp
+Transcript: TypeAlias = Interim | Final | Endpoint | Finalized | Progress | Translated | SttDown | SttUp
 Mark: TypeAlias = SpeechStarted | SpeechStopped | WordMark
 Signal: TypeAlias = (
     SpeechStarted

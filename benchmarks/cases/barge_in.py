@@ -31,7 +31,7 @@ from voicekit.extend import load_plugins
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
-from voicekit.reply.quiet import QuietVoice
+from voicekit.reply.quiet import QuietTts
 from voicekit.session import Session
 
 SPEECH = Path(__file__).parents[2] / "tests" / "data" / "speech"
@@ -107,7 +107,7 @@ async def _interrupted() -> float:
     session = Session(
         source=source,
         stt=NoWords(),
-        tts=QuietVoice(),
+        tts=QuietTts(),
         handler="This is a long answer that nobody has the patience to listen to from its beginning to its very end.",
         sink=sink,
         plugins=load_plugins(strict=False),

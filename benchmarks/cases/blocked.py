@@ -27,7 +27,7 @@ from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
-from voicekit.reply.quiet import QuietVoice
+from voicekit.reply.quiet import QuietTts
 from voicekit.session import Session
 
 FPS = 1_000
@@ -114,7 +114,7 @@ def _session(source: Any, stt: Any, sink: Any) -> Session:
         source=source,
         vad=None,
         stt=stt,
-        tts=QuietVoice(per_character=0.005),
+        tts=QuietTts(per_character=0.005),
         handler=for_ever,
         sink=sink,
         plugins=load_plugins(strict=False),

@@ -17,7 +17,7 @@ from benchmarks.case import Case
 from benchmarks.echo_peer import echoing
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
-from voicekit.flow import Inlet, Line, Outlet, each, open_link, stage
+from voicekit.flow import Inlet, Outlet, Pipeline, each, open_link, stage
 
 STAGES = 5
 PERIOD_S = 0.02
@@ -96,8 +96,8 @@ async def by_lines(wire: WebSocketConnection, clock: Clock) -> None:
 
     stages = [each(pass_on)] * STAGES
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_flow, Line(source, *stages, to_wire))
-        nursery.start_soon(_flow, Line(from_wire, *stages, sink))
+        nursery.start_soon(_flow, Pipeline(source, *stages, to_wire))
+        nursery.start_soon(_flow, Pipeline(from_wire, *stages, sink))
 
 
 async def _received(wire: WebSocketConnection) -> AudioFrame:
@@ -106,7 +106,7 @@ async def _received(wire: WebSocketConnection) -> AudioFrame:
     return AudioFrame(message, 0, PCM16K)
 
 
-async def _flow(line: Line) -> None:
+async def _flow(line: Pipeline) -> None:
     before, nothing = open_link(1)
     outlet, after = open_link(1)
     with before, nothing, outlet, after:

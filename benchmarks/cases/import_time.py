@@ -32,4 +32,6 @@ async def voicekit(count: int) -> Sequence[float]:
 @start.subject("voicekit, and a Session's parts")
 async def voicekit_in_use(count: int) -> Sequence[float]:
     """`import voicekit` leaves every room closed; this opens all that a call with Soniox needs."""
-    return await _seconds("voicekit", "voicekit.session", "voicekit.soniox.transcriber", "voicekit.soniox.voice")
+    return await _seconds(
+        "voicekit", "voicekit.session", "voicekit.soniox.stt.soniox_stt", "voicekit.soniox.tts.soniox_tts"
+    )

@@ -22,7 +22,7 @@ from voicekit.extend import load_plugins
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
-from voicekit.reply.quiet import QuietVoice
+from voicekit.reply.quiet import QuietTts
 from voicekit.session import Session
 
 FRAME = 320
@@ -49,7 +49,7 @@ class _Ears(NoWords):
         await super()._run(inbox, outbox)
 
 
-class _Stubborn(QuietVoice):
+class _Stubborn(QuietTts):
     """A voice that speaks for ever, and for a while longer."""
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:

@@ -12,7 +12,7 @@ import trio
 from benchmarks.case import Case
 from benchmarks.cases.transforms import DEPTH, FRAME, Receiver, Sender, pass_on
 from voicekit.audio.frame import AudioFrame
-from voicekit.flow import Inlet, Line, Outlet, each, open_link, stage
+from voicekit.flow import Inlet, Outlet, Pipeline, each, open_link, stage
 
 PERIOD_S = 0.02
 
@@ -68,7 +68,7 @@ async def through_line(stages: int, count: int) -> Sequence[float]:
 
     silent, nothing = open_link(1)
     outlet, inlet = open_link(DEPTH * FRAME.samples)
-    async with Line(source, *[each(pass_on)] * stages).open() as run, trio.open_nursery() as nursery:
+    async with Pipeline(source, *[each(pass_on)] * stages).open() as run, trio.open_nursery() as nursery:
 
         async def flow() -> None:
             with outlet:

@@ -16,7 +16,7 @@ from benchmarks.case import Case
 from benchmarks.measure import per_operation
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
-from voicekit.flow import Inlet, Line, Outlet, each, open_link, stage
+from voicekit.flow import Inlet, Outlet, Pipeline, each, open_link, stage
 
 FRAME = AudioFrame(bytes(640), 0, PCM16K)  # 20 ms
 DEPTH = 64  # frames
@@ -67,7 +67,7 @@ async def through_line(stages: int, count: int) -> Sequence[float]:
 
     silent, nothing = open_link(1)
     outlet, inlet = open_link(DEPTH * FRAME.samples)
-    async with Line(source, *[each(pass_on)] * stages).open() as run:
+    async with Pipeline(source, *[each(pass_on)] * stages).open() as run:
 
         async def flow() -> None:
             with outlet:

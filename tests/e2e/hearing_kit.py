@@ -21,8 +21,8 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full
 from voicekit.reply import Say, Turn
 from voicekit.session import Session
-from voicekit.soniox.transcriber import SonioxTranscriber
-from voicekit.soniox.transport import Address, Socket, Transport, Unconnected
+from voicekit.soniox.connection.transport import Address, Socket, Transport, Unconnected
+from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.testing import Script, Timeline, hold_call
 from voicekit.testing.soniox import SonioxPeer
 
@@ -94,15 +94,15 @@ class Heard:
         return [(word.text.strip(), round(word.start / 16), round(word.end / 16)) for word in self.words]
 
 
-def transcriber(peer: SonioxPeer, **options: Any) -> SonioxTranscriber:
+def transcriber(peer: SonioxPeer, **options: Any) -> SonioxStt:
     """Ears at `peer` that back off without chance, ready to be opened."""
     given = {"key": KEY, "endpoints": peer.endpoints, "transport": peer.transport, "roll": lambda: 0.5, **options}
-    ears = SonioxTranscriber(**given)
+    ears = SonioxStt(**given)
     ears.negotiate(PCM16K)
     return ears
 
 
-async def hear(ears: SonioxTranscriber, script: Script, **how: Any) -> Heard:
+async def hear(ears: SonioxStt, script: Script, **how: Any) -> Heard:
     """Have `ears`, opened for this, hear `script` to its end, as `listen` does; raises what they raise."""
     async with ears.open() as run:
         return await listen(run, script, **how)
@@ -210,7 +210,7 @@ class Held:
         return " ".join(exchange.user for exchange in self.session.history)
 
 
-def hold(script: Script, ears: SonioxTranscriber, handler: Any = None, **parts: Any) -> Held:
+def hold(script: Script, ears: SonioxStt, handler: Any = None, **parts: Any) -> Held:
     """Hold a call with `ears` in virtual time, and with the kit's fakes for everything else."""
     sessions: list[Session] = []
     timeline = Timeline()

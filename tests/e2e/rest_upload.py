@@ -11,7 +11,7 @@ import tracemalloc
 
 import trio
 
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.rest import SonioxClient
 
 

@@ -14,16 +14,16 @@ import trio_websocket
 from voicekit import events
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
-from voicekit.soniox.config import tts_config
-from voicekit.soniox.errors import Failed
-from voicekit.soniox.region import ApiKey, Endpoints
-from voicekit.soniox.shell import open_shell
-from voicekit.soniox.speech import Sound, StreamFailed, StreamGone
-from voicekit.soniox.states import Session
-from voicekit.soniox.stt import Finished, SttSession
-from voicekit.soniox.transport import Address, Transport
-from voicekit.soniox.tts import TtsConnection
-from voicekit.soniox.wire import SttConfig, TtsConfig
+from voicekit.soniox.api.config import tts_config
+from voicekit.soniox.api.errors import Failed
+from voicekit.soniox.api.region import ApiKey, Endpoints
+from voicekit.soniox.api.wire import SttConfig, TtsConfig
+from voicekit.soniox.connection.shell import open_shell
+from voicekit.soniox.connection.transport import Address, Transport
+from voicekit.soniox.stt.session import Finished, SttSession
+from voicekit.soniox.stt.states import SttState
+from voicekit.soniox.tts.connection import TtsConnection
+from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSound
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
 
@@ -148,7 +148,7 @@ async def transcribe(
         for place in range(0, len(pcm), 2 * FRAME):
             shell.flush()
             await trio.sleep(pace)
-            if core.state is Session.FAILED:
+            if core.state is SttState.FAILED:
                 return heard
             core.hear(AudioFrame(pcm[place : place + 2 * FRAME], base + place // 2, PCM16K), trio.current_time())
         core.end(trio.current_time())
@@ -166,7 +166,9 @@ class Spoken:
     events: list[tuple[float, Any]] = field(default_factory=list)
 
     def pcm(self, stream: str) -> bytes:
-        return b"".join(event.data for _, event in self.events if isinstance(event, Sound) and event.stream == stream)
+        return b"".join(
+            event.data for _, event in self.events if isinstance(event, StreamSound) and event.stream == stream
+        )
 
     def words(self, stream: str) -> list[tuple[float, str]]:
         said = [event for _, event in self.events if getattr(event, "stream", None) == stream]

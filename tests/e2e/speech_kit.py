@@ -21,8 +21,8 @@ from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Session
-from voicekit.soniox.voice import SonioxVoice
-from voicekit.testing import Call, Script, hold_call
+from voicekit.soniox.tts.soniox_tts import SonioxTts
+from voicekit.testing import HeldCall, Script, hold_call
 from voicekit.testing.soniox import Change, SonioxPeer, spoken
 
 KEY = "a-key-for-tests"
@@ -81,7 +81,7 @@ class _Noting(Outlet[Any]):
 class Talk:
     """How a call went, and what its sink and its voice have to say about that."""
 
-    call: Call
+    call: HeldCall
     peer: SonioxPeer
     sink: RecordingSink
     marks: list[WordMark]
@@ -134,8 +134,8 @@ class Talk:
         return [gap for gap in gaps if gap > 1 / rate]
 
 
-def voice(peer: SonioxPeer, config: Any = None, **more: Any) -> SonioxVoice:
-    return SonioxVoice(
+def voice(peer: SonioxPeer, config: Any = None, **more: Any) -> SonioxTts:
+    return SonioxTts(
         config, **{"key": KEY, "endpoints": peer.endpoints, "transport": peer.transport, "roll": lambda: 0.5, **more}
     )
 
@@ -148,7 +148,7 @@ def talk(
     during: Callable[[Session], Any] | None = None,
     texts: Sequence[Any] = (),
     sound: AudioFormat = PCM16K,
-    tts: SonioxVoice | None = None,
+    tts: SonioxTts | None = None,
     pace: float = 0.06,
     keep: float = 4_000.0,
 ) -> Talk:

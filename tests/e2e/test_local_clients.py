@@ -18,7 +18,7 @@ import trio
 
 from tests.e2e.clients.soniox_rest import TEXT
 from tests.e2e.official_client import CANCELLED, TEXTS
-from voicekit.session.local import Service, local_server
+from voicekit.session.local import SpeechService, local_server
 
 pytest.importorskip("voicekit_local", reason="needs the plugin voicekit-local")
 
@@ -33,7 +33,7 @@ IDLE_S, SILENCE_S = 3.0, 5.0
 IMPATIENT = f"""
 import sys
 from voicekit.cli import main
-from voicekit.soniox import limits
+from voicekit.soniox.api import limits
 
 limits.STT_IDLE_S = {IDLE_S}
 sys.exit(main(["local-server", *sys.argv[1:]]))
@@ -55,7 +55,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(reading: Path) -> dict[str, Any]:
     """What the vendor's Python client got; and what it makes of the speech that it was sent."""
 
-    async def talk(service: Service) -> dict[str, Any]:
+    async def talk(service: SpeechService) -> dict[str, Any]:
         where = service.endpoints
         said = json.loads(await program("official_client.py", where.stt, where.tts, service.key, str(reading)))
         file = reading.with_name("spoken.raw")
@@ -80,7 +80,7 @@ def node(reading: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     script = folder / "soniox_node.mjs"
     script.write_text((HERE / "clients" / "soniox_node.mjs").read_text(encoding="utf-8"), encoding="utf-8")
 
-    async def talk(service: Service) -> dict[str, Any]:
+    async def talk(service: SpeechService) -> dict[str, Any]:
         where = service.endpoints
         around = {
             **os.environ,
@@ -97,7 +97,7 @@ def node(reading: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 
 def serve(
-    talk: Callable[[Service], Awaitable[dict[str, Any]]],
+    talk: Callable[[SpeechService], Awaitable[dict[str, Any]]],
     *options: str,
     program: Sequence[str] = ("-m", "voicekit", "local-server"),
 ) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def test_python_finalizes_in_the_middle(python: dict[str, Any]) -> None:
 def test_python_keeps_a_silent_session_alive(reading: Path) -> None:
     """A silence for which the server would not wait is survived with keepalives, and ends the session without."""
 
-    async def talk(service: Service) -> dict[str, Any]:
+    async def talk(service: SpeechService) -> dict[str, Any]:
         where = service.endpoints
         told = await program("official_client.py", where.stt, where.tts, service.key, str(reading), str(SILENCE_S))
         return dict(json.loads(told))

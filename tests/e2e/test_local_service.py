@@ -18,14 +18,14 @@ from voicekit.extend import hookimpl, load_plugins, loader
 from voicekit.extend.install import install_command
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Session, local
-from voicekit.session.local import Service, local_server, soniox_or_local
-from voicekit.soniox.greeting import Greeting, read_greeting, write_greeting
-from voicekit.soniox.region import Endpoints
+from voicekit.session.local import SpeechService, local_server, soniox_or_local
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.server_hello import ServerHello, read_hello, write_hello
 from voicekit.testing import Script, ScriptedSource
 from voicekit.testing.soniox import SonioxPeer
 
 WHERE = Endpoints("http://127.0.0.1:1", "ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "http://127.0.0.1:1")
-GREETING = write_greeting(Greeting(WHERE, "sesame")).decode()
+GREETING = write_hello(ServerHello(WHERE, "sesame")).decode()
 READY = f"import os, sys, time; print({GREETING!r}, end='', flush=True);"
 OBEDIENT = READY + "sys.stdin.read()"
 ENOUGH = 30.0
@@ -206,7 +206,7 @@ async def test_run_without_a_key_takes_the_local_server(monkeypatch: pytest.Monk
     @asynccontextmanager
     async def stand_in():
         async with peer.serve() as endpoints:
-            yield Service(endpoints, "sesame", local=True)
+            yield SpeechService(endpoints, "sesame", local=True)
 
     monkeypatch.setattr(local, "soniox_or_local", stand_in)
     sink = RecordingSink()
@@ -220,4 +220,4 @@ async def test_run_without_a_key_takes_the_local_server(monkeypatch: pytest.Monk
 def test_a_greeting_that_is_none_is_refused(line: bytes) -> None:
     """Whatever a server says in place of its greeting is an error of ours, and never quoted."""
     with pytest.raises(voicekit.VoicekitError, match="expected"):
-        read_greeting(line)
+        read_hello(line)

@@ -20,7 +20,7 @@ import trio
 
 from tests.unit.rest_kit import targets
 from tests.unit.rest_limits import out_of_bounds
-from voicekit.soniox.region import KEY_VARIABLE, REGION_VARIABLE, URL_VARIABLES, Endpoints
+from voicekit.soniox.api.region import KEY_VARIABLE, REGION_VARIABLE, URL_VARIABLES, Endpoints
 from voicekit.soniox.server.account import Account
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.soniox.server.account import Account
 from voicekit.testing.soniox.rest import RestPeer
 

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
 

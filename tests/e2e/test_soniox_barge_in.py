@@ -22,9 +22,9 @@ from voicekit.events import SessionEvent, SessionStarted, Trouble, TurnCommitted
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import Say, Turn
 from voicekit.session import Session
+from voicekit.soniox.connection.transport import Address, Socket, Transport, WebsocketMessage
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.transport import Address, Message, Socket, Transport
-from voicekit.soniox.voice import SonioxVoice
+from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.soniox import SonioxPeer, Speaking, SpokenStream
 
 TELEPHONE = AudioFormat(8_000)
@@ -51,7 +51,7 @@ class _WatchedSocket:
         self._socket = socket
         self._watch = watch
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: WebsocketMessage) -> None:
         self._watch.senders.add(repr(trio.lowlevel.current_task()))
         self._watch.sent += 1
         done = False
@@ -61,7 +61,7 @@ class _WatchedSocket:
         finally:
             self._watch.cut_short += not done
 
-    async def receive(self) -> Message:
+    async def receive(self) -> WebsocketMessage:
         return await self._socket.receive()
 
     async def ping(self) -> None:
@@ -81,7 +81,7 @@ class Cutting:
     pieces: list[int] = field(default_factory=list)  # that had been heard when an answer was cut
     trouble: list[Trouble] = field(default_factory=list)
 
-    def session(self, tts: SonioxVoice) -> Session:
+    def session(self, tts: SonioxTts) -> Session:
         session = Session(handler=self.answer, source=Typist(), vad=None, stt=None, tts=tts, sink=self.sink)
         session.watch(self.note)
         return session
@@ -177,7 +177,7 @@ async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str
     peer = SonioxPeer(account=Account(requests_per_minute=PLENTY), speaking=Speaking(first_sound=0.02, faster=2.0))
     cutting = Cutting(Random(2), 60, 0.4)
     async with peer.serve() as endpoints:
-        session = cutting.session(SonioxVoice(key=KEY, endpoints=endpoints))
+        session = cutting.session(SonioxTts(key=KEY, endpoints=endpoints))
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
                 async with until(session, SessionStarted):

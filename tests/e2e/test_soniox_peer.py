@@ -7,12 +7,12 @@ import trio
 
 from tests.e2e.soniox_kit import RATE, STT_START, by_hand, story, transcribe, whole
 from voicekit import events
-from voicekit.soniox.region import KEY_SUBPROTOCOL
+from voicekit.soniox.api.region import KEY_SUBPROTOCOL
+from voicekit.soniox.connection.transport import Address, TrioWebsocket
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.transport import Address, TrioWebsocket
 from voicekit.testing import Script
 from voicekit.testing.soniox import At, Cut, Hearing, SonioxPeer
-from voicekit.testing.soniox.ears import Ears
+from voicekit.testing.soniox.peer_stt import PeerStt
 
 LOST = 2 * 320
 """Bytes of 20 ms."""
@@ -215,7 +215,7 @@ async def test_how_fast_sound_came_is_remembered(autojump_clock):
 
 
 def _said(script: Script, rate: int, sound: bytes, size: int = 1_234) -> str:
-    ears = Ears(script, rate)
+    ears = PeerStt(script, rate)
     for place in range(0, len(sound), size):
         ears.hear(sound[place : place + size])
     ears.pause()

@@ -13,9 +13,9 @@ from wsproto.events import CloseConnection, Request
 
 from tests.e2e.soniox_kit import KEY, STT_START, by_hand, speak, story, transcribe, whole
 from voicekit.errors import ConfigError
+from voicekit.soniox.connection.transport import CONNECT_S, Address, Unconnected
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES
-from voicekit.soniox.transport import CONNECT_S, Address, Unconnected
 from voicekit.testing.soniox import (
     BEFORE_ANSWER,
     BEFORE_REQUEST,
@@ -28,11 +28,11 @@ from voicekit.testing.soniox import (
     HalfOpen,
     Refuse,
     Reject,
-    Say,
+    SayMessage,
     SonioxPeer,
     Speaking,
     Stall,
-    StopReading,
+    StopReadingRest,
     huge,
     nulled,
     out_of_order,
@@ -84,7 +84,7 @@ async def test_a_cut_at_a_byte(autojump_clock, count):
         (Cut(BEFORE_ANSWER), None, 0.0),
         (Cut(At(bytes_sent=40)), None, 0.0),
         (HalfOpen(BEFORE_REQUEST), None, CONNECT_S),
-        (StopReading(BEFORE_REQUEST), None, CONNECT_S),
+        (StopReadingRest(BEFORE_REQUEST), None, CONNECT_S),
         (Stall(BEFORE_ANSWER, 7.0), None, CONNECT_S),
         (Reject(status=401), 401, 0.0),
         (Reject(status=403), 403, 0.0),
@@ -104,7 +104,7 @@ async def test_an_upgrade_that_fails(autojump_clock, fault, status, seconds):
     assert (await transcribe(peer, PART)).text == "good morning everybody"
 
 
-@pytest.mark.parametrize("fault", [HalfOpen(At(received=20)), HalfOpen(At(sent=2)), StopReading(At(seconds=0.5))])
+@pytest.mark.parametrize("fault", [HalfOpen(At(received=20)), HalfOpen(At(sent=2)), StopReadingRest(At(seconds=0.5))])
 async def test_a_peer_that_answers_no_ping_is_found_dead(autojump_clock, fault):
     """A connection that is half open, or is not read any more, is lost to our client within 5.5 s."""
     peer = SonioxPeer(SCRIPT, faults=[fault])
@@ -115,7 +115,7 @@ async def test_a_peer_that_answers_no_ping_is_found_dead(autojump_clock, fault):
 
 async def test_who_is_not_read_can_soon_send_no_more(autojump_clock):
     """A client that sends to a peer that stopped reading stands still, as with a full socket."""
-    peer = SonioxPeer(SCRIPT, faults=[StopReading(At(received=2))])
+    peer = SonioxPeer(SCRIPT, faults=[StopReadingRest(At(received=2))])
     async with by_hand(peer, peer.endpoints.stt) as client:
         await client.send(STT_START)
         with trio.move_on_after(10) as scope:
@@ -158,7 +158,7 @@ async def test_an_error_can_be_the_first_frame_or_that_of_a_stream(autojump_cloc
 @pytest.mark.parametrize(("message", "kind"), [(GARBAGE, "malformed"), (BINARY, "malformed"), (huge(), "1009")])
 async def test_messages_that_are_none(autojump_clock, message, kind):
     """Garbage, binary data and ten megabytes arrive as they are, once, and our client gives up on the connection."""
-    peer = SonioxPeer(SCRIPT, faults=[Say(At(sent=3), message)])
+    peer = SonioxPeer(SCRIPT, faults=[SayMessage(At(sent=3), message)])
     heard = await transcribe(peer, PART)
     assert kind in str(heard.failure.error)
     assert (await transcribe(peer, PART)).failure is None
@@ -294,7 +294,13 @@ async def test_an_unknown_path_is_not_found(autojump_clock):
 async def test_nothing_is_left_running(autojump_clock):
     """When its client has gone, a peer in memory has no task left, whatever had happened to the connection."""
     alive = trio.lowlevel.current_statistics().tasks_living
-    for fault in (None, Cut(At(received=9)), HalfOpen(At(sent=2)), StopReading(At(seconds=0.1)), Stall(At(sent=2), 99)):
+    for fault in (
+        None,
+        Cut(At(received=9)),
+        HalfOpen(At(sent=2)),
+        StopReadingRest(At(seconds=0.1)),
+        Stall(At(sent=2), 99),
+    ):
         peer = SonioxPeer(SCRIPT, faults=[fault] if fault else [])
         await transcribe(peer, PART)
         assert trio.lowlevel.current_statistics().tasks_living == alive

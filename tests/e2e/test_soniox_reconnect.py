@@ -12,12 +12,24 @@ import trio
 
 from tests.e2e.hearing_kit import Attempts, Heard, hear, in_virtual_time, long, short, text_of, transcriber
 from voicekit.errors import Unavailable
-from voicekit.events import EarsDown, EarsUp, Endpoint, Interim, Overrun, Progress, Trouble
-from voicekit.soniox import mending, stt
+from voicekit.events import Endpoint, Interim, Overrun, Progress, SttDown, SttUp, Trouble
 from voicekit.soniox.server.account import Service
-from voicekit.soniox.stt import FINISH_S
+from voicekit.soniox.stt import mending
+from voicekit.soniox.stt import session as stt
+from voicekit.soniox.stt.session import FINISH_S
 from voicekit.testing import Script
-from voicekit.testing.soniox import At, Change, Close, Cut, HalfOpen, Refuse, Reject, SonioxPeer, StopReading, WireFault
+from voicekit.testing.soniox import (
+    At,
+    Change,
+    Close,
+    Cut,
+    HalfOpen,
+    Refuse,
+    Reject,
+    SonioxPeer,
+    StopReadingRest,
+    WireFault,
+)
 
 NOTICED_S = 5.0
 """The longest that a dead line may go unnoticed."""
@@ -83,8 +95,8 @@ async def test_an_outage_of_half_a_minute_loses_nothing(seconds: float, autojump
     heard = await hear(transcriber(peer), script)
     assert heard.text == text_of(script)
     assert heard.of(Overrun) == []
-    assert (len(heard.of(EarsDown)), len(heard.of(EarsUp))) == (1, 1)
-    down = heard.at(EarsUp)[0] - heard.at(EarsDown)[0]
+    assert (len(heard.of(SttDown)), len(heard.of(SttUp))) == (1, 1)
+    down = heard.at(SttUp)[0] - heard.at(SttDown)[0]
     assert seconds <= down <= seconds + 6.0  # five of them may be the wait between two attempts
 
 
@@ -180,17 +192,17 @@ async def test_a_half_open_line_is_noticed_in_five_seconds(at: float, autojump_c
     script = long(20.0)
     peer = SonioxPeer(script, faults=[HalfOpen(At(seconds=at))])
     heard = await hear(transcriber(peer), script)
-    assert heard.at(EarsDown)[0] <= at + NOTICED_S
-    assert heard.at(EarsUp)[0] <= at + NOTICED_S + 1.0
+    assert heard.at(SttDown)[0] <= at + NOTICED_S
+    assert heard.at(SttUp)[0] <= at + NOTICED_S + 1.0
     assert heard.text == text_of(script)
 
 
 async def test_a_peer_that_stops_reading_is_noticed(autojump_clock: object) -> None:
     """When the line takes nothing more, no ping is answered either: a new connection is made, nothing is lost."""
     script = long(20.0)
-    peer = SonioxPeer(script, faults=[StopReading(At(seconds=5.0))])
+    peer = SonioxPeer(script, faults=[StopReadingRest(At(seconds=5.0))])
     heard = await hear(transcriber(peer), script)
-    assert 5.0 < heard.at(EarsDown)[0] <= 5.0 + NOTICED_S
+    assert 5.0 < heard.at(SttDown)[0] <= 5.0 + NOTICED_S
     assert heard.text == text_of(script)
     assert len(peer.connections) == 2
 
@@ -202,7 +214,7 @@ async def test_a_service_that_answers_pings_and_nothing_else_is_noticed(autojump
     deaf = Change(change=lambda message: None if next(answers, None) is None else message)
     peer = SonioxPeer(script, faults=[deaf])
     heard = await hear(transcriber(peer), script)
-    (down,) = heard.of(EarsDown)
+    (down,) = heard.of(SttDown)
     assert "nothing came back" in down.why
     assert heard.text == text_of(script)
 
@@ -222,7 +234,7 @@ async def test_a_session_that_must_be_restarted_is_restarted_at_once(
     peer = SonioxPeer(script, faults=[Refuse(At(seconds=4.0), error_type, message)])
     attempts = Attempts(peer.transport)
     heard = await hear(transcriber(peer, transport=attempts), script)
-    assert attempts.at[1] - heard.at(EarsDown)[0] <= 0.3  # closing takes 0.2 s
+    assert attempts.at[1] - heard.at(SttDown)[0] <= 0.3  # closing takes 0.2 s
     assert heard.text == text_of(script)
 
 
@@ -232,14 +244,14 @@ async def test_a_session_is_rolled_over_without_anybody_noticing(
     """Before the longest that a session may last another takes over, in a pause: no word and no event tells of it."""
     monkeypatch.setattr(stt, "ROLL_OVER_S", 8.0)
     monkeypatch.setattr(stt, "ROLL_OVER_AT_LAST_S", 11.0)
-    monkeypatch.setattr("voicekit.soniox.limits.STT_SESSION_S", 12.0)
+    monkeypatch.setattr("voicekit.soniox.api.limits.STT_SESSION_S", 12.0)
     script = long(60.0)
     peer = SonioxPeer(script)
     heard = await hear(transcriber(peer), script)
     assert len(peer.connections) >= 6
     assert heard.text == text_of(script)
     assert heard.of(Endpoint) != []
-    assert heard.of(EarsDown) + heard.of(EarsUp) + heard.of(Trouble) + heard.of(Overrun) == []
+    assert heard.of(SttDown) + heard.of(SttUp) + heard.of(Trouble) + heard.of(Overrun) == []
     assert [record.refusal for record in peer.connections] == [None] * len(peer.connections)
     ends = [record.closed_at for record in peer.connections[:-1]]
     starts = [record.opened_at for record in peer.connections[1:]]
@@ -280,7 +292,7 @@ async def test_the_end_is_awaited_for_three_seconds(autojump_clock: object) -> N
     peer = SonioxPeer(script, faults=[HalfOpen(At(received=102))])  # a configuration, 100 frames, and the end
     heard = await hear(transcriber(peer), script)
     assert heard.text == "good morning my dear friend"
-    assert heard.at(EarsDown) == pytest.approx([script.until + FINISH_S])
+    assert heard.at(SttDown) == pytest.approx([script.until + FINISH_S])
     assert script.until + FINISH_S <= heard.ended_at <= script.until + FINISH_S + 0.5
     assert [len(peer.connections), heard.of(Trouble)] == [2, []]
 
@@ -366,7 +378,7 @@ async def test_a_service_that_closes_in_good_order_is_lost_all_the_same(autojump
     script = long(10.0)
     peer = SonioxPeer(script, faults=[Close(At(seconds=3.0), 1001, "Timeout")])
     heard = await hear(transcriber(peer), script)
-    assert "code 1001 (GOING_AWAY): Timeout" in heard.of(EarsDown)[0].why
+    assert "code 1001 (GOING_AWAY): Timeout" in heard.of(SttDown)[0].why
     assert heard.text == text_of(script)
 
 

@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio_websocket
 
-from voicekit.soniox.transport import (
+from voicekit.soniox.connection.transport import (
     CLOSE_S,
     LARGEST_MESSAGE,
     Address,

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.speech_kit import voice
 from voicekit.events import Audible, Trouble, TurnCommitted
 from voicekit.reply import Say, Turn
-from voicekit.testing import Call, Script, hold_call
+from voicekit.testing import HeldCall, Script, hold_call
 from voicekit.testing.soniox import SonioxPeer, Speaking
 from voicekit.turn.policy import Policy, Speculation, TurnPolicy
 
@@ -21,7 +21,7 @@ async def repeat(turn: Turn, say: Say) -> None:
     await say(f"You said {turn.text}.")
 
 
-def hold(ahead: Literal["text", "sound"]) -> tuple[Call, SonioxPeer]:
+def hold(ahead: Literal["text", "sound"]) -> tuple[HeldCall, SonioxPeer]:
     """A caller whose second half comes after a pause in which the first half was taken to be all."""
     user = Script()
     user.says("book a table", at=1.0, for_=1.0)

@@ -15,13 +15,13 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.errors import ConfigError, ServiceError, Unauthenticated, Unavailable
 from voicekit.events import (
     Decided,
-    EarsDown,
-    EarsUp,
     Endpoint,
     Final,
     Finalized,
     Interim,
     Progress,
+    SttDown,
+    SttUp,
     Translated,
     TurnCommitted,
     TurnEnded,
@@ -30,17 +30,17 @@ from voicekit.events import (
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
 from voicekit.flow.threads import inline
-from voicekit.reply import Say as Speak
+from voicekit.reply import SayMessage as Speak
 from voicekit.reply import Turn
-from voicekit.soniox import transcriber as module
+from voicekit.soniox.api.wire import Context, SttConfig, Translation
+from voicekit.soniox.connection.transport import TrioWebsocket
+from voicekit.soniox.connection.wire_log import open_wire_log
 from voicekit.soniox.server.account import Account, Key
-from voicekit.soniox.transcriber import SonioxTranscriber
-from voicekit.soniox.transport import TrioWebsocket
-from voicekit.soniox.wire import Context, SttConfig, Translation
-from voicekit.soniox.wirelog import open_wire_log
+from voicekit.soniox.stt import soniox_stt as module
+from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.testing import Script
-from voicekit.testing.contracts import check_transcriber
-from voicekit.testing.soniox import At, Change, Cut, HalfOpen, Reject, Say, SonioxPeer
+from voicekit.testing.contracts import check_stt
+from voicekit.testing.soniox import At, Change, Cut, HalfOpen, Reject, SayMessage, SonioxPeer
 from voicekit.turn.policy import CallPolicy, Policy, TurnPolicy
 
 # --- whole calls ---
@@ -59,7 +59,7 @@ def test_barge_in_works_while_the_ears_are_away() -> None:
     user.stays(until=22.0)
     peer = SonioxPeer(user, faults=[HalfOpen(At(seconds=6.0))])
     held = hold(user, transcriber(peer), handler=talk)
-    (down,), (up,) = held.at(EarsDown), held.at(EarsUp)
+    (down,), (up,) = held.at(SttDown), held.at(SttUp)
     assert 6.0 < down <= 11.0
     ended = [(at, event) for at, event in held.events if isinstance(event, TurnEnded) and event.turn == 1]
     assert ended[0][1].cut
@@ -79,7 +79,7 @@ def test_a_call_whose_ears_break_is_understood_all_the_same() -> None:
         f"question number {number} for you" for number in range(3)
     ]
     assert calls[1].of(TurnCommitted) == calls[0].of(TurnCommitted)
-    assert len(calls[1].of(EarsUp)) == 3
+    assert len(calls[1].of(SttUp)) == 3
 
 
 def test_turns_by_the_vad_are_finalized_in_each_pause() -> None:
@@ -149,9 +149,9 @@ async def test_the_key_may_go_as_a_subprotocol(autojump_clock: object) -> None:
 def test_a_key_that_can_be_no_subprotocol_is_found_before_anything_opens() -> None:
     """An old temporary key, with its colon, is refused where it would be sent as a subprotocol."""
     with pytest.raises(ConfigError, match="subprotocol"):
-        SonioxTranscriber(key="temp:abc", auth="subprotocol")
+        SonioxStt(key="temp:abc", auth="subprotocol")
     with pytest.raises(ConfigError, match="'header' or 'subprotocol', got 'query'"):
-        SonioxTranscriber(key="abc", auth="query")  # type: ignore[arg-type]
+        SonioxStt(key="abc", auth="query")  # type: ignore[arg-type]
 
 
 class Mint:
@@ -195,7 +195,7 @@ async def test_a_temporary_key_whose_session_is_over_is_followed_by_another(auto
     heard = await hear(transcriber(peer, key=mint), script)
     assert heard.text == text_of(script)
     assert len(mint.made) == len(peer.connections) >= 4
-    waits = [up - down for down, up in zip(heard.at(EarsDown), heard.at(EarsUp), strict=True)]
+    waits = [up - down for down, up in zip(heard.at(SttDown), heard.at(SttUp), strict=True)]
     assert all(wait <= 0.5 for wait in waits)
 
 
@@ -286,7 +286,7 @@ async def test_a_connection_that_is_lost_before_the_call_is_made_again(autojump_
         await trio.sleep(6.0)
         heard = await listen(run, short())
     assert heard.text == "good morning my dear friend"
-    assert heard.at(EarsUp)[0] <= 1.0
+    assert heard.at(SttUp)[0] <= 1.0
 
 
 # --- what is said and answered ---
@@ -402,7 +402,7 @@ async def test_odd_answers_are_understood(change: Any, autojump_clock: object) -
 )
 async def test_words_at_impossible_times_do_no_harm(token: dict[str, Any], autojump_clock: object) -> None:
     """A token whose times can't be true is heard within the sound there is, and everything else as ever."""
-    peer = SonioxPeer(short(), faults=[Say(At(seconds=1.0), json.dumps({"tokens": [token]}))])
+    peer = SonioxPeer(short(), faults=[SayMessage(At(seconds=1.0), json.dumps({"tokens": [token]}))])
     heard = await hear(transcriber(peer), short())
     words = [word for word in heard.text.split() if word not in ("late", "future", "past", "never")]
     assert words == ["good", "morning", "my", "dear", "friend"]
@@ -470,11 +470,11 @@ async def test_the_ears_keep_the_contract(autojump_clock: object) -> None:
     script.stays(until=2.0)
     speech = AudioFrame(script.pcm(0, 32_000, 16_000), 0, PCM16K)
 
-    def make() -> SonioxTranscriber:
+    def make() -> SonioxStt:
         peer = SonioxPeer(script)
-        return SonioxTranscriber(key=KEY, endpoints=peer.endpoints, transport=peer.transport, roll=lambda: 0.5)
+        return SonioxStt(key=KEY, endpoints=peer.endpoints, transport=peer.transport, roll=lambda: 0.5)
 
-    await check_transcriber(make, speech)
+    await check_stt(make, speech)
 
 
 # --- the wire log ---
@@ -483,7 +483,7 @@ async def test_the_ears_keep_the_contract(autojump_clock: object) -> None:
 async def test_the_wire_log_tells_everything_but_the_key(tmp_path: Path, autojump_clock: object) -> None:
     """Both directions, lengths of sound, texts, times and broken lines are in the file; a key is nowhere in it."""
     inline.set(True)
-    echo = Say(At(seconds=1.0), json.dumps({"tokens": [], "note": KEY, "api_key": "sk-somebody-else"}))
+    echo = SayMessage(At(seconds=1.0), json.dumps({"tokens": [], "note": KEY, "api_key": "sk-somebody-else"}))
     peer = SonioxPeer(short(), faults=[echo, Cut(At(seconds=1.5))])
     path = tmp_path / "wire.jsonl"
     await trio.sleep(5.0)

@@ -10,13 +10,13 @@ import pytest
 
 from tests.e2e.hearing_kit import KEY, Attempts, Held, hear, hold, in_virtual_time, long, short, text_of, transcriber
 from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
-from voicekit.events import EarsDown, EarsUp, SessionEnded
+from voicekit.events import SessionEnded, SttDown, SttUp
 from voicekit.session.eventlog import describe
-from voicekit.soniox.errors import RULES, TYPE_OF_CODE, Retry, Rule, rule
+from voicekit.soniox.api.errors import RULES, TYPE_OF_CODE, Retry, RetryRule, rule
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.refusal import CODES, Refusal
-from voicekit.soniox.stt import SERVICE
-from voicekit.testing.soniox import At, Close, Refuse, Reject, Say, SonioxPeer
+from voicekit.soniox.stt.session import SERVICE
+from voicekit.testing.soniox import At, Close, Refuse, Reject, SayMessage, SonioxPeer
 
 SECONDS = {Retry.NOW: (0.0, 0.5), Retry.BACKOFF: (0.1, 0.7), Retry.LONG_BACKOFF: (1.0, 2.5)}
 """How long a call is deaf after one failure: the wait, and up to half a second for the connection."""
@@ -24,17 +24,17 @@ SECONDS = {Retry.NOW: (0.0, 0.5), Retry.BACKOFF: (0.1, 0.7), Retry.LONG_BACKOFF:
 TROUBLED_AT = 3.0
 
 
-def check_recovery(held: Held, wanted: Rule) -> None:
+def check_recovery(held: Held, wanted: RetryRule) -> None:
     """The call went on, with all of its words, after a wait of the length that its rule says."""
     assert held.error is None
-    (down,), (up,) = held.at(EarsDown), held.at(EarsUp)
+    (down,), (up,) = held.at(SttDown), held.at(SttUp)
     shortest, longest = SECONDS[wanted.retry]
     assert down == pytest.approx(TROUBLED_AT, abs=0.1)
     assert shortest <= up - down <= longest
     assert held.asked == text_of(long(10.0))
 
 
-def check_failure(held: Held, wanted: Rule, said: str) -> None:
+def check_failure(held: Held, wanted: RetryRule, said: str) -> None:
     """The call ended with the error of its rule, alone, in one line that says everything."""
     assert type(held.error) is wanted.error
     assert isinstance(held.error, ServiceError)
@@ -43,7 +43,7 @@ def check_failure(held: Held, wanted: Rule, said: str) -> None:
     assert text.endswith(wanted.advice or ").")
     assert "\n" not in text
     assert not held.error.retryable
-    assert held.of(EarsDown) == []
+    assert held.of(SttDown) == []
     assert held.events[-1][1] == SessionEnded("error", held.error)
     assert held.error.__notes__ == ["in stage 'soniox stt'"]
 
@@ -65,7 +65,7 @@ def test_an_error_in_the_middle_of_a_call(error_type: str) -> None:
 def test_an_error_that_has_only_a_number(code: int) -> None:
     """An old frame without a type is judged by its number; an unknown one is retried if it is the service's fault."""
     frame = json.dumps({"tokens": [], "error_code": code, "error_message": "Old words."})
-    peer = SonioxPeer(long(10.0), faults=[Say(At(seconds=TROUBLED_AT), frame)])
+    peer = SonioxPeer(long(10.0), faults=[SayMessage(At(seconds=TROUBLED_AT), frame)])
     held = hold(long(10.0), transcriber(peer))
     wanted = rule(None, code)
     if wanted.retry in SECONDS:
@@ -108,7 +108,7 @@ def test_a_handshake_that_is_refused_once(status: int) -> None:
     peer = SonioxPeer(short(), faults=[Reject(status=status)])
     held = hold(short(), transcriber(peer))
     assert held.asked == "good morning my dear friend"
-    assert held.of(EarsDown) == []
+    assert held.of(SttDown) == []
 
 
 def refused(account: Account) -> BaseException:
@@ -167,7 +167,7 @@ def leaks(held: Held) -> list[str]:
     [
         Refuse(At(seconds=1.0), "unauthenticated", f"Incorrect API key provided: {KEY}."),
         Refuse(At(seconds=1.0), "internal_error", f"The key {KEY} made us stumble."),
-        Say(At(seconds=1.0), f"<html>{KEY}</html>"),
+        SayMessage(At(seconds=1.0), f"<html>{KEY}</html>"),
         Close(At(seconds=1.0), 1008, f"{KEY} is bad"),
         Reject(status=401, body=KEY.encode(), connection=None),
         Reject(status=503, body=KEY.encode(), connection=None),
@@ -178,7 +178,7 @@ def test_a_key_is_never_shown(fault: Any) -> None:
     """Whatever the service says of the key, it is in no message, note, repr, traceback or event."""
     peer = SonioxPeer(short(), faults=[fault])
     held = hold(short(), transcriber(peer))
-    assert held.error is not None or held.of(EarsDown) != []
+    assert held.error is not None or held.of(SttDown) != []
     assert leaks(held) == []
 
 
@@ -206,7 +206,7 @@ async def garbled(fault: Any) -> Any:
 )
 def test_garbage_is_answered_with_a_new_session(message: str | bytes) -> None:
     """A message that is none, or too long, ends its session and costs no word."""
-    heard, peer = in_virtual_time(lambda: garbled(Say(At(seconds=1.0), message)))
+    heard, peer = in_virtual_time(lambda: garbled(SayMessage(At(seconds=1.0), message)))
     assert heard.text == "good morning my dear friend"
     assert len(peer.connections) == 2
-    assert len(heard.of(EarsDown)[0].why) < 300
+    assert len(heard.of(SttDown)[0].why) < 300

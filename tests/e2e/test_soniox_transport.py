@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.transport import Address, TrioWebsocket, Unconnected
+from voicekit.soniox.connection.transport import Address, TrioWebsocket, Unconnected
 from voicekit.testing.soniox.memory import stream_pair
 
 URL = "ws://service.test/path"

@@ -20,10 +20,10 @@ from voicekit.errors import ConfigError
 from voicekit.events import Audible, TurnCommitted, TurnEnded
 from voicekit.reply import Say, Turn, sentences, spoken_forms
 from voicekit.session import Session
-from voicekit.soniox.limits import TTS_RATES
-from voicekit.soniox.voice import SonioxVoice
-from voicekit.soniox.wire import TtsConfig
-from voicekit.testing import check_voice
+from voicekit.soniox.api.limits import TTS_RATES
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.tts.soniox_tts import SonioxTts
+from voicekit.testing import check_tts
 from voicekit.testing.soniox import SonioxPeer, Speaking, spoken
 
 ANSWER = "Good morning to you. How can I help you on this fine day? Just tell me what it is."
@@ -32,7 +32,7 @@ ANSWER = "Good morning to you. How can I help you on this fine day? Just tell me
 async def test_the_contract_of_voices_is_kept(autojump_clock: object) -> None:
     """What every voice promises, this one keeps: formats, marks, cuts, cancellations, backpressure, empty replies."""
     peer = SonioxPeer()
-    await check_voice(lambda: voice(peer))
+    await check_tts(lambda: voice(peer))
 
 
 # --- when it starts ---
@@ -159,9 +159,9 @@ def test_speed_silence_and_the_voice_are_asked_for() -> None:
 def test_a_bad_configuration_is_found_where_it_is_written() -> None:
     """An impossible speed is a ConfigError before there is a call."""
     with pytest.raises(ConfigError, match="speed"):
-        SonioxVoice(TtsConfig(speed=2.0), key="k")
+        SonioxTts(TtsConfig(speed=2.0), key="k")
     with pytest.raises(ConfigError, match="bitrate"):
-        SonioxVoice(TtsConfig(bitrate=64_000), key="k")
+        SonioxTts(TtsConfig(bitrate=64_000), key="k")
 
 
 @pytest.mark.parametrize("auth", ["header", "subprotocol"])

@@ -11,11 +11,11 @@ from tests.e2e.speech_kit import KEY, Talk, answered, said_whole, talk, until, v
 from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
 from voicekit.events import ReplyFailed, TurnEnded
 from voicekit.session import Session
-from voicekit.soniox.errors import RULES, Retry
+from voicekit.soniox.api.errors import RULES, Retry
+from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import CODES, Refusal
-from voicekit.soniox.wire import TtsConfig
 from voicekit.testing.soniox import Refuse, Reject, SonioxPeer, Speaking
 
 ANSWERS = [

@@ -25,7 +25,7 @@ from benchmarks.measure import SMOKE, Effort, figures, measure, percentile
 from benchmarks.report import as_data, table
 from benchmarks.steps import last_turn
 from tests.house.source import ROOT
-from voicekit.play.lease import Lease
+from voicekit.play.lease import PlaybackLease
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ async def test_a_stage_that_is_slower_by_30_ms_closes_the_gate(monkeypatch: pyte
 async def test_the_old_frames_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cut that takes no sound back leaves frames that are played after the decision; a real one leaves none."""
     assert await played_after_a_cut(Watched()) == 0
-    monkeypatch.setattr(Lease, "revoke", lambda lease: None)
+    monkeypatch.setattr(PlaybackLease, "revoke", lambda lease: None)
     assert await played_after_a_cut(Watched()) >= 2
 
 

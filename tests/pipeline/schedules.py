@@ -37,7 +37,7 @@ from voicekit.events import (
 from voicekit.extend import Apologise, Restart, hookimpl, load_plugins
 from voicekit.flow import Inlet, Outlet
 from voicekit.session import Session, run_session
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, ScriptedVad
 from voicekit.turn.policy import CallPolicy, Policy, Speculation, TurnPolicy
 
 AT_ONCE = 1.0
@@ -289,8 +289,8 @@ def hold(made: Schedule, shuffle: int) -> Held:
 def _session(made: Schedule, sink: hostile.WatchedSink) -> Session:
     parts: dict[str, Any] = {
         "source": ScriptedSource(made.script, live=made.live),
-        "ears": ScriptedTranscriber(made.script),
-        "voice": FakeVoice(),
+        "ears": ScriptedStt(made.script),
+        "voice": FakeTts(),
         "handler": made.handler,
         "sink": sink,
         "vad": ScriptedVad(),

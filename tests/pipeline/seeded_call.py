@@ -9,7 +9,7 @@ import trio
 
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import spoken_forms
-from voicekit.testing import Call, FakeVoice, Script, Timeline, hold_call
+from voicekit.testing import FakeTts, HeldCall, Script, Timeline, hold_call
 from voicekit.turn.policy import CallPolicy, Policy, TurnPolicy
 
 WORDS = "please tell me what it costs at 3:05 and **really** when the last train to the sea leaves for $5".split()  # noqa: SIM905  # reads better as words
@@ -37,7 +37,7 @@ def script(random: Random, seconds: float) -> Script:
     return user
 
 
-def hold(seed: int, seconds: float, turn: TurnPolicy | None = None) -> Call:
+def hold(seed: int, seconds: float, turn: TurnPolicy | None = None) -> HeldCall:
     """Hold the call that the seed makes up."""
     random = Random(seed)
 
@@ -53,14 +53,14 @@ def hold(seed: int, seconds: float, turn: TurnPolicy | None = None) -> Call:
         model,
         script(random, seconds),
         sink=RecordingSink(latency=random.choice([0.0, 0.02, 0.2]), pausable=random.random() < 0.5),
-        tts=[spoken_forms(), FakeVoice()],
+        tts=[spoken_forms(), FakeTts()],
         policy=Policy(
             turn=turn or TurnPolicy(), call=CallPolicy(greeting="Hello, what can I do for you?", idle_after=5.0)
         ),
     )
 
 
-def timeline(call: Call) -> str:
+def timeline(call: HeldCall) -> str:
     """The call's event log, with the interim words."""
     whole = Timeline(interims=True)
     whole.events.extend(call.events)

@@ -15,7 +15,7 @@ from voicekit.flow.groups import sole
 from voicekit.flow.layers import Layer
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Session
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, hold_call
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, hold_call
 from voicekit.turn.policy import CallPolicy, Policy
 
 GREETING = Policy(call=CallPolicy(greeting="Hello, what can I do for you?", open_timeout=2.0))
@@ -71,8 +71,8 @@ def opening_for_long() -> tuple[Session, RecordingSink]:
     session = Session(
         handler=repeat,
         source=Opening(ScriptedSource(script), before=1.5),
-        stt=ScriptedTranscriber(script),
-        tts=FakeVoice(),
+        stt=ScriptedStt(script),
+        tts=FakeTts(),
         sink=sink,
         policy=GREETING,
         plugins=load_plugins(),
@@ -113,8 +113,8 @@ async def test_an_end_that_comes_too_late_changes_nothing(autojump_clock):
     session = Session(
         handler=repeat,
         source=Opening(ScriptedSource(script), after=0.4),
-        stt=ScriptedTranscriber(script),
-        tts=FakeVoice(),
+        stt=ScriptedStt(script),
+        tts=FakeTts(),
         sink="null",
         plugins=load_plugins(),
     )
@@ -202,8 +202,8 @@ async def test_clean_up_that_fails_in_a_cancelled_call_raises_its_error_alone(au
     session = Session(
         handler=untidy,
         source=ScriptedSource(script),
-        stt=ScriptedTranscriber(script),
-        tts=FakeVoice(),
+        stt=ScriptedStt(script),
+        tts=FakeTts(),
         sink="null",
         plugins=load_plugins(),
     )
@@ -215,7 +215,7 @@ async def test_clean_up_that_fails_in_a_cancelled_call_raises_its_error_alone(au
 def test_an_apology_that_fails_is_not_followed_by_another():
     """While nothing can be spoken, one apology is tried and then the call waits for the user."""
 
-    class Mute(FakeVoice):
+    class Mute(FakeTts):
         @asynccontextmanager
         async def open(self):
             async def run(inbox, outbox):
@@ -233,7 +233,7 @@ def test_an_apology_that_fails_is_not_followed_by_another():
 def test_a_handler_that_outlives_its_reply_does_not_stay():
     """Where the voice returns and all that it made was played, the reply is over, and so is the handler."""
 
-    class Hasty(FakeVoice):
+    class Hasty(FakeTts):
         @asynccontextmanager
         async def open(self):
             async def run(inbox, outbox):

@@ -16,7 +16,7 @@ from voicekit.extend import Use
 from voicekit.llm import LanguageModel, Limits, tool
 from voicekit.llm.conversation import INTERRUPTED, UNHEARD
 from voicekit.llm.handler import FALLBACK
-from voicekit.testing import Call, Script, hold_call
+from voicekit.testing import HeldCall, Script, hold_call
 from voicekit.testing.llm import Answer, Asked, Calls, ModelServer, Stall
 from voicekit_anthropic.models import anthropic
 from voicekit_openai.models import openai
@@ -51,7 +51,7 @@ def chatty(asked: Asked) -> Answer:
     return Answer("It rains in Gent, so take your umbrella, and mind the trams on the way.", every=0.03)
 
 
-def held(script: Script, wire: str = "chat", *replies: Any, **options: Any) -> tuple[Call, ModelServer]:
+def held(script: Script, wire: str = "chat", *replies: Any, **options: Any) -> tuple[HeldCall, ModelServer]:
     server = ModelServer(*replies, otherwise=options.pop("otherwise", chatty))
     return hold_call(WIRES[wire](transport=server.transport, **options), script), server
 

@@ -30,7 +30,7 @@ from voicekit.reply.say import PIECE
 from voicekit.session import Session, open_event_log
 from voicekit.session.assembly import EAR_SECONDS, TEXT_CHARACTERS, VOICE_SECONDS
 from voicekit.session.reporting import OBSERVED
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, ScriptedVad, hold_call
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, ScriptedVad, hold_call
 from voicekit.testing.fakes import PER_CHARACTER
 from voicekit.testing.scripted import FRAME
 from voicekit.turn.history import LIMIT
@@ -57,7 +57,7 @@ async def endless(turn, say):
         await say(f"And number {number} of all the things that there are to say. ")
 
 
-class Stalling(ScriptedTranscriber):
+class Stalling(ScriptedStt):
     """Reads half the warm-up's sound and then no more, without going away."""
 
     read = 0
@@ -95,8 +95,8 @@ class Watched:
 
     def __init__(self, seconds: float, **parts: Any) -> None:
         user = talk(seconds)
-        script = {"source": ScriptedSource(user), "vad": ScriptedVad(), "stt": ScriptedTranscriber(user)}
-        mouth = {"handler": endless, "tts": FakeVoice(), "sink": NullSink()}
+        script = {"source": ScriptedSource(user), "vad": ScriptedVad(), "stt": ScriptedStt(user)}
+        mouth = {"handler": endless, "tts": FakeTts(), "sink": NullSink()}
         self.session = Session(**{**script, **mouth, **parts})
         self.session.watch(self._note)
         self.seen: dict[type, int] = {}

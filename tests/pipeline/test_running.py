@@ -19,7 +19,7 @@ from voicekit.extend import load_plugins
 from voicekit.flow.layers import Layer
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Session, run_session
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt
 from voicekit.turn.policy import CallPolicy, Policy
 
 GREETING = "Hello, this is the bot, and it has a good deal to say."
@@ -50,8 +50,8 @@ def greeting(layer=lambda source: source) -> Session:
     return Session(
         handler=silent,
         source=layer(ScriptedSource(script)),
-        stt=ScriptedTranscriber(script),
-        tts=FakeVoice(),
+        stt=ScriptedStt(script),
+        tts=FakeTts(),
         sink=RecordingSink(),
         policy=Policy(call=CallPolicy(greeting=GREETING)),
         plugins=load_plugins(),
@@ -133,11 +133,11 @@ from voicekit.extend import load_plugins
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
 from voicekit.session import Session, run_session
-from voicekit.testing import FakeVoice
+from voicekit.testing import FakeTts
 from voicekit.turn.policy import CallPolicy, Policy
 
 session = Session(
-    handler="", source=SilenceSource(), stt=None, vad=None, tts=FakeVoice(per_character=0.01), sink=NullSink(),
+    handler="", source=SilenceSource(), stt=None, vad=None, tts=FakeTts(per_character=0.01), sink=NullSink(),
     policy=Policy(call=CallPolicy(greeting={GREETING!r})), plugins=load_plugins(),
 )
 session.watch(lambda event: print("started", flush=True) if isinstance(event, SessionStarted) else None)

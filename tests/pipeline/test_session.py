@@ -12,7 +12,7 @@ from voicekit.flow import stage
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import Turn
 from voicekit.session import Session
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, hold_call
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, hold_call
 from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy
 
 
@@ -267,7 +267,7 @@ async def test_a_session_that_does_not_run_takes_no_orders():
     """say, type, press, end and hang_up need a running session, and say so."""
     script = quiet()
     session = Session(
-        handler=repeat, source=ScriptedSource(script), stt=ScriptedTranscriber(script), tts=FakeVoice(), sink="null"
+        handler=repeat, source=ScriptedSource(script), stt=ScriptedStt(script), tts=FakeTts(), sink="null"
     )
     with pytest.raises(VoicekitError, match="not running"):
         session.end()
@@ -416,8 +416,8 @@ def test_a_part_that_does_not_fit_is_refused_by_name(parts, message):
     good = {
         "handler": repeat,
         "source": ScriptedSource(script),
-        "stt": ScriptedTranscriber(script),
-        "tts": FakeVoice(),
+        "stt": ScriptedStt(script),
+        "tts": FakeTts(),
         "sink": RecordingSink(),
     }
     with pytest.raises(ConfigError, match=message):

@@ -10,7 +10,7 @@ import trio
 from tests.pipeline.seeded_call import hold, timeline
 from voicekit.errors import Unavailable
 from voicekit.events import Audible, Decided, ReplyFailed, Trouble, TurnCommitted, TurnEnded
-from voicekit.testing import Call, Script, hold_call
+from voicekit.testing import HeldCall, Script, hold_call
 from voicekit.testing.fakes import FIRST_SOUND, heard_to
 from voicekit.turn.policy import Policy, Speculation, TurnPolicy
 
@@ -50,16 +50,16 @@ def policy(speculate: bool | Speculation = True) -> Policy:
     return Policy(turn=TurnPolicy(speculate=speculate))
 
 
-def of_kind(call: Call, *kinds: type) -> list:
+def of_kind(call: HeldCall, *kinds: type) -> list:
     return [event for _, event in call.events if isinstance(event, kinds)]
 
 
-def when(call: Call, wanted: type) -> float:
+def when(call: HeldCall, wanted: type) -> float:
     """When the first event of that kind came."""
     return next(at for at, event in call.events if isinstance(event, wanted))
 
 
-def decided(call: Call) -> list[str]:
+def decided(call: HeldCall) -> list[str]:
     return [decision.what for decision in of_kind(call, Decided)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from voicekit.events import Audible, Decided, SessionEvent, Trouble, TurnCommitted
 from voicekit.llm import tool
-from voicekit.testing import Call, Script, hold_call
+from voicekit.testing import HeldCall, Script, hold_call
 from voicekit.testing.llm import Answer, Asked, Calls, ModelServer
 from voicekit.turn.policy import Policy, Speculation, TurnPolicy
 from voicekit_openai.models import openai
@@ -36,7 +36,7 @@ async def look_up(table: str) -> str:
 
 def hold(
     script: Script, *replies: Any, speculate: bool | Speculation = True, **options: Any
-) -> tuple[Call, ModelServer]:
+) -> tuple[HeldCall, ModelServer]:
     server = ModelServer(*replies, otherwise=options.pop("otherwise", "Very well."))
     handler = openai(model="m", api_key="k", transport=server.transport, **options)
     return hold_call(handler, script, policy=Policy(turn=TurnPolicy(speculate=speculate))), server
@@ -50,7 +50,7 @@ def second_thoughts() -> Script:
     return user
 
 
-def first(call: Call, kind: type[SessionEvent]) -> float:
+def first(call: HeldCall, kind: type[SessionEvent]) -> float:
     return next(at for at, event in call.events if isinstance(event, kind))
 
 

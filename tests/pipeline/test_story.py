@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from voicekit.testing import Call, Script, hold_call
+from voicekit.testing import HeldCall, Script, hold_call
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -26,7 +26,7 @@ def story() -> Script:
     return user
 
 
-def tell() -> Call:
+def tell() -> HeldCall:
     return hold_call(repeat, story())
 
 

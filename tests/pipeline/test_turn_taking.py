@@ -10,7 +10,7 @@ import pytest
 
 from voicekit import Policy, Speculation, TurnPolicy
 from voicekit.events import Decided, TurnCommitted
-from voicekit.testing import Call, Script, hold_call
+from voicekit.testing import HeldCall, Script, hold_call
 
 HERE = Path(__file__).parent
 EXAMPLE = SimpleNamespace(**runpy.run_path(str(HERE.parents[1] / "examples" / "05_turn_taking.py")))
@@ -38,11 +38,11 @@ def number(pause: float) -> Script:
     return user
 
 
-def committed(call: Call) -> list[str]:
+def committed(call: HeldCall) -> list[str]:
     return [event.text for _, event in call.events if isinstance(event, TurnCommitted)]
 
 
-def decided(call: Call) -> list[str]:
+def decided(call: HeldCall) -> list[str]:
     return [event.what for _, event in call.events if isinstance(event, Decided)]
 
 

@@ -177,8 +177,8 @@ def test_an_option_may_be_called_name() -> None:
 CONTRACTS: dict[str, type] = {
     "source": contracts.Source,
     "vad": contracts.Vad,
-    "transcriber": contracts.Transcriber,
-    "voice": contracts.Voice,
+    "transcriber": contracts.Stt,
+    "voice": contracts.Tts,
     "sink": contracts.Sink,
     "stage": Stage,
 }

@@ -15,12 +15,12 @@ from itertools import groupby
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
 from voicekit.events import Endpoint, Final, Word
-from voicekit.soniox.errors import Failed
-from voicekit.soniox.ring import Ring
+from voicekit.soniox.api.errors import Failed
+from voicekit.soniox.api.wire import Message, SttConfig, Token
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.server.stt import END, FIN, AudioCame, EndAsked, FinalizeAsked, SttServer
-from voicekit.soniox.stt import Finished, SttEvent, SttSession
-from voicekit.soniox.wire import Message, SttConfig, Token
+from voicekit.soniox.server.realtime.stt import END, FIN, AudioCame, EndAsked, FinalizeAsked, SttServer
+from voicekit.soniox.stt.replay import ReplayRing
+from voicekit.soniox.stt.session import Finished, SttEvent, SttSession
 
 CONFIG = SttConfig(enable_endpoint_detection=True)
 RATE = PCM16K.rate
@@ -117,7 +117,7 @@ class Call:
         self._cuts = deque(sorted(cuts))
         self._outage = outage
         self._account = Account()
-        self.ring = Ring(PCM16K)
+        self.ring = ReplayRing(PCM16K)
         self.now = 0.0
         self.events: list[SttEvent] = []
         self.overrun = 0

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.server.rest import Effect, Exchange, Request, RestServer
+from voicekit.soniox.server.rest.server import Effect, RestExchange, RestRequest, RestServer
 
 KEY = "secret"
 AUDIO = b"not really sound"
@@ -22,13 +22,15 @@ class Rig:
         self.effects: list[Effect] = []
         self.now = 0.0
 
-    def begin(self, method: str, target: str, key: str | None = KEY, **headers: str) -> Exchange:
+    def begin(self, method: str, target: str, key: str | None = KEY, **headers: str) -> RestExchange:
         said = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
             said["authorization"] = f"Bearer {key}"
-        return self.server.begin(Request(method, target, said), self.now)
+        return self.server.begin(RestRequest(method, target, said), self.now)
 
-    def exchange(self, method: str, target: str, body: Any = b"", key: str | None = KEY, **headers: str) -> Exchange:
+    def exchange(
+        self, method: str, target: str, body: Any = b"", key: str | None = KEY, **headers: str
+    ) -> RestExchange:
         """A whole request; `self.effects` are all that it led to."""
         exchange = self.begin(method, target, key, **headers)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

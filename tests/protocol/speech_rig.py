@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from voicekit.audio.format import AudioFormat
-from voicekit.soniox.config import tts_config
-from voicekit.soniox.rotate import Drop, Open, Send, Speaking
+from voicekit.soniox.api.config import tts_config
+from voicekit.soniox.api.wire import Timestamps, TtsConfig
 from voicekit.soniox.server.account import Account
+from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
+from voicekit.soniox.server.realtime.tts import TtsServer
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.server.stream import StreamOver, StreamStarted, TextCame
-from voicekit.soniox.server.tts import TtsServer
-from voicekit.soniox.tts import Sound, SoundEnded, StreamFailed, TtsConnection
-from voicekit.soniox.wire import Timestamps, TtsConfig
+from voicekit.soniox.tts.connection import Sound, SoundEnded, StreamFailed, TtsConnection
+from voicekit.soniox.tts.planner import Drop, Open, Send, StreamPlanner
 
 RATE = 8_000
 CONFIG = tts_config(TtsConfig(return_timestamps=True), AudioFormat(RATE))
@@ -52,7 +52,7 @@ class Rig:
         self.letter = int(RATE * self.letter_s)
         self.now = 0.0
         self.account = Account()
-        self.speaking = Speaking()
+        self.speaking = StreamPlanner()
         self.refusals: list[Refusal] = []
         self.heard: list[int] = []
         self.silent_s = 0.0  # time after the first sound in which the listener waited

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicekit.soniox.cut import (
+from voicekit.soniox.api.text_ends import (
     bytes_reach,
     clause_end,
     next_word_end,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicekit.soniox.cut import CHARACTERS_PER_SECOND
-from voicekit.soniox.follow import Follower, PlacedWord
-from voicekit.soniox.wire import Timestamps
-from voicekit.soniox.words import WordTimes
+from voicekit.soniox.api.text_ends import CHARACTERS_PER_SECOND
+from voicekit.soniox.api.wire import Timestamps
+from voicekit.soniox.api.word_times import WordTimes
+from voicekit.soniox.tts.timing import PlacedWord, WordTimer
 
 ALL = float("inf")
 
@@ -18,7 +18,7 @@ class Voice:
     """Speaks at `each` seconds a character, and tells it or not."""
 
     def __init__(self, text: str, *, each: float = 0.1, speed: float = 1.0, pace: float = 1.0) -> None:
-        self.follower = Follower(speed, pace)
+        self.follower = WordTimer(speed, pace)
         self.follower.send(text)
         self._times = WordTimes()
         self._each = each

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from voicekit.errors import ServiceError, Unauthenticated, Unavailable
-from voicekit.soniox.errors import RULES, Failed, Retry, lost
-from voicekit.soniox.mending import GIVE_UP_S, STEADY_S, Mending
+from voicekit.soniox.api.errors import RULES, Failed, Retry, lost
+from voicekit.soniox.stt.mending import GIVE_UP_S, STEADY_S, SttRecovery
 
 BROKEN = lost("it broke", service="a service")
 
@@ -15,8 +15,8 @@ def failing(retry: Retry) -> Failed:
     return Failed(Unavailable("no", service="a service"), retry)
 
 
-def mending(*, new_keys: bool = False, roll: float = 0.999_999) -> Mending:
-    return Mending(new_keys=new_keys, roll=lambda: roll)
+def mending(*, new_keys: bool = False, roll: float = 0.999_999) -> SttRecovery:
+    return SttRecovery(new_keys=new_keys, roll=lambda: roll)
 
 
 def test_the_wait_doubles_up_to_its_longest() -> None:
@@ -54,7 +54,7 @@ def test_it_is_down_from_a_failure_to_an_answer() -> None:
     assert not mends.down
 
 
-def fails_until(mends: Mending, now: float) -> tuple[float, Unavailable, Failed]:
+def fails_until(mends: SttRecovery, now: float) -> tuple[float, Unavailable, Failed]:
     """Fail each time from `now` on: when it was given up, with which error, and the latest failure."""
     number = 0
     while True:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from voicekit.soniox.server import stream
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.server.stream import StreamOver, StreamStarted, TextCame
-from voicekit.soniox.server.stt import AudioCame, Configured, EndAsked, Ended, FinalizeAsked, KeptAlive, SttServer
-from voicekit.soniox.server.tts import TtsServer
+from voicekit.soniox.server.realtime import stream
+from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
+from voicekit.soniox.server.realtime.stt import (
+    AudioCame,
+    Configured,
+    EndAsked,
+    FinalizeAsked,
+    SttEnded,
+    SttKeptAlive,
+    SttServer,
+)
+from voicekit.soniox.server.realtime.tts import TtsServer
 
 RAW = '"model":"stt-rt-v5","audio_format":"pcm_s16le","num_channels":1,"sample_rate":16000'
 NULLS = (
@@ -27,7 +35,7 @@ STT = {
             '{"type":"finalize"}',
             "",
         ],
-        [Configured, AudioCame, KeptAlive, FinalizeAsked, EndAsked],
+        [Configured, AudioCame, SttKeptAlive, FinalizeAsked, EndAsked],
     ),
     "a keepalive before any sound, nulls, and no end": (
         [
@@ -35,7 +43,7 @@ STT = {
             '{"type":"keepalive"}',
             b"\0" * 960,
         ],
-        [Configured, KeptAlive, AudioCame],
+        [Configured, SttKeptAlive, AudioCame],
     ),
     "null for every option": ([f"{{{RAW},{NULLS}}}", b"\0" * 640, ""], [Configured, AudioCame, EndAsked]),
     "the key in the message, and silence announced": (
@@ -53,7 +61,7 @@ TTS = {
             '{"stream_id":"a","text":"","text_end":true}',
             '{"stream_id":"a","cancel":true}',
         ],
-        [StreamStarted, TextCame, stream.KeptAlive, TextCame, StreamOver],
+        [StreamStarted, TextCame, stream.TtsKeptAlive, TextCame, StreamOver],
     ),
     "neither where it is not needed": (
         [f'{{"stream_id":"a",{START}}}', '{"stream_id":"a","text":"Hi. "}', '{"stream_id":"a","text_end":true}'],
@@ -75,7 +83,7 @@ def test_transcription_clients_are_understood(name: str) -> None:
     events = [event for message in messages for event in server.receive(message, 0.0)]
     assert [type(event) for event in events] == meant
     assert server.outgoing() == []
-    assert server.closed() == [Ended()]
+    assert server.closed() == [SttEnded()]
 
 
 @pytest.mark.parametrize("name", TTS)

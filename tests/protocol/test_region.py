@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.region import ApiKey, Endpoints
+from voicekit.soniox.api.region import ApiKey, Endpoints
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.rest_rig import FORM, KEY, Rig, form
-from voicekit.soniox.rest.requests import KeyRequest, SpeechRequest, TranscriptionRequest
-from voicekit.soniox.server.rest import Begun, Dropped, Kept, Request, Speak
-from voicekit.soniox.server.rest_refusal import REST_CODES
+from voicekit.soniox.rest.schema.requests import KeyRequest, SpeechRequest, TranscriptionRequest
+from voicekit.soniox.server.rest.refusal import REST_CODES
+from voicekit.soniox.server.rest.server import Begun, Dropped, FileKept, RestRequest, Speak
 
 ROUTES = [(route.method, route.path.replace("{id}", "x")) for route in Rig().server.routes]
 JSON = st.recursive(
@@ -47,7 +47,7 @@ def test_there_is_an_answer_to_anything(
     """Any method, address, query and body leads to an answer of the service, or to speech; nothing is half-kept."""
     server = Rig().server
     headers = {"authorization": f"Bearer {key}", "content-type": kind}
-    exchange = server.begin(Request(target[0], f"{target[1]}?{query}", headers), 0.0)
+    exchange = server.begin(RestRequest(target[0], f"{target[1]}?{query}", headers), 0.0)
     places = [0, *sorted(cuts), len(body)]
     effects = [
         effect for start, end in pairwise(places) for effect in exchange.receive(body[start:end], 0.0)
@@ -56,7 +56,7 @@ def test_there_is_an_answer_to_anything(
         assert [type(effect) for effect in effects] == [Speak]
         return
     begun = [effect.id for effect in effects if isinstance(effect, Begun)]
-    assert begun == [effect.id for effect in effects if isinstance(effect, Dropped | Kept)]
+    assert begun == [effect.id for effect in effects if isinstance(effect, Dropped | FileKept)]
     if exchange.answer.status >= 400:
         said = json.loads(exchange.answer.body)
         assert (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import RemoteProtocolError
-from voicekit.soniox.server.rest_form import Form, PartBegun, PartData, PartDone
+from voicekit.soniox.server.rest.form import PartBegun, PartData, PartDone, ReceivedForm
 
 KIND = 'multipart/form-data; boundary="B-1"'
 PARTS = st.lists(st.tuples(st.sampled_from(["file", "name", "note"]), st.binary(max_size=60)), max_size=4)
@@ -23,9 +23,9 @@ def form(parts: list[tuple[str, bytes]]) -> bytes:
     return head + b"--B-1--\r\n"
 
 
-def taken(pieces: list[bytes]) -> tuple[list[tuple[str, bytes]], Form]:
+def taken(pieces: list[bytes]) -> tuple[list[tuple[str, bytes]], ReceivedForm]:
     """The parts that come out, each put together again."""
-    reader = Form(KIND)
+    reader = ReceivedForm(KIND)
     parts: list[tuple[str, bytes]] = []
     for piece in pieces:
         for event in reader.feed(piece):
@@ -54,7 +54,7 @@ def test_what_looks_like_a_boundary_is_data() -> None:
 
 def test_a_file_passes_through_without_being_held() -> None:
     """Of what has been fed, at most the length of a boundary stays behind."""
-    reader = Form(KIND)
+    reader = ReceivedForm(KIND)
     reader.feed(b'--B-1\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
     out = sum(len(event.data) for _ in range(50) for event in reader.feed(bytes(1_000)) if isinstance(event, PartData))
     assert 50_000 - 20 <= out <= 50_000
@@ -62,7 +62,7 @@ def test_a_file_passes_through_without_being_held() -> None:
 
 def test_a_file_has_its_name() -> None:
     """The name of a file is read with what its client wrote in it, umlauts included."""
-    reader = Form(KIND)
+    reader = ReceivedForm(KIND)
     head = '--B-1\r\nContent-Disposition: form-data; name="file"; filename="Über uns.wav"\r\n\r\n'
     assert reader.feed(head.encode()) == [PartBegun("file", "Über uns.wav")]
     assert reader.feed(b"x\r\n--B-1--") == [PartData(b"x"), PartDone()]
@@ -72,7 +72,7 @@ def test_a_file_has_its_name() -> None:
 def test_without_a_boundary_it_is_no_form(kind: str) -> None:
     """A body whose type names no boundary can't be read as a form."""
     with pytest.raises(RemoteProtocolError, match="boundary"):
-        Form(kind)
+        ReceivedForm(kind)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_without_a_boundary_it_is_no_form(kind: str) -> None:
 def test_broken_forms_are_refused(body: bytes) -> None:
     """A torn boundary, endless headers and a part without a name are errors, not data."""
     with pytest.raises(RemoteProtocolError):
-        Form(KIND).feed(body)
+        ReceivedForm(KIND).feed(body)

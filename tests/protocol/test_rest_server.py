@@ -5,11 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.protocol.rest_rig import AUDIO, FORM, KEY, Rig, form
-from voicekit.soniox.rest.usage_types import AtOnce
+from voicekit.soniox.rest.schema.usage_answers import AtOnce
 from voicekit.soniox.server.account import Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
-from voicekit.soniox.server.rest import Begun, Ceilings, Chunk, Dropped, Kept, PrepareVoice, Quotas, Speak
-from voicekit.soniox.server.rest_refusal import Problem
+from voicekit.soniox.server.rest.refusal import Problem
+from voicekit.soniox.server.rest.server import (
+    Begun,
+    Ceilings,
+    Dropped,
+    FileChunk,
+    FileKept,
+    PrepareVoice,
+    Quotas,
+    Speak,
+)
 
 SPEECH = {"model": "tts-rt-v2", "language": "en", "voice": "Adrian", "audio_format": "wav", "text": "Hello."}
 DAY = "start_time=2026-01-01T00:00:00Z&end_time=2026-01-02T00:00:00Z"
@@ -89,8 +98,8 @@ def test_a_file_is_handed_on_as_it_comes(rig: Rig) -> None:
     effects = [effect for byte in body for effect in exchange.receive(bytes([byte]), 1.0)] + exchange.end(2.0)
     name = effects[0].id
     assert effects[0] == Begun(name, "a.wav")
-    assert b"".join(effect.data for effect in effects if isinstance(effect, Chunk)) == AUDIO
-    assert effects[-1] == Kept(name, len(AUDIO))
+    assert b"".join(effect.data for effect in effects if isinstance(effect, FileChunk)) == AUDIO
+    assert effects[-1] == FileKept(name, len(AUDIO))
     assert rig.ask("GET", f"/v1/files/{name}") == (200, {
         "id": name, "filename": "a.wav", "size": len(AUDIO), "created_at": "2026-01-01T00:00:02Z",
         "client_reference_id": "me",
@@ -166,7 +175,7 @@ def test_a_voice_is_prepared_and_then_speaks() -> None:
     """A voice of one's own can't be spoken with until the engine has prepared it, and never if that failed."""
     rig = Rig()
     voice = rig.ask("POST", "/v1/voices", form(AUDIO, "me.wav", name="Me"), content_type=FORM)[1]
-    assert [type(effect) for effect in rig.effects] == [Begun, Chunk, Kept, PrepareVoice]
+    assert [type(effect) for effect in rig.effects] == [Begun, FileChunk, FileKept, PrepareVoice]
     assert voice["models"][0]["status"] == "processing"
     speech = {**SPEECH, "voice": voice["id"]}
     assert rig.ask("POST", "/tts", speech)[1]["error_type"] == "voice_not_prepared"

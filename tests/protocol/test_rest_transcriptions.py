@@ -8,10 +8,10 @@ import pytest
 
 from tests.protocol.rest_rig import AUDIO, Rig
 from voicekit.errors import LocalProtocolError
-from voicekit.soniox.rest.types import Token
-from voicekit.soniox.server.rest import Dropped, Notify, Transcribe
+from voicekit.soniox.rest.schema.answers import TranscriptToken
+from voicekit.soniox.server.rest.server import Dropped, Notify, Transcribe
 
-WORDS = (Token(text="good", start_ms=0, end_ms=300), Token(text=" day", start_ms=320, end_ms=600))
+WORDS = (TranscriptToken(text="good", start_ms=0, end_ms=300), TranscriptToken(text=" day", start_ms=320, end_ms=600))
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def test_its_text_is_what_was_said(rig: Rig) -> None:
     """Translations are among the tokens, and not in the text."""
     made = rig.transcription()
     rig.server.processing(made)
-    words = [Token(text="Hund", translation_status="original"), Token(text="dog", translation_status="translation")]
+    words = [
+        TranscriptToken(text="Hund", translation_status="original"),
+        TranscriptToken(text="dog", translation_status="translation"),
+    ]
     rig.server.completed(made, words, 0.0)
     assert rig.ask("GET", f"/v1/transcriptions/{made}/transcript")[1]["text"] == "Hund"
 

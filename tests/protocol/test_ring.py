@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import SpeechStarted, SpeechStopped
-from voicekit.soniox.ring import BURST_S, REPLAY_SPEED, SILENCE_S, Heard, Ring
+from voicekit.soniox.stt.replay import BURST_S, REPLAY_SPEED, SILENCE_S, ReplayRing, RingItem
 
 SOUND = AudioFormat(1_000)  # so that samples are milliseconds
 
@@ -22,14 +22,14 @@ def frame(start: int, end: int) -> AudioFrame:
     return AudioFrame(array("H", (n % 60_000 for n in range(start, end))).tobytes(), start, SOUND)
 
 
-def samples(items: list[Heard]) -> list[int]:
+def samples(items: list[RingItem]) -> list[int]:
     """Every sample of the frames among `items`, in order."""
     return [n for item in items if isinstance(item, AudioFrame) for n in array("H", item.pcm)]
 
 
-def take_all(ring: Ring, now: float = 0.0) -> list[Heard]:
+def take_all(ring: ReplayRing, now: float = 0.0) -> list[RingItem]:
     """Everything there is, taken as soon as it is due."""
-    taken: list[Heard] = []
+    taken: list[RingItem] = []
     while ring.due_at is not None:
         now = max(now, ring.due_at)
         taken += ring.take(now)
@@ -38,7 +38,7 @@ def take_all(ring: Ring, now: float = 0.0) -> list[Heard]:
 
 def test_live_sound_passes_at_once() -> None:
     """What is added can be taken at once, marks among the sound in their order."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     assert ring.due_at is None
     items = [frame(0, 20), SpeechStarted(10), frame(20, 40), Gap(20, 40), SpeechStopped(35)]
     for item in items:
@@ -51,7 +51,7 @@ def test_live_sound_passes_at_once() -> None:
 
 def test_rewind_gives_the_same_sound_again_from_the_sample() -> None:
     """A frame that begins before the sample is cut there; what was forgotten does not come again."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     for start in range(0, 200, 20):
         ring.add(frame(start, start + 20))
     ring.take(0.0)
@@ -63,7 +63,7 @@ def test_rewind_gives_the_same_sound_again_from_the_sample() -> None:
 
 def test_marks_come_again_with_their_sound() -> None:
     """A mark that stands behind sound still wanted is kept, and one behind what is final is not."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     marks = [SpeechStarted(10), SpeechStopped(50)]
     for item in [frame(0, 40), marks[0], frame(40, 80), marks[1], frame(80, 100)]:
         ring.add(item)
@@ -74,7 +74,7 @@ def test_marks_come_again_with_their_sound() -> None:
 
 def test_a_mark_in_front_of_its_frame_does_not_hinder_the_cut() -> None:
     """Sound is cut at the sample although a mark stands before the frame."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     ring.add(SpeechStarted(30))
     ring.add(frame(0, 40))
     ring.take(0.0)
@@ -84,7 +84,7 @@ def test_a_mark_in_front_of_its_frame_does_not_hinder_the_cut() -> None:
 
 def test_a_mark_far_in_front_of_its_sound_does_not_hinder_the_cut() -> None:
     """Sound before the sample is dropped although a mark of later stands in front of it, and the mark stays."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     for item in [SpeechStarted(70), frame(0, 20), frame(20, 40), frame(40, 60), frame(60, 80)]:
         ring.add(item)
     ring.take(0.0)
@@ -96,7 +96,7 @@ def test_a_mark_far_in_front_of_its_sound_does_not_hinder_the_cut() -> None:
 
 def test_what_waits_and_what_room_is_left_are_counted() -> None:
     """Only sound that was not taken waits; what was taken leaves when room is needed, and a Gap takes none."""
-    ring = Ring(SOUND, seconds=1.0)
+    ring = ReplayRing(SOUND, seconds=1.0)
     ring.add(frame(0, 300))
     ring.add(Gap(5_000, 300))
     assert (ring.unsent, ring.room) == (300, 700)
@@ -110,7 +110,7 @@ def test_what_waits_and_what_room_is_left_are_counted() -> None:
 
 def test_gaps_that_touch_become_one() -> None:
     """A source without sound says a Gap each time; that does not fill the ring, however long it goes on."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     for start in range(0, 1_000_000, 20):
         ring.add(Gap(20, start))
     assert ring.take(0.0) == [Gap(1_000_000, 0)]
@@ -118,7 +118,7 @@ def test_gaps_that_touch_become_one() -> None:
 
 def test_a_long_gap_costs_the_silence_that_is_sent_for_it() -> None:
     """The sound behind a Gap waits for three seconds of silence at most, at one and a half times real time."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     ring.add(frame(0, 20))
     ring.add(Gap(60_000, 20))
     ring.add(frame(60_020, 60_040))
@@ -131,7 +131,7 @@ def test_a_long_gap_costs_the_silence_that_is_sent_for_it() -> None:
 
 def test_a_replay_is_paced() -> None:
     """After a rewind, sound comes at 1.5 times real time behind a small burst; live sound catches up in the end."""
-    ring = Ring(SOUND)
+    ring = ReplayRing(SOUND)
     for start in range(0, 3_000, 20):
         ring.add(frame(start, start + 20))
     take_all(ring)
@@ -147,7 +147,7 @@ def test_a_replay_is_paced() -> None:
 
 def test_a_file_that_could_be_read_at_once_is_paced_too() -> None:
     """Sound that comes faster than real time leaves at one and a half times real time, behind one burst."""
-    ring, now, sent = Ring(SOUND), 0.0, 0
+    ring, now, sent = ReplayRing(SOUND), 0.0, 0
     for start in range(0, 10_000, 20):
         ring.add(frame(start, start + 20))
         now += 0.001
@@ -157,7 +157,7 @@ def test_a_file_that_could_be_read_at_once_is_paced_too() -> None:
 
 def test_live_sound_is_never_held_up() -> None:
     """Frames that come at real time, up to half a second late, leave when they come."""
-    ring, now = Ring(SOUND), 0.0
+    ring, now = ReplayRing(SOUND), 0.0
     for start in range(0, 20_000, 20):
         now = start / 1_000 + (0.5 if 400 <= start % 2_000 < 900 else 0.0)
         ring.add(frame(start, start + 20))
@@ -166,7 +166,7 @@ def test_live_sound_is_never_held_up() -> None:
 
 def test_sent_sound_makes_room_without_a_word() -> None:
     """What was sent and does not become final is dropped when the ring is full: it was not lost, only not kept."""
-    ring = Ring(SOUND, seconds=1.0)
+    ring = ReplayRing(SOUND, seconds=1.0)
     for start in range(0, 5_000, 100):
         ring.add(frame(start, start + 100))
         ring.take(start / 1_000)
@@ -178,7 +178,7 @@ def test_sent_sound_makes_room_without_a_word() -> None:
 
 def test_an_outage_longer_than_the_ring_leaves_one_gap() -> None:
     """Unsent sound beyond the capacity becomes a single Gap, counted once, however often the replay begins anew."""
-    ring = Ring(SOUND, seconds=1.0)
+    ring = ReplayRing(SOUND, seconds=1.0)
     for start in range(0, 500, 100):
         ring.add(frame(start, start + 100))
     ring.take(0.0)
@@ -208,7 +208,7 @@ def test_an_outage_longer_than_the_ring_leaves_one_gap() -> None:
 def test_every_sample_is_given_out_or_in_a_gap(steps: list[tuple[str, int]]) -> None:
     """Whatever happens, what is taken goes on where it left off, or at the sample it was rewound to, with no hole
     but a Gap, and no sample is missing that was not counted as overrun."""
-    ring, now = Ring(SOUND, seconds=1.0), 0.0
+    ring, now = ReplayRing(SOUND, seconds=1.0), 0.0
     end = given_to = final = 0
     given, lost = set(), 0
     for step, amount in steps:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tests.protocol.speech_rig import Rig, tokens
 from voicekit.errors import ServiceError, Unavailable
-from voicekit.soniox.errors import Failed, Retry, lost
-from voicekit.soniox.feed import FULL_S, IDLE_S, OWED_S, Feed
-from voicekit.soniox.rotate import PIECE, Drop, Open, Send, Speaking
-from voicekit.soniox.wire import Timestamps
-from voicekit.soniox.words import SpokenWord, WordTimes
+from voicekit.soniox.api.errors import Failed, Retry, lost
+from voicekit.soniox.api.wire import Timestamps
+from voicekit.soniox.api.word_times import SpokenWord, WordTimes
+from voicekit.soniox.tts.budget import FULL_S, IDLE_S, OWED_S, StreamBudget
+from voicekit.soniox.tts.planner import PIECE, Drop, Open, Send, StreamPlanner
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it rests. "
 
@@ -35,7 +35,7 @@ def spoken_whole(heard: str, text: str) -> bool:
 
 def test_a_short_reply_is_one_stream_and_one_message() -> None:
     """What is said at once goes out at once, with its end."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add("Good morning.")
     speaking.finish()
     assert speaking.decide(0.0) == [Open(0), Send(0, "Good morning.", 0, end=True)]
@@ -47,7 +47,7 @@ def test_a_short_reply_is_one_stream_and_one_message() -> None:
 
 def test_tokens_go_out_as_they_come() -> None:
     """No token waits for the end of its word, and the stream stays open between them."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     sent = []
     for number, token in enumerate(["Good", " mor", "ning", "."]):
         speaking.add(token)
@@ -58,7 +58,7 @@ def test_tokens_go_out_as_they_come() -> None:
 
 def test_the_first_stream_may_open_ahead_and_is_dropped_unused() -> None:
     """An eager stream that gets no text in time is cancelled, and none is opened again without text."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     assert speaking.decide(0.0) == [Open(0)]
     assert speaking.due_at == IDLE_S
     assert speaking.decide(IDLE_S) == [Drop(0)]
@@ -69,7 +69,7 @@ def test_the_first_stream_may_open_ahead_and_is_dropped_unused() -> None:
 
 def test_without_eagerness_nothing_opens_before_there_is_text() -> None:
     """White space is no text either."""
-    speaking = Speaking(eager=False)
+    speaking = StreamPlanner(eager=False)
     speaking.add("  ")
     assert speaking.decide(0.0) == []
     speaking.finish()
@@ -79,7 +79,7 @@ def test_without_eagerness_nothing_opens_before_there_is_text() -> None:
 
 def test_no_room_means_to_wait() -> None:
     """Where the connection has no place for a stream, the text waits for one."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add("Hello.")
     speaking.finish()
     assert speaking.decide(0.0, room=False) == []
@@ -88,7 +88,7 @@ def test_no_room_means_to_wait() -> None:
 
 def test_a_silent_handler_ends_the_stream() -> None:
     """After three seconds without text the stream is ended, so that it never starves, and its text is still spoken."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add("Let me check, it")
     speaking.decide(0.0)
     assert speaking.decide(IDLE_S - 0.01) == []
@@ -97,7 +97,7 @@ def test_a_silent_handler_ends_the_stream() -> None:
 
 def test_a_long_text_goes_out_in_pieces_at_word_ends() -> None:
     """No message has more than its share, none but the last ends inside a word, and no more is owed than allowed."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add(SENTENCE * 10)
     pieces = [command.text for command in speaking.decide(0.0) if isinstance(command, Send)]
     assert "".join(pieces) == SENTENCE * 2 + "The quick brown fox jumps over the lazy dog,"
@@ -173,7 +173,7 @@ def test_bytes_are_counted_in_utf_8(text: str) -> None:
 
 def test_half_a_surrogate_pair_does_no_harm() -> None:
     """What can't be written in UTF-8 becomes a question mark instead of an error."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add("a\ud83dz")
     assert speaking.decide(0.0)[-1] == Send(0, "a?z", 0)
 
@@ -204,7 +204,7 @@ def test_a_stream_that_fails_is_said_again_from_the_first_unspoken_word(timestam
 )
 def test_speaking_goes_on_with_the_first_word_that_was_not_whole(sent: str, spoken: str, again: str) -> None:
     """What the voice leaves out or says otherwise moves the place by a word at most, and backwards."""
-    feed = Feed(0, 100, 0.0, 0.0, 1.0)
+    feed = StreamBudget(0, 100, 0.0, 0.0, 1.0)
     feed.send(sent, 0.0)
     stamps = Timestamps(characters=tuple(spoken), character_start_times_seconds=(0.0,) * len(spoken))
     feed.hear(0.0, spoken, WordTimes().feed(stamps), 0.0)
@@ -213,7 +213,7 @@ def test_speaking_goes_on_with_the_first_word_that_was_not_whole(sent: str, spok
 
 def test_what_came_after_a_failed_stream_is_said_again_behind_it() -> None:
     """A later stream is dropped, so that the sound stays in the order of the text."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add("First. ")
     speaking.decide(0.0)
     speaking.decide(IDLE_S)
@@ -227,7 +227,7 @@ def test_what_came_after_a_failed_stream_is_said_again_behind_it() -> None:
 
 def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
     """What must not be tried again, or has failed too often, is given up with the service's error."""
-    speaking = Speaking()
+    speaking = StreamPlanner()
     speaking.add("Hello.")
     speaking.decide(0.0)
     refused = Failed(ServiceError("No.", service="s"), Retry.NEVER)
@@ -236,7 +236,7 @@ def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
     assert speaking.error is refused.error
     assert speaking.done
     assert speaking.due_at is None
-    speaking = Speaking(eager=False)
+    speaking = StreamPlanner(eager=False)
     speaking.add("Hello.")
     gone = lost("gone", service="s")
     for number in range(4):
@@ -249,7 +249,7 @@ def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
 
 def test_a_stream_that_brought_words_is_no_failure_in_vain() -> None:
     """Streams may fail as often as they like while each gets on by a word; in a row without one, only so often."""
-    speaking = Speaking(eager=False)
+    speaking = StreamPlanner(eager=False)
     speaking.add("one two three four five six seven eight")
     gone = lost("gone", service="s")
     for number, word in enumerate(["one", "two", "three", "four", "five", "six"]):

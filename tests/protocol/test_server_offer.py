@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from voicekit.soniox.api.wire import SttConfig, Translation, TtsConfig
 from voicekit.soniox.server.checks import Offer, refuse_stt, refuse_tts
 from voicekit.soniox.server.refusal import invalid
-from voicekit.soniox.wire import SttConfig, Translation, TtsConfig
 
 HEARS = SttConfig(model="stt-rt-v5", audio_format="flac")
 SPEAKS = TtsConfig(model="tts-rt-v2", language="en", voice="Maya", audio_format="aac")

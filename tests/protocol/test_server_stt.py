@@ -11,14 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import LocalProtocolError
-from voicekit.soniox import limits
-from voicekit.soniox.server import stt
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.wire import MESSAGE_BYTES, Token
 from voicekit.soniox.server.account import Account, Key, Service
-from voicekit.soniox.server.refusal import Close, Refusal
-from voicekit.soniox.server.states import IGNORE, REFUSE, SESSION, WRONG, Session, SessionInput
-from voicekit.soniox.server.stt import END, FIN, AudioCame, Configured, EndAsked, Ended, FinalizeAsked, KeptAlive
-from voicekit.soniox.server.stt import SttServer as Server
-from voicekit.soniox.wire import MESSAGE_BYTES, Token
+from voicekit.soniox.server.realtime import stt
+from voicekit.soniox.server.realtime.states import IGNORE, REFUSE, SERVED_STT, WRONG, ServedStt, ServedSttInput
+from voicekit.soniox.server.realtime.stt import (
+    END,
+    FIN,
+    AudioCame,
+    Configured,
+    EndAsked,
+    FinalizeAsked,
+    SttEnded,
+    SttKeptAlive,
+)
+from voicekit.soniox.server.realtime.stt import SttServer as Server
+from voicekit.soniox.server.refusal import CloseConnection, Refusal
 
 CONFIG = '{"model":"stt-rt-v5","audio_format":"pcm_s16le","sample_rate":16000,"num_channels":1}'
 ENDPOINTS = CONFIG[:-1] + ',"enable_endpoint_detection":true}'
@@ -30,14 +39,14 @@ def said(server: Server) -> list[Any]:
     return [json.loads(message) for message in server.outgoing()]
 
 
-def server(state: Session = Session.LISTENING, account: Account | None = None, config: str = CONFIG) -> Server:
+def server(state: ServedStt = ServedStt.LISTENING, account: Account | None = None, config: str = CONFIG) -> Server:
     made = Server(account or Account(), "key", 0.0)
-    if state is not Session.STARTING:
+    if state is not ServedStt.STARTING:
         made.receive(config, 0.0)
         made.receive(b"\0\0", 0.0)
-    if state is Session.ENDING:
+    if state is ServedStt.ENDING:
         made.receive("", 0.0)
-    if state is Session.CLOSED:
+    if state is ServedStt.CLOSED:
         made.closed()
     assert made.state is state
     return made
@@ -46,39 +55,39 @@ def server(state: Session = Session.LISTENING, account: Account | None = None, c
 def refused(core: Server, events: list[Any]) -> Refusal:
     """The refusal among `events`, which must have closed the connection with one error frame."""
     (error,) = said(core)
-    assert events == [Ended(Refusal(error["error_type"], error["error_message"]))]
+    assert events == [SttEnded(Refusal(error["error_type"], error["error_message"]))]
     assert error["tokens"] == []
     assert error["more_info"].endswith("#" + error["error_type"].replace("_", "-"))
-    assert core.closing == Close(1000)
-    assert core.state is Session.CLOSED
+    assert core.closing == CloseConnection(1000)
+    assert core.state is ServedStt.CLOSED
     assert isinstance(events[0].refusal, Refusal)
     return events[0].refusal
 
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in SESSION.items()} == {state: set(SessionInput) for state in Session}
+    assert {state: set(row) for state, row in SERVED_STT.items()} == {state: set(ServedSttInput) for state in ServedStt}
 
 
 CLIENT = {
-    SessionInput.CONFIG: CONFIG,
-    SessionInput.AUDIO: b"\1\1",
-    SessionInput.KEEPALIVE: '{"type":"keepalive"}',
-    SessionInput.FINALIZE: '{"type":"finalize"}',
-    SessionInput.END: "",
+    ServedSttInput.CONFIG: CONFIG,
+    ServedSttInput.AUDIO: b"\1\1",
+    ServedSttInput.KEEPALIVE: '{"type":"keepalive"}',
+    ServedSttInput.FINALIZE: '{"type":"finalize"}',
+    ServedSttInput.END: "",
 }
 ENGINE = {
-    SessionInput.RESULT: lambda core: core.result([WORD], 60, 60),
-    SessionInput.FINISH: lambda core: core.finish(60, 60),
-    SessionInput.CLOSE: lambda core: core.closed(),
+    ServedSttInput.RESULT: lambda core: core.result([WORD], 60, 60),
+    ServedSttInput.FINISH: lambda core: core.finish(60, 60),
+    ServedSttInput.CLOSE: lambda core: core.closed(),
 }
 
 
-@pytest.mark.parametrize("state", Session)
+@pytest.mark.parametrize("state", ServedStt)
 @pytest.mark.parametrize("what", CLIENT)
-def test_what_the_client_says_follows_the_table(state: Session, what: SessionInput) -> None:
+def test_what_the_client_says_follows_the_table(state: ServedStt, what: ServedSttInput) -> None:
     """What the table allows is told and moves the connection; the rest is refused, or came too late to matter."""
-    core, cell = server(state), SESSION[state][what]
+    core, cell = server(state), SERVED_STT[state][what]
     events = core.receive(CLIENT[what], 1.0)
     if cell is REFUSE:
         assert refused(core, events).error_type == "invalid_request"
@@ -89,17 +98,17 @@ def test_what_the_client_says_follows_the_table(state: Session, what: SessionInp
         assert core.state is cell
 
 
-@pytest.mark.parametrize("state", Session)
+@pytest.mark.parametrize("state", ServedStt)
 @pytest.mark.parametrize("what", ENGINE)
-def test_what_the_engine_says_follows_the_table(state: Session, what: SessionInput) -> None:
+def test_what_the_engine_says_follows_the_table(state: ServedStt, what: ServedSttInput) -> None:
     """What the table allows is sent and moves the connection; the rest is the engine's mistake, or came too late."""
-    core, cell = server(state), SESSION[state][what]
+    core, cell = server(state), SERVED_STT[state][what]
     if cell is WRONG:
         with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible in {state.name}"):
             ENGINE[what](core)
         return
     ENGINE[what](core)
-    assert bool(said(core)) is (cell is not IGNORE and what is not SessionInput.CLOSE)
+    assert bool(said(core)) is (cell is not IGNORE and what is not ServedSttInput.CLOSE)
     assert core.state is (state if cell is IGNORE else cell)
 
 
@@ -112,17 +121,17 @@ def test_a_session_from_start_to_end() -> None:
     assert core.receive(b"\1\2", 0.1) == [AudioCame(b"\1\2", 0)]
     assert core.receive(base64.b64encode(b"\3\4").decode(), 0.2) == [AudioCame(b"\3\4", 2)]
     assert core.receive(b"", 0.2) == []
-    assert core.receive('{"type":"keepalive"}', 0.3) == [KeptAlive()]
+    assert core.receive('{"type":"keepalive"}', 0.3) == [SttKeptAlive()]
     assert core.receive(' {"type":"finalize","trailing_silence_ms":300}', 0.4) == [FinalizeAsked(4, 300)]
     core.result([WORD, END, FIN, TAIL], 60, 90)
     assert core.receive("", 0.5) == [EndAsked()]
-    assert core.finish(90, 90) == [Ended()]
+    assert core.finish(90, 90) == [SttEnded()]
     first, last = said(core)
     assert [token["text"] for token in first["tokens"]] == [" a", "<end>", "<fin>", " b"]
     assert first["tokens"][0] == {"text": " a", "start_ms": 0, "end_ms": 60, "confidence": 0.9, "is_final": True}
     assert (first["final_audio_proc_ms"], first["total_audio_proc_ms"]) == (60, 90)
     assert last == {"tokens": [], "final_audio_proc_ms": 90, "total_audio_proc_ms": 90, "finished": True}
-    assert core.closing == Close(1000)
+    assert core.closing == CloseConnection(1000)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +149,7 @@ def test_a_session_from_start_to_end() -> None:
 )
 def test_a_bad_first_message_is_refused(first: str | bytes, message: str) -> None:
     """In the service's own words, and the connection is closed."""
-    core = server(Session.STARTING)
+    core = server(ServedStt.STARTING)
     assert refused(core, core.receive(first, 0.0)).message == message
 
 
@@ -163,14 +172,14 @@ def test_a_bad_later_message_is_refused(later: str | bytes, message: str) -> Non
 
 def test_an_end_without_sound_is_refused() -> None:
     """The service does not finish a session that had no sound."""
-    core = server(Session.STARTING)
+    core = server(ServedStt.STARTING)
     core.receive(CONFIG, 0.0)
     assert refused(core, core.receive("", 0.0)).message == "No audio received."
 
 
 def test_nulls_in_a_configuration_are_normal() -> None:
     """Real clients send null for every option that is not set."""
-    core = server(Session.STARTING)
+    core = server(ServedStt.STARTING)
     nulls = CONFIG[:-1] + ',"language_hints":null,"context":null,"translation":null,"max_endpoint_delay_ms":null}'
     assert isinstance(core.receive(nulls, 0.0)[0], Configured)
 
@@ -220,14 +229,14 @@ def test_a_key_comes_with_the_handshake(handshake: str | None, message: str | No
     events = core.receive(CONFIG if message is None else CONFIG[:-1] + f',"api_key":"{message}"}}', 0.0)
     answers = [answer["error_type"] for answer in said(core)]
     assert answers == ([] if error is None else [error])
-    assert isinstance(events[0], Configured) if error is None else core.closing == Close(1000)
+    assert isinstance(events[0], Configured) if error is None else core.closing == CloseConnection(1000)
 
 
 def test_a_bad_key_is_refused_before_anything_is_said() -> None:
     """The socket opens, and the error is already waiting there."""
     core = Server(Account(["good"]), "bad", 0.0)
     assert said(core)[0]["error_code"] == 401
-    assert core.closing == Close(1000)
+    assert core.closing == CloseConnection(1000)
     assert core.receive(CONFIG, 0.0) == []
 
 
@@ -242,7 +251,7 @@ def test_sessions_are_counted_and_given_back() -> None:
     """The eleventh at once is refused with 429, and a place is free again however a session ended."""
     account = Account()
     running = [server(account=account) for _ in range(limits.STT_SESSIONS)]
-    core = server(Session.STARTING, account)
+    core = server(ServedStt.STARTING, account)
     assert refused(core, core.receive(CONFIG, 0.0)).error_type == "limit_exceeded"
     assert account.running(Service.STT) == limits.STT_SESSIONS
     running[0].closed()
@@ -269,7 +278,7 @@ def test_a_script_may_refuse_everything() -> None:
     """An exhausted budget is the account's, and every session hears of it."""
     account = Account()
     account.refusing = Refusal("project_monthly_budget_exhausted", "Project monthly budget exhausted.")
-    core = server(Session.STARTING, account)
+    core = server(ServedStt.STARTING, account)
     assert refused(core, core.receive(CONFIG, 0.0)).error_type == "project_monthly_budget_exhausted"
     assert account.running(Service.STT) == 0
 
@@ -290,14 +299,14 @@ def test_silence_is_refused_after_twenty_seconds() -> None:
     assert core.due_at == 35.0
     assert core.tick(34.9) == []
     assert refused(core, core.tick(35.0)).message == "Request timeout."
-    core = server(Session.STARTING)
+    core = server(ServedStt.STARTING)
     core.receive(CONFIG, 0.0)
     assert refused(core, core.tick(20.0)).message == "Timed out while waiting for the first audio chunk"
 
 
 def test_a_session_has_three_hundred_minutes() -> None:
     """The sound beyond that is refused with 413."""
-    core = server(Session.STARTING)
+    core = server(ServedStt.STARTING)
     core.receive('{"model":"stt-rt-v5","audio_format":"pcm_s8","sample_rate":1,"num_channels":1}', 0.0)
     assert core.receive(bytes(18_000), 0.0) == [AudioCame(bytes(18_000), 0)]
     assert refused(core, core.receive(b"\0", 0.0)).error_type == "max_duration_reached"
@@ -321,6 +330,6 @@ def test_no_message_breaks_the_server(messages: list[str | bytes]) -> None:
     core = Server(account, "key", 0.0)
     for message in messages:
         core.receive(message, 0.0)
-        assert account.running(Service.STT) == (core.state in (Session.LISTENING, Session.ENDING))
+        assert account.running(Service.STT) == (core.state in (ServedStt.LISTENING, ServedStt.ENDING))
     core.closed()
     assert account.running(Service.STT) == 0

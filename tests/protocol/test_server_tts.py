@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import LocalProtocolError
-from voicekit.soniox import limits
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.wire import Timestamps
 from voicekit.soniox.server.account import Account, Key, Service
-from voicekit.soniox.server.refusal import Close, Refusal
-from voicekit.soniox.server.states import IGNORE, REFUSE, STREAM, WRONG, Stream, StreamInput
-from voicekit.soniox.server.stream import Ended, KeptAlive, StreamOver, StreamStarted, TextCame
-from voicekit.soniox.server.tts import AUDIO_BYTES, TtsServer
-from voicekit.soniox.wire import Timestamps
+from voicekit.soniox.server.realtime.states import IGNORE, REFUSE, SERVED_TTS, WRONG, ServedTts, ServedTtsInput
+from voicekit.soniox.server.realtime.stream import StreamEnded, StreamOver, StreamStarted, TextCame, TtsKeptAlive
+from voicekit.soniox.server.realtime.tts import AUDIO_BYTES, TtsServer
+from voicekit.soniox.server.refusal import CloseConnection, Refusal
 
 START = {
     "stream_id": "a",
@@ -37,14 +37,14 @@ def tell(server: TtsServer, now: float = 0.0, **message: Any) -> list[Any]:
     return list(server.receive(json.dumps(message), now))
 
 
-def server(state: Stream = Stream.OPEN, account: Account | None = None) -> TtsServer:
+def server(state: ServedTts = ServedTts.OPEN, account: Account | None = None) -> TtsServer:
     """A connection whose stream "a" is in `state`."""
     made = TtsServer(account or Account(), "key", 0.0)
-    if state is not Stream.ABSENT:
+    if state is not ServedTts.ABSENT:
         tell(made, **START)
-    if state in (Stream.DRAINING, Stream.ENDED):
+    if state in (ServedTts.DRAINING, ServedTts.ENDED):
         tell(made, stream_id="a", text="hi", text_end=True)
-    if state is Stream.ENDED:
+    if state is ServedTts.ENDED:
         made.audio("a", b"", 0.0, end=True)
     said(made)
     return made
@@ -63,42 +63,42 @@ def refused(core: TtsServer, events: list[Any], *, terminated: bool = True) -> R
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in STREAM.items()} == {state: set(StreamInput) for state in Stream}
+    assert {state: set(row) for state, row in SERVED_TTS.items()} == {state: set(ServedTtsInput) for state in ServedTts}
 
 
-CLIENT: dict[StreamInput, dict[str, Any]] = {
-    StreamInput.START: START,
-    StreamInput.TEXT: {"stream_id": "a", "text": "hi"},
-    StreamInput.END: {"stream_id": "a", "text_end": True},
-    StreamInput.CANCEL: {"stream_id": "a", "cancel": True},
+CLIENT: dict[ServedTtsInput, dict[str, Any]] = {
+    ServedTtsInput.START: START,
+    ServedTtsInput.TEXT: {"stream_id": "a", "text": "hi"},
+    ServedTtsInput.END: {"stream_id": "a", "text_end": True},
+    ServedTtsInput.CANCEL: {"stream_id": "a", "cancel": True},
 }
 ENGINE = {
-    StreamInput.AUDIO: lambda core: core.audio("a", b"\0\0", 0.0),
-    StreamInput.AUDIO_END: lambda core: core.audio("a", b"", 0.0, end=True),
-    StreamInput.TERMINATED: lambda core: core.terminated("a", 0.0),
+    ServedTtsInput.AUDIO: lambda core: core.audio("a", b"\0\0", 0.0),
+    ServedTtsInput.AUDIO_END: lambda core: core.audio("a", b"", 0.0, end=True),
+    ServedTtsInput.TERMINATED: lambda core: core.terminated("a", 0.0),
 }
 
 
-@pytest.mark.parametrize("state", Stream)
+@pytest.mark.parametrize("state", ServedTts)
 @pytest.mark.parametrize("what", CLIENT)
-def test_what_the_client_says_follows_the_table(state: Stream, what: StreamInput) -> None:
+def test_what_the_client_says_follows_the_table(state: ServedTts, what: ServedTtsInput) -> None:
     """What the table allows is told and moves the stream; the rest is refused, which ends a stream that lives."""
-    core, cell = server(state), STREAM[state][what]
+    core, cell = server(state), SERVED_TTS[state][what]
     events = tell(core, **CLIENT[what])
     if cell is REFUSE:
-        refusal = refused(core, events, terminated=state is not Stream.ABSENT)
+        refusal = refused(core, events, terminated=state is not ServedTts.ABSENT)
         assert refusal.error_type == "invalid_stream_state"
         return
     assert len(events) == 1
-    assert said(core) == ([{"stream_id": "a", "terminated": True}] if what is StreamInput.CANCEL else [])
+    assert said(core) == ([{"stream_id": "a", "terminated": True}] if what is ServedTtsInput.CANCEL else [])
     assert _state(core) is cell
 
 
-@pytest.mark.parametrize("state", Stream)
+@pytest.mark.parametrize("state", ServedTts)
 @pytest.mark.parametrize("what", ENGINE)
-def test_what_the_engine_says_follows_the_table(state: Stream, what: StreamInput) -> None:
+def test_what_the_engine_says_follows_the_table(state: ServedTts, what: ServedTtsInput) -> None:
     """What the table allows is sent and moves the stream; the rest is the engine's mistake, or came too late."""
-    core, cell = server(state), STREAM[state][what]
+    core, cell = server(state), SERVED_TTS[state][what]
     if cell is WRONG:
         with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible, stream a is {state.name}"):
             ENGINE[what](core)
@@ -108,15 +108,15 @@ def test_what_the_engine_says_follows_the_table(state: Stream, what: StreamInput
     assert _state(core) is (state if cell is IGNORE else cell)
 
 
-def _state(core: TtsServer) -> Stream:
+def _state(core: TtsServer) -> ServedTts:
     """Found out from outside: what the stream still allows."""
-    for state, engine in ((Stream.ENDED, StreamInput.TERMINATED), (Stream.DRAINING, StreamInput.AUDIO_END)):
+    for state, engine in ((ServedTts.ENDED, ServedTtsInput.TERMINATED), (ServedTts.DRAINING, ServedTtsInput.AUDIO_END)):
         try:
             ENGINE[engine](core)
         except LocalProtocolError:
             continue
-        return state if said(core) else Stream.ABSENT
-    return Stream.OPEN
+        return state if said(core) else ServedTts.ABSENT
+    return ServedTts.OPEN
 
 
 def test_two_streams_from_start_to_end() -> None:
@@ -129,7 +129,7 @@ def test_two_streams_from_start_to_end() -> None:
     assert tell(core, stream_id="a", text="Good ", text_end=False) == [TextCame("a", "Good ", False)]
     assert tell(core, stream_id="b", text="Bye.", text_end=True) == [TextCame("b", "Bye.", True)]
     assert tell(core, stream_id="a", text_end=True) == [TextCame("a", "", True)]
-    assert tell(core, keep_alive=True) == [KeptAlive()]
+    assert tell(core, keep_alive=True) == [TtsKeptAlive()]
     stamps = Timestamps(characters=("B",), character_start_times_seconds=(0.0,), character_end_times_seconds=(0.1,))
     core.audio("b", b"\1\2", 0.0, timestamps=stamps)
     core.audio("a", b"\3\4", 0.0)
@@ -158,7 +158,7 @@ def test_two_streams_from_start_to_end() -> None:
 
 def test_an_unknown_stream_is_refused_in_the_services_words() -> None:
     """The very frame that was seen of the real service, but for its request id."""
-    core = server(Stream.ABSENT)
+    core = server(ServedTts.ABSENT)
     assert tell(core, stream_id="x", text="hi") == []
     (error,) = said(core)
     assert error.pop("request_id")
@@ -167,7 +167,7 @@ def test_an_unknown_stream_is_refused_in_the_services_words() -> None:
         "stream_id": "x",
         "error_code": 400,
         "error_type": "invalid_stream_state",
-        "error_message": "Stream x not found. Send a start message first.",
+        "error_message": "ServedTts x not found. Send a start message first.",
     }
 
 
@@ -180,7 +180,7 @@ def test_a_cancel_must_be_alone(more: dict[str, Any]) -> None:
 
 def test_a_start_that_is_refused_is_terminated() -> None:
     """An error, then `terminated`, and the connection goes on."""
-    core = server(Stream.ABSENT)
+    core = server(ServedTts.ABSENT)
     events = tell(core, **{**START, "speed": 2.0})
     assert refused(core, events).message == "speed must be between 0.7 and 1.3."
     assert isinstance(tell(core, **START)[0], StreamStarted)
@@ -201,10 +201,10 @@ def test_what_names_no_stream_ends_the_connection(message: str | bytes, why: str
     account = Account()
     core = server(account=account)
     events = core.receive(message, 0.0)
-    assert events == [Ended(Refusal("invalid_request", why))]
+    assert events == [StreamEnded(Refusal("invalid_request", why))]
     (error,) = said(core)
     assert "stream_id" not in error
-    assert core.closing == Close(1000)
+    assert core.closing == CloseConnection(1000)
     assert account.running(Service.TTS) == 0
     assert core.receive(json.dumps(START), 0.0) == []
     assert core.due_at is None
@@ -251,18 +251,18 @@ def test_a_stream_takes_five_thousand_bytes() -> None:
 
 def test_a_stream_has_two_minutes_of_sound() -> None:
     """The message that goes beyond is not sent, and the stream ends with 413."""
-    core = server(Stream.DRAINING)
+    core = server(ServedTts.DRAINING)
     for _ in range(120):
         assert core.audio("a", SECOND, 0.0) == []
     said(core)
     assert refused(core, core.audio("a", b"\0\0", 0.0)).error_type == "max_audio_duration_reached"
-    core = server(Stream.DRAINING)
+    core = server(ServedTts.DRAINING)
     assert refused(core, core.audio("a", b"mp3", 0.0, seconds=121.0)).error_type == "max_audio_duration_reached"
 
 
 def test_no_message_is_longer_than_clients_read() -> None:
     """More sound at once than a message may hold is the engine's mistake."""
-    core = server(Stream.DRAINING)
+    core = server(ServedTts.DRAINING)
     with pytest.raises(LocalProtocolError, match="at most 262144 bytes"):
         core.audio("a", bytes(AUDIO_BYTES + 1), 0.0)
     core.audio("a", bytes(AUDIO_BYTES), 0.0)
@@ -286,30 +286,32 @@ def test_a_stream_without_text_dies() -> None:
 
 def test_a_stream_without_sound_dies() -> None:
     """After twelve seconds, whatever text it was given."""
-    core = server(Stream.DRAINING)
+    core = server(ServedTts.DRAINING)
     assert core.tick(11.9) == []
-    assert refused(core, core.tick(12.0)).message == "Stream killed: no audio output within timeout"
+    assert refused(core, core.tick(12.0)).message == "ServedTts killed: no audio output within timeout"
 
 
 @pytest.mark.parametrize(("seconds", "dies"), [(8, True), (9, False)])
 def test_a_stream_whose_sound_is_slow_dies(seconds: int, dies: bool) -> None:
     """Below 0.8 times real time at eleven seconds; it is looked at once."""
-    core = server(Stream.DRAINING)
+    core = server(ServedTts.DRAINING)
     core.audio("a", SECOND * seconds, 1.0)
     said(core)
     assert core.due_at == 11.0
     events = core.tick(11.0)
     if dies:
-        assert refused(core, events).message == "Stream killed: output audio rate below minimum"
+        assert refused(core, events).message == "ServedTts killed: output audio rate below minimum"
     else:
         assert events == []
         assert core.due_at == float("inf")
 
 
 @pytest.mark.parametrize(
-    ("key", "at", "close"), [("key", 40.0, Close(1001, "Timeout")), (None, 10.0, Close(1000))], ids=["header", "legacy"]
+    ("key", "at", "close"),
+    [("key", 40.0, CloseConnection(1001, "Timeout")), (None, 10.0, CloseConnection(1000))],
+    ids=["header", "legacy"],
 )
-def test_an_idle_connection_is_closed(key: str | None, at: float, close: Close) -> None:
+def test_an_idle_connection_is_closed(key: str | None, at: float, close: CloseConnection) -> None:
     """A keyed connection after forty seconds, going away; one without a key after ten, with an error."""
     core = TtsServer(Account(legacy=True), key, 0.0)
     assert core.due_at == at
@@ -338,7 +340,7 @@ def test_a_bad_key_is_refused_before_anything_is_said() -> None:
     core = TtsServer(Account(["good"]), "bad", 0.0)
     (error,) = said(core)
     assert (error["error_code"], error["error_type"]) == (401, "unauthenticated")
-    assert core.closing == Close(1000)
+    assert core.closing == CloseConnection(1000)
 
 
 def test_each_stream_brings_its_key_in_the_old_way() -> None:
@@ -408,7 +410,7 @@ def test_nothing_breaks_the_server(steps: list[Any]) -> None:
                 alive.add(event.stream)
             if isinstance(event, StreamOver):
                 alive.remove(event.stream)
-            if isinstance(event, Ended):
+            if isinstance(event, StreamEnded):
                 alive.clear()
         for message in said(core):
             if message.get("terminated") and message["stream_id"] in alive and not events:

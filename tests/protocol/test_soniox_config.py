@@ -9,10 +9,10 @@ import pytest
 
 from voicekit.audio.format import AudioFormat
 from voicekit.errors import ConfigError
-from voicekit.soniox import limits
-from voicekit.soniox.config import check_stt, check_tts, stt_config, tts_config
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.config import check_stt, check_tts, stt_config, tts_config
+from voicekit.soniox.api.wire import Context, ContextPair, SttConfig, Translation, TranslationTerm, TtsConfig
 from voicekit.soniox.server.checks import Offer, refuse_stt, refuse_tts
-from voicekit.soniox.wire import Context, ContextPair, SttConfig, Translation, TranslationTerm, TtsConfig
 
 STT = SttConfig(model="stt-rt-v5", audio_format="pcm_s16le", sample_rate=16_000, num_channels=1)
 TTS = TtsConfig(model="tts-rt-v2", language="en", voice="Maya", audio_format="pcm_s16le", sample_rate=24_000)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
-from voicekit.soniox.errors import RULES, TYPE_OF_CODE, Retry, delay, lost, refused, refused_handshake, rule
+from voicekit.soniox.api.errors import RULES, TYPE_OF_CODE, Retry, delay, lost, refused, refused_handshake, rule
+from voicekit.soniox.api.wire import Refused
 from voicekit.soniox.server.refusal import CODES
-from voicekit.soniox.wire import Refused
 
 ROWS = [
     ("invalid_request", 400, ServiceError, Retry.NEVER),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.events import Endpoint, Final, Finalized, Interim, Progress, Translated, Word
-from voicekit.soniox.tokens import Tokens
-from voicekit.soniox.wire import SttResponse, Token
+from voicekit.soniox.api.wire import SttResponse, Token
+from voicekit.soniox.stt.tokens import Tokens
 
 END = Token(text="<end>", is_final=True)
 FIN = Token(text="<fin>", is_final=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicekit.soniox.wire import Timestamps
-from voicekit.soniox.words import SpokenWord, WordTimes
+from voicekit.soniox.api.wire import Timestamps
+from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 
 
 def stamps(text: str, start: float = 0.0, each: float = 0.1) -> Timestamps:

@@ -11,14 +11,15 @@ from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError, LocalProtocolError, RemoteProtocolError, Unauthenticated, Unavailable
 from voicekit.events import Endpoint, Final, Finalized, Interim, Progress, SpeechStarted, SpeechStopped, Word
-from voicekit.soniox import stt
-from voicekit.soniox.alive import DEAF_S
-from voicekit.soniox.errors import Failed, Retry
-from voicekit.soniox.finalize import ANSWER_S, EVERY_S
-from voicekit.soniox.ring import SILENCE_S
-from voicekit.soniox.states import IGNORE, SESSION, WRONG, Session, SessionInput
-from voicekit.soniox.stt import Finished, RollOver, SttSession
-from voicekit.soniox.wire import SttConfig
+from voicekit.soniox.api.errors import Failed, Retry
+from voicekit.soniox.api.verdict import IGNORE, WRONG
+from voicekit.soniox.api.wire import SttConfig
+from voicekit.soniox.stt import session as stt
+from voicekit.soniox.stt.finalize import ANSWER_S, EVERY_S
+from voicekit.soniox.stt.liveness import DEAF_S
+from voicekit.soniox.stt.replay import SILENCE_S
+from voicekit.soniox.stt.session import Finished, RollOver, SttSession
+from voicekit.soniox.stt.states import STT_TABLE, SttInput, SttState
 
 KEEPALIVE = '{"type":"keepalive"}'
 FINALIZE = '{"type":"finalize"}'
@@ -39,17 +40,17 @@ def frame(at: int, milliseconds: int = 20) -> AudioFrame:
     return AudioFrame(b"\1\0" * (milliseconds * SIXTEEN), at, PCM16K)
 
 
-def session(state: Session = Session.LISTENING, **options: Any) -> SttSession:
+def session(state: SttState = SttState.LISTENING, **options: Any) -> SttSession:
     """A session in `state`, with a second of sound behind it unless it is new."""
     made = SttSession(SttConfig(enable_endpoint_detection=True), PCM16K, redact=_hide, **options)
-    if state is not Session.NEW:
+    if state is not SttState.NEW:
         made.start(0.0)
         made.hear(frame(made.sent_to, 1_000), 0.0)
-    if state in (Session.ENDING, Session.DONE):
+    if state in (SttState.ENDING, SttState.DONE):
         made.end(0.0)
-    if state is Session.DONE:
+    if state is SttState.DONE:
         made.receive(FINISHED, 0.0)
-    if state is Session.FAILED:
+    if state is SttState.FAILED:
         made.closed("gone")
     assert made.state is state
     made.outgoing()
@@ -62,49 +63,49 @@ def _hide(text: str) -> str:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in SESSION.items()} == {state: set(SessionInput) for state in Session}
+    assert {state: set(row) for state, row in STT_TABLE.items()} == {state: set(SttInput) for state in SttState}
 
 
 ACTS = {
-    SessionInput.START: lambda session: session.start(0.0),
-    SessionInput.AUDIO: lambda session: session.audio(b"\0\0", 0.0),
-    SessionInput.FINALIZE: lambda session: session.finalize(0.0),
-    SessionInput.END: lambda session: session.end(0.0),
+    SttInput.START: lambda session: session.start(0.0),
+    SttInput.AUDIO: lambda session: session.audio(b"\0\0", 0.0),
+    SttInput.FINALIZE: lambda session: session.finalize(0.0),
+    SttInput.END: lambda session: session.end(0.0),
 }
 ANSWERS = {
-    SessionInput.RESULT: lambda session: session.receive(result(final_ms=500), 0.0),
-    SessionInput.FINISHED: lambda session: session.receive(FINISHED, 0.0),
-    SessionInput.ERROR: lambda session: session.receive(UNAUTHENTICATED, 0.0),
-    SessionInput.CLOSED: lambda session: session.closed(),
+    SttInput.RESULT: lambda session: session.receive(result(final_ms=500), 0.0),
+    SttInput.FINISHED: lambda session: session.receive(FINISHED, 0.0),
+    SttInput.ERROR: lambda session: session.receive(UNAUTHENTICATED, 0.0),
+    SttInput.CLOSED: lambda session: session.closed(),
 }
 
 
-@pytest.mark.parametrize("state", Session)
+@pytest.mark.parametrize("state", SttState)
 @pytest.mark.parametrize("what", ACTS)
-def test_what_we_do_follows_the_table(state: Session, what: SessionInput) -> None:
+def test_what_we_do_follows_the_table(state: SttState, what: SttInput) -> None:
     """What the table allows is sent and moves the session, what it ignores is not sent, the rest is our mistake."""
-    core, cell = session(state), SESSION[state][what]
+    core, cell = session(state), STT_TABLE[state][what]
     if cell is WRONG:
         with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible, the session is {state.name}"):
             ACTS[what](core)
     else:
         ACTS[what](core)
-    assert bool(core.outgoing()) is isinstance(cell, Session)
-    assert core.state is (cell if isinstance(cell, Session) else state)
+    assert bool(core.outgoing()) is isinstance(cell, SttState)
+    assert core.state is (cell if isinstance(cell, SttState) else state)
 
 
-@pytest.mark.parametrize("state", Session)
+@pytest.mark.parametrize("state", SttState)
 @pytest.mark.parametrize("what", ANSWERS)
-def test_what_the_service_does_follows_the_table(state: Session, what: SessionInput) -> None:
+def test_what_the_service_does_follows_the_table(state: SttState, what: SttInput) -> None:
     """What the table allows is told and moves the session, what it ignores is silent, the rest fails the session."""
-    core, cell = session(state), SESSION[state][what]
+    core, cell = session(state), STT_TABLE[state][what]
     events = ANSWERS[what](core)
     if cell is IGNORE:
         assert (events, core.state) == ([], state)
     elif cell is WRONG:
         assert isinstance(events[-1], Failed)
         assert isinstance(events[-1].error, RemoteProtocolError)
-        assert core.state is Session.FAILED
+        assert core.state is SttState.FAILED
     else:
         assert events
         assert core.state is cell
@@ -199,7 +200,7 @@ def test_an_end_without_sound_is_not_sent() -> None:
     core.outgoing()
     core.end(0.0)
     assert core.outgoing() == []
-    assert core.state is Session.DONE
+    assert core.state is SttState.DONE
 
 
 def test_an_error_may_be_the_first_thing_that_comes() -> None:
@@ -232,7 +233,7 @@ def test_a_session_that_the_service_ends_is_begun_anew_at_once() -> None:
 
 def test_what_is_heard_after_a_failure_goes_nowhere() -> None:
     """Who feeds the session may learn of its end a moment later: that is no mistake."""
-    core = session(Session.FAILED)
+    core = session(SttState.FAILED)
     for item in (frame(16_000), frame(16_320), Gap(100, 16_640), SpeechStopped(16_000)):
         core.hear(item, 1.0)
     core.end(1.0)
@@ -301,7 +302,7 @@ def test_little_sound_needs_no_answer() -> None:
 
 def test_the_last_results_must_come_in_time() -> None:
     """After the end of the sound the peer has three seconds."""
-    core = session(Session.ENDING)
+    core = session(SttState.ENDING)
     assert core.due_at == stt.FINISH_S
     assert core.tick(2.9) == []
     (failed,) = core.tick(3.0)

@@ -13,12 +13,12 @@ from tests.protocol.hearing_rig import CONFIG, Call, Recogniser, speech
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.events import SpeechStarted, SpeechStopped
-from voicekit.soniox.errors import Failed
+from voicekit.soniox.api.errors import Failed
+from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.server.stt import FIN, AudioCame, EndAsked, Ended, FinalizeAsked, SttServer
-from voicekit.soniox.states import Session
-from voicekit.soniox.stt import Finished, SttSession
-from voicekit.soniox.wire import SttConfig
+from voicekit.soniox.server.realtime.stt import FIN, AudioCame, EndAsked, FinalizeAsked, SttEnded, SttServer
+from voicekit.soniox.stt.session import Finished, SttSession
+from voicekit.soniox.stt.states import SttState
 
 UTTERANCE = [(300, 200), (60, 400), (100, 80), (900, 300), (40, 40), (1_500, 600), (200, 120)]
 PLAIN = Call(speech(UTTERANCE)).run()
@@ -163,7 +163,7 @@ def test_the_service_refuses_nothing_that_the_client_sends(steps: list[str], end
         assert not any(isinstance(event, Failed) for event in session.tick(now))
         for message in session.outgoing():
             events = server.receive(message, now)
-            assert not any(isinstance(event, Ended) for event in events)
+            assert not any(isinstance(event, SttEnded) for event in events)
             asked += sum(isinstance(event, FinalizeAsked) for event in events)
             for event in events:
                 if isinstance(event, AudioCame):
@@ -176,4 +176,4 @@ def test_the_service_refuses_nothing_that_the_client_sends(steps: list[str], end
         assert server.receive(message, now) == [EndAsked()]
         server.finish(0, 0)
         assert [type(event) for event in session.receive(server.outgoing()[-1], now)][-1] is Finished
-    assert session.state is Session.DONE
+    assert session.state is SttState.DONE

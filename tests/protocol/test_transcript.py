@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from voicekit.events import Endpoint, Final, Interim, Progress, Translated, Word
-from voicekit.soniox.tokens import TokenEvent
-from voicekit.soniox.transcript import Transcript
+from voicekit.soniox.stt.tokens import TokenEvent
+from voicekit.soniox.stt.transcript import TranscriptBuilder
 
 
 def words(*texts: str, end: int = 1) -> tuple[Word, ...]:
@@ -34,7 +34,7 @@ def texts(said: list[TokenEvent]) -> list[str]:
 )
 def test_the_first_word_of_a_new_session_gets_the_space_that_it_lacks(before: str, after: str, joined: str) -> None:
     """A recogniser writes no space in front of what it hears first; between two words there is one all the same."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     assert texts(whole.feed(Final(words(before)))) == [before]
     whole.new_session()
     assert texts(whole.feed(Interim(words(after, "x")))) == [joined, "x"]
@@ -43,7 +43,7 @@ def test_the_first_word_of_a_new_session_gets_the_space_that_it_lacks(before: st
 
 def test_only_the_first_word_is_touched() -> None:
     """Behind its first final words a session writes its own spaces, also where it writes none."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     whole.feed(Final(words("one")))
     whole.new_session()
     whole.feed(Final(words("two")))
@@ -53,7 +53,7 @@ def test_only_the_first_word_is_touched() -> None:
 
 def test_nothing_is_put_in_front_of_the_very_first_word() -> None:
     """Where nothing was said for good before, there is nothing to be joined, however many sessions there were."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     whole.feed(Interim(words("maybe")))
     whole.new_session()
     assert texts(whole.feed(Interim(()))) == []
@@ -62,7 +62,7 @@ def test_nothing_is_put_in_front_of_the_very_first_word() -> None:
 
 def test_a_translation_has_spaces_of_its_own() -> None:
     """What was said in one language has no bearing on the spaces of the other."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     whole.feed(Final(words("one")))
     whole.new_session()
     assert texts(whole.feed(Translated(words("eins"), is_final=True))) == ["eins"]
@@ -72,7 +72,7 @@ def test_a_translation_has_spaces_of_its_own() -> None:
 
 def test_progress_is_said_once_and_never_goes_back() -> None:
     """A new session begins before the place where the old one was sure; that is no news."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     assert whole.feed(Progress(100)) == [Progress(100)]
     whole.new_session()
     assert whole.feed(Progress(90)) == []
@@ -82,7 +82,7 @@ def test_progress_is_said_once_and_never_goes_back() -> None:
 
 def test_a_guess_that_a_new_session_does_not_repeat_is_taken_back() -> None:
     """As soon as it is sure of all that sound, the words that the old session showed there vanish."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     whole.feed(Interim(words("boo", end=500)))
     whole.new_session()
     assert whole.feed(Progress(499)) == [Progress(499)]
@@ -92,7 +92,7 @@ def test_a_guess_that_a_new_session_does_not_repeat_is_taken_back() -> None:
 
 def test_a_session_is_left_to_replace_its_own_guesses() -> None:
     """Words that this session shows may be sure and not whole; they are its own to take back or to finish."""
-    whole = Transcript()
+    whole = TranscriptBuilder()
     whole.feed(Interim(words("boo", end=500)))
     whole.new_session()
     whole.feed(Interim(words("book", end=520)))
@@ -101,4 +101,4 @@ def test_a_session_is_left_to_replace_its_own_guesses() -> None:
 
 def test_anything_else_goes_through() -> None:
     """An Endpoint is the same in every session."""
-    assert Transcript().feed(Endpoint(7)) == [Endpoint(7)]
+    assert TranscriptBuilder().feed(Endpoint(7)) == [Endpoint(7)]

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from voicekit.audio.format import AudioFormat
 from voicekit.errors import ConfigError, LocalProtocolError, RemoteProtocolError, Unavailable
-from voicekit.soniox.config import tts_config
-from voicekit.soniox.errors import Failed, Retry
-from voicekit.soniox.speech import LINGER_S, STALL_S, Sound, SoundEnded, StreamFailed, StreamGone
-from voicekit.soniox.states import IGNORE, STREAM, WRONG, Stream, StreamInput
-from voicekit.soniox.tts import KEEPALIVE_S, TtsConnection
-from voicekit.soniox.wire import TtsConfig
-from voicekit.soniox.words import SpokenWord
+from voicekit.soniox.api.config import tts_config
+from voicekit.soniox.api.errors import Failed, Retry
+from voicekit.soniox.api.verdict import IGNORE, WRONG
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.api.word_times import SpokenWord
+from voicekit.soniox.tts.connection import KEEPALIVE_S, TtsConnection
+from voicekit.soniox.tts.live_stream import LINGER_S, STALL_S, SoundEnded, StreamFailed, StreamGone, StreamSound
+from voicekit.soniox.tts.states import TTS_TABLE, TtsInput, TtsState
 
 CONFIG = tts_config(TtsConfig(voice="Maya", return_timestamps=True), AudioFormat(24_000))
 START = {
@@ -45,19 +46,19 @@ def error(stream: str | None, error_type: str = "internal_error", code: int = 50
     return json.dumps({"stream_id": stream, "error_type": error_type, "error_code": code, "error_message": "m", **more})
 
 
-def started(state: Stream) -> TtsConnection:
+def started(state: TtsState) -> TtsConnection:
     """A connection whose stream s1 is in `state`."""
     connection = TtsConnection(0.0)
     connection.start(CONFIG, 0.0)
-    if state in (Stream.DRAINING, Stream.ENDED):
+    if state in (TtsState.DRAINING, TtsState.ENDED):
         connection.end("s1", 0.0)
-    if state is Stream.ENDED:
+    if state is TtsState.ENDED:
         connection.receive('{"stream_id":"s1","audio_end":true}', 0.0)
-    if state is Stream.CANCELLING:
+    if state is TtsState.CANCELLING:
         connection.cancel("s1", 0.0)
-    if state is Stream.FAILED:
+    if state is TtsState.FAILED:
         connection.receive(error("s1"), 0.0)
-    if state is Stream.ABSENT:
+    if state is TtsState.ABSENT:
         connection.cancel("s1", 0.0)
         connection.receive('{"stream_id":"s1","terminated":true}', 0.0)
     assert connection.state("s1") is state
@@ -67,41 +68,41 @@ def started(state: Stream) -> TtsConnection:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in STREAM.items()} == {state: set(StreamInput) for state in Stream}
+    assert {state: set(row) for state, row in TTS_TABLE.items()} == {state: set(TtsInput) for state in TtsState}
 
 
 ACTS = {
-    StreamInput.TEXT: lambda connection: connection.text("s1", "hi", 1.0),
-    StreamInput.END: lambda connection: connection.end("s1", 1.0),
-    StreamInput.CANCEL: lambda connection: connection.cancel("s1", 1.0),
+    TtsInput.TEXT: lambda connection: connection.text("s1", "hi", 1.0),
+    TtsInput.END: lambda connection: connection.end("s1", 1.0),
+    TtsInput.CANCEL: lambda connection: connection.cancel("s1", 1.0),
 }
 ANSWERS = {
-    StreamInput.AUDIO: sound("s1", b"ab"),
-    StreamInput.AUDIO_END: '{"stream_id":"s1","audio":"","audio_end":true}',
-    StreamInput.ERROR: error("s1"),
-    StreamInput.TERMINATED: '{"stream_id":"s1","terminated":true}',
+    TtsInput.AUDIO: sound("s1", b"ab"),
+    TtsInput.AUDIO_END: '{"stream_id":"s1","audio":"","audio_end":true}',
+    TtsInput.ERROR: error("s1"),
+    TtsInput.TERMINATED: '{"stream_id":"s1","terminated":true}',
 }
 
 
-@pytest.mark.parametrize("state", Stream)
+@pytest.mark.parametrize("state", TtsState)
 @pytest.mark.parametrize("what", ACTS)
-def test_what_we_do_follows_the_table(state: Stream, what: StreamInput) -> None:
+def test_what_we_do_follows_the_table(state: TtsState, what: TtsInput) -> None:
     """What the table allows is sent and moves the stream, what it ignores is not sent, the rest is our mistake."""
-    connection, cell = started(state), STREAM[state][what]
+    connection, cell = started(state), TTS_TABLE[state][what]
     if cell is WRONG:
         with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible, stream s1 is {state.name}"):
             ACTS[what](connection)
     else:
         ACTS[what](connection)
-    assert bool(sent(connection)) is isinstance(cell, Stream)
-    assert connection.state("s1") is (cell if isinstance(cell, Stream) else state)
+    assert bool(sent(connection)) is isinstance(cell, TtsState)
+    assert connection.state("s1") is (cell if isinstance(cell, TtsState) else state)
 
 
-@pytest.mark.parametrize("state", Stream)
+@pytest.mark.parametrize("state", TtsState)
 @pytest.mark.parametrize("what", ANSWERS)
-def test_what_the_service_does_follows_the_table(state: Stream, what: StreamInput) -> None:
+def test_what_the_service_does_follows_the_table(state: TtsState, what: TtsInput) -> None:
     """What the table allows is told and moves the stream, what it ignores is silent, the rest fails the stream."""
-    connection, cell = started(state), STREAM[state][what]
+    connection, cell = started(state), TTS_TABLE[state][what]
     events = connection.receive(ANSWERS[what], 1.0)
     if cell is IGNORE:
         assert events == []
@@ -110,7 +111,7 @@ def test_what_the_service_does_follows_the_table(state: Stream, what: StreamInpu
         assert isinstance(events[0], StreamFailed)
         assert isinstance(events[0].failure.error, RemoteProtocolError)
         assert sent(connection) == [{"stream_id": "s1", "cancel": True}]
-        assert connection.state("s1") is Stream.CANCELLING
+        assert connection.state("s1") is TtsState.CANCELLING
     else:
         assert len(events) >= 1
         assert connection.state("s1") is cell
@@ -130,11 +131,11 @@ def test_a_stream_from_start_to_end() -> None:
     ]
     stamps = {"characters": list("Good morn"), "character_start_times_seconds": [n / 10 for n in range(9)]}
     assert connection.receive(sound("s1", b"\0" * 4_800, audio_end=False, timestamps=stamps), 0.5) == [
-        Sound("s1", b"\0" * 4_800, 2_400, (SpokenWord("Good", 0.0),), tuple("Good morn"))
+        StreamSound("s1", b"\0" * 4_800, 2_400, (SpokenWord("Good", 0.0),), tuple("Good morn"))
     ]
     stamps = {"characters": list("ing"), "character_start_times_seconds": [0.9, 1.0, 1.1]}
     assert connection.receive(sound("s1", b"\1" * 2, audio_end=True, timestamps=stamps), 0.6) == [
-        Sound("s1", b"\1" * 2, 1, (), tuple("ing")),
+        StreamSound("s1", b"\1" * 2, 1, (), tuple("ing")),
         SoundEnded("s1", (SpokenWord("morning", 0.5),)),
     ]
     assert connection.receive('{"stream_id":"s1","terminated":true}', 0.7) == [StreamGone("s1")]
@@ -152,7 +153,7 @@ def test_samples_are_whole_however_they_are_cut(cuts: list[int], name: str) -> N
     told, samples, place = b"", 0, 0
     for cut in cuts:
         for event in connection.receive(sound(stream, data[place : place + cut]), 0.0):
-            assert isinstance(event, Sound)
+            assert isinstance(event, StreamSound)
             assert len(event.data) == event.samples * width
             told += event.data
             samples += event.samples
@@ -166,7 +167,7 @@ def test_sound_in_a_container_passes_as_it_is() -> None:
     connection = TtsConnection(0.0)
     config = TtsConfig(model="m", language="en", voice="v", audio_format="mp3", bitrate=64_000)
     stream = connection.start(config, 0.0)
-    assert connection.receive(sound(stream, b"abc"), 0.0) == [Sound(stream, b"abc", 0)]
+    assert connection.receive(sound(stream, b"abc"), 0.0) == [StreamSound(stream, b"abc", 0)]
 
 
 def test_streams_are_told_apart() -> None:
@@ -177,7 +178,7 @@ def test_streams_are_told_apart() -> None:
     told = []
     for stream, data in ((one, b"\1\1\1"), (two, b"\2"), (one, b"\1"), (two, b"\2")):
         told += connection.receive(sound(stream, data), 0.0)
-    assert [(event.stream, event.data) for event in told if isinstance(event, Sound)] == [
+    assert [(event.stream, event.data) for event in told if isinstance(event, StreamSound)] == [
         (one, b"\1\1"),
         (two, b""),
         (one, b"\1\1"),
@@ -201,14 +202,14 @@ def test_no_more_streams_than_allowed() -> None:
 
 def test_a_late_refusal_of_a_cancelled_stream_means_nothing() -> None:
     """Cancels cross terminations on the wire: "stream not found" for one that is over is no failure of anything."""
-    connection = started(Stream.DRAINING)
+    connection = started(TtsState.DRAINING)
     connection.receive('{"stream_id":"s1","audio":"","audio_end":true}', 0.0)
     connection.receive('{"stream_id":"s1","terminated":true}', 0.0)
     late = error("s1", "invalid_stream_state", 400)
     assert connection.receive(late, 0.0) == []
     assert connection.failure is None
     assert connection.has_room
-    connection = started(Stream.CANCELLING)
+    connection = started(TtsState.CANCELLING)
     assert connection.receive(late, 0.0) == []
     assert connection.receive('{"stream_id":"s1","terminated":true}', 0.0) == [StreamGone("s1")]
 
@@ -223,19 +224,19 @@ def test_an_error_of_a_stream_leaves_the_others_alone() -> None:
     assert failed.failure.retry is Retry.BACKOFF
     assert isinstance(failed.failure.error, Unavailable)
     assert connection.receive('{"stream_id":"s1","terminated":true}', 0.0) == [StreamGone("s1")]
-    assert connection.state("s2") is Stream.OPEN
+    assert connection.state("s2") is TtsState.OPEN
 
 
 def test_an_error_and_an_end_in_one_message_are_both_heard() -> None:
     """An error may come together with `terminated`: the stream fails, and its place is free at once."""
-    connection = started(Stream.OPEN)
+    connection = started(TtsState.OPEN)
     events = connection.receive(error("s1", terminated=True), 0.0)
     assert [type(event) for event in events] == [StreamFailed, StreamGone]
-    assert connection.state("s1") is Stream.ABSENT
+    assert connection.state("s1") is TtsState.ABSENT
 
 
-@pytest.mark.parametrize("state", [Stream.OPEN, Stream.DRAINING])
-def test_a_stream_that_is_terminated_too_early_has_failed(state: Stream) -> None:
+@pytest.mark.parametrize("state", [TtsState.OPEN, TtsState.DRAINING])
+def test_a_stream_that_is_terminated_too_early_has_failed(state: TtsState) -> None:
     """Without `audio_end` some of its sound is missing, and it may be tried again."""
     connection = started(state)
     events = connection.receive('{"stream_id":"s1","terminated":true}', 0.0)
@@ -265,7 +266,7 @@ def test_an_error_of_the_connection_fails_every_stream() -> None:
 @pytest.mark.parametrize("garbage", ["", "hello", "[]", '{"audio":"!"}', b"\xff", '{"stream_id":5}'])
 def test_garbage_fails_the_connection(garbage: str | bytes) -> None:
     """What can't be read is the peer's fault, and a new connection is worth trying."""
-    connection = started(Stream.OPEN)
+    connection = started(TtsState.OPEN)
     events = connection.receive(garbage, 0.0)
     assert isinstance(events[-1], Failed)
     assert isinstance(events[-1].error, RemoteProtocolError)
@@ -274,7 +275,7 @@ def test_garbage_fails_the_connection(garbage: str | bytes) -> None:
 
 def test_a_message_without_meaning_is_skipped() -> None:
     """An empty object, or one of fields from the future, is no reason to stop."""
-    connection = started(Stream.OPEN)
+    connection = started(TtsState.OPEN)
     assert connection.receive("{}", 0.0) == []
     assert connection.receive('{"weather":"fine"}', 0.0) == []
     assert connection.receive('{"stream_id":"s1","audio":null,"terminated":null,"error_code":null}', 0.0) == []
@@ -283,7 +284,7 @@ def test_a_message_without_meaning_is_skipped() -> None:
 
 def test_a_lost_connection_fails_what_was_under_way() -> None:
     """The reason that the socket gave is in the error."""
-    connection = started(Stream.OPEN)
+    connection = started(TtsState.OPEN)
     events = connection.closed("it broke")
     assert [type(event) for event in events] == [StreamFailed, Failed]
     assert "it broke" in str(connection.failure.error if connection.failure else "")
@@ -304,7 +305,7 @@ def test_keepalives_go_out_when_nothing_else_does() -> None:
 
 def test_a_stream_that_stalls_is_given_up() -> None:
     """With its text complete and nothing coming for five seconds, it is cancelled and fails; sound puts that off."""
-    connection = started(Stream.DRAINING)
+    connection = started(TtsState.DRAINING)
     assert connection.due_at == STALL_S
     connection.receive(sound("s1", b"ab"), 3.0)
     assert connection.tick(STALL_S) == []
@@ -314,8 +315,8 @@ def test_a_stream_that_stalls_is_given_up() -> None:
     assert sent(connection) == [{"stream_id": "s1", "cancel": True}]
 
 
-@pytest.mark.parametrize("state", [Stream.ENDED, Stream.CANCELLING, Stream.FAILED])
-def test_a_stream_that_is_never_terminated_gives_up_its_place(state: Stream) -> None:
+@pytest.mark.parametrize("state", [TtsState.ENDED, TtsState.CANCELLING, TtsState.FAILED])
+def test_a_stream_that_is_never_terminated_gives_up_its_place(state: TtsState) -> None:
     """A service that forgets `terminated` does not take a place away for ever."""
     connection = started(state)
     assert connection.due_at == LINGER_S
@@ -325,14 +326,14 @@ def test_a_stream_that_is_never_terminated_gives_up_its_place(state: Stream) -> 
 
 def test_an_open_stream_waits_as_long_as_it_must() -> None:
     """While its text is not complete, silence of the service is no sign of death."""
-    connection = started(Stream.OPEN)
+    connection = started(TtsState.OPEN)
     assert connection.tick(14.0) == []
-    assert connection.state("s1") is Stream.OPEN
+    assert connection.state("s1") is TtsState.OPEN
 
 
 def test_our_mistakes_are_ours() -> None:
     """A stream that was never made, too much text, a configuration that can't be: errors before anything is sent."""
-    connection = started(Stream.OPEN)
+    connection = started(TtsState.OPEN)
     for never in ("s2", "x1", "s", "s0"):
         with pytest.raises(LocalProtocolError, match="expected a stream of this connection"):
             connection.text(never, "hi", 0.0)
@@ -340,7 +341,7 @@ def test_our_mistakes_are_ours() -> None:
     connection.outgoing()
     with pytest.raises(LocalProtocolError, match="at most 5000 bytes"):
         connection.text("s1", "é", 0.0, end=True)
-    assert connection.state("s1") is Stream.OPEN
+    assert connection.state("s1") is TtsState.OPEN
     with pytest.raises(ConfigError):
         connection.start(TtsConfig(), 0.0)
     assert connection.outgoing() == []
@@ -364,14 +365,14 @@ def test_interleaving_and_cutting_change_nothing(data: st.DataObject) -> None:
         stream, _, message = queue.pop(0)
         for event in connection.receive(message, 0.0):
             assert not isinstance(event, (StreamFailed, Failed))
-            if isinstance(event, Sound):
+            if isinstance(event, StreamSound):
                 heard[stream] = heard.get(stream, b"") + event.data
-            if isinstance(event, (Sound, SoundEnded)):
+            if isinstance(event, (StreamSound, SoundEnded)):
                 words[stream] = words.get(stream, []) + [word.text for word in event.words]
     for number, text in enumerate(texts, 1):
         assert heard.get(f"s{number}", b"") == _spoken(text)
         assert words.get(f"s{number}", []) == text.split()
-        assert connection.state(f"s{number}") is Stream.ABSENT
+        assert connection.state(f"s{number}") is TtsState.ABSENT
 
 
 def _spoken(text: str) -> bytes:
@@ -418,9 +419,9 @@ def test_a_stream_with_too_much_sound_is_broken_off() -> None:
     connection.outgoing()
     much = b"\0" * (2 * 24_000 * 5)
     for second in range(26):
-        assert [type(event) for event in connection.receive(sound(stream, much), float(second))] == [Sound]
+        assert [type(event) for event in connection.receive(sound(stream, much), float(second))] == [StreamSound]
     events = connection.receive(sound(stream, much), 27.0)
-    assert [type(event) for event in events] == [Sound, StreamFailed]
+    assert [type(event) for event in events] == [StreamSound, StreamFailed]
     assert isinstance(events[1].failure.error, RemoteProtocolError)
     assert sent(connection) == [{"stream_id": stream, "cancel": True}]
     assert connection.receive(sound(stream, much), 28.0) == []

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.audio.format import AudioFormat
-from voicekit.soniox.config import tts_config
-from voicekit.soniox.errors import Failed
+from voicekit.soniox.api.config import tts_config
+from voicekit.soniox.api.errors import Failed
+from voicekit.soniox.api.wire import Message, TtsConfig
 from voicekit.soniox.server.account import Account, Service
-from voicekit.soniox.server.stream import StreamOver, StreamStarted, TextCame
-from voicekit.soniox.server.tts import TtsServer
-from voicekit.soniox.speech import Sound, SoundEnded, StreamFailed
-from voicekit.soniox.states import Stream
-from voicekit.soniox.tts import TtsConnection
-from voicekit.soniox.wire import Message, TtsConfig
+from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
+from voicekit.soniox.server.realtime.tts import TtsServer
+from voicekit.soniox.tts.connection import TtsConnection
+from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamSound
+from voicekit.soniox.tts.states import TtsState
 
 CONFIG = tts_config(TtsConfig(), AudioFormat(8_000))
 
@@ -56,7 +56,7 @@ class Talk:
     def arrive_down(self) -> None:
         for event in self.client.receive(self.down.popleft(), 0.0) if self.down else ():
             assert not isinstance(event, (StreamFailed, Failed)), event
-            if isinstance(event, Sound):
+            if isinstance(event, StreamSound):
                 assert event.stream not in self.cancelled, "sound of a cancelled stream"
                 self.heard[event.stream] = self.heard.get(event.stream, b"") + event.data
             if isinstance(event, SoundEnded):
@@ -78,7 +78,7 @@ class Talk:
         state = self.client.state(stream)
         if act == "start" and self.client.has_room:
             self.sent[self.client.start(CONFIG, 0.0)] = ""
-        elif act in ("text", "end") and state is Stream.OPEN:
+        elif act in ("text", "end") and state is TtsState.OPEN:
             self.client.text(stream, text, 0.0, end=act == "end")
             self.sent[stream] += text
         elif act == "cancel" and stream:
@@ -110,7 +110,7 @@ def test_whatever_crosses_on_the_wire_no_stream_fails(steps: list[tuple[str, str
         else:
             talk.say(act, text, number)
     for stream in talk.sent:
-        if talk.client.state(stream) is Stream.OPEN:
+        if talk.client.state(stream) is TtsState.OPEN:
             talk.client.end(stream, 0.0)
     talk.post()
     while talk.texts or talk.up or talk.down:
@@ -121,7 +121,7 @@ def test_whatever_crosses_on_the_wire_no_stream_fails(steps: list[tuple[str, str
     assert talk.account.running(Service.TTS) == 0
     assert talk.client.failure is None
     for stream, text in talk.sent.items():
-        assert talk.client.state(stream) is Stream.ABSENT
+        assert talk.client.state(stream) is TtsState.ABSENT
         if stream not in talk.cancelled:
             assert talk.heard.get(stream, b"").decode("utf-16-le") == text
             assert stream in talk.complete

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import RemoteProtocolError
-from voicekit.soniox import wire
+from voicekit.soniox.api import wire
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,6 @@ from voicekit.events import (
     Audible,
     Command,
     Dtmf,
-    EarsDown,
-    EarsUp,
     End,
     Endpoint,
     Final,
@@ -36,10 +34,12 @@ from voicekit.events import (
     SourceEnded,
     SpeechStarted,
     SpeechStopped,
+    SttDown,
+    SttUp,
     Typed,
     Word,
 )
-from voicekit.turn.machine import State, TurnMachine
+from voicekit.turn.machine import TurnMachine, TurnState
 from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 RATE = 1_000
@@ -90,7 +90,7 @@ class World:
     It is not told of stale news, which must change nothing.
     """
 
-    def __init__(self, policy: Policy, seen: Callable[[State, Signal | None, list[Command]], None]) -> None:
+    def __init__(self, policy: Policy, seen: Callable[[TurnState, Signal | None, list[Command]], None]) -> None:
         self.machine = TurnMachine(policy, rate=RATE, endpoints=True, now=0.0)
         self.now = 0.0
         self.spoken = 0
@@ -133,7 +133,7 @@ class World:
         """The caller is quiet, replies are played to their end, and time passes until nothing is pending."""
         self.hand(SpeechStopped(self.heard))
         for _ in range(50):
-            if self.machine.state in (State.WAITING, State.CLOSED):
+            if self.machine.state in (TurnState.WAITING, TurnState.CLOSED):
                 return
             if self.machine.live is not None:
                 self.hand(ReplyDone(self.machine.live))
@@ -194,8 +194,8 @@ def _acts() -> dict[str, Act]:
         "speech stops": lambda world: SpeechStopped(world.heard),
         "an empty tail": lambda world: Interim(()),
         "progress": lambda world: Progress(world.heard),
-        "ears down": lambda world: EarsDown(),
-        "ears up": lambda world: EarsUp(),
+        "ears down": lambda world: SttDown(),
+        "ears up": lambda world: SttUp(),
         "a line": lambda world: world.type(),
         "a blank line": lambda world: Typed(" "),
         "a key": lambda world: Dtmf("#"),

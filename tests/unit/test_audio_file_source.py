@@ -18,8 +18,8 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Source
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
-from voicekit.flow.line import line
 from voicekit.flow.link import open_link
+from voicekit.flow.pipeline import pipeline
 from voicekit.flow.sound import resample
 from voicekit.flow.stage import Stage
 from voicekit.flow.store import Full
@@ -169,7 +169,7 @@ async def test_a_line_resamples_a_file(tmp_path: Path) -> None:
     """Source and resampler make one stage, whose format is known before it runs and whose positions are true."""
     path = tmp_path / "odd.wav"
     soundfile.write(path, TONE[:11_025], 11_025)
-    whole = line(FileSource(path), resample(PCM16K))
+    whole = pipeline(FileSource(path), resample(PCM16K))
     assert whole.produces == PCM16K
     heard = await played(whole)
     assert [frame.at for _, frame in heard[1:]] == [frame.end for _, frame in heard[:-1]]

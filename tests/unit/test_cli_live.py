@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from voicekit.cli.live import CLEAR, Live
-from voicekit.events import EarsDown
+from voicekit.events import SttDown
 from voicekit.play.sink import NullSink
 from voicekit.session.session import Session
-from voicekit.testing import FakeVoice, Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, ScriptedVad
 
 
 def caller() -> Script:
@@ -36,8 +36,8 @@ async def printed(script: Script, *, terminal: bool) -> tuple[str, Live]:
         handler=answer,
         source=ScriptedSource(script),
         vad=ScriptedVad(),
-        stt=ScriptedTranscriber(script),
-        tts=FakeVoice(),
+        stt=ScriptedStt(script),
+        tts=FakeTts(),
         sink=NullSink(),
     )
     live = Live(session, out, terminal=terminal)
@@ -85,14 +85,12 @@ async def test_trouble_is_told(autojump_clock):
     """A recogniser that is lost is a line of its own."""
     out = io.StringIO()
     script = Script()
-    session = Session(
-        handler=answer, source=ScriptedSource(script), vad=None, stt=None, tts=FakeVoice(), sink=NullSink()
-    )
+    session = Session(handler=answer, source=ScriptedSource(script), vad=None, stt=None, tts=FakeTts(), sink=NullSink())
     live = Live(session, out, terminal=False)
     session.watch(live.note)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(session.run)
         await trio.sleep(1.0)
-        session.report(EarsDown("the line went dead"))
+        session.report(SttDown("the line went dead"))
     assert out.getvalue() == "    1.00   !   ears down: the line went dead\n"
     assert live.summary() == "no question was answered"

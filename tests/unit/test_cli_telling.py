@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from voicekit.cli.telling import CELLS, CLEAR, Teller
+from voicekit.cli.progress import CELLS, CLEAR, Teller
 
 LINES = ("loading the voice 0 %", "loading the voice 50 %", "loading the voice 100 %", "ready", "preparing 7 %", "done")
 

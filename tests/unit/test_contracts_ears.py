@@ -17,7 +17,7 @@ from voicekit.errors import ConfigError
 from voicekit.events import Endpoint, Final, Progress, SpeechStarted, Word
 from voicekit.flow import FunctionStage, open_link
 from voicekit.listen import EnergyVad, SilenceSource
-from voicekit.testing import ScriptedTranscriber, check_source, check_transcriber, check_vad
+from voicekit.testing import ScriptedStt, check_source, check_stt, check_vad
 
 SECOND = 16_000
 
@@ -193,14 +193,14 @@ def test_each_promise_of_a_detector_that_is_broken_is_told(make, sentence):
 
 
 def ears(change=lambda item: [item], **options) -> Changing:
-    return Changing(ScriptedTranscriber(script(), **options), change)
+    return Changing(ScriptedStt(script(), **options), change)
 
 
 def adding(*more):
     return lambda: ears(lambda item: [item, *more])
 
 
-class Ears(ScriptedTranscriber):
+class Ears(ScriptedStt):
     """Scripted ears that look at each item before they understand it."""
 
     def __init__(self, look) -> None:
@@ -222,7 +222,7 @@ class Ears(ScriptedTranscriber):
                 await super()._run(looked, outbox)
 
 
-class Expecting(ScriptedTranscriber):
+class Expecting(ScriptedStt):
     """Wants at least one item."""
 
     def __init__(self) -> None:
@@ -286,7 +286,7 @@ def keeping_everything():
 async def test_each_promise_of_a_transcriber_that_is_broken_is_told(autojump_clock, make, sentence):
     """A transcriber that breaks one promise fails the check with the sentence that says which."""
     with pytest.raises(AssertionError, match=sentence):
-        await check_transcriber(make, speech())
+        await check_stt(make, speech())
 
 
 async def test_a_transcriber_is_sent_speech_as_a_caller_would_speak_it(autojump_clock):
@@ -312,7 +312,7 @@ async def test_a_transcriber_is_sent_speech_as_a_caller_would_speak_it(autojump_
 
     mono = speech().pcm
     both = b"".join(mono[place : place + 2] * 2 for place in range(0, len(mono), 2))
-    await check_transcriber(Elsewhere, AudioFrame(both, 5, AudioFormat(16_000, channels=2)))
+    await check_stt(Elsewhere, AudioFrame(both, 5, AudioFormat(16_000, channels=2)))
     assert formats == {PCM16K}
     paces = [now - then - long for (then, _, before), (now, long, end) in pairwise(came) if end > before]
     assert len(paces) > 1_000

@@ -15,20 +15,20 @@ from voicekit.flow import each, stage
 from voicekit.listen import ConfirmedBy, EnergyVad, FileSource, SilenceSource, ToneSource, WebRtcVad
 from voicekit.play.file_sink import FileSink
 from voicekit.play.sink import NullSink, RecordingSink
-from voicekit.reply.quiet import QuietVoice
+from voicekit.reply.quiet import QuietTts
 from voicekit.testing import (
-    FakeVoice,
+    FakeTts,
     Script,
     ScriptedSource,
-    ScriptedTranscriber,
+    ScriptedStt,
     ScriptedVad,
     check_handler,
     check_sink,
     check_source,
     check_stage,
-    check_transcriber,
+    check_stt,
+    check_tts,
     check_vad,
-    check_voice,
 )
 
 RECORDING = Path(__file__).parents[1] / "data" / "speech" / "cards-001.flac"
@@ -84,8 +84,8 @@ def test_our_detectors_keep_the_contract(make):
 
 @pytest.mark.parametrize("endpoints", [True, False])
 async def test_our_transcriber_keeps_the_contract(autojump_clock, endpoints):
-    """The scripted ears pass `check_transcriber`, with and without endpoints."""
-    await check_transcriber(lambda: ScriptedTranscriber(script(), endpoints=endpoints), speech())
+    """The scripted ears pass `check_stt`, with and without endpoints."""
+    await check_stt(lambda: ScriptedStt(script(), endpoints=endpoints), speech())
 
 
 async def early(turn: Any, say: Any) -> None:
@@ -110,10 +110,10 @@ async def test_handlers_of_every_shape_keep_the_contract(autojump_clock, answer)
     await check_handler(lambda: answer)
 
 
-@pytest.mark.parametrize("make", [FakeVoice, QuietVoice])
+@pytest.mark.parametrize("make", [FakeTts, QuietTts])
 async def test_our_voices_keep_the_contract(autojump_clock, make):
-    """The fake voice and the quiet one pass `check_voice`."""
-    await check_voice(make)
+    """The fake voice and the quiet one pass `check_tts`."""
+    await check_tts(make)
 
 
 @pytest.mark.parametrize("make", [NullSink, RecordingSink])

@@ -15,7 +15,7 @@ from voicekit.contracts import Text
 from voicekit.events import WordMark
 from voicekit.flow import each, open_link
 from voicekit.reply.handler import Turn
-from voicekit.testing import FakeVoice, check_handler, check_voice
+from voicekit.testing import FakeTts, check_handler, check_tts
 
 TEXT = "Hello there. How are you?"
 
@@ -77,7 +77,7 @@ async def test_a_handler_is_asked_the_turn_that_is_given(autojump_clock):
 
 
 def voice(change=lambda item: [item]) -> Changing:
-    return Changing(FakeVoice(), change)
+    return Changing(FakeTts(), change)
 
 
 def marks(change):
@@ -93,17 +93,17 @@ def without_its_last_mark():
 
 
 def deaf_to_what_is_wanted():
-    return Stating(FakeVoice(), negotiate=lambda wanted: AudioFormat(22_050))
+    return Stating(FakeTts(), negotiate=lambda wanted: AudioFormat(22_050))
 
 
 def cut_asynchronously():
     async def cut():
         await trio.lowlevel.checkpoint()
 
-    return Stating(FakeVoice(), cut=cut)
+    return Stating(FakeTts(), cut=cut)
 
 
-class Cutting(FakeVoice):
+class Cutting(FakeTts):
     """A voice that is told to be quiet by a flag, the way it should not be."""
 
     _quiet = _speaking = False
@@ -154,7 +154,7 @@ def quiet_after_an_interruption():
     return made
 
 
-class Background(FakeVoice):
+class Background(FakeTts):
     """Speaks from a task that outlives the reply."""
 
     @asynccontextmanager
@@ -175,7 +175,7 @@ class Background(FakeVoice):
             nursery.cancel_scope.cancel()
 
 
-class Expecting(FakeVoice):
+class Expecting(FakeTts):
     """Wants at least one word."""
 
     async def _run(self, inbox, outbox):
@@ -188,7 +188,7 @@ class Expecting(FakeVoice):
             await super()._run(inlet, outbox)
 
 
-class Greedy(FakeVoice):
+class Greedy(FakeTts):
     """Takes in all text that there is before it has spoken any."""
 
     async def _run(self, inbox, outbox):
@@ -212,7 +212,7 @@ def breathless():
             raise ValueError("nothing to say")
         return text
 
-    line = each(hurry) | FakeVoice()
+    line = each(hurry) | FakeTts()
     inner = line.parts[-1]
     return Stating(inner, open=line.open)
 
@@ -220,8 +220,8 @@ def breathless():
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: Stating(FakeVoice(), negotiate=lambda wanted: wanted.rate), "must return an AudioFormat, not 16000"),
-        (lambda: Stating(FakeVoice(), negotiate=int), "raised TypeError.* when it was offered pcm16 16000 Hz mono"),
+        (lambda: Stating(FakeTts(), negotiate=lambda wanted: wanted.rate), "must return an AudioFormat, not 16000"),
+        (lambda: Stating(FakeTts(), negotiate=int), "raised TypeError.* when it was offered pcm16 16000 Hz mono"),
         (deaf_to_what_is_wanted, "has negotiated pcm16 22050 Hz mono, but `produces` is None"),
         (frames(lambda item: [replace(item, format=AudioFormat(8_000, "alaw"))]), "`produces` .*, but said AudioFrame"),
         (frames(lambda item: [replace(item, format=PCM16K)]), "`produces` pcm16 8000 Hz mono, but said AudioFrame"),
@@ -250,4 +250,4 @@ def breathless():
 async def test_each_promise_of_a_voice_that_is_broken_is_told(autojump_clock, make, sentence):
     """A voice that breaks one promise fails the check with the sentence that says which."""
     with pytest.raises(AssertionError, match=sentence):
-        await check_voice(make, TEXT)
+        await check_tts(make, TEXT)

@@ -11,7 +11,18 @@ from trio.testing import wait_all_tasks_blocked
 from tests.unit.flow_kit import counting, passing, through
 from voicekit.audio.format import AudioFormat
 from voicekit.errors import FormatMismatch, Unauthenticated, Unavailable
-from voicekit.flow import FunctionStage, Line, Reconnecting, Stage, Tapped, Timed, Via, line, open_link, stage
+from voicekit.flow import (
+    FunctionStage,
+    LinkSpec,
+    Pipeline,
+    Reconnecting,
+    Stage,
+    Tapped,
+    Timed,
+    open_link,
+    pipeline,
+    stage,
+)
 from voicekit.flow.layers import FIRST_DELAY, LONGEST_DELAY, STEADY_AFTER
 
 
@@ -162,7 +173,7 @@ async def test_it_can_be_cancelled_while_it_waits(autojump_clock):
 async def test_taps_see_what_goes_in_and_what_comes_out():
     """In order, and without changing anything."""
     seen: list[tuple[str, object]] = []
-    doubling = line(passing, passing)
+    doubling = pipeline(passing, passing)
     tapped = Tapped(doubling, inward=lambda x: seen.append(("in", x)), outward=lambda x: seen.append(("out", x)))
     assert await through(tapped, [1, None, 2]) == [1, None, 2]
     assert [x for way, x in seen if way == "in"] == [1, None, 2]
@@ -187,7 +198,7 @@ async def test_a_tap_delivers_what_was_offered_or_cancelled_last():
         await wait_all_tasks_blocked()
         await passing.run(inbox, outbox)
 
-    out = await through(Tapped(hasty, outward=lambda item: None) | Via(1) | slow)
+    out = await through(Tapped(hasty, outward=lambda item: None) | LinkSpec(1) | slow)
     assert out == ["a", "b"]
 
 
@@ -204,7 +215,7 @@ async def test_a_tap_takes_no_more_from_the_link_than_its_stage(autojump_clock):
     to_line, inbox = open_link(10)
     outbox, result = open_link(10)
     with to_line, inbox, outbox, result:
-        whole = counting(100, sent) | Via(5) | Tapped(takes_one, inward=lambda item: None)
+        whole = counting(100, sent) | LinkSpec(5) | Tapped(takes_one, inward=lambda item: None)
         async with whole.open() as run, trio.open_nursery() as nursery:
             nursery.start_soon(run, inbox, outbox)
             await trio.sleep(2)
@@ -285,7 +296,7 @@ def test_a_layer_looks_like_the_stage_inside(layer):
     assert layered.negotiate(narrow) == narrow
     assert layered.produces == narrow
     with pytest.raises(FormatMismatch, match=r"'ear'.*'negotiating'"):
-        Line(layered, FunctionStage(passing.run, "ear", accepts=AudioFormat(16_000)))
+        Pipeline(layered, FunctionStage(passing.run, "ear", accepts=AudioFormat(16_000)))
     with pytest.raises(AttributeError):
         _ = layered.nonsense
     assert "Negotiating object" in repr(layered)

@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.flow_kit import counting, first, passing, through
 from voicekit.errors import ConfigError
-from voicekit.flow import Line, Tapped, TransformPart, Via, each, line, open_link, stage
+from voicekit.flow import LinkSpec, Pipeline, Tapped, TransformPart, each, open_link, pipeline, stage
 
 
 class Batch:
@@ -40,21 +40,21 @@ async def test_everything_flows_through_all_parts_in_order():
 async def test_transforms_finish_at_the_end_of_the_stream():
     """What a transform still holds comes out at the end: in front of the first stage, between two, and at the end."""
     for parts in ([batch, passing], [passing, batch], [passing, batch, passing], [batch]):
-        assert await through(Line(*parts), [1, 2, 3]) == [(1, 2, 3)]
-    assert await through(Line(batch, batch, passing, batch), [1]) == [(((1,),),)]
+        assert await through(Pipeline(*parts), [1, 2, 3]) == [(1, 2, 3)]
+    assert await through(Pipeline(batch, batch, passing, batch), [1]) == [(((1,),),)]
 
 
 async def test_a_line_without_stages_and_even_without_parts_is_a_stage():
     """Transforms alone are called between the two ends, and where there is nothing at all everything passes."""
-    assert await through(line(each(lambda n: -n)), [1, 2]) == [-1, -2]
-    assert await through(line(), [1, 2]) == [1, 2]
+    assert await through(pipeline(each(lambda n: -n)), [1, 2]) == [-1, -2]
+    assert await through(pipeline(), [1, 2]) == [1, 2]
 
 
 async def test_each_run_has_new_transforms():
     """No state leaks from one stream into the next, not even when the first one was cut in the middle."""
     made: list[Batch] = []
     part = TransformPart("batch", lambda context: made.append(Batch(context)) or made[-1])
-    whole = Line(passing, part, passing)
+    whole = Pipeline(passing, part, passing)
     async with whole.open() as run:
         to_line, inbox = open_link(10)
         outbox, result = open_link(10)
@@ -71,7 +71,7 @@ async def test_each_run_has_new_transforms():
 async def test_a_stage_in_the_middle_that_returns_ends_its_neighbours_quietly():
     """Who sends to it stops, who receives from it drains and ends; nobody calls that an error."""
     counted: list[int] = []
-    tight = Via(1)
+    tight = LinkSpec(1)
     out = await through(counting(100, counted) | tight | passing | tight | first(3) | tight | passing)
     assert out == [0, 1, 2]
     assert len(counted) < 10
@@ -90,7 +90,7 @@ async def test_a_stage_that_sends_from_tasks_of_its_own_ends_quietly_too():
             for _ in range(3):
                 nursery.start_soon(send_for_ever, outbox)
 
-    assert await through(crowd | Via(1) | first(2)) == ["x", "x"]
+    assert await through(crowd | LinkSpec(1) | first(2)) == ["x", "x"]
 
 
 async def test_a_broken_link_behind_the_line_is_not_the_lines_to_judge():
@@ -100,7 +100,7 @@ async def test_a_broken_link_behind_the_line_is_not_the_lines_to_judge():
     with to_line, inbox, outbox:
         to_line.offer(1)
         result.close()
-        async with line(passing, passing).open() as run:
+        async with pipeline(passing, passing).open() as run:
             with pytest.raises(trio.BrokenResourceError) as caught:
                 await run(inbox, outbox)
     assert caught.value.__notes__ == ["in stage 'passing'"]
@@ -125,11 +125,11 @@ async def test_signals_overtake_everything():
         await trio.sleep_forever()
 
     alarm = TransformPart("alarm", Alarm)
-    for parts in ((passing, alarm, Via(2), asleep), (alarm, passing, Via(2), asleep)):
+    for parts in ((passing, alarm, LinkSpec(2), asleep), (alarm, passing, LinkSpec(2), asleep)):
         to_line, inbox = open_link(10)
         outbox, result = open_link(100)
         with to_line, inbox, outbox, result:
-            async with Line(*parts).open() as run, trio.open_nursery() as nursery:
+            async with Pipeline(*parts).open() as run, trio.open_nursery() as nursery:
                 nursery.start_soon(run, inbox, outbox)
                 for n in range(3):
                     to_line.offer(n)
@@ -140,12 +140,12 @@ async def test_signals_overtake_everything():
 
 async def test_lines_in_a_line_are_taken_apart_and_a_layer_around_one_is_a_stage():
     """`|` gives one flat line; a line inside a layer runs as a single stage and ends like one."""
-    inner = line(passing, each(lambda n: n + 1), passing)
-    flat = line(inner, inner) | passing
+    inner = pipeline(passing, each(lambda n: n + 1), passing)
+    flat = pipeline(inner, inner) | passing
     assert len(flat.parts) == 7
     assert await through(flat, [0]) == [2]
     seen: list[int] = []
-    wrapped = line(counting(50), Via(1), Tapped(inner, outward=seen.append), Via(1), first(2))
+    wrapped = pipeline(counting(50), LinkSpec(1), Tapped(inner, outward=seen.append), LinkSpec(1), first(2))
     assert await through(wrapped) == [1, 2]
     assert seen[:2] == [1, 2]
 
@@ -162,7 +162,7 @@ async def test_a_transform_that_can_not_start_stops_the_line_before_anything_run
         raise ConfigError("no such thing")
 
     with pytest.raises(ConfigError, match="no such thing"):
-        await through(runs | Via(5) | runs | TransformPart("bad", bad))
+        await through(runs | LinkSpec(5) | runs | TransformPart("bad", bad))
     assert ran == []
     gc.collect()
 
@@ -173,7 +173,7 @@ async def test_cancelling_a_running_line_closes_all_its_links_and_leaves_no_task
     outbox, result = open_link(10)
     with to_line, inbox, outbox, result:
         before = trio.lowlevel.current_statistics().tasks_living
-        async with (counting(10**6) | Via(3) | passing | Via(3) | passing).open() as run:
+        async with (counting(10**6) | LinkSpec(3) | passing | LinkSpec(3) | passing).open() as run:
             with trio.move_on_after(0) as scope:
                 await run(inbox, outbox)
             assert scope.cancelled_caught

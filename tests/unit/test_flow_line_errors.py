@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.unit.flow_kit import passing, through
-from voicekit.flow import Full, FunctionStage, Line, TransformPart, Via, line, open_link, stage
+from voicekit.flow import Full, FunctionStage, LinkSpec, Pipeline, TransformPart, open_link, pipeline, stage
 from voicekit.flow.groups import alone
 
 SCHEDULES = 1_000
@@ -30,7 +30,7 @@ class Schedule:
         self.raised = False
         self.states: Counter[str] = Counter()
 
-    def line(self) -> tuple[Line, str]:
+    def pipeline(self) -> tuple[Pipeline, str]:
         """The line, and the name of the stage that will raise if it gets that far."""
         many = self.chance.randint(1, 5)
         guilty = self.chance.randrange(many)
@@ -38,11 +38,11 @@ class Schedule:
         for place in range(many):
             if place:
                 full = self.chance.choice([Full.WAIT, Full.WAIT, Full.DROP_OLDEST])
-                parts.append(Via(self.chance.randint(1, 4), full))
+                parts.append(LinkSpec(self.chance.randint(1, 4), full))
             parts.append(self.raising(f"s{place}") if place == guilty else self.innocent(f"s{place}", place == 0))
             if self.chance.random() < 0.3:
                 parts.append(self.pairs())
-        return Line(*parts), f"s{guilty}"
+        return Pipeline(*parts), f"s{guilty}"
 
     def boom(self) -> None:
         self.raised = True
@@ -212,7 +212,7 @@ async def test_an_error_keeps_its_note_when_its_group_falls_apart():
     to_line, inbox = open_link(10)
     outbox, result = open_link(10)
     with to_line, inbox, outbox, result:
-        async with line(fails_late, passing).open() as run:
+        async with pipeline(fails_late, passing).open() as run:
             with pytest.raises(Boom) as caught, alone(), trio.move_on_after(0):
                 await run(inbox, outbox)
     assert caught.value.__notes__ == ["in stage 'fails_late'"]
@@ -223,10 +223,10 @@ async def test_a_line_in_a_line_notes_both():
 
     class Wrapped:
         name = "outer"
-        open = line(passing, FunctionStage(raises, "inner")).open
+        open = pipeline(passing, FunctionStage(raises, "inner")).open
 
     with pytest.raises(Boom) as caught:
-        await through(line(passing, Wrapped()), [1])
+        await through(pipeline(passing, Wrapped()), [1])
     assert caught.value.__notes__ == ["in stage 'inner'", "in stage 'outer'"]
 
 
@@ -243,7 +243,7 @@ async def test_an_error_in_a_transform_is_that_of_the_stage_that_sends():
     part = TransformPart("bad", lambda context: Bad())
     for parts in ([passing, part], [part, passing], [passing, part, passing]):
         with pytest.raises(Boom) as caught:
-            await through(Line(*parts), [1])
+            await through(Pipeline(*parts), [1])
         assert caught.value.__notes__ == ["in stage 'passing'"]
 
 

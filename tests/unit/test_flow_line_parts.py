@@ -11,7 +11,7 @@ from tests.unit.flow_kit import counting, passing, through
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.errors import ConfigError, FormatMismatch
-from voicekit.flow import Full, FunctionStage, Line, Stage, TransformPart, Via, each, line, stage, tap
+from voicekit.flow import Full, FunctionStage, LinkSpec, Pipeline, Stage, TransformPart, each, pipeline, stage, tap
 
 WIDE = AudioFormat(16_000)
 NARROW = AudioFormat(8_000)
@@ -51,28 +51,30 @@ def test_neighbours_that_disagree_about_the_sound_are_both_named():
     source = FunctionStage(passing.run, "microphone", produces=WIDE)
     ear = FunctionStage(passing.run, "ear", accepts=NARROW)
     with pytest.raises(FormatMismatch, match=r"'ear' takes .*8000.*'microphone' before it gives .*16000.*resample"):
-        source | tap(print) | Via(10) | ear
+        source | tap(print) | LinkSpec(10) | ear
     with pytest.raises(FormatMismatch, match=r"'ear' .*'what comes in'"):
-        Line(ear, given=WIDE)
+        Pipeline(ear, given=WIDE)
     with pytest.raises(FormatMismatch, match=r"'picky'.*'microphone'"):
-        line(source, passed_on("picky", accepts=NARROW))
+        pipeline(source, passed_on("picky", accepts=NARROW))
     to_narrow = passed_on("resample", produces=NARROW)
     agreed = source | to_narrow | ear
     assert (agreed.accepts, agreed.produces) == (None, None)
-    assert line(source, to_narrow).produces == NARROW
-    assert line(ear, source).accepts == NARROW
+    assert pipeline(source, to_narrow).produces == NARROW
+    assert pipeline(ear, source).accepts == NARROW
 
 
-@pytest.mark.parametrize("parts", [[Via(1), passing], [passing, Via(1), Via(1), passing], [tap(print), Via(1)]])
+@pytest.mark.parametrize(
+    "parts", [[LinkSpec(1), passing], [passing, LinkSpec(1), LinkSpec(1), passing], [tap(print), LinkSpec(1)]]
+)
 def test_a_via_that_is_not_between_two_stages_is_refused(parts):
     """A link that does not exist can't be described, and one link has one description."""
-    with pytest.raises(ConfigError, match="Via"):
-        Line(*parts)
+    with pytest.raises(ConfigError, match="LinkSpec"):
+        Pipeline(*parts)
 
 
 async def test_a_line_that_ends_with_a_via_is_only_good_for_going_on():
     """Something may still be put behind it; opened as it is, it would ignore what was asked for."""
-    unfinished = passing | Via(10)
+    unfinished = passing | LinkSpec(10)
     assert len((unfinished | passing).stages) == 2
     with pytest.raises(ConfigError, match="ends with a Via"):
         await through(unfinished)
@@ -82,7 +84,7 @@ async def test_a_line_that_ends_with_a_via_is_only_good_for_going_on():
 def test_a_via_with_a_wrong_rule_is_refused_where_it_is_written(capacity, full):
     """Not only when the line runs."""
     with pytest.raises(ConfigError, match="link 'mine'"):
-        Via(capacity, full, "mine")
+        LinkSpec(capacity, full, "mine")
 
 
 async def test_a_transform_is_told_the_format_it_will_be_fed():
@@ -95,7 +97,7 @@ async def test_a_transform_is_told_the_format_it_will_be_fed():
         )
 
     source = FunctionStage(counting(0).run, "source", produces=WIDE)
-    await through(Line(part(), source, part(), part(NARROW), part(), passing, part(), given=NARROW))
+    await through(Pipeline(part(), source, part(), part(NARROW), part(), passing, part(), given=NARROW))
     assert told == [NARROW, WIDE, WIDE, NARROW, None]
 
 
@@ -109,8 +111,10 @@ async def test_a_via_describes_its_link_and_others_get_a_good_default():
 
         return FunctionStage(run, name, produces=produces)
 
-    ears = looking("a", WIDE) | Via(7, Full.DROP_OLDEST, "mine") | looking("b", WIDE) | looking("c", None) | passing
-    await through(Line(ears, name="ears"))
+    ears = (
+        looking("a", WIDE) | LinkSpec(7, Full.DROP_OLDEST, "mine") | looking("b", WIDE) | looking("c", None) | passing
+    )
+    await through(Pipeline(ears, name="ears"))
     described = sorted((each.name, each.capacity, each.full) for each in seen[:3])
     assert described == [
         ("ears: behind b", 32_000, Full.WAIT),
@@ -128,7 +132,7 @@ async def test_a_via_tells_what_was_dropped():
         for at in range(0, 100, 10):
             outbox.offer(AudioFrame(bytes(20), at, WIDE))
 
-    out = await through(source | Via(30, Full.DROP_OLDEST, on_drop=dropped.append) | passing)
+    out = await through(source | LinkSpec(30, Full.DROP_OLDEST, on_drop=dropped.append) | passing)
     assert [item.at for item in out] == [0, 70, 80, 90]
     assert sum(dropped) == 70
 
@@ -137,5 +141,5 @@ async def test_what_a_transform_imports_is_imported_before_it_starts(monkeypatch
     """A module that takes long to import is there, in a thread's time, when the line is open."""
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     part = TransformPart("colours", each(lambda item: item).start, loads=("colorsys",))
-    async with Line(passing, part, passing).open():
+    async with Pipeline(passing, part, passing).open():
         assert "colorsys" in sys.modules

@@ -12,7 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.flow_kit import passing
 from voicekit.errors import DeviceError, Unavailable
-from voicekit.flow import Line, opened
+from voicekit.flow import Pipeline, opened
 from voicekit.flow.opened import CLOSE_TIMEOUT
 
 
@@ -81,7 +81,7 @@ async def test_things_open_in_order_and_close_in_reverse(autojump_clock):
 async def test_a_line_opens_who_receives_before_who_sends(autojump_clock):
     """The last stage opens first and closes last."""
     log: list[str] = []
-    async with Line(*(Device(name, log) for name in ("source", "ear", "sink"))).open():
+    async with Pipeline(*(Device(name, log) for name in ("source", "ear", "sink"))).open():
         assert log == ["sink open", "ear open", "source open"]
         log.clear()
     assert [said for said in log if said.endswith("closed")] == ["source closed", "ear closed", "sink closed"]
@@ -107,7 +107,7 @@ async def test_a_line_bounds_the_opening_of_its_stages(autojump_clock):
     for arguments, limit in (({}, 10), ({"open_timeout": 2}, 2)):
         start = trio.current_time()
         with pytest.raises(Unavailable, match=f"'stuck' did not open within {limit} s"):
-            async with Line(passing, stuck, **arguments).open():
+            async with Pipeline(passing, stuck, **arguments).open():
                 pass
         assert elapsed_since(start) == limit
 

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import trio
 
-from voicekit.flow import each, line, open_link, stage
+from voicekit.flow import each, open_link, pipeline, stage
 from voicekit.flow.watchdog import watching_the_loop
 
 
@@ -36,7 +36,7 @@ async def test_who_blocks_the_loop_is_named_with_the_time_it_took():
     ):
         outlet.offer("x")
         outlet.close()
-        async with line(each(str.upper), hasty).open() as run:
+        async with pipeline(each(str.upper), hasty).open() as run:
             await run(inlet, outbox)
     assert [task for task, _ in seen] == ["stage 'hasty'"]
     assert 0.03 <= seen[0][1] < 1.0

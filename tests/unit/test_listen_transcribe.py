@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.events import Final, Interim, Word, joined
-from voicekit.listen.transcribe import Assembly, Token, words
+from voicekit.listen.transcribe import Assembly, HeardToken, words
 
 
-def tokens(*texts: str) -> list[Token]:
+def tokens(*texts: str) -> list[HeardToken]:
     """Tokens without times."""
-    return [Token(text) for text in texts]
+    return [HeardToken(text) for text in texts]
 
 
 def texts(said: list[Final | Interim]) -> list[tuple[str, list[str]]]:
@@ -115,7 +115,7 @@ def test_scripts_without_spaces_make_a_word_of_each_token(pieces: list[str], exp
 def test_another_speaker_begins_another_word() -> None:
     """Two people never share a word, with or without a space."""
     assembly = Assembly()
-    said = assembly.feed([Token("yes", speaker="1"), Token("no", speaker="2")])
+    said = assembly.feed([HeardToken("yes", speaker="1"), HeardToken("no", speaker="2")])
     assert said == [Final((Word("yes", 0, 0, speaker="1"),)), Interim((Word("no", 0, 0, speaker="2"),))]
 
 
@@ -123,9 +123,9 @@ def test_a_word_spans_its_pieces_and_is_as_sure_as_the_least_sure() -> None:
     """Times from the first start to the last end, the lowest confidence, the first language and speaker."""
     assembly = Assembly()
     pieces = [
-        Token(" wor", 100, 140, "en", "1", 0.9),
-        Token("l", speaker="1"),
-        Token("d", 150, 180, "de", "1", 0.4),
+        HeardToken(" wor", 100, 140, "en", "1", 0.9),
+        HeardToken("l", speaker="1"),
+        HeardToken("d", 150, 180, "de", "1", 0.4),
     ]
     assembly.feed(pieces)
     assert assembly.flush()[0] == Final((Word(" world", 100, 180, "en", "1", 0.4),))
@@ -134,12 +134,14 @@ def test_a_word_spans_its_pieces_and_is_as_sure_as_the_least_sure() -> None:
 def test_words_without_times_stand_where_the_word_before_them_ended() -> None:
     """Some tokens carry no times; their words still have a place, which never goes back."""
     assembly = Assembly()
-    said = assembly.feed([Token("one", 100, 200), Token(" two"), Token(" three"), Token(" four", 500, 600)])
+    said = assembly.feed(
+        [HeardToken("one", 100, 200), HeardToken(" two"), HeardToken(" three"), HeardToken(" four", 500, 600)]
+    )
     assert said[0] == Final((Word("one", 100, 200), Word(" two", 200, 200), Word(" three", 200, 200)))
     assert said[1] == Interim((Word(" four", 500, 600),))
     assembly.flush()
-    assert assembly.feed([], [Token(" five", end=550)]) == [Interim((Word(" five", 600, 600),))]
-    assert assembly.feed([], [Token(" six")]) == [Interim((Word(" six", 600, 600),))]
+    assert assembly.feed([], [HeardToken(" five", end=550)]) == [Interim((Word(" five", 600, 600),))]
+    assert assembly.feed([], [HeardToken(" six")]) == [Interim((Word(" six", 600, 600),))]
 
 
 pieces = st.lists(st.sampled_from(["a", " b", "c", " ", "。", "你", " de", ",", "", "\n"]), max_size=25)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
-from voicekit.play.air import Air
+from voicekit.play.clocked_device import ClockedDevice
 
 FORMAT = AudioFormat(8_000)
 
@@ -20,8 +20,10 @@ def frame(first: int, samples: int) -> AudioFrame:
     return AudioFrame(array("h", range(first, first + samples)).tobytes(), first, FORMAT)
 
 
-def played_into(heard: list[tuple[float, list[int]]], **options: float) -> Air:
-    return Air(FORMAT, played=lambda start, frame: heard.append((start, list(array("h", frame.pcm)))), **options)
+def played_into(heard: list[tuple[float, list[int]]], **options: float) -> ClockedDevice:
+    return ClockedDevice(
+        FORMAT, played=lambda start, frame: heard.append((start, list(array("h", frame.pcm)))), **options
+    )
 
 
 def test_sound_is_heard_after_the_latency_and_at_the_rate():

@@ -17,7 +17,7 @@ from voicekit.contracts import Reply
 from voicekit.errors import ConfigError
 from voicekit.events import Audible, HeardSoFar, ReplyDone, Underrun, WordMark
 from voicekit.flow import open_link
-from voicekit.play.lease import LOOK_AGAIN, Lease, this_lease
+from voicekit.play.lease import LOOK_AGAIN, PlaybackLease, this_lease
 from voicekit.play.playout import LEAD, LONGEST_LEAD, Playout
 from voicekit.play.sink import RecordingSink
 
@@ -97,7 +97,7 @@ class Stand:
         return list(array("h", self.sink.pcm))
 
 
-async def untouched(lease: Lease) -> None:
+async def untouched(lease: PlaybackLease) -> None:
     """Leave the reply alone."""
 
 
@@ -119,7 +119,7 @@ async def test_a_reply_plays_whole_and_says_what_was_heard(autojump_clock, optio
 async def test_a_hold_and_a_release_lose_and_double_nothing(autojump_clock, options):
     """Around a hold of three seconds the listener hears the same samples, and none of them while it lasts."""
 
-    async def doubt(lease: Lease) -> None:
+    async def doubt(lease: PlaybackLease) -> None:
         await trio.sleep(0.5)
         lease.hold()
         held_at = lease.position
@@ -136,7 +136,7 @@ async def test_a_hold_and_a_release_lose_and_double_nothing(autojump_clock, opti
 async def test_after_a_cut_nothing_sounds_and_what_was_heard_is_final(autojump_clock, options):
     """From the instant of the cut no sample is heard, although the dead reply still writes."""
 
-    async def cut(lease: Lease) -> None:
+    async def cut(lease: PlaybackLease) -> None:
         await trio.sleep(0.55)
         lease.revoke()
         heard = lease.reply.heard_to
@@ -159,7 +159,7 @@ async def test_at_most_the_lead_is_ever_ahead_of_the_clock(autojump_clock, optio
     """What a cut would have to take back is never more than the lead and the device's own buffer."""
     most = 0
 
-    async def watch(lease: Lease) -> None:
+    async def watch(lease: PlaybackLease) -> None:
         nonlocal most
         for _ in range(100):
             await trio.sleep(0.01)
@@ -220,7 +220,7 @@ async def test_a_voice_may_say_everything_in_one_frame(autojump_clock, lead):
     stand = Stand(RecordingSink(FORMAT), items=[*words, counting(0, 8_000)], lead=lead)
     queued = []
 
-    async def doubt(lease: Lease) -> None:
+    async def doubt(lease: PlaybackLease) -> None:
         for _ in range(100):
             await trio.sleep(0.005)
             queued.append(lease.queued)
@@ -276,7 +276,7 @@ async def test_a_sink_that_stalls_until_it_has_nothing_to_play_makes_one_underru
     sink = Stalling(FORMAT)
     stand = Stand(sink)
 
-    async def stall(lease: Lease) -> None:
+    async def stall(lease: PlaybackLease) -> None:
         write = lease._speaker.write
 
         async def slow_write(frame: AudioFrame) -> None:
@@ -297,7 +297,7 @@ async def test_a_sink_that_stalls_until_it_has_nothing_to_play_makes_one_underru
 async def test_a_hold_is_no_underrun_and_what_comes_late_during_one_is_none_either(autojump_clock, options):
     """Only sound that is missing while the reply could sound is counted."""
 
-    async def doubt(lease: Lease) -> None:
+    async def doubt(lease: PlaybackLease) -> None:
         await trio.sleep(0.15)
         lease.hold()
         await trio.sleep(2.0)
@@ -322,7 +322,7 @@ DEVICES = st.fixed_dictionaries(
 def test_whatever_is_held_and_released_each_sample_is_heard_once_up_to_the_cut(doubts, options, cut_at):
     """Holds and releases at any times lose and double nothing, are silent, and no word is heard that did not sound."""
 
-    async def disturb(lease: Lease) -> None:
+    async def disturb(lease: PlaybackLease) -> None:
         for play_ms, hold_ms in doubts:
             await trio.sleep(play_ms / 1_000)
             lease.hold()
@@ -331,12 +331,12 @@ def test_whatever_is_held_and_released_each_sample_is_heard_once_up_to_the_cut(d
             assert lease.position == position
             lease.release()
 
-    async def cut(lease: Lease) -> None:
+    async def cut(lease: PlaybackLease) -> None:
         await trio.sleep(cut_at / 8_000)
         lease.revoke()
         stand.scope.cancel()
 
-    async def control(lease: Lease) -> None:
+    async def control(lease: PlaybackLease) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(disturb, lease)
             if cut_at is not None:
@@ -356,7 +356,7 @@ def test_whatever_is_held_and_released_each_sample_is_heard_once_up_to_the_cut(d
 def test_an_order_in_the_very_instant_of_a_write_lets_nothing_slip_in(options, order):
     """A full device takes the next frame or does not: nothing is written behind a hold or a cut, whoever runs first."""
 
-    async def stop(lease: Lease) -> None:
+    async def stop(lease: PlaybackLease) -> None:
         await trio.sleep(3.2 + latency % 0.2)  # until the full device has room for one more frame
         getattr(lease, order)()
         await trio.sleep(1.0)

@@ -11,9 +11,9 @@ import trio
 from trio.testing import MockClock
 
 from tests.unit.rest_kit import talking
-from voicekit.cli.cloud import Bar, write_table
-from voicekit.cli.hear import Page
+from voicekit.cli.cloud import ProgressBar, write_table
 from voicekit.cli.transcribe import _All, _Job
+from voicekit.cli.transcribe_live import Page
 from voicekit.events import Endpoint, Final, Interim, Word
 from voicekit.soniox.rest import TranscriptionRequest
 from voicekit.testing.soniox.rest import Outcome, RestPeer
@@ -42,7 +42,7 @@ def test_the_bar_grows_with_its_files(monkeypatch: pytest.MonkeyPatch, colour: b
     if not colour:
         monkeypatch.setenv("NO_COLOR", "1")
     out = Terminal()
-    bar = Bar(2, out)
+    bar = ProgressBar(2, out)
     bar.note(0, 0.0, "a.wav: uploading 0 %")
     bar.done(0, "a.wav")
     bar.done(1, "b.wav")
@@ -60,7 +60,7 @@ def test_the_bar_grows_with_its_files(monkeypatch: pytest.MonkeyPatch, colour: b
 def test_the_bar_is_for_terminals() -> None:
     """In a log there is no bar, only the lines that say what was written."""
     out = StringIO()
-    bar = Bar(1, out)
+    bar = ProgressBar(1, out)
     bar.note(0, 0.5, "a.wav")
     bar.say("a.wav -> out/a.srt")
     bar.clear()

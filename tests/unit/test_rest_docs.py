@@ -18,9 +18,9 @@ from tests.unit import test_rest_endpoints as endpoints
 from tests.unit.rest_kit import KEY
 from tests.unit.rest_limits import TABLE, row_of
 from voicekit.soniox.rest import SonioxClient, TranscriptionRequest
-from voicekit.soniox.rest.types import Token, Transcript
+from voicekit.soniox.rest.schema.answers import TranscriptText, TranscriptToken
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.server.rest import RestServer
+from voicekit.soniox.server.rest.server import RestServer
 from voicekit.testing.soniox.rest import Outcome, RestPeer
 
 PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
@@ -79,7 +79,7 @@ async def test_the_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monk
             "soniox": soniox,
             "SonioxClient": SonioxClient,
             "TranscriptionRequest": TranscriptionRequest,
-            "transcript": Transcript(tokens=(Token(text="Hello.", start_ms=0, end_ms=400),)),
+            "transcript": TranscriptText(tokens=(TranscriptToken(text="Hello.", start_ms=0, end_ms=400),)),
         }
         with trio.fail_after(30):
             running = eval(compile(BLOCKS[name], str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), known)

@@ -14,9 +14,9 @@ from tests.unit.rest_kit import KEY, contents, talking, targets
 from voicekit.errors import ServiceError
 from voicekit.soniox import Context, Translation
 from voicekit.soniox.rest import KeyRequest, SpeechRequest, Transcription, TranscriptionRequest
-from voicekit.soniox.rest.requests import SharedVoicesQuery
+from voicekit.soniox.rest.schema.requests import SharedVoicesQuery
 from voicekit.soniox.server.account import Account, Key, Service
-from voicekit.testing.soniox.mouth import spoken
+from voicekit.testing.soniox.peer_tts import spoken
 from voicekit.testing.soniox.rest import Outcome, RestPeer, said
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from tests.unit.rest_kit import KEY, talking
 from voicekit.errors import ConfigError
 from voicekit.soniox.rest import KeyDesk, KeyRequest, SonioxClient
 from voicekit.soniox.server.account import Account, Key, Service
-from voicekit.soniox.server.rest_refusal import REST_CODES
+from voicekit.soniox.server.rest.refusal import REST_CODES
 from voicekit.testing.soniox.rest import RestPeer
-from voicekit.testing.soniox.rest_faults import Refused
+from voicekit.testing.soniox.rest_faults import RefusedRequest
 
 ONE_MINUTE = KeyRequest(
     usage_type="transcribe_websocket", expires_in_seconds=60, single_use=True, max_session_duration_seconds=300
@@ -38,7 +38,7 @@ async def test_a_client_gets_a_key_of_its_own(autojump_clock: MockClock) -> None
 @pytest.mark.parametrize("error_type", sorted(REST_CODES))
 async def test_the_main_key_never_leaves(autojump_clock: MockClock, error_type: str) -> None:
     """Whatever the service answers, even with the key in its words, the client sees a word for it and no key."""
-    peer = RestPeer(faults=[Refused(error_type=error_type, message=f"No, {KEY}.", times=9)])
+    peer = RestPeer(faults=[RefusedRequest(error_type=error_type, message=f"No, {KEY}.", times=9)])
     async with talking(peer) as soniox:
         reply = await KeyDesk(soniox, ONE_MINUTE).answer("POST", client="user-17")
     assert reply.status in (502, 503)

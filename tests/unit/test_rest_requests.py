@@ -17,8 +17,8 @@ from tests.unit.rest_limits import TABLE, faults
 from voicekit.errors import ConfigError
 from voicekit.soniox import Context, Translation
 from voicekit.soniox.rest import KeyRequest, Patience, SpeechRequest, TranscriptionRequest
-from voicekit.soniox.rest.limits import FILE_BYTES
-from voicekit.soniox.rest.requests import (
+from voicekit.soniox.rest.http.rest_limits import FILE_BYTES
+from voicekit.soniox.rest.schema.requests import (
     NO_FILE,
     FileFields,
     RecomputeRequest,

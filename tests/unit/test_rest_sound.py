@@ -13,8 +13,8 @@ import soundfile
 
 from tests.unit.rest_kit import contents
 from voicekit.errors import ConfigError, DeviceError
+from voicekit.soniox.rest.http.atomic_file import written
 from voicekit.soniox.rest.sound import Ending
-from voicekit.soniox.rest.writing import written
 from voicekit.testing.soniox.rest import endless_wav
 
 

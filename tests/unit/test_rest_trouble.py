@@ -19,7 +19,7 @@ from voicekit.errors import (
     Unauthenticated,
     Unavailable,
 )
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.rest import (
     KeyRequest,
     Patience,
@@ -29,16 +29,16 @@ from voicekit.soniox.rest import (
     TranscriptionRequest,
 )
 from voicekit.soniox.server.account import Account, Key, Service
-from voicekit.soniox.server.rest_refusal import REST_CODES
+from voicekit.soniox.server.rest.refusal import REST_CODES
 from voicekit.testing.soniox.rest import Outcome, RestPeer, said
 from voicekit.testing.soniox.rest_faults import (
     CutAnswer,
     CutUpload,
     Instead,
-    Refused,
+    RefusedRequest,
     RestFault,
     Silence,
-    StopReading,
+    StopReadingRest,
     Trickle,
     Unframed,
 )
@@ -69,7 +69,7 @@ CLASSES: dict[str, type[ServiceError]] = {
 @pytest.mark.parametrize("error_type", sorted(REST_CODES))
 async def test_each_error_type_is_told_apart(autojump_clock: MockClock, error_type: str) -> None:
     """Every error of the service, in either of its shapes, has its class, code, type, request id and link."""
-    fault = Refused(error_type=error_type, message="No.", times=2)
+    fault = RefusedRequest(error_type=error_type, message="No.", times=2)
     async with talking(RestPeer(faults=[fault]), patience=ONCE) as soniox:
         for asking in (soniox.files.count(), soniox.speech.audio(SPEECH)):
             with pytest.raises(ServiceError, match="No") as refused:
@@ -93,7 +93,7 @@ async def test_wrong_fields_are_listed(autojump_clock: MockClock) -> None:
 
 async def test_the_key_is_never_shown(autojump_clock: MockClock) -> None:
     """A service that repeats the key in its error is not quoted with it."""
-    fault = Refused(error_type="unauthenticated", message=f"Incorrect key {KEY}.")
+    fault = RefusedRequest(error_type="unauthenticated", message=f"Incorrect key {KEY}.")
     async with talking(RestPeer(faults=[fault])) as soniox:
         with pytest.raises(Unauthenticated) as refused:
             await soniox.files.count()
@@ -113,10 +113,10 @@ async def test_a_key_that_is_made_is_asked_for_each_time(autojump_clock: MockClo
 @pytest.mark.parametrize(
     ("fault", "attempts"),
     [
-        (Refused(error_type="service_unavailable"), 2),
-        (Refused(error_type="internal_error"), 2),
-        (Refused(error_type="limit_exceeded"), 2),
-        (Refused(error_type="invalid_request"), 1),
+        (RefusedRequest(error_type="service_unavailable"), 2),
+        (RefusedRequest(error_type="internal_error"), 2),
+        (RefusedRequest(error_type="limit_exceeded"), 2),
+        (RefusedRequest(error_type="invalid_request"), 1),
         (CutAnswer(after=None), 2),
         (CutAnswer(after=5), 2),
         (Silence(), 2),
@@ -137,9 +137,9 @@ async def test_what_only_reads_is_asked_again(autojump_clock: MockClock, fault: 
 @pytest.mark.parametrize(
     ("fault", "attempts"),
     [
-        (Refused("POST", error_type="limit_exceeded"), 2),
-        (Refused("POST", error_type="service_unavailable"), 1),
-        (Refused("POST", error_type="internal_error"), 1),
+        (RefusedRequest("POST", error_type="limit_exceeded"), 2),
+        (RefusedRequest("POST", error_type="service_unavailable"), 1),
+        (RefusedRequest("POST", error_type="internal_error"), 1),
         (CutAnswer("POST", after=None), 1),
         (CutAnswer("POST", after=5), 1),
     ],
@@ -161,7 +161,7 @@ async def test_what_makes_something_is_not_made_twice(
 
 async def test_speech_is_asked_again_as_long_as_none_has_come(autojump_clock: MockClock) -> None:
     """After an error that came instead of sound there is another attempt; after the first sound there is none."""
-    peer = RestPeer(faults=[Refused("POST", error_type="internal_error"), CutAnswer("POST", after=2_000)])
+    peer = RestPeer(faults=[RefusedRequest("POST", error_type="internal_error"), CutAnswer("POST", after=2_000)])
     async with talking(peer) as soniox:
         with pytest.raises(Unavailable, match="interrupted after 2000 bytes"):
             await soniox.speech.audio(SPEECH)
@@ -180,8 +180,8 @@ async def test_nobody_there_is_asked_again_by_all(autojump_clock: MockClock) -> 
 
 async def test_the_service_says_how_long_to_wait(autojump_clock: MockClock) -> None:
     """A Retry-After is waited for, up to a minute."""
-    faults = [Refused(error_type="limit_exceeded", headers=(("retry-after", "45"),)),
-              Refused(error_type="limit_exceeded", headers=(("retry-after", "4000"),))]  # fmt: skip
+    faults = [RefusedRequest(error_type="limit_exceeded", headers=(("retry-after", "45"),)),
+              RefusedRequest(error_type="limit_exceeded", headers=(("retry-after", "4000"),))]  # fmt: skip
     peer = RestPeer(faults=faults)
     async with talking(peer) as soniox:
         await soniox.files.count()
@@ -226,7 +226,7 @@ async def test_an_upload_whose_answer_is_lost_says_so(autojump_clock: MockClock)
 async def test_a_server_that_stops_reading_is_given_up(autojump_clock: MockClock) -> None:
     """When an upload does not move any more, it ends after the time for that, not after hours."""
     before = trio.current_time()
-    async with talking(RestPeer(faults=[StopReading("POST")]), patience=Patience(stall=7.0)) as soniox:
+    async with talking(RestPeer(faults=[StopReadingRest("POST")]), patience=Patience(stall=7.0)) as soniox:
         with pytest.raises(Unavailable, match="interrupted after"):
             await soniox.files.upload(bytes(5_000_000))
         assert trio.current_time() - before == pytest.approx(7.0, abs=0.5)
@@ -336,7 +336,7 @@ async def test_a_stream_is_not_sent_twice(autojump_clock: MockClock) -> None:
         yield b"one"
         yield b"two"
 
-    peer = RestPeer(faults=[Refused("POST", error_type="limit_exceeded", times=2)])
+    peer = RestPeer(faults=[RefusedRequest("POST", error_type="limit_exceeded", times=2)])
     async with talking(peer) as soniox:
         with pytest.raises(QuotaExceeded):
             await soniox.files.upload(once(), filename="a.wav")
@@ -410,7 +410,7 @@ async def test_a_transcript_that_was_not_read_is_not_deleted(autojump_clock: Moc
 async def test_a_transcription_that_was_lost_sight_of_is_not_deleted(autojump_clock: MockClock) -> None:
     """Where the way to the service breaks while it works, it goes on, with its sound, and can be waited for later."""
     peer = RestPeer()
-    moved = _broken(peer, "queued", lambda path: Refused("GET", path, error_type="internal_error", times=4))
+    moved = _broken(peer, "queued", lambda path: RefusedRequest("GET", path, error_type="internal_error", times=4))
     async with talking(peer) as soniox:
         with pytest.raises(Unavailable) as failed:
             await soniox.transcriptions.of(b"sound", progress=moved)

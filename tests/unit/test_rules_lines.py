@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from voicekit.errors import ConfigError
 from voicekit.rules import lines, vary
-from voicekit.rules.lines import Saying, Speaker, fill, written
+from voicekit.rules.lines import LineSpeaker, Saying, fill, written
 
 SURE = vary("Sure.", "Of course.", "Gladly.")
 
@@ -20,7 +20,7 @@ SURE = vary("Sure.", "Of course.", "Gladly.")
 @given(st.integers(), st.lists(st.text(min_size=1).filter(str.strip), min_size=2, max_size=5, unique=True))
 def test_nothing_is_said_twice_in_a_row(seed, texts):
     """Whatever chance does, two texts in a row differ, and each is one of those given."""
-    speaker = Speaker(Random(seed))
+    speaker = LineSpeaker(Random(seed))
     said = [speaker.text(Saying(vary(*texts)), {}) for _ in range(20)]
     assert set(said) <= set(texts)
     assert all(before != after for before, after in pairwise(said))
@@ -28,7 +28,7 @@ def test_nothing_is_said_twice_in_a_row(seed, texts):
 
 def test_the_same_chance_says_the_same():
     """With the same seed the same course is taken, and every text has its turn."""
-    once, again = Speaker(Random(7)), Speaker(Random(7))
+    once, again = LineSpeaker(Random(7)), LineSpeaker(Random(7))
     first = [once.text(Saying(SURE), {}) for _ in range(30)]
     assert first == [again.text(Saying(SURE), {}) for _ in range(30)]
     assert set(first) == set(SURE.texts)
@@ -36,7 +36,7 @@ def test_the_same_chance_says_the_same():
 
 def test_a_single_text_is_said_again_and_again():
     """Where there is no choice, there is none."""
-    speaker = Speaker(Random(0))
+    speaker = LineSpeaker(Random(0))
     assert [speaker.text(Saying(vary("Yes.")), {}) for _ in range(3)] == ["Yes."] * 3
 
 
@@ -51,12 +51,12 @@ def test_gaps_are_filled_where_they_were_written():
     """Each name in braces becomes the words for that slot; doubled braces are braces."""
     saying = written(vary("{n} by {{n}}", "{n} {n}"), "here")
     assert saying.names == {"n"}
-    assert {Speaker(Random(seed)).text(saying, {"n": "five"}) for seed in range(9)} == {"five by {n}", "five five"}
+    assert {LineSpeaker(Random(seed)).text(saying, {"n": "five"}) for seed in range(9)} == {"five by {n}", "five five"}
 
 
 def test_what_a_function_returns_has_no_gaps():
     """Braces in a text that nobody declared are said as they are."""
-    assert Speaker(Random(0)).text(Saying("{n} }"), {}) == "{n} }"
+    assert LineSpeaker(Random(0)).text(Saying("{n} }"), {}) == "{n} }"
 
 
 @pytest.mark.parametrize("text", ["{", "}", "{}", "{a b}", "{a", "a}", "{{a}", "{0}", "{a.b}", "{a!r}"])

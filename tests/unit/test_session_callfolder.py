@@ -22,14 +22,14 @@ from voicekit.flow.threads import inline
 from voicekit.listen.source import ToneSource
 from voicekit.play.sink import NullSink, RecordingSink
 from voicekit.session.callfolder import EVENTS, SOUND, WIRE, open_call_folder
-from voicekit.session.overhear import OverheardSink, overheard_source
+from voicekit.session.recording_taps import OverheardSink, overheard_source
 from voicekit.session.session import Session
-from voicekit.session.twotrack import TwoTrackFile
+from voicekit.session.stereo import TwoTrackFile
 from voicekit.testing import (
-    FakeVoice,
+    FakeTts,
     Script,
     ScriptedSource,
-    ScriptedTranscriber,
+    ScriptedStt,
     ScriptedVad,
     check_sink,
     check_source,
@@ -55,8 +55,8 @@ async def answer(turn: Any, say: Any) -> None:
 
 
 def session(script: Script, sink: Sink, **parts: Any) -> Session:
-    ears = {"source": ScriptedSource(script), "vad": ScriptedVad(), "stt": ScriptedTranscriber(script)}
-    return Session(handler=answer, sink=sink, tts=FakeVoice(), **{**ears, **parts})
+    ears = {"source": ScriptedSource(script), "vad": ScriptedVad(), "stt": ScriptedStt(script)}
+    return Session(handler=answer, sink=sink, tts=FakeTts(), **{**ears, **parts})
 
 
 def tracks(folder: Path) -> tuple[list[int], list[int], int]:
@@ -106,7 +106,7 @@ async def test_the_higher_rate_is_kept(autojump_clock, tmp_path):
     async with open_call_folder(tmp_path / "call") as folder:
         source = ToneSource(500, AudioFormat(8_000), duration=2.0)
         call = Session(
-            handler="x", source=source, vad=None, stt=None, tts=FakeVoice(), sink=NullSink(AudioFormat(24_000))
+            handler="x", source=source, vad=None, stt=None, tts=FakeTts(), sink=NullSink(AudioFormat(24_000))
         )
         folder.record(call)
         await trio.sleep(0.5)
@@ -197,7 +197,7 @@ async def test_a_disk_that_fails_ends_the_call_with_one_error(autojump_clock, tm
 
     async def fill_up() -> None:
         await trio.sleep(3.0)
-        monkeypatch.setattr("voicekit.session.twotrack.FileIO", _full)
+        monkeypatch.setattr("voicekit.session.stereo.FileIO", _full)
         monkeypatch.setattr("builtins.open", _full)
 
     async def hold_call_on_a_full_disk() -> None:

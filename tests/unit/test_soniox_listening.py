@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from voicekit.audio.format import PCM16K
 from voicekit.events import Progress
-from voicekit.soniox.listening import Connection, unconnected
-from voicekit.soniox.stt import SERVICE, RollOver, SttEvent, SttSession
-from voicekit.soniox.transport import Unconnected
-from voicekit.soniox.wire import SttConfig
+from voicekit.soniox.api.wire import SttConfig
+from voicekit.soniox.connection.transport import Unconnected
+from voicekit.soniox.stt.listening import SttConnection, unconnected
+from voicekit.soniox.stt.session import SERVICE, RollOver, SttEvent, SttSession
 
 
-def connection() -> Connection:
-    return Connection(SttSession(SttConfig(), PCM16K))
+def connection() -> SttConnection:
+    return SttConnection(SttSession(SttConfig(), PCM16K))
 
 
 def test_what_is_said_before_anybody_listens_is_kept() -> None:

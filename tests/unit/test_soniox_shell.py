@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit.soniox.shell import PING_ANSWER_S, PING_EVERY_S, UNSENT, open_shell
-from voicekit.soniox.transport import Address, Disconnected, Message
+from voicekit.soniox.connection.shell import PING_ANSWER_S, PING_EVERY_S, UNSENT, open_shell
+from voicekit.soniox.connection.transport import Address, Disconnected, WebsocketMessage
 
 HERE = Address("ws://test.example/some-service", headers=[("Authorization", "Bearer sk-secret")])
 
@@ -20,12 +20,12 @@ class Line:
     """A transport and its one socket: what is put into `incoming` is received, what is sent is in `sent`."""
 
     def __init__(self, *, send_s: float = 0.0, pong_s: float = 0.0) -> None:
-        self.sent: list[Message] = []
+        self.sent: list[WebsocketMessage] = []
         self.pings: list[float] = []
         self.open = False
         self._send_s = send_s
         self._pong_s = pong_s
-        self.incoming, self._outgoing = trio.open_memory_channel[Message | Disconnected](inf)
+        self.incoming, self._outgoing = trio.open_memory_channel[WebsocketMessage | Disconnected](inf)
 
     @asynccontextmanager
     async def connect(self, address: Address) -> AsyncIterator[Line]:
@@ -37,11 +37,11 @@ class Line:
             self.incoming.close()
             self._outgoing.close()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: WebsocketMessage) -> None:
         await trio.sleep(self._send_s)
         self.sent.append(message)
 
-    async def receive(self) -> Message:
+    async def receive(self) -> WebsocketMessage:
         came = await self._outgoing.receive()
         if isinstance(came, Disconnected):
             raise came
@@ -57,16 +57,16 @@ class Echo:
 
     def __init__(self, due_at: float | None = None) -> None:
         self.due_at = due_at
-        self.out: list[Message] = []
+        self.out: list[WebsocketMessage] = []
 
-    def say(self, message: Message) -> None:
+    def say(self, message: WebsocketMessage) -> None:
         self.out.append(message)
 
     def tick(self, now: float) -> Sequence[str]:
         self.due_at = None
         return [f"tick at {now:g}"]
 
-    def receive(self, message: Message, now: float) -> Sequence[str]:
+    def receive(self, message: WebsocketMessage, now: float) -> Sequence[str]:
         self.out.append(f"re: {message!r}")
         return [f"got {message!r}"]
 
@@ -74,7 +74,7 @@ class Echo:
         self.out.clear()
         return [f"closed: {why}"]
 
-    def outgoing(self) -> list[Message]:
+    def outgoing(self) -> list[WebsocketMessage]:
         out, self.out = self.out, []
         return out
 

@@ -14,7 +14,7 @@ import trio
 from trio.testing import memory_stream_pair
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.transport import (
+from voicekit.soniox.connection.transport import (
     CLOSE_S,
     CONNECT_S,
     LARGEST_MESSAGE,

@@ -17,12 +17,12 @@ from voicekit.contracts import Text
 from voicekit.errors import RemoteProtocolError, ServiceError, Unavailable
 from voicekit.events import WordMark
 from voicekit.flow.link import Inlet, Outlet, open_link
-from voicekit.soniox.errors import Failed, Retry, lost
-from voicekit.soniox.rotate import Speaking
-from voicekit.soniox.speech import Sound, SoundEnded, StreamFailed
-from voicekit.soniox.utterance import PATIENCE_S, Utterance
-from voicekit.soniox.wire import TtsConfig
-from voicekit.soniox.words import SpokenWord
+from voicekit.soniox.api.errors import Failed, Retry, lost
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.api.word_times import SpokenWord
+from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamSound
+from voicekit.soniox.tts.planner import StreamPlanner
+from voicekit.soniox.tts.reply_speech import PATIENCE_S, ReplySpeech
 
 GONE = lost("gone", service="s")
 SECOND = PCM16K.rate
@@ -63,7 +63,7 @@ class HandMouth:
     def sounds(self, stream: str, letter: str, seconds: float = 1.0) -> None:
         """`letter` sounds for so long, and is told as a word."""
         data = ord(letter).to_bytes(2, "little") * round(seconds * SECOND)
-        self.listener.hear(Sound(stream, data, len(data) // 2, (SpokenWord(letter, 0.0),), (letter, " ")))
+        self.listener.hear(StreamSound(stream, data, len(data) // 2, (SpokenWord(letter, 0.0),), (letter, " ")))
 
     def ends(self, stream: str) -> None:
         self.ended.append(stream)
@@ -79,7 +79,7 @@ class Reply:
     """A reply that is being spoken, and what has come of it."""
 
     mouth: HandMouth
-    utterance: Utterance
+    utterance: ReplySpeech
     text: Outlet[Any]
     inlet: Inlet[Any]
     heard: str = ""
@@ -110,7 +110,7 @@ async def settled() -> None:
 async def reply(*, eager: bool = False) -> AsyncIterator[Reply]:
     """A reply under way; leaving it cancels it."""
     mouth: Any = HandMouth()
-    utterance = Utterance(mouth, TtsConfig(), PCM16K, Speaking(eager=eager), lambda: 0.0)
+    utterance = ReplySpeech(mouth, TtsConfig(), PCM16K, StreamPlanner(eager=eager), lambda: 0.0)
     text, inbox = open_link(400)
     outbox, inlet = open_link(2 * SECOND)
     made = Reply(mouth, utterance, text, inlet)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.rest.types import Token
-from voicekit.soniox.subtitles import STYLE, Caption, Style, captions, readable, srt, vtt
+from voicekit.soniox.rest.schema.answers import TranscriptToken
+from voicekit.soniox.rest.subtitles.subtitles import STYLE, Caption, Style, captions, readable, srt, vtt
 
 SPOKEN = st.sampled_from(
     [
@@ -38,7 +38,7 @@ SPOKEN = st.sampled_from(
 
 
 @st.composite
-def transcripts(draw: st.DrawFn) -> list[Token]:
+def transcripts(draw: st.DrawFn) -> list[TranscriptToken]:
     """Up to 60 words of up to three speakers, in any rhythm, some of them translated."""
     tokens, now = [], 0
     for _ in range(draw(st.integers(0, 12))):
@@ -49,27 +49,35 @@ def transcripts(draw: st.DrawFn) -> list[Token]:
             end = now + draw(st.sampled_from([0, 100, 700, 9_000]))
             status = "original" if translated else None
             text = f" {draw(SPOKEN)}"
-            tokens.append(Token(text=text, start_ms=now, end_ms=end, speaker=speaker, translation_status=status))
+            tokens.append(
+                TranscriptToken(text=text, start_ms=now, end_ms=end, speaker=speaker, translation_status=status)
+            )
             now = end
         if translated:
             words = draw(st.lists(SPOKEN, min_size=1, max_size=4))
-            tokens += [Token(text=f" {word}", speaker=speaker, translation_status="translation") for word in words]
+            tokens += [
+                TranscriptToken(text=f" {word}", speaker=speaker, translation_status="translation") for word in words
+            ]
     return tokens
 
 
-def talk() -> list[Token]:
+def talk() -> list[TranscriptToken]:
     """Two speakers, one translated, the other in the wanted language already."""
     german = "Guten Morgen zusammen. Ich freue mich sehr, dass so viele gekommen sind, um das zu hören."
     english = "Good morning everybody. I am very glad that so many came to listen to this."
     tokens, now = [], 1_000
     for word in german.split():
         tokens.append(
-            Token(text=f" {word}", start_ms=now, end_ms=now + 300, speaker="1", translation_status="original")
+            TranscriptToken(text=f" {word}", start_ms=now, end_ms=now + 300, speaker="1", translation_status="original")
         )
         now += 350
-    tokens += [Token(text=f" {word}", speaker="1", translation_status="translation") for word in english.split()]
+    tokens += [
+        TranscriptToken(text=f" {word}", speaker="1", translation_status="translation") for word in english.split()
+    ]
     for word in ["Thanks", "for", "having", "us!"]:
-        tokens.append(Token(text=f" {word}", start_ms=now, end_ms=now + 300, speaker="2", translation_status="none"))
+        tokens.append(
+            TranscriptToken(text=f" {word}", start_ms=now, end_ms=now + 300, speaker="2", translation_status="none")
+        )
         now += 350
     return tokens
 
@@ -100,7 +108,7 @@ def test_vtt_is_read_by_another_parser(translated: bool) -> None:
 
 
 @given(transcripts(), st.booleans())
-def test_limits_are_kept_by_any_transcript(tokens: list[Token], translated: bool) -> None:
+def test_limits_are_kept_by_any_transcript(tokens: list[TranscriptToken], translated: bool) -> None:
     """Whatever is said: at most two lines of 42 columns, 5/6 to 7 seconds, and never two captions at once."""
     cues = captions(tokens, translated=translated)
     for cue in cues:
@@ -114,7 +122,7 @@ def test_limits_are_kept_by_any_transcript(tokens: list[Token], translated: bool
 
 
 @given(transcripts(), st.booleans())
-def test_no_word_is_lost(tokens: list[Token], translated: bool) -> None:
+def test_no_word_is_lost(tokens: list[TranscriptToken], translated: bool) -> None:
     """The captions say all that was said, in order, and nothing else."""
     wanted = [
         token.text
@@ -128,7 +136,7 @@ def test_no_word_is_lost(tokens: list[Token], translated: bool) -> None:
 
 
 @st.composite
-def conversations(draw: st.DrawFn) -> list[Token]:
+def conversations(draw: st.DrawFn) -> list[TranscriptToken]:
     """Speech as quick as people speak, at most 20 letters a second, but in any rhythm of turns and sentences."""
     tokens, now = [], 0
     for _ in range(draw(st.integers(1, 40))):
@@ -136,12 +144,12 @@ def conversations(draw: st.DrawFn) -> list[Token]:
         for _ in range(draw(st.integers(1, 3))):
             word = draw(SPOKEN.filter(lambda word: "-" not in word))
             end = now + max(100, 50 * len(word)) + draw(st.sampled_from([0, 0, 0, 200, 7_000]))
-            tokens.append(Token(text=f" {word}", start_ms=now, end_ms=end, speaker=speaker))
+            tokens.append(TranscriptToken(text=f" {word}", start_ms=now, end_ms=end, speaker=speaker))
             now = end + draw(st.sampled_from([0, 0, 0, 300, 2_000]))
     return tokens
 
 
-def letters(tokens: list[Token]) -> Iterator[int]:
+def letters(tokens: list[TranscriptToken]) -> Iterator[int]:
     """When each letter is said, in order, of those that captions show and that are no dashes."""
     for token in tokens:
         assert token.start_ms is not None
@@ -153,7 +161,7 @@ def letters(tokens: list[Token]) -> Iterator[int]:
 
 
 @given(conversations())
-def test_captions_are_never_later_than_promised(tokens: list[Token]) -> None:
+def test_captions_are_never_later_than_promised(tokens: list[TranscriptToken]) -> None:
     """However quickly people answer each other, a caption comes with its first word or at most a second later."""
     said = letters(tokens)
     for cue in captions(tokens):
@@ -166,7 +174,10 @@ def test_captions_are_never_later_than_promised(tokens: list[Token]) -> None:
 
 def test_quick_exchanges_share_captions() -> None:
     """A hundred answers of 0.3 s each end on time: turns share captions, with a line for each where there are two."""
-    tokens = [Token(text=f" Word{n}.", start_ms=300 * n, end_ms=300 * (n + 1), speaker="12"[n % 2]) for n in range(100)]
+    tokens = [
+        TranscriptToken(text=f" Word{n}.", start_ms=300 * n, end_ms=300 * (n + 1), speaker="12"[n % 2])
+        for n in range(100)
+    ]
     cues = captions(tokens)
     assert cues[-1].start_ms - 29_700 < 1_000
     assert [cue.lines for cue in cues[:3]] == [
@@ -182,8 +193,10 @@ def test_quick_exchanges_share_captions() -> None:
 
 def test_whoever_speaks_after_a_shared_caption_is_named() -> None:
     """Once turns are long again, each has its own caption, and its speaker is named, as nobody was in between."""
-    quick = [Token(text=" No.", start_ms=300 * n, end_ms=300 * n + 300, speaker="12"[n % 2]) for n in range(3)]
-    slow = Token(text=" Well then, let us see.", start_ms=3_000, end_ms=5_000, speaker="1")
+    quick = [
+        TranscriptToken(text=" No.", start_ms=300 * n, end_ms=300 * n + 300, speaker="12"[n % 2]) for n in range(3)
+    ]
+    slow = TranscriptToken(text=" Well then, let us see.", start_ms=3_000, end_ms=5_000, speaker="1")
     assert [block.content for block in srt_parser.parse(srt(captions([*quick, slow])))] == [
         "Speaker 1: No.",
         "- No.\n- No.",
@@ -214,14 +227,14 @@ def test_a_translation_is_timed_by_what_it_translates() -> None:
 def test_text_without_spaces_is_cut_between_characters() -> None:
     """Chinese and Japanese are broken anywhere, and each character takes two columns."""
     text = "今日はとても良い天気ですから散歩に行きましょうと彼女は静かに言って窓を開けた"
-    tokens = [Token(text=letter, start_ms=90 * n, end_ms=90 * n + 80) for n, letter in enumerate(text)]
+    tokens = [TranscriptToken(text=letter, start_ms=90 * n, end_ms=90 * n + 80) for n, letter in enumerate(text)]
     (cue,) = captions(tokens)
     assert ["".join(cue.lines), *map(len, cue.lines)] == [text, 19, 19]
 
 
 def test_markers_and_nothing_make_no_captions() -> None:
     """The markers of the realtime service are no words, and an empty transcript has no captions."""
-    assert captions([Token(text="<end>"), Token(text=" "), Token(text="<fin>")]) == []
+    assert captions([TranscriptToken(text="<end>"), TranscriptToken(text=" "), TranscriptToken(text="<fin>")]) == []
     assert (srt([]), vtt([])) == ("", "WEBVTT\n")
 
 
@@ -229,7 +242,7 @@ def test_text_names_its_speakers() -> None:
     """As text, each turn is a paragraph with its speaker's name, where there are several."""
     assert readable(talk()).splitlines()[0].startswith("Speaker 1: Guten Morgen zusammen. Ich freue")
     assert readable(talk()).endswith("\n\nSpeaker 2: Thanks for having us!")
-    assert readable([Token(text=" Only"), Token(text=" one.")]) == "Only one."
+    assert readable([TranscriptToken(text=" Only"), TranscriptToken(text=" one.")]) == "Only one."
 
 
 def test_a_voice_can_not_break_out_of_its_tag() -> None:

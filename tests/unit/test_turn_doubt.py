@@ -20,31 +20,31 @@ from tests.unit.turns import (
     stopped,
 )
 from voicekit.events import Audible, Dtmf, Interim, Prompt, ReplyDone, Typed
-from voicekit.turn.machine import State
+from voicekit.turn.machine import TurnState
 from voicekit.turn.policy import InterruptPolicy, Policy
 
 
 def test_a_cough_is_held_and_released() -> None:
     """Speech holds the reply at once; when it is over as the doubt ends, the reply goes on."""
     talk = answered().at(2.1, started(2.0))
-    assert talk.state is State.DOUBTING
+    assert talk.state is TurnState.DOUBTING
     assert talk.machine.deadline == pytest.approx(2.7)
     talk.at(2.5, stopped(2.2)).until(9.0)
-    assert (talk.state, talk.take()) == (State.SPEAKING, ["2.10 hold 1", "2.70 release 1"])
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, ["2.10 hold 1", "2.70 release 1"])
 
 
 def test_a_reply_not_yet_audible_is_held_and_released_too() -> None:
     """A doubt before the first sound leads back to REPLYING, or to SPEAKING if the sound began meanwhile."""
     talk = asked().at(1.3, started(1.3)).at(1.6, stopped(1.4)).until(2.0)
-    assert (talk.state, talk.take()) == (State.REPLYING, ["1.30 hold 1", "1.90 release 1"])
+    assert (talk.state, talk.take()) == (TurnState.REPLYING, ["1.30 hold 1", "1.90 release 1"])
     talk.at(2.1, started(2.1), Audible(1)).at(2.4, stopped(2.2)).until(3.0)
-    assert (talk.state, talk.take()) == (State.SPEAKING, ["2.10 hold 1", "2.70 release 1"])
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, ["2.10 hold 1", "2.70 release 1"])
 
 
 def test_enough_words_cut_at_once() -> None:
     """`min_words` words cut without waiting for the doubt; the endpoint makes them a turn."""
     talk = answered().at(2.1, started(2.0)).at(2.4, interim("tell", 2.0)).at(2.5, interim("tell me", 2.0))
-    assert (talk.state, talk.take()) == (State.HEARING, ["2.10 hold 1", "2.50 cut 1"])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, ["2.10 hold 1", "2.50 cut 1"])
     talk.at(3.0, stopped(2.6), final("tell me", 2.0)).at(3.3, endpoint(2.6))
     assert talk.take() == ["3.30 start 2 speech 'tell me'"]
 
@@ -52,9 +52,9 @@ def test_enough_words_cut_at_once() -> None:
 def test_words_alone_hold_and_cut() -> None:
     """Words raise the doubt and cut also where the detector hears nothing; the cut then leads to SETTLING."""
     talk = answered().at(2.4, interim("tell", 2.0))
-    assert (talk.state, talk.take()) == (State.DOUBTING, ["2.40 hold 1"])
+    assert (talk.state, talk.take()) == (TurnState.DOUBTING, ["2.40 hold 1"])
     talk.at(2.5, interim("tell me", 2.0))
-    assert (talk.state, talk.take()) == (State.SETTLING, ["2.50 cut 1"])
+    assert (talk.state, talk.take()) == (TurnState.SETTLING, ["2.50 cut 1"])
 
 
 def test_many_words_cut_without_a_doubt() -> None:
@@ -73,7 +73,7 @@ def test_a_stop_word_cuts_alone(text: str) -> None:
 def test_backchannels_never_cut(text: str) -> None:
     """However many words of listening there are, and even if the detector still hears speech, the reply goes on."""
     talk = answered().at(2.1, started(2.0)).at(2.4, interim(text, 2.0)).until(9.0)
-    assert (talk.state, talk.take()) == (State.SPEAKING, ["2.10 hold 1", "2.70 release 1"])
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, ["2.10 hold 1", "2.70 release 1"])
 
 
 def test_backchannels_add_no_weight_to_other_words() -> None:
@@ -86,19 +86,19 @@ def test_backchannels_add_no_weight_to_other_words() -> None:
 def test_still_talking_when_the_doubt_ends_cuts() -> None:
     """A caller who speaks on has the floor, even before the first word is recognised."""
     talk = answered().at(2.1, started(2.0)).until(2.8)
-    assert (talk.state, talk.take()) == (State.HEARING, ["2.10 hold 1", "2.70 cut 1"])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, ["2.10 hold 1", "2.70 cut 1"])
 
 
 def test_one_word_and_still_talking_cuts_when_the_doubt_ends() -> None:
     """A word confirms the speech, however little of it was measured."""
     talk = answered().at(2.1, interim("well", 1.8)).at(2.65, started(2.6)).until(2.8)
-    assert (talk.state, talk.take()) == (State.HEARING, ["2.10 hold 1", "2.70 cut 1"])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, ["2.10 hold 1", "2.70 cut 1"])
 
 
 def test_sound_without_words_cuts_only_after_enough_speech() -> None:
     """A doubt that ends just after speech began is prolonged until `min_speech` of it is confirmed."""
     talk = answered().at(2.1, started(2.0)).at(2.2, stopped(2.05)).at(2.65, started(2.62)).until(2.8)
-    assert talk.state is State.DOUBTING
+    assert talk.state is TurnState.DOUBTING
     assert talk.machine.deadline == pytest.approx(2.85)
     assert talk.until(2.9).take() == ["2.10 hold 1", "2.85 cut 1"]
 
@@ -127,20 +127,23 @@ def test_the_doubt_ends_once_even_on_awkward_fractions() -> None:
 def test_an_endpoint_on_backchannels_releases() -> None:
     """The recogniser says that "mhm" was all: no need to wait for the doubt, nor to remember it."""
     talk = answered().at(2.1, started(2.0)).at(2.3, final("mhm", 2.0), endpoint(2.3))
-    assert (talk.state, talk.take()) == (State.SPEAKING, ["2.10 hold 1", "2.30 release 1"])
-    assert talk.at(2.5, stopped(2.3)).at(5.0, ReplyDone(1)).state is State.WAITING
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, ["2.10 hold 1", "2.30 release 1"])
+    assert talk.at(2.5, stopped(2.3)).at(5.0, ReplyDone(1)).state is TurnState.WAITING
 
 
 def test_an_endpoint_on_other_words_cuts_and_commits() -> None:
     """A complete utterance that is more than a backchannel is a turn, even if it is one word."""
     talk = answered().at(2.1, started(2.0)).at(2.3, final("Tuesday", 2.0), endpoint(2.3))
-    assert (talk.state, talk.take()) == (State.REPLYING, ["2.10 hold 1", "2.30 cut 1", "2.30 start 2 speech 'Tuesday'"])
+    assert (talk.state, talk.take()) == (
+        TurnState.REPLYING,
+        ["2.10 hold 1", "2.30 cut 1", "2.30 start 2 speech 'Tuesday'"],
+    )
 
 
 def test_an_endpoint_without_words_leaves_the_doubt() -> None:
     """A stale endpoint, or one for words that were retracted, judges nothing."""
     talk = answered().at(2.1, started(2.0)).at(2.2, endpoint(0.6)).at(2.3, endpoint(2.2))
-    assert (talk.state, talk.take()) == (State.DOUBTING, ["2.10 hold 1"])
+    assert (talk.state, talk.take()) == (TurnState.DOUBTING, ["2.10 hold 1"])
 
 
 def test_in_vad_mode_finalized_judges_the_doubt_once_the_caller_is_quiet() -> None:
@@ -163,7 +166,7 @@ def test_noise_never_ends_in_dead_air() -> None:
 def test_an_endpoint_without_words_does_not_end_the_regret() -> None:
     """Nothing is committed and nothing forgotten: the turn without words still comes."""
     talk = answered().at(2.1, started(2.0)).at(3.0, stopped(2.8), endpoint(2.8))
-    assert talk.state is State.SETTLING
+    assert talk.state is TurnState.SETTLING
     assert talk.until(9.0).take()[-1] == "4.70 start 2 silence ''"
 
 
@@ -184,7 +187,7 @@ def test_words_that_vanish_after_a_cut_are_regretted() -> None:
 def test_a_regret_comes_once() -> None:
     """After the turn without words the call goes on as any other."""
     talk = answered().at(2.1, started(2.0)).at(3.0, stopped(2.8)).until(4.8).at(5.0, ReplyDone(2)).at(6.0, started(6.0))
-    assert (talk.state, talk.machine.deadline) == (State.HEARING, math.inf)
+    assert (talk.state, talk.machine.deadline) == (TurnState.HEARING, math.inf)
 
 
 def test_the_pause_after_a_cut_is_counted_from_the_cut() -> None:
@@ -216,14 +219,14 @@ def test_without_barge_in_words_are_kept_for_the_end_of_the_reply() -> None:
     """With `barge_in` off speech neither holds nor cuts, and its words are committed at ReplyDone."""
     talk = answered(NO_BARGE_IN).at(2.1, started(2.0)).at(2.9, final("stop it please", 2.0)).at(3.2, stopped(2.9))
     talk.at(3.5, endpoint(2.9)).until(4.0)
-    assert (talk.state, talk.take()) == (State.SPEAKING, [])
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, [])
     assert talk.at(5.0, ReplyDone(1)).take() == ["5.00 start 2 speech 'stop it please'"]
 
 
 def test_without_barge_in_a_caller_who_still_talks_is_heard_out() -> None:
     """The end of the reply does not end the sentence of a caller who is in the midst of it."""
     talk = answered(NO_BARGE_IN).at(2.1, started(2.0)).at(2.9, interim("stop it please", 2.0)).at(3.0, ReplyDone(1))
-    assert (talk.state, talk.take()) == (State.HEARING, [])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, [])
     assert talk.at(3.5, endpoint(2.9)).take() == ["3.50 start 2 speech 'stop it please'"]
 
 
@@ -246,12 +249,12 @@ def test_a_reply_that_must_be_heard_is_heard() -> None:
 def test_the_end_of_a_held_reply_leads_to_where_the_caller_is() -> None:
     """When a held reply is over, the state is that of the caller: speaking, pausing with words, or silent."""
     talk = answered().at(2.1, started(2.0)).at(2.2, ReplyDone(1))
-    assert talk.state is State.HEARING
+    assert talk.state is TurnState.HEARING
     talk = answered().at(2.1, interim("yes", 1.8)).at(2.2, ReplyDone(1))
-    assert talk.state is State.SETTLING
+    assert talk.state is TurnState.SETTLING
     assert talk.at(2.8, endpoint(2.1)).take() == ["2.10 hold 1", "2.80 start 2 speech 'yes'"]
     talk = answered().at(2.1, started(2.0)).at(2.4, stopped(2.2), ReplyDone(1))
-    assert (talk.state, talk.take()) == (State.WAITING, ["2.10 hold 1"])
+    assert (talk.state, talk.take()) == (TurnState.WAITING, ["2.10 hold 1"])
 
 
 def test_a_released_caller_who_talks_on_is_still_heard() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.turns import Talk, endpoint, final, interim, started, stopped
 from voicekit.events import Audible, End, Hangup, Prompt, ReplyDone, SourceEnded, Typed
-from voicekit.turn.machine import State
+from voicekit.turn.machine import TurnState
 from voicekit.turn.policy import Policy, Speculation, TurnPolicy
 
 ON = Policy(turn=TurnPolicy(speculate=True))
@@ -18,7 +18,7 @@ def guessed(policy: Policy = ON) -> Talk:
     talk = Talk(policy)
     talk.at(0.1, started(0.0)).at(0.7, interim("good morning")).at(0.9, stopped(0.6)).until(1.0)
     assert talk.take() == ["0.90 speculate 1 'good morning'"]
-    assert talk.state is State.SETTLING
+    assert talk.state is TurnState.SETTLING
     return talk
 
 
@@ -26,7 +26,7 @@ def test_the_same_words_confirm_whatever_their_spelling() -> None:
     """Case and punctuation do not count; the reply goes by the words as they were committed."""
     talk = guessed().at(1.05, final("Good morning.", 0.0)).at(1.3, endpoint(0.6))
     assert talk.take() == ["1.30 confirm 1 'Good morning.'"]
-    assert talk.state is State.REPLYING
+    assert talk.state is TurnState.REPLYING
     assert (talk.machine.live, talk.machine.guess) == (1, None)
     assert talk.decisions() == [
         "speculate 1: the words have stood for 0.2 s",
@@ -59,7 +59,7 @@ def test_words_that_are_taken_back_discard() -> None:
     """A recogniser that thinks better of its words leaves nothing to reply to."""
     talk = guessed().at(1.1, interim("")).at(1.3, endpoint(0.6))
     assert talk.take() == ["1.10 discard 1"]
-    assert talk.state is State.WAITING
+    assert talk.state is TurnState.WAITING
 
 
 def test_there_is_a_most_for_each_turn() -> None:

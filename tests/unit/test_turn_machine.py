@@ -23,17 +23,17 @@ from voicekit.errors import ConfigError
 from voicekit.events import (
     Audible,
     Dtmf,
-    EarsDown,
-    EarsUp,
     HeardSoFar,
     Interim,
     Progress,
     ReplyDone,
     Signal,
+    SttDown,
+    SttUp,
     Typed,
     Word,
 )
-from voicekit.turn.machine import State, TurnMachine
+from voicekit.turn.machine import TurnMachine, TurnState
 from voicekit.turn.policy import Policy, TurnPolicy
 
 
@@ -52,13 +52,13 @@ def test_a_spoken_question_goes_from_mark_to_reply() -> None:
     for now, event in timeline:
         seen.append(talk.at(now, event).state)
     assert seen == [
-        State.WAITING,
-        State.HEARING,
-        State.HEARING,
-        State.SETTLING,
-        State.REPLYING,
-        State.SPEAKING,
-        State.WAITING,
+        TurnState.WAITING,
+        TurnState.HEARING,
+        TurnState.HEARING,
+        TurnState.SETTLING,
+        TurnState.REPLYING,
+        TurnState.SPEAKING,
+        TurnState.WAITING,
     ]
     assert talk.take() == ["1.20 start 1 speech 'good morning'"]
 
@@ -95,9 +95,9 @@ def test_an_endpoint_ends_the_turn_while_the_detector_still_hears_speech() -> No
 def test_an_endpoint_without_words_goes_on_listening() -> None:
     """Where all words were retracted, there is nothing to answer."""
     talk = Talk().at(0.1, started(0.0)).at(0.5, interim("mm"), Interim(()), endpoint(0.4))
-    assert (talk.state, talk.take()) == (State.HEARING, [])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, [])
     talk.at(0.6, stopped(0.4), endpoint(0.5))
-    assert (talk.state, talk.take()) == (State.WAITING, [])
+    assert (talk.state, talk.take()) == (TurnState.WAITING, [])
 
 
 def test_without_an_endpoint_the_fallback_ends_the_turn() -> None:
@@ -110,35 +110,35 @@ def test_without_an_endpoint_the_fallback_ends_the_turn() -> None:
 def test_the_fallback_is_short_while_the_transcriber_is_down() -> None:
     """No endpoint comes from ears that are down, so the pause is `settle`, until they are up again."""
     talk = Talk().at(0.1, started(0.0)).at(0.7, interim("good morning")).at(0.9, stopped(0.6))
-    assert talk.at(1.0, EarsDown()).machine.deadline == pytest.approx(1.7)
-    assert talk.at(1.1, EarsUp()).machine.deadline == pytest.approx(3.4)
-    assert talk.at(1.2, EarsDown()).until(9.0).take() == ["1.70 start 1 speech 'good morning'"]
+    assert talk.at(1.0, SttDown()).machine.deadline == pytest.approx(1.7)
+    assert talk.at(1.1, SttUp()).machine.deadline == pytest.approx(3.4)
+    assert talk.at(1.2, SttDown()).until(9.0).take() == ["1.70 start 1 speech 'good morning'"]
 
 
 def test_ears_that_went_down_before_the_pause_shorten_it() -> None:
     """The transcriber's trouble is remembered from whichever state it was reported in."""
-    talk = Talk().at(0.0, EarsDown()).at(0.1, started(0.0)).at(0.7, interim("good")).at(0.9, stopped(0.6))
+    talk = Talk().at(0.0, SttDown()).at(0.1, started(0.0)).at(0.7, interim("good")).at(0.9, stopped(0.6))
     assert talk.until(9.0).take() == ["1.70 start 1 speech 'good'"]
 
 
 def test_in_vad_mode_settle_ends_the_turn_and_endpoints_do_not() -> None:
     """In vad mode a pause of `settle` commits, and an Endpoint is ignored."""
     talk = Talk(VAD_MODE).at(0.1, started(0.0)).at(0.7, interim("good morning")).at(0.9, stopped(0.6), endpoint(0.6))
-    assert (talk.state, talk.take()) == (State.SETTLING, [])
+    assert (talk.state, talk.take()) == (TurnState.SETTLING, [])
     assert talk.until(9.0).take() == ["1.70 start 1 speech 'good morning'"]
 
 
 def test_in_vad_mode_finalized_ends_the_turn_in_a_pause() -> None:
     """A Finalized commits in SETTLING; while the caller speaks on it answers for earlier sound and is ignored."""
     talk = Talk(VAD_MODE).at(0.1, started(0.0)).at(0.7, final("good morning", 0.0), finalized(0.6))
-    assert (talk.state, talk.take()) == (State.HEARING, [])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, [])
     assert talk.at(0.9, stopped(0.6)).at(1.1, finalized(0.9)).take() == ["1.10 start 1 speech 'good morning'"]
 
 
 def test_in_stt_mode_finalized_is_no_judgement() -> None:
     """In stt mode a Finalized changes nothing."""
     talk = Talk().at(0.1, started(0.0)).at(0.7, final("good", 0.0)).at(0.9, stopped(0.6), finalized(0.9))
-    assert (talk.state, talk.take()) == (State.SETTLING, [])
+    assert (talk.state, talk.take()) == (TurnState.SETTLING, [])
 
 
 def test_auto_endpointing_asks_the_transcriber() -> None:
@@ -153,7 +153,7 @@ def test_stt_endpointing_needs_a_transcriber_with_endpoints() -> None:
     policy = Policy(turn=TurnPolicy(endpointing="stt"))
     with pytest.raises(ConfigError, match=r"TurnPolicy.endpointing: expected a transcriber that declares endpoints"):
         TurnMachine(policy, rate=RATE, endpoints=False, now=0.0)
-    assert TurnMachine(policy, rate=RATE, endpoints=True, now=0.0).state is State.WAITING
+    assert TurnMachine(policy, rate=RATE, endpoints=True, now=0.0).state is TurnState.WAITING
 
 
 def test_the_ear_rate_is_checked() -> None:
@@ -165,14 +165,14 @@ def test_the_ear_rate_is_checked() -> None:
 def test_a_stale_endpoint_is_ignored() -> None:
     """An Endpoint at or below the end of what was committed is about the turn before."""
     talk = answered().at(2.0, ReplyDone(1)).at(2.2, started(2.1)).at(2.5, interim("and", 2.1), endpoint(0.6))
-    assert (talk.state, talk.take()) == (State.HEARING, [])
+    assert (talk.state, talk.take()) == (TurnState.HEARING, [])
     assert talk.at(2.9, endpoint(2.4)).take() == ["2.90 start 2 speech 'and'"]
 
 
 def test_speech_in_a_pause_goes_on_with_the_turn() -> None:
     """Words before and after a pause that was too short are one question."""
     talk = Talk().at(0.1, started(0.0)).at(0.7, final("good morning", 0.0)).at(0.9, stopped(0.6)).at(1.5, started(1.4))
-    assert (talk.state, talk.machine.deadline) == (State.HEARING, math.inf)
+    assert (talk.state, talk.machine.deadline) == (TurnState.HEARING, math.inf)
     assert talk.at(2.2, final("everyone", 1.5)).at(2.5, endpoint(1.8)).take() == [
         "2.50 start 1 speech 'good morning everyone'"
     ]
@@ -181,13 +181,13 @@ def test_speech_in_a_pause_goes_on_with_the_turn() -> None:
 def test_a_noise_without_words_leads_back_to_waiting() -> None:
     """A pause in which no word arrived commits nothing."""
     talk = Talk().at(0.1, started(0.0)).at(0.6, stopped(0.3)).until(9.0)
-    assert (talk.state, talk.take()) == (State.WAITING, [])
+    assert (talk.state, talk.take()) == (TurnState.WAITING, [])
 
 
 def test_words_that_the_detector_missed_are_heard() -> None:
     """Words in WAITING without a mark begin a turn, and the pause is counted from the last of them."""
     talk = Talk(VAD_MODE).at(0.4, interim("good")).at(0.9, interim("good morning")).at(1.3, interim("good morning all"))
-    assert talk.state is State.SETTLING
+    assert talk.state is TurnState.SETTLING
     assert talk.until(9.0).take() == ["2.10 start 1 speech 'good morning all'"]
 
 
@@ -212,9 +212,9 @@ def test_typed_lines_and_keys_commit_at_once() -> None:
 def test_a_blank_line_is_no_turn() -> None:
     """A typed line without text changes nothing, neither in a pause nor in a reply."""
     talk = Talk().at(0.5, Typed("  "))
-    assert (talk.state, talk.take()) == (State.WAITING, [])
+    assert (talk.state, talk.take()) == (TurnState.WAITING, [])
     talk = answered().at(2.0, Typed(""))
-    assert (talk.state, talk.take()) == (State.SPEAKING, [])
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, [])
 
 
 def test_news_without_meaning_for_turns_changes_nothing() -> None:
@@ -228,7 +228,7 @@ def test_news_without_meaning_for_turns_changes_nothing() -> None:
 def test_news_of_another_reply_is_stale() -> None:
     """Audible and ReplyDone of a reply that is not the live one are ignored."""
     talk = asked().at(1.3, Audible(7), ReplyDone(7))
-    assert (talk.state, talk.machine.live) == (State.REPLYING, 1)
+    assert (talk.state, talk.machine.live) == (TurnState.REPLYING, 1)
 
 
 def test_blank_words_are_no_words() -> None:
@@ -247,7 +247,7 @@ def test_due_before_the_deadline_does_nothing() -> None:
     """A driver that wakes too early loses nothing and starts nothing."""
     talk = Talk().at(0.1, started(0.0)).at(0.9, interim("good"), stopped(0.6))
     assert talk.machine.due(3.3) == []
-    assert talk.state is State.SETTLING
+    assert talk.state is TurnState.SETTLING
 
 
 def test_each_commit_says_why() -> None:
@@ -255,7 +255,7 @@ def test_each_commit_says_why() -> None:
     talk = asked()
     talk.at(1.3, ReplyDone(1)).at(2.1, started(2.0)).at(2.5, interim("yes", 2.0), stopped(2.3)).until(5.0)
     assert talk.decisions() == ["commit 2: waited 2.5 s: no endpoint, settle 2.5 s after the last sign of speech"]
-    talk.at(5.1, ReplyDone(2)).at(5.2, EarsDown(), interim("no", 5.0)).until(6.0)
+    talk.at(5.1, ReplyDone(2)).at(5.2, SttDown(), interim("no", 5.0)).until(6.0)
     talk.at(6.1, ReplyDone(3), Typed("x"))
     assert talk.decisions() == [
         "commit 3: waited 0.8 s: the transcriber is down, settle 0.8 s after the last sign of speech",

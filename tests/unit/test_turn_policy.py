@@ -11,7 +11,7 @@ import pytest
 from tests.unit.turns import words
 from voicekit.errors import ConfigError
 from voicekit.events import Word
-from voicekit.turn.phrases import Scales, plain
+from voicekit.turn.phrases import InterruptionWeigher, plain
 from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS
 
@@ -128,7 +128,7 @@ def test_words_are_compared_bare(text: str, bare: tuple[str, ...]) -> None:
 )
 def test_weight_counts_the_words_that_are_no_backchannel(text: str, weight: int) -> None:
     """Phrases count as nothing, a word only partly ignored as one, and marks without letters as none."""
-    assert Scales(InterruptPolicy()).weight(words(text, 0.0)) == weight
+    assert InterruptionWeigher(InterruptPolicy()).weight(words(text, 0.0)) == weight
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_weight_counts_the_words_that_are_no_backchannel(text: str, weight: int)
 )
 def test_enough_words_or_a_stop_word_cut(text: str, why: str | None) -> None:
     """The reason names the stop-word or the number of words."""
-    assert Scales(InterruptPolicy()).cuts(words(text, 0.0)) == why
+    assert InterruptionWeigher(InterruptPolicy()).cuts(words(text, 0.0)) == why
 
 
 def said(text: str, language: str | None) -> list[Word]:
@@ -153,7 +153,7 @@ def said(text: str, language: str | None) -> list[Word]:
 
 def test_the_language_of_a_word_chooses_its_list() -> None:
     """ "para" stops a Spanish speaker's reply and not a German one's; a region makes no difference."""
-    scales = Scales(InterruptPolicy())
+    scales = InterruptionWeigher(InterruptPolicy())
     assert scales.cuts(said("para", "es")) == scales.cuts(said("para", "es-MX")) == "stop-word 'para'"
     assert scales.cuts(said("para", "de")) is None
     assert (scales.weight(said("genau", "de")), scales.weight(said("genau", "en"))) == (0, 1)
@@ -161,11 +161,11 @@ def test_the_language_of_a_word_chooses_its_list() -> None:
 
 def test_a_word_of_no_known_language_is_looked_up_everywhere() -> None:
     """Without a language, or with one that has no list, each list is good enough."""
-    scales = Scales(InterruptPolicy())
+    scales = InterruptionWeigher(InterruptPolicy())
     assert [scales.weight(said("genau", language)) for language in (None, "it")] == [0, 0]
 
 
 def test_without_lists_only_the_count_decides() -> None:
     """Empty lists are allowed: nothing is ignored and nothing stops alone."""
-    scales = Scales(InterruptPolicy(stop_words={}, ignore_words={}))
+    scales = InterruptionWeigher(InterruptPolicy(stop_words={}, ignore_words={}))
     assert (scales.cuts(words("stop", 0.0)), scales.cuts(words("mhm mhm", 0.0))) == (None, "2 words")

@@ -22,15 +22,15 @@ from voicekit.events import (
     Speculate,
     StartReply,
 )
-from voicekit.turn.machine import State
+from voicekit.turn.machine import TurnState
 from voicekit.turn.phrases import plain
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, column_of
 from voicekit.turn.table import TABLE
 
 EXAMPLES = 3_000
-LIVING = {State.REPLYING, State.SPEAKING, State.DOUBTING}
-GUESSING = {State.HEARING, State.SETTLING}
+LIVING = {TurnState.REPLYING, TurnState.SPEAKING, TurnState.DOUBTING}
+GUESSING = {TurnState.HEARING, TurnState.SETTLING}
 
 
 class Witness:
@@ -48,9 +48,9 @@ class Witness:
         self.guess: Speculate | None = None
         self.guesses = 0  # since the last reply began
 
-    def see(self, before: State, event: Signal | None, commands: list[Command]) -> None:
+    def see(self, before: TurnState, event: Signal | None, commands: list[Command]) -> None:
         self._follow(event)
-        assert not commands or before is not State.CLOSED, "a command after the end"
+        assert not commands or before is not TurnState.CLOSED, "a command after the end"
         for command in commands:
             self._obey(command)
         self._check_state(before, event)
@@ -106,33 +106,33 @@ class Witness:
             assert self.held is isinstance(command, ReleaseOutput), "hold and release alternate"
             self.held = not self.held
 
-    def _check_state(self, before: State, event: Signal | None) -> None:
+    def _check_state(self, before: TurnState, event: Signal | None) -> None:
         machine, column = self.world.machine, Column.DEADLINE if event is None else column_of(event)
         state = machine.state
         assert state in TABLE[before][column].to, f"{before} -> {state} at {column} is not in the table"
         assert machine.live == self.live
         assert (self.live is not None) is (state in LIVING)
-        assert (state is State.DOUBTING) is (self.live is not None and self.held)
+        assert (state is TurnState.DOUBTING) is (self.live is not None and self.held)
         assert machine.guess == self._guessed
         assert self.guess is None or state in GUESSING, "a guess that nothing can come of"
         assert self.guess is None or plain(self.guess.text) == plain(machine._floor.book.text), "a guess of other words"
-        if state in (State.HEARING, State.WAITING, State.SETTLING):
-            assert machine.talking is (state is State.HEARING)
+        if state in (TurnState.HEARING, TurnState.WAITING, TurnState.SETTLING):
+            assert machine.talking is (state is TurnState.HEARING)
         self._check_deadline(state)
-        if state is State.WAITING:
+        if state is TurnState.WAITING:
             assert not machine._floor.book, "words are left behind"
 
     @property
     def _guessed(self) -> int | None:
         return self.guess.turn if self.guess is not None else None
 
-    def _check_deadline(self, state: State) -> None:
+    def _check_deadline(self, state: TurnState) -> None:
         deadline = self.world.machine.deadline
-        if state in (State.SETTLING, State.DOUBTING):
+        if state in (TurnState.SETTLING, TurnState.DOUBTING):
             assert deadline < math.inf
-        elif state is State.WAITING:
+        elif state is TurnState.WAITING:
             assert (deadline < math.inf) is (self.policy.call.idle_after is not None)
-        elif state is State.HEARING:
+        elif state is TurnState.HEARING:
             assert deadline == math.inf or self.cut, "only a cut is regretted"
         else:
             assert deadline == math.inf

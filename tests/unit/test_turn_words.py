@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.unit.turns import VAD_MODE, Talk, answered, asked, endpoint, final, interim, samples, started, stopped, words
 from voicekit.events import Audible, Dtmf, Final, Interim, ReplyDone, Typed, Word
-from voicekit.turn.machine import State
-from voicekit.turn.words import Notebook
+from voicekit.turn.machine import TurnState
+from voicekit.turn.words import QuestionMemory
 
 
 def settled() -> Talk:
@@ -37,7 +37,7 @@ def test_words_stand_in_the_order_of_their_sound() -> None:
 def test_late_finals_amend_the_committed_turn() -> None:
     """Finals of committed words change the text of that turn and nothing else."""
     talk = settled().at(1.8, final("Good morning.", 0.0))
-    assert (talk.state, talk.take()) == (State.REPLYING, ["1.80 amend 1 'Good morning.'"])
+    assert (talk.state, talk.take()) == (TurnState.REPLYING, ["1.80 amend 1 'Good morning.'"])
 
 
 def test_late_finals_that_change_nothing_are_silent() -> None:
@@ -48,9 +48,9 @@ def test_late_finals_that_change_nothing_are_silent() -> None:
 def test_late_finals_amend_in_every_state() -> None:
     """A correction may come in doubt, or when the reply is long over."""
     talk = settled().at(1.8, Audible(1), started(1.75), final("Good", 0.0))
-    assert (talk.state, talk.take()) == (State.DOUBTING, ["1.80 hold 1", "1.80 amend 1 'Good mor'"])
+    assert (talk.state, talk.take()) == (TurnState.DOUBTING, ["1.80 hold 1", "1.80 amend 1 'Good mor'"])
     talk.at(2.0, stopped(1.9)).at(3.0, ReplyDone(1), final("morning.", 0.3))
-    assert (talk.state, talk.take()) == (State.WAITING, ["2.40 release 1", "3.00 amend 1 'Good morning.'"])
+    assert (talk.state, talk.take()) == (TurnState.WAITING, ["2.40 release 1", "3.00 amend 1 'Good morning.'"])
 
 
 def test_words_before_the_watermark_never_weigh() -> None:
@@ -58,7 +58,7 @@ def test_words_before_the_watermark_never_weigh() -> None:
     talk = settled().at(1.8, interim("good morning")).at(1.9, interim("good morning to"))
     assert talk.take() == ["1.90 hold 1"]
     talk = settled().at(1.8, Interim((Word(" good", 0, 300), Word(" morning", 299, 900))))
-    assert (talk.state, talk.take()) == (State.REPLYING, [])
+    assert (talk.state, talk.take()) == (TurnState.REPLYING, [])
 
 
 def test_a_final_that_reaches_past_the_watermark_moves_it() -> None:
@@ -66,7 +66,7 @@ def test_a_final_that_reaches_past_the_watermark_moves_it() -> None:
     talk = settled().at(1.8, Final((Word(" good", 0, 300), Word(" morning", 300, 700))))
     assert talk.take() == ["1.80 amend 1 'good morning'"]
     talk.at(1.9, Interim((Word(" ning", 650, 700),)))
-    assert (talk.state, talk.take()) == (State.REPLYING, [])
+    assert (talk.state, talk.take()) == (TurnState.REPLYING, [])
     talk.at(2.0, Final((Word(" yes", 690, 800),)))
     assert talk.take() == ["2.00 amend 1 'good morning yes'"]
 
@@ -76,7 +76,7 @@ def test_forgotten_words_stay_forgotten() -> None:
     talk = answered().at(2.1, started(2.0)).at(2.3, interim("mhm", 2.0)).at(2.5, stopped(2.3)).until(2.8)
     assert talk.take() == ["2.10 hold 1", "2.70 release 1"]
     talk.at(2.9, final("Mhm.", 2.0), endpoint(2.3))
-    assert (talk.state, talk.take()) == (State.SPEAKING, [])
+    assert (talk.state, talk.take()) == (TurnState.SPEAKING, [])
 
 
 def test_late_words_of_an_older_turn_change_nothing() -> None:
@@ -173,7 +173,7 @@ def test_an_endpoint_that_judges_a_doubt_moves_the_watermark_too() -> None:
 
 def test_a_final_before_anything_was_asked_is_dropped_when_it_is_late() -> None:
     """Forgotten words without a question before them have nothing to amend."""
-    book = Notebook()
+    book = QuestionMemory()
     book.hear_tail(words("mhm", 0.0))
     book.forget()
     assert book.hear_finals(words("Mhm.", 0.0)) is None
@@ -182,7 +182,7 @@ def test_a_final_before_anything_was_asked_is_dropped_when_it_is_late() -> None:
 
 def test_a_final_past_the_watermark_takes_the_noted_tail_with_it() -> None:
     """What was noted as new and turns out to be the end of a committed word is new no more."""
-    book = Notebook()
+    book = QuestionMemory()
     book.hear_tail(words("good mor", 0.0))
     book.ask(1)
     book.hear_tail((Word("ning", 650, 700),))

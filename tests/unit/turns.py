@@ -25,7 +25,7 @@ from voicekit.events import (
     StartReply,
     Word,
 )
-from voicekit.turn.machine import State, TurnMachine
+from voicekit.turn.machine import TurnMachine, TurnState
 from voicekit.turn.policy import InterruptPolicy, Policy, TurnPolicy
 
 RATE = 1_000
@@ -64,7 +64,7 @@ class Talk:
         return [f"{decided.what}: {decided.why}" for decided in self.machine.take_decisions()]
 
     @property
-    def state(self) -> State:
+    def state(self) -> TurnState:
         return self.machine.state
 
     def _keep(self, now: float, commands: list[Command]) -> None:

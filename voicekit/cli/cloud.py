@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from voicekit.cli.telling import CLEAR
+from voicekit.cli.progress import CLEAR
 
 if TYPE_CHECKING:
     from voicekit.soniox.rest import SonioxClient
@@ -55,7 +55,7 @@ def complain(message: str) -> None:
 
 def write_json(what: Any) -> None:
     """Any of the service's structures, or lists and dicts of them, as JSON on the standard output."""
-    from voicekit.soniox.rest.plain import as_json
+    from voicekit.soniox.rest.schema.as_json import as_json
 
     print(as_json(what))
 
@@ -70,7 +70,7 @@ def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         print(line[:most])
 
 
-class Bar:
+class ProgressBar:
     """One line on a terminal that is written over: how many are done, and what happens now. Silent elsewhere."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:

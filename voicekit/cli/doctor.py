@@ -22,7 +22,7 @@ from voicekit.cli.network import Reached, reach
 from voicekit.errors import ConfigError
 from voicekit.extend import Commands, Plugins, load_plugins
 from voicekit.extend.install import install_command
-from voicekit.soniox.region import KEY_VARIABLE, ApiKey, Endpoints
+from voicekit.soniox.api.region import KEY_VARIABLE, ApiKey, Endpoints
 
 HELP = "look at keys, network, plugins, models and devices, and say what to do"
 

@@ -23,8 +23,6 @@ from voicekit.events import (
     Audible,
     Blocked,
     Decided,
-    EarsDown,
-    EarsUp,
     HeardSoFar,
     Interim,
     Overrun,
@@ -34,6 +32,8 @@ from voicekit.events import (
     SessionStarted,
     SpeechStarted,
     SpeechStopped,
+    SttDown,
+    SttUp,
     Trouble,
     TurnCommitted,
     TurnEnded,
@@ -94,7 +94,7 @@ class Live:
             case Decided(what) if what.startswith("release"):
                 self._aside = True
                 self._note_words(())
-            case EarsDown() | EarsUp() | ReplyFailed() | Trouble() | Overrun() | Blocked():
+            case SttDown() | SttUp() | ReplyFailed() | Trouble() | Overrun() | Blocked():
                 self._line(self._now, " ! ", describe(event) or "")
             case SessionEnded():
                 self._forget()

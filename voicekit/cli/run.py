@@ -13,8 +13,8 @@ import trio
 
 from voicekit.cli.bot import find_handler, plugins_beside
 from voicekit.cli.live import Live
+from voicekit.cli.progress import Teller
 from voicekit.cli.spec import read_part
-from voicekit.cli.telling import Teller
 from voicekit.errors import DeviceError, ServiceError
 from voicekit.events import SessionEnded
 from voicekit.extend import Plugins, Settings

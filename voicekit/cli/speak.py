@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from voicekit.cli.cloud import Bar, complain, parser_of, with_client, write_json
+from voicekit.cli.cloud import ProgressBar, complain, parser_of, with_client, write_json
 from voicekit.errors import ConfigError
-from voicekit.soniox import limits
+from voicekit.soniox.api import limits
 from voicekit.soniox.rest import SonioxClient, SpeechRequest
-from voicekit.soniox.rest.requests import check
+from voicekit.soniox.rest.schema.requests import check
 
 HELP = "speak a text into a sound file"
 FORMATS: Final = {
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         speed=options.speed,
     )
     check(request)
-    bar = Bar(1)
+    bar = ProgressBar(1)
 
     async def speak(soniox: SonioxClient) -> int:
         try:

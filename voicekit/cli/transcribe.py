@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 
 import trio
 
-from voicekit.cli.cloud import FAILED, Bar, complain, parser_of, with_client
+from voicekit.cli.cloud import FAILED, ProgressBar, complain, parser_of, with_client
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.flow.groups import alone
 from voicekit.soniox import Translation
-from voicekit.soniox.rest import SonioxClient, Token, Transcript, Transcription, TranscriptionRequest
-from voicekit.soniox.rest.limits import ASYNC_MODEL
-from voicekit.soniox.rest.plain import as_json
-from voicekit.soniox.rest.requests import NO_FILE, check
-from voicekit.soniox.rest.writing import check_writable, written
-from voicekit.soniox.subtitles import captions, readable, srt, vtt
+from voicekit.soniox.rest import SonioxClient, Transcription, TranscriptionRequest, TranscriptText, TranscriptToken
+from voicekit.soniox.rest.http.atomic_file import check_writable, written
+from voicekit.soniox.rest.http.rest_limits import ASYNC_MODEL
+from voicekit.soniox.rest.schema.as_json import as_json
+from voicekit.soniox.rest.schema.requests import NO_FILE, check
+from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vtt
 
 HELP = "transcribe sound files or addresses"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     form = "json" if options.json else options.format
     if options.live:
-        from voicekit.cli.hear import hear
+        from voicekit.cli.transcribe_live import hear
 
         return hear(options)
     request = _request(options)
@@ -127,8 +127,8 @@ class _All:
         self._request = request
         self._options = options
         self._form = form
-        self._bar = Bar(total)
-        self._results: dict[int, Transcript | VoicekitError] = {}
+        self._bar = ProgressBar(total)
+        self._results: dict[int, TranscriptText | VoicekitError] = {}
         self._written: set[int] = set()
         self._failed = False
 
@@ -173,9 +173,9 @@ class _All:
         result = self._results.get(job.number)
         if job.target is None:
             return result is not None
-        return isinstance(result, Transcript) and job.number not in self._written
+        return isinstance(result, TranscriptText) and job.number not in self._written
 
-    async def _transcribed(self, job: _Job) -> Transcript:
+    async def _transcribed(self, job: _Job) -> TranscriptText:
         def uploaded(sent: int, size: int | None) -> None:
             part = sent / size if size else UPLOADED
             self._bar.note(job.number, UPLOADED * part, f"{job.name}: uploading {100 * part:.0f} %")
@@ -191,7 +191,7 @@ class _All:
             keep=self._options.keep,
         )
 
-    def _formatted(self, job: _Job, transcript: Transcript) -> str:
+    def _formatted(self, job: _Job, transcript: TranscriptText) -> str:
         translated = self._options.translate is not None
         tokens = transcript.tokens
         if self._form == "json":
@@ -207,19 +207,19 @@ class _All:
             print(as_json([_plain(job, result) for job, result in results]))
             return
         for job, result in results:
-            if isinstance(result, Transcript):
+            if isinstance(result, TranscriptText):
                 heading = f"==> {job.source} <==\n" if len(jobs) > 1 else ""
                 sys.stdout.write(f"{heading}{self._formatted(job, result)}")
                 if heading:
                     sys.stdout.write("\n")
 
 
-def _plain(job: _Job, result: Transcript | VoicekitError) -> dict[str, Any]:
+def _plain(job: _Job, result: TranscriptText | VoicekitError) -> dict[str, Any]:
     if isinstance(result, VoicekitError):
         return {"source": job.source, "error": str(result), "error_type": getattr(result, "error_type", None)}
     return {"source": job.source, "text": result.text, "tokens": [_said(token) for token in result.tokens]}
 
 
-def _said(token: Token) -> dict[str, Any]:
+def _said(token: TranscriptToken) -> dict[str, Any]:
     """A token without what is not known about it."""
     return {name: value for name in token.__struct_fields__ if (value := getattr(token, name)) is not None}

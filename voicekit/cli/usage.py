@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
 from voicekit.soniox.rest import SonioxClient
-from voicekit.soniox.rest.usage_types import ConcurrencyLimits, UsageLog, UsageSummary
+from voicekit.soniox.rest.schema.usage_answers import ConcurrencyLimits, UsageLog, UsageSummary
 
 HELP = "show what was used, and what it cost"
 T = TypeVar("T")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
-from voicekit.soniox.limits import TTS_MODEL
+from voicekit.soniox.api.limits import TTS_MODEL
 from voicekit.soniox.rest import SonioxClient
-from voicekit.soniox.rest.limits import AGES, GENDERS
-from voicekit.soniox.rest.requests import SharedVoicesQuery
+from voicekit.soniox.rest.http.rest_limits import AGES, GENDERS
+from voicekit.soniox.rest.schema.requests import SharedVoicesQuery
 
 HELP = "list the voices one can speak with"
 

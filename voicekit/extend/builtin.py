@@ -27,7 +27,7 @@ class _Speakers:
 
     @hookimpl(trylast=True)
     def voicekit_register(self, registry: Registry) -> None:
-        registry.voice("quiet", "voicekit.reply.quiet:QuietVoice")
+        registry.tts("quiet", "voicekit.reply.quiet:QuietTts")
         registry.sink("null", "voicekit.play.sink:NullSink")
         registry.sink("file", "voicekit.play.file_sink:FileSink")
 
@@ -37,8 +37,8 @@ class _Soniox:
 
     @hookimpl(trylast=True)
     def voicekit_register(self, registry: Registry) -> None:
-        registry.transcriber("soniox", "voicekit.soniox.transcriber:SonioxTranscriber")
-        registry.voice("soniox", "voicekit.soniox.voice:SonioxVoice")
+        registry.stt("soniox", "voicekit.soniox.stt.soniox_stt:SonioxStt")
+        registry.tts("soniox", "voicekit.soniox.tts.soniox_tts:SonioxTts")
 
 
 BUILT_IN: dict[str, object] = {"voicekit-ears": _Ears(), "voicekit-soniox": _Soniox(), "voicekit-speakers": _Speakers()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
-    from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
+    from voicekit.contracts import Sink, Source, Stt, Tts, Vad
     from voicekit.flow.stage import Stage
     from voicekit.reply.handler import Handler
 
@@ -17,7 +17,7 @@ Role: TypeAlias = Literal["source", "vad", "transcriber", "handler", "voice", "s
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-Part: TypeAlias = "Source | Vad | Transcriber | Handler | Voice | Sink | Stage[Any, Any]"
+Part: TypeAlias = "Source | Vad | Stt | Handler | Tts | Sink | Stage[Any, Any]"
 
 _MEMBERS: dict[Role, tuple[str, ...]] = {
     "source": ("name", "open", "live", "produces"),

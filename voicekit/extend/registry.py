@@ -13,7 +13,7 @@ from voicekit.extend.names import check_name, guess, listed, shown
 from voicekit.extend.parts import Part, Role, misfit
 
 if TYPE_CHECKING:
-    from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
+    from voicekit.contracts import Sink, Source, Stt, Tts, Vad
     from voicekit.flow.stage import Stage
     from voicekit.reply.handler import Handler
 
@@ -63,13 +63,13 @@ class Registry:
     def vad(self, name: str, factory: Factory[Vad]) -> None:
         self._add("vad", name, factory)
 
-    def transcriber(self, name: str, factory: Factory[Transcriber]) -> None:
+    def transcriber(self, name: str, factory: Factory[Stt]) -> None:
         self._add("transcriber", name, factory)
 
     def handler(self, name: str, factory: Factory[Handler]) -> None:
         self._add("handler", name, factory)
 
-    def voice(self, name: str, factory: Factory[Voice]) -> None:
+    def voice(self, name: str, factory: Factory[Tts]) -> None:
         self._add("voice", name, factory)
 
     def sink(self, name: str, factory: Factory[Sink]) -> None:
@@ -137,11 +137,11 @@ class Use:
     @overload
     def build(self, registry: Registry, role: Literal["vad"]) -> Vad: ...
     @overload
-    def build(self, registry: Registry, role: Literal["transcriber"]) -> Transcriber: ...
+    def build(self, registry: Registry, role: Literal["transcriber"]) -> Stt: ...
     @overload
     def build(self, registry: Registry, role: Literal["handler"]) -> Handler: ...
     @overload
-    def build(self, registry: Registry, role: Literal["voice"]) -> Voice: ...
+    def build(self, registry: Registry, role: Literal["voice"]) -> Tts: ...
     @overload
     def build(self, registry: Registry, role: Literal["sink"]) -> Sink: ...
     @overload

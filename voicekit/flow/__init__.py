@@ -1,10 +1,10 @@
 """Pipes: how anything moves. Links between tasks, transforms that are called, stages that wait, lines of both."""
 
 from voicekit.flow.layers import Reconnecting, Tapped, Timed
-from voicekit.flow.line import Line, Via, line
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.opened import opened
 from voicekit.flow.pacing import on_schedule, periodic
+from voicekit.flow.pipeline import LinkSpec, Pipeline, pipeline
 from voicekit.flow.stage import FunctionStage, Run, Stage, stage
 from voicekit.flow.store import Full, LinkStatistics, weigh
 from voicekit.flow.threads import in_thread
@@ -14,7 +14,7 @@ __all__ = [
     "Full",
     "FunctionStage",
     "Inlet",
-    "Line",
+    "Pipeline",
     "LinkStatistics",
     "Outlet",
     "Pipeable",
@@ -26,7 +26,7 @@ __all__ = [
     "Timed",
     "Transform",
     "TransformPart",
-    "Via",
+    "LinkSpec",
     "each",
     "in_thread",
     "line",

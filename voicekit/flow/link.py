@@ -24,8 +24,8 @@ from trio import current_time
 from trio.lowlevel import TrioToken, cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from voicekit.errors import LinkOverflow
-from voicekit.flow.row import Row
 from voicekit.flow.store import Full, LinkStatistics, Store, check_rule, weigh
+from voicekit.flow.wait_queue import WaitQueue
 
 T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -41,9 +41,9 @@ class _Link(Store):
         self.outlets = 1
         self.inlet_open = True
         self.failure: Exception | None = None
-        self.readers: Row[None] = Row()
-        self.senders: Row[deque[Any]] = Row()
-        self.watchers: Row[None] = Row()
+        self.readers: WaitQueue[None] = WaitQueue()
+        self.senders: WaitQueue[deque[Any]] = WaitQueue()
+        self.watchers: WaitQueue[None] = WaitQueue()
 
     def lowered(self) -> None:
         """There is less on the link than before: let in those who wait for that."""

@@ -45,19 +45,19 @@ class StreamContext:
 
 
 class Pipeable:
-    """Gives `|` to parts of a line: `a | b | c` is `line(a, b, c)`. A convenience, not a contract."""
+    """Gives `|` to parts of a line: `a | b | c` is `pipeline(a, b, c)`. A convenience, not a contract."""
 
     __slots__ = ()
 
     def __or__(self, other: Any) -> Any:
-        from voicekit.flow.line import line
+        from voicekit.flow.pipeline import pipeline
 
-        return line(self, other)
+        return pipeline(self, other)
 
     def __ror__(self, other: Any) -> Any:
-        from voicekit.flow.line import line
+        from voicekit.flow.pipeline import pipeline
 
-        return line(other, self)
+        return pipeline(other, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Ears: sources of sound, detectors of speech, and the assembly of what a recogniser says into words."""
 
-from voicekit.contracts import Source, Transcriber, Vad, VadStream
+from voicekit.contracts import Source, Stt, Vad, VadStream
 from voicekit.listen.detect import detect
 from voicekit.listen.file_source import FileSource
 from voicekit.listen.gate import Gate, GatePolicy
 from voicekit.listen.source import SilenceSource, ToneSource
-from voicekit.listen.transcribe import Assembly, Token, words
+from voicekit.listen.transcribe import Assembly, HeardToken, words
 from voicekit.listen.vad import ConfirmedBy, EnergyVad, WebRtcVad
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "GatePolicy",
     "Gate",
     "detect",
-    "Transcriber",
-    "Token",
+    "Stt",
+    "HeardToken",
     "Assembly",
     "words",
 ]

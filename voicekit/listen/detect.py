@@ -18,7 +18,7 @@ from voicekit.events import SpeechStarted, SpeechStopped
 from voicekit.flow.transform import StreamContext, TransformPart
 from voicekit.listen.gate import Gate, GatePolicy
 
-Heard: TypeAlias = SpeechStarted | SpeechStopped
+SpeechMark: TypeAlias = SpeechStarted | SpeechStopped
 
 
 def detect(vad: Vad, policy: GatePolicy | None = None) -> TransformPart[Any, Any]:
@@ -68,15 +68,15 @@ class Detect:
     def finish(self) -> Iterable[Any]:
         return self._said(self._gate.finish())
 
-    def _listen(self, frame: AudioFrame) -> list[Heard]:
-        marks: list[Heard] = []
+    def _listen(self, frame: AudioFrame) -> list[SpeechMark]:
+        marks: list[SpeechMark] = []
         for window in self._windows.cut(frame):
             if window.samples == self._window:  # a shorter one stood before a hole: too little to judge
                 probability = self._stream.probability(window.pcm)
                 marks += self._said(self._gate.feed(probability, self._window, window.at))
         return marks
 
-    def _said(self, mark: Heard | None) -> tuple[Heard, ...]:
+    def _said(self, mark: SpeechMark | None) -> tuple[SpeechMark, ...]:
         if mark is None:
             return ()
         self._context.signal(mark)

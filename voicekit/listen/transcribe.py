@@ -27,7 +27,7 @@ UNSPACED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class HeardToken:
     """A piece of a word, as the recogniser says it; `start` and `end` in ear samples, None where it doesn't know."""
 
     text: str
@@ -49,11 +49,11 @@ class Assembly:
     __slots__ = ("_at", "_interim", "_open")
 
     def __init__(self) -> None:
-        self._open: list[Token] = []  # the pieces of the last final word, which may get more
+        self._open: list[HeardToken] = []  # the pieces of the last final word, which may get more
         self._at = 0  # where the last released word ended
         self._interim = Interim(())
 
-    def feed(self, final: Iterable[Token], nonfinal: Iterable[Token] = ()) -> list[Final | Interim]:
+    def feed(self, final: Iterable[HeardToken], nonfinal: Iterable[HeardToken] = ()) -> list[Final | Interim]:
         """`final` tokens are new; `nonfinal` ones take the place of those fed before."""
         *finished, self._open = _cut([*self._open, *final])
         return self._say(finished, list(nonfinal))
@@ -65,7 +65,7 @@ class Assembly:
         finished, self._open = [self._open], []
         return self._say(finished, [])
 
-    def _say(self, finished: Sequence[Sequence[Token]], tail: list[Token]) -> list[Final | Interim]:
+    def _say(self, finished: Sequence[Sequence[HeardToken]], tail: list[HeardToken]) -> list[Final | Interim]:
         said: list[Final | Interim] = []
         released = tuple(_words(finished, self._at))
         if released:
@@ -80,7 +80,7 @@ class Assembly:
 
 def words(text: str, start: int, end: int) -> tuple[Word, ...]:
     """`text` as words that share the samples from `start` to `end` by their letters; for ears without real times."""
-    groups = _cut([Token(character) for character in text])
+    groups = _cut([HeardToken(character) for character in text])
     spoken = ["".join(token.text for token in group) for group in groups if _spoken(group)]
     letters = sum(len(word.strip()) for word in spoken)
     timed, before = [], 0
@@ -92,9 +92,9 @@ def words(text: str, start: int, end: int) -> tuple[Word, ...]:
     return tuple(timed)
 
 
-def _cut(tokens: Iterable[Token]) -> list[list[Token]]:
+def _cut(tokens: Iterable[HeardToken]) -> list[list[HeardToken]]:
     """The tokens in groups, each the pieces of one word; at least one group, which may be empty."""
-    groups: list[list[Token]] = [[]]
+    groups: list[list[HeardToken]] = [[]]
     for token in tokens:
         if not token.text:
             continue
@@ -104,7 +104,7 @@ def _cut(tokens: Iterable[Token]) -> list[list[Token]]:
     return groups
 
 
-def _begins_word(before: Sequence[Token], token: Token) -> bool:
+def _begins_word(before: Sequence[HeardToken], token: HeardToken) -> bool:
     """Whether `token` begins a word, rather than going on with the one whose pieces are `before`."""
     if not _spoken(before):
         return False
@@ -119,11 +119,11 @@ def _is_letter(character: str) -> bool:
     return character.isalnum() and unicodedata.category(character) != "Lm"
 
 
-def _spoken(pieces: Sequence[Token]) -> bool:
+def _spoken(pieces: Sequence[HeardToken]) -> bool:
     return any(not piece.text.isspace() for piece in pieces)
 
 
-def _words(groups: Iterable[Sequence[Token]], at: int) -> Iterator[Word]:
+def _words(groups: Iterable[Sequence[HeardToken]], at: int) -> Iterator[Word]:
     """The words of `groups`, the first one at `at` where its tokens don't say when it was."""
     for pieces in groups:
         if _spoken(pieces):
@@ -132,7 +132,7 @@ def _words(groups: Iterable[Sequence[Token]], at: int) -> Iterator[Word]:
             yield word
 
 
-def _word(pieces: Sequence[Token], at: int) -> Word:
+def _word(pieces: Sequence[HeardToken], at: int) -> Word:
     start = min((piece.start for piece in pieces if piece.start is not None), default=at)
     end = max((piece.end for piece in pieces if piece.end is not None), default=start)
     return Word(

@@ -21,7 +21,7 @@ from voicekit.contracts import Speaker
 from voicekit.flow.link import Outlet
 from voicekit.flow.scribe import open_scribe
 from voicekit.flow.threads import in_thread
-from voicekit.play.air import Air
+from voicekit.play.clocked_device import ClockedDevice
 from voicekit.play.sink import ClockedSpeaker
 
 QUEUED = 10.0
@@ -49,7 +49,7 @@ class FileSink:
             write = partial(_write, writer)
             async with open_scribe(write, self.format.samples(QUEUED), name="heard sound to the disk") as outlet:
                 track = _Track(outlet, self.format.rate, trio.current_time())
-                air = Air(self.format, played=track.played)
+                air = ClockedDevice(self.format, played=track.played)
                 try:
                     yield _FileSpeaker(air, self.format, outlet)
                 finally:
@@ -78,7 +78,7 @@ class _Track:
 class _FileSpeaker(ClockedSpeaker):
     """Waits for the disk as well as for the clock."""
 
-    def __init__(self, air: Air, format: AudioFormat, outlet: Outlet[Any]) -> None:  # noqa: A002
+    def __init__(self, air: ClockedDevice, format: AudioFormat, outlet: Outlet[Any]) -> None:  # noqa: A002
         super().__init__(air, format)
         self._outlet = outlet
         self._enough = format.samples(QUEUED / 2)

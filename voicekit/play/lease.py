@@ -24,11 +24,11 @@ LATE = 0.001
 LOOK_AGAIN = 0.005
 """Seconds until the next look at the position, at least: it may stand still (a device that is still filling)."""
 
-this_lease: ContextVar[Lease] = ContextVar("voicekit.this_lease")
+this_lease: ContextVar[PlaybackLease] = ContextVar("voicekit.this_lease")
 """The lease that the running reply writes through; set before the reply line runs."""
 
 
-class Lease:
+class PlaybackLease:
     """One reply's right to sound. `hold`, `release` and `revoke` are synchronous and act at once."""
 
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:

@@ -20,7 +20,7 @@ from voicekit.events import Audible, HeardSoFar, ReplyDone, WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
-from voicekit.play.lease import Lease, this_lease
+from voicekit.play.lease import PlaybackLease, this_lease
 
 LEAD = 0.1
 """Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all a pause must take back."""
@@ -46,7 +46,7 @@ class Playout(Pipeable):
         self._lead = lead
         self._piece = max(1, sink.format.samples(min(PIECE, lead / 2)))
         self._speaker: Speaker | None = None
-        self._current: Lease | None = None
+        self._current: PlaybackLease | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
@@ -59,13 +59,13 @@ class Playout(Pipeable):
                     self._current.revoke()
                 self._speaker = self._current = None
 
-    def lease(self, reply: Reply, report: Callable[[Any], None]) -> Lease:
+    def lease(self, reply: Reply, report: Callable[[Any], None]) -> PlaybackLease:
         """The right to sound for `reply`; whoever had it before has it no longer. Only while open."""
         if self._speaker is None:
             raise trio.ClosedResourceError("playout is not open")
         if self._current is not None:
             self._current.revoke()
-        self._current = Lease(self._speaker, self.sink, reply, self._lead, report)
+        self._current = PlaybackLease(self._speaker, self.sink, reply, self._lead, report)
         return self._current
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
@@ -86,7 +86,7 @@ class Playout(Pipeable):
         if not lease.over:
             outbox.offer(ReplyDone(lease.reply.turn))
 
-    async def _play(self, lease: Lease, item: Any) -> None:
+    async def _play(self, lease: PlaybackLease, item: Any) -> None:
         if isinstance(item, WordMark):
             lease.mark(item)
         elif isinstance(item, AudioFrame) and item.samples <= self._piece:
@@ -110,7 +110,7 @@ def _pieces(sound: AudioFrame | Gap, most: int, format: AudioFormat) -> Iterator
 class _Teller:
     """Tells the conductor what the caller has heard, each thing once."""
 
-    def __init__(self, lease: Lease, outbox: Outlet[Any]) -> None:
+    def __init__(self, lease: PlaybackLease, outbox: Outlet[Any]) -> None:
         self._lease = lease
         self._outbox = outbox
         self._audible = False

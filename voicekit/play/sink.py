@@ -16,7 +16,7 @@ from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Speaker
 from voicekit.errors import FormatMismatch
-from voicekit.play.air import Air
+from voicekit.play.clocked_device import ClockedDevice
 
 DEVICE_SECONDS = 0.5
 """What a device of these takes before `write` waits: more than playout's lead, so that the lead alone decides."""
@@ -25,7 +25,7 @@ DEVICE_SECONDS = 0.5
 class ClockedSpeaker:
     """An open NullSink or RecordingSink: `voicekit.contracts.Speaker` on an Air."""
 
-    def __init__(self, air: Air, format: AudioFormat) -> None:  # noqa: A002  # the field's word
+    def __init__(self, air: ClockedDevice, format: AudioFormat) -> None:  # noqa: A002  # the field's word
         self._air = air
         self._format = format
         self._capacity = format.samples(DEVICE_SECONDS)
@@ -81,7 +81,7 @@ class NullSink:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Speaker]:
-        air = Air(self.format, latency=self._latency, speed=self._speed, played=self._played)
+        air = ClockedDevice(self.format, latency=self._latency, speed=self._speed, played=self._played)
         try:
             yield ClockedSpeaker(air, self.format)
         finally:
@@ -93,7 +93,7 @@ class NullSink:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardPiece:
     """`pcm` was heard from `start` on (seconds of trio's clock)."""
 
     start: float
@@ -121,10 +121,10 @@ class RecordingSink(NullSink):
         self.forgotten = 0
         self._keep = format.samples(keep)
         self._kept = 0
-        self._pieces: list[Heard] = []
+        self._pieces: list[HeardPiece] = []
 
     @property
-    def heard(self) -> Sequence[Heard]:
+    def heard(self) -> Sequence[HeardPiece]:
         """Every piece that was heard, in order; the pieces don't overlap."""
         return self._pieces
 
@@ -145,7 +145,7 @@ class RecordingSink(NullSink):
         return bytes(track)
 
     def _played(self, start: float, frame: AudioFrame) -> None:
-        self._pieces.append(Heard(start, frame.pcm))
+        self._pieces.append(HeardPiece(start, frame.pcm))
         self._kept += frame.samples
         while self._kept > self._keep:
             oldest = self.format.count(self._pieces.pop(0).pcm)

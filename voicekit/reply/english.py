@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from voicekit.reply.numerals import amount, cardinal, digits, ordinal, year
 
-Rule: TypeAlias = tuple[str, Callable[["re.Match[str]"], str]]
+SpokenRule: TypeAlias = tuple[str, Callable[["re.Match[str]"], str]]
 """A pattern, whose groups have names that no other rule uses, and the words for what it matched."""
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
@@ -179,7 +179,7 @@ _MEASURE = (
     rf"(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![\w/])"
 )
 
-RULES: Sequence[Rule] = (
+RULES: Sequence[SpokenRule] = (
     (r"\b\w[\w.+-]*@[\w-]+(?:\.[\w-]+)+", _address),
     (r"(?i:\b(?:https?://|www\.)[^\s<>\"]*[\w/])", _address),
     (rf"\b(?:[\w-]+\.)+(?:{_TOP_LEVEL})\b(?![.-]\w)(?:/[^\s<>\"]*[\w/])?", _address),

@@ -23,7 +23,7 @@ READING = 0.02
 """Seconds per character: 50 characters a second is faster than anybody reads, and still shows words coming."""
 
 
-class QuietVoice(Pipeable):
+class QuietTts(Pipeable):
     """Says nothing, `per_character` seconds for each character; cutting it needs no more than its scope."""
 
     name = "quiet voice"

@@ -14,13 +14,13 @@ from typing import Any
 from voicekit.contracts import Text
 from voicekit.errors import ConfigError
 from voicekit.flow.transform import TransformPart
-from voicekit.reply.english import RULES, Rule
+from voicekit.reply.english import RULES, SpokenRule
 from voicekit.reply.text import Rewriting, joined, spoken_as
 
 LONGEST_PHRASE = 250
 """Characters that are held back at most; a longer phrase (of digits, or an endless address) is cut at a word's end."""
 
-LANGUAGES: Mapping[str, Sequence[Rule]] = {"en": RULES}
+LANGUAGES: Mapping[str, Sequence[SpokenRule]] = {"en": RULES}
 
 _WORD = re.compile(r"\s*(\S+)(\s)")
 _GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b", re.IGNORECASE)
@@ -51,7 +51,7 @@ class _Reading:
 
     __slots__ = ("_pattern", "_say")
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[SpokenRule]) -> None:
         self._pattern = re.compile("|".join(f"(?P<rule{place}>{pattern})" for place, (pattern, _) in enumerate(rules)))
         self._say = {f"rule{place}": say for place, (_, say) in enumerate(rules)}
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from voicekit.errors import ConfigError
 from voicekit.reply.handler import Turn
 from voicekit.reply.say import Say
-from voicekit.rules.lines import Line, Saying, Vary, written
+from voicekit.rules.lines import RuleLine, Saying, Vary, written
 from voicekit.rules.matching import Filled
 
 
@@ -23,10 +23,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RuleStep:
     """Says `say`, and goes on at `to`; without it the dialogue is over. `end` ends the call as well."""
 
-    say: Line | None = None
+    say: RuleLine | None = None
     to: Place | None = None
     end: bool = False
 
@@ -37,12 +37,12 @@ class Step:
             )
 
 
-Answer: TypeAlias = str | Vary | Step | Place | Callable[..., object]
+RuleAnswer: TypeAlias = str | Vary | RuleStep | Place | Callable[..., object]
 """What answers a phrase or a key; what a function may return, which may also be None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RuleOutcome:
     """What became of an action. Unless `moves`, the dialogue goes on as it would without it."""
 
     sayings: tuple[Saying, ...] = ()
@@ -60,7 +60,7 @@ class Occasion:
     slots: Mapping[str, Filled]
 
 
-Perform: TypeAlias = Callable[[Occasion], Awaitable[Outcome]]
+Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,16 @@ class Action:
     """Something to do. `known` is what will come of it, where that is known; `speaks`: it may say something itself."""
 
     perform: Perform
-    known: Outcome | None = None
+    known: RuleOutcome | None = None
     speaks: bool = False
 
 
-def action(answer: Answer, where: str, *, sure: Collection[str], perhaps: Collection[str] = ()) -> Action:
+def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Collection[str] = ()) -> Action:
     """`answer` as an action, for when the slots `sure` are filled, and `perhaps` those.
 
     ConfigError for what is no answer, and for a function that wants what it can't be given.
     """
-    if isinstance(answer, str | Vary | Step | Place):
+    if isinstance(answer, str | Vary | RuleStep | Place):
         return _fixed(_written(outcome(answer, where), where))
     if isinstance(answer, type) or not callable(answer):
         raise ConfigError(
@@ -87,35 +87,35 @@ def action(answer: Answer, where: str, *, sure: Collection[str], perhaps: Collec
     return Action(_caller(answer, where, wanted), speaks="say" in wanted)
 
 
-def outcome(result: object, where: str) -> Outcome:
+def outcome(result: object, where: str) -> RuleOutcome:
     """What `result`, which a function returned or an author wrote down, stands for; TypeError for anything else."""
     match result:
         case None:
-            return Outcome()
+            return RuleOutcome()
         case str() | Vary():
-            return Outcome((Saying(result),))
+            return RuleOutcome((Saying(result),))
         case Place():
-            return Outcome(moves=True, to=result)
-        case Step(say, to, end):
+            return RuleOutcome(moves=True, to=result)
+        case RuleStep(say, to, end):
             sayings = () if say is None else outcome(say, where).sayings
-            return Outcome(sayings, True, to, end)
+            return RuleOutcome(sayings, True, to, end)
     kinds = "a text, vary(...), Step(...), a state, a form or None"
     raise TypeError(f"{where} returned {result!r:.80} ({type(result).__name__}); expected {kinds}")
 
 
-def _fixed(known: Outcome) -> Action:
-    async def perform(occasion: Occasion) -> Outcome:
+def _fixed(known: RuleOutcome) -> Action:
+    async def perform(occasion: Occasion) -> RuleOutcome:
         return known
 
     return Action(perform, known)
 
 
-def _written(known: Outcome, where: str) -> Outcome:
+def _written(known: RuleOutcome, where: str) -> RuleOutcome:
     return replace(known, sayings=tuple(written(saying.line, where) for saying in known.sayings))
 
 
 def _caller(function: Callable[..., Any], where: str, wanted: Collection[str]) -> Perform:
-    async def perform(occasion: Occasion) -> Outcome:
+    async def perform(occasion: Occasion) -> RuleOutcome:
         values = {name: filled.value for name, filled in occasion.slots.items()}
         given = {**values, "turn": occasion.turn, "say": occasion.say, "slots": values}
         result = function(**{name: given[name] for name in wanted if name in given})

@@ -24,18 +24,18 @@ from voicekit.contracts import Stash
 from voicekit.errors import ConfigError
 from voicekit.reply.handler import Handler, Turn
 from voicekit.reply.say import Say
-from voicekit.rules.actions import Action, Answer, Occasion, Place, action
+from voicekit.rules.actions import Action, Occasion, Place, RuleAnswer, action
 from voicekit.rules.checks import check_rules
 from voicekit.rules.deciding import Book, by_keys, decide
 from voicekit.rules.dialogue import Decision, Memory, enter, follow
 from voicekit.rules.hours import Now
 from voicekit.rules.kinds import Choices, choice, kind_of
-from voicekit.rules.lines import Line
+from voicekit.rules.lines import RuleLine
 from voicekit.rules.states import GIVE_UP, Check, Form, State, ask_state
 from voicekit.rules.table import Table
 from voicekit.rules.talk import Talk, Talks
 
-F = TypeVar("F", bound=Answer)
+F = TypeVar("F", bound=RuleAnswer)
 
 COVERAGE = 0.5
 """The share of what was said that a phrase must account for: "stop" is not meant by "the bus stop is near my house"."""
@@ -91,15 +91,15 @@ class Rules(Table):
 
     def ask(
         self,
-        prompt: Line,
+        prompt: RuleLine,
         slot: str,
         kind: str = "text",
         *,
         choices: Choices | None = None,
         phrases: Sequence[str | re.Pattern[str]] = (),
         check: Check | None = None,
-        reprompts: Sequence[Line] | None = None,
-        give_up: Answer = GIVE_UP,
+        reprompts: Sequence[RuleLine] | None = None,
+        give_up: RuleAnswer = GIVE_UP,
     ) -> State:
         """A state that asks for `slot`, a value of `kind` or one of `choices`.
 
@@ -116,13 +116,15 @@ class Rules(Table):
         self.states.append(state)
         return state
 
-    def menu(self, prompt: Line, *, reprompts: Sequence[Line] | None = None, give_up: Answer = GIVE_UP) -> State:
+    def menu(
+        self, prompt: RuleLine, *, reprompts: Sequence[RuleLine] | None = None, give_up: RuleAnswer = GIVE_UP
+    ) -> State:
         """A state that asks for a key or a phrase; give it some with its `key` and `on`."""
         state = State(prompt, None, table=self, reprompts=reprompts, give_up=give_up, where="menu")
         self.states.append(state)
         return state
 
-    def form(self, *asks: State, confirm: Line | None = None, again: Line | None = None) -> Form:
+    def form(self, *asks: State, confirm: RuleLine | None = None, again: RuleLine | None = None) -> Form:
         """Asks one after the other what is not known yet; then `confirm`, to be answered by yes or no.
 
         After a no, `again` is said and it begins anew. Decorate with its `then` what follows.
@@ -188,7 +190,7 @@ class Rules(Table):
             talks[self] = Talk(enter(self._start, {}).memory if self._start is not None else Memory(), self._random())
         return talks[self]
 
-    def _only(self, before: Action | None, answer: Answer, where: str) -> Action:
+    def _only(self, before: Action | None, answer: RuleAnswer, where: str) -> Action:
         if before is not None:
             raise ConfigError(f"{where}: expected one answer, got a second: {answer!r}")
         doing = action(answer, where, sure=())

@@ -10,7 +10,7 @@ from voicekit.reply.handler import Turn
 from voicekit.rules.actions import Action
 from voicekit.rules.dialogue import Decision, Memory, Slots, answered, fill_form, missed
 from voicekit.rules.keys import Collected, press
-from voicekit.rules.kinds import Kind
+from voicekit.rules.kinds import SlotKind
 from voicekit.rules.matching import Filled, Match, best, match
 from voicekit.rules.states import Form, State
 from voicekit.rules.table import KEYS, Rule, Table
@@ -103,7 +103,7 @@ def _offered(form: Form, memory: Memory, said: Said, answer: Match | None) -> Sl
     return offered
 
 
-def _choices_in(kind: Kind, said: Said, answer: Match | None) -> Iterator[Filled]:
+def _choices_in(kind: SlotKind, said: Said, answer: Match | None) -> Iterator[Filled]:
     for found in kind.find(said.words) if kind.is_choice and kind.find is not None else ():
         if answer is None or not answer.accounts_for(found.start):
             yield Filled(found.value, found.words or "")

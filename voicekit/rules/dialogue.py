@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from voicekit.rules.actions import Action, Outcome, Place
+from voicekit.rules.actions import Action, Place, RuleOutcome
 from voicekit.rules.lines import Saying
 from voicekit.rules.matching import Filled
 from voicekit.rules.states import Form, State, complaint
@@ -56,7 +56,7 @@ class Decision:
         return {**self.memory.slots, **self.fresh}
 
 
-def follow(decision: Decision, outcome: Outcome) -> Decision:
+def follow(decision: Decision, outcome: RuleOutcome) -> Decision:
     """What follows when the action of `decision` came to `outcome`."""
     memory = decision.memory
     over = decision.ends or memory.state is None

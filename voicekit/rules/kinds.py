@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SlotKind:
     """A kind of value. `find` is None for free text, whose end no word tells.
 
     `keys`: how many keys of a telephone make a value, UNTIL_HASH for any number; None where keys can't.
@@ -66,7 +66,7 @@ _NO = (
 _NEITHER = ("i do not know", "do not know", "not sure", "not certain", "no idea", "either")
 
 
-def kind_of(name: str, named: Mapping[str, Kind], where: str) -> Kind:
+def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
     """The kind that `name` means: one of ours, of `named`, "4 digits", or "a|b|c"; ConfigError tells what there is."""
     name = name.strip()
     if name in named:
@@ -76,14 +76,14 @@ def kind_of(name: str, named: Mapping[str, Kind], where: str) -> Kind:
     counted = re.fullmatch(r"(\d+) digits?", name)
     if counted and int(counted[1]) > 0:
         count = int(counted[1])
-        return Kind(name, _everywhere(partial(read_digits, count=count)), keys=count)
+        return SlotKind(name, _everywhere(partial(read_digits, count=count)), keys=count)
     if "|" in name:
         return choice(name.split("|"), where)
     known = ", ".join([*KINDS, *named])
     raise ConfigError(f"{where}: expected a kind of slot ({known}, 4 digits, a|b|c), got {name!r}")
 
 
-def choice(choices: Choices, where: str) -> Kind:
+def choice(choices: Choices, where: str) -> SlotKind:
     """The kind whose values are `choices`; ConfigError where one has no words, or two are said the same."""
     spoken: dict[tuple[str, ...], str] = {}
     if isinstance(choices, str) or not isinstance(choices, Sequence | Mapping) or not choices:
@@ -95,7 +95,7 @@ def choice(choices: Choices, where: str) -> Kind:
                 raise ConfigError(f"{where}: expected a choice with words in it, got {way!r}")
             if spoken.setdefault(words, value.strip()) != value.strip():
                 raise ConfigError(f"{where}: {way!r} can't be both {spoken[words]!r} and {value!r}")
-    return Kind("|".join(value.strip() for value in choices), partial(_find_choices, spoken), is_choice=True)
+    return SlotKind("|".join(value.strip() for value in choices), partial(_find_choices, spoken), is_choice=True)
 
 
 def _ways(ways: object) -> Sequence[object]:
@@ -145,16 +145,16 @@ _YES_WORDS, _SOFT_WORDS, _NO_WORDS, _NEITHER_WORDS = (
     frozenset(map(bare, phrases)) for phrases in (_YES, _SOFT_YES, _NO, _NEITHER)
 )
 
-TEXT = Kind("text")
-YES_NO = Kind("yes/no", _find_yes_no)
-KINDS: Mapping[str, Kind] = {
+TEXT = SlotKind("text")
+YES_NO = SlotKind("yes/no", _find_yes_no)
+KINDS: Mapping[str, SlotKind] = {
     kind.name: kind
     for kind in (
         TEXT,
-        Kind("number", _everywhere(read_number), keys=UNTIL_HASH),
-        Kind("digits", _everywhere(read_digits), keys=UNTIL_HASH),
-        Kind("time", _everywhere(read_time)),
-        Kind("duration", _everywhere(read_duration)),
+        SlotKind("number", _everywhere(read_number), keys=UNTIL_HASH),
+        SlotKind("digits", _everywhere(read_digits), keys=UNTIL_HASH),
+        SlotKind("time", _everywhere(read_time)),
+        SlotKind("duration", _everywhere(read_duration)),
         YES_NO,
     )
 }

@@ -27,7 +27,7 @@ class Vary:
         return random.choice([text for text in self.texts if text != last] or self.texts)
 
 
-Line: TypeAlias = str | Vary
+RuleLine: TypeAlias = str | Vary
 
 
 def vary(*texts: str) -> Vary:
@@ -44,7 +44,7 @@ def vary(*texts: str) -> Vary:
 class Saying:
     """A line to be said; with `gaps`, every {name} in it is filled with the words for that slot."""
 
-    line: Line
+    line: RuleLine
     gaps: bool = False
 
     @property
@@ -53,7 +53,7 @@ class Saying:
         return frozenset(name for text in texts_of(self.line) for name in _names(text)) if self.gaps else frozenset()
 
 
-class Speaker:
+class LineSpeaker:
     """Chooses and fills the lines of one call; remembers what each `vary` came to last."""
 
     def __init__(self, random: Random) -> None:
@@ -70,7 +70,7 @@ class Speaker:
         return self._last[line]
 
 
-def written(line: Line, where: str) -> Saying:
+def written(line: RuleLine, where: str) -> Saying:
     """A line as it is written down beforehand, with gaps; ConfigError where it is none, or its braces are wrong."""
     if not isinstance(line, str | Vary):
         raise ConfigError(f"{where}: expected a text or vary(...), got {line!r}")
@@ -100,7 +100,7 @@ def fill(text: str, words: Mapping[str, str]) -> str:
     return _GAP.sub(filled, text)
 
 
-def texts_of(line: Line) -> tuple[str, ...]:
+def texts_of(line: RuleLine) -> tuple[str, ...]:
     return (line,) if isinstance(line, str) else line.texts
 
 

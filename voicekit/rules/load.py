@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from voicekit.errors import ConfigError
-from voicekit.rules.actions import Answer, Place, Step
+from voicekit.rules.actions import Place, RuleAnswer, RuleStep
 from voicekit.rules.book import COVERAGE, Rules
 from voicekit.rules.hours import Now, OpeningHours
 from voicekit.rules.kinds import choice
-from voicekit.rules.lines import Line
+from voicekit.rules.lines import RuleLine
 from voicekit.rules.states import Form, State
 from voicekit.rules.table import Table, When, read
 from voicekit.rules.toml_file import Section, read_toml
@@ -135,7 +135,7 @@ class _Loader:
             raise rule.wrong("when", "to be told the time, by Rules.load(..., now=...)")
         return lambda turn: hours.is_open(now()) == (when == "open")
 
-    def _answer_under(self, section: Section, key: str) -> Answer:
+    def _answer_under(self, section: Section, key: str) -> RuleAnswer:
         """The answer that is the value of `key`: a text, several, or a table that says more."""
         if not isinstance(section.get(key), dict):
             line = section.line(key)
@@ -148,13 +148,13 @@ class _Loader:
         inner.close()
         return answer
 
-    def _answer(self, section: Section) -> Answer | None:
+    def _answer(self, section: Section) -> RuleAnswer | None:
         """What `say`, `goto`, `leave` and `end` in `section` come to; None where there is none of them."""
         say, leave, end = section.line("say"), section.flag("leave"), section.flag("end")
         place = self._place(section, "goto") if section.text("goto") is not None else None
         if place is not None and (leave or end):
             raise section.wrong("goto", "nothing, where there is leave or end")
-        return Step(say, place, end) if place is not None or leave or end else say
+        return RuleStep(say, place, end) if place is not None or leave or end else say
 
     def _place(self, section: Section, key: str) -> Place:
         name = section.text(key)
@@ -163,7 +163,7 @@ class _Loader:
         return self._places[name]
 
 
-def _prompts(section: Section) -> tuple[Line, Sequence[Line] | None]:
+def _prompts(section: Section) -> tuple[RuleLine, Sequence[RuleLine] | None]:
     prompt = section.line("prompt")
     if prompt is None:
         raise section.wrong("prompt", "what is asked")

@@ -19,7 +19,7 @@ from itertools import pairwise, product
 from typing import NamedTuple, TypeAlias
 
 from voicekit.errors import ConfigError
-from voicekit.rules.kinds import TEXT, Kind, kind_of
+from voicekit.rules.kinds import TEXT, SlotKind, kind_of
 from voicekit.rules.words import SMALL, bare
 
 MOST_VARIANTS = 200
@@ -33,24 +33,24 @@ class Slot(NamedTuple):
     """A place for a value."""
 
     name: str
-    kind: Kind
+    kind: SlotKind
 
 
 Item: TypeAlias = str | Slot
 """What a variant is a row of: a bare word, or a slot."""
 
-Row: TypeAlias = tuple[Item, ...]
+PhraseWords: TypeAlias = tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to say a phrase; `need` counts its words."""
 
-    items: Row
+    items: PhraseWords
     need: Counter[str] = field(compare=False)
 
     @property
-    def slots(self) -> dict[str, Kind]:
+    def slots(self) -> dict[str, SlotKind]:
         return {item.name: item.kind for item in self.items if isinstance(item, Slot)}
 
 
@@ -62,7 +62,7 @@ class Phrase:
     variants: tuple[Variant, ...]
 
 
-def parse(text: str, named: Mapping[str, Kind]) -> Phrase:
+def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
     """The phrase that `text` writes down; ConfigError tells what is wrong with it, and where."""
     parser = _Parser(text, named)
     rows = dict.fromkeys(_without_small(row) for row in parser.alternatives(""))
@@ -74,13 +74,13 @@ def parse(text: str, named: Mapping[str, Kind]) -> Phrase:
 class _Parser:
     """Reads a phrase from left to right; every method leaves off behind what it has read."""
 
-    def __init__(self, text: str, named: Mapping[str, Kind]) -> None:
+    def __init__(self, text: str, named: Mapping[str, SlotKind]) -> None:
         self._text = text
         self._named = named
         self._pieces = list(_PIECE.finditer(text))
         self._at = 0
 
-    def alternatives(self, closing: str) -> list[Row]:
+    def alternatives(self, closing: str) -> list[PhraseWords]:
         """Rows up to `closing` ("" is the end of the phrase), with a | between those that exclude each other."""
         rows = self._row(closing)
         while self._take("|"):
@@ -91,15 +91,15 @@ class _Parser:
             raise self._wrong(f"expected nothing to close, got {self._next!r}")
         return rows
 
-    def _row(self, closing: str) -> list[Row]:
-        rows: list[Row] = [()]
+    def _row(self, closing: str) -> list[PhraseWords]:
+        rows: list[PhraseWords] = [()]
         while self._next not in ("", "|", *_CLOSING.values()):
             rows = [before + after for before, after in product(rows, self._piece())]
             if len(rows) > MOST_VARIANTS:
                 raise self._wrong(f"expected at most {MOST_VARIANTS} ways to say it, got more")
         return rows
 
-    def _piece(self) -> Sequence[Row]:
+    def _piece(self) -> Sequence[PhraseWords]:
         piece = self._pieces[self._at]
         self._at += 1
         if piece[1] is not None:
@@ -131,12 +131,12 @@ class _Parser:
         return ConfigError(f"phrase {self._text!r}: {what}")
 
 
-def _without_small(row: Row) -> Row:
+def _without_small(row: PhraseWords) -> PhraseWords:
     """`row` without "a", "the" and "please", unless that is all it has."""
     return tuple(item for item in row if item not in SMALL) or row
 
 
-def _check(row: Row, text: str) -> None:
+def _check(row: PhraseWords, text: str) -> None:
     if not row:
         raise ConfigError(f"phrase {text!r}: expected words or a slot that must be said, got a way to say nothing")
     names = Counter(item.name for item in row if isinstance(item, Slot))

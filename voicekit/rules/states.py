@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from voicekit.errors import ConfigError
-from voicekit.rules.actions import Action, Answer, Place, action
-from voicekit.rules.kinds import YES_NO, Kind
-from voicekit.rules.lines import Line, Saying, Vary, written
+from voicekit.rules.actions import Action, Place, RuleAnswer, action
+from voicekit.rules.kinds import YES_NO, SlotKind
+from voicekit.rules.lines import RuleLine, Saying, Vary, written
 from voicekit.rules.matching import Filled
 from voicekit.rules.phrases import Phrase, Slot, Variant
 from voicekit.rules.table import Fills, Gaps, Table, filled_by, read
 
-F = TypeVar("F", bound=Answer)
+F = TypeVar("F", bound=RuleAnswer)
 
-Check: TypeAlias = Callable[..., Line | None]
+Check: TypeAlias = Callable[..., RuleLine | None]
 """Given the value of a slot: what is wrong with it, to be said, or None."""
 
 REPROMPTS = 2
@@ -57,12 +57,12 @@ class State(Table, Place):
 
     def __init__(
         self,
-        prompt: Line,
+        prompt: RuleLine,
         question: Question | None,
         *,
         table: Table,
-        reprompts: Sequence[Line] | None,
-        give_up: Answer,
+        reprompts: Sequence[RuleLine] | None,
+        give_up: RuleAnswer,
         where: str,
     ) -> None:
         super().__init__(table.named, table.coverage, where, in_dialogue=True)
@@ -110,7 +110,9 @@ class Form(Place):
     offers along with another answer is taken, and at the end "no, Friday" corrects one.
     """
 
-    def __init__(self, asks: Sequence[State], confirm: Line | None, again: Line | None, *, table: Table) -> None:
+    def __init__(
+        self, asks: Sequence[State], confirm: RuleLine | None, again: RuleLine | None, *, table: Table
+    ) -> None:
         self.where = "form"
         if not asks or not all(isinstance(ask, State) and ask.question is not None for ask in asks):
             raise ConfigError(f"form: expected what rules.ask(...) returned, got {asks!r}")
@@ -151,15 +153,15 @@ def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
 
 
 def ask_state(
-    prompt: Line,
+    prompt: RuleLine,
     slot: str,
-    kind: Kind,
+    kind: SlotKind,
     *,
     phrases: Sequence[str | re.Pattern[str]],
     check: Check | None,
     table: Table,
-    reprompts: Sequence[Line] | None,
-    give_up: Answer,
+    reprompts: Sequence[RuleLine] | None,
+    give_up: RuleAnswer,
 ) -> State:
     """The state that asks for `slot`; ConfigError where one of its `phrases` does not fill it."""
     where = f"ask({slot!r})"
@@ -176,6 +178,6 @@ def _alone(slot: Slot) -> Phrase:
     return Phrase(f"{{{slot.name}}}", (Variant((slot,), Counter()),))
 
 
-def _confirmation(confirm: Line, table: Table, where: str) -> State:
+def _confirmation(confirm: RuleLine, table: Table, where: str) -> State:
     slot = Slot("confirmed", YES_NO)
     return State(confirm, Question(slot, (_alone(slot),)), table=table, reprompts=None, give_up=GIVE_UP, where=where)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from voicekit.errors import ConfigError
 from voicekit.reply.handler import Turn
-from voicekit.rules.actions import Action, Answer, action
-from voicekit.rules.kinds import TEXT, Kind
+from voicekit.rules.actions import Action, RuleAnswer, action
+from voicekit.rules.kinds import TEXT, SlotKind
 from voicekit.rules.matching import Match, Pattern, best, match
 from voicekit.rules.phrases import parse
 from voicekit.rules.words import Said
@@ -52,7 +52,9 @@ class Table:
     are those, to be looked at when all rules are known, as are the slots that its phrases fill.
     """
 
-    def __init__(self, named: Mapping[str, Kind], coverage: float, where: str, *, in_dialogue: bool = False) -> None:
+    def __init__(
+        self, named: Mapping[str, SlotKind], coverage: float, where: str, *, in_dialogue: bool = False
+    ) -> None:
         self.named = named
         self.coverage = coverage
         self.where = where
@@ -65,9 +67,9 @@ class Table:
     @overload
     def on(self, *phrases: str | re.Pattern[str], when: When | None = None) -> Callable[[F], F]: ...
     @overload
-    def on(self, *phrases: str | re.Pattern[str], answer: Answer, when: When | None = None) -> None: ...
+    def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer, when: When | None = None) -> None: ...
 
-    def on(self, *phrases: str | re.Pattern[str], answer: Answer | None = None, when: When | None = None) -> Any:
+    def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
         """Answer `phrases` with `answer`, or with the function below: `@rules.on("what time is it")`.
 
         Of several rules that match, the best answers (see `voicekit.rules.matching`); of equals, the first one.
@@ -92,9 +94,9 @@ class Table:
     @overload
     def key(self, *keys: str) -> Callable[[F], F]: ...
     @overload
-    def key(self, *keys: str, answer: Answer) -> None: ...
+    def key(self, *keys: str, answer: RuleAnswer) -> None: ...
 
-    def key(self, *keys: str, answer: Answer | None = None) -> Any:
+    def key(self, *keys: str, answer: RuleAnswer | None = None) -> Any:
         """Answer a key of the telephone, or a row of keys such as "12#", with `answer` or the function below.
 
         ConfigError for what are no keys, and where the end of one row would never be reached, as "12" behind "1".
@@ -147,7 +149,7 @@ class Fills(NamedTuple):
     patterns: Sequence[Pattern]
 
     @property
-    def slots(self) -> Iterator[tuple[str, Kind]]:
+    def slots(self) -> Iterator[tuple[str, SlotKind]]:
         """Each slot that they fill, and its kind."""
         for pattern in self.patterns:
             if isinstance(pattern, re.Pattern):
@@ -156,7 +158,7 @@ class Fills(NamedTuple):
                 yield from (slot for variant in pattern.variants for slot in variant.slots.items())
 
 
-def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, Kind], where: str) -> tuple[Pattern, ...]:
+def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, SlotKind], where: str) -> tuple[Pattern, ...]:
     """`phrases` as patterns; ConfigError where there are none, or one is wrong."""
     if not phrases:
         raise ConfigError(f"{where}.on(): expected at least one phrase")

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from voicekit.reply.handler import Turn
 from voicekit.rules.dialogue import Memory
-from voicekit.rules.lines import Speaker
+from voicekit.rules.lines import LineSpeaker
 from voicekit.rules.table import KEYS
 
 
-class Heard(NamedTuple):
+class CallerInput(NamedTuple):
     """What the caller said in words, or pressed; not both."""
 
     text: str
@@ -23,12 +23,12 @@ class Talk:
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start
-        self.speaker = Speaker(random)
+        self.speaker = LineSpeaker(random)
         self._before = start
         self._turn = 0
         self._reason = ""
 
-    def hear(self, turn: Turn) -> tuple[Heard, Memory]:
+    def hear(self, turn: Turn) -> tuple[CallerInput, Memory]:
         """What is new in `turn`, and where the dialogue stands when that begins. Changes nothing.
 
         A caller who goes on speaking before the reply has begun is asked anew with all the words: then the turn before
@@ -40,7 +40,7 @@ class Talk:
         elif again is not None:
             memory = self._before
         keys = _keys_at_the_end(text) if turn.reason == "dtmf" else ""
-        return Heard("" if keys else text, keys), memory
+        return CallerInput("" if keys else text, keys), memory
 
     def begin(self, turn: Turn, before: Memory) -> None:
         """`turn` is answered from here on; `before` is where the dialogue goes back to, should nobody hear that."""

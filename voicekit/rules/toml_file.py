@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from voicekit.errors import ConfigError
-from voicekit.rules.lines import Line, vary
+from voicekit.rules.lines import RuleLine, vary
 
-At: TypeAlias = tuple[str | int, ...]
+TomlPath: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys, and the number of the table in an array of tables, from 0."""
 
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
@@ -24,7 +24,7 @@ _KEY = re.compile(r"""[\w-]+|"([^"]*)"|'([^']*)'""")
 class Section:
     """A table of the file. What was not asked for when `close` is called is a mistake."""
 
-    def __init__(self, file: str, lines: dict[At, int], at: At, values: dict[str, Any]) -> None:
+    def __init__(self, file: str, lines: dict[TomlPath, int], at: TomlPath, values: dict[str, Any]) -> None:
         self._file = file
         self._lines = lines
         self._at = at
@@ -55,7 +55,7 @@ class Section:
             return [value]
         raise self.wrong(key, "a text, or a list of texts")
 
-    def line(self, key: str) -> Line | None:
+    def line(self, key: str) -> RuleLine | None:
         """A text to be said, or several to choose from."""
         texts = self.texts(key)
         if texts is None or len(texts) == 1:
@@ -133,11 +133,11 @@ def read_toml(path: str | PathLike[str]) -> Section:
     return Section(str(file), _lines_of(text), (), values)
 
 
-def _lines_of(text: str) -> dict[At, int]:
+def _lines_of(text: str) -> dict[TomlPath, int]:
     """The line on which each table and each key begins, as far as one can tell without a grammar."""
-    lines: dict[At, int] = {}
-    counts: dict[At, int] = {}
-    table: At = ()
+    lines: dict[TomlPath, int] = {}
+    counts: dict[TomlPath, int] = {}
+    table: TomlPath = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             table = _resolved(_parts(header[2]), counts)
@@ -150,9 +150,9 @@ def _lines_of(text: str) -> dict[At, int]:
     return lines
 
 
-def _resolved(parts: At, counts: dict[At, int]) -> At:
+def _resolved(parts: TomlPath, counts: dict[TomlPath, int]) -> TomlPath:
     """`parts` with the number of the latest table behind each array of tables, the last part excepted."""
-    at: At = ()
+    at: TomlPath = ()
     for place, part in enumerate(parts):
         at = (*at, part)
         if at in counts and place < len(parts) - 1:
@@ -160,11 +160,11 @@ def _resolved(parts: At, counts: dict[At, int]) -> At:
     return at
 
 
-def _parts(key: str) -> At:
+def _parts(key: str) -> TomlPath:
     return tuple(found[1] or found[2] or found[0] for found in _KEY.finditer(key))
 
 
-def _dotted(at: At) -> str:
+def _dotted(at: TomlPath) -> str:
     """As it is written in TOML, but for the number of a table, counted from 1: `rule[2].phrases`."""
     written = ""
     for part in at:

@@ -82,7 +82,7 @@ _WHOLE = {
 }
 
 
-class Token(NamedTuple):
+class BareWord(NamedTuple):
     """One bare word, and the place in the text that it was made from."""
 
     word: str
@@ -95,7 +95,7 @@ class Said:
     """A text and its bare words; `places` says where each of them stands."""
 
     text: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[BareWord, ...]
     words: tuple[str, ...]
     places: Mapping[str, Sequence[int]]
     _fillers: Sequence[int]  # how many stand before each place
@@ -167,9 +167,9 @@ def _fillers(words: Sequence[str]) -> Sequence[bool]:
     return marks
 
 
-def _tokens(text: str) -> list[Token]:
+def _tokens(text: str) -> list[BareWord]:
     return [
-        Token(word, found.start(), found.end()) for found in _TOKEN.finditer(text) for word in _parts(fold(found[0]))
+        BareWord(word, found.start(), found.end()) for found in _TOKEN.finditer(text) for word in _parts(fold(found[0]))
     ]
 
 

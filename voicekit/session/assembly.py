@@ -17,13 +17,13 @@ from typing import Any
 import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
-from voicekit.contracts import Sink, Source, Transcriber, Vad, Voice
+from voicekit.contracts import Sink, Source, Stt, Tts, Vad
 from voicekit.errors import ConfigError
 from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Signal, Typed
 from voicekit.extend.parts import Role, misfit
 from voicekit.extend.registry import Registry, Use
-from voicekit.flow.line import Line, Via
 from voicekit.flow.link import Inlet, Outlet, open_link
+from voicekit.flow.pipeline import LinkSpec, Pipeline
 from voicekit.flow.sound import encode_as, resample
 from voicekit.flow.stage import Stage, stage
 from voicekit.flow.store import Full
@@ -63,9 +63,9 @@ class Parts:
 
     source: Source
     vad: Vad | None
-    stt: Transcriber | None
+    stt: Stt | None
     handler: Any
-    tts: Voice
+    tts: Tts
     sink: Sink
     texts: tuple[TransformPart[Any, Any], ...] = ()
 
@@ -129,7 +129,7 @@ def resolve(role: Role, thing: Any, registry: Registry) -> Any:
     return thing
 
 
-def resolve_voice(thing: Any, registry: Registry) -> tuple[tuple[TransformPart[Any, Any], ...], Voice]:
+def resolve_tts(thing: Any, registry: Registry) -> tuple[tuple[TransformPart[Any, Any], ...], Tts]:
     """The voice, and the text transforms in front of it where a sequence of both was given."""
     if not isinstance(thing, Sequence) or isinstance(thing, str):
         return (), resolve("voice", thing, registry)
@@ -159,9 +159,9 @@ async def deaf(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
             return
 
 
-def listen_line(
+def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float
-) -> tuple[Line, AudioFormat]:
+) -> tuple[Pipeline, AudioFormat]:
     """The ears, and the format whose rate all positions of the listening side are counted in."""
     source = parts.source
     given = source.produces
@@ -180,23 +180,23 @@ def listen_line(
         between.append(encode_as(wanted))
     full = Full.DROP_OLDEST if source.live else Full.WAIT
     name = "sound to the transcriber"
-    between.append(Via(wanted.samples(EAR_SECONDS), full, name, on_drop=on_drop(name)))
+    between.append(LinkSpec(wanted.samples(EAR_SECONDS), full, name, on_drop=on_drop(name)))
     ears: Stage[Any, Any] = parts.stt if parts.stt is not None else deaf
-    return Line(source, *between, ears, name="listen", open_timeout=open_timeout), ear
+    return Pipeline(source, *between, ears, name="listen", open_timeout=open_timeout), ear
 
 
-def reply_line(
+def reply_pipeline(
     handler: Stage[Any, Any],
     parts: Parts,
     playout: Stage[Any, Any],
     open_timeout: float,
     speculation: Speculation | None,
-) -> Line:
+) -> Pipeline:
     """The mouth: takes one Turn, says what playout says. With `speculation`, a gate stands where that says."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
-    text = Via(TEXT_CHARACTERS, name="text to the voice")
-    sound = Via(wanted.samples(VOICE_SECONDS), name="sound to the sink")
+    text = LinkSpec(TEXT_CHARACTERS, name="text to the voice")
+    sound = LinkSpec(wanted.samples(VOICE_SECONDS), name="sound to the sink")
     convert = () if spoken == wanted else (resample(wanted),)
     texts = (strip_markdown(), strip_emoji(), *parts.texts)
     voice: Stage[Any, Any] = parts.tts
@@ -204,7 +204,7 @@ def reply_line(
         voice = AfterCommit(voice)
     elif speculation is not None:
         playout = AfterCommit(playout)
-    return Line(handler, *texts, text, voice, *convert, sound, playout, name="reply", open_timeout=open_timeout)
+    return Pipeline(handler, *texts, text, voice, *convert, sound, playout, name="reply", open_timeout=open_timeout)
 
 
 def _offer(given: AudioFormat, vad: Vad | None) -> AudioFormat:

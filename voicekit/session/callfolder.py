@@ -1,7 +1,7 @@
 """A call in a folder: the sound of both sides, the event log and the wire log, written while the call goes on.
 
     async with open_call_folder("calls/monday") as folder:
-        stt, tts = SonioxTranscriber(wire_log=folder.wire_log), SonioxVoice(wire_log=folder.wire_log)
+        stt, tts = SonioxStt(wire_log=folder.wire_log), SonioxTts(wire_log=folder.wire_log)
         session = Session(stt=stt, tts=tts, ...)
         folder.record(session)
         await run_session(session)
@@ -33,15 +33,15 @@ from voicekit.flow.scribe import open_scribe
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
 from voicekit.session.eventlog import open_event_log
-from voicekit.session.overhear import OverheardSink, overheard_source
+from voicekit.session.recording_taps import OverheardSink, overheard_source
+from voicekit.session.stereo import Track, TwoTrackFile
 from voicekit.session.trace.taps import trace
-from voicekit.session.twotrack import Track, TwoTrackFile
-from voicekit.soniox.wirelog import open_wire_log
+from voicekit.soniox.connection.wire_log import open_wire_log
 
 if TYPE_CHECKING:
     from voicekit.contracts import Sink, Source
     from voicekit.session.session import Session
-    from voicekit.soniox.shell import WireLog
+    from voicekit.soniox.connection.shell import WireLog
 
 SOUND, EVENTS, WIRE = "call.wav", "events.log", "wire.jsonl"
 

@@ -17,7 +17,7 @@ from voicekit.extend import Plugins
 from voicekit.flow.threads import in_thread
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
-from voicekit.reply.quiet import QuietVoice
+from voicekit.reply.quiet import QuietTts
 from voicekit.session.session import Session
 from voicekit.turn.policy import CallPolicy, Policy
 
@@ -35,7 +35,7 @@ async def chat(handler: Any, greeting: str | None = None, plugins: Plugins | Non
         source=SilenceSource(),
         vad=None,
         stt=None,
-        tts=QuietVoice(),
+        tts=QuietTts(),
         sink=NullSink(),
         policy=Policy(call=CallPolicy(greeting=greeting)),
         plugins=plugins,

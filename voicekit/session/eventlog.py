@@ -19,8 +19,6 @@ from voicekit.events import (
     Blocked,
     Decided,
     Dtmf,
-    EarsDown,
-    EarsUp,
     End,
     Endpoint,
     Final,
@@ -37,6 +35,8 @@ from voicekit.events import (
     SourceEnded,
     SpeechStarted,
     SpeechStopped,
+    SttDown,
+    SttUp,
     Trouble,
     TurnCommitted,
     TurnEnded,
@@ -87,9 +87,9 @@ def describe(event: SessionEvent) -> str | None:
 
 def _describe_trouble(event: SessionEvent) -> str | None:
     match event:
-        case EarsDown(why):
+        case SttDown(why):
             return f"ears down: {why}"
-        case EarsUp():
+        case SttUp():
             return "ears up"
         case Overrun(link, samples):
             return f"overrun: {samples} samples dropped from {link!r}"

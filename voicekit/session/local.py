@@ -24,10 +24,10 @@ from voicekit.errors import ConfigError, Unavailable, VoicekitError
 from voicekit.extend import Commands, load_plugins
 from voicekit.extend.install import why_missing
 from voicekit.flow.groups import alone
-from voicekit.soniox.greeting import LONGEST_LINE, read_greeting
-from voicekit.soniox.region import KEY_VARIABLE, Endpoints
-from voicekit.soniox.transcriber import SonioxTranscriber
-from voicekit.soniox.voice import SonioxVoice
+from voicekit.soniox.api.region import KEY_VARIABLE, Endpoints
+from voicekit.soniox.api.server_hello import LONGEST_LINE, read_hello
+from voicekit.soniox.stt.soniox_stt import SonioxStt
+from voicekit.soniox.tts.soniox_tts import SonioxTts
 
 PLUGIN: Final = "voicekit-local"
 COMMAND: Final = "local-server"
@@ -41,24 +41,24 @@ END_S: Final = 2.0
 ERROR: Final = "voicekit: "
 """What the command line puts before the one sentence that says why it gave up."""
 
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class SpeechService:
     """Where speech is recognised and made, and the key to it; `local` where that is a server of this machine."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
     local: bool
 
-    def transcriber(self, **options: Any) -> SonioxTranscriber:
-        """The ears of a session; `options` are those of SonioxTranscriber."""
-        return SonioxTranscriber(key=self.key, endpoints=self.endpoints, **options)
+    def transcriber(self, **options: Any) -> SonioxStt:
+        """The ears of a session; `options` are those of SonioxStt."""
+        return SonioxStt(key=self.key, endpoints=self.endpoints, **options)
 
-    def voice(self, **options: Any) -> SonioxVoice:
-        """The voice of a session; `options` are those of SonioxVoice."""
-        return SonioxVoice(key=self.key, endpoints=self.endpoints, **options)
+    def voice(self, **options: Any) -> SonioxTts:
+        """The voice of a session; `options` are those of SonioxTts."""
+        return SonioxTts(key=self.key, endpoints=self.endpoints, **options)
 
 
 def _to_stderr(line: str) -> None:
@@ -66,7 +66,7 @@ def _to_stderr(line: str) -> None:
 
 
 @asynccontextmanager
-async def soniox_or_local(tell: Tell = _to_stderr) -> AsyncIterator[Service]:
+async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechService]:
     """Soniox with SONIOX_API_KEY set; else a local server, started for as long as this is open.
 
     `tell` gets a line that says so, and others about its progress where starting takes time. Raises ConfigError where
@@ -75,7 +75,7 @@ async def soniox_or_local(tell: Tell = _to_stderr) -> AsyncIterator[Service]:
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:
-        yield Service(Endpoints.find(), key, local=False)
+        yield SpeechService(Endpoints.find(), key, local=False)
         return
     _check_there()
     async with local_server([sys.executable, "-m", "voicekit", COMMAND, "--embedded"], tell) as service:
@@ -83,7 +83,7 @@ async def soniox_or_local(tell: Tell = _to_stderr) -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def local_server(command: Sequence[str], tell: Tell) -> AsyncIterator[Service]:
+async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[SpeechService]:
     """The server that `command` starts; see `soniox_or_local`."""
     process = await trio.lowlevel.open_process(
         command,
@@ -109,7 +109,7 @@ async def local_server(command: Sequence[str], tell: Tell) -> AsyncIterator[Serv
 class _Child:
     """The server's process: what it says."""
 
-    def __init__(self, process: trio.Process, tell: Tell) -> None:
+    def __init__(self, process: trio.Process, tell: Announce) -> None:
         assert process.stdout is not None, "it was opened with pipes"
         assert process.stderr is not None, "it was opened with pipes"
         self._process = process
@@ -131,7 +131,7 @@ class _Child:
                 self._heard(line.decode(errors="replace").strip())
         self._silent.set()
 
-    async def greeting(self) -> Service:
+    async def greeting(self) -> SpeechService:
         """Wait until it is ready."""
         line = b""
         self._starting.deadline = trio.current_time() + SILENT_S
@@ -141,9 +141,9 @@ class _Child:
                 if not block:
                     raise await self._gave_up()
                 line += block
-            greeting = read_greeting(line)
+            greeting = read_hello(line)
             await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
-            return Service(greeting.endpoints, greeting.key, local=True)
+            return SpeechService(greeting.endpoints, greeting.key, local=True)
         raise Unavailable(
             f"the local server said nothing for {SILENT_S:g} s while it was starting",
             service="local server",

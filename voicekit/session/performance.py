@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from voicekit.contracts import Reply, Voice, this_reply
+from voicekit.contracts import Reply, Tts, this_reply
 from voicekit.events import SessionEvent, Signal, Speculate, StartReply
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
-from voicekit.play.lease import Lease, this_lease
+from voicekit.play.lease import PlaybackLease, this_lease
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Turn
 from voicekit.session.speculation import Commitment, this_commitment
@@ -34,8 +34,8 @@ class ReplyRun:
         reply: Reply,
         *,
         commitment: Commitment,
-        lease: Lease,
-        voice: Voice,
+        lease: PlaybackLease,
+        voice: Tts,
         speak: Run[Any, Any],
         outlet: Outlet[Signal],
     ) -> None:
@@ -87,7 +87,7 @@ class Performer:
     def __init__(
         self,
         playout: Playout,
-        voice: Voice,
+        voice: Tts,
         *,
         speak: Run[Any, Any],
         outlet: Outlet[Signal],

@@ -14,7 +14,7 @@ from voicekit.flow.groups import alone
 from voicekit.flow.watchdog import watching_the_loop
 from voicekit.session.console import chat
 from voicekit.session.session import Session
-from voicekit.soniox.region import KEY_VARIABLE
+from voicekit.soniox.api.region import KEY_VARIABLE
 
 SERVED = {"stt", "tts"}
 """The parts that Soniox plays, or a local server in its place, where no others are given."""

@@ -33,14 +33,22 @@ from voicekit.events import (
 )
 from voicekit.extend import Apologise, Plugins, Restart, load_plugins
 from voicekit.flow.groups import alone
-from voicekit.flow.line import Line
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
+from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Handler, Turn, as_handler, handler_stage
-from voicekit.session.assembly import Entered, Parts, listen_line, open_signals, reply_line, resolve, resolve_voice
+from voicekit.session.assembly import (
+    Entered,
+    Parts,
+    listen_pipeline,
+    open_signals,
+    reply_pipeline,
+    resolve,
+    resolve_tts,
+)
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -82,7 +90,7 @@ class Session:
         self.history = History()
         self.settings = self.plugins.options.resolve({}, os.environ)
         registry = self.plugins.registry
-        texts, voice = resolve_voice(tts, registry)
+        texts, voice = resolve_tts(tts, registry)
         self.parts = Parts(
             source=resolve("source", source, registry),
             vad=None if vad is None else resolve("vad", vad, registry),
@@ -96,7 +104,7 @@ class Session:
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
-        self._lines: tuple[Line, ...] = ()
+        self._lines: tuple[Pipeline, ...] = ()
         self._has_run = False
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
@@ -194,8 +202,8 @@ class Session:
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(lambda part, role: self.plugins.wrap(part, role, self))
         playout = Playout(parts.sink)
-        mouth = reply_line(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
-        ears, ear = listen_line(parts, self._reporter.losses, timeout)
+        mouth = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
+        ears, ear = listen_pipeline(parts, self._reporter.losses, timeout)
         self._lines = (ears, mouth)
         for each in self._lines:
             await each.load()

@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicekit.soniox.region import Endpoints
-    from voicekit.soniox.transcriber import SonioxTranscriber
-    from voicekit.soniox.transport import TrioWebsocket
-    from voicekit.soniox.voice import SonioxVoice
-    from voicekit.soniox.wire import Context, SttConfig, Translation, TtsConfig
-    from voicekit.soniox.wirelog import open_wire_log
+    from voicekit.soniox.api.region import Endpoints
+    from voicekit.soniox.api.wire import Context, SttConfig, Translation, TtsConfig
+    from voicekit.soniox.connection.transport import TrioWebsocket
+    from voicekit.soniox.connection.wire_log import open_wire_log
+    from voicekit.soniox.stt.soniox_stt import SonioxStt
+    from voicekit.soniox.tts.soniox_tts import SonioxTts
 
 __all__ = [
-    "SonioxTranscriber",
+    "SonioxStt",
     "SttConfig",
     "Context",
     "Translation",
-    "SonioxVoice",
+    "SonioxTts",
     "TtsConfig",
     "Endpoints",
     "TrioWebsocket",
@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 _HOME = {
-    "SonioxTranscriber": "transcriber",
-    "SonioxVoice": "voice",
+    "SonioxStt": "transcriber",
+    "SonioxTts": "voice",
     "Endpoints": "region",
     "TrioWebsocket": "transport",
     "open_wire_log": "wirelog",

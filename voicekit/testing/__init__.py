@@ -14,29 +14,29 @@ from voicekit.testing.contracts import (
     check_sink,
     check_source,
     check_stage,
-    check_transcriber,
+    check_stt,
+    check_tts,
     check_vad,
-    check_voice,
 )
-from voicekit.testing.fakes import FakeVoice
-from voicekit.testing.harness import Call, hold_call
-from voicekit.testing.scripted import Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+from voicekit.testing.fakes import FakeTts
+from voicekit.testing.harness import HeldCall, hold_call
+from voicekit.testing.scripted import Script, ScriptedSource, ScriptedStt, ScriptedVad
 from voicekit.testing.timeline import Timeline
 
 __all__ = [
-    "Call",
-    "FakeVoice",
+    "HeldCall",
+    "FakeTts",
     "Script",
     "ScriptedSource",
-    "ScriptedTranscriber",
+    "ScriptedStt",
     "ScriptedVad",
     "Timeline",
     "check_handler",
     "check_sink",
     "check_source",
     "check_stage",
-    "check_transcriber",
+    "check_stt",
     "check_vad",
-    "check_voice",
+    "check_tts",
     "hold_call",
 ]

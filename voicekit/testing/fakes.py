@@ -32,7 +32,7 @@ does falls on the same instant as something that the caller does."""
 VALUES = 32_000
 
 
-class FakeVoice(Pipeable):
+class FakeTts(Pipeable):
     """Speaks at once and in step: a mark before each word, 60 ms of sound per character."""
 
     name = "fake voice"
@@ -80,5 +80,5 @@ def _mark(text: Text, start: int, at: int) -> WordMark:
 
 
 def heard_to(pcm: bytes) -> int:
-    """How many characters of the handler's text were heard, by the samples alone (what a FakeVoice spoke)."""
+    """How many characters of the handler's text were heard, by the samples alone (what a FakeTts spoke)."""
     return max(array("h", pcm), default=0)

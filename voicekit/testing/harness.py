@@ -15,14 +15,14 @@ from voicekit.extend import Plugins, load_plugins
 from voicekit.flow.threads import inline
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Session
-from voicekit.testing.fakes import FakeVoice
-from voicekit.testing.scripted import Script, ScriptedSource, ScriptedTranscriber, ScriptedVad
+from voicekit.testing.fakes import FakeTts
+from voicekit.testing.scripted import Script, ScriptedSource, ScriptedStt, ScriptedVad
 from voicekit.testing.timeline import Timeline
 from voicekit.turn.policy import Policy
 
 
 @dataclass
-class Call:
+class HeldCall:
     """A call that was held: its session, what its sink kept, its events with their times, and what was left over."""
 
     session: Session
@@ -51,7 +51,7 @@ def hold_call(
     plugins: Plugins | None = None,
     during: Callable[[Session], Any] | None = None,
     **parts: Any,
-) -> Call:
+) -> HeldCall:
     """Hold one call in virtual time and say how it went; raises what `Session.run` raises.
 
     `parts` replace the scripted source, vad and stt or the fake tts. `during(session)` may be an async function
@@ -66,17 +66,17 @@ def hold_call(
         **{
             "source": ScriptedSource(script),
             "vad": ScriptedVad(),
-            "stt": ScriptedTranscriber(script),
-            "tts": FakeVoice(),
+            "stt": ScriptedStt(script),
+            "tts": FakeTts(),
             **parts,
         },
     )
-    call = Call(session, sink)
+    call = HeldCall(session, sink)
     trio.run(_hold, call, during, clock=MockClock(autojump_threshold=0))
     return call
 
 
-async def _hold(call: Call, during: Callable[[Session], Any] | None) -> None:
+async def _hold(call: HeldCall, during: Callable[[Session], Any] | None) -> None:
     inline.set(True)
     start = trio.current_time()
     living = trio.lowlevel.current_statistics().tasks_living

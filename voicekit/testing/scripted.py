@@ -158,7 +158,7 @@ class ScriptedVadStream:
         return pcm[1::2].translate(_IS_LOUD).count(1) / self.window
 
 
-class ScriptedTranscriber(Pipeable):
+class ScriptedStt(Pipeable):
     """Understands a Script's words when their samples have arrived; a word of which half is missing is not heard.
 
     Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after

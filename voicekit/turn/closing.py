@@ -7,11 +7,11 @@ still answered, and then the call is closed.
 from __future__ import annotations
 
 from voicekit.events import End, Prompt, Signal
-from voicekit.turn.floor import Floor
+from voicekit.turn.floor import TurnMemory
 from voicekit.turn.moves import pause
 
 
-def end(floor: Floor, event: End) -> None:
+def end(floor: TurnMemory, event: End) -> None:
     """No reply lives: say what still is to be said, and close; or close at once."""
     if event.graceful:
         _order_end(floor, event)
@@ -20,39 +20,39 @@ def end(floor: Floor, event: End) -> None:
         floor.close(event.why)
 
 
-def end_reply(floor: Floor, event: End) -> None:
+def end_reply(floor: TurnMemory, event: End) -> None:
     if event.graceful:
         _order_end(floor, event)
     else:
         floor.close(event.why)
 
 
-def end_doubt(floor: Floor, event: End) -> None:
+def end_doubt(floor: TurnMemory, event: End) -> None:
     end_reply(floor, event)
     if event.graceful:
         floor.release("the call ends after this reply")
 
 
-def rest_deaf(floor: Floor, event: Signal | None) -> None:
+def rest_deaf(floor: TurnMemory, event: Signal | None) -> None:
     _go_deaf(floor)
     floor.rest()
 
 
-def pause_deaf(floor: Floor, event: Signal | None) -> None:
+def pause_deaf(floor: TurnMemory, event: Signal | None) -> None:
     _go_deaf(floor)
     pause(floor, event)
 
 
-def commit_deaf(floor: Floor, event: Signal | None) -> None:
+def commit_deaf(floor: TurnMemory, event: Signal | None) -> None:
     _go_deaf(floor)
     floor.commit("the source has ended")
 
 
-def finish_deaf(floor: Floor, event: Signal | None) -> None:
+def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
     _go_deaf(floor)
 
 
-def decide_deaf(floor: Floor, event: Signal | None) -> None:
+def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
     """Nothing more will be said: words that are more than a backchannel are a turn, all else was none."""
     _go_deaf(floor)
     if floor.scales.weight(floor.book.noted.words):
@@ -62,11 +62,11 @@ def decide_deaf(floor: Floor, event: Signal | None) -> None:
         floor.release("the source ended without words")
 
 
-def hang_up(floor: Floor, event: Signal | None) -> None:
+def hang_up(floor: TurnMemory, event: Signal | None) -> None:
     floor.close("the other side hung up")
 
 
-def _order_end(floor: Floor, event: End) -> None:
+def _order_end(floor: TurnMemory, event: End) -> None:
     """The first graceful order stands; its farewell is the last thing said."""
     if floor.ending is None:
         if event.farewell is not None:
@@ -74,7 +74,7 @@ def _order_end(floor: Floor, event: End) -> None:
         floor.ending = event.why
 
 
-def _go_deaf(floor: Floor) -> None:
+def _go_deaf(floor: TurnMemory) -> None:
     floor.source_ended = True
     floor.owed_since = None
     floor.speech.silence()

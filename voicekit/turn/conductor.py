@@ -39,7 +39,7 @@ from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.turn.ending import GracefulEnd
 from voicekit.turn.history import History
-from voicekit.turn.machine import State, TurnMachine
+from voicekit.turn.machine import TurnMachine, TurnState
 
 UNWIND = 1.0
 """Seconds that a cut reply's tasks may take to end before the reply after the next is refused its start."""
@@ -244,7 +244,7 @@ class Conductor:
 
     @property
     def _closed(self) -> bool:
-        return self._machine.state is State.CLOSED
+        return self._machine.state is TurnState.CLOSED
 
     @property
     def _reply(self) -> Reply | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicekit.turn import moves
-from voicekit.turn.states import Column, State
+from voicekit.turn.states import Column, TurnState
 from voicekit.turn.table import TABLE, Cell
 
 
@@ -12,26 +12,26 @@ def mermaid() -> str:
 
     Moves that stay where they are have no arrow; they are in `table()`.
     """
-    lines = ["stateDiagram-v2", f"    [*] --> {State.WAITING.name}"]
-    for source in State:
-        for target in State:
+    lines = ["stateDiagram-v2", f"    [*] --> {TurnState.WAITING.name}"]
+    for source in TurnState:
+        for target in TurnState:
             causes = [column.value for column, cell in TABLE[source].items() if target in cell.to]
             if causes and source is not target:
                 lines.append(f"    {source.name} --> {target.name}: {', '.join(causes)}")
-    return "\n".join([*lines, f"    {State.CLOSED.name} --> [*]"])
+    return "\n".join([*lines, f"    {TurnState.CLOSED.name} --> [*]"])
 
 
 def table() -> str:
     """The whole table: a row for each kind of event, a column for each state, "·" where nothing changes."""
     rows = [
-        ["event", *(state.name for state in State)],
-        ["---"] * (len(State) + 1),
-        *([column.value, *(_shown(state, TABLE[state][column]) for state in State)] for column in Column),
+        ["event", *(state.name for state in TurnState)],
+        ["---"] * (len(TurnState) + 1),
+        *([column.value, *(_shown(state, TABLE[state][column]) for state in TurnState)] for column in Column),
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _shown(state: State, cell: Cell) -> str:
+def _shown(state: TurnState, cell: Cell) -> str:
     """The move, and where it may lead if it may lead away."""
     if cell.move is moves.ignore:
         return "·"

@@ -25,12 +25,12 @@ from voicekit.events import (
     Speculate,
     StartReply,
 )
-from voicekit.turn.guess import Guesses
-from voicekit.turn.phrases import Scales
+from voicekit.turn.guess import Speculations
+from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
-from voicekit.turn.speech import Speech
-from voicekit.turn.states import State
-from voicekit.turn.words import Notebook, Question
+from voicekit.turn.speech import CallerSpeech
+from voicekit.turn.states import TurnState
+from voicekit.turn.words import PendingQuestion, QuestionMemory
 
 # More prompts than this can't wait for their moment: by the time the last is spoken, the first means nothing.
 QUEUED_PROMPTS = 8
@@ -41,12 +41,12 @@ class LiveReply:
     """The one reply that is being made or spoken."""
 
     turn: int
-    question: Question | None
+    question: PendingQuestion | None
     interruptible: bool
     audible: bool = False
 
 
-class Floor:
+class TurnMemory:
     """The memory of one call. `now` is told before each act; nothing here reads a clock."""
 
     def __init__(self, policy: Policy, *, rate: int, stt: bool, now: float) -> None:
@@ -54,13 +54,13 @@ class Floor:
         self.rate = rate
         self.stt = stt
         self.now = now
-        self.state = State.WAITING
+        self.state = TurnState.WAITING
         self.turn = 0
         self.live: LiveReply | None = None
-        self.speech = Speech(rate)
-        self.book = Notebook()
-        self.scales = Scales(policy.interrupt)
-        self.guesses = Guesses(policy.turn.speculation)
+        self.speech = CallerSpeech(rate)
+        self.book = QuestionMemory()
+        self.scales = InterruptionWeigher(policy.interrupt)
+        self.guesses = Speculations(policy.turn.speculation)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
         self.ears_down = False
@@ -83,13 +83,13 @@ class Floor:
     def deadline(self) -> float:
         """When something must happen although nothing did."""
         match self.state:
-            case State.WAITING if self.policy.call.idle_after is not None:
+            case TurnState.WAITING if self.policy.call.idle_after is not None:
                 return self.waiting_since + self.policy.call.idle_after
-            case State.HEARING | State.SETTLING if self.owed_since is not None and not self.book.noted:
+            case TurnState.HEARING | TurnState.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
-            case State.SETTLING:
+            case TurnState.SETTLING:
                 return min(self.settled_at, self._guess_at)
-            case State.DOUBTING:
+            case TurnState.DOUBTING:
                 return self.doubt_until
         return math.inf
 
@@ -152,7 +152,7 @@ class Floor:
         self.turn += 1
         self.live = LiveReply(self.turn, None, interruptible)
         self.owed_since = None
-        self.state = State.REPLYING
+        self.state = TurnState.REPLYING
         self.guesses.start_over()
 
     def speculate(self) -> None:
@@ -174,7 +174,7 @@ class Floor:
         self.decide(f"prompt {self.turn}", f"{prompt.reason}, not asked for by the caller")
 
     def hold(self, why: str) -> None:
-        self.state = State.DOUBTING
+        self.state = TurnState.DOUBTING
         self.doubt_until = self.now + self.policy.interrupt.doubt
         self.speech.doubt()
         self.commands.append(HoldOutput(self.reply.turn))
@@ -184,7 +184,7 @@ class Floor:
         """The reply goes on, and the words that raised the doubt are forgotten."""
         self.book.forget(upto)
         self.guesses.start_over()
-        self.state = State.SPEAKING if self.reply.audible else State.REPLYING
+        self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
         self.commands.append(ReleaseOutput(self.reply.turn))
         self.decide(f"release {self.reply.turn}", why)
 
@@ -201,7 +201,7 @@ class Floor:
         """The caller has taken the floor, and is owed a reply even if no word comes of it."""
         self.cut(why)
         self.owed_since = self.settling_since = self.now
-        self.state = State.HEARING if self.speech.talking else State.SETTLING
+        self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
         """Ask for a reply to all that was put back, said and typed; without any of it, listen on."""
@@ -222,11 +222,11 @@ class Floor:
     def listen_on(self) -> None:
         """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
         if self.speech.talking:
-            self.state = State.HEARING
+            self.state = TurnState.HEARING
         elif self.owed_since is None:
             self.rest()
         else:
-            self.state = State.SETTLING
+            self.state = TurnState.SETTLING
 
     def rest(self) -> None:
         """Nobody speaks: the next prompt's moment, the end of a call that is to end, or a wait."""
@@ -235,12 +235,12 @@ class Floor:
         elif self.ending is not None or self.source_ended:
             self.close(self.ending or "the source has ended")
         else:
-            self.state = State.WAITING
+            self.state = TurnState.WAITING
             self.waiting_since = self.now
 
     def close(self, why: str) -> None:
         self.discard("the call is over")
         if self.live is not None:
             self.cut(why)
-        self.state = State.CLOSED
+        self.state = TurnState.CLOSED
         self.decide("close", why)

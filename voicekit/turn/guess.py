@@ -21,7 +21,7 @@ class Guess:
     words: tuple[str, ...]
 
 
-class Guesses:
+class Speculations:
     """The guesses of one call; at most one is alive. Without a `policy` there are none."""
 
     __slots__ = ("_made", "_policy", "_since", "_words", "live")

@@ -55,12 +55,12 @@ from voicekit.events import (
     SpeechStarted,
     SpeechStopped,
 )
-from voicekit.turn.floor import Floor
+from voicekit.turn.floor import TurnMemory
 from voicekit.turn.policy import Policy
-from voicekit.turn.states import Column, State, column_of
+from voicekit.turn.states import Column, TurnState, column_of
 from voicekit.turn.table import TABLE
 
-__all__ = ["State", "TurnMachine"]
+__all__ = ["TurnState", "TurnMachine"]
 
 
 class TurnMachine:
@@ -81,10 +81,10 @@ class TurnMachine:
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"
-        self._floor = Floor(policy, rate=rate, stt=stt, now=now)
+        self._floor = TurnMemory(policy, rate=rate, stt=stt, now=now)
 
     @property
-    def state(self) -> State:
+    def state(self) -> TurnState:
         return self._floor.state
 
     @property

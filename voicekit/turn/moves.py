@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from voicekit.events import (
     Dtmf,
-    EarsDown,
-    EarsUp,
     Endpoint,
     Final,
     Finalized,
@@ -21,46 +19,48 @@ from voicekit.events import (
     ReplyDone,
     ReplyFailed,
     Signal,
+    SttDown,
+    SttUp,
     Typed,
 )
-from voicekit.turn.floor import Floor
-from voicekit.turn.states import State
+from voicekit.turn.floor import TurnMemory
+from voicekit.turn.states import TurnState
 
 
-def ignore(floor: Floor, event: Signal | None) -> None:
+def ignore(floor: TurnMemory, event: Signal | None) -> None:
     """Nothing changes here."""
 
 
 # --- while nobody replies ---
 
 
-def hear(floor: Floor, event: Signal | None) -> None:
+def hear(floor: TurnMemory, event: Signal | None) -> None:
     if floor.speech.talking:
-        floor.state = State.HEARING
+        floor.state = TurnState.HEARING
 
 
-def pause(floor: Floor, event: Signal | None) -> None:
-    floor.state = State.SETTLING
+def pause(floor: TurnMemory, event: Signal | None) -> None:
+    floor.state = TurnState.SETTLING
     floor.settling_since = floor.now
 
 
-def note(floor: Floor, event: Interim | Final) -> None:
+def note(floor: TurnMemory, event: Interim | Final) -> None:
     floor.note(event)
 
 
-def wake(floor: Floor, event: Interim | Final) -> None:
+def wake(floor: TurnMemory, event: Interim | Final) -> None:
     """Words without a speech mark: the ears caught what the detector missed."""
     floor.note(event)
     if floor.book.noted:
-        floor.state = State.SETTLING
+        floor.state = TurnState.SETTLING
 
 
-def complete(floor: Floor, event: Endpoint | Finalized) -> None:
+def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
     if _believed(floor, event):
         floor.commit(_why_complete(floor, event), event.at)
 
 
-def pause_over(floor: Floor, event: None) -> None:
+def pause_over(floor: TurnMemory, event: None) -> None:
     if floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
     elif floor.now < floor.settled_at:
@@ -69,7 +69,7 @@ def pause_over(floor: Floor, event: None) -> None:
         floor.commit(_why_settled(floor))
 
 
-def regret(floor: Floor, event: None) -> None:
+def regret(floor: TurnMemory, event: None) -> None:
     """A reply was cut and no word followed: answer what was put back, or speak without a question."""
     why = f"no word followed the cut within {floor.policy.interrupt.regret:g} s"
     if floor.book.put_back:
@@ -79,13 +79,13 @@ def regret(floor: Floor, event: None) -> None:
         floor.decide(f"silence {floor.turn}", why)
 
 
-def answer(floor: Floor, event: Typed | Dtmf) -> None:
+def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
     if not _blank(event):
         floor.book.read(event)
         floor.commit(_why_read(event))
 
 
-def idle(floor: Floor, event: None) -> None:
+def idle(floor: TurnMemory, event: None) -> None:
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
@@ -99,21 +99,21 @@ def idle(floor: Floor, event: None) -> None:
 # --- while a reply lives ---
 
 
-def audible(floor: Floor, event: Signal | None) -> None:
+def audible(floor: TurnMemory, event: Signal | None) -> None:
     floor.reply.audible = True
-    floor.state = State.SPEAKING
+    floor.state = TurnState.SPEAKING
 
 
-def remember_audible(floor: Floor, event: Signal | None) -> None:
+def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
     floor.reply.audible = True
 
 
-def doubt(floor: Floor, event: Signal | None) -> None:
+def doubt(floor: TurnMemory, event: Signal | None) -> None:
     if floor.yields:
         floor.hold("speech started")
 
 
-def weigh(floor: Floor, event: Interim | Final) -> None:
+def weigh(floor: TurnMemory, event: Interim | Final) -> None:
     """Words against the reply; where speech has no say, they are only kept."""
     floor.note(event)
     if not floor.book.noted or not floor.yields:
@@ -121,11 +121,11 @@ def weigh(floor: Floor, event: Interim | Final) -> None:
     words = floor.book.noted.words
     if why := floor.scales.cuts(words):
         floor.cut_for_speech(why)
-    elif floor.state is not State.DOUBTING:
+    elif floor.state is not TurnState.DOUBTING:
         floor.hold(f"words of weight {floor.scales.weight(words)}, {floor.policy.interrupt.min_words} would cut")
 
 
-def judge(floor: Floor, event: Endpoint | Finalized) -> None:
+def judge(floor: TurnMemory, event: Endpoint | Finalized) -> None:
     """The utterance that raised the doubt is complete."""
     final_only = isinstance(event, Finalized) and floor.speech.talking
     if not _believed(floor, event) or final_only or not floor.book.noted:
@@ -137,7 +137,7 @@ def judge(floor: Floor, event: Endpoint | Finalized) -> None:
         floor.release("only backchannels", event.at)
 
 
-def decide_doubt(floor: Floor, event: None) -> None:
+def decide_doubt(floor: TurnMemory, event: None) -> None:
     words = floor.book.noted.words
     missing = round(floor.policy.interrupt.min_speech * floor.rate) - floor.speech.evidence(floor.now)
     if words and not floor.scales.weight(words):
@@ -150,7 +150,7 @@ def decide_doubt(floor: Floor, event: None) -> None:
         floor.doubt_until = floor.now + missing / floor.rate
 
 
-def interject(floor: Floor, event: Typed | Dtmf) -> None:
+def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
     """A line or a key cuts, unless the reply must be heard or the call is ending: then it is kept, or too late."""
     if _blank(event) or floor.ending is not None:
         return
@@ -161,7 +161,7 @@ def interject(floor: Floor, event: Typed | Dtmf) -> None:
         floor.book.read(event)
 
 
-def reply_over(floor: Floor, event: ReplyDone | ReplyFailed) -> None:
+def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
     """The reply ended by itself; what was kept while it could not be interrupted is committed now."""
     floor.live = None
     if floor.ending is not None:
@@ -172,7 +172,7 @@ def reply_over(floor: Floor, event: ReplyDone | ReplyFailed) -> None:
         floor.listen_on()
 
 
-def doubt_is_void(floor: Floor, event: Signal | None) -> None:
+def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
     """The held reply ended by itself: the words are judged as if it had never run."""
     floor.live = None
     if floor.book.noted and not floor.speech.talking:
@@ -184,19 +184,19 @@ def doubt_is_void(floor: Floor, event: Signal | None) -> None:
 # --- ears and prompts ---
 
 
-def ears(floor: Floor, event: EarsDown | EarsUp) -> None:
-    floor.ears_down = isinstance(event, EarsDown)
+def ears(floor: TurnMemory, event: SttDown | SttUp) -> None:
+    floor.ears_down = isinstance(event, SttDown)
 
 
-def speak(floor: Floor, event: Prompt) -> None:
+def speak(floor: TurnMemory, event: Prompt) -> None:
     floor.speak(event)
 
 
-def queue(floor: Floor, event: Prompt) -> None:
+def queue(floor: TurnMemory, event: Prompt) -> None:
     floor.queue(event)
 
 
-def _believed(floor: Floor, event: Endpoint | Finalized) -> bool:
+def _believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
     """In stt mode an Endpoint ends a turn, in vad mode a Finalized; either is stale at or below the watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
@@ -209,12 +209,12 @@ def _why_read(event: Typed | Dtmf) -> str:
     return "typed" if isinstance(event, Typed) else f"key {event.digit!r}"
 
 
-def _why_complete(floor: Floor, event: Endpoint | Finalized) -> str:
+def _why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
     kind = "endpoint" if isinstance(event, Endpoint) else "all is final"
     return f"{kind} at {event.at / floor.rate:.2f} s of sound"
 
 
-def _why_settled(floor: Floor) -> str:
+def _why_settled(floor: TurnMemory) -> str:
     """Which wait ended, and why it was that long."""
     reason = "no endpoint"
     if not floor.stt:

@@ -25,7 +25,7 @@ def plain(text: str) -> tuple[str, ...]:
     return tuple(part for part in bare if part)
 
 
-class Part(NamedTuple):
+class PhraseWord(NamedTuple):
     """One bare word: the place of the Word it is part of, and the language of that."""
 
     place: int
@@ -33,8 +33,8 @@ class Part(NamedTuple):
     language: str | None
 
 
-def parts_of(words: Sequence[Word]) -> list[Part]:
-    return [Part(place, text, word.language) for place, word in enumerate(words) for text in plain(word.text)]
+def parts_of(words: Sequence[Word]) -> list[PhraseWord]:
+    return [PhraseWord(place, text, word.language) for place, word in enumerate(words) for text in plain(word.text)]
 
 
 class Phrases:
@@ -49,10 +49,10 @@ class Phrases:
         self._all: set[tuple[str, ...]] = set().union(*self._by_language.values())
         self._longest = max((len(phrase) for phrase in self._all), default=0)
 
-    def split(self, parts: Sequence[Part]) -> tuple[list[str], list[Part]]:
+    def split(self, parts: Sequence[PhraseWord]) -> tuple[list[str], list[PhraseWord]]:
         """The phrases found in `parts`, the longest where several begin, and the parts in none of them."""
         found: list[str] = []
-        rest: list[Part] = []
+        rest: list[PhraseWord] = []
         start = 0
         while start < len(parts):
             length = self._length(parts[start : start + self._longest])
@@ -63,7 +63,7 @@ class Phrases:
             start += length or 1
         return found, rest
 
-    def _length(self, ahead: Sequence[Part]) -> int:
+    def _length(self, ahead: Sequence[PhraseWord]) -> int:
         """How many parts the longest phrase at the front of `ahead` has, 0 for none."""
         if not ahead:
             return 0
@@ -73,7 +73,7 @@ class Phrases:
         return next((size for size in range(len(texts), 0, -1) if texts[:size] in known), 0)
 
 
-class Scales:
+class InterruptionWeigher:
     """Weighs what was said while a reply runs."""
 
     __slots__ = ("_ignored", "_min_words", "_stop")

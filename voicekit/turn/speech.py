@@ -5,7 +5,7 @@ from __future__ import annotations
 from voicekit.events import SpeechStarted, SpeechStopped
 
 
-class Speech:
+class CallerSpeech:
     """Kept up to date in every state. Counts ear samples where the marks tell, seconds of the clock where not yet."""
 
     __slots__ = ("_earlier", "_rate", "_since", "_started_at", "stopped_at", "talking")

@@ -8,7 +8,7 @@ from voicekit import events
 from voicekit.events import Signal
 
 
-class State(Enum):
+class TurnState(Enum):
     """Where a call stands between its two speakers."""
 
     WAITING = "nobody speaks and nothing is pending"
@@ -29,7 +29,7 @@ class Column(Enum):
     ENDPOINT = "Endpoint"
     FINALIZED = "Finalized"
     PROGRESS = "Progress, Translated"
-    EARS = "EarsDown, EarsUp"
+    EARS = "SttDown, SttUp"
     TYPED = "Typed, Dtmf"
     AUDIBLE = "Audible"
     HEARD = "HeardSoFar"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from voicekit.turn import closing, moves
-from voicekit.turn.floor import Floor
-from voicekit.turn.states import Column, State
+from voicekit.turn.floor import TurnMemory
+from voicekit.turn.states import Column, TurnState
 
-Move: TypeAlias = Callable[[Floor, Any], None]
+Move: TypeAlias = Callable[[TurnMemory, Any], None]
 
-WAITING, HEARING, SETTLING, REPLYING, SPEAKING, DOUBTING, CLOSED = State
+WAITING, HEARING, SETTLING, REPLYING, SPEAKING, DOUBTING, CLOSED = TurnState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Cell:
     """One move, and every state that the machine may be in after it."""
 
     move: Move
-    to: tuple[State, ...]
+    to: tuple[TurnState, ...]
 
     @property
     def name(self) -> str:
         return self.move.__name__.replace("_", " ")
 
 
-def go(move: Move, *to: State) -> Cell:
+def go(move: Move, *to: TurnState) -> Cell:
     return Cell(move, to)
 
 
@@ -189,7 +189,7 @@ def _closed() -> Mapping[Column, Cell]:
     }
 
 
-TABLE: Mapping[State, Mapping[Column, Cell]] = {
+TABLE: Mapping[TurnState, Mapping[Column, Cell]] = {
     WAITING: _waiting(),
     HEARING: _hearing(),
     SETTLING: _settling(),

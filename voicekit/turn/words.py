@@ -52,7 +52,7 @@ class Utterance:
 
 
 @dataclass(slots=True)
-class Question:
+class PendingQuestion:
     """What reply `turn` answers: text put back from before, then the spoken words, then what was typed or keyed.
 
     Words that start in [start, end) are its own; late finals among them amend it.
@@ -84,7 +84,7 @@ def spaced(*texts: str) -> str:
     return " ".join(text for text in texts if text)
 
 
-class Notebook:
+class QuestionMemory:
     """What the next question will be made of: a question put back, the noted words, typed lines and keys."""
 
     __slots__ = ("_asked", "heard_to", "noted", "put_back", "typed", "typed_reason")
@@ -92,10 +92,10 @@ class Notebook:
     def __init__(self) -> None:
         self.noted = Utterance()
         self.heard_to = 0
-        self.put_back: Question | None = None
+        self.put_back: PendingQuestion | None = None
         self.typed: list[str] = []
         self.typed_reason = "typed"
-        self._asked: Question | None = None  # the last question with spoken words: late finals are for it
+        self._asked: PendingQuestion | None = None  # the last question with spoken words: late finals are for it
 
     def __bool__(self) -> bool:
         return bool(self.noted or self.put_back or self.typed)
@@ -110,7 +110,7 @@ class Notebook:
         """An interim: its new words replace the tail."""
         self.noted.tail = [word for word in words if word.start >= self.heard_to and word.text.strip()]
 
-    def hear_finals(self, words: Iterable[Word]) -> Question | None:
+    def hear_finals(self, words: Iterable[Word]) -> PendingQuestion | None:
         """A final: new words are noted; late ones amend the question that is returned, if that changed its text."""
         said = [word for word in words if word.text.strip()]
         self.noted.settle([word for word in said if word.start >= self.heard_to])
@@ -132,7 +132,7 @@ class Notebook:
         self.heard_to = max(self.heard_to, gone.end, upto)
         return gone
 
-    def ask(self, turn: int, upto: int = 0) -> Question:
+    def ask(self, turn: int, upto: int = 0) -> PendingQuestion:
         """Make question `turn` of everything in the book, which is empty afterwards."""
         reason, start = self._reason(), self.heard_to
         back, spoken, typed = self.put_back, self.forget(upto), spaced(*self.typed)
@@ -140,10 +140,10 @@ class Notebook:
         self.typed = []
         if back is not None and not spoken:  # the old words again, still open to their late finals
             after = spaced(back.after, typed)
-            question = Question(turn, reason, back.before, back.spoken, after, back.start, back.end)
+            question = PendingQuestion(turn, reason, back.before, back.spoken, after, back.start, back.end)
         else:
             before = back.text if back is not None else ""
-            question = Question(turn, reason, before, spoken, typed, start, self.heard_to)
+            question = PendingQuestion(turn, reason, before, spoken, typed, start, self.heard_to)
         if question.spoken:
             self._asked = question
         return question

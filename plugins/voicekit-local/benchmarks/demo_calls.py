@@ -19,7 +19,7 @@ from typing import Final
 
 import trio
 
-from voicekit.session.local import Service, local_server
+from voicekit.session.local import SpeechService, local_server
 
 CALLS: Final = (1, 2, 4, 8)
 SPREAD_S: Final = 3.0  # between the beginnings of two calls: people don't ring at the same moment
@@ -38,7 +38,7 @@ async def main(numbers: Sequence[int]) -> None:
                         nursery.start_soon(hold, service, Path(folder, str(number)), number)
 
 
-async def hold(service: Service, folder: Path, number: int) -> None:
+async def hold(service: SpeechService, folder: Path, number: int) -> None:
     """One call, and what it says of itself in the end."""
     where = service.endpoints
     around = {

@@ -24,9 +24,9 @@ from typing import Any, Final
 
 import trio
 
-from voicekit.session.local import Service, local_server
-from voicekit.soniox.region import ApiKey
-from voicekit.soniox.transport import Address, Disconnected, Socket, TrioWebsocket
+from voicekit.session.local import SpeechService, local_server
+from voicekit.soniox.api.region import ApiKey
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket, TrioWebsocket
 from voicekit_local.wer import word_errors
 
 SPEECH: Final = Path(__file__).parents[3] / "tests" / "data" / "speech"
@@ -77,7 +77,7 @@ class Refused(Exception):
 class Caller:
     """One call."""
 
-    def __init__(self, service: Service, recordings: Sequence[Recording], measured: Measured) -> None:
+    def __init__(self, service: SpeechService, recordings: Sequence[Recording], measured: Measured) -> None:
         self._service = service
         self._recordings = recordings
         self._measured = measured
@@ -180,7 +180,7 @@ def load_recordings() -> list[Recording]:
     return made
 
 
-async def measure(service: Service, calls: int, recordings: Sequence[Recording]) -> Measured:
+async def measure(service: SpeechService, calls: int, recordings: Sequence[Recording]) -> Measured:
     dice = random.Random(calls)
     measured = Measured()
     async with trio.open_nursery() as nursery:

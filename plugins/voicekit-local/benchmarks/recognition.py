@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from voicekit.soniox.wire import SttConfig, Token
+from voicekit.soniox.api.wire import SttConfig, Token
 from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
 from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S, Aligner, Recogniser, Synthesiser, no_progress
 from voicekit_local.hearing import Hearing

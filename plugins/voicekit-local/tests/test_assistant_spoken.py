@@ -19,7 +19,7 @@ import trio
 from voicekit import Session
 from voicekit.cli.bot import load_handler
 from voicekit.play.sink import NullSink
-from voicekit.session.local import Service, soniox_or_local
+from voicekit.session.local import SpeechService, soniox_or_local
 from voicekit_local.demo.caller import PCM24K, Caller
 from voicekit_local.demo.script import Moments
 
@@ -80,7 +80,7 @@ def spoken(voice: Any) -> dict[str, bytes]:
     return sounds
 
 
-async def hold(bot: Any, service: Service, questions: dict[str, str], spoken: dict[str, bytes]) -> dict[str, str]:
+async def hold(bot: Any, service: SpeechService, questions: dict[str, str], spoken: dict[str, bytes]) -> dict[str, str]:
     """One call: the question in the order given, and what the bot said to each until the next."""
     caller, moments = Caller(), Moments()
     session = Session(handler=bot, source=caller, sink=NullSink(PCM24K), stt=service.transcriber(), tts=service.voice())
@@ -111,7 +111,7 @@ async def test_every_skill_answers_a_spoken_question(assistant: ModuleType, spok
     """What a voice asks is recognised and answered by the right skill; timer and reminder speak up by themselves."""
     answers: dict[str, str] = {}
 
-    async def one(service: Service, questions: dict[str, str]) -> None:
+    async def one(service: SpeechService, questions: dict[str, str]) -> None:
         answers.update(await hold(assistant.bot, service, questions, spoken))
 
     with trio.fail_after(150):

@@ -20,9 +20,9 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.cli.telling import CLEAR
+from voicekit.cli.progress import CLEAR
 from voicekit.errors import ConfigError
-from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
 from voicekit_local.demo import command

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import LocalProtocolError
-from voicekit.soniox.wire import SttConfig, Token
+from voicekit.soniox.api.wire import SttConfig, Token
 from voicekit_local.engines.align import LetterAligner
 from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S, Heard, HeardWord, Progress
 from voicekit_local.hearing import Hearing

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from voicekit.soniox.wire import SttConfig, Token
+from voicekit.soniox.api.wire import SttConfig, Token
 from voicekit_local.engines.align import SphinxAligner
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.engines.moonshine import Moonshine

@@ -12,8 +12,8 @@ from typing import Final
 import trio
 
 from voicekit.flow.groups import alone
-from voicekit.soniox.greeting import Greeting, write_greeting
-from voicekit.soniox.region import KEY_VARIABLE, URL_VARIABLES, ApiKey, Endpoints
+from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES, ApiKey, Endpoints
+from voicekit.soniox.api.server_hello import ServerHello, write_hello
 from voicekit_local.engines.choose import choose_aligner, choose_recogniser, choose_voice
 from voicekit_local.loading import Show, load_all
 from voicekit_local.server import HOST, LocalServer, account_for
@@ -64,7 +64,7 @@ async def _load_and_serve(options: argparse.Namespace) -> None:
     account = account_for(key, workers, legacy=options.legacy_key)
     server = LocalServer(Studio(recogniser.engine, aligner.engine, voice.engine, workers), account)
     async with server.serving(options.port, options.host) as endpoints:
-        _announce(Greeting(endpoints, key), embedded=options.embedded)
+        _announce(ServerHello(endpoints, key), embedded=options.embedded)
         await trio.sleep_forever()
 
 
@@ -75,9 +75,9 @@ async def _until_input_ends(scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _announce(greeting: Greeting, *, embedded: bool) -> None:
+def _announce(greeting: ServerHello, *, embedded: bool) -> None:
     if embedded:
-        sys.stdout.buffer.write(write_greeting(greeting))
+        sys.stdout.buffer.write(write_hello(greeting))
         sys.stdout.buffer.flush()
         return
     print(_instructions(greeting.endpoints, greeting.key), file=sys.stdout, flush=True)

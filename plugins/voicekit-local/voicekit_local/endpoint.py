@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from voicekit.soniox.wire import SttConfig
+from voicekit.soniox.api.wire import SttConfig
 
 COMPLETE_S: Final = 0.7
 """Silence after words that look complete: pauses within a sentence are mostly shorter, and the service itself was

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.server.account import Account
 from voicekit_local.engines.interface import (
     HEARING_RATE,
@@ -75,7 +75,7 @@ class FakeAligner:
         return [(place * each, (place + 1) * each) for place in range(len(words))]
 
 
-class FakeVoice:
+class FakeTts:
     """Hums a text, letter by letter."""
 
     name = "humming"
@@ -109,7 +109,7 @@ async def fake_server(
 ) -> AsyncIterator[tuple[LocalServer, Endpoints]]:
     """A server with fake engines on a free port, and its addresses; without an `account`, the key is KEY."""
     workers = Workers(SLOTS)
-    studio = Studio(recogniser or FakeRecogniser(), FakeAligner(), voice or FakeVoice(), workers)
+    studio = Studio(recogniser or FakeRecogniser(), FakeAligner(), voice or FakeTts(), workers)
     server = LocalServer(studio, account or account_for(KEY, workers), connections=connections)
     async with server.serving() as endpoints:
         yield server, endpoints

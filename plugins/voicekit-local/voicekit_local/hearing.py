@@ -19,8 +19,8 @@ from voicekit.errors import LocalProtocolError
 from voicekit.events import SpeechStarted
 from voicekit.listen.gate import Gate, GatePolicy
 from voicekit.listen.vad import WebRtcVad
-from voicekit.soniox.server.stt import END, FIN
-from voicekit.soniox.wire import SttConfig, Token
+from voicekit.soniox.api.wire import SttConfig, Token
+from voicekit.soniox.server.realtime.stt import END, FIN
 from voicekit_local.endpoint import Endpointing
 from voicekit_local.engines.interface import HEARING_RATE, LONGEST_S
 from voicekit_local.outbox import Outbox, Result, ms

@@ -15,8 +15,8 @@ from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
 from voicekit.audio.resample import Resampler
 from voicekit.errors import ConfigError
-from voicekit.soniox.limits import STT_RAW_FORMATS
-from voicekit.soniox.wire import SttConfig
+from voicekit.soniox.api.limits import STT_RAW_FORMATS
+from voicekit.soniox.api.wire import SttConfig
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from voicekit.soniox.wire import Timestamps
+from voicekit.soniox.api.wire import Timestamps
 from voicekit_local.engines.interface import SpokenWord
 
 

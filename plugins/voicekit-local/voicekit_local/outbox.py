@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from voicekit.soniox.server.stt import END
-from voicekit.soniox.wire import SttConfig, Token
+from voicekit.soniox.api.wire import SttConfig, Token
+from voicekit.soniox.server.realtime.stt import END
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.segment import Word
 

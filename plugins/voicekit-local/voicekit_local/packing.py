@@ -15,8 +15,8 @@ from voicekit.audio.format import AudioFormat, Encoding
 from voicekit.audio.frame import AudioFrame, Sound
 from voicekit.audio.resample import Resampler
 from voicekit.errors import ConfigError
-from voicekit.soniox.limits import TTS_RAW_FORMATS
-from voicekit.soniox.wire import TtsConfig
+from voicekit.soniox.api.limits import TTS_RAW_FORMATS
+from voicekit.soniox.api.wire import TtsConfig
 
 if TYPE_CHECKING:
     import numpy as np

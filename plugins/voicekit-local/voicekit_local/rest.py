@@ -20,23 +20,23 @@ import trio
 
 from voicekit.flow.groups import alone, sole
 from voicekit.flow.threads import in_thread
-from voicekit.soniox.rest.requests import SpeechRequest, TranscriptionRequest
-from voicekit.soniox.rest.types import Token
+from voicekit.soniox.api.wire import SttConfig, TtsConfig
+from voicekit.soniox.rest.schema.answers import TranscriptToken
+from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionRequest
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import Refusal, invalid
-from voicekit.soniox.server.rest import (
+from voicekit.soniox.server.rest.server import (
     Begun,
-    Chunk,
     Dropped,
     Effect,
-    Kept,
+    FileChunk,
+    FileKept,
     Notify,
     PrepareVoice,
     RestServer,
     Transcribe,
 )
-from voicekit.soniox.wire import SttConfig, TtsConfig
 from voicekit.testing.soniox.rest_http import Driver, Spoken
 from voicekit_local.container import Decoder, Undecodable
 from voicekit_local.hearing import Hearing
@@ -53,7 +53,7 @@ BLOCK: Final = 64 * 1024
 WEBHOOK_S: Final = 10.0
 """Seconds that a webhook may take."""
 
-Outcome = tuple[list[Token], int]
+Outcome = tuple[list[TranscriptToken], int]
 
 
 @asynccontextmanager
@@ -89,9 +89,9 @@ class RestService:
             match effect:
                 case Begun(name):
                     self._arriving[name] = await in_thread(self._path(name).open, "wb")
-                case Chunk(name, data):
+                case FileChunk(name, data):
                     await in_thread(self._arriving[name].write, data)
-                case Kept(name):
+                case FileKept(name):
                     self._arriving.pop(name).close()
                 case Dropped(name):
                     self._drop(name)
@@ -185,7 +185,7 @@ class _Reading:
             enable_language_identification=request.enable_language_identification,
         )
         self._hearing = Hearing(config, partials=False, language=studio.recogniser.languages[0])
-        self._tokens: list[Token] = []
+        self._tokens: list[TranscriptToken] = []
 
     async def hear(self, pcm: bytes) -> None:
         self._hearing.feed(pcm)
@@ -206,7 +206,7 @@ class _Reading:
                     self._hearing.done(await studio.work(job.run, studio.recogniser, studio.aligner))
         for result in self._hearing.results():
             self._tokens += [
-                Token(
+                TranscriptToken(
                     text=token.text or "",
                     start_ms=None if token.start_ms is None else round(token.start_ms),
                     end_ms=None if token.end_ms is None else round(token.end_ms),

@@ -12,8 +12,8 @@ from typing import Final
 import trio
 
 from voicekit.errors import ConfigError
-from voicekit.soniox import limits
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer
 from voicekit_local.container import CONTAINERS

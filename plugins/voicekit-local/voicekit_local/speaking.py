@@ -15,12 +15,12 @@ from typing import Final
 
 import trio
 
-from voicekit.soniox.server import tts
+from voicekit.soniox.api.wire import Message, Timestamps, TtsConfig
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
+from voicekit.soniox.server.realtime import tts
+from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.refusal import Refusal, invalid
-from voicekit.soniox.server.stream import StreamOver, StreamStarted, TextCame
-from voicekit.soniox.wire import Message, Timestamps, TtsConfig
 from voicekit_local.engines.interface import Spoken, Synthesiser
 from voicekit_local.letters import letter_times, stamps
 from voicekit_local.lines import Lines

@@ -16,12 +16,12 @@ import trio
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import sole
 from voicekit.flow.link import open_link
-from voicekit.soniox.limits import STT_RAW_FORMATS
-from voicekit.soniox.server import stt
+from voicekit.soniox.api.limits import STT_RAW_FORMATS
+from voicekit.soniox.api.wire import Message, SttConfig
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
+from voicekit.soniox.server.realtime import stt
 from voicekit.soniox.server.refusal import Refusal, invalid, timeout
-from voicekit.soniox.wire import Message, SttConfig
 from voicekit_local.container import Decoder, Undecodable
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.hearing import Hearing

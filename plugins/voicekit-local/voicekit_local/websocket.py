@@ -15,10 +15,10 @@ import trio
 import trio_websocket
 import wsproto
 
-from voicekit.soniox.region import KEY_SUBPROTOCOL
+from voicekit.soniox.api.region import KEY_SUBPROTOCOL
+from voicekit.soniox.api.wire import MESSAGE_BYTES, Message
 from voicekit.soniox.server.account import handshake_key
-from voicekit.soniox.server.refusal import Close
-from voicekit.soniox.wire import MESSAGE_BYTES, Message
+from voicekit.soniox.server.refusal import CloseConnection
 
 HANDSHAKE_S: Final = 5.0
 """Seconds for the upgrade, of which the request has already come."""
@@ -56,7 +56,7 @@ class Core(Protocol):
     """What is the same in both server roles."""
 
     @property
-    def closing(self) -> Close | None: ...
+    def closing(self) -> CloseConnection | None: ...
     @property
     def due_at(self) -> float | None: ...
     def outgoing(self) -> list[Message]: ...
@@ -71,7 +71,7 @@ class Line:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._unsent: deque[Message] = deque()  # taken from the core
-        self._outlet, self._inlet = trio.open_memory_channel[Message | Close](UNSENT)
+        self._outlet, self._inlet = trio.open_memory_channel[Message | CloseConnection](UNSENT)
         self._flushing = trio.Lock()
         self._closing = False
         self._timer = trio.CancelScope()
@@ -110,7 +110,7 @@ class Line:
     async def write(self, socket: trio_websocket.WebSocketConnection) -> None:
         """Send what is flushed until the end, and close."""
         async for item in self._inlet:
-            if isinstance(item, Close):
+            if isinstance(item, CloseConnection):
                 with trio.move_on_after(CLOSE_S):
                     await socket.aclose(item.code, item.reason or None)
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "silence", "air"]
+MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "silence", "air"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Milestone:
     """
 
     turn: int
-    what: Kind
+    what: MilestoneKind
     seconds: float = 0.0
 
     def __str__(self) -> str:

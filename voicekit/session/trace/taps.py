@@ -19,7 +19,7 @@ import trio
 from voicekit.audio.codec import convert
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
-from voicekit.contracts import Sink, Source, Speaker, Text, Voice, this_reply
+from voicekit.contracts import Sink, Source, Speaker, Text, Tts, this_reply
 from voicekit.errors import ConfigError
 from voicekit.events import Audible, SessionEvent, TurnCommitted
 from voicekit.flow.layers import Layer, Tapped, run_tapped
@@ -29,9 +29,9 @@ from voicekit.flow.transform import StreamContext, Tap, TransformPart
 from voicekit.session.eventlog import open_event_log
 from voicekit.session.session import Session
 from voicekit.session.trace.levels import Level
-from voicekit.session.trace.milestone import Kind, Milestone
+from voicekit.session.trace.milestone import Milestone, MilestoneKind
 
-Tell: TypeAlias = Callable[[Milestone], object]
+MilestoneTap: TypeAlias = Callable[[Milestone], object]
 
 
 @asynccontextmanager
@@ -46,7 +46,7 @@ async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
         yield
 
 
-def trace(session: Session, tell: Tell) -> None:
+def trace(session: Session, tell: MilestoneTap) -> None:
     """Have `session` tell the milestones of its replies from now on, on the hot path: `tell` must not wait.
 
     For whoever has an event log open already (`tell` is what `open_event_log` yields); else use `open_trace`. Call it
@@ -59,7 +59,7 @@ def trace(session: Session, tell: Tell) -> None:
         parts,
         source=cast("Source", Tapped(parts.source, outward=caller.hear)),
         texts=(_first_words(tell, air), *parts.texts),
-        tts=cast("Voice", _TracedVoice(parts.tts, tell)),
+        tts=cast("Tts", _TracedVoice(parts.tts, tell)),
         sink=air,
     )
 
@@ -88,12 +88,12 @@ class _Caller:
             if found is not None:
                 self._audible_to = (item.at + found[1] + 1) / rate
 
-    def tell(self, turn: int, tell: Tell) -> None:
+    def tell(self, turn: int, tell: MilestoneTap) -> None:
         if self._audible_to is not None:
             tell(Milestone(turn, "user", trio.current_time() - self._began - self._audible_to))
 
 
-def _first_words(tell: Tell, air: _Air) -> TransformPart[Any, Any]:
+def _first_words(tell: MilestoneTap, air: _Air) -> TransformPart[Any, Any]:
     """Directly behind the handler; a stream of it begins when the handler is asked."""
 
     def start(context: StreamContext) -> Tap:
@@ -108,24 +108,24 @@ def _first_words(tell: Tell, air: _Air) -> TransformPart[Any, Any]:
 class _Once:
     """Tells each milestone of one reply once."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: MilestoneTap) -> None:
         self._tell = tell
         self._reply = this_reply.get(None)
-        self._told: set[Kind] = set()
+        self._told: set[MilestoneKind] = set()
 
-    def reach(self, what: Kind, seconds: float = 0.0) -> None:
+    def reach(self, what: MilestoneKind, seconds: float = 0.0) -> None:
         if self._reply is not None and what not in self._told:
             self._told.add(what)
             self._tell(Milestone(self._reply.turn, what, seconds))
 
-    def has(self, what: Kind) -> bool:
+    def has(self, what: MilestoneKind) -> bool:
         return what in self._told
 
 
 class _TracedVoice(Layer):
     """Looks at what goes into the voice and what comes out, until a reply is audible."""
 
-    def __init__(self, stage: Stage[Any, Any], tell: Tell) -> None:
+    def __init__(self, stage: Stage[Any, Any], tell: MilestoneTap) -> None:
         super().__init__(stage)
         self._tell = tell
 
@@ -155,7 +155,7 @@ class _TracedVoice(Layer):
 class _Air:
     """The sink, and when the first sample of a reply was heard, by its position."""
 
-    def __init__(self, sink: Sink, tell: Tell) -> None:
+    def __init__(self, sink: Sink, tell: MilestoneTap) -> None:
         self._sink = sink
         self._tell = tell
         self._speaker: Speaker | None = None

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicekit.soniox.rest.client import SonioxClient
-    from voicekit.soniox.rest.mint import KeyDesk
-    from voicekit.soniox.rest.patience import Patience
-    from voicekit.soniox.rest.requests import KeyRequest, SpeechRequest, TranscriptionRequest
-    from voicekit.soniox.rest.types import File, Token, Transcript, Transcription
+    from voicekit.soniox.rest.http.retry import Patience
+    from voicekit.soniox.rest.schema.answers import File, Transcription, TranscriptText, TranscriptToken
+    from voicekit.soniox.rest.schema.requests import KeyRequest, SpeechRequest, TranscriptionRequest
+    from voicekit.soniox.rest.temporary_keys import KeyDesk
     from voicekit.soniox.rest.webhook import WebhookReceiver
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "KeyRequest",
     "File",
     "Transcription",
-    "Transcript",
-    "Token",
+    "TranscriptText",
+    "TranscriptToken",
     "WebhookReceiver",
     "KeyDesk",
 ]

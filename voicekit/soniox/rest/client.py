@@ -15,13 +15,13 @@ from types import TracebackType
 
 import httpx
 
-from voicekit.soniox.access import Access, KeySource
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.connection.access import Access, KeySource
 from voicekit.soniox.rest.files import Files
-from voicekit.soniox.rest.http import Http
+from voicekit.soniox.rest.http.driver import Http
+from voicekit.soniox.rest.http.retry import Patience
 from voicekit.soniox.rest.keys import Keys
 from voicekit.soniox.rest.models import Models
-from voicekit.soniox.rest.patience import Patience
 from voicekit.soniox.rest.speech import Speech
 from voicekit.soniox.rest.transcriptions import Transcriptions
 from voicekit.soniox.rest.usage import ConcurrencyOf, Usage

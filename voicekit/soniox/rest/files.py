@@ -8,13 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.rest import limits
-from voicekit.soniox.rest.http import Ask, Http
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.http.driver import Http, RestQuery
+from voicekit.soniox.rest.http.retry import Repeat
+from voicekit.soniox.rest.http.upload import Content, Upload, UploadProgress
 from voicekit.soniox.rest.listing import Listing
-from voicekit.soniox.rest.patience import Repeat
-from voicekit.soniox.rest.requests import FileFields, check
-from voicekit.soniox.rest.types import Count, File
-from voicekit.soniox.rest.upload import Content, Progress, Upload
+from voicekit.soniox.rest.schema.answers import Count, File
+from voicekit.soniox.rest.schema.requests import FileFields, check
 
 ID_LENGTH: Final = 256  # far longer than any id
 
@@ -39,7 +39,7 @@ class Files:
         *,
         filename: str | None = None,
         client_reference_id: str | None = None,
-        progress: Progress | None = None,
+        progress: UploadProgress | None = None,
     ) -> File:
         """Upload a path, bytes, an open file or whatever yields bytes, in pieces, never all of it in memory.
 
@@ -51,7 +51,7 @@ class Files:
         upload = Upload(
             content, filename=filename, fields=form_fields(fields), most=limits.FILE_BYTES, progress=progress
         )
-        ask = Ask("POST", self._url, upload=upload, status=201, repeat=Repeat.UNSTARTED)
+        ask = RestQuery("POST", self._url, upload=upload, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, File)
 
     def list(self, *, page: int = limits.PAGE[1]) -> Listing[File]:
@@ -59,22 +59,22 @@ class Files:
         check_page(page)
 
         async def fetch(cursor: str | None) -> tuple[tuple[File, ...], str | None]:
-            got = await self._http.answer(Ask("GET", self._url, {"limit": page, "cursor": cursor}), FilesPage)
+            got = await self._http.answer(RestQuery("GET", self._url, {"limit": page, "cursor": cursor}), FilesPage)
             return got.files, got.next_page_cursor
 
         return Listing(fetch)
 
     async def get(self, file_id: str) -> File:
         """What is known about a file; ServiceError with the code 404 where there is none."""
-        return await self._http.answer(Ask("GET", at(self._url, file_id)), File)
+        return await self._http.answer(RestQuery("GET", at(self._url, file_id)), File)
 
     async def count(self) -> Count:
         """How many files there are."""
-        return await self._http.answer(Ask("GET", f"{self._url}/count"), Count)
+        return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
 
     async def delete(self, file_id: str) -> None:
         """Delete a file; ServiceError with the code 404 where there is none."""
-        await self._http.done(Ask("DELETE", at(self._url, file_id), status=204))
+        await self._http.done(RestQuery("DELETE", at(self._url, file_id), status=204))
 
 
 def at(url: str, name: str, *more: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from voicekit.soniox.rest.http import Ask, Http
-from voicekit.soniox.rest.patience import Repeat
-from voicekit.soniox.rest.requests import KeyRequest, check
-from voicekit.soniox.rest.types import TemporaryKey
+from voicekit.soniox.rest.http.driver import Http, RestQuery
+from voicekit.soniox.rest.http.retry import Repeat
+from voicekit.soniox.rest.schema.answers import TemporaryKey
+from voicekit.soniox.rest.schema.requests import KeyRequest, check
 
 
 class Keys:
@@ -21,5 +21,5 @@ class Keys:
         The main key needs the permission for temporary keys, and for the service that the new one is for.
         """
         check(request)
-        ask = Ask("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
+        ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
         return await self._http.answer(ask, TemporaryKey)

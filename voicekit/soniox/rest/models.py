@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from voicekit.soniox.rest.http import Ask, Http
-from voicekit.soniox.rest.types import SttModel, TtsModel
+from voicekit.soniox.rest.http.driver import Http, RestQuery
+from voicekit.soniox.rest.schema.answers import SttModel, TtsModel
 
 
 class SttModels(Struct, frozen=True):
@@ -29,8 +29,8 @@ class Models:
 
     async def stt(self) -> tuple[SttModel, ...]:
         """All models that listen, for streams and for whole files."""
-        return (await self._http.answer(Ask("GET", f"{self._base}/v1/models"), SttModels)).models
+        return (await self._http.answer(RestQuery("GET", f"{self._base}/v1/models"), SttModels)).models
 
     async def tts(self) -> tuple[TtsModel, ...]:
         """All models that speak, with their voices."""
-        return (await self._http.answer(Ask("GET", f"{self._base}/v1/tts-models"), TtsModels)).models
+        return (await self._http.answer(RestQuery("GET", f"{self._base}/v1/tts-models"), TtsModels)).models

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voicekit.soniox.limits import TTS_RAW_FORMATS
+from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
 OGG_END: Final = 4  # the flag of a page that is the last one (RFC 3533)

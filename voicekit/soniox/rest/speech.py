@@ -13,16 +13,16 @@ import trio
 
 from voicekit.errors import Unavailable
 from voicekit.flow.threads import in_thread
-from voicekit.soniox.rest.bodies import reading
-from voicekit.soniox.rest.errors import SERVICE
-from voicekit.soniox.rest.http import Ask, Http
-from voicekit.soniox.rest.patience import Patience, Repeat
-from voicekit.soniox.rest.requests import SpeechRequest, check
+from voicekit.soniox.rest.http.atomic_file import check_writable, written
+from voicekit.soniox.rest.http.bodies import reading
+from voicekit.soniox.rest.http.driver import Http, RestQuery
+from voicekit.soniox.rest.http.rest_errors import SERVICE
+from voicekit.soniox.rest.http.retry import Patience, Repeat
+from voicekit.soniox.rest.schema.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import Ending
-from voicekit.soniox.rest.writing import check_writable, written
 
 
-class Sound:
+class SpeechSound:
     """Sound on its way: iterate over it once. `received` counts bytes; `request_id` is what support asks for.
 
     `whole`, after the last byte, is True where the format says that this was the end, and None where it can't tell;
@@ -53,7 +53,7 @@ class Sound:
         """What a WAV that came as a stream can say of its length now: numbers of four bytes, and where they belong."""
         return self._ending.wav_sizes
 
-    def __aiter__(self) -> Sound:
+    def __aiter__(self) -> SpeechSound:
         return self
 
     async def __anext__(self) -> bytes:
@@ -100,16 +100,16 @@ class Speech:
         self._url = f"{base}/tts"
 
     @asynccontextmanager
-    async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[Sound]:
+    async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
         """The sound of a text while it is being made: `async with ... as sound: async for data in sound`.
 
         It is asked for again only as long as none has come. Unavailable where it breaks off, with how much came.
         """
         check(request)
         headers = {} if request_id is None else {"x-request-id": request_id}
-        ask = Ask("POST", self._url, json=request, repeat=Repeat.REFUSED, headers=headers)
+        ask = RestQuery("POST", self._url, json=request, repeat=Repeat.REFUSED, headers=headers)
         async with self._http.open(ask) as response, reading(response) as pieces:
-            yield Sound(response, pieces, request.audio_format, self._http.patience)
+            yield SpeechSound(response, pieces, request.audio_format, self._http.patience)
 
     async def audio(self, request: SpeechRequest) -> bytes:
         """All of the sound: at most two minutes of it, as the service makes no more in one go."""

@@ -12,16 +12,16 @@ import trio
 from msgspec import Struct
 
 from voicekit.errors import ProtocolError, ServiceError
-from voicekit.soniox import errors as table
-from voicekit.soniox.rest import limits
-from voicekit.soniox.rest.errors import SERVICE
+from voicekit.soniox.api import errors as table
 from voicekit.soniox.rest.files import Files, at, check_page
-from voicekit.soniox.rest.http import Ask, Http
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.http.driver import Http, RestQuery
+from voicekit.soniox.rest.http.rest_errors import SERVICE
+from voicekit.soniox.rest.http.retry import Repeat
+from voicekit.soniox.rest.http.upload import Content, UploadProgress
 from voicekit.soniox.rest.listing import Listing
-from voicekit.soniox.rest.patience import Repeat
-from voicekit.soniox.rest.requests import NO_FILE, TranscriptionRequest, check
-from voicekit.soniox.rest.types import Count, Transcript, Transcription
-from voicekit.soniox.rest.upload import Content, Progress
+from voicekit.soniox.rest.schema.answers import Count, Transcription, TranscriptText
+from voicekit.soniox.rest.schema.requests import NO_FILE, TranscriptionRequest, check
 
 FIRST_POLL_S: Final = 1.0
 LONGEST_POLL_S: Final = 10.0
@@ -50,7 +50,7 @@ class Transcriptions:
     async def create(self, request: TranscriptionRequest) -> Transcription:
         """Ask for a transcription of `request.file_id` or `request.audio_url`; it begins in a queue."""
         check(request)
-        ask = Ask("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
+        ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)
 
     def list(self, *, page: int = limits.PAGE[1]) -> Listing[Transcription]:
@@ -58,7 +58,7 @@ class Transcriptions:
         check_page(page)
 
         async def fetch(cursor: str | None) -> tuple[tuple[Transcription, ...], str | None]:
-            ask = Ask("GET", self._url, {"limit": page, "cursor": cursor})
+            ask = RestQuery("GET", self._url, {"limit": page, "cursor": cursor})
             got = await self._http.answer(ask, TranscriptionsPage)
             return got.transcriptions, got.next_page_cursor
 
@@ -66,11 +66,11 @@ class Transcriptions:
 
     async def get(self, transcription_id: str) -> Transcription:
         """How far a transcription is; ServiceError with the code 404 where there is none."""
-        return await self._http.answer(Ask("GET", at(self._url, transcription_id)), Transcription)
+        return await self._http.answer(RestQuery("GET", at(self._url, transcription_id)), Transcription)
 
     async def count(self) -> Count:
         """How many transcriptions there are."""
-        return await self._http.answer(Ask("GET", f"{self._url}/count"), Count)
+        return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
 
     async def delete(self, transcription_id: str) -> None:
         """Delete a transcription. While it is processing that is refused with the code 409.
@@ -78,11 +78,11 @@ class Transcriptions:
         Whether its file goes with it, the vendor's reference and the vendor's own client see differently: delete that
         too, and expect a 404.
         """
-        await self._http.done(Ask("DELETE", at(self._url, transcription_id), status=204))
+        await self._http.done(RestQuery("DELETE", at(self._url, transcription_id), status=204))
 
-    async def transcript(self, transcription_id: str) -> Transcript:
+    async def transcript(self, transcription_id: str) -> TranscriptText:
         """The words of a completed transcription, however many; ServiceError with the code 409 before."""
-        return await self._http.answer(Ask("GET", at(self._url, transcription_id, "transcript")), Transcript)
+        return await self._http.answer(RestQuery("GET", at(self._url, transcription_id, "transcript")), TranscriptText)
 
     async def wait(
         self, transcription_id: str, *, progress: Callable[[Transcription], None] | None = None
@@ -110,10 +110,10 @@ class Transcriptions:
         request: TranscriptionRequest | None = None,
         *,
         filename: str | None = None,
-        uploaded: Progress | None = None,
+        uploaded: UploadProgress | None = None,
         progress: Callable[[Transcription], None] | None = None,
         keep: bool = False,
-    ) -> Transcript:
+    ) -> TranscriptText:
         """Upload, transcribe, wait, read, and delete what that left at the service unless it is to be kept.
 
         `content` that is an address (http://, https://) is not uploaded but fetched by the service. `request` says how

@@ -8,11 +8,11 @@ from typing import Literal
 from msgspec import Struct
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.rest import limits
 from voicekit.soniox.rest.files import check_page
-from voicekit.soniox.rest.http import Ask, Http
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.http.driver import Http, RestQuery
 from voicekit.soniox.rest.listing import Listing
-from voicekit.soniox.rest.usage_types import ConcurrencyLimits, StreamsHistory, UsageLog, UsageSummary
+from voicekit.soniox.rest.schema.usage_answers import ConcurrencyLimits, StreamsHistory, UsageLog, UsageSummary
 
 
 class UsageLogsPage(Struct, frozen=True):
@@ -41,7 +41,9 @@ class Usage:
         sort = limits.SORTS[1] if newest_first else limits.SORTS[0]
 
         async def fetch(cursor: str | None) -> tuple[tuple[UsageLog, ...], str | None]:
-            ask = Ask("GET", f"{self._base}/v1/usage-logs", {**query, "sort": sort, "limit": page, "cursor": cursor})
+            ask = RestQuery(
+                "GET", f"{self._base}/v1/usage-logs", {**query, "sort": sort, "limit": page, "cursor": cursor}
+            )
             got = await self._http.answer(ask, UsageLogsPage)
             return got.usage_logs, got.next_page_cursor
 
@@ -50,7 +52,7 @@ class Usage:
     async def summary(self, start: datetime, end: datetime) -> UsageSummary:
         """Usage by day and model, in a window of at most 366 days."""
         query = _window(start, end, limits.SUMMARY_WINDOW_DAYS)
-        return await self._http.answer(Ask("GET", f"{self._base}/v1/usage/summary", query), UsageSummary)
+        return await self._http.answer(RestQuery("GET", f"{self._base}/v1/usage/summary", query), UsageSummary)
 
 
 class ConcurrencyOf:
@@ -62,7 +64,7 @@ class ConcurrencyOf:
 
     async def limits(self) -> ConcurrencyLimits:
         """How many sessions and streams run now, and may, of the project and of its organization."""
-        return await self._http.answer(Ask("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
+        return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
     async def history(
         self, start: datetime, end: datetime, *, kind: Literal["stt", "tts"], period_sec: int = 3_600
@@ -73,7 +75,9 @@ class ConcurrencyOf:
                 expected = ", ".join(map(str, allowed))
                 raise ConfigError(f"Soniox option {name}: expected one of {expected}, got {value!r}")
         query = {**_window(start, end, None), "kind": kind, "period_sec": period_sec}
-        return await self._http.answer(Ask("GET", f"{self._base}/v1/concurrent-streams-history", query), StreamsHistory)
+        return await self._http.answer(
+            RestQuery("GET", f"{self._base}/v1/concurrent-streams-history", query), StreamsHistory
+        )
 
 
 def _window(start: datetime, end: datetime, most_days: int | None) -> dict[str, str]:

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from voicekit.errors import ConfigError, RemoteProtocolError, Unauthenticated
-from voicekit.soniox.rest.errors import SERVICE
+from voicekit.soniox.rest.http.rest_errors import SERVICE
 
 HEADER_VARIABLE: Final = "SONIOX_API_WEBHOOK_HEADER"
 SECRET_VARIABLE: Final = "SONIOX_API_WEBHOOK_SECRET"

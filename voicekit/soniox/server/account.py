@@ -9,8 +9,8 @@ from enum import Enum
 from itertools import count
 from typing import Final
 
-from voicekit.soniox import limits
-from voicekit.soniox.region import KEY_SUBPROTOCOL
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.region import KEY_SUBPROTOCOL
 from voicekit.soniox.server.refusal import Refusal, invalid
 
 _MINUTE_S: Final = 60.0

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from voicekit.soniox import limits
-from voicekit.soniox.config import context_length
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.config import context_length
+from voicekit.soniox.api.wire import Context, SttConfig, Translation, TtsConfig
 from voicekit.soniox.server.refusal import Refusal, invalid
-from voicekit.soniox.wire import Context, SttConfig, Translation, TtsConfig
 
 STT_MODELS: Final = frozenset({limits.STT_MODEL}) | limits.MODELS_WITHOUT_ENDPOINT_TUNING
 TTS_MODELS: Final = frozenset({limits.TTS_MODEL})

@@ -56,7 +56,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseConnection:
     """The socket is to be closed once everything has been sent."""
 
     code: int = CLOSE_NORMAL

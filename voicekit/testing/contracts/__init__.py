@@ -1,7 +1,7 @@
 """Contract checks: does a part of yours keep what its contract promises? One line in a test of yours says so.
 
 async def test_my_voice_keeps_the_contract(autojump_clock):
-    await check_voice(lambda: MyVoice(speed=1.2))
+    await check_tts(lambda: MyVoice(speed=1.2))
 
 Each check is given a factory, because it uses many fresh parts: it runs them to the end, again and again, cancels them
 at every await, reads slowly or not at all. A broken promise is an AssertionError, whose sentence names it. The checks
@@ -12,16 +12,16 @@ from voicekit.testing.contracts.handler import check_handler
 from voicekit.testing.contracts.sink import check_sink
 from voicekit.testing.contracts.source import check_source
 from voicekit.testing.contracts.stage import check_stage
-from voicekit.testing.contracts.transcriber import check_transcriber
+from voicekit.testing.contracts.stt import check_stt
+from voicekit.testing.contracts.tts import check_tts
 from voicekit.testing.contracts.vad import check_vad
-from voicekit.testing.contracts.voice import check_voice
 
 __all__ = [
     "check_source",
     "check_vad",
-    "check_transcriber",
+    "check_stt",
     "check_handler",
-    "check_voice",
+    "check_tts",
     "check_sink",
     "check_stage",
 ]

@@ -18,10 +18,10 @@ CLEANUP = 0.5
 POINTS = 20
 """Awaits at which a part is cancelled, spread over all that it has from its opening to its closing."""
 
-Use: TypeAlias = Callable[[Any], Awaitable[None]]
+Exercise: TypeAlias = Callable[[Any], Awaitable[None]]
 """Uses to the full what an `open()` has yielded."""
 
-Equip: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Use]]
+Equip: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Exercise]]
 """Puts a part in a surrounding where it can be used once."""
 
 
@@ -114,7 +114,7 @@ async def cancelled_at(
     return scope.cancelled_caught
 
 
-async def _whole(part: Any, use: Use) -> None:
+async def _whole(part: Any, use: Exercise) -> None:
     async with open_part(part) as opened:
         await use(opened)
 

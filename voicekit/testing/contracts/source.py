@@ -10,7 +10,7 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.testing.contracts.promise import allocated, bench, check_flag, check_format, check_members, promise
 from voicekit.testing.contracts.sound import check_sound
 from voicekit.testing.contracts.stage import check_streams, run_once, run_unread
-from voicekit.testing.contracts.stream import Plan, Stream
+from voicekit.testing.contracts.stream import CheckedStream, Plan
 
 ENOUGH = 100
 """Items of a source that does not end: two seconds, as telephones cut them."""
@@ -48,7 +48,7 @@ async def check_source(make: Callable[[], Any], *, ends: bool = True, within: fl
         await _keeps_little(make(), plan)
 
 
-def _judge(held: Stream) -> None:
+def _judge(held: CheckedStream) -> None:
     part, sound = held.part, held.part.produces
     promise(check_sound(part, held.said, sound) > 0, part, "said no sound")
     for item, time in zip(held.said, held.times, strict=True):
@@ -64,7 +64,7 @@ async def _loses_nothing(make: Callable[[], Any], plan: Plan) -> None:
     promise(quick == slow, make(), f"is not live, so it must wait and lose nothing, but {lost}")
 
 
-def _samples(held: Stream) -> int:
+def _samples(held: CheckedStream) -> int:
     return sum(item.samples for item in held.said if isinstance(item, AudioFrame))
 
 
@@ -74,7 +74,7 @@ async def _keeps_little(part: Any, plan: Plan) -> None:
     with allocated() as allocation:
         before = allocation()
 
-        def look(held: Stream) -> None:
+        def look(held: CheckedStream) -> None:
             kept = allocation() - before
             promise(kept <= most, part, f"kept {kept:,} bytes while nobody took anything for {STUCK:g} s")
 

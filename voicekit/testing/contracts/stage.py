@@ -12,7 +12,7 @@ import trio
 
 from voicekit.testing.contracts.opening import awaits_of, cancelled_at, check_opening, open_part, spread
 from voicekit.testing.contracts.promise import bench, check_members, promise
-from voicekit.testing.contracts.stream import Plan, Stream, anything, stream
+from voicekit.testing.contracts.stream import CheckedStream, Plan, anything, stream
 
 MANY = 1_000
 """Items: more than any stage may take in while nobody takes what it says."""
@@ -67,14 +67,14 @@ async def check_empty(part: Any, plan: Plan) -> None:
 async def check_waits(part: Any, items: Sequence[Any]) -> None:
     """While nobody takes what it says, the stage stops taking what comes: who sends to it must wait."""
 
-    def look(held: Stream) -> None:
+    def look(held: CheckedStream) -> None:
         greedy = held.fed_all and held.backed_up
         promise(not greedy, part, f"took all of {len(items)} items while nobody took what it said: it must wait")
 
     await run_unread(part, Plan(items, ends=False, room=1), STUCK, look)
 
 
-async def run_once(part: Any, plan: Plan) -> Stream:
+async def run_once(part: Any, plan: Plan) -> CheckedStream:
     """Open the stage, run one stream through it, and judge that."""
     async with stream(part, plan) as held, open_part(part) as run:
         await held.run_through(run)
@@ -82,7 +82,7 @@ async def run_once(part: Any, plan: Plan) -> Stream:
     return held
 
 
-async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[Stream], object]) -> None:
+async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[CheckedStream], object]) -> None:
     """Run the stage while nobody takes what it says, and `look` at it after `seconds`, unless it ends before."""
     plan = replace(plan, within=2 * seconds)
     async with stream(part, plan, reads=False) as held, open_part(part) as run, trio.open_nursery() as nursery:

@@ -23,7 +23,7 @@ SILENT = 1.0
 WHO_CLOSES = "the line closes the ends, the stage never does"
 
 
-def anything(stream: Stream) -> None:
+def anything(stream: CheckedStream) -> None:
     """Judges nothing: any output will do."""
 
 
@@ -43,10 +43,10 @@ class Plan:
     room: int = 400
     slow: float = 0.0
     enough: int | None = None
-    judge: Callable[[Stream], None] = anything
+    judge: Callable[[CheckedStream], None] = anything
 
 
-class Stream:
+class CheckedStream:
     """What a check sees of one stream: `said`, item by item, and `times`, in seconds since the stage began to run."""
 
     def __init__(self, part: Any, plan: Plan, reads: bool) -> None:
@@ -154,9 +154,9 @@ class Stream:
 
 
 @asynccontextmanager
-async def stream(part: Any, plan: Plan, *, reads: bool = True) -> AsyncIterator[Stream]:
+async def stream(part: Any, plan: Plan, *, reads: bool = True) -> AsyncIterator[CheckedStream]:
     """A stream to run `part` through; without `reads`, nobody takes what it says."""
-    held = Stream(part, plan, reads)
+    held = CheckedStream(part, plan, reads)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(held.feed)

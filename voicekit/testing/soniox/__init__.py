@@ -18,21 +18,21 @@ from voicekit.testing.soniox.faults import (
     HalfOpen,
     Refuse,
     Reject,
-    Say,
+    SayMessage,
     Stall,
     StopReading,
     WireFault,
 )
 from voicekit.testing.soniox.messages import BINARY, GARBAGE, huge, nulled, out_of_order, with_unknown_fields
-from voicekit.testing.soniox.mouth import Speaking, spoken
-from voicekit.testing.soniox.peer import InMemory, SonioxPeer
-from voicekit.testing.soniox.record import ConnectionRecord, Kept, SpokenStream
+from voicekit.testing.soniox.peer import PeerInMemory, SonioxPeer
+from voicekit.testing.soniox.peer_tts import Speaking, spoken
+from voicekit.testing.soniox.record import ConnectionRecord, KeptMessage, SpokenStream
 from voicekit.testing.soniox.results import Hearing
 
 __all__ = [
-    "SonioxPeer", "InMemory", "Hearing", "Speaking", "spoken",
+    "SonioxPeer", "PeerInMemory", "Hearing", "Speaking", "spoken",
     "At", "BEFORE_REQUEST", "BEFORE_ANSWER",
-    "Fault", "WireFault", "Cut", "HalfOpen", "StopReading", "Stall", "Reject", "Refuse", "Say", "Change", "Close",
+    "Fault", "WireFault", "Cut", "HalfOpen", "StopReading", "Stall", "Reject", "Refuse", "SayMessage", "Change", "Close",
     "GARBAGE", "BINARY", "huge", "nulled", "with_unknown_fields", "out_of_order",
-    "ConnectionRecord", "SpokenStream", "Kept",
+    "ConnectionRecord", "SpokenStream", "KeptMessage",
 ]  # fmt: skip

@@ -13,12 +13,12 @@ import trio_websocket
 import wsproto.utilities
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.region import KEY_SUBPROTOCOL
+from voicekit.soniox.api.region import KEY_SUBPROTOCOL
+from voicekit.soniox.api.wire import Message
 from voicekit.soniox.server.account import handshake_key
-from voicekit.soniox.server.refusal import Close as Closing
+from voicekit.soniox.server.refusal import CloseConnection as Closing
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.wire import Message
-from voicekit.testing.soniox.faults import Change, Close, Fault, Refuse, Reject, Say, WireFault
+from voicekit.testing.soniox.faults import Change, Close, Fault, Refuse, Reject, SayMessage, WireFault
 from voicekit.testing.soniox.faulty import FaultyStream
 from voicekit.testing.soniox.record import ConnectionRecord
 from voicekit.testing.soniox.services import Answering, Behaviour, answering
@@ -41,7 +41,7 @@ class _Raw:
     message: Message
 
 
-class Connection:
+class PeerConnection:
     """Serves `stream`, of which `head` has been read, until it ends; `record` tells of it.
 
     `leave` is told for how many seconds a cut takes the whole service away.
@@ -99,7 +99,7 @@ class Connection:
         await self._accepted.wait()
         now = trio.current_time()
         match fault:
-            case Say(message=message):
+            case SayMessage(message=message):
                 await self._outlet.send((now, _Raw(message)))
             case Close(code=code, reason=reason):
                 await self._outlet.send((now, Closing(code, reason)))
@@ -176,7 +176,7 @@ class Connection:
     async def _send(self, socket: trio_websocket.WebSocketConnection, item: Message | _Raw) -> None:
         message = item.message if isinstance(item, _Raw) else self._changed(item)
         for fault in self._due(sent=self.record.sent_count + 1):
-            if isinstance(fault, Say):
+            if isinstance(fault, SayMessage):
                 await self._send(socket, _Raw(fault.message))
             elif self._nursery is not None:
                 self._nursery.start_soon(self.suffer, fault)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, fields
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from voicekit.errors import ConfigError
+from voicekit.soniox.api.wire import Message
 from voicekit.soniox.server.account import Service
 from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY
-from voicekit.soniox.wire import Message
 
 Where: TypeAlias = Literal["before", "inside", "after"]
 
@@ -127,7 +127,7 @@ class Refuse(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class Say(Fault):
+class SayMessage(Fault):
     """A message of any content, beside what the protocol demands: garbage, nulls, ten megabytes."""
 
     message: Message = "not even JSON"

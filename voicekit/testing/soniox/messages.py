@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from voicekit.soniox.wire import Message
+from voicekit.soniox.api.wire import Message
 
 GARBAGE: Final = "not even JSON"
 BINARY: Final = bytes(range(256))

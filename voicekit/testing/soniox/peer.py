@@ -12,15 +12,15 @@ import trio
 
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.connection.transport import Address, Socket, TrioWebsocket
 from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer
-from voicekit.soniox.transport import Address, Socket, TrioWebsocket
 from voicekit.testing.scripted import Script
-from voicekit.testing.soniox.connection import Connection
+from voicekit.testing.soniox.connection import PeerConnection
 from voicekit.testing.soniox.faults import Fault
 from voicekit.testing.soniox.memory import stream_pair
-from voicekit.testing.soniox.mouth import Speaking
+from voicekit.testing.soniox.peer_tts import Speaking
 from voicekit.testing.soniox.record import ConnectionRecord, SpokenStream
 from voicekit.testing.soniox.results import Hearing
 from voicekit.testing.soniox.services import Behaviour
@@ -61,16 +61,16 @@ class SonioxPeer:
         self._how = Behaviour(
             script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
         )
-        self._living: dict[int, Connection] = {}  # by the place of their records
+        self._living: dict[int, PeerConnection] = {}  # by the place of their records
         self._away_until: dict[Service, float] = {}
         self._nursery: trio.Nursery | None = None
 
     # --- how clients come ---
 
     @property
-    def transport(self) -> InMemory:
+    def transport(self) -> PeerInMemory:
         """Connects to this peer in memory; each connection's server side lives as long as the client's."""
-        return InMemory(self)
+        return PeerInMemory(self)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -166,14 +166,14 @@ class SonioxPeer:
         def leave(seconds: float) -> None:
             self._away_until[service] = trio.current_time() + seconds
 
-        self._living[place] = Connection(record, self._how, faults, stream, head, leave)
+        self._living[place] = PeerConnection(record, self._how, faults, stream, head, leave)
         try:
             await self._living[place].serve()
         finally:
             del self._living[place]
 
 
-class InMemory:
+class PeerInMemory:
     """A Transport to a scripted peer in memory. The peer's side of each connection ends with the client's."""
 
     def __init__(self, peer: SonioxPeer) -> None:

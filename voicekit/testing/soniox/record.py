@@ -6,17 +6,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from voicekit.soniox.api.wire import Message, SttConfig, TtsConfig
 from voicekit.soniox.server.account import Service
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.wire import Message, SttConfig, TtsConfig
-from voicekit.testing.soniox.ears import Run
+from voicekit.testing.soniox.peer_stt import SoundRun
 
 KEPT: Final = 50_000
 """Messages remembered of a connection, each way: a quarter of an hour of sound in 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptMessage:
     """A message at a time (trio's): its text, or "" and the length of the binary data."""
 
     at: float
@@ -25,7 +25,7 @@ class Kept:
     is_text: bool = True
 
     @classmethod
-    def of(cls, message: Message, at: float) -> Kept:
+    def of(cls, message: Message, at: float) -> KeptMessage:
         return cls(at, message) if isinstance(message, str) else cls(at, "", len(message), is_text=False)
 
 
@@ -64,22 +64,22 @@ class ConnectionRecord:
     accepted_at: float | None = None
     closed_at: float | None = None
     refusal: Refusal | None = None
-    received: deque[Kept] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
-    sent: deque[Kept] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+    received: deque[KeptMessage] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+    sent: deque[KeptMessage] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
     received_count: int = 0
     sent_count: int = 0
     config: SttConfig | None = None
     transcript: str = ""
-    runs: list[Run] = field(default_factory=list, repr=False)
+    runs: list[SoundRun] = field(default_factory=list, repr=False)
     most_ahead: float = 0.0
     streams: list[SpokenStream] = field(default_factory=list, repr=False)
 
     def took(self, message: Message, now: float) -> None:
-        self.received.append(Kept.of(message, now))
+        self.received.append(KeptMessage.of(message, now))
         self.received_count += 1
 
     def said(self, message: Message, now: float) -> None:
-        self.sent.append(Kept.of(message, now))
+        self.sent.append(KeptMessage.of(message, now))
         self.sent_count += 1
 
     @property

@@ -23,28 +23,28 @@ import trio
 
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
-from voicekit.soniox.region import Endpoints
-from voicekit.soniox.rest.requests import SpeechRequest, TranscriptionRequest
-from voicekit.soniox.rest.types import Token
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.rest.schema.answers import TranscriptToken
+from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionRequest
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.refusal import Refusal, invalid
-from voicekit.soniox.server.rest import (
+from voicekit.soniox.server.rest.server import (
     Begun,
-    Chunk,
     Dropped,
     Effect,
-    Exchange,
-    Kept,
+    FileChunk,
+    FileKept,
     Notify,
     PrepareVoice,
-    Request,
+    RestExchange,
+    RestRequest,
     RestServer,
     Transcribe,
 )
-from voicekit.soniox.server.rest_desk import Upload
-from voicekit.soniox.wire import TtsConfig
+from voicekit.soniox.server.rest.shared import ReceivedUpload
 from voicekit.testing.soniox.memory import stream_pair
-from voicekit.testing.soniox.mouth import Mouth, Speaking, can_speak
+from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import Driver, Spoken
 from voicekit.testing.soniox.rest_memory import InMemoryHttp
@@ -54,11 +54,11 @@ KEPT: Final = 10_000  # requests remembered
 BODY_KEPT: Final = 64 * 1024  # bytes of one that are
 
 
-def said(text: str) -> tuple[Token, ...]:
+def said(text: str) -> tuple[TranscriptToken, ...]:
     """Tokens for `text`, one for each word, 400 ms each."""
     words = [word if place == 0 else f" {word}" for place, word in enumerate(text.split())]
     return tuple(
-        Token(text=word, start_ms=400 * place, end_ms=400 * place + 320, confidence=0.98)
+        TranscriptToken(text=word, start_ms=400 * place, end_ms=400 * place + 320, confidence=0.98)
         for place, word in enumerate(words)
     )
 
@@ -67,7 +67,7 @@ def said(text: str) -> tuple[Token, ...]:
 class Outcome:
     """What becomes of a transcription: seconds in the queue, seconds of work, then the words, or an error."""
 
-    tokens: tuple[Token, ...] = said("this is what was said")
+    tokens: tuple[TranscriptToken, ...] = said("this is what was said")
     error: tuple[str, str] | None = None
     queued: float = 0.5
     processing: float = 1.0
@@ -94,7 +94,7 @@ class Seen:
     at: float
     status: int | None = None
     body: bytes = b""
-    upload: Upload | None = None
+    upload: ReceivedUpload | None = None
 
 
 class RestPeer:
@@ -176,20 +176,20 @@ class RestPeer:
 
     # --- what happens ---
 
-    def _fault(self, request: Request) -> RestFault | None:
+    def _fault(self, request: RestRequest) -> RestFault | None:
         for place, fault in enumerate(self.faults):
             if fault.fits(request.method, request.target) and self._struck.get(place, 0) < fault.times:
                 self._struck[place] = self._struck.get(place, 0) + 1
                 return fault
         return None
 
-    def _seen(self, request: Request, exchange: Exchange) -> None:
+    def _seen(self, request: RestRequest, exchange: RestExchange) -> None:
         seen = Seen(request.method, request.target, request.headers, trio.current_time())
         self.requests.append(seen)
         self._open[id(exchange)] = seen
         self._arrivals.unpark_all()
 
-    def _over(self, exchange: Exchange, status: int | None) -> None:
+    def _over(self, exchange: RestExchange, status: int | None) -> None:
         seen = self._open.pop(id(exchange))
         seen.status, seen.body, seen.upload = status, exchange.body[:BODY_KEPT], exchange.upload
 
@@ -198,10 +198,10 @@ class RestPeer:
             match effect:
                 case Begun(name, filename):
                     self.files[name] = Stored(filename)
-                case Chunk(name, data):
+                case FileChunk(name, data):
                     self.files[name].size += len(data)
                     self.files[name].digest.update(data)
-                case Kept(name):
+                case FileKept(name):
                     self.files[name].complete = True
                 case Dropped(name):
                     self.files.pop(name, None)
@@ -245,9 +245,9 @@ class RestPeer:
             header = endless_wav(rate)
         if not can_speak(config):
             return invalid(f"This peer makes no {request.audio_format}.")
-        return self._sound(header, Mouth(config, self._speaking), request.text)
+        return self._sound(header, PeerTts(config, self._speaking), request.text)
 
-    async def _sound(self, header: bytes, mouth: Mouth, text: str) -> AsyncGenerator[Spoken, None]:
+    async def _sound(self, header: bytes, mouth: PeerTts, text: str) -> AsyncGenerator[Spoken, None]:
         mouth.add(text, end=True)
         await trio.sleep(self._speaking.first_sound)
         if header:

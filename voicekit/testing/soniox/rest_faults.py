@@ -47,8 +47,8 @@ class Instead(RestFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(RestFault):
-    """An error of the service, of a type in `voicekit.soniox.server.rest_refusal.REST_CODES`, before any work."""
+class RefusedRequest(RestFault):
+    """An error of the service, of a type in `voicekit.soniox.server.rest.refusal.REST_CODES`, before any work."""
 
     error_type: str = field(default="internal_error", kw_only=True)
     message: str = field(default="The server had an error processing your request.", kw_only=True)
@@ -76,5 +76,5 @@ class Silence(RestFault):
 
 
 @dataclass(frozen=True, slots=True)
-class StopReading(RestFault):
+class StopReadingRest(RestFault):
     """Nothing of the request is read behind its head, so that the client can soon send no more."""

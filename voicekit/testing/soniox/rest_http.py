@@ -14,18 +14,18 @@ from typing import Final, TypeAlias
 import h11
 import trio
 
-from voicekit.soniox.rest.requests import SpeechRequest
+from voicekit.soniox.rest.schema.requests import SpeechRequest
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.server.rest import Answer, Effect, Exchange, Request, RestServer, Speak
-from voicekit.soniox.server.rest_refusal import Problem
+from voicekit.soniox.server.rest.refusal import Problem
+from voicekit.soniox.server.rest.server import Effect, RestAnswer, RestExchange, RestRequest, RestServer, Speak
 from voicekit.testing.soniox.rest_faults import (
     CutAnswer,
     CutUpload,
     Instead,
-    Refused,
+    RefusedRequest,
     RestFault,
     Silence,
-    StopReading,
+    StopReadingRest,
     Trickle,
     Unframed,
 )
@@ -47,7 +47,7 @@ class Spoken:
     seconds: float
 
 
-Voice: TypeAlias = Callable[[SpeechRequest], AsyncGenerator[Spoken, None] | Refusal]
+PeerVoice: TypeAlias = Callable[[SpeechRequest], AsyncGenerator[Spoken, None] | Refusal]
 
 
 class _Gone(Exception):
@@ -60,10 +60,10 @@ class Driver:
 
     server: RestServer
     act: Act
-    speak: Voice
-    fault: Callable[[Request], RestFault | None] = lambda request: None
-    seen: Callable[[Request, Exchange], None] = lambda request, exchange: None
-    over: Callable[[Exchange, int | None], None] = lambda exchange, status: None
+    speak: PeerVoice
+    fault: Callable[[RestRequest], RestFault | None] = lambda request: None
+    seen: Callable[[RestRequest, RestExchange], None] = lambda request, exchange: None
+    over: Callable[[RestExchange, int | None], None] = lambda exchange, status: None
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Answer the requests of one connection until either side ends it."""
@@ -92,9 +92,9 @@ class _Connection:
         status: int | None = None
         try:
             speech = await self._read(exchange, fault)
-            if isinstance(fault, Refused):
+            if isinstance(fault, RefusedRequest):
                 refused = exchange.refuse(Problem(fault.error_type, fault.message), trio.current_time())
-                exchange.answer = Answer(refused.status, (*refused.headers, *fault.headers), refused.body)
+                exchange.answer = RestAnswer(refused.status, (*refused.headers, *fault.headers), refused.body)
             status = await self._reply(exchange, speech, fault)
         except _Gone:
             await self._driver.act(exchange.lost(trio.current_time()))
@@ -105,12 +105,12 @@ class _Connection:
 
     # --- reading ---
 
-    async def _read(self, exchange: Exchange, fault: RestFault | None) -> Speak | None:
+    async def _read(self, exchange: RestExchange, fault: RestFault | None) -> Speak | None:
         """The body, until there is an answer; what is to be spoken, if anything."""
         taken = 0
         speech: Speak | None = None
         while exchange.answer is None and speech is None:
-            if isinstance(fault, StopReading):
+            if isinstance(fault, StopReadingRest):
                 await trio.sleep_forever()
             event = await self._next()
             effects: list[Effect] = []
@@ -120,7 +120,7 @@ class _Connection:
                     raise _Gone
                 effects = exchange.receive(bytes(event.data), trio.current_time())
             elif isinstance(event, h11.EndOfMessage):
-                if isinstance(fault, Instead | Refused):
+                if isinstance(fault, Instead | RefusedRequest):
                     break  # what was asked for is not done
                 effects = exchange.end(trio.current_time())
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
@@ -148,11 +148,11 @@ class _Connection:
 
     # --- answering ---
 
-    async def _reply(self, exchange: Exchange, speech: Speak | None, fault: RestFault | None) -> int:
+    async def _reply(self, exchange: RestExchange, speech: Speak | None, fault: RestFault | None) -> int:
         if isinstance(fault, Silence):
             await trio.sleep_forever()
         if isinstance(fault, Instead):
-            answer = Answer(fault.status, fault.headers, fault.body)
+            answer = RestAnswer(fault.status, fault.headers, fault.body)
         elif speech is not None:
             spoken = self._driver.speak(speech.request)
             if not isinstance(spoken, Refusal):
@@ -166,7 +166,7 @@ class _Connection:
         await self._finish(fault)
         return answer.status
 
-    async def _say(self, exchange: Exchange, sound: AsyncGenerator[Spoken, None], fault: RestFault | None) -> int:
+    async def _say(self, exchange: RestExchange, sound: AsyncGenerator[Spoken, None], fault: RestFault | None) -> int:
         seconds = 0.0
         sent = 0
         answer = exchange.speaking()
@@ -185,7 +185,7 @@ class _Connection:
         await self._finish(fault)
         return answer.status
 
-    async def _head(self, answer: Answer, framing: list[tuple[str, str]], fault: RestFault | None) -> None:
+    async def _head(self, answer: RestAnswer, framing: list[tuple[str, str]], fault: RestFault | None) -> None:
         if isinstance(fault, CutAnswer) and fault.after is None:
             raise _Gone
         if isinstance(fault, Unframed):
@@ -246,18 +246,18 @@ class _Connection:
                 left -= len(data)
 
 
-def _request(head: h11.Request) -> Request:
+def _request(head: h11.Request) -> RestRequest:
     headers = {bytes(name).decode("latin-1"): bytes(value).decode("latin-1") for name, value in head.headers}
-    return Request(bytes(head.method).decode("latin-1"), bytes(head.target).decode("latin-1"), headers)
+    return RestRequest(bytes(head.method).decode("latin-1"), bytes(head.target).decode("latin-1"), headers)
 
 
-def _bare_head(answer: Answer) -> bytes:
+def _bare_head(answer: RestAnswer) -> bytes:
     """A head that does not say where the body ends, which h11 would not write."""
     lines = [f"HTTP/1.1 {answer.status} ", *(f"{name}: {value}" for name, value in answer.headers)]
     return "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")
 
 
-def _framing(answer: Answer, stream: bool = False) -> list[tuple[str, str]]:
+def _framing(answer: RestAnswer, stream: bool = False) -> list[tuple[str, str]]:
     """How the length of the body is told."""
     if answer.status == 204:
         return []

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from voicekit.soniox import limits
-from voicekit.soniox.server.stt import END, FIN
-from voicekit.soniox.wire import SttConfig, Token
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.wire import SttConfig, Token
+from voicekit.soniox.server.realtime.stt import END, FIN
 from voicekit.testing.scripted import Script
-from voicekit.testing.soniox.ears import Ears, Piece, until
+from voicekit.testing.soniox.peer_stt import PeerStt, SoundingPiece, until
 
 SURE: Final = 0.98
 UNSURE: Final = 0.7
@@ -39,7 +39,7 @@ class Hearing:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PeerResult:
     """One message: tokens, and up to where the sound is final and heard."""
 
     tokens: tuple[Token, ...]
@@ -57,18 +57,18 @@ class Recogniser:
         self._understands = config.audio_format == "pcm_s16le" and config.num_channels == 1
         self._sample_bytes = limits.STT_RAW_FORMATS.get(config.audio_format or "", 2) * (config.num_channels or 1)
         self._bytes = 0
-        self.ears = Ears(script, self._rate)
+        self.ears = PeerStt(script, self._rate)
         delay = min(hearing.endpoint, (config.max_endpoint_delay_ms or 3_000) / 1000)
         self._interim, self._final = round(hearing.interim * self._rate), round(hearing.final * self._rate)
         self._cadence, self._progress = round(hearing.cadence * self._rate), round(hearing.progress * self._rate)
         self._endpoint = round(delay * self._rate)
-        self._heard: list[Piece] = []  # not yet final
+        self._heard: list[SoundingPiece] = []  # not yet final
         self._tail: tuple[Token, ...] = ()
         self._utterance_to: int | None = None  # where it ended, as far as it is known; None between two
         self._sent_to = 0
         self._final_to = 0
 
-    def hear(self, data: bytes) -> Result | None:
+    def hear(self, data: bytes) -> PeerResult | None:
         """What to say now that `data` has come, if anything."""
         self._listen(data)
         total = self.ears.total
@@ -86,11 +86,11 @@ class Recogniser:
         """How much sound has come."""
         return self.ears.total / self._rate
 
-    def finalize(self) -> Result:
+    def finalize(self) -> PeerResult:
         """Everything becomes final, and a <fin> follows."""
         return self._result([*self._rest(), FIN], (), self.ears.total)
 
-    def finish(self) -> Result:
+    def finish(self) -> PeerResult:
         """The sound is over: everything becomes final."""
         return self._result(self._rest(), (), self.ears.total)
 
@@ -110,7 +110,7 @@ class Recogniser:
             return False
         return self.ears.total >= self._utterance_to + self._endpoint
 
-    def _unfinished(self) -> list[Piece]:
+    def _unfinished(self) -> list[SoundingPiece]:
         begun = self.ears.begun()
         return [*self._heard, begun] if begun is not None else self._heard
 
@@ -136,12 +136,12 @@ class Recogniser:
         tokens = [self._token(piece, is_final=False, first=not self.said and not n) for n, piece in enumerate(shown)]
         return (*tokens, *self._translated(tokens))
 
-    def _result(self, final: list[Token], tail: tuple[Token, ...], final_to: int) -> Result:
+    def _result(self, final: list[Token], tail: tuple[Token, ...], final_to: int) -> PeerResult:
         self._tail, self._sent_to = tail, self.ears.total
         self._final_to = max(self._final_to, final_to)
-        return Result((*final, *tail), self._final_to * 1000 // self._rate, self._ms(self.ears.total))
+        return PeerResult((*final, *tail), self._final_to * 1000 // self._rate, self._ms(self.ears.total))
 
-    def _token(self, piece: Piece, *, is_final: bool, first: bool) -> Token:
+    def _token(self, piece: SoundingPiece, *, is_final: bool, first: bool) -> Token:
         return Token(
             text=piece.text.lstrip() if first else piece.text,
             start_ms=self._ms(piece.start),

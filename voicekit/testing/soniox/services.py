@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicekit.soniox.server import stt, tts
+from voicekit.soniox.api.wire import Message
 from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer
-from voicekit.soniox.server.refusal import Close, Refusal, invalid
-from voicekit.soniox.server.stream import Ended, StreamOver, StreamStarted, TextCame
-from voicekit.soniox.wire import Message
+from voicekit.soniox.server.realtime import stt, tts
+from voicekit.soniox.server.realtime.stream import StreamEnded, StreamOver, StreamStarted, TextCame
+from voicekit.soniox.server.refusal import CloseConnection, Refusal, invalid
 from voicekit.testing.scripted import Script
-from voicekit.testing.soniox.mouth import Mouth, Speaking, can_speak
+from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.record import ConnectionRecord, SpokenStream
-from voicekit.testing.soniox.results import Hearing, Recogniser, Result
+from voicekit.testing.soniox.results import Hearing, PeerResult, Recogniser
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Answering(Protocol):
     latency: float
 
     @property
-    def closing(self) -> Close | None: ...
+    def closing(self) -> CloseConnection | None: ...
     @property
     def due_at(self) -> float: ...
     def receive(self, message: Message, now: float) -> None: ...
@@ -69,7 +69,7 @@ class _Hearing:
         self._first_sound_at = math.inf
 
     @property
-    def closing(self) -> Close | None:
+    def closing(self) -> CloseConnection | None:
         return self._core.closing
 
     @property
@@ -102,7 +102,7 @@ class _Hearing:
                 self._recogniser = Recogniser(self._how.script, event.config, self._how.hearing)
                 self._record.config = event.config
                 self._record.runs = self._recogniser.ears.runs
-            elif isinstance(event, stt.Ended):
+            elif isinstance(event, stt.SttEnded):
                 self._record.refusal = event.refusal
             elif self._recogniser is not None:
                 self._recognise(event, self._recogniser)
@@ -118,7 +118,7 @@ class _Hearing:
             self._answer(self._core.finish(last.final_ms, last.total_ms))
         self._record.transcript = recogniser.said
 
-    def _say(self, result: Result | None) -> None:
+    def _say(self, result: PeerResult | None) -> None:
         if result is not None:
             self._core.result(result.tokens, result.final_ms, result.total_ms)
 
@@ -127,7 +127,7 @@ class _Hearing:
 class _Stream:
     """A stream, and when its next message may go."""
 
-    mouth: Mouth
+    mouth: PeerTts
     record: SpokenStream
     ready_at: float = math.inf
 
@@ -147,7 +147,7 @@ class _Speaking:
         self._streams: dict[str, _Stream] = {}
 
     @property
-    def closing(self) -> Close | None:
+    def closing(self) -> CloseConnection | None:
         return self._core.closing
 
     @property
@@ -182,7 +182,7 @@ class _Speaking:
                 case StreamStarted(name, config):
                     spoken = SpokenStream(name, config, now)
                     self._record.streams.append(spoken)
-                    self._streams[name] = _Stream(Mouth(config, self._how), spoken)
+                    self._streams[name] = _Stream(PeerTts(config, self._how), spoken)
                     if not can_speak(config):
                         refusal = invalid(f"This peer makes no {config.audio_format}.")
                         self._answer(self._core.refuse(name, refusal, now), now)
@@ -192,7 +192,7 @@ class _Speaking:
                     record = self._streams.pop(name).record
                     record.over_at, record.refusal = now, refusal
                     record.cancelled_at = now if refusal is None else None
-                case Ended(refusal):
+                case StreamEnded(refusal):
                     self._record.refusal = refusal
                     self._streams.clear()
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.soniox.transport import Address, Disconnected, Socket, TrioWebsocket
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket, TrioWebsocket
 from voicekit_local.fakes import KEY
 
 SPEECH = Path(__file__).parents[4] / "tests" / "data" / "speech" / "austen-0870.flac"

@@ -22,9 +22,9 @@ PROGRAM = """
 import sys, time
 from voicekit_local import command
 from voicekit_local.engines.choose import Chosen
-from voicekit_local.fakes import FakeAligner, FakeRecogniser, FakeVoice
+from voicekit_local.fakes import FakeAligner, FakeRecogniser, FakeTts
 
-class Slow(FakeVoice):
+class Slow(FakeTts):
     def load(self, progress):
         for percent in range(0, 100, 20):
             progress("tuning", percent / 100)

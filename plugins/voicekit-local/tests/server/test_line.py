@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from voicekit.soniox.server.refusal import Close
+from voicekit.soniox.server.refusal import CloseConnection
 from voicekit_local import websocket
 from voicekit_local.websocket import Line
 
@@ -18,7 +18,7 @@ class Core:
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.closing: Close | None = None
+        self.closing: CloseConnection | None = None
 
     def outgoing(self) -> list[str]:
         said, self.said = self.said, []
@@ -61,7 +61,7 @@ async def test_a_task_that_is_cancelled_while_it_flushes_loses_nothing() -> None
     core.said = ["a's sound", "b's sound", "b is terminated"]
     await cancelled_flush(line)
     core.said = ["c's sound"]
-    core.closing = Close()
+    core.closing = CloseConnection()
     await cancelled_flush(line)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
@@ -74,7 +74,7 @@ async def test_a_close_that_could_not_be_queued_is_not_taken_for_queued() -> Non
     """While the last message has no room the line is not closing; the next flush queues it."""
     core, socket = Core(), Socket()
     line = Line(core)
-    core.said, core.closing = ["goodbye"], Close()
+    core.said, core.closing = ["goodbye"], CloseConnection()
     await cancelled_flush(line)
     assert not line.closing
     with trio.fail_after(10):
@@ -94,6 +94,6 @@ async def test_an_error_goes_out_before_the_close_that_it_causes() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.flush)
             await wait_all_tasks_blocked()
-            core.said, core.closing = ["an error"], Close()
+            core.said, core.closing = ["an error"], CloseConnection()
             await line.write(socket)
     assert socket.got == ["one", "two", "an error", "close 1000"]

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.limits import STT_RAW_FORMATS
-from voicekit.soniox.wire import SttConfig, TtsConfig
+from voicekit.soniox.api.limits import STT_RAW_FORMATS
+from voicekit.soniox.api.wire import SttConfig, TtsConfig
 from voicekit_local.engines.interface import SpokenWord
 from voicekit_local.intake import RawIntake
 from voicekit_local.letters import letter_times, stamps

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api.region import Endpoints
 from voicekit_local import rest
-from voicekit_local.fakes import KEY, LETTER_S, FakeRecogniser, FakeVoice, fake_server
+from voicekit_local.fakes import KEY, LETTER_S, FakeRecogniser, FakeTts, fake_server
 
 SPEAKS = {"model": "tts-rt-v2", "language": "en", "voice": "Maya", "audio_format": "wav", "text": "Good morning."}
 
@@ -179,7 +179,7 @@ async def test_a_text_is_spoken_in_one_go(name) -> None:
 async def test_a_voice_that_fails_breaks_the_answer_off(capfd) -> None:
     """An error after the head can only be an answer that is not whole, which clients notice."""
 
-    class Hoarse(FakeVoice):
+    class Hoarse(FakeTts):
         def speak(self, text, voice, speed=1.0):
             raise ZeroDivisionError("hoarse")
 

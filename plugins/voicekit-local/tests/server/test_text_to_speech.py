@@ -13,7 +13,7 @@ import trio
 
 from voicekit.audio.codec import convert
 from voicekit.audio.format import AudioFormat
-from voicekit.soniox import limits
+from voicekit.soniox.api import limits
 from voicekit_local.fakes import LETTER_S, LOUD, fake_server
 from voicekit_local.packing import FORMATS, OPUS_RATES
 

@@ -15,14 +15,14 @@ import pytest
 import trio
 
 from voicekit.session.local import local_server
-from voicekit.soniox import limits
-from voicekit.soniox.region import Endpoints
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.wire import MESSAGE_BYTES
+from voicekit.soniox.connection.transport import Disconnected
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
-from voicekit.soniox.transport import Disconnected
-from voicekit.soniox.wire import MESSAGE_BYTES
 from voicekit_local import speaking, websocket
-from voicekit_local.fakes import KEY, FakeRecogniser, FakeVoice, fake_server
+from voicekit_local.fakes import KEY, FakeRecogniser, FakeTts, fake_server
 from voicekit_local.server import account_for
 from voicekit_local.workers import Workers
 
@@ -48,13 +48,13 @@ UNREAD_MB = 20.0
 """How much larger it may be at any time while a message comes that is too large: ten times what it reads of it."""
 SERVER = """
 import os, sys, trio
-from voicekit.soniox.greeting import Greeting, write_greeting
+from voicekit.soniox.api.server_hello import Greeting, write_hello
 from voicekit_local.fakes import KEY, fake_server
 
 async def main():
     async with fake_server() as (_, endpoints):
         print(os.getpid(), file=sys.stderr, flush=True)
-        sys.stdout.buffer.write(write_greeting(Greeting(endpoints, KEY)))
+        sys.stdout.buffer.write(write_hello(Greeting(endpoints, KEY)))
         sys.stdout.buffer.flush()
         await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
 
@@ -202,7 +202,7 @@ async def test_two_minutes_of_sound_are_the_most(connect, monkeypatch) -> None:
     """A stream that would sound longer is cut off there, with an error."""
     monkeypatch.setattr(speaking, "FASTER", 1_000.0)
 
-    class Slow(FakeVoice):
+    class Slow(FakeTts):
         def speak(self, text, voice, speed=1.0):
             return super().speak(text, voice, 0.02)
 
@@ -342,7 +342,7 @@ async def test_an_engine_that_fails_ends_its_session_alone(connect, speech, capf
 async def test_a_voice_that_fails_ends_its_stream_alone(connect, capfd) -> None:
     """The stream is told of an internal error and terminated, and the connection goes on."""
 
-    class Hoarse(FakeVoice):
+    class Hoarse(FakeTts):
         def speak(self, text, voice, speed=1.0):
             if "break" in text:
                 raise ZeroDivisionError("hoarse")
@@ -363,7 +363,7 @@ async def test_speech_that_would_come_too_late_is_refused(connect, monkeypatch) 
     monkeypatch.setattr(speaking, "LATE_S", 0.2)
     let_go = threading.Event()
 
-    class Long(FakeVoice):
+    class Long(FakeTts):
         def speak(self, text, voice, speed=1.0):
             let_go.wait(20.0)
             return super().speak(text, voice, speed)

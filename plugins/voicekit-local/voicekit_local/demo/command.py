@@ -15,15 +15,15 @@ import trio
 
 from voicekit import CallPolicy, Policy, Session
 from voicekit.cli.live import Live
+from voicekit.cli.progress import Teller
 from voicekit.cli.run import FAILED, SIGNALLED
-from voicekit.cli.telling import Teller
 from voicekit.errors import DeviceError, ServiceError
 from voicekit.events import SessionEnded
 from voicekit.play.sink import NullSink
 from voicekit.session.callfolder import EVENTS, SOUND, CallFolder, open_call_folder
-from voicekit.session.local import Service, soniox_or_local
+from voicekit.session.local import SpeechService, soniox_or_local
 from voicekit.session.running import run_session
-from voicekit.soniox.transcriber import SonioxTranscriber
+from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit_local.demo.bot import GREETING, bot
 from voicekit_local.demo.caller import PCM24K, Caller
 from voicekit_local.demo.relay import Relay, open_relay
@@ -72,20 +72,20 @@ async def demo(path: Path) -> int:
 
 
 @asynccontextmanager
-async def _way_to(service: Service, folder: CallFolder) -> AsyncIterator[tuple[SonioxTranscriber, Relay | None]]:
+async def _way_to(service: SpeechService, folder: CallFolder) -> AsyncIterator[tuple[SonioxStt, Relay | None]]:
     """The recogniser; where it is on this machine, behind a relay, so that the connection can be lost."""
     if not service.local:
         yield service.transcriber(wire_log=folder.wire_log), None
         return
     async with open_relay(service.endpoints.stt) as relay:
         through = replace(service.endpoints, stt=relay.url)
-        yield SonioxTranscriber(key=service.key, endpoints=through, wire_log=folder.wire_log), relay
+        yield SonioxStt(key=service.key, endpoints=through, wire_log=folder.wire_log), relay
 
 
 class _Call:
     """The demo's call, shown and recorded."""
 
-    def __init__(self, service: Service, stt: SonioxTranscriber, folder: CallFolder) -> None:
+    def __init__(self, service: SpeechService, stt: SonioxStt, folder: CallFolder) -> None:
         self._caller, self._moments = Caller(), Moments()
         self._said: list[Line] = []
         self._ended: SessionEnded | None = None

@@ -1,0 +1,144 @@
+"""`voicekit transcribe --live`: plays a local file to the realtime service and prints words while they come."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from typing import Any, Final, TextIO
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.cli.cloud import FAILED, complain
+from voicekit.cli.progress import CLEAR
+from voicekit.errors import ConfigError, ProtocolError, ServiceError
+from voicekit.events import Endpoint, Interim, Word, joined
+from voicekit.events import Final as FinalWords
+from voicekit.flow import Pipeline, open_link, pipeline
+from voicekit.flow.groups import alone
+from voicekit.flow.sound import resample
+from voicekit.listen.file_source import FileSource
+from voicekit.soniox import Endpoints, SonioxStt, SttConfig
+from voicekit.soniox.rest.http.rest_limits import ASYNC_MODEL
+from voicekit.soniox.rest.schema.as_json import as_json
+
+EARS: Final = AudioFormat(16_000)
+SILENCE_S: Final = 0.5  # behind the file, so that its last word is not cut off
+EVENTS: Final = 256
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+
+
+def hear(options: argparse.Namespace) -> int:
+    """Print each utterance of the file as it ends; on a terminal also the words that may still change."""
+    for name, given in (
+        ("-o, --to", options.output or options.to),
+        ("--format", options.format != "text"),
+        ("--translate", options.translate),
+        ("several sources", len(options.sources) > 1),
+    ):
+        if given:
+            raise ConfigError(f"--live: expected one local file, to be printed as text or with --json, got {name}")
+    config = SttConfig(
+        model=None if options.model == ASYNC_MODEL else options.model,
+        language_hints=tuple(options.language) if options.language else None,
+        language_hints_strict=options.strict or None,
+        enable_speaker_diarization=options.speakers or None,
+        context=options.context,
+        enable_endpoint_detection=True,
+    )
+    ears = SonioxStt(config, endpoints=Endpoints.find(options.region))
+    ears.negotiate(EARS)
+    source = FileSource(options.sources[0], paced=True, trailing_silence=SILENCE_S)
+    page = Page(json=options.json)
+    try:
+        with alone():
+            trio.run(_play, pipeline(source, resample(EARS), ears), page)
+    except (ServiceError, ProtocolError) as error:
+        page.clear()
+        complain(str(error))
+        return FAILED
+    finally:
+        page.close()
+    return 0
+
+
+class Page:
+    """Prints utterances line by line. As JSON each is a line of its own, with the times of its words in seconds."""
+
+    def __init__(self, *, json: bool, out: TextIO | None = None) -> None:
+        self._out = sys.stdout if out is None else out
+        self._json = json
+        self._shows = self._out.isatty() and not json
+        self._words: tuple[Word, ...] = ()
+        self._dim = (DIM, PLAIN) if "NO_COLOR" not in os.environ else ("", "")
+
+    def note(self, event: object) -> None:
+        if isinstance(event, FinalWords):
+            self._words += event.words
+            self._show(())
+        elif isinstance(event, Interim):
+            self._show(event.words)
+        elif isinstance(event, Endpoint):
+            self._end()
+
+    def close(self) -> None:
+        """What has become final and had no end."""
+        self._end()
+
+    def clear(self) -> None:
+        if self._shows:
+            print(CLEAR, end="", file=self._out, flush=True)
+
+    def _show(self, tail: tuple[Word, ...]) -> None:
+        if self._shows:
+            self.clear()
+            text = joined(self._words + tail)[1 - shutil.get_terminal_size((100, 24)).columns :]
+            print(text.join(self._dim), end="", file=self._out, flush=True)
+
+    def _end(self) -> None:
+        words, self._words = self._words, ()
+        self.clear()
+        if words:
+            print(as_json(_plain(words), indent=0) if self._json else _spoken(words), file=self._out, flush=True)
+
+
+def _spoken(words: tuple[Word, ...]) -> str:
+    """An utterance with its speakers, where they are told apart."""
+    parts: list[str] = []
+    speaker: str | None = None
+    for word in words:
+        if word.speaker is not None and word.speaker != speaker:
+            parts.append(f"{'  ' if parts else ''}[{word.speaker}]")
+            speaker = word.speaker
+        parts.append(word.text)
+    return "".join(parts).strip()
+
+
+def _plain(words: tuple[Word, ...]) -> dict[str, Any]:
+    return {
+        "text": joined(words),
+        "words": [
+            {"text": word.text.strip(), "start": word.start / EARS.rate, "end": word.end / EARS.rate,
+             "speaker": word.speaker}
+            for word in words
+        ],
+    }  # fmt: skip
+
+
+async def _play(hearing: Pipeline, page: Page) -> None:
+    said, saying = open_link(EVENTS)
+    nothing, silent = open_link(1)
+    nothing.close()
+    async with hearing.open() as run:
+        with saying, silent, alone():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_run, run, silent, said)
+                async for event in saying:
+                    page.note(event)
+
+
+async def _run(run: Any, inbox: Any, outbox: Any) -> None:
+    with outbox:
+        await run(inbox, outbox)

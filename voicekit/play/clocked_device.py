@@ -1,0 +1,116 @@
+"""When each sample reaches the listener: the model of a device that plays by the clock (pure; it is told `now`).
+
+A frame written at `now` sounds after the device's `latency`, or when the frame before it ends, whichever is later.
+A hold freezes all of it, what is still on its way through the device too.
+What has sounded is handed to `played(start, frame)`, exactly once and in order: the recording of a sink, sample by
+sample, with the time at which it was heard.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+
+SAMPLE_EPSILON = 1e-6
+"""Of a sample: float seconds times a rate may fall just short of the whole sample that has passed."""
+
+
+class ClockedDevice:
+    """The sound between `write` and the ear. `speed` below 1 makes a device that plays too slowly."""
+
+    def __init__(
+        self,
+        format: AudioFormat,  # noqa: A002  # the field's word
+        *,
+        latency: float = 0.0,
+        speed: float = 1.0,
+        played: Callable[[float, AudioFrame], None],
+    ) -> None:
+        self._rate = format.rate * speed
+        self._latency = latency
+        self._played = played
+        self._frames: deque[tuple[float, AudioFrame]] = deque()  # when it begins to sound, and what
+        self._heard = 0  # samples that have left `_frames`
+        self._waiting = 0  # samples in `_frames`
+        self._held_at: float | None = None
+
+    def write(self, frame: AudioFrame, now: float) -> None:
+        now = now if self._held_at is None else self._held_at  # while held, the device's time stands still
+        self._frames.append((max(now + self._latency, self._ends_at()), frame))
+        self._waiting += frame.samples
+
+    def position(self, now: float) -> int:
+        """Samples heard by `now`, all told."""
+        self._settle(now)
+        if self._held_at is not None or not self._frames:
+            return self._heard
+        start, frame = self._frames[0]
+        return self._heard + min(frame.samples, max(0, self._count(now - start)))
+
+    def queued(self, now: float) -> int:
+        """Samples written and not heard yet."""
+        position = self.position(now)
+        return self._heard + self._waiting - position
+
+    def below_at(self, level: int, now: float) -> float:
+        """When fewer than `level` samples will be queued; infinity while held."""
+        if self._held_at is not None:
+            return float("inf")
+        return now + max(0, self.queued(now) - level + 1) / self._rate
+
+    def hold(self, now: float) -> None:
+        if self._held_at is None:
+            self._split(now)
+            self._held_at = now
+
+    def release(self, now: float) -> None:
+        if self._held_at is not None:
+            pause = now - self._held_at
+            self._frames = deque((start + pause, frame) for start, frame in self._frames)
+            self._held_at = None
+
+    def discard(self, now: float) -> None:
+        if self._held_at is None:
+            self._split(now)
+        self._frames.clear()
+        self._waiting = 0
+        self._held_at = None
+
+    def _ends_at(self) -> float:
+        if not self._frames:
+            return float("-inf")
+        start, frame = self._frames[-1]
+        return start + frame.samples / self._rate
+
+    def _count(self, seconds: float) -> int:
+        return int(seconds * self._rate + SAMPLE_EPSILON)
+
+    def _settle(self, now: float) -> None:
+        """Hand over what has sounded to its end."""
+        while self._frames and self._held_at is None:
+            start, frame = self._frames[0]
+            if self._count(now - start) < frame.samples:
+                return
+            self._frames.popleft()
+            self._hand_over(start, frame)
+
+    def _split(self, now: float) -> None:
+        """Hand over what has been heard of the frame that is sounding; keep the rest of it."""
+        self._settle(now)
+        if not self._frames:
+            return
+        start, frame = self._frames[0]
+        heard = self._count(now - start)
+        if heard <= 0:
+            return
+        cut = heard * frame.format.sample_bytes
+        self._frames[0] = (now, AudioFrame(frame.pcm[cut:], frame.at + heard, frame.format))
+        self._hand_over(start, AudioFrame(frame.pcm[:cut], frame.at, frame.format))
+
+    def _hand_over(self, start: float, frame: AudioFrame) -> None:
+        self._heard += frame.samples
+        self._waiting -= frame.samples
+        self._played(start, frame)

@@ -1,0 +1,160 @@
+"""Overhears a call: layers around the source and the sink that tell what was said and what was heard, and when.
+
+Each frame is told with its place in time: `at` counts samples, at the frame's own rate, since `start`. The caller's
+sound lies where its source says, from the moment it began. The bot's lies where the sink's position says that it was
+heard: what was held is late, what was discarded is missing, and what a device was too slow for has holes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Sink, Source, Speaker
+from voicekit.flow.layers import Layer, Tapped
+
+FrameTap: TypeAlias = Callable[[AudioFrame], object]
+
+GRAIN = 2
+"""Samples: as exactly as a position, which is a whole number, can tell when something began."""
+
+
+def overheard_source(source: Source, tell: FrameTap, start: float) -> Tapped:
+    """`source`, of which `tell` is told every frame."""
+    return Tapped(source, outward=_Said(source, tell, start).note)
+
+
+class OverheardSink(Layer):
+    """A sink of which `tell` is told what was heard: when its position is next asked for; playout always does."""
+
+    def __init__(self, sink: Sink, tell: FrameTap, start: float) -> None:
+        super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
+        self._tell = tell
+        self._start = start
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Any]:
+        sink: Any = self.stage
+        async with sink.open() as speaker:
+            overheard = OverheardSpeaker(speaker, sink.format, self._tell, self._start)
+            try:
+                yield overheard
+            finally:
+                overheard.look()
+
+
+class _Said:
+    """Lays a source's frames on the time line. One that begins again (a restart) goes on where it is by then."""
+
+    def __init__(self, source: Source, tell: FrameTap, start: float) -> None:
+        self._source = source
+        self._tell = tell
+        self._start = start
+        self._shift: int | None = None
+        self._to = 0
+
+    def note(self, item: object) -> None:
+        if not isinstance(item, AudioFrame):
+            return
+        if self._shift is None or item.at + self._shift < self._to:
+            self._shift = self._place_of(item) - item.at
+        said = AudioFrame(item.pcm, item.at + self._shift, item.format)
+        self._to = said.end
+        self._tell(said)
+
+    def _place_of(self, first: AudioFrame) -> int:
+        began = trio.current_time() - self._start - (first.seconds if self._source.live else 0.0)
+        return max(self._to, round(began * first.format.rate))
+
+
+class OverheardSpeaker:
+    """An open sink (`voicekit.contracts.Speaker`) that keeps what is written until it was heard, and tells that.
+
+    Between two looks at the position, sound goes on without a break; only a write into silence and a release begin
+    something anew, and then the position says when that was.
+    """
+
+    def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, start: float) -> None:  # noqa: A002
+        self._speaker = speaker
+        self._rate = format.rate
+        self._tell = tell
+        self._start = start
+        self._unheard: deque[AudioFrame] = deque()
+        self._heard = speaker.position
+        self._to = 0  # on the time line
+        self._since: float | None = None  # when it may have begun to sound; None where it goes on
+        self._latency = 0.0  # of the device, as last seen
+        self._held = False
+
+    async def write(self, frame: AudioFrame) -> None:
+        self.look()
+        await self._speaker.write(frame)
+        if not self._unheard:
+            self._since = trio.current_time()
+        self._unheard.append(frame)
+
+    @property
+    def position(self) -> int:
+        return self.look()
+
+    def hold(self) -> None:
+        self.look()
+        self._speaker.hold()
+        self._held = True
+
+    def release(self) -> None:
+        self.look()
+        self._speaker.release()
+        if self._held and self._unheard:
+            self._since = trio.current_time()
+        self._held = False
+
+    def discard(self) -> None:
+        self.look()
+        self._speaker.discard()
+        self.look()
+        self._unheard.clear()
+        self._since = None
+        self._held = False
+
+    def look(self) -> int:
+        """Tell what was heard since the last look; the position."""
+        position = self._speaker.position
+        new = position - self._heard
+        self._heard = position
+        if new > 0 and self._unheard:
+            self._hand_over(new, trio.current_time())
+        return position
+
+    def _hand_over(self, samples: int, now: float) -> None:
+        place = self._to
+        if self._since is not None:
+            ended = sum(frame.samples for frame in self._unheard) <= samples
+            begun = self._begun(self._since, now - samples / self._rate, ended)
+            place = max(place, round((begun - self._start) * self._rate))
+            self._since = None
+        while samples > 0 and self._unheard:
+            frame = self._unheard.popleft()
+            if frame.samples > samples:
+                cut = samples * frame.format.sample_bytes
+                self._unheard.appendleft(AudioFrame(frame.pcm[cut:], frame.at + samples, frame.format))
+                frame = AudioFrame(frame.pcm[:cut], frame.at, frame.format)
+            samples -= frame.samples
+            self._tell(AudioFrame(frame.pcm, place, frame.format))
+            place += frame.samples
+        self._to = place
+
+    def _begun(self, since: float, latest: float, ended: bool) -> float:
+        """When sound began: at `latest` where it still goes on; where it has ended by now, as late as it usually is."""
+        if ended:
+            return min(max(since, latest), since + self._latency)
+        if latest - since < GRAIN / self._rate:
+            latest = since
+        self._latency = latest - since
+        return latest

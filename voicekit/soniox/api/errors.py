@@ -1,0 +1,164 @@
+"""What the service's errors mean: which exception, whether trying again helps, and what the user should do.
+
+The service's `error_type` decides; its number stands in where an old frame or a refused handshake has no type; its
+wording drifts and decides nothing. `RULES` is the only place that knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from voicekit.errors import ProtocolError, QuotaExceeded, ServiceError, Unauthenticated, Unavailable
+from voicekit.soniox.api.wire import Refused
+
+
+class Retry(Enum):
+    """Whether and when the same request may be made again."""
+
+    NEVER = "never"
+    """The request itself is wrong, or a person must act."""
+    NEW_KEY = "new key"
+    """With a newly minted key; with the same key, never."""
+    NOW = "now"
+    """At once, on a new connection; a second failure in a row waits like BACKOFF."""
+    BACKOFF = "back-off"
+    """After a short wait that doubles."""
+    LONG_BACKOFF = "long back-off"
+    """After a wait long enough for a limit counted per minute to clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """One row: the exception, when to try again, and a sentence of advice (may be empty)."""
+
+    error: type[ServiceError]
+    retry: Retry
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A connection is over: nothing more will come of it. The event of every client core."""
+
+    error: ServiceError | ProtocolError
+    retry: Retry
+
+
+_PAY = "Add funds or raise the budget in the Soniox console."
+_VOICE = "Check the cloned voice in the Soniox console."
+
+RULES: dict[str, RetryRule] = {
+    "invalid_request": RetryRule(ServiceError, Retry.NEVER),
+    "model_not_available": RetryRule(ServiceError, Retry.NEVER, "Check the name of the model."),
+    "unauthenticated": RetryRule(
+        Unauthenticated,
+        Retry.NEW_KEY,
+        "Check SONIOX_API_KEY, and that its project is in the region in use (us, eu or jp).",
+    ),
+    "permission_denied": RetryRule(Unauthenticated, Retry.NEVER, "The key lacks the permission for this service."),
+    "temp_api_key_session_expired": RetryRule(Unauthenticated, Retry.NEW_KEY, "The temporary key's session is over."),
+    "organization_balance_exhausted": RetryRule(QuotaExceeded, Retry.NEVER, _PAY),
+    "organization_monthly_budget_exhausted": RetryRule(QuotaExceeded, Retry.NEVER, _PAY),
+    "project_monthly_budget_exhausted": RetryRule(QuotaExceeded, Retry.NEVER, _PAY),
+    "limit_exceeded": RetryRule(QuotaExceeded, Retry.LONG_BACKOFF, "Too many requests or streams at once."),
+    "request_timeout": RetryRule(Unavailable, Retry.BACKOFF),
+    "max_duration_reached": RetryRule(Unavailable, Retry.NOW),
+    "max_audio_duration_reached": RetryRule(Unavailable, Retry.NOW),
+    "internal_error": RetryRule(Unavailable, Retry.BACKOFF),
+    # The one known wording says "cannot continue, please restart the request"; a service that is really down fails
+    # the restart too, and then NOW waits like BACKOFF.
+    "service_unavailable": RetryRule(Unavailable, Retry.NOW),
+    "invalid_stream_state": RetryRule(ServiceError, Retry.NEVER),
+    "max_concurrent_streams_reached": RetryRule(ServiceError, Retry.NEVER),
+    "voice_not_prepared": RetryRule(ServiceError, Retry.NEVER, _VOICE),
+    "voice_failed": RetryRule(ServiceError, Retry.NEVER, _VOICE),
+    "voice_name_conflict": RetryRule(ServiceError, Retry.NEVER, _VOICE),
+}
+
+TYPE_OF_CODE: dict[int, str] = {
+    400: "invalid_request",
+    401: "unauthenticated",
+    402: "organization_balance_exhausted",
+    403: "permission_denied",
+    408: "request_timeout",
+    413: "max_duration_reached",
+    429: "limit_exceeded",
+    500: "internal_error",
+    502: "service_unavailable",
+    503: "service_unavailable",
+    504: "request_timeout",
+}
+"""What a number means where no known type comes with it; the last two are what proxies in between answer."""
+
+_UNKNOWN_5XX = RetryRule(Unavailable, Retry.BACKOFF)
+_UNKNOWN = RetryRule(ServiceError, Retry.NEVER)
+
+FIRST_DELAY_S = 0.2
+LONGEST_DELAY_S = 5.0
+"""A caller is waiting: the first attempt comes soon, and five seconds of deafness are as long as they get."""
+FIRST_LONG_DELAY_S = 2.0
+LONGEST_LONG_DELAY_S = 30.0
+"""Limits are counted per minute: half of one is the longest wait that can still be the last."""
+
+
+def rule(error_type: str | None, code: int | None) -> RetryRule:
+    """The row for an error of this type, or else of this number. Total: anything unknown has a row too."""
+    known = RULES.get(error_type or "") or RULES.get(TYPE_OF_CODE.get(code or 0, ""))
+    if known is not None:
+        return known
+    return _UNKNOWN_5XX if code is not None and code >= 500 else _UNKNOWN
+
+
+def as_said(message: str) -> str:
+    """`message`, unchanged; where a redacting function may stand."""
+    return message
+
+
+def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_said) -> Failed:
+    """The failure that an error frame means. `redact` takes keys out of the service's words."""
+    row = rule(answer.error_type, answer.error_code)
+    said = redact(answer.error_message or answer.error_type or "an error without a message")
+    named = f"{answer.error_code or '-'} {answer.error_type or 'without a type'}"
+    error = row.error(
+        _sentence(f"{service} refused: {said.rstrip('.')} ({named}).", row.advice),
+        service=service,
+        error_type=answer.error_type,
+        code=answer.error_code,
+        retryable=_retryable(row.retry),
+        request_id=answer.request_id,
+    )
+    return Failed(error, row.retry)
+
+
+def refused_handshake(status: int, reason: str, *, service: str) -> Failed:
+    """The failure that an HTTP answer other than 101 to the websocket's handshake means."""
+    return refused(Refused(error_code=status, error_message=f"HTTP {status} {reason}".strip()), service=service)
+
+
+def lost(why: str, *, service: str, retry: Retry = Retry.BACKOFF) -> Failed:
+    """The failure of a connection that broke, fell silent or ended too early."""
+    return Failed(Unavailable(f"{service}: {why}", service=service, retryable=True), retry)
+
+
+def delay(retry: Retry, failures: int, roll: float) -> float | None:
+    """Seconds to wait after the `failures`-th failure in a row, None when trying again is no use.
+
+    `roll` in [0, 1) spreads the wait over the upper half of the back-off, so that many calls don't come back in step.
+    """
+    if retry is Retry.NEVER or (retry is Retry.NEW_KEY and failures > 1):
+        return None
+    if failures <= 1 and retry in (Retry.NOW, Retry.NEW_KEY):
+        return 0.0
+    long = retry is Retry.LONG_BACKOFF
+    first, longest = (FIRST_LONG_DELAY_S, LONGEST_LONG_DELAY_S) if long else (FIRST_DELAY_S, LONGEST_DELAY_S)
+    return min(first * 2.0 ** min(failures - 1, 30), longest) * (0.5 + roll / 2)
+
+
+def _retryable(retry: Retry) -> bool:
+    return retry in (Retry.NOW, Retry.BACKOFF, Retry.LONG_BACKOFF)
+
+
+def _sentence(said: str, advice: str) -> str:
+    return f"{said} {advice}" if advice else said

@@ -1,0 +1,49 @@
+"""What a local server says of itself when it is ready: one line of JSON with its addresses and the key to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from voicekit.errors import RemoteProtocolError
+from voicekit.soniox.api.region import Endpoints
+
+LONGEST_LINE: Final = 8 * 1024
+"""Bytes; four addresses and a key are a few hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHello:
+    """Where the server is, and the key that it lets in."""
+
+    endpoints: Endpoints
+    key: str = field(repr=False)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    rest: str
+    stt: str
+    tts: str
+    tts_rest: str
+    key: str
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def write_hello(greeting: ServerHello) -> bytes:
+    """The line, with its end."""
+    where = greeting.endpoints
+    return msgspec.json.encode(_Line(where.rest, where.stt, where.tts, where.tts_rest, greeting.key)) + b"\n"
+
+
+def read_hello(line: bytes) -> ServerHello:
+    """RemoteProtocolError for a line that is no greeting; it is not quoted, as there may be a key in it."""
+    try:
+        said = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise RemoteProtocolError(f"the local server's greeting: expected a line of JSON: {error}") from None
+    where = Endpoints.find(rest=said.rest, stt=said.stt, tts=said.tts, tts_rest=said.tts_rest, environ={})
+    return ServerHello(where, said.key)

@@ -1,0 +1,282 @@
+"""The messages of both realtime services, in both directions, as typed JSON.
+
+Decoding is tolerant where the service is loose: every field may be missing or null, which mean the same, and fields we
+do not know are skipped. A value of the wrong type is not: it raises RemoteProtocolError. Encoding leaves out what is
+None. A websocket message is `str` for a text frame and `bytes` for a binary one, here and in all cores.
+
+Facts: the vendor's WebSocket API reference, speech-to-text and text-to-speech.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from voicekit.errors import RemoteProtocolError
+
+Message: TypeAlias = str | bytes
+Number: TypeAlias = int | float
+
+MESSAGE_BYTES = 1 << 20
+"""The longest message that we read: the most that the common client libraries take by default, so no service sends
+more on purpose; anything longer is garbage or an attack."""
+
+_QUOTED = 80
+"""Characters of a bad answer that an error quotes: enough to recognise it, too few to flood a log. A request is never
+quoted: there may be a key in it."""
+
+T = TypeVar("T")
+
+
+# --- speech to text, client -> server ---
+
+
+class ContextPair(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the context's `general` part, such as key "domain", value "medicine"."""
+
+    key: str | None = None
+    value: str | None = None
+
+
+class TranslationTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How `source` is to be translated."""
+
+    source: str | None = None
+    target: str | None = None
+
+
+class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the recogniser should know beforehand: facts, a text, words to expect, translations to use."""
+
+    general: tuple[ContextPair, ...] | None = None
+    text: str | None = None
+    terms: tuple[str, ...] | None = None
+    translation_terms: tuple[TranslationTerm, ...] | None = None
+
+
+class Translation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`type` "one_way" with `target_language`, or "two_way" with `language_a` and `language_b`."""
+
+    type: str | None = None
+    target_language: str | None = None
+    language_a: str | None = None
+    language_b: str | None = None
+
+
+class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one transcription session is set up; the first message of the socket. None leaves the service's default.
+
+    What each field may be is checked by `voicekit.soniox.api.config.check_stt`.
+    """
+
+    model: str | None = None
+    audio_format: str | None = None
+    sample_rate: int | None = None
+    num_channels: int | None = None
+    language_hints: tuple[str, ...] | None = None
+    language_hints_strict: bool | None = None
+    context: Context | str | None = None
+    enable_speaker_diarization: bool | None = None
+    enable_language_identification: bool | None = None
+    enable_endpoint_detection: bool | None = None
+    max_endpoint_delay_ms: int | None = None
+    endpoint_sensitivity: float | None = None
+    endpoint_latency_adjustment_level: int | None = None
+    translation: Translation | None = None
+    client_reference_id: str | None = None
+
+
+class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
+    """The first message as a server reads it: with the deprecated place for the key, which our client never uses."""
+
+    api_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"SttStart(model={self.model!r}, audio_format={self.audio_format!r}, ...)"
+
+
+class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Any later JSON message: `type` "keepalive" or "finalize", the latter perhaps with the silence already sent."""
+
+    type: str | None = None
+    trailing_silence_ms: Number | None = None
+
+
+# --- speech to text, server -> client ---
+
+
+class Token(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A piece of a word with its own leading space. Times are milliseconds of the session's audio."""
+
+    text: str | None = None
+    start_ms: Number | None = None
+    end_ms: Number | None = None
+    confidence: float | None = None
+    is_final: bool | None = None
+    speaker: str | None = None
+    language: str | None = None
+    source_language: str | None = None
+    translation_status: str | None = None
+
+
+class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The fields of an error, part of every answer's type because any answer may be one."""
+
+    error_code: int | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    more_info: str | None = None
+    request_id: str | None = None
+
+    @property
+    def is_error(self) -> bool:
+        return bool(self.error_code or self.error_type)
+
+
+class SttResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
+    """Results: new final tokens, then the whole non-final tail; `finished` on the last one. Or an error."""
+
+    tokens: tuple[Token, ...] | None = None
+    final_audio_proc_ms: Number | None = None
+    total_audio_proc_ms: Number | None = None
+    finished: bool | None = None
+
+
+# --- text to speech, client -> server ---
+
+
+class TtsConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a stream of speech shall sound. What each field may be is checked by `voicekit.soniox.api.config.check_tts`."""
+
+    model: str | None = None
+    language: str | None = None
+    voice: str | None = None
+    audio_format: str | None = None
+    sample_rate: int | None = None
+    bitrate: int | None = None
+    speed: float | None = None
+    reduce_silence: bool | None = None
+    return_timestamps: bool | None = None
+    client_reference_id: str | None = None
+
+
+class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
+    """Starts a stream."""
+
+    stream_id: str
+
+
+class StreamText(Struct, frozen=True, kw_only=True):
+    """More text for a stream; `text_end` says that no more will come."""
+
+    stream_id: str
+    text: str
+    text_end: bool
+
+
+class StreamCancel(Struct, frozen=True, kw_only=True):
+    """Stops a stream at once."""
+
+    stream_id: str
+    cancel: bool = True
+
+
+class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
+    """Any message of a client as a server reads it: the fields of all of them together."""
+
+    stream_id: str | None = None
+    text: str | None = None
+    text_end: bool | None = None
+    cancel: bool | None = None
+    keep_alive: bool | None = None
+    api_key: str | None = None
+
+    @property
+    def is_start(self) -> bool:
+        """Nothing but its fields tells a start from a text: it names a model, a language, a voice or a format."""
+        return not (self.model is None and self.language is None and self.voice is None and self.audio_format is None)
+
+    def __repr__(self) -> str:
+        return f"TtsRequest(stream_id={self.stream_id!r}, text={self.text!r}, text_end={self.text_end!r}, ...)"
+
+
+# --- text to speech, server -> client ---
+
+
+class Timestamps(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry per character of the spoken text; seconds count from the stream's first sample."""
+
+    characters: tuple[str, ...] | None = None
+    character_start_times_seconds: tuple[float, ...] | None = None
+    character_end_times_seconds: tuple[float, ...] | None = None
+
+
+class TtsResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
+    """Sound of a stream, its end, an error, or several of these at once. On the wire `audio` is base64."""
+
+    stream_id: str | None = None
+    audio: bytes | None = None
+    audio_end: bool | None = None
+    timestamps: Timestamps | None = None
+    terminated: bool | None = None
+
+
+# --- the fixed messages ---
+
+STT_KEEPALIVE = '{"type":"keepalive"}'
+STT_FINALIZE = '{"type":"finalize"}'
+STT_END = ""
+"""The end of the audio is an empty *text* frame; an empty binary one is only an empty piece of audio."""
+TTS_KEEPALIVE = '{"keep_alive":true}'
+END_TOKEN = "<end>"
+FIN_TOKEN = "<fin>"
+
+_encoder = msgspec.json.Encoder()
+_stt_response = msgspec.json.Decoder(SttResponse)
+_stt_start = msgspec.json.Decoder(SttStart)
+_stt_control = msgspec.json.Decoder(Control)
+_tts_response = msgspec.json.Decoder(TtsResponse)
+_tts_request = msgspec.json.Decoder(TtsRequest)
+
+
+def encode(message: Struct) -> str:
+    """`message` as the text of a frame."""
+    return _encoder.encode(message).decode()
+
+
+def read_stt_response(message: Message) -> SttResponse:
+    """An answer of the recogniser; RemoteProtocolError when it is none."""
+    return _read(_stt_response, message, quoted=True)
+
+
+def read_tts_response(message: Message) -> TtsResponse:
+    """An answer of the voice; RemoteProtocolError when it is none."""
+    return _read(_tts_response, message, quoted=True)
+
+
+def read_stt_start(message: Message) -> SttStart:
+    return _read(_stt_start, message)
+
+
+def read_stt_control(message: Message) -> Control:
+    return _read(_stt_control, message)
+
+
+def read_tts_request(message: Message) -> TtsRequest:
+    return _read(_tts_request, message)
+
+
+def _read(decoder: msgspec.json.Decoder[T], message: Message, quoted: bool = False) -> T:
+    if len(message) > MESSAGE_BYTES:
+        raise RemoteProtocolError(f"expected a message of at most {MESSAGE_BYTES} bytes, got {len(message)}")
+    try:
+        return decoder.decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        where = f", in {_start_of(message)}" if quoted else ""
+        raise RemoteProtocolError(f"expected a {decoder.type.__name__}: {error}{where}") from error
+
+
+def _start_of(message: Message) -> str:
+    return f"{message[:_QUOTED]!r}{'...' if len(message) > _QUOTED else ''}"

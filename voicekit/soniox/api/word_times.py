@@ -1,0 +1,63 @@
+"""Characters with times, as the voice sends them, become words with times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, repeat
+from math import inf
+from typing import Final
+from unicodedata import east_asian_width
+
+from voicekit.soniox.api.wire import Timestamps
+
+LONGEST_WORD: Final = 40
+"""Characters after which a word is given out though no space came: scripts without spaces must not wait for the end."""
+
+HOLE_S: Final = 0.15
+"""Seconds between two characters in which others were spoken that were not told: nobody pauses so long in a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word without white space around it; its first character begins `at` seconds after the stream's first sample."""
+
+    text: str
+    at: float
+
+
+class WordTimes:
+    """Collects the characters of one stream; a word may begin in one message and end in a later one."""
+
+    __slots__ = ("_at", "_ended", "_latest", "_word")
+
+    def __init__(self) -> None:
+        self._word = ""
+        self._at = 0.0
+        self._latest = 0.0
+        self._ended = inf  # when the last character ends, where that is told
+
+    def feed(self, stamps: Timestamps) -> list[SpokenWord]:
+        """The words that `stamps` completes. Times never run backwards, whatever the service says."""
+        words: list[SpokenWord] = []
+        starts = stamps.character_start_times_seconds or ()
+        ends = chain(stamps.character_end_times_seconds or (), repeat(inf))
+        for character, start, end in zip(stamps.characters or (), starts, ends, strict=False):
+            self._latest = max(self._latest, start)
+            apart = character.isspace() or is_wide(character) or self._latest > self._ended + HOLE_S
+            if apart or len(self._word) >= LONGEST_WORD:
+                words.extend(self.finish())
+            self._ended = end
+            if not character.isspace():
+                self._at = self._at if self._word else self._latest
+                self._word += character
+        return words
+
+    def finish(self) -> list[SpokenWord]:
+        """The last word, if one is under way."""
+        word, self._word = self._word, ""
+        return [SpokenWord(word, self._at)] if word else []
+
+
+def is_wide(character: str) -> bool:
+    """Whether it is written without spaces and spoken as a syllable of its own: Chinese, Japanese, Korean."""
+    return not character.isascii() and character.isalpha() and east_asian_width(character) in "WF"

@@ -1,0 +1,56 @@
+"""How connections are let in: with one key for all of them, or a temporary one for each.
+
+    Access("...")                        the same key each time
+    Access(mint)                         mint() is asked before each connection; it may be async
+    Access(mint, auth="subprotocol")     the browsers' way, where headers don't get through
+
+A key goes into the handshake and nowhere else, and never into both places of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias
+
+from voicekit.errors import ConfigError
+from voicekit.soniox.api.region import ApiKey
+from voicekit.soniox.connection.transport import Address
+
+KeySource: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
+"""A key, what makes one for each connection, or None for the one in SONIOX_API_KEY."""
+
+Auth: TypeAlias = Literal["header", "subprotocol"]
+
+
+class Access:
+    """A source of keys and where they go. ConfigError without a key.
+
+    `mints` says whether each connection has a key of its own, so that a key that is refused may be followed by another.
+    """
+
+    def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:
+        if auth not in ("header", "subprotocol"):
+            raise ConfigError(f"Soniox option auth: expected 'header' or 'subprotocol', got {auth!r}")
+        self._auth = auth
+        self._mint = key if callable(key) else None
+        self._key = None if callable(key) else ApiKey.find(key)
+        if self._key is not None:
+            self._address("", self._key)  # so that one which can't be a subprotocol is found before anything opens
+
+    @property
+    def mints(self) -> bool:
+        return self._mint is not None
+
+    async def address(self, url: str) -> Address:
+        """What to say at `url`; raises what a function that makes keys raises."""
+        if self._mint is None:
+            assert self._key is not None, "without a function there is a key"
+            return self._address(url, self._key)
+        made = self._mint()
+        return self._address(url, ApiKey(await made if inspect.isawaitable(made) else made))
+
+    def _address(self, url: str, key: ApiKey) -> Address:
+        if self._auth == "header":
+            return Address(url, headers=key.headers())
+        return Address(url, subprotocols=key.subprotocols())

@@ -1,0 +1,160 @@
+"""The trio shell around a protocol core: one reader, one writer, keepalive and liveness; both services use it.
+
+The reader always drains: it hands each message to the core, and the core's events to `handle`, which must not wait.
+The writer is the only task that sends, and lives as long as the connection, so nobody's cancellation can leave half a
+frame on the wire. Whoever has something to say tells the core and calls `flush`, which never waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from math import inf
+from typing import Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import trio
+
+from voicekit.flow.groups import alone
+from voicekit.flow.link import open_link
+from voicekit.flow.store import Full
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport, WebsocketMessage
+
+PING_EVERY_S = 2.0
+PING_ANSWER_S = 3.0
+"""A ping every two seconds and three to answer: a half-open connection is noticed in five, idle or not."""
+
+UNSENT = 2**20
+"""Bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that takes nothing for so long is dead."""
+
+Event_co = TypeVar("Event_co", covariant=True)
+Event = TypeVar("Event")
+
+WireLog: TypeAlias = Callable[[str, str, WebsocketMessage], None]
+"""Told of each message: on which connection ("transcribe-websocket"), which way ("sent", "received"), and what it was.
+
+Beside them, "opened" and "lost" say when a connection was made, and why it ended. What the handshake said, the key
+that is, is taken out of what it is told. It must not wait."""
+
+
+class Core(Protocol[Event_co]):
+    """A protocol core, as `voicekit.soniox.stt.session` and `tts` have them: no socket, no clock, no waiting."""
+
+    @property
+    def due_at(self) -> float | None: ...
+    def tick(self, now: float) -> Sequence[Event_co]: ...
+    def receive(self, message: WebsocketMessage, now: float) -> Sequence[Event_co]: ...
+    def closed(self, why: str = ...) -> Sequence[Event_co]: ...
+    def outgoing(self) -> list[WebsocketMessage]: ...
+
+
+class Shell(Generic[Event]):
+    """An open connection and its core. `flush` after each thing that was told to the core."""
+
+    def __init__(
+        self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], address: Address, log: WireLog | None
+    ) -> None:
+        self._core = core
+        self._socket = socket
+        self._handle = handle
+        self._redact = address.redact
+        self._name = urlsplit(address.url).path.strip("/")
+        self._wire_log = log
+        self._outlet, self._inlet = open_link(UNSENT, Full.WAIT, weigh=len, name="messages to the socket")
+        self._due = trio.CancelScope()
+        self._lost = False
+
+    def flush(self) -> None:
+        """Queue what the core wants sent, and look again when it is due. Never waits."""
+        for message in self._core.outgoing():
+            try:
+                self._outlet.offer(message)
+            except trio.WouldBlock:
+                self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
+            except trio.ClosedResourceError:
+                return  # the connection is over; the core has been told
+        self._due.deadline = self._due_at()
+
+    async def run(self) -> None:
+        """Keep the connection going until it is lost; then the core has been told so, and its events handled."""
+        self._log("opened", "")
+        with self._outlet, self._inlet, alone():
+            async with trio.open_nursery() as nursery:
+                for task in (self._read, self._write, self._ping, self._tick):
+                    nursery.start_soon(self._until_lost, task, nursery.cancel_scope)
+
+    async def _until_lost(self, task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+        try:
+            await task()
+        except Disconnected as lost:
+            self._gone(str(lost))
+        scope.cancel()
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            self._log("received", message)
+            self._told(self._core.receive(message, trio.current_time()))
+
+    async def _write(self) -> None:
+        async for message in self._inlet:
+            self._log("sent", message)
+            await self._socket.send(message)
+
+    async def _ping(self) -> None:
+        while True:
+            await trio.sleep(PING_EVERY_S)
+            with trio.move_on_after(PING_ANSWER_S):
+                await self._socket.ping()
+                continue
+            raise Disconnected(f"the peer has not answered a ping within {PING_ANSWER_S:g} s")
+
+    async def _tick(self) -> None:
+        while True:
+            with trio.CancelScope(deadline=self._due_at()) as self._due:
+                await trio.sleep_forever()
+            now = trio.current_time()
+            if now >= self._due_at():
+                self._told(self._core.tick(now))
+
+    def _gone(self, why: str) -> None:
+        """Tell the core, once: reader and writer may both notice."""
+        if self._lost:
+            return
+        self._lost = True
+        self._log("lost", why)
+        self._told(self._core.closed(self._redact(why)))
+
+    def _told(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._handle(event)
+        self.flush()
+
+    def _due_at(self) -> float:
+        due = self._core.due_at
+        return inf if due is None else due
+
+    def _log(self, way: str, message: WebsocketMessage) -> None:
+        if self._wire_log is not None:
+            self._wire_log(self._name, way, self._redact(message) if isinstance(message, str) else message)
+
+
+@asynccontextmanager
+async def open_shell(
+    transport: Transport,
+    address: Address,
+    core: Core[Event],
+    handle: Callable[[Event], None],
+    log: WireLog | None = None,
+) -> AsyncIterator[Shell[Event]]:
+    """Connect and run a shell for `core` while the body runs; leaving sends nothing more and closes.
+
+    Raises Unconnected when there is no connection. One that is lost later is told to the core and never raised here.
+    """
+    with alone():
+        async with transport.connect(address) as socket, trio.open_nursery() as nursery:
+            shell = Shell(core, socket, handle, address, log)
+            nursery.start_soon(shell.run)
+            shell.flush()
+            yield shell
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,274 @@
+"""The seam to the websocket library: connect, send, receive, ping. Everything else of voicekit knows only this.
+
+Three traps of trio-websocket decide how it is used. A send that is cancelled half-way leaves half a frame on the wire
+and kills the connection, so only a task that lives as long as the connection may send. A reader that is not drained
+stops answering pings, so somebody must always be receiving. And what its reader raises would end the call; see _Reader.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import h11
+import trio
+import trio_websocket
+import wsproto
+
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+
+CONNECT_S = 4.0
+"""Seconds for the connection and its upgrade: a caller is waiting, and a second attempt is better than a long one. Two
+fit into the ten seconds in which a session must be open."""
+
+CLOSE_S = 0.2
+"""Seconds for the closing handshake: nothing depends on it, and a dead peer never answers it."""
+
+LARGEST_MESSAGE = 4 * 2**20
+"""Bytes: four minutes of 8 kHz speech in one message, far more than any that was ever seen. Larger ones close the
+connection instead of filling the memory."""
+
+RECEIVE_BYTES = 64 * 2**10
+"""Bytes asked of the socket at once: the library's own 4 KiB is a fraction of one message with sound."""
+
+MESSAGES = 16
+"""Messages that may wait for our reader, which never waits for anybody."""
+
+_OF_READING = (
+    trio_websocket.ConnectionRejected,
+    trio_websocket.ConnectionClosed,
+    wsproto.utilities.ProtocolError,
+    h11.ProtocolError,
+)
+_STATUS_BYTES = 16
+_REFUSED = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)\b")
+
+WebsocketMessage: TypeAlias = str | bytes
+
+
+class Disconnected(Exception):
+    """The connection is gone; the message says how."""
+
+
+class Unconnected(Exception):
+    """The connection did not come about. `status` is that of the HTTP answer, None where there was none."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to connect, and what to say in the handshake; the headers and subprotocols may hold a key."""
+
+    url: str
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    subprotocols: Sequence[str] = field(default=(), repr=False)
+
+    def redact(self, text: str) -> str:
+        """`text` without what the handshake says: nothing of that belongs in a message or a log."""
+        for said in [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]:
+            text = text.replace(said, "[key]")
+        return text
+
+
+class Socket(Protocol):
+    """An open connection. All three raise Disconnected once it is gone."""
+
+    async def send(self, message: WebsocketMessage) -> None:
+        """Send one message. If it is cancelled, the connection is broken."""
+        ...
+
+    async def receive(self) -> WebsocketMessage:
+        """The next message; may be cancelled."""
+        ...
+
+    async def ping(self) -> None:
+        """Ask for a sign of life and wait for it; may be cancelled while waiting."""
+        ...
+
+
+class Transport(Protocol):
+    """Makes connections; `connect` raises Unconnected when it can't, and closes in bounded time when it is left."""
+
+    def connect(self, address: Address) -> AbstractAsyncContextManager[Socket]: ...
+
+
+OpenStream: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[trio.abc.Stream]]
+
+
+async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
+    """A TCP connection, with TLS where there is a context for it."""
+    if context is None:
+        return await trio.open_tcp_stream(host, port)
+    stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
+    await stream.do_handshake()
+    return stream
+
+
+class TrioWebsocket:
+    """The default transport. `ssl_context` replaces the system's for wss addresses; proxies are not supported.
+
+    `stream` opens the byte stream underneath; the test kit puts streams in memory there.
+    """
+
+    def __init__(self, *, ssl_context: ssl.SSLContext | None = None, stream: OpenStream = open_stream) -> None:
+        self._ssl_context = ssl_context
+        self._stream = stream
+
+    @asynccontextmanager
+    async def connect(self, address: Address) -> AsyncIterator[Socket]:
+        deadline = trio.current_time() + CONNECT_S
+        stream = _Watched(await self._reach(address.url, deadline))
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    reader = _Reader(nursery)
+                    socket = await _shake_hands(stream, address, reader, deadline)
+                    try:
+                        yield _TrioSocket(socket)
+                    finally:
+                        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
+                            await socket.aclose()
+                        nursery.cancel_scope.cancel()
+        finally:
+            await trio.aclose_forcefully(stream)  # the library leaves it open where the connection was lost
+
+    async def _reach(self, url: str, deadline: float) -> trio.abc.Stream:
+        """The byte stream to where `url` is, by `deadline`."""
+        where = urlsplit(url)
+        if where.scheme not in ("ws", "wss") or where.hostname is None:
+            raise ConfigError(f"expected a websocket address (ws:// or wss://), got {url!r}")
+        secure = where.scheme == "wss"
+        if secure and self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()
+        try:
+            with trio.move_on_at(deadline):
+                return await self._stream(
+                    where.hostname, where.port or (443 if secure else 80), self._ssl_context if secure else None
+                )
+        except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
+            why = _deepest(error)
+            raise Unconnected(f"{type(why).__name__}: {why}") from error
+        raise Unconnected(f"{where.hostname} was not reached within {CONNECT_S:g} s")
+
+
+def _deepest(error: BaseException) -> BaseException:
+    """What is really wrong: trio's sockets and its TLS say so in the cause, one for each address that was tried."""
+    cause = error.__cause__
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return error if cause is None else cause
+
+
+async def _shake_hands(
+    stream: _Watched, address: Address, reader: _Reader, deadline: float
+) -> trio_websocket.WebSocketConnection:
+    where = urlsplit(address.url)
+    with trio.CancelScope(deadline=deadline) as reader.shaking:
+        socket = await trio_websocket.wrap_client_stream(
+            reader,  # type: ignore[arg-type]  # only its start_soon is used
+            stream,  # type: ignore[arg-type]  # any stream will do, the library says so
+            where.netloc.rpartition("@")[2],
+            (where.path or "/") + (f"?{where.query}" if where.query else ""),
+            subprotocols=address.subprotocols or None,
+            extra_headers=[(name.encode(), value.encode()) for name, value in address.headers],
+            message_queue_size=MESSAGES,
+            max_message_size=LARGEST_MESSAGE,
+            receive_buffer_size=RECEIVE_BYTES,
+        )
+        reader.shaking = None
+        return socket
+    if stream.status is not None:
+        raise Unconnected(f"it answered HTTP {stream.status}", stream.status)
+    raise Unconnected(f"no handshake within {CONNECT_S:g} s" if reader.running else "it broke the handshake off")
+
+
+class _Reader:
+    """Stands where the library wants a nursery for its reader: how that ends is no business of the call's.
+
+    The library waits for ever when it ends during the handshake, and what it raises would end the call: a rejection,
+    a handshake that is garbage, a connection that is lost while it answers garbage, a ping that comes while it closes.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self.shaking: trio.CancelScope | None = None  # cancelled when the reader ends
+        self.running = True
+
+    def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:
+        self._nursery.start_soon(self._run, read)
+
+    async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
+        with suppress(*_OF_READING):
+            await read()
+        self.running = False
+        if self.shaking is not None:
+            self.shaking.cancel()
+
+
+class _TrioSocket:
+    def __init__(self, socket: trio_websocket.WebSocketConnection) -> None:
+        self._socket = socket
+
+    async def send(self, message: WebsocketMessage) -> None:
+        try:
+            await self._socket.send_message(message)
+        except trio_websocket.ConnectionClosed as closed:
+            raise Disconnected(_why(closed)) from None
+
+    async def receive(self) -> WebsocketMessage:
+        try:
+            return await self._socket.get_message()
+        except trio_websocket.ConnectionClosed as closed:
+            raise Disconnected(_why(closed)) from None
+
+    async def ping(self) -> None:
+        try:
+            await self._socket.ping()
+        except trio_websocket.ConnectionClosed as closed:
+            raise Disconnected(_why(closed)) from None
+
+
+def _why(closed: trio_websocket.ConnectionClosed) -> str:
+    reason = closed.reason
+    if reason is None:
+        return "the connection was closed"
+    said = f": {reason.reason}" if reason.reason else ""
+    return f"the connection was closed with code {reason.code} ({reason.name}){said}"
+
+
+class _Watched(trio.abc.Stream):
+    """A stream that remembers how what came began: the library forgets the status of an answer that is not whole."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._head = b""
+
+    @property
+    def status(self) -> int | None:
+        """The status of an HTTP answer that was no upgrade."""
+        found = _REFUSED.match(self._head)
+        return None if found is None else int(found[1])
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self._stream.receive_some(max_bytes)
+        if len(self._head) < _STATUS_BYTES:
+            self._head += data[:_STATUS_BYTES]
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

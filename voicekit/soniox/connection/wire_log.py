@@ -1,0 +1,94 @@
+"""The wire log: every message of a session's connections, both ways, as lines of JSON, streamed to disk.
+
+    async with open_wire_log("call.jsonl") as log:
+        session = Session(stt=SonioxStt(wire_log=log), tts=SonioxTts(wire_log=log), ...)
+
+    {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
+    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\"tokens\":[...],...}"}
+
+`at` is seconds since the log was opened. Sound is logged as its length, binary or not. There is no key in it: the
+handshake is not logged, and wherever else its key occurs, or any other, it is taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+import trio
+
+from voicekit.errors import ConfigError
+from voicekit.flow.scribe import open_scribe
+from voicekit.flow.store import Full
+from voicekit.flow.threads import in_thread
+from voicekit.soniox.api.wire import Message
+from voicekit.soniox.connection.shell import WireLog
+
+WAITING: Final = 4 * 2**20
+"""Characters that may wait for the disk: a minute of speech as base64. What does not fit is counted."""
+
+_Entry: TypeAlias = tuple[float, str, str, str | int]  # when, on which connection, which way, text or length
+
+_KEY: Final = re.compile(r'("api_key"\s*:\s*")[^"]*')
+_SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')
+
+
+@asynccontextmanager
+async def open_wire_log(path: str | Path) -> AsyncIterator[WireLog]:
+    """What to give to `wire_log=` of the transcriber and of the voice, so that both are written to the file `path`.
+
+    Raises ConfigError when the file can't be written. Lines that still wait when the log closes are written within
+    half a second, or counted.
+    """
+    try:
+        await in_thread(_append, path, [], "w")
+    except OSError as error:
+        raise ConfigError(f"wire log: can't write {str(path)!r}: {error.strerror}") from error
+    write = partial(_write, path)
+    async with open_scribe(write, WAITING, Full.DROP_NEWEST, weigh=_weight, name=f"wire log {path}") as out:
+        start = trio.current_time()
+
+        def log(connection: str, way: str, message: Message) -> None:
+            said = message if isinstance(message, str) else len(message)
+            out.offer((trio.current_time() - start, connection, way, said))
+
+        yield log
+        dropped = out.statistics().dropped
+    if dropped:
+        _append(path, [_line({"missing": f"{dropped} characters: the disk was too slow"})])
+
+
+def _write(path: str | Path, entries: list[_Entry]) -> None:
+    _append(path, map(_entry, entries))
+
+
+def _append(path: str | Path, lines: Iterable[str], mode: str = "a") -> None:
+    """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
+    with open(path, mode, encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+def _entry(entry: _Entry) -> str:
+    at, connection, way, said = entry
+    line = {"at": round(at, 4), "on": connection, "way": way}
+    return _line({**line, "bytes": said} if isinstance(said, int) else {**line, "text": _harmless(said)})
+
+
+def _harmless(text: str) -> str:
+    """`text` without keys, and with the length of what sound is in it in its place."""
+    text = _SOUND.sub(lambda found: f"{found[1]}{len(found[2])} characters", text)
+    return _KEY.sub(r"\1[key]", text)
+
+
+def _line(values: dict[str, object]) -> str:
+    return msgspec.json.encode(values).decode() + "\n"
+
+
+def _weight(entry: _Entry) -> int:
+    said = entry[3]
+    return 1 if isinstance(said, int) else len(said) + 1

@@ -1,0 +1,62 @@
+"""Bodies under httpx, both ways, so that no generator of it is ever left open: trio finds every one that is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import httpx
+import trio
+
+CLOSE_S: Final = 0.5  # for giving a connection back, which does not wait for the peer
+
+
+class MultipartForm(httpx.AsyncByteStream):
+    """A body that is passed on as it is. httpx's own are generators, which it leaves open where a request fails."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+
+class Body(httpx.AsyncByteStream):
+    """A short body, or none, in one piece."""
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = data
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._data is None:
+            raise StopAsyncIteration
+        data, self._data = self._data, None
+        return data
+
+
+@asynccontextmanager
+async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The pieces of the body, which may be left before their end.
+
+    httpx reads through a row of generators and closes only the outermost, and trio complains of the others. So one that
+    is left early is read on, cancelled: that ends all of them, and the connection.
+    """
+    pieces = response.aiter_raw()
+    try:
+        yield pieces
+    finally:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            with suppress(httpx.RequestError):  # it is left, so how it would have ended is nobody's business
+                while await anext(pieces, None) is not None:
+                    pass  # what had come already
+
+
+async def close(response: httpx.Response) -> None:
+    """Give the connection back, or close it; also while being cancelled, as it does not wait for the peer."""
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
+        await response.aclose()

@@ -1,0 +1,262 @@
+"""Requests over httpx: sent, answered within a time, refused in our own errors, and made again where that is safe.
+
+Nothing here follows a redirection (a key must not go where nobody sent it) or trusts an answer to be what it should.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+import trio
+from msgspec import Struct
+
+from voicekit.errors import ConfigError, ServiceError
+from voicekit.soniox.api import errors
+from voicekit.soniox.connection.access import Access
+from voicekit.soniox.rest.http.bodies import Body, MultipartForm, close, reading
+from voicekit.soniox.rest.http.rest_errors import SERVICE, refused, unexpected
+from voicekit.soniox.rest.http.retry import Patience, Repeat, RequestTrouble
+from voicekit.soniox.rest.http.upload import Upload
+from voicekit.soniox.rest.schema.requests import encode
+
+ANSWER_BYTES: Final = 256 * 2**20
+"""The longest answer that is read into memory: five hours of speech are some thirty megabytes of tokens."""
+STEP_BYTES: Final = 256 * 1024
+"""What of an answer must come in the time for a whole short one: those thirty megabytes are no reason to give up on a
+slow line, and a server that trickles is."""
+ERROR_BYTES: Final = 64 * 1024  # of an error's body: the rest says nothing new
+
+T = TypeVar("T", bound=Struct)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class RestQuery:
+    """One request: where, with what, and which answer is expected. `repeat` says when it may be made again."""
+
+    method: str
+    url: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    json: Struct | None = None
+    upload: Upload | None = None
+    status: int = 200
+    repeat: Repeat = Repeat.ALWAYS
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """For messages: the method and the path."""
+        return f"{self.method} {httpx.URL(self.url).path}"
+
+
+class Setback(Exception):
+    """An attempt has failed: how, how far it had come, and how long the service asks us to wait."""
+
+    def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float | None = None) -> None:
+        super().__init__(str(failed.error))
+        self.failed = failed
+        self.trouble = trouble
+        self.asked = asked
+
+
+class Http:
+    """The connection pool, the key and the patience that all requests of a client share."""
+
+    def __init__(
+        self,
+        access: Access,
+        patience: Patience,
+        transport: httpx.AsyncBaseTransport | None,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._access = access
+        self.patience = patience
+        self._dice = dice
+        timeout = httpx.Timeout(
+            patience.answer, connect=patience.connect, write=patience.stall, pool=patience.connect + patience.answer
+        )
+        self._client = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=transport is None)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def answer(self, ask: RestQuery, kind: type[T]) -> T:
+        """The answer as a `kind`. ServiceError, or ProtocolError for an answer that is none."""
+        status, headers, body = await self._patiently(ask)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            problem = unexpected(status, headers, body, f"{kind.__name__} in answer to {ask.what}")
+            problem.add_note(str(error))
+            raise problem from error
+
+    async def done(self, ask: RestQuery) -> None:
+        """Wait for an answer without content."""
+        await self._patiently(ask)
+
+    @asynccontextmanager
+    async def open(self, ask: RestQuery) -> AsyncIterator[httpx.Response]:
+        """An answer whose body the caller reads; its status is the one that was expected."""
+        response = await self._again(ask, self._begun)
+        try:
+            yield response
+        finally:
+            await close(response)
+
+    async def _patiently(self, ask: RestQuery) -> tuple[int, dict[str, str], bytes]:
+        deleted = (ask.status, dict[str, str](), b"") if ask.method == "DELETE" else None
+        return await self._again(ask, self._whole, deleted)
+
+    async def _again(self, ask: RestQuery, attempt: Callable[[RestQuery], Awaitable[R]], gone: R | None = None) -> R:
+        """What `attempt` makes of `ask`, tried again as often as patience and safety allow.
+
+        `gone` is the answer to a second attempt that finds nothing there any more.
+        """
+        failures = 0
+        lost = False
+        while True:
+            try:
+                return await attempt(ask)
+            except Setback as problem:
+                failures += 1
+                if lost and gone is not None and _is_missing(problem.failed.error):
+                    return gone  # the attempt whose answer was lost has deleted it
+                lost = lost or problem.trouble is RequestTrouble.LOST
+                wait = self.patience.delay(
+                    problem.failed, problem.trouble, ask.repeat,
+                    failures=failures, roll=self._dice(), asked=problem.asked,
+                )  # fmt: skip
+                if problem.failed.retry is errors.Retry.NEW_KEY and not self._access.mints:
+                    wait = None  # the same key is refused again
+                if wait is None or (ask.upload is not None and not ask.upload.again):
+                    if failures > 1:
+                        problem.failed.error.add_note(f"this was attempt {failures}")
+                    raise problem.failed.error from problem.__cause__
+            await trio.sleep(wait)
+
+    async def _whole(self, ask: RestQuery) -> tuple[int, dict[str, str], bytes]:
+        """One attempt, its answer read into memory: within `answer` seconds after the request is out, or after the
+        last STEP_BYTES of it."""
+        with trio.CancelScope() as scope:
+            if ask.upload is None:
+                scope.deadline = trio.current_time() + self.patience.connect + self.patience.answer
+            response = await self._opened(ask, lambda: self._limit(scope))
+            try:
+                body = await _read(response, ask, ANSWER_BYTES, moved=lambda: self._limit(scope))
+                return response.status_code, dict(response.headers), body
+            finally:
+                await close(response)
+        step = f"nor were {STEP_BYTES // 1024} KiB of its answer read"
+        raise lost(ask, f"it was not answered in full within {self.patience.answer:g} s, {step} in that time")
+
+    async def _begun(self, ask: RestQuery) -> httpx.Response:
+        """One attempt up to the head of its answer, within `answer` seconds."""
+        with trio.move_on_after(self.patience.connect + self.patience.answer):
+            return await self._opened(ask)
+        raise lost(ask, f"no answer began within {self.patience.answer:g} s")
+
+    def _limit(self, scope: trio.CancelScope) -> None:
+        scope.deadline = trio.current_time() + self.patience.answer
+
+    async def _opened(self, ask: RestQuery, out: Callable[[], None] = lambda: None) -> httpx.Response:
+        """One attempt up to the head of its answer, which has the status that was expected. `out`: all is sent."""
+        address = await self._access.address(ask.url)
+        content = None if ask.json is None else encode(ask.json)
+        headers = {**dict(address.headers), **ask.headers, "accept-encoding": "identity"}
+        if content is not None:
+            headers["content-type"] = "application/json"
+        if ask.upload is None:
+            response = await self._send(ask, self._request(ask, headers, content))
+        else:
+            async with aclosing(_told(ask.upload, out)) as form:
+                request = self._request(ask, {**headers, **ask.upload.headers}, None)
+                request.stream = MultipartForm(form)
+                response = await self._send(ask, request)
+        if response.status_code == ask.status and "content-encoding" not in response.headers:
+            return response
+        try:
+            body = await _read(response, ask, ERROR_BYTES, whole=False)
+        finally:
+            await close(response)
+        if response.status_code < 400:
+            raise unexpected(response.status_code, dict(response.headers), body, f"{ask.status} for {ask.what}")
+        failed = refused(response.status_code, body, redact=address.redact)
+        raise Setback(failed, RequestTrouble.REFUSED, _seconds(response.headers.get("retry-after")))
+
+    def _request(self, ask: RestQuery, headers: Mapping[str, str], content: bytes | None) -> httpx.Request:
+        query = {name: value for name, value in ask.query.items() if value is not None}
+        try:
+            request = self._client.build_request(ask.method, ask.url, params=query, headers=headers, content=content)
+        except httpx.InvalidURL as error:
+            raise ConfigError(f"Soniox address: expected https://host, got {ask.url!r}: {error}") from error
+        request.stream = Body(content)
+        return request
+
+    async def _send(self, ask: RestQuery, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            why = f"{httpx.URL(ask.url).host} was not reached: {_why(error)}"
+            raise Setback(errors.lost(why, service=SERVICE), RequestTrouble.UNSENT) from error
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+            raise ConfigError(f"Soniox address: {ask.url!r} cannot be asked: {_why(error)}") from error
+        except httpx.TransportError as error:
+            raise lost(ask, _why(error)) from error
+
+
+def lost(ask: RestQuery, why: str) -> Setback:
+    """The failure of a request that was sent and not answered, with how far its upload had come."""
+    if ask.upload is not None:
+        where = f"the upload of {ask.upload.filename} was interrupted after {ask.upload.so_far}"
+        return Setback(errors.lost(f"{where}: {why}", service=SERVICE), RequestTrouble.LOST)
+    return Setback(errors.lost(f"{ask.what}: {why}", service=SERVICE), RequestTrouble.LOST)
+
+
+async def _told(upload: Upload, out: Callable[[], None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(upload.body()) as body:
+        async for piece in body:
+            yield piece
+    out()
+
+
+async def _read(
+    response: httpx.Response, ask: RestQuery, most: int, whole: bool = True, moved: Callable[[], None] = lambda: None
+) -> bytes:
+    """The body, of which at most so many bytes are read; Setback where it is cut short. `moved`: a step has come."""
+    body = bytearray()
+    steps = 0
+    try:
+        async with reading(response) as pieces:
+            async for piece in pieces:
+                body += piece
+                if len(body) // STEP_BYTES > steps:
+                    steps = len(body) // STEP_BYTES
+                    moved()
+                if len(body) > most:
+                    if whole:
+                        raise unexpected(response.status_code, dict(response.headers), b"", f"at most {most} bytes")
+                    break
+    except httpx.RequestError as error:
+        if whole:
+            raise lost(ask, f"the answer broke off after {len(body)} bytes ({_why(error)})") from error
+    return bytes(body)
+
+
+def _why(error: BaseException) -> str:
+    """httpx leaves some of its messages empty."""
+    return str(error) or type(error).__name__
+
+
+def _seconds(said: str | None) -> float | None:
+    """A Retry-After in seconds; as a date it is no use without a clock of the same time."""
+    return float(said) if said is not None and said.isdecimal() else None
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, ServiceError) and error.code == 404

@@ -1,0 +1,70 @@
+"""What an answer means that is not the one that was asked for. Pure; the table is `voicekit.soniox.api.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from voicekit.errors import FieldError, ProtocolError, RemoteProtocolError, ServiceError
+from voicekit.soniox.api import errors
+from voicekit.soniox.api.wire import Refused as RefusedFrame
+from voicekit.soniox.rest.schema.answers import RestError
+
+SERVICE: Final = "Soniox"
+QUOTED: Final = 80  # characters of an answer that an error shows
+
+_decoder = msgspec.json.Decoder(RestError)
+
+
+def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
+    """The failure that an error answer means, whichever shape it has; where it has none, its number decides."""
+    said = _read(body)
+    wrong = said.validation_errors or ()
+    fields = [FieldError(redact(one.location), one.error_type, redact(one.message)) for one in wrong]
+    message = said.message or said.error_message or _without_words(status, body)
+    parts = [message.rstrip("."), *(f"{field.location}: {field.message.rstrip('.')}" for field in fields)]
+    frame = RefusedFrame(
+        error_code=said.status_code or said.error_code or status,
+        error_type=said.error_type,
+        error_message="; ".join(parts),
+        request_id=said.request_id,
+    )
+    failed = errors.refused(frame, service=SERVICE, redact=redact)
+    if isinstance(failed.error, ServiceError):
+        failed.error.validation_errors = tuple(fields)
+        failed.error.more_info = said.more_info
+    return failed
+
+
+def unexpected(status: int, headers: dict[str, str], body: bytes, wanted: str) -> ProtocolError:
+    """The error of an answer that the API never gives: a page, a redirection, nothing at all."""
+    kind = headers.get("content-type", "").partition(";")[0] or "no content type"
+    if 300 <= status < 400:
+        where = headers.get("location", "nowhere")
+        return RemoteProtocolError(
+            f"{SERVICE}: expected {wanted}, got {status}, which leads to {where}. The address of the service is wrong, "
+            "or something in between catches requests; keys are not sent elsewhere."
+        )
+    got = f"{kind}, {_quoted(body)}" if body else "an empty body"
+    return RemoteProtocolError(f"{SERVICE}: expected {wanted}, got {status} with {got}")
+
+
+def _read(body: bytes) -> RestError:
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return RestError()
+
+
+def _without_words(status: int, body: bytes) -> str:
+    known = status in HTTPStatus._value2member_map_
+    phrase = HTTPStatus(status).phrase if known else "an unknown status"
+    return f"HTTP {status} {phrase}" + (f", with {_quoted(body)}" if body else "")
+
+
+def _quoted(body: bytes) -> str:
+    text = body[: 4 * QUOTED].decode("utf-8", "replace")[:QUOTED]
+    return f"{text!r}{'...' if len(body) > len(text.encode()) else ''}"

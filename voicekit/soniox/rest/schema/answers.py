@@ -1,0 +1,228 @@
+"""What the service answers over HTTP, as typed JSON, for both roles.
+
+Decoding skips fields that we do not know, and takes a missing one for its default; only what an answer is useless
+without (an id, a status, a key) must be there. Times are aware datetimes in UTC, durations whole milliseconds, and
+money is a decimal number in a string, as the service sends it.
+
+Facts: the vendor's REST API reference.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+# --- files and transcriptions ---
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """An uploaded file; the service deletes it after 30 days. `size` is in bytes."""
+
+    id: str
+    filename: str = ""
+    size: int = 0
+    created_at: datetime | None = None
+    client_reference_id: str | None = None
+
+
+class Count(Struct, frozen=True, kw_only=True):
+    """How many there are, and where they came from."""
+
+    total: int = 0
+    public_api: int = 0
+    playground: int = 0
+
+
+class Transcription(Struct, frozen=True, kw_only=True):
+    """A transcription and how far it is: `status` is "queued", "processing", "completed" or "error".
+
+    The value of the webhook's header comes masked. `audio_duration_ms` is known once processing has begun.
+    """
+
+    id: str
+    status: str
+    created_at: datetime | None = None
+    model: str = ""
+    audio_url: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+    language_hints: tuple[str, ...] | None = None
+    enable_speaker_diarization: bool = False
+    enable_language_identification: bool = False
+    audio_duration_ms: int | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    webhook_url: str | None = None
+    webhook_auth_header_name: str | None = None
+    webhook_auth_header_value: str | None = None
+    webhook_status_code: int | None = None
+    client_reference_id: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it will not change any more, for better or worse."""
+        return self.status in ("completed", "error")
+
+
+class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
+    """A piece of a word with its own leading space. Times are milliseconds of the sound; translations have none.
+
+    `translation_status` is "none", "original" or "translation", where a translation was asked for.
+    """
+
+    text: str = ""
+    start_ms: int | None = None
+    end_ms: int | None = None
+    confidence: float | None = None
+    speaker: str | None = None
+    language: str | None = None
+    source_language: str | None = None
+    is_audio_event: bool | None = None
+    translation_status: str | None = None
+
+
+class TranscriptText(Struct, frozen=True, kw_only=True):
+    """The words of a completed transcription: all of them in `text`, and one by one."""
+
+    id: str = ""
+    text: str = ""
+    tokens: tuple[TranscriptToken, ...] = ()
+
+
+# --- models and voices ---
+
+
+class Language(Struct, frozen=True, kw_only=True):
+    """A language by its code and its English name."""
+
+    code: str
+    name: str = ""
+
+
+class TranslationTarget(Struct, frozen=True, kw_only=True):
+    """A language that a model translates into, and from which ones."""
+
+    target_language: str
+    source_languages: tuple[str, ...] = ()
+    exclude_source_languages: tuple[str, ...] = ()
+
+
+class SttModel(Struct, frozen=True, kw_only=True):
+    """A model that listens. `transcription_mode` is "real_time" or "async".
+
+    Where the lists of translations are empty, `one_way_translation` and `two_way_translation` may say
+    "all_languages".
+    """
+
+    id: str
+    aliased_model_id: str | None = None
+    name: str = ""
+    context_version: int | None = None
+    transcription_mode: str = ""
+    languages: tuple[Language, ...] = ()
+    supports_language_hints_strict: bool = False
+    supports_max_endpoint_delay: bool = False
+    supports_endpoint_sensitivity: bool = False
+    supports_endpoint_latency_adjustment: bool = False
+    endpoint_latency_adjustment_max_level: int = 0
+    translation_targets: tuple[TranslationTarget, ...] = ()
+    two_way_translation_pairs: tuple[str, ...] = ()
+    one_way_translation: str | None = None
+    two_way_translation: str | None = None
+
+
+class ModelVoice(Struct, frozen=True, kw_only=True):
+    """A voice as the list of models names it."""
+
+    id: str
+    description: str = ""
+    gender: str = ""
+
+
+class TtsModel(Struct, frozen=True, kw_only=True):
+    """A model that speaks; the speeds are None where it has only one."""
+
+    id: str
+    aliased_model_id: str | None = None
+    name: str = ""
+    languages: tuple[Language, ...] = ()
+    voices: tuple[ModelVoice, ...] = ()
+    supports_timestamps: bool = False
+    supports_voice_cloning: bool = False
+    voice_cloning_max_audio_duration_ms: int | None = None
+    supports_speed_adjustment: bool = False
+    speed_min: float | None = None
+    speed_max: float | None = None
+    supports_silence_reduction: bool = False
+
+
+class SharedVoice(Struct, frozen=True, kw_only=True):
+    """A voice that comes with a model.
+
+    `gender` is "male", "female" or "neutral"; `age` is "young", "middle_aged" or "old".
+    """
+
+    id: str
+    description: str = ""
+    gender: str = ""
+    age: str = ""
+    accent: str = ""
+    use_case: tuple[str, ...] = ()
+    style: tuple[str, ...] = ()
+
+
+class VoiceModel(Struct, frozen=True, kw_only=True):
+    """Whether a voice of one's own can be used with a model: only when `status` is "ready".
+
+    Else it is "not_computed", "processing" or "failed", the last with the reason.
+    """
+
+    model: str
+    status: str = "not_computed"
+    error_type: str | None = None
+    error_message: str | None = None
+
+
+class Voice(Struct, frozen=True, kw_only=True):
+    """A voice of one's own, made from a recording."""
+
+    id: str
+    name: str = ""
+    filename: str = ""
+    created_at: datetime | None = None
+    models: tuple[VoiceModel, ...] = ()
+
+
+# --- keys, errors ---
+
+
+class TemporaryKey(Struct, frozen=True, kw_only=True):
+    """A key that may be given away, and until when it opens new streams."""
+
+    api_key: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"TemporaryKey(..., expires_at={self.expires_at.isoformat()})"
+
+
+class Violation(Struct, frozen=True, kw_only=True):
+    """One wrong field of a request."""
+
+    error_type: str = ""
+    location: str = ""
+    message: str = ""
+
+
+class RestError(Struct, frozen=True, kw_only=True):
+    """An error, in either of its two shapes: the first names are those of the API, the others those of speech."""
+
+    status_code: int | None = None
+    message: str | None = None
+    validation_errors: tuple[Violation, ...] | None = None
+    error_code: int | None = None
+    error_message: str | None = None
+    error_type: str | None = None
+    request_id: str | None = None
+    more_info: str | None = None

@@ -1,0 +1,1 @@
+"""Subtitles from the words of a transcription."""

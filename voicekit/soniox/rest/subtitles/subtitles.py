@@ -1,0 +1,267 @@
+"""Subtitles from a transcript: SRT and WebVTT, cut as subtitlers cut them. Pure.
+
+    cues = captions(transcript.tokens)                     what was said
+    cues = captions(transcript.tokens, translated=True)    what it was translated to
+    Path("talk.srt").write_text(srt(cues), encoding="utf-8")
+
+A caption has at most two lines of 42 characters and stays from 5/6 of a second to 7 seconds, as broadcasters ask. It
+ends with its sentence, at a pause, where the speaker changes, or where it is full. Where people answer each other
+faster than that, captions come a little late rather than too short to be read; where they would come more than a second
+late, several turns share one, each behind a dash, so that the lag never grows.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from voicekit.errors import ConfigError
+from voicekit.soniox.rest.schema.answers import TranscriptToken
+from voicekit.soniox.rest.subtitles.spans import CaptionWord, may_break, timed, words_of
+
+ENDS: Final = ".?!\u2026\u3002\uff01\uff1f"
+CLOSING: Final = "\"')]}\u00bb\u201d\u2019\u300d\u300f"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The limits of captions. Characters are columns: a wide one, as in Chinese, counts as two.
+
+    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is room,
+    `late_ms` how much later than its first word one may come before turns and sentences share captions.
+    """
+
+    columns: int = 42
+    lines: int = 2
+    shortest_ms: int = 834
+    longest_ms: int = 7_000
+    gap_ms: int = 84
+    pause_ms: int = 1_000
+    linger_ms: int = 500
+    late_ms: int = 1_000
+
+    def __post_init__(self) -> None:
+        if self.columns < 16 or self.lines < 1 or not 0 < self.shortest_ms < self.longest_ms or self.gap_ms < 0:
+            raise ConfigError(f"subtitles: expected lines of 16 columns or more and sensible times, got {self}")
+
+
+STYLE: Final = Style()
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What is shown from `start_ms` to `end_ms`. `speaker` is None where there is only one, none is known, or several
+    share it."""
+
+    start_ms: int
+    end_ms: int
+    lines: tuple[str, ...]
+    speaker: str | None = None
+
+
+def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, style: Style = STYLE) -> list[Caption]:
+    """The captions of a transcript, in order, never two at once. Translations are timed by what they translate."""
+    words = list(words_of(timed(tokens, translated)))
+    several = len({word.speaker for word in words if word.speaker is not None}) > 1
+    groups = list(_groups(words, style, several))
+    following = [start for start, _ in groups[1:]]
+    return [
+        Caption(
+            start,
+            _end(group, start, after, style),
+            tuple(_lines(group, style, _label(group, several))),
+            group[0].speaker if several and not _shared(group) else None,
+        )
+        for (start, group), after in zip(groups, [*following, None], strict=False)
+    ]
+
+
+def srt(cues: Sequence[Caption]) -> str:
+    """As SubRip. A speaker is named in the text where another one begins to speak."""
+    blocks, before = [], None
+    for number, cue in enumerate(cues, 1):
+        named = cue.speaker is not None and cue.speaker != before
+        before = cue.speaker
+        text = "\n".join(cue.lines).replace("-->", "->")
+        label = speaker_label(cue.speaker) if named else ""
+        blocks.append(f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{label}{text}\n")
+    return "\n".join(blocks)
+
+
+def vtt(cues: Sequence[Caption]) -> str:
+    """As WebVTT. A speaker is named in a voice span, which players may show or colour."""
+    blocks = ["WEBVTT\n"]
+    for cue in cues:
+        text = "\n".join(cue.lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        voice = "" if cue.speaker is None else f"<v {speaker_label(cue.speaker)[:-2]}>"
+        blocks.append(f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{voice}{text}\n")
+    return "\n".join(blocks)
+
+
+def readable(tokens: Iterable[TranscriptToken], *, translated: bool = False) -> str:
+    """The text, in a paragraph for each turn of a speaker, each named where there are several."""
+    words = list(words_of(timed(tokens, translated)))
+    several = len({word.speaker for word in words if word.speaker is not None}) > 1
+    paragraphs: list[list[CaptionWord]] = []
+    for word in words:
+        if not paragraphs or (several and word.speaker != paragraphs[-1][-1].speaker):
+            paragraphs.append([])
+        paragraphs[-1].append(word)
+    return "\n\n".join(f"{_label(group, several)}{_text(group)}" for group in paragraphs)
+
+
+def speaker_label(speaker: str | None) -> str:
+    return f"Speaker {_plain(speaker or '?')}: "
+
+
+# --- captions and their times ---
+
+
+def _groups(words: Iterable[CaptionWord], style: Style, several: bool) -> Iterator[tuple[int, list[CaptionWord]]]:
+    """Words that stand together in one caption, and when it comes: with the first of them, or as soon as the one
+    before has been there long enough."""
+    group: list[CaptionWord] = []
+    start = earliest = 0
+    for word in words:
+        for piece in _short(word, style):
+            if group and _ends(group, piece, start, style, several):
+                yield start, group
+                group, earliest = [], start + style.shortest_ms + style.gap_ms
+            if not group:
+                start = max(piece.start, earliest)
+            group.append(piece)
+    if group:
+        yield start, group
+
+
+def _short(word: CaptionWord, style: Style) -> Iterator[CaptionWord]:
+    """A word in pieces that fit into a line, its time spread over them by their length; most words are one."""
+    most = style.columns - len(speaker_label(word.speaker))
+    said, whole, lasts = 0, len(word.text), word.end - word.start
+    for piece in _pieces(word.text):
+        for letters in _cut(piece, most):
+            here = word.start + lasts * said // whole
+            said += len(letters)
+            if not letters.isspace():
+                yield CaptionWord(letters, here, word.start + lasts * said // whole, word.speaker)
+
+
+def _cut(letters: str, most: int) -> Iterator[str]:
+    while letters:
+        count = 1
+        while count < len(letters) and _columns(letters[: count + 1].strip()) <= most:
+            count += 1
+        yield letters[:count]
+        letters = letters[count:]
+
+
+def _ends(group: Sequence[CaptionWord], word: CaptionWord, start: int, style: Style, several: bool) -> bool:
+    """Whether a caption, which comes at `start`, ends before `word`."""
+    last, full = group[-1], [*group, word]
+    if len(_laid_out(_turns(full), style, _label(full, several))) > style.lines:
+        return True
+    if start + style.shortest_ms + style.gap_ms - word.start > style.late_ms:
+        return False  # the next one would come too late
+    if word.speaker != last.speaker or word.start - last.end >= style.pause_ms:
+        return True
+    if word.end - group[0].start > style.longest_ms:
+        return True
+    is_sentence = _text(group).rstrip(CLOSING).endswith(tuple(ENDS))
+    return is_sentence and last.end - group[0].start >= style.shortest_ms
+
+
+def _end(group: Sequence[CaptionWord], start: int, following: int | None, style: Style) -> int:
+    wanted = max(group[-1].end + style.linger_ms, start + style.shortest_ms)
+    latest = start + style.longest_ms if following is None else min(start + style.longest_ms, following - style.gap_ms)
+    return min(wanted, latest)
+
+
+def _text(group: Iterable[CaptionWord]) -> str:
+    return "".join(word.text for word in group).strip()
+
+
+def _shared(group: Sequence[CaptionWord]) -> bool:
+    return len({word.speaker for word in group}) > 1
+
+
+def _label(group: Sequence[CaptionWord], several: bool) -> str:
+    return speaker_label(group[0].speaker) if several and not _shared(group) else ""
+
+
+def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
+    """Words in lines, balanced where there are two."""
+    turns = _turns(group)
+    lines = _laid_out(turns, style, label)
+    if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
+        words = [word for turn in turns for word in turn]
+        for place in range(len(words) - 1, 0, -1):  # the shortest longer line, and of equals the longer one below
+            one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
+            widths = _columns(one) + len(label), _columns(other)
+            if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):
+                lines = [one, other]
+    return lines
+
+
+def _laid_out(turns: Sequence[Sequence[str]], style: Style, label: str) -> list[str]:
+    """Turns in lines of their own if that is possible, else all words in lines, of which the first has room for a
+    label."""
+    lines = ["".join(turn).strip() for turn in turns]
+    if 1 < len(lines) <= style.lines and all(_columns(line) <= style.columns for line in lines):
+        return lines
+    return _filled([word for turn in turns for word in turn], style.columns, len(label))
+
+
+def _turns(group: Sequence[CaptionWord]) -> list[list[str]]:
+    """The words of each turn, each turn behind a dash where there are several of them."""
+    turns: list[list[str]] = []
+    for place, word in enumerate(group):
+        if place == 0 or word.speaker != group[place - 1].speaker:
+            turns.append([])
+        turns[-1].append(word.text)
+    if len(turns) > 1:
+        for turn in turns:
+            turn[0] = f" - {turn[0].lstrip()}"
+    return turns
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """`text` cut wherever a line may be broken."""
+    here = 0
+    for place in range(1, len(text)):
+        if may_break(text[here:place], text[place]):
+            yield text[here:place]
+            here = place
+    if text:
+        yield text[here:]
+
+
+def _filled(words: Sequence[str], columns: int, taken: int) -> list[str]:
+    lines: list[str] = [""]
+    for word in words:
+        longer = lines[-1] + word if lines[-1] else word.lstrip()
+        room = columns - (taken if len(lines) == 1 else 0)
+        if lines[-1] and _columns(longer) > room:
+            lines.append(word.lstrip())
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _columns(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _clock(ms: int, mark: str) -> str:
+    seconds, ms = divmod(ms, 1_000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{ms:03}"
+
+
+def _plain(name: str) -> str:
+    """A name that is none of a subtitle's own signs; short, as it takes room from the text."""
+    return "".join(letter for letter in name if letter.isalnum() or letter in " _-")[:8] or "?"

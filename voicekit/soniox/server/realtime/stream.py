@@ -1,0 +1,105 @@
+"""One stream of speech as the service keeps it, with its timers, and what the service's connection says of streams."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.server.realtime.states import ServedTts
+from voicekit.soniox.server.refusal import Refusal, timeout
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """A stream begins; text follows."""
+
+    stream: str
+    config: TtsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TextCame:
+    """More text to speak, perhaps none; with `end`, no more follows."""
+
+    stream: str
+    text: str
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOver:
+    """Stop speaking: the client cancelled the stream, or it was refused for the reason given."""
+
+    stream: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TtsKeptAlive:
+    """The client is there, with nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """The connection is over, and all its streams with it."""
+
+    refusal: Refusal | None = None
+
+
+class ServedStream:
+    """A stream's state, what was sent and spoken, and when it dies of neither."""
+
+    __slots__ = (
+        "_any_sound", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at", "sound", "state", "text_bytes",
+    )  # fmt: skip
+
+    def __init__(self, config: TtsConfig, now: float, ends_at: float = math.inf) -> None:
+        self.state = ServedTts.OPEN
+        self.text_bytes = 0
+        self.sound = 0.0  # seconds
+        self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
+        self._started_at = self._fed_at = now
+        self._ends_at = ends_at  # as its key will have it
+        self._any_sound = False
+        self._judged = False  # whether the pace of its sound has been looked at
+
+    def feed(self, text: str, now: float) -> None:
+        self.text_bytes += len(text.encode())
+        self._fed_at = now
+
+    def speak(self, data: bytes, seconds: float | None) -> None:
+        """Sound goes out; how long it lasts must be said where the format has no fixed size."""
+        if seconds is None:
+            seconds = len(data) / self._per_second if self._per_second else 0.0
+        self.sound += seconds
+        self._any_sound = self._any_sound or bool(data)
+
+    @property
+    def dies_at(self) -> float:
+        """When `judge` should look at it."""
+        if self.state is ServedTts.ENDED:
+            return math.inf
+        return min(self._ends_at, self._judged_at)
+
+    @property
+    def _judged_at(self) -> float:
+        starves_at = self._fed_at + limits.TTS_TEXT_WAIT_S if self.state is ServedTts.OPEN else math.inf
+        if not self._any_sound:
+            return min(starves_at, self._started_at + limits.TTS_AUDIO_WAIT_S)
+        return starves_at if self._judged else min(starves_at, self._started_at + limits.TTS_RATE_CHECK_S)
+
+    def judge(self, now: float) -> Refusal | None:
+        """Why the stream dies now; None when it lives on. Its pace is judged once."""
+        if now >= self._ends_at:
+            return Refusal("temp_api_key_session_expired", "The session duration limit was exceeded.")
+        if self.state is ServedTts.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:
+            return timeout("Request timeout")
+        if not self._any_sound and now >= self._started_at + limits.TTS_AUDIO_WAIT_S:
+            return timeout("ServedTts killed: no audio output within timeout")
+        if now >= self._started_at + limits.TTS_RATE_CHECK_S:  # as `dies_at` has it, to the last bit
+            self._judged = True
+            if self.sound < limits.TTS_LEAST_RATE * (now - self._started_at):
+                return timeout("ServedTts killed: output audio rate below minimum")
+        return None

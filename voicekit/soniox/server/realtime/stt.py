@@ -1,0 +1,279 @@
+"""One transcription connection as the service sees it, without a socket, a clock or a recogniser.
+
+The client's messages come in through `receive`, which says what was asked for; results go out through `result` and
+`finish`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that. What
+may happen when is in `states.SESSION`. A refusal is an error frame and a close with code 1000; a key may be refused so
+although the upgrade succeeded.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from voicekit.errors import LocalProtocolError, RemoteProtocolError
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.wire import (
+    END_TOKEN,
+    FIN_TOKEN,
+    MESSAGE_BYTES,
+    STT_END,
+    Message,
+    Number,
+    SttConfig,
+    SttResponse,
+    SttStart,
+    Token,
+    encode,
+    read_stt_control,
+    read_stt_start,
+)
+from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.server.checks import Offer, refuse_stt
+from voicekit.soniox.server.realtime.states import IGNORE, SERVED_STT, WRONG, ServedStt, ServedSttInput
+from voicekit.soniox.server.refusal import CloseConnection, Refusal, invalid, timeout
+
+END: Final = Token(text=END_TOKEN, is_final=True)
+FIN: Final = Token(text=FIN_TOKEN, is_final=True)
+HELD_S: Final = 40.0
+"""How long a socket with a key in its handshake may wait for its configuration. The service's number is not known for
+this one; its speech connections are closed after more than 40 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The session begins."""
+
+    config: SttConfig
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCame:
+    """Sound in the configured format; its first byte is number `at` of the session."""
+
+    data: bytes = field(repr=False)
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeAsked:
+    """Everything before byte `at` is to become final, and a `<fin>` to follow; the client has added so much silence."""
+
+    at: int
+    trailing_silence_ms: Number | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SttKeptAlive:
+    """The client is there, with nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """The sound is over: the rest of the results and `finish` are to follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class SttEnded:
+    """The connection is over; `refusal` says why where the client did something wrong or ran into a limit."""
+
+    refusal: Refusal | None = None
+
+
+SttServerEvent: TypeAlias = Configured | AudioCame | FinalizeAsked | SttKeptAlive | EndAsked | SttEnded
+
+
+class SttServer:
+    """One connection whose handshake brought `key`, if any."""
+
+    def __init__(self, account: Account, key: str | None, now: float, *, offer: Offer | None = None) -> None:
+        self.state = ServedStt.STARTING
+        self.closing: CloseConnection | None = None
+        self.config = SttConfig()
+        self._account = account
+        self._offer = offer or Offer()
+        self._handshake_key = key
+        self._outgoing: list[Message] = []
+        self._opened_at = self._heard_at = now
+        self._began = False
+        self._ends_at = math.inf
+        self._bytes = 0
+        self._most_bytes = math.inf
+        self._fins = 0  # asked for and not answered
+        if key is not None:
+            refused = account.authenticate(key, Service.STT, now)
+            if isinstance(refused, Refusal):
+                self.refuse(refused)
+
+    # --- the client says ---
+
+    def receive(self, message: Message, now: float) -> list[SttServerEvent]:
+        """What the client's message asks for."""
+        self._heard_at = now
+        if len(message) > MESSAGE_BYTES:
+            return self.refuse(invalid("Message is too long."))
+        if self.state is ServedStt.STARTING:
+            return self._start(message, now)
+        if isinstance(message, bytes):
+            return self._audio(message)
+        if message == STT_END:
+            return self._end()
+        if message.lstrip().startswith("{"):
+            return self._control(message)
+        try:
+            # How the service tells text that carries sound from control messages is not documented: one is base64, the
+            # other a JSON object, and no base64 begins with a brace.
+            return self._audio(binascii.a2b_base64(message.encode(), strict_mode=True))
+        except (binascii.Error, UnicodeError):
+            return self.refuse(invalid("Invalid base64."))
+
+    def closed(self) -> list[SttServerEvent]:
+        """The socket is gone."""
+        return self._over(None)
+
+    @property
+    def due_at(self) -> float | None:
+        """When `tick` is to be called."""
+        if self.state is ServedStt.CLOSED:
+            return None
+        if self.state is ServedStt.STARTING:
+            return self._opened_at + (limits.START_WAIT_S if self._handshake_key is None else HELD_S)
+        idle_at = self._heard_at + limits.STT_IDLE_S if self.state is ServedStt.LISTENING else math.inf
+        return min(idle_at, self._ends_at)
+
+    def tick(self, now: float) -> list[SttServerEvent]:
+        """Refuse a client that is late, or whose time is over."""
+        if self.due_at is None or now < self.due_at:
+            return []
+        if self.state is ServedStt.STARTING:
+            return self.refuse(timeout("Start request timeout"))
+        if now >= self._ends_at:
+            return self.refuse(Refusal("temp_api_key_session_expired", "The session duration limit was exceeded."))
+        if not self._bytes:
+            return self.refuse(timeout("Timed out while waiting for the first audio chunk"))
+        return self.refuse(timeout("Request timeout."))
+
+    # --- the engine says ---
+
+    def result(self, tokens: Sequence[Token], final_ms: Number, total_ms: Number) -> None:
+        """Send results: new final tokens, then the whole tail. LocalProtocolError for what a service would never send.
+
+        A marker that was not asked for is such a thing: END without endpoint detection, FIN without a request.
+        """
+        if self._do(ServedSttInput.RESULT):
+            self._check(tokens)
+            self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
+
+    def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
+        """Everything has been said: send the last message and close."""
+        if not self._do(ServedSttInput.FINISH):
+            return []
+        self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))
+        return self._over(None, CloseConnection())
+
+    def refuse(self, refusal: Refusal) -> list[SttServerEvent]:
+        """Send an error and close; also for the faults of an engine."""
+        if self.state is ServedStt.CLOSED:
+            return []
+        self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))
+        return self._over(refusal, CloseConnection())
+
+    def outgoing(self) -> list[Message]:
+        """What is to be sent now, each message once."""
+        messages, self._outgoing = self._outgoing, []
+        return messages
+
+    # --- inside ---
+
+    def _start(self, message: Message, now: float) -> list[SttServerEvent]:
+        if isinstance(message, bytes):
+            return self.refuse(invalid("Start request must be a text message."))
+        try:
+            start = read_stt_start(message)
+        except RemoteProtocolError:
+            return self.refuse(invalid("Start request is malformed."))
+        if start.model is None and start.audio_format is None:
+            return self.refuse(invalid("Start request is malformed."))
+        key = self._admit(start, now)
+        if isinstance(key, Refusal):
+            return self.refuse(key)
+        self.state, self.config, self._began = ServedStt.LISTENING, start, True
+        self._ends_at = key.session_ends(now)
+        width = limits.STT_RAW_FORMATS.get(start.audio_format or "", 0)
+        if width:
+            self._most_bytes = limits.STT_SESSION_S * width * (start.sample_rate or 1) * (start.num_channels or 1)
+        return [Configured(start)]
+
+    def _admit(self, start: SttStart, now: float) -> Key | Refusal:
+        secret = self._account.one_key(self._handshake_key, start.api_key)
+        if isinstance(secret, Refusal):
+            return secret
+        key = self._account.authenticate(secret, Service.STT, now)
+        if isinstance(key, Refusal):
+            return key
+        return refuse_stt(start, self._offer) or self._account.begin(key, Service.STT, now) or key
+
+    def _audio(self, data: bytes) -> list[SttServerEvent]:
+        if not self._asked(ServedSttInput.AUDIO) or not data:
+            return []
+        at, self._bytes = self._bytes, self._bytes + len(data)
+        if self._bytes > self._most_bytes:
+            return self.refuse(Refusal("max_duration_reached", "The maximum duration of a session was reached."))
+        return [AudioCame(data, at)]
+
+    def _control(self, message: str) -> list[SttServerEvent]:
+        try:
+            control = read_stt_control(message)
+        except RemoteProtocolError:
+            return self.refuse(invalid("Control request is malformed."))
+        if control.type == "keepalive":
+            return [SttKeptAlive()] if self._asked(ServedSttInput.KEEPALIVE) else []
+        if control.type != "finalize":  # another configuration has no type at all
+            return self.refuse(invalid("Control request invalid type."))
+        if not self._asked(ServedSttInput.FINALIZE):
+            return []
+        self._fins += 1
+        return [FinalizeAsked(self._bytes, control.trailing_silence_ms)]
+
+    def _end(self) -> list[SttServerEvent]:
+        if self.state is ServedStt.LISTENING and not self._bytes:
+            return self.refuse(invalid("No audio received."))
+        return [EndAsked()] if self._asked(ServedSttInput.END) else []
+
+    def _asked(self, what: ServedSttInput) -> bool:
+        """Move by what the client says; False where it means nothing any more."""
+        cell = SERVED_STT[self.state][what]
+        if isinstance(cell, ServedStt):
+            self.state = cell
+        return cell is not IGNORE
+
+    def _do(self, what: ServedSttInput) -> bool:
+        """Move by what the engine says; False where nobody listens any more."""
+        cell = SERVED_STT[self.state][what]
+        if cell is WRONG:
+            raise LocalProtocolError(f"transcription server: {what.name} is not possible in {self.state.name}")
+        return cell is not IGNORE
+
+    def _check(self, tokens: Sequence[Token]) -> None:
+        final = [bool(token.is_final) for token in tokens]
+        if final != sorted(final, reverse=True):
+            raise LocalProtocolError("transcription server: expected final tokens before the others")
+        if END in tokens and not self.config.enable_endpoint_detection:
+            raise LocalProtocolError("transcription server: <end> without endpoint detection")
+        self._fins -= list(tokens).count(FIN)
+        if self._fins < 0:
+            raise LocalProtocolError("transcription server: <fin> without a request to finalize")
+
+    def _say(self, response: SttResponse) -> None:
+        self._outgoing.append(encode(response))
+
+    def _over(self, refusal: Refusal | None, closing: CloseConnection | None = None) -> list[SttServerEvent]:
+        if self.state is ServedStt.CLOSED:
+            return []
+        self.state, self.closing = ServedStt.CLOSED, closing
+        if self._began:
+            self._account.end(Service.STT)
+        return [SttEnded(refusal)]

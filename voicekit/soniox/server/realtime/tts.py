@@ -1,0 +1,266 @@
+"""One synthesis connection and its streams as the service sees them, without a socket, a clock or a voice.
+
+The client's messages come in through `receive`, which says what was asked for; sound goes out through `audio` and
+`terminated`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that.
+What may happen to a stream when is in `states.STREAM`.
+
+A refusal that names a stream ends that stream, with an error frame and `terminated`; one that names none ends the
+connection. What an engine still says of a stream that is over is dropped: it could not know.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from voicekit.errors import LocalProtocolError, RemoteProtocolError
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.wire import (
+    Message,
+    Timestamps,
+    TtsRequest,
+    TtsResponse,
+    encode,
+    read_tts_request,
+)
+from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.server.checks import Offer, refuse_tts
+from voicekit.soniox.server.realtime.states import REFUSE, SERVED_TTS, WRONG, ServedTts, ServedTtsInput
+from voicekit.soniox.server.realtime.stream import (
+    ServedStream,
+    StreamEnded,
+    StreamOver,
+    StreamStarted,
+    TextCame,
+    TtsKeptAlive,
+)
+from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, CloseConnection, Refusal, invalid, timeout
+
+AUDIO_BYTES: Final = 256 * 1024
+"""The most sound in one message: with base64 well below the 1 MiB that clients read. The service's is not known."""
+
+TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | TtsKeptAlive | StreamEnded
+
+
+class TtsServer:
+    """One connection whose handshake brought `key`, if any."""
+
+    def __init__(self, account: Account, key: str | None, now: float, *, offer: Offer | None = None) -> None:
+        self.closing: CloseConnection | None = None
+        self._account = account
+        self._offer = offer or Offer()
+        self._handshake_key = key
+        self._streams: dict[str, ServedStream] = {}
+        self._outgoing: list[Message] = []
+        self._active_at = now
+        self._any_stream = False
+        self._over = False
+        if key is not None:
+            refused = account.authenticate(key, Service.TTS, now)
+            if isinstance(refused, Refusal):
+                self.refuse(None, refused, now)
+
+    # --- the client says ---
+
+    def receive(self, message: Message, now: float) -> list[TtsServerEvent]:
+        """What the client's message asks for."""
+        if self._over:
+            return []
+        if isinstance(message, bytes):
+            return self.refuse(None, invalid("Only text messages are accepted."), now)
+        try:
+            request = read_tts_request(message)
+        except RemoteProtocolError:
+            return self.refuse(None, invalid("Request is malformed."), now)
+        if request.keep_alive:
+            if self._handshake_key is not None:  # with the key in a message it did not help (measured)
+                self._active_at = now
+            return [TtsKeptAlive()]
+        if not request.stream_id:
+            return self.refuse(None, invalid("Missing required field: stream_id"), now)
+        return self._asked(request.stream_id, request, now)
+
+    def closed(self) -> list[TtsServerEvent]:
+        """The socket is gone."""
+        return [] if self._over else self._end(None)
+
+    @property
+    def due_at(self) -> float | None:
+        """When `tick` is to be called."""
+        if self._over:
+            return None
+        return min((live.dies_at for live in self._streams.values()), default=self._idle_at())
+
+    def tick(self, now: float) -> list[TtsServerEvent]:
+        """End the streams that starve, or a connection that nobody uses."""
+        if self.due_at is None or now < self.due_at:
+            return []
+        if not self._streams:
+            return self._idle(now)
+        dying = [stream for stream, live in self._streams.items() if now >= live.dies_at]
+        return [event for stream in dying for event in self._judge(stream, now)]
+
+    # --- the engine says ---
+
+    def audio(
+        self,
+        stream: str,
+        data: bytes,
+        now: float,
+        *,
+        timestamps: Timestamps | None = None,
+        seconds: float | None = None,
+        end: bool = False,
+    ) -> list[TtsServerEvent]:
+        """Send sound of a stream, with `end` its last. LocalProtocolError for more than a message may hold.
+
+        `seconds` is needed where the format has no fixed size. The message that goes over the limit of a stream's
+        sound is not sent; the stream ends with an error.
+        """
+        if len(data) > AUDIO_BYTES:
+            raise LocalProtocolError(
+                f"synthesis server: expected at most {AUDIO_BYTES} bytes of sound, got {len(data)}"
+            )
+        live = self._engine(stream, ServedTtsInput.AUDIO_END if end else ServedTtsInput.AUDIO)
+        if live is None:
+            return []
+        live.speak(data, seconds)
+        if live.sound > limits.TTS_STREAM_S:
+            refusal = Refusal("max_audio_duration_reached", "The maximum audio duration of a stream was reached.")
+            return self.refuse(stream, refusal, now)
+        self._say(TtsResponse(stream_id=stream, audio=data, audio_end=end, timestamps=timestamps))
+        return []
+
+    def terminated(self, stream: str, now: float) -> None:
+        """Say that a stream is over, after its last sound."""
+        if self._engine(stream, ServedTtsInput.TERMINATED) is not None:
+            self._drop(stream, now)
+
+    def refuse(self, stream: str | None, refusal: Refusal, now: float) -> list[TtsServerEvent]:
+        """End `stream`, or the connection where it is None, with an error; also for the faults of an engine."""
+        if self._over:
+            return []
+        self._say(TtsResponse(stream_id=stream, **refusal.fields(self._account.request_id())))
+        if stream is None:
+            self.closing = CloseConnection()
+            return self._end(refusal)
+        if stream not in self._streams:
+            return []
+        self._drop(stream, now)
+        return [StreamOver(stream, refusal)]
+
+    def outgoing(self) -> list[Message]:
+        """What is to be sent now, each message once."""
+        messages, self._outgoing = self._outgoing, []
+        return messages
+
+    # --- what the client asks for ---
+
+    def _asked(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
+        live = self._streams.get(stream)
+        state = ServedTts.ABSENT if live is None else live.state
+        what = _what(request)
+        cell = SERVED_TTS[state][what]
+        if request.cancel and (request.is_start or request.text is not None or request.text_end is not None):
+            return self.refuse(stream, invalid("cancel must be sent alone."), now)
+        if cell is REFUSE:
+            return self.refuse(stream, Refusal("invalid_stream_state", _misuse(stream, state, what)), now)
+        if live is None:
+            return self._start(stream, request, now)
+        if what is ServedTtsInput.CANCEL:
+            self._drop(stream, now)
+            return [StreamOver(stream)]
+        return self._text(stream, live, request, now)
+
+    def _start(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
+        key = self._admit(stream, request, now)
+        if isinstance(key, Refusal):
+            self.refuse(stream, key, now)
+            self._say(TtsResponse(stream_id=stream, terminated=True))
+            return []
+        self._streams[stream] = ServedStream(request, now, key.session_ends(now))
+        self._any_stream = True
+        return [StreamStarted(stream, request)]
+
+    def _admit(self, stream: str, request: TtsRequest, now: float) -> Key | Refusal:
+        """The key of a stream that has begun herewith, or why it is refused."""
+        secret = self._account.one_key(self._handshake_key, request.api_key)
+        if isinstance(secret, Refusal):
+            return secret
+        key = self._account.authenticate(secret, Service.TTS, now)
+        if isinstance(key, Refusal):
+            return key
+        refused = refuse_tts(stream, request, self._offer)
+        if refused is None and len(self._streams) >= limits.TTS_STREAMS:
+            most = f"At most {limits.TTS_STREAMS} streams can be active on a connection."
+            refused = Refusal("max_concurrent_streams_reached", most)
+        return refused or self._account.begin(key, Service.TTS, now) or key
+
+    def _text(self, stream: str, live: ServedStream, request: TtsRequest, now: float) -> list[TtsServerEvent]:
+        text, end = request.text or "", bool(request.text_end)
+        live.feed(text, now)
+        if live.text_bytes > limits.TTS_TEXT_BYTES:
+            return self.refuse(stream, invalid(f"input text too long (limit: {limits.TTS_TEXT_BYTES} bytes)"), now)
+        live.state = ServedTts.DRAINING if end else live.state
+        return [TextCame(stream, text, end)]
+
+    # --- timers ---
+
+    def _idle_at(self) -> float:
+        if self._handshake_key is not None:
+            return self._active_at + limits.TTS_IDLE_S
+        return self._active_at + (limits.TTS_LEGACY_IDLE_S if self._any_stream else limits.START_WAIT_S)
+
+    def _idle(self, now: float) -> list[TtsServerEvent]:
+        if self._handshake_key is None:
+            return self.refuse(None, timeout("Request timeout"), now)
+        self.closing = CloseConnection(CLOSE_GOING_AWAY, "Timeout")
+        return self._end(None)
+
+    def _judge(self, stream: str, now: float) -> list[TtsServerEvent]:
+        refusal = self._streams[stream].judge(now)
+        return [] if refusal is None else self.refuse(stream, refusal, now)
+
+    # --- inside ---
+
+    def _engine(self, stream: str, what: ServedTtsInput) -> ServedStream | None:
+        """Move a stream by what the engine says; None where nobody listens any more."""
+        live = self._streams.get(stream)
+        state = ServedTts.ABSENT if live is None else live.state
+        cell = SERVED_TTS[state][what]
+        if cell is WRONG:
+            raise LocalProtocolError(f"synthesis server: {what.name} is not possible, stream {stream} is {state.name}")
+        if live is not None and isinstance(cell, ServedTts):
+            live.state = cell
+        return live
+
+    def _drop(self, stream: str, now: float) -> None:
+        del self._streams[stream]
+        self._active_at = now
+        self._account.end(Service.TTS)
+        self._say(TtsResponse(stream_id=stream, terminated=True))
+
+    def _end(self, refusal: Refusal | None) -> list[TtsServerEvent]:
+        self._over = True
+        for _ in self._streams:
+            self._account.end(Service.TTS)
+        self._streams.clear()
+        return [StreamEnded(refusal)]
+
+    def _say(self, response: TtsResponse) -> None:
+        self._outgoing.append(encode(response))
+
+
+def _what(request: TtsRequest) -> ServedTtsInput:
+    if request.cancel:
+        return ServedTtsInput.CANCEL
+    if request.is_start:
+        return ServedTtsInput.START
+    return ServedTtsInput.END if request.text_end else ServedTtsInput.TEXT
+
+
+def _misuse(stream: str, state: ServedTts, what: ServedTtsInput) -> str:
+    if state is ServedTts.ABSENT:
+        return f"Stream {stream} not found. Send a start message first."
+    if what is ServedTtsInput.START:
+        return f"Stream {stream} is already active."
+    return f"Stream {stream} has already ended its text."

@@ -1,0 +1,237 @@
+"""One request of the REST API on its way to its answer: its address, its key, its body, and what it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import parse_qs, unquote
+
+from voicekit.errors import LocalProtocolError, RemoteProtocolError
+from voicekit.soniox.rest.schema.requests import SpeechRequest
+from voicekit.soniox.server.account import Key, Service, handshake_key
+from voicekit.soniox.server.refusal import Refusal
+from voicekit.soniox.server.rest.form import PartBegun, PartData, ReceivedForm
+from voicekit.soniox.server.rest.reading import answer, violation
+from voicekit.soniox.server.rest.refusal import Problem, invalid
+from voicekit.soniox.server.rest.shared import (
+    Begun,
+    Desk,
+    Dropped,
+    Effect,
+    FileChunk,
+    ReceivedUpload,
+    RestAnswer,
+    RestCall,
+    RestRequest,
+    Route,
+    Speak,
+)
+from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
+
+BODY_BYTES: Final = 2**20  # of a request that is no upload: a context of 10,000 characters and some
+FIELD_BYTES: Final = 64 * 1024  # of a form's fields together
+
+
+class RestExchange:
+    """One request on its way to its answer."""
+
+    def __init__(
+        self, desk: Desk, routes: Sequence[Route], speech: ServedSpeech, request: RestRequest, now: float
+    ) -> None:
+        self._desk = desk
+        self._routes = routes
+        self._speech = speech
+        self._began = now
+        self.request_id = request.headers.get("x-request-id") or desk.account.request_id()
+        self.answer: RestAnswer | None = None
+        self._path, _, query = request.target.partition("?")
+        self._call = RestCall(now, (), parse_qs(query, keep_blank_values=True), self.request_id)
+        self._in_speech_shape = self._path == "/tts"
+        self._speaking: SpeechRequest | None = None
+        self._form: ReceivedForm | None = None
+        self._part: PartBegun | None = None
+        try:
+            self._route, self._call.ids = self._find(request)
+            self._key = self._authenticate(request, now)
+            self._open(request)
+        except Problem as problem:
+            self._refuse(problem, close=True)
+
+    @property
+    def body(self) -> bytes:
+        """The body as far as it has come; empty for an upload, which is never kept."""
+        return self._call.body
+
+    @property
+    def upload(self) -> ReceivedUpload | None:
+        """The form of an upload as far as it has come: its fields, and its file's name and size."""
+        return self._call.upload
+
+    def receive(self, data: bytes, now: float) -> list[Effect]:
+        """A piece of the body. Once there is an answer the rest of the body means nothing."""
+        if self.answer is not None:
+            return []
+        try:
+            self._take(data)
+        except Problem as problem:
+            self._refuse(problem, close=True)
+        return self._effects()
+
+    def end(self, now: float) -> list[Effect]:
+        """The body is complete. Afterwards there is an answer, or something to speak."""
+        if self.answer is not None:
+            return []
+        self._call.now = now
+        try:
+            if self._form is not None and not self._form.finished:
+                raise invalid([violation("body", "a complete form")])
+            self.answer = self._route.handle(self._call)
+            if self.answer is None:
+                self._begin_speech(now)
+        except Problem as problem:
+            self._refuse(problem)
+        return self._effects()
+
+    def lost(self, now: float) -> list[Effect]:
+        """The client is gone. What was half-uploaded is to be forgotten; what was being spoken is over."""
+        if self.answer is None and self._speaking is None:
+            self._forget()
+        self.spoken(now, 0.0)
+        return self._effects()
+
+    # --- speech ---
+
+    def speaking(self) -> RestAnswer:
+        """The head of the answer to a Speak; the sound is its body, of unknown length."""
+        if self._speaking is None:
+            raise LocalProtocolError("REST server: nothing is being spoken")
+        kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
+        self.answer = RestAnswer(200, (("content-type", kind), ("x-request-id", self.request_id)))
+        return self.answer
+
+    @property
+    def ends_at(self) -> float:
+        """When the sound must end at the latest, as a temporary key may have it; inf for never."""
+        return self._key.session_ends(self._began)
+
+    def spoken(self, now: float, seconds: float) -> None:
+        """The speech is over, complete or not; it lasted so long. More than once is once."""
+        if self._speaking is not None:
+            self._speech.end(self._speaking, self.request_id, self._began, now, seconds)
+            self._speaking = None
+
+    def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
+        """The answer when the engine can't speak after all; only before `speaking`."""
+        self.spoken(now, 0.0)
+        return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
+
+    # --- inside ---
+
+    def _find(self, request: RestRequest) -> tuple[Route, tuple[str, ...]]:
+        path = self._path
+        found = [(route, ids) for route in self._routes if (ids := _match(route.path, path)) is not None]
+        found.sort(key=lambda one: len(one[1]))  # a word before a placeholder: /count is no id
+        if not found:
+            raise Problem("not_found", f"There is nothing at {path}.")
+        fewest = len(found[0][1])
+        for route, ids in found:
+            if route.method == request.method and len(ids) == fewest:
+                return route, ids
+        raise Problem("method_not_allowed", f"{path} does not know {request.method}.")
+
+    def _authenticate(self, request: RestRequest, now: float) -> Key:
+        service = Service.TTS if self._route.speech else Service.STT
+        key = self._desk.account.authenticate(handshake_key(request.headers.get("authorization")), service, now)
+        if isinstance(key, Refusal):
+            raise Problem.of(key)
+        if key.usage is not None and not self._route.speech:
+            raise Problem("unauthenticated", "A temporary API key cannot be used here.")
+        if self._desk.account.refusing is not None:
+            raise Problem.of(self._desk.account.refusing)
+        return key
+
+    def _open(self, request: RestRequest) -> None:
+        if self._route.admit is not None:
+            self._route.admit()
+        if self._route.uploads is not None:
+            self._call.upload = ReceivedUpload(self._desk.new_id())
+            try:
+                self._form = ReceivedForm(request.headers.get("content-type", ""))
+            except RemoteProtocolError as error:
+                raise invalid([violation("header.content-type", str(error))]) from None
+
+    def _take(self, data: bytes) -> None:
+        if self._form is None:
+            self._call.body += data
+            if len(self._call.body) > BODY_BYTES:
+                raise invalid([violation("body", f"at most {BODY_BYTES} bytes")])
+            return
+        upload, most = self._call.upload, self._route.uploads
+        assert upload is not None
+        assert most is not None
+        try:
+            events = self._form.feed(data)
+        except RemoteProtocolError as error:
+            raise invalid([violation("body", str(error))]) from None
+        for event in events:
+            if isinstance(event, PartBegun):
+                self._begin_part(event, upload)
+            elif isinstance(event, PartData):
+                self._part_data(event.data, upload, most)
+
+    def _begin_part(self, part: PartBegun, upload: ReceivedUpload) -> None:
+        self._part = part
+        if part.name == "file":
+            if upload.begun:
+                raise invalid([violation("body.file", "one file")])
+            upload.begun, upload.filename = True, part.filename or "file"
+            self._call.effects.append(Begun(upload.id, upload.filename))
+        else:
+            upload.fields[part.name] = ""
+
+    def _part_data(self, data: bytes, upload: ReceivedUpload, most: int) -> None:
+        assert self._part is not None
+        if self._part.name == "file":
+            upload.size += len(data)
+            if upload.size > most:
+                raise invalid([violation("body.file", f"at most {most} bytes")])
+            self._call.effects.append(FileChunk(upload.id, data))
+            return
+        upload.fields[self._part.name] += data.decode("utf-8", "replace")
+        if sum(map(len, upload.fields.values())) > FIELD_BYTES:
+            raise invalid([violation("body", f"fields of at most {FIELD_BYTES} bytes in all")])
+
+    def _begin_speech(self, now: float) -> None:
+        spoken = next(effect for effect in self._call.effects if isinstance(effect, Speak))
+        self._call.effects.clear()
+        self._speech.begin(self._key, now)
+        self._call.effects.append(spoken)
+        self._speaking = spoken.request
+
+    def _refuse(self, problem: Problem, close: bool = False) -> RestAnswer:
+        body = problem.speech_body(self.request_id) if self._in_speech_shape else problem.body(self.request_id)
+        self._forget()
+        made = answer(problem.status, body)
+        self.answer = RestAnswer(made.status, made.headers, made.body, close)
+        return self.answer
+
+    def _forget(self) -> None:
+        """Drop what has been uploaded so far, if anything."""
+        upload = self._call.upload
+        if upload is not None and upload.begun:
+            self._call.effects.append(Dropped(upload.id))
+
+    def _effects(self) -> list[Effect]:
+        effects, self._call.effects = self._call.effects, []
+        return effects
+
+
+def _match(pattern: str, path: str) -> tuple[str, ...] | None:
+    """The ids in `path`, None when it is no such path."""
+    wanted, said = pattern.split("/"), path.split("/")
+    if len(wanted) != len(said):
+        return None
+    pairs = list(zip(wanted, said, strict=True))
+    if not all(here == there or (here == "{id}" and there) for here, there in pairs):
+        return None
+    return tuple(unquote(there) for here, there in pairs if here == "{id}")

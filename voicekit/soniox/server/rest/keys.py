@@ -1,0 +1,57 @@
+"""Temporary keys, and how many sessions and streams run at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from voicekit.soniox.api import limits as realtime
+from voicekit.soniox.rest.schema.answers import TemporaryKey
+from voicekit.soniox.rest.schema.requests import KeyRequest
+from voicekit.soniox.rest.schema.usage_answers import AtOnce, Concurrency, ConcurrencyLimits
+from voicekit.soniox.server.account import Key, Service
+from voicekit.soniox.server.rest.reading import answer, read
+from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
+
+
+class Ceilings(Struct, frozen=True):
+    """How many sessions and streams may run at once; those of the account, which are said here and not kept here."""
+
+    project: AtOnce = AtOnce(transcribe_concurrent=realtime.STT_SESSIONS, tts_concurrent=realtime.TTS_ACCOUNT_STREAMS)
+    organization: AtOnce = project
+
+
+class ServedKeys:
+    """Making temporary keys, which the account then knows, and saying what runs."""
+
+    def __init__(self, desk: Desk, ceilings: Ceilings) -> None:
+        self._desk = desk
+        self._ceilings = ceilings
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("POST", "/v1/auth/temporary-api-key", self._create),
+            Route("GET", "/v1/concurrency-limits", self._concurrency),
+        ]
+
+    def _create(self, call: RestCall) -> RestAnswer:
+        request = read(call, KeyRequest, required=("usage_type", "expires_in_seconds"))
+        longest = request.max_session_duration_seconds
+        key = Key(
+            f"snx_temp_{self._desk.mint()}",
+            usage=Service(request.usage_type),
+            expires_at=call.now + request.expires_in_seconds,
+            single_use=bool(request.single_use),
+            session_s=None if longest is None else float(longest),
+        )
+        self._desk.account.add(key)
+        expires = self._desk.date(call.now) + timedelta(seconds=request.expires_in_seconds)
+        return answer(201, TemporaryKey(api_key=key.secret, expires_at=expires))
+
+    def _concurrency(self, call: RestCall) -> RestAnswer:
+        account = self._desk.account
+        now = AtOnce(transcribe_concurrent=account.running(Service.STT), tts_concurrent=account.running(Service.TTS))
+        project = Concurrency(current=now, limits=self._ceilings.project)
+        organization = Concurrency(current=now, limits=self._ceilings.organization)
+        return answer(200, ConcurrencyLimits(project=project, organization=organization))

@@ -1,0 +1,116 @@
+"""What a server offers over HTTP: models that listen, models that speak, and the voices that come with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from voicekit.soniox.api import limits as realtime
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.schema.answers import Language, ModelVoice, SharedVoice, SttModel, TtsModel
+from voicekit.soniox.rest.schema.requests import SharedVoicesQuery
+from voicekit.soniox.server.rest.reading import answer, checked, page
+from voicekit.soniox.server.rest.refusal import Problem
+from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, Route
+
+
+def _languages(codes: Sequence[str]) -> tuple[Language, ...]:
+    return tuple(Language(code=code, name=code) for code in sorted(codes))
+
+
+def _stt_models() -> tuple[SttModel, ...]:
+    realtime_model = SttModel(
+        id=realtime.STT_MODEL,
+        name="Speech-to-Text Real-time v5",
+        context_version=2,
+        transcription_mode="real_time",
+        languages=_languages(list(realtime.STT_LANGUAGES)),
+        supports_language_hints_strict=True,
+        supports_max_endpoint_delay=True,
+        supports_endpoint_sensitivity=True,
+        supports_endpoint_latency_adjustment=True,
+        endpoint_latency_adjustment_max_level=realtime.ENDPOINT_LATENCY_LEVEL[1],
+        one_way_translation="all_languages",
+        two_way_translation="all_languages",
+    )
+    return realtime_model, msgspec.structs.replace(
+        realtime_model,
+        id=limits.ASYNC_MODEL,
+        name="Speech-to-Text Async v5",
+        transcription_mode="async",
+        supports_max_endpoint_delay=False,
+        supports_endpoint_sensitivity=False,
+        supports_endpoint_latency_adjustment=False,
+        endpoint_latency_adjustment_max_level=0,
+    )
+
+
+def _tts_models() -> tuple[TtsModel, ...]:
+    model = TtsModel(
+        id=realtime.TTS_MODEL,
+        name="Text-to-Speech Real-time v2",
+        languages=_languages(list(realtime.TTS_LANGUAGES)),
+        supports_timestamps=True,
+        supports_voice_cloning=True,
+        voice_cloning_max_audio_duration_ms=20_000,
+        supports_speed_adjustment=True,
+        speed_min=realtime.TTS_SPEED[0],
+        speed_max=realtime.TTS_SPEED[1],
+        supports_silence_reduction=True,
+    )
+    return (model,)
+
+
+_VOICES = (
+    SharedVoice(id="Adrian", description="A calm voice.", gender="male", age="middle_aged", accent="american",
+                use_case=("narration", "conversational"), style=("calm",)),
+    SharedVoice(id="Maya", description="A warm voice.", gender="female", age="young", accent="american",
+                use_case=("conversational",), style=("warm",)),
+    SharedVoice(id="Arthur", description="A deep voice.", gender="male", age="old", accent="british",
+                use_case=("narration",), style=("warm", "calm")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The models and voices on offer."""
+
+    stt_models: tuple[SttModel, ...] = field(default_factory=_stt_models)
+    tts_models: tuple[TtsModel, ...] = field(default_factory=_tts_models)
+    voices: tuple[SharedVoice, ...] = _VOICES
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/models", lambda call: answer(200, {"models": self.stt_models})),
+            Route("GET", "/v1/tts-models", lambda call: answer(200, {"models": self.speaking()})),
+            Route("GET", "/v1/shared-voices", self._shared),
+        ]
+
+    def speaking(self) -> tuple[TtsModel, ...]:
+        """The models that speak, each with its voices."""
+        voices = tuple(ModelVoice(id=one.id, description=one.description, gender=one.gender) for one in self.voices)
+        return tuple(
+            model if model.voices else msgspec.structs.replace(model, voices=voices) for model in self.tts_models
+        )
+
+    def transcribing(self) -> frozenset[str]:
+        """The names of the models for whole files."""
+        return frozenset(model.id for model in self.stt_models if model.transcription_mode == "async")
+
+    def _shared(self, call: RestCall) -> RestAnswer:
+        single = {
+            name: values[0] for name, values in call.query.items() if name in ("model", "gender", "age", "accent")
+        }
+        tags = {name: call.query[name] for name in ("use_case", "style") if name in call.query}
+        query = checked({**single, **tags}, SharedVoicesQuery, required=("model",), where="query")
+        if query.model not in {model.id for model in self.tts_models}:
+            raise Problem("model_not_available", "The requested model is not available.")
+        wanted = [(place, voice) for place, voice in enumerate(self.voices, 1) if _fits(voice, query)]
+        return page(call, "voices", wanted, most=limits.SHARED_PAGE, usual=100)
+
+
+def _fits(voice: SharedVoice, query: SharedVoicesQuery) -> bool:
+    plain = all(getattr(query, name) in (None, getattr(voice, name)) for name in ("gender", "age", "accent"))
+    return plain and set(query.use_case or ()) <= set(voice.use_case) and set(query.style or ()) <= set(voice.style)

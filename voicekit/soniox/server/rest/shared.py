@@ -1,0 +1,168 @@
+"""What all parts of the REST role share: requests and answers, effects, routes, ids and dates."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Final
+
+from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionRequest
+from voicekit.soniox.server.account import Account
+
+EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""What date `now` 0.0 is where nobody says: in tests, always the same one."""
+
+
+# --- what a driver hands in and sends out ---
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """The head of a request: `target` with its query, header names in small letters."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RestAnswer:
+    """A whole response. With `close`, the rest of the request's body is not wanted."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    close: bool = False
+
+
+# --- what is to be done ---
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A file begins to arrive; its bytes belong under `id` from now on."""
+
+    id: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChunk:
+    """More bytes of the file that is arriving."""
+
+    id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileKept:
+    """The file is complete."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The bytes under `id` are not wanted any more: deleted, or refused before they were complete."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Transcribe what is kept under `request.file_id`, or is at `request.audio_url`; then say processing, and so on."""
+
+    id: str
+    request: TranscriptionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareVoice:
+    """Make a voice of what is kept under `id`, for `model`; then say that it is ready, or that it failed."""
+
+    id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Synthesise; the exchange waits for `speaking`, sound, and `spoken`, or for `refuse`."""
+
+    request: SpeechRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Post `body` to a webhook; then say `notified`."""
+
+    id: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Speak | Notify
+
+
+# --- inside ---
+
+
+@dataclass(slots=True)
+class ReceivedUpload:
+    """A file of a form, as far as it has come."""
+
+    id: str
+    filename: str = ""
+    size: int = 0
+    begun: bool = False
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RestCall:
+    """One request as a handler sees it: the ids of its path, its query, its body, and what is to be done."""
+
+    now: float
+    ids: tuple[str, ...]
+    query: Mapping[str, list[str]]
+    request_id: str
+    body: bytes = b""
+    upload: ReceivedUpload | None = None
+    effects: list[Effect] = field(default_factory=list)
+
+
+RestHandler = Callable[[RestCall], RestAnswer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path ("{id}" stands for one segment), and who answers; uploads say how large a file may be."""
+
+    method: str
+    path: str
+    handle: RestHandler
+    uploads: int | None = None
+    admit: Callable[[], None] | None = None  # may refuse before a body is read
+    speech: bool = False
+
+
+class Desk:
+    """The account, the date of `now`, and ids in the order in which they are given, so that a run can be repeated."""
+
+    def __init__(
+        self, account: Account, epoch: datetime = EPOCH, mint: Callable[[], str] = secrets.token_urlsafe
+    ) -> None:
+        self.account = account
+        self.mint = mint
+        self._epoch = epoch
+        self._ids = count(1)
+
+    def date(self, now: float) -> datetime:
+        return self._epoch + timedelta(milliseconds=round(now * 1000))
+
+    def new_id(self) -> str:
+        return f"00000000-0000-4000-9000-{next(self._ids):012x}"

@@ -1,0 +1,78 @@
+"""Speech in one go: a text in, sound out, the errors in the speech service's own shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.rest.schema.requests import SpeechRequest
+from voicekit.soniox.rest.schema.usage_answers import UsageLog
+from voicekit.soniox.server.account import Key, Service
+from voicekit.soniox.server.checks import Offer, refuse_tts
+from voicekit.soniox.server.rest.reading import read
+from voicekit.soniox.server.rest.refusal import Problem
+from voicekit.soniox.server.rest.shared import Desk, RestCall, Route, Speak
+from voicekit.soniox.server.rest.usage import ServedUsage
+from voicekit.soniox.server.rest.voices import ServedVoices
+
+REQUIRED: Final = ("model", "language", "voice", "audio_format", "text")
+CONTENT_TYPES: Final = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+    "aac": "audio/aac",
+}
+"""All others are audio/pcm."""
+
+
+class ServedSpeech:
+    """Judges a request to speak; once the account has let it begin, `end` must follow."""
+
+    def __init__(self, desk: Desk, voices: ServedVoices, usage: ServedUsage, offer: Offer) -> None:
+        self._desk = desk
+        self._voices = voices
+        self._usage = usage
+        self._offer = offer
+
+    def routes(self) -> list[Route]:
+        return [Route("POST", "/tts", self._speak, speech=True)]
+
+    def begin(self, key: Key, now: float) -> None:
+        """Count it; Problem when the account lets nothing more begin."""
+        refusal = self._desk.account.begin(key, Service.TTS, now)
+        if refusal is not None:
+            raise Problem.of(refusal)
+        self._usage.count(now)
+
+    def end(self, request: SpeechRequest, request_id: str, began: float, now: float, seconds: float) -> None:
+        """It is over, having made so many seconds of sound."""
+        self._desk.account.end(Service.TTS)
+        self._usage.add(
+            UsageLog(
+                uuid=request_id,
+                request_scope="api",
+                client_reference_id=request.client_reference_id or "",
+                model=request.model,
+                start_time=self._desk.date(began),
+                end_time=self._desk.date(now),
+                input_text_tokens=len(request.text),
+                output_audio_duration_ms=round(seconds * 1000),
+            )
+        )
+
+    def _speak(self, call: RestCall) -> None:
+        request = read(call, SpeechRequest, REQUIRED)
+        named = ("model", "language", "voice", "audio_format", "sample_rate", "bitrate", "speed", "reduce_silence")
+        config = TtsConfig(
+            **{name: getattr(request, name) for name in named}, client_reference_id=request.client_reference_id
+        )
+        own = self._voices.knows(request.voice)
+        offer = replace(self._offer, voices=None) if own else self._offer
+        refusal = refuse_tts("", config, offer)
+        if refusal is not None:
+            raise Problem.of(refusal)
+        if (unready := self._voices.refuse(request.voice, request.model)) is not None:
+            raise unready
+        call.effects.append(Speak(request))

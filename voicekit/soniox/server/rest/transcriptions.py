@@ -1,0 +1,187 @@
+"""Transcriptions as the service keeps them: queued, processing, then completed or error; deleted at any time but one.
+
+    QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
+
+The engine moves them on; for one that was deleted it moves nothing. Deleting one that is being processed is refused.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from voicekit.errors import LocalProtocolError
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.schema.answers import Count, Transcription, TranscriptText, TranscriptToken
+from voicekit.soniox.rest.schema.requests import TranscriptionRequest
+from voicekit.soniox.server.rest.files import Quotas, ServedFiles
+from voicekit.soniox.server.rest.reading import Shelf, answer, not_found, page, read, violation
+from voicekit.soniox.server.rest.refusal import Problem, invalid
+from voicekit.soniox.server.rest.shared import Desk, Effect, Notify, RestAnswer, RestCall, Route, Transcribe
+
+MODELS: Final = frozenset({limits.ASYNC_MODEL})
+MASK: Final = "********"
+_BEFORE: Final = {"processing": ("queued",), "completed": ("processing",), "error": ("queued", "processing")}
+"""From which status the engine may lead to which."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A transcription, what was asked for, and its words once there are any."""
+
+    now: Transcription
+    request: TranscriptionRequest
+    tokens: tuple[TranscriptToken, ...] = ()
+
+
+class ServedTranscriptions:
+    """Creating, listing, deleting; and the engine's side of it."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        files: ServedFiles,
+        quotas: Quotas,
+        models: Collection[str] = MODELS,
+        languages: Collection[str] = (),
+    ) -> None:
+        self._desk = desk
+        self._files = files
+        self._quotas = quotas
+        self._models = models
+        self._languages = languages
+        self._jobs: Shelf[Job] = Shelf()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/transcriptions", self._list),
+            Route("POST", "/v1/transcriptions", self._create),
+            Route("GET", "/v1/transcriptions/count", self._count),
+            Route("GET", "/v1/transcriptions/{id}", lambda call: answer(200, self._find(call.ids[0]).now)),
+            Route("DELETE", "/v1/transcriptions/{id}", self._delete),
+            Route("GET", "/v1/transcriptions/{id}/transcript", self._transcript),
+        ]
+
+    # --- the engine ---
+
+    def processing(self, name: str, duration_ms: int | None) -> None:
+        """The engine has begun, and perhaps knows already how long the sound is."""
+        self._move(name, "processing", audio_duration_ms=duration_ms)
+
+    def completed(self, name: str, tokens: Sequence[TranscriptToken], duration_ms: int | None) -> list[Effect]:
+        job = self._move(name, "completed", audio_duration_ms=duration_ms)
+        if job is None:
+            return []
+        job.tokens = tuple(tokens)
+        return _notify(job)
+
+    def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
+        job = self._move(name, "error", error_type=error_type, error_message=message)
+        return [] if job is None else _notify(job)
+
+    def notified(self, name: str, status_code: int) -> None:
+        """The webhook was called and answered so."""
+        job = self._jobs.get(name)
+        if job is not None:
+            job.now = msgspec.structs.replace(job.now, webhook_status_code=status_code)
+
+    def job(self, name: str) -> Job | None:
+        return self._jobs.get(name)
+
+    def _move(self, name: str, status: str, **changes: object) -> Job | None:
+        job = self._jobs.get(name)
+        if job is None:
+            return None
+        if job.now.status not in _BEFORE[status]:
+            raise LocalProtocolError(f"transcription {name}: {job.now.status} does not become {status}")
+        known = {field: value for field, value in changes.items() if value is not None}
+        job.now = msgspec.structs.replace(job.now, status=status, **known)
+        return job
+
+    # --- the client ---
+
+    def _list(self, call: RestCall) -> RestAnswer:
+        return page(call, "transcriptions", [(place, job.now) for place, job in self._jobs.numbered()])
+
+    def _create(self, call: RestCall) -> RestAnswer:
+        request = read(call, TranscriptionRequest, required=("model",))
+        self._check(request)
+        self._admit()
+        filename = None if request.file_id is None else self._files.find(request.file_id).filename
+        made = Transcription(
+            id=self._desk.new_id(),
+            status="queued",
+            created_at=self._desk.date(call.now),
+            model=request.model,
+            audio_url=request.audio_url,
+            file_id=request.file_id,
+            filename=filename or posixpath.basename(urlsplit(request.audio_url or "").path),
+            language_hints=request.language_hints,
+            enable_speaker_diarization=bool(request.enable_speaker_diarization),
+            enable_language_identification=bool(request.enable_language_identification),
+            webhook_url=request.webhook_url,
+            webhook_auth_header_name=request.webhook_auth_header_name,
+            webhook_auth_header_value=None if request.webhook_auth_header_value is None else MASK,
+            client_reference_id=request.client_reference_id,
+        )
+        self._jobs.put(made.id, Job(made, request))
+        call.effects.append(Transcribe(made.id, request))
+        return answer(201, made)
+
+    def _check(self, request: TranscriptionRequest) -> None:
+        if request.model not in self._models:
+            raise Problem("model_not_available", "The requested model is not available.")
+        spoken = request.translation
+        asked = [*(request.language_hints or ())]
+        if spoken is not None:
+            asked += [code for code in (spoken.target_language, spoken.language_a, spoken.language_b) if code]
+        unknown = [code for code in asked if self._languages and code not in self._languages]
+        if unknown:
+            raise invalid([violation("body.payload.language_hints", f"known languages, not {unknown[0]!r}")])
+
+    def _admit(self) -> None:
+        pending = sum(not job.now.done for job in self._jobs)
+        if pending >= self._quotas.pending:
+            raise Problem("limit_exceeded", f"At most {self._quotas.pending} transcriptions can be pending.")
+        if len(self._jobs) >= self._quotas.transcriptions:
+            raise Problem("limit_exceeded", f"At most {self._quotas.transcriptions} transcriptions can be kept.")
+
+    def _count(self, call: RestCall) -> RestAnswer:
+        return answer(200, Count(total=len(self._jobs), public_api=len(self._jobs)))
+
+    def _find(self, name: str) -> Job:
+        job = self._jobs.get(name)
+        if job is None:
+            raise not_found("transcription", name)
+        return job
+
+    def _delete(self, call: RestCall) -> RestAnswer:
+        job = self._find(call.ids[0])
+        if job.now.status == "processing":
+            raise Problem("transcription_invalid_state", "A transcription cannot be deleted while it is processing.")
+        # Its file stays: the reference says that it goes too, but the vendor's newest client then deletes the file
+        # itself, and would fail if it were gone.
+        self._jobs.take(job.now.id)
+        return answer(204)
+
+    def _transcript(self, call: RestCall) -> RestAnswer:
+        job = self._find(call.ids[0])
+        if job.now.status != "completed":
+            raise Problem("transcription_invalid_state", f"The transcription is {job.now.status}, not completed.")
+        text = "".join(token.text for token in job.tokens if token.translation_status != "translation")
+        return answer(200, TranscriptText(id=job.now.id, text=text, tokens=job.tokens))
+
+
+def _notify(job: Job) -> list[Effect]:
+    """What the webhook is told, if there is one."""
+    url, name, value = job.now.webhook_url, job.request.webhook_auth_header_name, job.request.webhook_auth_header_value
+    if url is None:
+        return []
+    proof = () if name is None or value is None else ((name, value),)
+    body = msgspec.json.encode({"id": job.now.id, "status": job.now.status})
+    return [Notify(job.now.id, url, (("content-type", "application/json"), *proof), body)]

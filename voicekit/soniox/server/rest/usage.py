@@ -1,0 +1,161 @@
+"""What was used, request by request, day by day, and how many streams ran at once, minute by minute.
+
+Costs are zero unless whoever keeps the server says otherwise: there is no price list here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.schema.usage_answers import StreamsHistory, StreamsPeriod, UsageEntry, UsageLog, UsageSummary
+from voicekit.soniox.server.account import Service
+from voicekit.soniox.server.rest.reading import answer, page, violation
+from voicekit.soniox.server.rest.refusal import invalid
+from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
+
+KEPT: Final = 100_000  # entries, after which the oldest go: a server that runs for months must not grow
+PERIODS: Final = 10_000  # in one answer of the history; our own bound
+YEARS: Final = range(2000, 2200)  # others are mistakes, and the first and last that there are break arithmetic
+_KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
+_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # what `total_count` is
+_FROM_LAST: Final = 10**12
+_SUMS: Final = (
+    "input_text_tokens", "input_audio_tokens", "input_audio_duration_ms",
+    "output_text_tokens", "output_audio_tokens", "output_audio_duration_ms",
+)  # fmt: skip
+_COSTS: Final = ("cost_usd", "input_cost_usd", "output_cost_usd")
+
+
+class ServedUsage:
+    """The logs, and what can be told from them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._logs: dict[int, UsageLog] = {}
+        self._peaks: dict[tuple[Service, datetime], int] = {}
+        self._number = 0
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/usage-logs", self._list),
+            Route("GET", "/v1/usage/summary", self._summary),
+            Route("GET", "/v1/concurrent-streams-history", self._history),
+        ]
+
+    def add(self, log: UsageLog) -> None:
+        """Another entry, whose end is not before that of the last one."""
+        self._number += 1
+        self._logs[self._number] = log
+        if len(self._logs) > KEPT:
+            del self._logs[next(iter(self._logs))]
+
+    def count(self, now: float) -> None:
+        """Note how many streams run now; to be called when their number rises."""
+        minute = self._desk.date(now).replace(second=0, microsecond=0)
+        for service in Service:
+            running = self._desk.account.running(service)
+            place = (service, minute)
+            if running > self._peaks.get(place, 0):
+                self._peaks[place] = running
+        while len(self._peaks) > KEPT:
+            del self._peaks[next(iter(self._peaks))]
+
+    # --- the client ---
+
+    def _list(self, call: RestCall) -> RestAnswer:
+        start, end = self._window(call, limits.LOG_WINDOW_DAYS)
+        sort = _choice(call, "sort", limits.SORTS, limits.SORTS[0])
+        logs = [(place, log) for place, log in self._logs.items() if log.end_time and start <= log.end_time < end]
+        if sort == "end_time_desc":
+            logs = [(_FROM_LAST - place, log) for place, log in reversed(logs)]
+        return page(call, "usage_logs", logs)
+
+    def _summary(self, call: RestCall) -> RestAnswer:
+        start, end = self._window(call, limits.SUMMARY_WINDOW_DAYS)
+        days = [start.date() + timedelta(days=n) for n in range((end - start).days + 1)]
+        days = [day for day in days if datetime(day.year, day.month, day.day, tzinfo=UTC) < end]
+        logs = [log for log in self._logs.values() if log.end_time and start <= log.end_time < end]
+        models = [
+            _entry(name, days, [log for log in logs if log.model == name])
+            for name in sorted({log.model for log in logs})
+        ]
+        return answer(200, UsageSummary(total=_entry(None, days, logs), models=tuple(models)))
+
+    def _history(self, call: RestCall) -> RestAnswer:
+        seconds = int(_choice(call, "period_sec", [str(period) for period in limits.PERIODS_S]))
+        kind = _choice(call, "kind", limits.KINDS)
+        start, end = self._window(call, PERIODS * seconds // 86_400)
+        first = datetime.fromtimestamp(start.timestamp() // seconds * seconds, UTC)
+        count = -int((first - end).total_seconds() // seconds)
+        starts = [first + timedelta(seconds=seconds * n) for n in range(count)]
+        entries = tuple(self._period(_KINDS[kind], at, seconds) for at in starts if at >= start)
+        return answer(200, StreamsHistory(kind=kind, entries=entries))
+
+    def _period(self, service: Service, start: datetime, seconds: int) -> StreamsPeriod:
+        end = start + timedelta(seconds=seconds)
+        peaks = [peak for (whose, at), peak in self._peaks.items() if whose is service and start <= at < end]
+        return StreamsPeriod(
+            period_start=start,
+            period_sec=seconds,
+            sample_max=max(peaks, default=0),
+            sample_sum=sum(peaks),
+            sample_count=len(peaks),
+            total_count=_SLOTS[seconds] if peaks else 0,
+        )
+
+    def _window(self, call: RestCall, most_days: int) -> tuple[datetime, datetime]:
+        start, end = (_moment(call, name) for name in ("start_time", "end_time"))
+        if not start < end:
+            raise invalid([violation("query.end_time", "a time after start_time")])
+        if end - start > timedelta(days=most_days):
+            raise invalid([violation("query.end_time", f"at most {most_days} days after start_time")])
+        return start, end
+
+
+def _entry(model: str | None, days: Sequence[date], logs: Sequence[UsageLog]) -> UsageEntry:
+    of_day: dict[date, list[UsageLog]] = {day: [] for day in days}
+    for log in logs:
+        if log.end_time is not None:
+            of_day[log.end_time.date()].append(log)
+    fields: dict[str, Any] = {}
+    for name in _SUMS:
+        fields[name] = tuple(sum(getattr(log, name) for log in of_day[day]) for day in days)
+        fields[f"total_{name}"] = sum(fields[name])
+    for name in _COSTS:
+        costs = [sum((Decimal(getattr(log, name)) for log in of_day[day]), Decimal(0)) for day in days]
+        fields[name] = tuple(map(str, costs))
+        fields[f"total_{name}"] = str(sum(costs, Decimal(0)))
+    requests = tuple(len(of_day[day]) for day in days)
+    spoken = (fields["input_audio_duration_ms"], fields["output_audio_duration_ms"])
+    durations = tuple(map(sum, zip(*spoken, strict=True)))
+    return UsageEntry(
+        model=model,
+        days=tuple(days),
+        num_requests=requests,
+        total_num_requests=sum(requests),
+        duration_ms=durations,
+        total_duration_ms=sum(durations),
+        duration_cost_usd=("0",) * len(days),
+        **fields,
+    )
+
+
+def _moment(call: RestCall, name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(call.query[name][0])
+        if moment.year not in YEARS:
+            raise ValueError(moment.year)
+    except (KeyError, ValueError):
+        raise invalid([violation(f"query.{name}", "a time such as 2026-01-31T12:00:00Z")]) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _choice(call: RestCall, name: str, allowed: Sequence[str], usual: str | None = None) -> str:
+    said = call.query.get(name, [usual or ""])[0]
+    if said not in allowed:
+        raise invalid([violation(f"query.{name}", f"one of {', '.join(allowed)}")])
+    return said

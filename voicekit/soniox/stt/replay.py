@@ -1,0 +1,178 @@
+"""Sound that is not final yet, kept so that a new connection can hear it again.
+
+Everything for the recogniser passes through: `add` puts it in, `take` gives out what may be sent now, `forget` drops
+what has become final. After a lost connection `rewind` makes the rest unsent again. `take` paces what it gives out,
+because the service may drop a client that sends much faster than real time: live sound is never held up by that, a
+replay catches up, and a file is read no faster. What was lost unsent leaves one Gap in its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final, TypeAlias
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.events import SpeechStarted, SpeechStopped
+
+CAPACITY_S: Final = 60.0
+"""Twice the longest outage that must lose nothing (30 s); 1.9 MB at 16 kHz."""
+REPLAY_SPEED: Final = 1.5
+"""Times real time. The service tolerates "short bursts" and states no number; at 1.5 it catches up 10 s in 20 s."""
+BURST_S: Final = 0.5
+"""Sound that may be sent at once, saved up while less came: an ordinary hiccup of a live source costs no delay."""
+SILENCE_S: Final = 3.0
+"""Silence that is sent for a Gap, at most: no utterance goes on over so long a pause (`limits.ENDPOINT_DELAY_MS`), and
+what comes behind the Gap is not held up by the rest of it."""
+
+_EPSILON: Final = 1e-3
+"""Of a sample: credit is saved up in floating point and may fall just short."""
+
+RingItem: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
+
+
+class ReplayRing:
+    """The last `seconds` of what was heard, in order, marks included, and how far it has been sent."""
+
+    def __init__(self, sound: AudioFormat, *, seconds: float = CAPACITY_S) -> None:
+        self._capacity = sound.samples(seconds)
+        self._sent: deque[RingItem] = deque()
+        self._sent_samples = 0
+        self._unsent: deque[RingItem] = deque()
+        self._unsent_samples = 0
+        self._hole: Gap | None = None  # what was lost just before _unsent
+        self._overrun = 0
+        self._counted_to = 0  # losses before this sample are in _overrun already, or have been reported
+        self._speed = sound.rate * REPLAY_SPEED
+        self._burst = sound.samples(BURST_S)
+        self._silence = sound.samples(SILENCE_S)
+        self._credit = float(self._burst)  # samples that might be sent at `_credit_at`
+        self._credit_at = -math.inf
+
+    @property
+    def due_at(self) -> float | None:
+        """When `take` will next have something: -inf for at once, None as long as nothing is added."""
+        if self._hole is None and not self._unsent:
+            return None
+        missing = self._price(self._unsent[0]) - self._credit if self._unsent else 0.0
+        return -math.inf if self._hole is not None or missing <= 0 else self._credit_at + missing / self._speed
+
+    @property
+    def unsent(self) -> int:
+        """Samples of sound that wait to be taken."""
+        return self._unsent_samples
+
+    @property
+    def room(self) -> int:
+        """Samples that can still be added before sound is lost that was not sent."""
+        return self._capacity - self._unsent_samples
+
+    def add(self, item: RingItem) -> None:
+        """Take what was heard next. When full, the oldest goes; if it had not been sent, that is an overrun."""
+        if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
+            before = self._unsent.pop()
+            item = Gap(item.end - before.at, before.at)
+        self._unsent.append(item)
+        self._unsent_samples += _weight(item)
+        while self._sent_samples + self._unsent_samples > self._capacity and (self._sent or len(self._unsent) > 1):
+            self._drop_oldest()
+
+    def take(self, now: float) -> list[RingItem]:
+        """What may be sent now; from here on it counts as sent."""
+        self._credit = min(self._credit + max(0.0, now - self._credit_at) * self._speed, self._burst)
+        self._credit_at = now
+        taken: list[RingItem] = []
+        while self._unsent and self._price(self._unsent[0]) <= self._credit + _EPSILON:
+            item = self._unsent.popleft()
+            self._credit -= min(_samples(item), self._silence) if isinstance(item, Gap) else _samples(item)
+            self._unsent_samples -= _weight(item)
+            self._sent_samples += _weight(item)
+            taken.append(item)
+        self._sent.extend(taken)
+        if self._hole is not None:
+            taken.insert(0, self._hole)
+            self._hole = None
+        return taken
+
+    def forget(self, before: int) -> None:
+        """Drop what has been sent and ends at or before sample `before`: nobody will ask for it again."""
+        while self._sent and _end(self._sent[0]) <= before:
+            self._sent_samples -= _weight(self._sent.popleft())
+
+    def rewind(self, to: int) -> None:
+        """Everything from sample `to` on is unsent again. What is gone leaves a Gap."""
+        self._unsent.extendleft(reversed(self._sent))
+        self._unsent_samples += self._sent_samples
+        self._sent.clear()
+        self._sent_samples = 0
+        start = self._drop_until(to)
+        self._hole = None
+        if start > to:
+            self._hole = Gap(start - to, to)
+            self._count(to, start)
+
+    def overrun(self) -> int:
+        """Samples of sound that were lost unsent since this was last asked."""
+        lost, self._overrun = self._overrun, 0
+        return lost
+
+    def _price(self, item: RingItem) -> int:
+        """The credit that `item` needs; a frame longer than a whole burst goes when there is one."""
+        return min(_samples(item), self._burst)
+
+    def _drop_oldest(self) -> None:
+        if self._sent:
+            self._sent_samples -= _weight(self._sent.popleft())
+            return
+        lost = self._unsent.popleft()
+        self._unsent_samples -= _weight(lost)
+        if isinstance(lost, AudioFrame):
+            self._count(lost.at, lost.end)
+        if isinstance(lost, (AudioFrame, Gap)):
+            start = lost.at if self._hole is None else self._hole.at
+            self._hole = Gap(lost.end - start, start)
+
+    def _count(self, start: int, end: int) -> None:
+        self._overrun += max(0, end - max(start, self._counted_to))
+        self._counted_to = max(end, self._counted_to)
+
+    def _drop_until(self, to: int) -> int:
+        """Drop what is before sample `to`, but for later marks that stand there; the sample where the rest begins."""
+        marks: list[RingItem] = []
+        start = to
+        while self._unsent:
+            item = self._unsent.popleft()
+            self._unsent_samples -= _weight(item)
+            if _samples(item) and _end(item) > to:
+                first = _from(item, to)
+                start = first.at
+                self._unsent_samples += _weight(first)
+                self._unsent.appendleft(first)
+                break
+            if not _samples(item) and _end(item) > to:
+                marks.append(item)
+        self._unsent.extendleft(reversed(marks))
+        return start
+
+
+def _from(item: RingItem, to: int) -> RingItem:
+    """Sound without what of it is before sample `to`."""
+    if item.at >= to:
+        return item
+    if isinstance(item, AudioFrame):
+        return AudioFrame(item.pcm[(to - item.at) * item.format.sample_bytes :], to, item.format)
+    return Gap(_end(item) - to, to)
+
+
+def _samples(item: RingItem) -> int:
+    return item.samples if isinstance(item, (AudioFrame, Gap)) else 0
+
+
+def _weight(item: RingItem) -> int:
+    """Its share of the capacity: a Gap holds nothing."""
+    return item.samples if isinstance(item, AudioFrame) else 0
+
+
+def _end(item: RingItem) -> int:
+    return item.end if isinstance(item, (AudioFrame, Gap)) else item.at

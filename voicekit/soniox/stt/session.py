@@ -1,0 +1,296 @@
+"""One transcription session as the client sees it, without a socket or a clock.
+
+Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` say what happened. What may happen
+when is in `states.SESSION`. The service knows no second configuration and no resumption: what a new session must hear
+again after this one has failed begins at `replay_from`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.errors import LocalProtocolError, RemoteProtocolError
+from voicekit.events import SpeechStarted
+from voicekit.soniox.api.config import check_stt, stt_config
+from voicekit.soniox.api.errors import Failed, Retry, as_said, lost, refused
+from voicekit.soniox.api.verdict import IGNORE, Verdict
+from voicekit.soniox.api.wire import (
+    FIN_TOKEN,
+    STT_END,
+    STT_FINALIZE,
+    STT_KEEPALIVE,
+    Message,
+    SttConfig,
+    SttResponse,
+    encode,
+    read_stt_response,
+)
+from voicekit.soniox.stt.finalize import Finalizing
+from voicekit.soniox.stt.liveness import DEAF_S, Liveness
+from voicekit.soniox.stt.replay import SILENCE_S, RingItem
+from voicekit.soniox.stt.states import STT_TABLE, SttInput, SttState
+from voicekit.soniox.stt.tokens import TokenEvent, Tokens
+
+SERVICE: Final = "Soniox speech-to-text"
+RATE: Final = 16_000
+"""Samples per second in which times are told where the sound has a container, so that its own rate is unknown."""
+KEEPALIVE_S: Final = 5.0
+"""Without sound, a keepalive goes out this often: the service asks for 5 to 10 s and gives up after 20."""
+FINISH_S: Final = 3.0
+"""How long the last results may take after the end of the sound."""
+ROLL_OVER_S: Final = 290 * 60.0
+ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
+"""Age at which another session should take over, of the 300 minutes that one may last: in a pause, or at last."""
+PIECE_S: Final = 0.5
+"""Silence in one message where a Gap is filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Everything that was sent has been answered; the socket may be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollOver:
+    """The session is nearly as old as one may get: another should take over, from `replay_from` on."""
+
+
+SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
+
+
+class SttSession:
+    """A session for `sound`, whose first sample is ear sample `base`; one on an open socket.
+
+    `config` is completed from `sound`. Without `sound` it must be complete, bytes in its format are given to `audio`,
+    and times are told in samples at its rate. With `finalize_on_pause`, the end of speech that is marked in the sound
+    is followed by a request to finalize. `redact` takes keys out of the service's words. ConfigError for a bad
+    configuration.
+    """
+
+    def __init__(
+        self,
+        config: SttConfig,
+        sound: AudioFormat | None,
+        *,
+        base: int = 0,
+        finalize_on_pause: bool = False,
+        redact: Callable[[str], str] = as_said,
+    ) -> None:
+        self.config = config if sound is None else stt_config(config, sound)
+        check_stt(self.config)
+        self.state = SttState.NEW
+        self._sound = sound
+        self._finalize_on_pause = finalize_on_pause
+        self._redact = redact
+        rate = self.config.sample_rate or RATE
+        self._tokens = Tokens(rate, base)
+        self._finalizing = Finalizing(rate)
+        self._outgoing: list[Message] = []
+        self._samples = 0  # sent
+        self._any_audio = False
+        self._started_at = 0.0
+        self._sent_at = 0.0
+        self._answers = Liveness()
+        self._ended_at = math.inf
+        self._rolled_over = False
+
+    # --- what we do ---
+
+    @property
+    def sent_to(self) -> int:
+        """The ear sample after the last that was sent."""
+        return self._tokens.ear(self._samples)
+
+    @property
+    def replay_from(self) -> int:
+        """The ear sample with which a new session must begin so that nothing is lost and no word comes twice."""
+        return self._tokens.replay_from
+
+    def start(self, now: float) -> None:
+        """Send the configuration; sound may follow at once."""
+        if self._do(SttInput.START):
+            self._started_at = now
+            self._send(encode(self.config), now)
+
+    def hear(self, item: RingItem, now: float) -> None:
+        """Send what was heard next. A Gap is sent as silence, a long one as some seconds of it; before the first sound,
+        it only moves the beginning.
+
+        LocalProtocolError for sound that does not follow what was sent, or has another format.
+        """
+        if self.state is SttState.FAILED:
+            return
+        if isinstance(item, AudioFrame):
+            self._check(item)
+            self.audio(item.pcm, now)
+        elif isinstance(item, Gap):
+            self._skip(item, now)
+        elif self._finalize_on_pause:
+            if isinstance(item, SpeechStarted):
+                self._finalizing.speech_started()
+            else:
+                self._finalizing.speech_stopped(item.at)
+            self._finalize_if_due(now)
+
+    def audio(self, data: bytes, now: float) -> None:
+        """Send sound in the configured format; an empty piece is not sent."""
+        if not data or not self._do(SttInput.AUDIO):
+            return
+        self._samples += 0 if self._sound is None else self._sound.count(data)
+        self._any_audio = True
+        self._answers.asked(now)
+        self._send(data, now)
+        self._finalize_if_due(now)
+
+    def finalize(self, now: float) -> None:
+        """Ask that everything sent so far become final: now, or when the request before it has been answered."""
+        if self._do(SttInput.FINALIZE):
+            self._finalizing.want(self.sent_to)
+            self._finalize_if_due(now)
+
+    def end(self, now: float) -> None:
+        """The sound is over; Finished follows. Without any sound nothing is sent, and the session is done at once."""
+        if not self._do(SttInput.END):
+            return
+        if self._any_audio:
+            self._ended_at = now
+            self._send(STT_END, now)
+        else:
+            self.state = SttState.DONE  # the service refuses an end without sound
+
+    def outgoing(self) -> list[Message]:
+        """What is to be sent now, each message once."""
+        messages, self._outgoing = self._outgoing, []
+        return messages
+
+    # --- what happens to us ---
+
+    def receive(self, message: Message, now: float) -> list[SttEvent]:
+        """What an incoming message means. After the end, nothing means anything."""
+        if self.state in (SttState.DONE, SttState.FAILED):
+            return []
+        try:
+            answer = read_stt_response(message)
+        except RemoteProtocolError as error:
+            garbage = RemoteProtocolError(f"{SERVICE}: {self._redact(str(error))}")  # it quotes what came
+            return self._fail(Failed(garbage, Retry.BACKOFF))
+        self._answers.came()
+        out: list[SttEvent] = []
+        for what in _inputs(answer):
+            out += self._answered(what, answer)
+        self._finalize_if_due(now)
+        return out
+
+    def closed(self, why: str = "the connection was closed") -> list[SttEvent]:
+        """The socket is gone, whoever closed it."""
+        ignored = STT_TABLE[self.state][SttInput.CLOSED] is IGNORE
+        return [] if ignored else self._fail(lost(why, service=SERVICE))
+
+    @property
+    def due_at(self) -> float | None:
+        """When `tick` is to be called; None while nothing is waited for."""
+        if self.state is SttState.ENDING:
+            return min(self._ended_at + FINISH_S, self._answers.dead_at)
+        if self.state is not SttState.LISTENING:
+            return None
+        finalize_at = self._finalizing.due_at(self.sent_to)
+        return min(self._sent_at + KEEPALIVE_S, self._answers.dead_at, finalize_at, self._roll_over_at())
+
+    def tick(self, now: float) -> list[SttEvent]:
+        """Do what is due: a keepalive, a request that had to wait; or find that the peer is dead or the session old."""
+        if self.state not in (SttState.LISTENING, SttState.ENDING):
+            return []
+        if now >= self._answers.dead_at:
+            return self._fail(lost(f"sound went out for {DEAF_S:g} s and nothing came back", service=SERVICE))
+        if now >= self._ended_at + FINISH_S:
+            return self._fail(lost(f"the last results did not come within {FINISH_S:g} s", service=SERVICE))
+        if self.state is SttState.ENDING:
+            return []
+        self._finalize_if_due(now)
+        if now >= self._sent_at + KEEPALIVE_S:
+            self._send(STT_KEEPALIVE, now)
+        if now < self._roll_over_at():
+            return []
+        self._rolled_over = True
+        return [RollOver()]
+
+    # --- inside ---
+
+    def _do(self, what: SttInput) -> bool:
+        """Move by what we do; False where it means nothing any more."""
+        cell = STT_TABLE[self.state][what]
+        if isinstance(cell, SttState):
+            self.state = cell
+        elif cell is not IGNORE:
+            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible, the session is {self.state.name}")
+        return cell is not IGNORE
+
+    def _check(self, frame: AudioFrame) -> None:
+        if (frame.format is not self._sound and frame.format != self._sound) or frame.at != self.sent_to:
+            raise LocalProtocolError(
+                f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from {frame.at}"
+            )
+
+    def _skip(self, gap: Gap, now: float) -> None:
+        if not self._any_audio:
+            self._tokens.rebase(gap.end)
+        elif self._sound is not None:
+            missing = gap.end - self.sent_to
+            silence = min(missing, self._sound.samples(SILENCE_S))
+            for start in range(0, silence, self._sound.samples(PIECE_S)):
+                self.audio(self._sound.silence(min(silence - start, self._sound.samples(PIECE_S))), now)
+            if missing > silence:
+                self._tokens.leave_out(self._samples, missing - silence)
+
+    def _finalize_if_due(self, now: float) -> None:
+        if self.state is SttState.LISTENING and self._finalizing.ask(self.sent_to, now):
+            self._send(STT_FINALIZE, now)
+
+    def _answered(self, what: SttInput, answer: SttResponse) -> list[SttEvent]:
+        cell = STT_TABLE[self.state][what]
+        if isinstance(cell, Verdict):
+            wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came, but the session is {self.state.name}")
+            return [] if cell is IGNORE else self._fail(Failed(wrong, Retry.BACKOFF))
+        if what is SttInput.ERROR:
+            return self._fail(refused(answer, service=SERVICE, redact=self._redact))
+        if what is SttInput.RESULT:
+            return [*self._read(answer)]
+        ended = self._tokens.finish()
+        if cell is SttState.FAILED:
+            return [*ended, *self._fail(lost("the service ended the session", service=SERVICE, retry=Retry.NOW))]
+        self.state = cell
+        return [*ended, Finished()]
+
+    def _read(self, answer: SttResponse) -> list[TokenEvent]:
+        fin = any(token.text == FIN_TOKEN for token in answer.tokens or ())
+        finalized_to = self._finalizing.answered() if fin else None
+        return self._tokens.read(answer, None if self._sound is None else self.sent_to, finalized_to)
+
+    def _fail(self, failure: Failed) -> list[SttEvent]:
+        self.state = SttState.FAILED
+        self._outgoing.clear()
+        return [failure]
+
+    def _roll_over_at(self) -> float:
+        if self._rolled_over:
+            return math.inf
+        return self._started_at + (ROLL_OVER_AT_LAST_S if self._tokens.has_tail else ROLL_OVER_S)
+
+    def _send(self, message: Message, now: float) -> None:
+        self._sent_at = now
+        self._outgoing.append(message)
+
+
+def _inputs(answer: SttResponse) -> list[SttInput]:
+    """What a message holds, in this order; an error may come with tokens before it."""
+    inputs = [] if answer.is_error and not answer.tokens else [SttInput.RESULT]
+    if answer.is_error:
+        inputs.append(SttInput.ERROR)
+    elif answer.finished:
+        inputs.append(SttInput.FINISHED)
+    return inputs

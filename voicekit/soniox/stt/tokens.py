@@ -1,0 +1,155 @@
+"""One session's tokens become the transcript: words timed in ear samples, endpoints, translations. Pure.
+
+The service counts milliseconds from the first sound of the session; `base` is the ear sample which that was, and where
+sound was left out that it was not sent, `leave_out` says so. Markers
+may stand anywhere among the final tokens, with those of the next segment behind them. Translated tokens have no
+times and go their own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from voicekit import events
+from voicekit.listen.transcribe import Assembly
+from voicekit.listen.transcribe import HeardToken as Piece
+from voicekit.soniox.api.wire import END_TOKEN, FIN_TOKEN, Number, SttResponse, Token
+
+PRE_ROLL_S: Final = 0.2
+"""Silence before the first unfinished word that a new session should hear too, so that its onset is whole."""
+_LONGEST_MS: Final = 1e9
+"""Eleven days: a time beyond, or before the beginning, is garbage and counts as none at all."""
+
+
+TokenEvent: TypeAlias = (
+    events.Interim | events.Final | events.Endpoint | events.Finalized | events.Progress | events.Translated
+)
+
+
+class Tokens:
+    """The transcript of one session, whose first sound is ear sample `base`, at `rate` samples per second."""
+
+    def __init__(self, rate: int, base: int) -> None:
+        self._rate = rate
+        self._ears = [(0, base)]  # from which of the session's samples on, and how far the ears are ahead of them
+        self._said = Assembly()
+        self._translated = Assembly()
+        self._translates = False  # whether any translation has come
+        self._last_end = base  # of the last token that had times
+        self._released_to = base
+        self._final_to = base
+        self._tail_at: int | None = None  # where the first word begins that was not released
+
+    def ear(self, sample: int) -> int:
+        """The ear sample that a sample of the session is."""
+        return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
+
+    def rebase(self, base: int) -> None:
+        """The session's first sound is another sample; only before there was any."""
+        self._ears = [(0, base)]
+        self._last_end = self._released_to = self._final_to = base
+
+    def leave_out(self, at: int, samples: int) -> None:
+        """Between the session's sample `at` and the one before it the ears heard `samples` more."""
+        self._ears.append((at, self._ears[-1][1] + samples))
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether there are words that are not final yet."""
+        return self._tail_at is not None
+
+    @property
+    def replay_from(self) -> int:
+        """The sample with which a new session must begin so that nothing is lost and no word comes twice."""
+        unsure = self._final_to if self._tail_at is None else min(self._final_to, self._tail_at)
+        return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
+
+    def read(self, answer: SttResponse, heard_to: int | None, finalized_to: int | None) -> list[TokenEvent]:
+        """What `answer` adds. No word ends after `heard_to`; a `<fin>` answers for all sound up to `finalized_to`."""
+        out: list[TokenEvent] = []
+        said: tuple[list[Piece], list[Piece]] = ([], [])
+        translated: tuple[list[Piece], list[Piece]] = ([], [])
+        for token in answer.tokens or ():
+            if token.text == END_TOKEN or token.text == FIN_TOKEN:
+                out += [*self._segment(said[0], translated[0]), self._marked(token.text, finalized_to)]
+                said[0].clear()
+                translated[0].clear()
+            else:
+                into = translated if token.translation_status == "translation" else said
+                into[0 if token.is_final else 1].append(self._piece(token, heard_to))
+        out += self._note(self._said.feed(*said))
+        if translated[0] or translated[1] or self._translates:
+            self._translates = True
+            out += _translations(self._translated.feed(*translated))
+        out += self._progress(answer.final_audio_proc_ms, heard_to)
+        return _tidied(out)
+
+    def finish(self) -> list[TokenEvent]:
+        """The session is over: the last words are whole."""
+        return _tidied(self._segment([], []))
+
+    def _segment(self, said: list[Piece], translated: list[Piece]) -> list[TokenEvent]:
+        """The end of a segment: its words are whole, whatever comes next."""
+        return [
+            *self._note([*self._said.feed(said), *self._said.flush()]),
+            *_translations([*self._translated.feed(translated), *self._translated.flush()]),
+        ]
+
+    def _marked(self, marker: str, finalized_to: int | None) -> TokenEvent:
+        if marker == END_TOKEN:
+            return events.Endpoint(self._released_to)
+        return events.Finalized(self._final_to if finalized_to is None else finalized_to)
+
+    def _note(self, said: Iterable[events.Final | events.Interim]) -> list[TokenEvent]:
+        out: list[TokenEvent] = []
+        for event in said:
+            if isinstance(event, events.Final):
+                self._released_to = max(self._released_to, event.words[-1].end)
+            else:
+                self._tail_at = min((word.start for word in event.words), default=None)
+            out.append(event)
+        return out
+
+    def _progress(self, final_ms: Number | None, heard_to: int | None) -> list[TokenEvent]:
+        final_to = self._final_to if final_ms is None else self._sample(final_ms, heard_to)
+        if final_to <= self._final_to:
+            return []
+        self._final_to = final_to
+        return [events.Progress(final_to)]
+
+    def _piece(self, token: Token, heard_to: int | None) -> Piece:
+        """With times in ear samples; where it has none, it stands where the token before it ended."""
+        start = self._last_end if token.start_ms is None else self._sample(token.start_ms, heard_to)
+        end = start if token.end_ms is None else max(start, self._sample(token.end_ms, heard_to))
+        if token.end_ms is not None and token.is_final:
+            self._last_end = end
+        return Piece(token.text or "", start, end, token.language, token.speaker, token.confidence)
+
+    def _sample(self, ms: Number, heard_to: int | None) -> int:
+        sample = self.ear(round(ms * self._rate / 1000) if 0 <= ms <= _LONGEST_MS else 0)
+        return sample if heard_to is None or sample < heard_to else heard_to
+
+
+def _translations(said: Iterable[events.Final | events.Interim]) -> list[TokenEvent]:
+    return [events.Translated(event.words, isinstance(event, events.Final)) for event in said]
+
+
+def _tidied(said: list[TokenEvent]) -> list[TokenEvent]:
+    """`said` without interims that a later one in the same message replaces, and with neighbouring finals joined."""
+    last = {_tail(event): place for place, event in enumerate(said)}
+    out: list[TokenEvent] = []
+    for place, event in enumerate(said):
+        before = out[-1] if out else None
+        if isinstance(event, events.Final) and isinstance(before, events.Final):
+            out[-1] = events.Final(before.words + event.words)
+        elif _tail(event) is None or last[_tail(event)] == place:
+            out.append(event)
+    return out
+
+
+def _tail(event: TokenEvent) -> str | None:
+    """Which tail the event replaces, if it is an interim one."""
+    if isinstance(event, events.Interim):
+        return "said"
+    return "translated" if isinstance(event, events.Translated) and not event.is_final else None

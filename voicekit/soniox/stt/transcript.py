@@ -1,0 +1,79 @@
+"""The transcripts of several sessions become one: joined by spaces, never going back, no guess left behind. Pure.
+
+A new session hears again what the one before it was not sure of. A recogniser puts the white space in front of each
+word, but not of the first that it hears, and what a new session hears first may be the middle of a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from voicekit import events
+from voicekit.listen.transcribe import UNSPACED
+from voicekit.soniox.stt.tokens import TokenEvent
+
+_CLOSING: Final = frozenset(".,;:!?%)]}'\u2026\u00bb\u201d\u2019")
+"""No space comes before these."""
+
+
+class TranscriptBuilder:
+    """What one stream's sessions say, as if it were a single one; `new_session` between two of them."""
+
+    def __init__(self) -> None:
+        self._spoken, self._translated = _Spacing(), _Spacing()
+        self._final_to = 0
+        self._tail_to = 0  # the end of the words that are shown and not final
+        self._stale_to = 0  # the same, where an earlier session has shown them
+
+    def new_session(self) -> None:
+        self._spoken.is_first = self._translated.is_first = True
+        self._stale_to = self._tail_to
+
+    def feed(self, event: TokenEvent) -> list[TokenEvent]:
+        """What is to be said when a session says `event`."""
+        match event:
+            case events.Final(words):
+                return [replace(event, words=self._spoken.put(words, final=True))]
+            case events.Interim(words):
+                self._tail_to, self._stale_to = max((word.end for word in words), default=0), 0
+                return [replace(event, words=self._spoken.put(words, final=False))]
+            case events.Translated(words, is_final):
+                return [replace(event, words=self._translated.put(words, final=is_final))]
+            case events.Progress(final_to):
+                return [*self._forgotten(final_to), *self._progress(event)]
+        return [event]
+
+    def _forgotten(self, final_to: int) -> list[TokenEvent]:
+        """An earlier session showed words that this one, which has passed them, does not hear."""
+        if not 0 < self._stale_to <= final_to:
+            return []
+        self._tail_to = self._stale_to = 0
+        return [events.Interim(())]
+
+    def _progress(self, event: events.Progress) -> list[TokenEvent]:
+        if event.final_to <= self._final_to:
+            return []
+        self._final_to = event.final_to
+        return [event]
+
+
+class _Spacing:
+    """Puts the space in front of a session's first word that the recogniser left out."""
+
+    def __init__(self) -> None:
+        self.is_first = True  # nothing of this session was said for good
+        self._last = ""  # the last character that was said for good
+
+    def put(self, words: tuple[events.Word, ...], *, final: bool) -> tuple[events.Word, ...]:
+        if self.is_first and words and self._is_missing(words[0].text):
+            words = (replace(words[0], text=f" {words[0].text}"), *words[1:])
+        if final and words:
+            self._last, self.is_first = words[-1].text[-1:], False
+        return words
+
+    def _is_missing(self, text: str) -> bool:
+        first = text[:1]
+        if not self._last or not first or self._last.isspace() or first.isspace() or first in _CLOSING:
+            return False
+        return not (UNSPACED.match(self._last) or UNSPACED.match(first))

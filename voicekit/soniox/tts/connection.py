@@ -1,0 +1,255 @@
+"""A speech-synthesis connection and its streams as the client sees them, without a socket or a clock.
+
+Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` say what happened. What may happen to
+a stream when is in `states.STREAM`. A stream that the service ends by itself fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from voicekit.errors import LocalProtocolError, RemoteProtocolError
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.config import check_tts
+from voicekit.soniox.api.errors import Failed, Retry, as_said, lost, refused
+from voicekit.soniox.api.verdict import IGNORE, WRONG, Verdict
+from voicekit.soniox.api.wire import (
+    TTS_KEEPALIVE,
+    Message,
+    StreamCancel,
+    StreamStart,
+    StreamText,
+    TtsConfig,
+    TtsResponse,
+    encode,
+    read_tts_response,
+)
+from voicekit.soniox.tts.live_stream import (
+    LONGEST_S,
+    STALL_S,
+    LiveStream,
+    SoundEnded,
+    StreamFailed,
+    StreamGone,
+    StreamSound,
+)
+from voicekit.soniox.tts.states import TTS_TABLE, TtsInput, TtsState
+
+SERVICE: Final = "Soniox text-to-speech"
+KEEPALIVE_S: Final = 15.0
+"""Silence of ours after which a keepalive is sent: the documents ask for one every 20 to 30 s."""
+
+TtsEvent: TypeAlias = StreamSound | SoundEnded | StreamFailed | StreamGone | Failed
+
+
+class TtsConnection:
+    """Up to `streams` streams at once on one connection. It is open from the start: the key went with the handshake.
+
+    `redact` takes keys out of what the service says in errors.
+    """
+
+    def __init__(
+        self,
+        now: float,
+        *,
+        streams: int = min(limits.TTS_STREAMS, limits.TTS_ACCOUNT_STREAMS),
+        redact: Callable[[str], str] = as_said,
+    ) -> None:
+        self._limit = streams
+        self._redact = redact
+        self._streams: dict[str, LiveStream] = {}
+        self._made = 0
+        self._outgoing: list[Message] = []
+        self._sent_at = now
+        self.failure: Failed | None = None
+
+    # --- what we do ---
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another stream may start."""
+        return self.failure is None and len(self._streams) < self._limit
+
+    def state(self, stream: str) -> TtsState:
+        known = self._streams.get(stream)
+        return TtsState.ABSENT if known is None else known.state
+
+    def start(self, config: TtsConfig, now: float) -> str:
+        """Start a stream and return its id, unique on this connection.
+
+        Text should follow within seconds. ConfigError for a bad `config`, LocalProtocolError when there is no room.
+        """
+        check_tts(config)
+        if not self.has_room:
+            raise LocalProtocolError(f"{SERVICE}: expected room for a stream, got {self._why_full()}")
+        self._made += 1
+        stream = f"s{self._made}"
+        self._streams[stream] = LiveStream(config, now)
+        self._send(encode(StreamStart(stream_id=stream, **msgspec.structs.asdict(config))), now)
+        return stream
+
+    def text(self, stream: str, text: str, now: float, *, end: bool = False) -> None:
+        """Send more text; with `end`, no more will come. LocalProtocolError for more than a stream may have."""
+        size = len(text.encode())
+        alive = self._streams.get(stream)
+        if alive is not None and alive.text_bytes + size > limits.TTS_TEXT_BYTES:
+            raise LocalProtocolError(f"{SERVICE}: expected at most {limits.TTS_TEXT_BYTES} bytes of text in {stream}")
+        known = self._ours(stream, TtsInput.END if end else TtsInput.TEXT, now)
+        if known is not None:
+            known.text_bytes += size
+            self._send(encode(StreamText(stream_id=stream, text=text, text_end=end)), now)
+
+    def end(self, stream: str, now: float) -> None:
+        """Say that a stream's text is complete; what was sent is still spoken."""
+        self.text(stream, "", now, end=True)
+
+    def cancel(self, stream: str, now: float) -> None:
+        """Stop a stream: nothing more of it will be reported but that it is gone."""
+        if self._ours(stream, TtsInput.CANCEL, now) is not None:
+            self._send(encode(StreamCancel(stream_id=stream)), now)
+
+    def outgoing(self) -> list[Message]:
+        """What is to be sent now, each message once."""
+        messages, self._outgoing = self._outgoing, []
+        return messages
+
+    # --- what happens to us ---
+
+    def receive(self, message: Message, now: float) -> list[TtsEvent]:
+        """What an incoming message means. After a failure, nothing means anything."""
+        if self.failure is not None:
+            return []
+        try:
+            answer = read_tts_response(message)
+        except RemoteProtocolError as error:
+            garbage = RemoteProtocolError(f"{SERVICE}: {self._redact(str(error))}")  # it quotes what came
+            return self._fail(Failed(garbage, Retry.BACKOFF))
+        if answer.stream_id is not None:
+            return self._hear(answer.stream_id, answer, now)
+        if answer.is_error:
+            return self._fail(refused(answer, service=SERVICE, redact=self._redact))
+        return []
+
+    def closed(self, why: str = "the connection was closed") -> list[TtsEvent]:
+        """The socket is gone, whoever closed it; streams that were not over fail."""
+        return [] if self.failure is not None else self._fail(lost(why, service=SERVICE))
+
+    @property
+    def due_at(self) -> float | None:
+        """When `tick` is to be called; None once the connection has failed."""
+        if self.failure is not None:
+            return None
+        return min([self._sent_at + KEEPALIVE_S, *(known.expires_at for known in self._streams.values())])
+
+    def tick(self, now: float) -> list[TtsEvent]:
+        """Send a keepalive if one is due, and give up streams of which nothing comes any more."""
+        if self.failure is not None:
+            return []
+        events: list[TtsEvent] = []
+        for stream, known in list(self._streams.items()):
+            if now < known.expires_at:
+                continue
+            if known.state is TtsState.DRAINING:
+                failure = lost(f"nothing of stream {stream} came for {STALL_S:g} s", service=SERVICE)
+                events.extend(self._break_off(stream, failure, now))
+            else:
+                events.extend(self._forget(stream))
+        if now >= self._sent_at + KEEPALIVE_S:
+            self._send(TTS_KEEPALIVE, now)
+        return events
+
+    # --- moves ---
+
+    def _ours(self, stream: str, what: TtsInput, now: float) -> LiveStream | None:
+        """Move a stream by what we do; None where that means nothing any more."""
+        known = self._streams.get(stream)
+        if known is None and not self._was_made(stream):
+            raise LocalProtocolError(f"{SERVICE}: expected a stream of this connection, got {stream!r}")
+        state = TtsState.ABSENT if known is None else known.state
+        cell = TTS_TABLE[state][what]
+        if cell is WRONG:
+            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible, stream {stream} is {state.name}")
+        if known is None or isinstance(cell, Verdict):
+            return None
+        known.state, known.moved_at = cell, now
+        return known
+
+    def _hear(self, stream: str, answer: TtsResponse, now: float) -> list[TtsEvent]:
+        events: list[TtsEvent] = []
+        for what in _inputs(answer):
+            known = self._streams.get(stream)
+            cell = TTS_TABLE[TtsState.ABSENT if known is None else known.state][what]
+            if known is None or cell is IGNORE:
+                continue
+            if isinstance(cell, Verdict):
+                wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came, but stream {stream} is {known.state.name}")
+                events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
+                continue
+            before, known.state, known.moved_at = known.state, cell, now
+            events.extend(self._told(stream, known, what, before, answer))
+            if self.failure is not None:
+                break
+            if known.is_too_long and known.state in (TtsState.OPEN, TtsState.DRAINING):
+                wrong = RemoteProtocolError(f"{SERVICE}: more than {LONGEST_S:g} s of sound came for stream {stream}")
+                events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
+        return events
+
+    def _told(
+        self, stream: str, known: LiveStream, what: TtsInput, before: TtsState, answer: TtsResponse
+    ) -> list[TtsEvent]:
+        if what is TtsInput.AUDIO:
+            return [known.sound(stream, answer)]
+        if what is TtsInput.AUDIO_END:
+            return [known.sound_ended(stream)]
+        if what is TtsInput.ERROR:
+            failure = refused(answer, service=SERVICE, redact=self._redact)
+            # The key went with the handshake: one that is refused for a stream is no good for the next one either.
+            rest = self._fail(failure) if failure.retry is Retry.NEW_KEY else []
+            return [StreamFailed(stream, failure), *rest]
+        if before in (TtsState.OPEN, TtsState.DRAINING):
+            failure = lost(f"stream {stream} was terminated before its sound had ended", service=SERVICE)
+            return [StreamFailed(stream, failure), *self._forget(stream)]
+        return self._forget(stream)
+
+    def _break_off(self, stream: str, failure: Failed, now: float) -> list[TtsEvent]:
+        known = self._streams[stream]
+        known.state, known.moved_at = TtsState.CANCELLING, now
+        self._send(encode(StreamCancel(stream_id=stream)), now)
+        return [StreamFailed(stream, failure)]
+
+    def _forget(self, stream: str) -> list[TtsEvent]:
+        del self._streams[stream]
+        return [StreamGone(stream)]
+
+    def _fail(self, failure: Failed) -> list[TtsEvent]:
+        self.failure = failure
+        alive = [stream for stream, known in self._streams.items() if known.state in (TtsState.OPEN, TtsState.DRAINING)]
+        self._streams.clear()
+        self._outgoing.clear()
+        return [*(StreamFailed(stream, failure) for stream in alive), failure]
+
+    def _send(self, message: str, now: float) -> None:
+        self._sent_at = now
+        self._outgoing.append(message)
+
+    def _was_made(self, stream: str) -> bool:
+        number = stream.removeprefix("s")
+        return stream.startswith("s") and number.isdecimal() and 0 < int(number) <= self._made
+
+    def _why_full(self) -> str:
+        return "a failed connection" if self.failure is not None else f"{len(self._streams)} streams at work"
+
+
+def _inputs(answer: TtsResponse) -> list[TtsInput]:
+    """What a message holds, in the order in which it happened."""
+    inputs = [TtsInput.AUDIO] if answer.audio or answer.timestamps else []
+    if answer.audio_end:
+        inputs.append(TtsInput.AUDIO_END)
+    if answer.is_error:
+        inputs.append(TtsInput.ERROR)
+    if answer.terminated:
+        inputs.append(TtsInput.TERMINATED)
+    return inputs

@@ -1,0 +1,98 @@
+"""The speech of one stream: what a synthesis connection says about it, and how its messages become whole samples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from voicekit.soniox.api import limits
+from voicekit.soniox.api.errors import Failed
+from voicekit.soniox.api.wire import TtsConfig, TtsResponse
+from voicekit.soniox.api.word_times import SpokenWord, WordTimes
+from voicekit.soniox.tts.states import TtsState
+
+STALL_S: Final = 5.0
+"""A stream whose text is complete is spoken faster than real time; with nothing of it for so long it is dead."""
+LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
+"""Seconds of sound after which a stream is broken off: the service ends it sooner, and memory shall be bounded."""
+LINGER_S: Final = 5.0
+"""How long a stream that is over waits for its `terminated` before its place is given to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSound:
+    """More sound of a stream: whole samples (`samples` is 0 where the format has no fixed size), and what they say.
+
+    `words` are those that became complete; `characters` all that this piece speaks.
+    """
+
+    stream: str
+    data: bytes = field(repr=False)
+    samples: int
+    words: tuple[SpokenWord, ...] = ()
+    characters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEnded:
+    """All sound of a stream has come; `words` is the last one, if one was still open."""
+
+    stream: str
+    words: tuple[SpokenWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """No more sound of this stream will come, though some is missing."""
+
+    stream: str
+    failure: Failed
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGone:
+    """A stream is over and its place is free."""
+
+    stream: str
+
+
+class LiveStream:
+    """A stream's state, and what of its sound and its words is not whole yet."""
+
+    __slots__ = ("_left", "_rest", "_width", "_words", "moved_at", "state", "text_bytes")
+
+    def __init__(self, config: TtsConfig, now: float) -> None:
+        self.state = TtsState.OPEN
+        self.moved_at = now  # when it last moved, or was last heard of
+        self.text_bytes = 0
+        self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
+        self._left = round(LONGEST_S * (config.sample_rate or 0))  # samples
+        self._rest = b""  # the beginning of a sample whose end has not come
+        self._words = WordTimes()
+
+    @property
+    def expires_at(self) -> float:
+        """When it is given up unless something happens."""
+        if self.state is TtsState.OPEN:
+            return math.inf
+        return self.moved_at + (STALL_S if self.state is TtsState.DRAINING else LINGER_S)
+
+    @property
+    def is_too_long(self) -> bool:
+        return self._left < 0
+
+    def sound(self, stream: str, answer: TtsResponse) -> StreamSound:
+        data, samples = self._rest + (answer.audio or b""), 0
+        if self._width:
+            samples = len(data) // self._width
+            whole = samples * self._width
+            data, self._rest = data[:whole], data[whole:]
+            self._left -= samples
+        stamps = answer.timestamps
+        if stamps is None:
+            return StreamSound(stream, data, samples)
+        return StreamSound(stream, data, samples, tuple(self._words.feed(stamps)), stamps.characters or ())
+
+    def sound_ended(self, stream: str) -> SoundEnded:
+        return SoundEnded(stream, tuple(self._words.finish()))

@@ -1,0 +1,102 @@
+"""The mouth: a stage that has Soniox speak, over one connection that is held for the whole session."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import msgspec
+import trio
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.soniox.api.config import tts_config
+from voicekit.soniox.api.limits import TTS_RATES
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.connection.access import Access, Auth, KeySource
+from voicekit.soniox.connection.shell import WireLog
+from voicekit.soniox.connection.transport import Transport, TrioWebsocket
+from voicekit.soniox.tts.planner import StreamPlanner
+from voicekit.soniox.tts.pool import TtsPool
+from voicekit.soniox.tts.reply_speech import ReplySpeech
+
+
+class SonioxTts(Pipeable):
+    """Speaks with Soniox's realtime API, in the sink's own format where the service has it.
+
+    `config` says which voice, language and speed (model, voice and English where it does not). The key and the
+    addresses come from the environment where they are not given (see `voicekit.soniox.api.region`); `key` may be a
+    function, which is asked for one for each connection. `wire_log` is told of every message. Words go out as they
+    come; put `sentences()` in front to send whole sentences. With `eager`, a stream is opened before the first word,
+    which saves its start-up.
+
+    ConfigError here for a bad configuration or a missing key. Opening raises what the service says to the first
+    connection; what it says before it has ever spoken, and would say again, ends the call too. After that, a reply
+    raises ServiceError when its speech can't be had, and the next one tries anew.
+    """
+
+    name = "soniox tts"
+    accepts = None
+
+    def __init__(
+        self,
+        config: TtsConfig | None = None,
+        *,
+        key: KeySource = None,
+        auth: Auth = "header",
+        endpoints: Endpoints | None = None,
+        eager: bool = True,
+        transport: Transport | None = None,
+        wire_log: WireLog | None = None,
+        roll: Callable[[], float] = random.random,
+    ) -> None:
+        self.produces: AudioFormat | None = None
+        self._config = config if config is not None else TtsConfig()
+        tts_config(self._config, PCM16K)  # so that a bad one is found where it is written
+        self._url = (endpoints or Endpoints.find()).tts
+        self._access = Access(key, auth)
+        self._eager = eager
+        self._transport = transport or TrioWebsocket()
+        self._wire_log = wire_log
+        self._roll = roll
+        self._current: ReplySpeech | None = None
+        self._pace = 1.0  # of the voice, as the last reply has shown it
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat:
+        """The sink's encoding and rate where the service has that rate, else the next higher one; always mono."""
+        rate = next((rate for rate in TTS_RATES if rate >= wanted.rate), TTS_RATES[-1])
+        self.produces = AudioFormat(rate, wanted.encoding)
+        self._config = msgspec.structs.replace(tts_config(self._config, self.produces), return_timestamps=True)
+        return self.produces
+
+    def cut(self) -> None:
+        """Cancel what is being made for the current reply; its `cancel` is posted before this returns."""
+        if self._current is not None:
+            self._current.stop()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+        if self.produces is None:
+            raise ConfigError(f"{self.name}: negotiate() is asked first, with the sink's format")
+        mouth = TtsPool(self._url, self._access, self._transport, wire_log=self._wire_log, roll=self._roll)
+        with alone():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(mouth.keep)
+                yield partial(self._run, mouth)
+                nursery.cancel_scope.cancel()
+
+    async def _run(self, mouth: TtsPool, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+        assert self.produces is not None
+        speaking = StreamPlanner(speed=self._config.speed or 1.0, eager=self._eager, pace=self._pace)
+        self._current = utterance = ReplySpeech(mouth, self._config, self.produces, speaking, self._roll)
+        with alone():
+            await utterance.run(inbox, outbox)
+        self._pace = speaking.pace

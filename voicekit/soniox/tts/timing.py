@@ -1,0 +1,204 @@
+"""Follows a voice through the text of one stream: how much of it was spoken, and when each word begins. Pure.
+
+What is known are points: at this time of the stream, so many characters had been spoken. The service tells some with
+the timestamps of its words, which may be missing on any message, or altogether; one is known when the voice has said
+all that it was sent. Words between two points are interpolated; behind the last one they are guessed by the pace so
+far. So a word should be asked for as late as possible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from voicekit.contracts import Text
+from voicekit.reply.align import Aligner
+from voicekit.soniox.api.text_ends import reach, seconds_to_say
+from voicekit.soniox.api.word_times import SpokenWord, is_wide
+
+GUESS_AFTER_S: Final = 1.0
+"""Seconds of sound without a character before words are guessed: a pause between sentences is shorter."""
+
+PACE_AFTER_S: Final = 2.0
+"""Seconds of sound that tell the pace of a voice."""
+
+JUMP_SHORT: Final = 15
+"""Characters by which a jump stays behind the guess: the aligner finds what lies ahead of it."""
+
+_ORIGIN = (0, 0.0)
+_UNSPACED = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedWord:
+    """A word that begins `at` seconds after the stream's first sample, and ends with character `to` of the text."""
+
+    text: str
+    at: float
+    to: int
+
+
+class WordTimer:
+    """One stream's voice. `sound` counts the seconds heard, `told` is whether the service has told any character.
+
+    `pace` is what the voice takes for a text, in parts of what is estimated (`seconds_to_say`), until it is known.
+    """
+
+    __slots__ = (
+        "_aligner", "_base", "_begun", "_given", "_open", "_pace", "_points", "_speed", "_text", "_told_to", "_whole",
+        "sound", "told",
+    )  # fmt: skip
+
+    def __init__(self, speed: float = 1.0, pace: float = 1.0) -> None:
+        self.sound = 0.0
+        self.told = False
+        self._speed = speed
+        self._pace = pace
+        self._text = ""
+        self._aligner = Aligner()
+        self._begun = 0  # the end of the last word that was told
+        self._whole = 0  # the end of the last word that is certainly over
+        self._open = ""  # what has been spoken of a word that is under way
+        self._points: deque[tuple[int, float]] = deque()  # characters spoken, and by when
+        self._base = _ORIGIN  # the last point before or at the next word to be given
+        self._told_to = 0.0  # the sound in which characters were told last
+        self._given = 0  # the end of the last word that `words` gave
+
+    def send(self, text: str) -> None:
+        """More text for the stream."""
+        self._aligner.sent(Text.raw(text, len(self._text)))
+        self._text += text
+
+    def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
+        """More sound, with the characters that it speaks and the words that it completes, as far as they are told."""
+        if characters and self._is_silent:
+            self._jump()
+        self._place(words)
+        for character in characters:
+            self._speak(character)
+        self.sound += seconds
+        if characters:
+            self.told = True
+            self._told_to = self.sound
+
+    def finish(self, words: Iterable[SpokenWord]) -> None:
+        """All sound has come, so all that was sent is spoken."""
+        self._place(words)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """The voice has said all that it was sent."""
+        self._know(len(self._text), self.sound)
+
+    @property
+    def pace(self) -> float:
+        place, at = self._last
+        estimated = seconds_to_say(self._text[:place], self._speed)
+        return at / estimated if at >= PACE_AFTER_S and estimated else self._pace
+
+    @property
+    def spoken(self) -> int:
+        """How many characters of the text have certainly been spoken, as far as they are told."""
+        rest = self._text[self._whole :]
+        if not self._open or not rest.lstrip().startswith(self._open):
+            return self._whole
+        return len(self._text) - len(rest.lstrip()) + len(self._open)
+
+    def left(self) -> float:
+        """About how many seconds of sound are still to come."""
+        if self.told:
+            return seconds_to_say(self._text[self.spoken :], self._speed)
+        place, at = self._last
+        return max(0.0, seconds_to_say(self._text[place:], self._speed) - (self.sound - at))
+
+    def words(self, until: float) -> list[PlacedWord]:
+        """The words that begin before second `until` and were not given yet, as far as that is known or can be guessed.
+
+        Their times may run backwards where a guess was wrong.
+        """
+        placed = []
+        for start, end in _words(self._text, self._given):
+            at = self._time_of(start, guess=end < len(self._text) and self._is_silent)
+            if at is None or at >= until:
+                break
+            self._given = end
+            placed.append(PlacedWord(self._text[start:end], at, end))
+        return placed
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether the service has not told anything for a while."""
+        return self.sound >= self._told_to + GUESS_AFTER_S
+
+    def _jump(self) -> None:
+        """Look for the next words where the voice probably is: much was not told."""
+        known, at = self._last
+        ahead = reach(self._text[known:], (self.sound - at) / self.pace, self._speed) - JUMP_SHORT
+        start = next((start for start, _ in _words(self._text, known + max(0, ahead))), len(self._text))
+        if start > self._begun:
+            self._aligner = Aligner()
+            self._aligner.sent(Text.raw(self._text[start:], start))
+            self._begun = self._whole = start
+
+    def _time_of(self, place: int, *, guess: bool) -> float | None:
+        """When the word at `place` begins; None where that is not known yet."""
+        while self._points and self._points[0][0] <= place:
+            self._base = self._points.popleft()
+        known, at = self._base
+        into = seconds_to_say(self._text[known:place], self._speed)
+        if known == place and self._base is not _ORIGIN:
+            return at
+        if self._points:
+            following, then = self._points[0]
+            return at + (then - at) * into / seconds_to_say(self._text[known:following], self._speed)
+        return at + into * self.pace if guess else None
+
+    def _speak(self, character: str) -> None:
+        if character.isspace():
+            self._open = ""
+        else:
+            self._open = character if is_wide(character) else self._open + character
+
+    def _place(self, words: Iterable[SpokenWord]) -> None:
+        """Find words that were told in the text. A number may take many; it is over when the next word has begun."""
+        for word in words:
+            begun = self._aligner.mark(word.text)
+            if begun > self._begun:
+                sent = list(_words(self._text[:begun], self._begun))
+                self._know(sent[-1][0] if sent else begun, word.at)
+                alike = _letters(self._text[self._begun : begun]) == _letters(word.text)
+                self._whole = begun if alike else self._begun
+                self._begun = begun
+
+    @property
+    def _last(self) -> tuple[int, float]:
+        return self._points[-1] if self._points else self._base
+
+    def _know(self, place: int, at: float) -> None:
+        """One point more, where it does not lie before the last one."""
+        last, before = self._last
+        point = (place, max(at, before))
+        if place > last:
+            self._points.append(point)
+        elif place == last and self._points:
+            self._points[-1] = point
+        elif place == last:
+            self._base = point
+
+
+def _words(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Where the words behind `start` begin and end."""
+    for run in _UNSPACED.finditer(text, start):
+        begin = run.start()
+        for place in range(begin + 1, run.end()):
+            if is_wide(text[place]):
+                yield begin, place
+                begin = place
+        yield begin, run.end()
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()

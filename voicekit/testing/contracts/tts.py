@@ -1,0 +1,114 @@
+"""Does a voice keep its contract?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.contracts import Text
+from voicekit.events import WordMark
+from voicekit.reply.text import NOTHING
+from voicekit.testing.contracts.opening import open_part
+from voicekit.testing.contracts.promise import bench, call_now, check_members, negotiated, promise
+from voicekit.testing.contracts.sound import check_sound
+from voicekit.testing.contracts.stage import check_empty, check_streams, check_waits, run_once
+from voicekit.testing.contracts.stream import CheckedStream, Plan, stream
+
+FORMATS = (PCM16K, AudioFormat(8_000, "mulaw"), AudioFormat(48_000, channels=2))
+"""What sinks ask for: a device of ours, a telephone, a browser."""
+
+A_LOT = 10_000
+"""Characters, some 14 minutes of speech: more than any voice may take in while nobody takes its sound."""
+
+
+async def check_tts(
+    make: Callable[[], Any], text: str = "Hello there. How are you today?", *, within: float = 60.0
+) -> None:
+    """Check the voices that `make` makes, which are given `text` to speak, word by word, with a breath in between.
+
+    Besides the Stage contract: `negotiate` returns a format, `produces` states it and all frames have it; positions
+    begin at 0 and have no hole; each WordMark is at a sample that is spoken, neither `at` nor `said_to` ever falls, and
+    the last reaches the end of the text; `cut` is a plain function, harmless at any time; after a cut and a
+    cancellation there is no sound, and the next reply is spoken whole; text waits while nobody takes the sound.
+    """
+    part = make()
+    async with bench(part):
+        check_members("voice", part)
+        for wanted in FORMATS:
+            await _speaks(make(), text, wanted, within)
+
+        def ready() -> Any:
+            fresh = make()
+            negotiated(fresh, PCM16K, "produces")
+            return fresh
+
+        plan = _plan(ready(), text, within)
+        await _bears_cuts(ready(), plan)
+        await check_streams(ready, plan, before_cancel=lambda voice: voice.cut())
+        await check_empty(ready(), plan)
+        await check_waits(ready(), _chunks(text * (A_LOT // len(text) + 1)))
+
+
+def _plan(part: Any, text: str, within: float) -> Plan:
+    return Plan(_said(text), within=within, room=part.produces.samples(2.0), judge=_Judge(len(text.rstrip())))
+
+
+async def _speaks(part: Any, text: str, wanted: AudioFormat, within: float) -> None:
+    negotiated(part, wanted, "produces")
+    await run_once(part, _plan(part, text, within))
+
+
+async def _bears_cuts(part: Any, plan: Plan) -> None:
+    """Cuts while nothing is said change nothing: before it opens, before and between replies, after it has closed."""
+    call_now(part, part.cut)
+    async with open_part(part) as run:
+        for _ in range(2):
+            call_now(part, part.cut)
+            async with stream(part, plan) as held:
+                await held.run_through(run)
+                plan.judge(held)
+    call_now(part, part.cut)
+
+
+class _Judge:
+    """Judges a reply whose text ends at its character `end`."""
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+
+    def __call__(self, held: CheckedStream) -> None:
+        part = held.part
+        samples = check_sound(part, held.said, part.produces)
+        promise(samples > 0, part, "said no sound")
+        marks = [item for item in held.said if isinstance(item, WordMark)]
+        promise(bool(marks), part, "said no WordMark: nothing of it would ever count as heard")
+        for mark, later in pairwise(marks):
+            falls = later.at < mark.at or later.said_to < mark.said_to
+            promise(not falls, part, f"must not fall back with its marks, but said {later!r} after {mark!r}")
+        for mark in marks:
+            spoken = 0 <= mark.at < samples
+            promise(spoken, part, f"said {mark!r}, but {samples} samples of sound: that word would never be heard")
+        reached = marks[-1].said_to
+        promise(reached == self._end, part, f"reached character {reached} of {self._end} with its last WordMark")
+
+
+def _said(text: str) -> Sequence[Text]:
+    """`text` as a handler says it, with a breath after the first chunk."""
+    first, *rest = _chunks(text)
+    return [first, NOTHING, *rest]
+
+
+def _chunks(text: str) -> list[Text]:
+    return [*_cut(text)]
+
+
+def _cut(text: str) -> Iterator[Text]:
+    """Word by word, each with the white space before it, as language models write."""
+    whole, start = Text.raw(text, 0), 0
+    for place in range(1, len(text)):
+        if text[place].isspace() and not text[place - 1].isspace():
+            yield whole.part(start, place)
+            start = place
+    yield whole.part(start, len(text))

@@ -1,0 +1,205 @@
+"""From samples to the pieces of words that they are: what the scripted peer understands. Pure.
+
+The sound of a ScriptedSource tells its position in every sample. A piece of a word is understood only when all of its
+samples arrived, one after the other and once; of a piece that is torn, the letters that did arrive are understood, with
+TORN behind them. So 20 ms that are dropped from a word, or come twice, change the transcript; in silence they shift
+the times of what follows. Less than SLACK at either end of a piece is forgiven, as times on the wire are whole
+milliseconds. Sound of other making is understood as nothing, and counted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from voicekit.testing.positions import POSITIONS, WINDOW
+from voicekit.testing.scripted import Script
+
+LETTERS: Final = 4
+"""Letters in a piece: recognisers say most words in one to three pieces."""
+TORN: Final = "?"
+SLACK_S: Final = 0.001
+RUNS: Final = 1_000
+"""Runs that are remembered: more than any test can want, and less than a broken client can make."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundingPiece:
+    """`text` of a word, which sounds from sample `start` to `end`; the first of a word has its white space."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class SoundRun:
+    """`samples` samples in a row, the first of them number `at` of the session and number `source` of the script.
+
+    `source` is None where the sound is not the script's.
+    """
+
+    source: int | None
+    at: int
+    samples: int = 0
+
+
+class PeerStt:
+    """Listens to one session's PCM16 at `rate`. `said` collects pieces timed in the session's samples: take them."""
+
+    def __init__(self, script: Script, rate: int) -> None:
+        self.total = 0
+        self.said: list[SoundingPiece] = []
+        self.runs: list[SoundRun] = []
+        self._script = script
+        self._rate = rate
+        self._slack = round(SLACK_S * rate)
+        self._pieces = pieces(script, rate)
+        self._next = 0  # the first piece that the current run has not passed
+        self._pending = b""  # where the thread is lost, and too short to find it again
+
+    def hear(self, data: bytes) -> None:
+        pcm = self._pending + data
+        while pcm:
+            taken = self._follow(pcm) or self._find(pcm)
+            if not taken:
+                break
+            pcm = pcm[2 * taken :]
+        self._pending = pcm
+
+    def skip(self, samples: int) -> None:
+        """Hear sound that is certainly not the script's."""
+        self._take_unknown(samples)
+
+    def pause(self) -> None:
+        """What comes now is another segment: a piece that has begun is torn here."""
+        self._take_unknown(len(self._pending) // 2)
+        self._pending = b""
+        run = self.runs[-1] if self.runs else None
+        if self.begun() is not None and run is not None and run.source is not None:
+            self._begin(run.source + run.samples)
+
+    def begun(self) -> SoundingPiece | None:
+        """What has arrived of the piece that is being said."""
+        if self._next >= len(self._pieces) or not self.runs:
+            return None
+        return self._understood(self._pieces[self._next], self.runs[-1], live=True)
+
+    def _follow(self, pcm: bytes) -> int:
+        """Take the samples that follow those before."""
+        run = self.runs[-1] if self.runs else None
+        if run is None or run.source is None:
+            return 0
+        expected = self._script.pcm(run.source + run.samples, len(pcm) // 2, self._rate)
+        same = len(pcm) // 2 if pcm[: len(expected)] == expected else _in_common(pcm, expected)
+        self._extend(run, same)
+        return same
+
+    def _find(self, pcm: bytes) -> int:
+        """Begin a run where the script's sound goes on, and say how many samples before that are not the script's."""
+        samples = array("h", pcm[: len(pcm) // 2 * 2])
+        for place in range(len(samples) - WINDOW + 1):
+            if (samples[place + 1] - samples[place] - 1) % POSITIONS:
+                continue
+            source = self._position(samples[place], pcm[2 * place : 2 * (place + WINDOW)])
+            if source is not None:
+                self._take_unknown(place)
+                self._begin(source)
+                return place + self._follow(pcm[2 * place :])
+        unknown = max(0, len(samples) - WINDOW + 1)
+        self._take_unknown(unknown)
+        return unknown
+
+    def _position(self, sample: int, window: bytes) -> int | None:
+        """Where in the script these samples are, the likeliest place first."""
+        end = round(self._script.until * self._rate)
+        near = max((run.source + run.samples for run in self.runs[-2:] if run.source is not None), default=0)
+        places = range(sample % POSITIONS, end, POSITIONS)
+        likely = sorted(places, key=lambda place: abs(place - near))
+        return next((place for place in likely if self._script.pcm(place, WINDOW, self._rate) == window), None)
+
+    def _take_unknown(self, samples: int) -> None:
+        if samples:
+            if not self.runs or self.runs[-1].source is not None:
+                self._begin(None)
+            self.runs[-1].samples += samples
+            self.total += samples
+
+    def _extend(self, run: SoundRun, samples: int) -> None:
+        run.samples += samples
+        self.total += samples
+        end = (run.source or 0) + run.samples
+        while self._next < len(self._pieces) and self._pieces[self._next].end <= end:
+            self._say(self._pieces[self._next])
+            self._next += 1
+
+    def _begin(self, source: int | None) -> None:
+        if self._next < len(self._pieces) and self.runs:
+            self._say(self._pieces[self._next])
+        self.runs.append(SoundRun(source, self.total))
+        del self.runs[:-RUNS]
+        self._next = len(self._pieces)
+        if source is not None:
+            self._next = next((n for n, piece in enumerate(self._pieces) if piece.end > source), self._next)
+
+    def _say(self, piece: SoundingPiece) -> None:
+        understood = self._understood(piece, self.runs[-1], live=False)
+        if understood is not None:
+            self.said.append(understood)
+
+    def _understood(self, piece: SoundingPiece, run: SoundRun, live: bool) -> SoundingPiece | None:
+        """`piece` as it was heard, in the session's time; with `live`, its end is still to come."""
+        if run.source is None:
+            return None
+        start, end = max(piece.start, run.source), min(piece.end, run.source + run.samples)
+        if end - start <= self._slack:
+            return None
+        torn = start > piece.start + self._slack or (end < piece.end - self._slack and not live)
+        text = piece.text
+        if torn or end < piece.end - self._slack:
+            text = _letters(piece, start, end) + (TORN if torn else "")
+        shift = run.at - run.source
+        return SoundingPiece(text, start + shift, end + shift)
+
+
+def until(piece: SoundingPiece, end: int) -> SoundingPiece:
+    """What of `piece` is understood by `end`, which is after its start."""
+    if piece.end <= end:
+        return piece
+    return replace(piece, text=_letters(piece, piece.start, end), end=end)
+
+
+def pieces(script: Script, rate: int) -> list[SoundingPiece]:
+    """Everything that is said, in pieces of words, timed in the script's samples at `rate`."""
+    return [
+        piece
+        for utterance in script.utterances(rate)
+        for place, word in enumerate(utterance)
+        for piece in _pieces(word.text if place else f" {word.text.lstrip()}", word.start, word.end)
+    ]
+
+
+def _pieces(word: str, start: int, end: int) -> Iterator[SoundingPiece]:
+    letters = word.strip()
+    white = word[: len(word) - len(word.lstrip())]
+    for first in range(0, len(letters), LETTERS):
+        last = min(first + LETTERS, len(letters))
+        text = ("" if first else white) + letters[first:last]
+        yield SoundingPiece(text, *(start + (end - start) * letter // len(letters) for letter in (first, last)))
+
+
+def _letters(piece: SoundingPiece, start: int, end: int) -> str:
+    """The letters of `piece` that sound from `start` to `end`: at least one."""
+    letters = piece.text.lstrip()
+    white = piece.text[: len(piece.text) - len(letters)]
+    first = len(letters) * (start - piece.start) // (piece.end - piece.start)
+    last = max(first + 1, len(letters) * (end - piece.start) // (piece.end - piece.start))
+    return white + letters[first:last]
+
+
+def _in_common(left: bytes, right: bytes) -> int:
+    """How many samples both begin with."""
+    differ = (place for place, (one, other) in enumerate(zip(left, right, strict=False)) if one != other)
+    return next(differ, min(len(left), len(right))) // 2

@@ -1,0 +1,128 @@
+"""What the scripted peer speaks: a fixed time of sound for each character, whose samples are its code point. Pure.
+
+So what was heard can be read from the samples, with no word mark in between: see `spoken`.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from voicekit.audio.codec import convert
+from voicekit.audio.format import AudioFormat, Encoding
+from voicekit.soniox.api.wire import Timestamps, TtsConfig
+from voicekit.soniox.server.realtime.tts import AUDIO_BYTES
+
+PER_CHARACTER: Final = 0.06
+"""Seconds; a brisk speaker, as the kit's fake voice is."""
+VALUES: Final = 32_768
+WIDEST: Final = 4  # bytes of a sample
+
+_ENCODINGS: dict[str, Encoding] = {
+    "pcm_s16le": "pcm16", "pcm_s16be": "pcm16", "pcm_f32le": "float32", "pcm_mulaw": "mulaw", "pcm_alaw": "alaw",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """How a peer speaks: `first_sound` seconds after a stream's first text, then `faster` times as fast as real time.
+
+    A message has `chunk` seconds of sound. Text is held back until `holds` characters have come, or their end.
+    """
+
+    per_character: float = PER_CHARACTER
+    first_sound: float = 0.2
+    chunk: float = 0.24
+    faster: float = 10.0
+    holds: int = 0
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenChunk:
+    """Sound of a stream and what it says; the stream's first sample is `at` 0."""
+
+    data: bytes
+    seconds: float
+    timestamps: Timestamps | None
+    end: bool
+
+
+class PeerTts:
+    """Speaks one stream's text. `text` is what it was given, `spoken_to` how many characters of it have been said."""
+
+    def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
+        self.text = ""
+        self.ended = False
+        self.at = 0  # samples said
+        self._config = config
+        self._speaking = speaking
+        self.rate = config.sample_rate or 24_000
+        self._letter = max(1, round(speaking.per_character / (config.speed or 1.0) * self.rate))
+        self._chunk = max(1, min(round(speaking.chunk * self.rate), AUDIO_BYTES // WIDEST))
+
+    def add(self, text: str, end: bool) -> None:
+        self.text += text
+        self.ended = self.ended or end
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to say: sound, or that there is no more."""
+        return self.ended or (len(self.text) >= self._speaking.holds and self.at < len(self.text) * self._letter)
+
+    def next(self) -> SpokenChunk:
+        """The next message."""
+        there = len(self.text) * self._letter
+        start, end = self.at, min(self.at + self._chunk, there)
+        first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin here
+        letters = self.text[start // self._letter : last]
+        values = array("h", [ord(letter) % VALUES for letter in letters for _ in range(self._letter)])
+        skipped = start % self._letter
+        pcm = values[skipped : skipped + end - start]
+        self.at = end
+        done = self.ended and end == there
+        stamps = self._stamps(first, last, done) if self._config.return_timestamps else None
+        return SpokenChunk(self._encoded(pcm), (end - start) / self.rate, stamps, done)
+
+    def _stamps(self, first: int, last: int, done: bool) -> Timestamps | None:
+        if done and last == len(self.text) and self.text.endswith(" "):
+            last -= 1  # as the service does with the space at the end of a stream
+        if first >= last:
+            return None
+        seconds = [place * self._letter / self.rate for place in range(first, last + 1)]
+        return Timestamps(
+            characters=tuple(self.text[first:last]),
+            character_start_times_seconds=tuple(seconds[:-1]),
+            character_end_times_seconds=tuple(seconds[1:]),
+        )
+
+    def _encoded(self, pcm: array[int]) -> bytes:
+        name = self._config.audio_format or ""
+        big = name == "pcm_s16be"
+        if big != (sys.byteorder == "big"):
+            pcm.byteswap()
+        data = pcm.tobytes()
+        encoding = _ENCODINGS[name]
+        if encoding == "pcm16":
+            return data
+        return convert(data, AudioFormat(self.rate), AudioFormat(self.rate, encoding))
+
+
+def can_speak(config: TtsConfig) -> bool:
+    """Whether there is a mouth for this format; only those without a header are made."""
+    return config.audio_format in _ENCODINGS
+
+
+def spoken(pcm: bytes, rate: int, per_character: float = PER_CHARACTER) -> str:
+    """The text that PCM16 from this voice says; AssertionError where a character is torn. Silence is nothing."""
+    letter = round(per_character * rate)
+    text = ""
+    for value, run in groupby(array("h", pcm)):
+        count, rest = divmod(len(list(run)), letter)
+        if value and rest:
+            raise AssertionError(f"{count * letter + rest} samples of {chr(value)!r} behind {text[-20:]!r}: it is torn")
+        text += chr(value) * count if value else ""
+    return text
