@@ -14,8 +14,8 @@ import trio
 from voicekit.contracts import Reply, tell
 from voicekit.events import Trouble
 from voicekit.flow.groups import alone
-from voicekit.llm.conversation import RUNNING, Step
-from voicekit.llm.messages import Call, CallPiece, Result
+from voicekit.llm.conversation import RUNNING, ModelStep
+from voicekit.llm.messages import CallPiece, ModelCall, ToolResult
 from voicekit.llm.tools import Tool, as_name
 from voicekit.reply.handler import Turn
 
@@ -28,7 +28,7 @@ MOST_SHOWN = 200
 """Characters of broken arguments that a model is shown again."""
 
 
-class Calls:
+class ModelCalls:
     """Puts the pieces of calls together, whatever order they come in."""
 
     def __init__(self) -> None:
@@ -51,16 +51,16 @@ class Calls:
             name=so_far.name or piece.name,
         )
 
-    def complete(self, turn: int, round: int) -> tuple[Call, ...]:  # noqa: A002  # the word for it
+    def complete(self, turn: int, round: int) -> tuple[ModelCall, ...]:  # noqa: A002  # the word for it
         """The calls in their places; one that the service gave no id of its own is given one."""
-        calls: dict[str, Call] = {}
+        calls: dict[str, ModelCall] = {}
         for number, piece in enumerate(piece for _, here in sorted(self._pieces.items()) for piece in here):
             own = piece.id if piece.id and piece.id not in calls else f"call_{turn}_{round}_{number}"
-            calls[own] = Call(own, piece.name or "", piece.arguments.strip() or "{}")
+            calls[own] = ModelCall(own, piece.name or "", piece.arguments.strip() or "{}")
         return tuple(calls.values())
 
 
-def settled(calls: Iterable[Call]) -> tuple[tuple[Call, ...], dict[str, Result]]:
+def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
     """The calls as they may be repeated to a model, and the results of those whose arguments are no JSON object.
 
     A model may make up a name like none that was offered; the services would refuse it in every later request.
@@ -72,7 +72,9 @@ def settled(calls: Iterable[Call]) -> tuple[tuple[Call, ...], dict[str, Result]]
             msgspec.json.decode(call.arguments, type=dict)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:
             shown = call.arguments[:MOST_SHOWN]
-            results[call.id] = Result(call.id, f"Not run: the arguments are no JSON object ({error}): {shown}", True)
+            results[call.id] = ToolResult(
+                call.id, f"Not run: the arguments are no JSON object ({error}): {shown}", True
+            )
             call = replace(call, arguments="{}")
         kept.append(call)
     return tuple(kept), results
@@ -87,10 +89,10 @@ class Running:
     say: Callable[[str], Awaitable[None]]
     reply: Reply | None
     outlasting: Callable[..., None]
-    report: Callable[[Call, Result], Awaitable[None]]
+    report: Callable[[ModelCall, ToolResult], Awaitable[None]]
     _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by the calls that are running
 
-    async def run(self, step: Step) -> None:
+    async def run(self, step: ModelStep) -> None:
         """Run the calls of `step` that have no result yet; returns when each has one, or is let go on by itself.
 
         Cancelled, it leaves those that may finish to finish; the others stay without a result.
@@ -104,16 +106,18 @@ class Running:
                             nursery.start_soon(self._one, call, step)
                 fillers.cancel_scope.cancel()
 
-    async def _one(self, call: Call, step: Step) -> None:
+    async def _one(self, call: ModelCall, step: ModelStep) -> None:
         tool = self.tools.get(call.name)
         if tool is None:
             known = ", ".join(self.tools) or "none"
-            step.results[call.id] = Result(call.id, f"There is no tool {call.name!r}; there are: {known}.", failed=True)
+            step.results[call.id] = ToolResult(
+                call.id, f"There is no tool {call.name!r}; there are: {known}.", failed=True
+            )
             return
         try:
             arguments = tool.signature.arguments(call.arguments)
         except (msgspec.DecodeError, ValueError) as error:
-            step.results[call.id] = Result(call.id, f"Not run: wrong arguments: {error}", failed=True)
+            step.results[call.id] = ToolResult(call.id, f"Not run: wrong arguments: {error}", failed=True)
             return
         if tool.policy.side_effects:
             await self.turn.committed()
@@ -155,13 +159,13 @@ class _Run:
 
     tool: Tool
     arguments: Mapping[str, object]
-    call: Call
-    step: Step
+    call: ModelCall
+    step: ModelStep
     turn: Turn
     over: trio.Event = field(default_factory=trio.Event)
 
     def note(self, text: str, *, failed: bool = False) -> None:
-        self.step.results[self.call.id] = Result(self.call.id, text, failed)
+        self.step.results[self.call.id] = ToolResult(self.call.id, text, failed)
 
     async def to_its_result(self) -> None:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
-from voicekit.llm.messages import Fault
+from voicekit.llm.messages import ModelFault
 from voicekit.llm.model import Model
 
 MOST_SAID = 300
@@ -69,21 +69,21 @@ class _Body(msgspec.Struct):
     request_id: str | None = None
 
 
-def told(body: bytes) -> Fault | None:
+def told(body: bytes) -> ModelFault | None:
     """The error that the JSON `body` of an answer tells; None where it tells none."""
     try:
         answer = msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if isinstance(answer.error, str):
-        return Fault(answer.error, None, answer.request_id)
+        return ModelFault(answer.error, None, answer.request_id)
     code = answer.error.code if isinstance(answer.error.code, str) else None
     kind = code if code in RULES else answer.error.type or code
-    return Fault(answer.error.message or "", kind, answer.request_id)
+    return ModelFault(answer.error.message or "", kind, answer.request_id)
 
 
 def refused(
-    model: Model, fault: Fault, status: int | None = None, headers: Mapping[str, str] | None = None
+    model: Model, fault: ModelFault, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> ServiceError:
     """The error that `fault` means; `status` and `headers` are those of the HTTP answer, if that was the fault."""
     rule = _rule(fault.error_type, status)

@@ -21,10 +21,21 @@ import trio
 from voicekit.contracts import tell, this_reply
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
 from voicekit.events import ModelAnswered, Trouble
-from voicekit.llm.backstage import Backstage, backstage, happened
-from voicekit.llm.calling import Calls, Running, settled
-from voicekit.llm.conversation import ABOUT_NOTES, Step, conversation
-from voicekit.llm.messages import Ask, Call, CallPiece, Delta, Message, Piece, Refusal, Result, Stop, Usage
+from voicekit.llm.call_state import CallState, call_state, happened
+from voicekit.llm.calling import ModelCalls, Running, settled
+from voicekit.llm.conversation import ABOUT_NOTES, ModelStep, conversation
+from voicekit.llm.messages import (
+    CallPiece,
+    Delta,
+    ModelCall,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelRefusal,
+    ModelUsage,
+    Stop,
+    ToolResult,
+)
 from voicekit.llm.model import Model
 from voicekit.llm.streaming import Asking, Limits
 from voicekit.llm.tools import tools_of
@@ -42,29 +53,29 @@ REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the cal
 
 
 @dataclass
-class Answer:
+class ModelAnswer:
     """What came of one question so far."""
 
     refused: bool = False
     stop: str = "cancelled"
     first: float | None = None
-    usage: Usage = field(default_factory=Usage)
-    calls: Calls = field(default_factory=Calls)
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    calls: ModelCalls = field(default_factory=ModelCalls)
 
-    def note(self, piece: Piece) -> None:
+    def note(self, piece: ModelPiece) -> None:
         match piece:
             case CallPiece():
                 self.calls.add(piece)
-            case Usage(given, written):
-                self.usage = Usage(
+            case ModelUsage(given, written):
+                self.usage = ModelUsage(
                     self.usage.input if given is None else given,
                     self.usage.output if written is None else written,
                 )
-            case Refusal():
+            case ModelRefusal():
                 self.refused = True
             case Stop(why):
                 self.stop = why
-        if self.first is None and isinstance(piece, Delta | Refusal | CallPiece):
+        if self.first is None and isinstance(piece, Delta | ModelRefusal | CallPiece):
             self.first = trio.current_time()
 
     def event(self, turn: int, model: str, asked: float) -> ModelAnswered:
@@ -122,14 +133,14 @@ class LanguageModel:
         async with self._backstage(session) as stage:
             await stage.connect()
 
-    def _backstage(self, session: CallView) -> AbstractAsyncContextManager[Backstage]:
-        return backstage(self, session, self.model.url, self._transport, self.limits.connect)
+    def _backstage(self, session: CallView) -> AbstractAsyncContextManager[CallState]:
+        return call_state(self, session, self.model.url, self._transport, self.limits.connect)
 
 
 class _Answering:
     """One turn."""
 
-    def __init__(self, handler: LanguageModel, stage: Backstage, turn: Turn, say: Say) -> None:
+    def __init__(self, handler: LanguageModel, stage: CallState, turn: Turn, say: Say) -> None:
         self._handler = handler
         self._stage = stage
         self._turn = turn
@@ -152,7 +163,7 @@ class _Answering:
             calls, results = settled(answer.calls.complete(self._turn.number, round))
             if not calls:
                 return
-            step = Step(len(self._so_far), calls, results)
+            step = ModelStep(len(self._so_far), calls, results)
             self._steps.append(step)
             await running.run(step)
 
@@ -164,7 +175,7 @@ class _Answering:
         await self._say(text)
         self._said += text
 
-    def _messages(self, note: str = "") -> list[Message]:
+    def _messages(self, note: str = "") -> list[ModelMessage]:
         """The call so far, with this turn in it; or, with a `note`, what is over, and the note instead."""
         turn, history = self._turn, self._turn.history
         exchanges = [history[place] for place in range(len(history))]
@@ -185,20 +196,20 @@ class _Answering:
         )
 
     async def _ask(
-        self, messages: Sequence[Message], speak: Callable[[str], Awaitable[None]], *, may_call: bool = True
-    ) -> Answer:
+        self, messages: Sequence[ModelMessage], speak: Callable[[str], Awaitable[None]], *, may_call: bool = True
+    ) -> ModelAnswer:
         """Ask one question; the words of the answer go to `speak` as they come."""
-        answer, asked = Answer(), trio.current_time()
+        answer, asked = ModelAnswer(), trio.current_time()
 
-        async def take(piece: Piece) -> None:
+        async def take(piece: ModelPiece) -> None:
             answer.note(piece)
-            if isinstance(piece, Delta | Refusal):
+            if isinstance(piece, Delta | ModelRefusal):
                 await speak(piece.text)
 
         specs = [tool.spec for tool in self._handler.tools.values()]
         try:
             with self._stage.in_use():
-                await self._asking.ask(Ask(self._handler.system, messages, specs, may_call), take)
+                await self._asking.ask(ModelQuery(self._handler.system, messages, specs, may_call), take)
         except (ServiceError, ProtocolError):
             answer.stop = "failed"
             raise
@@ -208,7 +219,7 @@ class _Answering:
             tell.get()(answer.event(self._turn.number, self._handler.model.name, asked))
         return answer
 
-    async def _report(self, call: Call, result: Result) -> None:
+    async def _report(self, call: ModelCall, result: ToolResult) -> None:
         """Tell the caller what came of a call that reports later, in the model's words, when nobody else speaks."""
         messages = self._messages(REPORT.format(name=call.name, result=result.text))
         said: list[str] = []

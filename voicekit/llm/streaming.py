@@ -21,7 +21,7 @@ import trio
 
 from voicekit.errors import ConfigError, ProtocolError, RemoteProtocolError, ServiceError
 from voicekit.llm.faults import FILTERED, lost, refused, retry_after, told, wait_before_retry
-from voicekit.llm.messages import Ask, Done, Fault, Piece, Stop, Usage
+from voicekit.llm.messages import Done, ModelFault, ModelPiece, ModelQuery, ModelUsage, Stop
 from voicekit.llm.model import Model
 from voicekit.llm.sse import EventReader
 
@@ -74,7 +74,7 @@ class Asking:
     limits: Limits = field(default_factory=Limits)
     roll: Callable[[], float] = random.random
 
-    async def ask(self, ask: Ask, take: Callable[[Piece], Awaitable[None]]) -> None:
+    async def ask(self, ask: ModelQuery, take: Callable[[ModelPiece], Awaitable[None]]) -> None:
         """Give the pieces of the answer to `take`, up to its Done; after trying again where that may help.
 
         Raises ServiceError or ProtocolError, and what `take` raises. Cancelled, it has closed the connection.
@@ -99,7 +99,7 @@ class Asking:
 class _Attempt:
     """One request and its answer. `passed_on` says whether anything of it has been."""
 
-    def __init__(self, asking: Asking, take: Callable[[Piece], Awaitable[None]], give_up: float) -> None:
+    def __init__(self, asking: Asking, take: Callable[[ModelPiece], Awaitable[None]], give_up: float) -> None:
         self._model = asking.model
         self._client = asking.client
         self._limits = asking.limits
@@ -108,7 +108,7 @@ class _Attempt:
         self._stopped = False
         self.passed_on = False
 
-    async def run(self, ask: Ask) -> None:
+    async def run(self, ask: ModelQuery) -> None:
         wire = self._model.request(ask)
         headers = {"content-type": "application/json", "accept": "text/event-stream", "accept-encoding": "identity"}
         request = self._client.build_request("POST", wire.url, headers={**headers, **wire.headers}, content=wire.body)
@@ -143,12 +143,12 @@ class _Attempt:
         if not self._stopped:
             raise _Failed(lost(self._model, "the answer broke off"))
 
-    async def _pass_on(self, piece: Piece) -> bool:
+    async def _pass_on(self, piece: ModelPiece) -> bool:
         """Whether that was the last one."""
-        if isinstance(piece, Fault):
+        if isinstance(piece, ModelFault):
             raise _Failed(refused(self._model, piece))
         self._stopped = self._stopped or isinstance(piece, Stop)
-        self.passed_on = self.passed_on or not isinstance(piece, Usage)
+        self.passed_on = self.passed_on or not isinstance(piece, ModelUsage)
         await self._take(piece)
         return isinstance(piece, Done)
 
@@ -179,7 +179,7 @@ class _Attempt:
         if fault is None and response.status_code == 200:
             kind = response.headers.get("content-type", "none")
             return _Failed(RemoteProtocolError(f"{self._model.service}: expected text/event-stream, got {kind}"))
-        fault = fault or Fault(body[:MOST_ERROR].decode(errors="replace"))
+        fault = fault or ModelFault(body[:MOST_ERROR].decode(errors="replace"))
         status = None if response.status_code == 200 else response.status_code
         return _Failed(refused(self._model, fault, status, response.headers), retry_after(response.headers))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError
-from voicekit.llm.conversation import Step
+from voicekit.llm.conversation import ModelStep
 
 CHARACTERS_PER_TOKEN = 3.5
 """Of English; models differ by a tenth, other scripts by more. Too few rather than too many: a full window fails."""
@@ -46,7 +46,9 @@ class Window:
         if not isinstance(self.tokens, int) or isinstance(self.tokens, bool) or self.tokens < 1:
             raise ConfigError(f"Window: expected tokens, 1 or more, got {self.tokens!r}")
 
-    def fit(self, exchanges: Sequence[Exchange], steps: Mapping[int, Sequence[Step]]) -> tuple[Sequence[Exchange], str]:
+    def fit(
+        self, exchanges: Sequence[Exchange], steps: Mapping[int, Sequence[ModelStep]]
+    ) -> tuple[Sequence[Exchange], str]:
         """The newest of `exchanges` that fit, and what is noted in place of the others ("" for nothing)."""
         room, kept = self.tokens, len(exchanges)
         while kept and (cost := self._cost(exchanges[kept - 1], steps)) <= room:
@@ -57,7 +59,7 @@ class Window:
             return exchanges[kept:], ""
         return exchanges[kept:], f"[Earlier in this call: {self.summary(left_out)}]"
 
-    def _cost(self, exchange: Exchange, steps: Mapping[int, Sequence[Step]]) -> int:
+    def _cost(self, exchange: Exchange, steps: Mapping[int, Sequence[ModelStep]]) -> int:
         called = steps.get(exchange.turn, ())
         calls = sum(self.count(call.name + call.arguments) for step in called for call in step.calls)
         results = sum(self.count(result.text) for step in called for result in step.results.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,27 +9,25 @@ import msgspec
 
 from voicekit.llm.faults import told
 from voicekit.llm.messages import (
-    Ask,
     Assistant,
     CallPiece,
     Delta,
     Done,
-    Fault,
-    Message,
-    Piece,
-    Results,
+    ModelFault,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelUsage,
     Stop,
-    Usage,
+    ToolResults,
     User,
     Why,
 )
-from voicekit.llm.model import Request, Secret, checked_url
+from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
 
-BASE_URL = "https://api.anthropic.com"
-KEY_VARIABLE = "ANTHROPIC_API_KEY"
-URL_VARIABLE = "ANTHROPIC_BASE_URL"
-VERSION = "2023-06-01"
+MAX_TOKENS = 1024
+"""Of one answer: some six minutes of speech. The service wants to be told a limit."""
 
 WHY: Mapping[str, Why] = {
     "end_turn": "end",
@@ -85,58 +82,35 @@ _kind = msgspec.json.Decoder(_Kind)
 _decoder = msgspec.json.Decoder(_Event)
 
 
-class MessagesModel:
+class MessagesModel(HttpModel):
     """A model behind `/v1/messages`. See `voicekit.llm.Model`."""
 
-    service = "anthropic"
+    service, path = "anthropic", "/v1/messages"
 
-    def __init__(
-        self,
-        name: str,
-        max_tokens: int,
-        *,
-        base_url: str | None = None,
-        key: str | None = None,
-        body: Mapping[str, Any] | None = None,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        self.name = name
-        self.url = f"{checked_url(base_url or environ.get(URL_VARIABLE) or BASE_URL, 'anthropic')}/v1/messages"
-        self._secret = Secret.find(key, KEY_VARIABLE, environ, "Anthropic")
-        self._max_tokens = max_tokens
-        self._body = body or {}
-
-    def redact(self, text: str) -> str:
-        return self._secret.redact(text)
-
-    def request(self, ask: Ask) -> Request:
-        body: dict[str, Any] = {
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        tools = [
+            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+            for tool in query.tools
+        ]
+        return {
             "model": self.name,
-            "max_tokens": self._max_tokens,
-            "system": ask.system,
-            "messages": written(ask.messages),
+            "max_tokens": MAX_TOKENS,
+            "system": query.system,
+            "messages": written(query.messages),
             "stream": True,
+            "tools": tools or None,
+            "tool_choice": {"type": "none"} if tools and not query.may_call else None,
         }
-        if ask.tools:
-            body["tools"] = [
-                {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-                for tool in ask.tools
-            ]
-        if ask.tools and not ask.may_call:
-            body["tool_choice"] = {"type": "none"}
-        filled = {name: value for name, value in {**body, **self._body}.items() if value is not None}
-        headers = {"x-api-key": self._secret.value, "anthropic-version": VERSION}
-        return Request(self.url, headers, msgspec.json.encode(filled))
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
         kind = _kind.decode(event.data).type
         if kind == "error":
-            return (told(event.data.encode()) or Fault(event.data),)
+            return (told(event.data.encode()) or ModelFault(event.data),)
         read = _READ.get(kind)
         return () if read is None else read(_decoder.decode(event.data))
 
 
-def written(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def written(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
     """`messages` as the wire has them. Results are the caller's: what the caller says behind them joins them."""
     said: list[dict[str, Any]] = []
     for message in messages:
@@ -148,11 +122,11 @@ def written(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return said
 
 
-def _blocks(message: Message) -> list[dict[str, Any]]:
+def _blocks(message: ModelMessage) -> list[dict[str, Any]]:
     match message:
         case User(text):
             return [{"type": "text", "text": text}]
-        case Results(results):
+        case ToolResults(results):
             return [
                 {"type": "tool_result", "tool_use_id": result.id, "content": result.text, "is_error": result.failed}
                 for result in results
@@ -165,7 +139,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
             return [{"type": "text", "text": text}, *called] if text else called
 
 
-def _begun(event: _Event) -> Iterable[Piece]:
+def _begun(event: _Event) -> Iterable[ModelPiece]:
     block = event.content_block
     if block.type == "tool_use":
         yield CallPiece(event.index, "", block.id, block.name)
@@ -173,29 +147,29 @@ def _begun(event: _Event) -> Iterable[Piece]:
         yield Delta(block.text)
 
 
-def _more(event: _Event) -> Iterable[Piece]:
+def _more(event: _Event) -> Iterable[ModelPiece]:
     if event.delta.type == "text_delta" and event.delta.text:
         yield Delta(event.delta.text)
     elif event.delta.type == "input_json_delta":
         yield CallPiece(event.index, event.delta.partial_json)
 
 
-def _used(usage: _Usage) -> Usage:
+def _used(usage: _Usage) -> ModelUsage:
     """What is read from and written to a cache is counted apart on this wire."""
     if usage.input_tokens is None:
-        return Usage(None, usage.output_tokens)
+        return ModelUsage(None, usage.output_tokens)
     apart = (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
-    return Usage(usage.input_tokens + apart, usage.output_tokens)
+    return ModelUsage(usage.input_tokens + apart, usage.output_tokens)
 
 
-def _ended(event: _Event) -> Iterable[Piece]:
+def _ended(event: _Event) -> Iterable[ModelPiece]:
     if event.usage is not None:
-        yield Usage(None, event.usage.output_tokens)
+        yield ModelUsage(None, event.usage.output_tokens)
     if event.delta.stop_reason is not None:
         yield Stop(WHY.get(event.delta.stop_reason, "end"))
 
 
-_READ: Mapping[str, Callable[[_Event], Iterable[Piece]]] = {
+_READ: Mapping[str, Callable[[_Event], Iterable[ModelPiece]]] = {
     "message_start": lambda event: (_used(event.message.usage),),
     "content_block_start": _begun,
     "content_block_delta": _more,

@@ -12,9 +12,9 @@ import trio
 
 from tests.llm_kit import ask
 from voicekit.errors import ConfigError, Unavailable
-from voicekit.llm import Policy, Tool
+from voicekit.llm import Tool, ToolPolicy
 from voicekit.reply.handler import Turn
-from voicekit.testing.llm import Answer, Calls, ModelServer
+from voicekit.testing.llm import AnswerCalls, ModelServer, ScriptedAnswer
 from voicekit_mcp import open_mcp, show
 from voicekit_mcp.command import show as shown
 from voicekit_openai.models import openai
@@ -24,7 +24,7 @@ COMMAND = [sys.executable, str(Path(__file__).with_name("server.py"))]
 
 async def test_a_model_calls_the_tools_of_a_server() -> None:
     """The model sees what the server offers, its calls reach it, and what the server says of wrong ones comes back."""
-    calls = Answer(Calls("s_add", {"a": 2, "b": 3}, id="a"), Calls("s_add", {"a": "x"}, id="b"))
+    calls = ScriptedAnswer(AnswerCalls("s_add", {"a": 2, "b": 3}, id="a"), AnswerCalls("s_add", {"a": "x"}, id="b"))
     models = ModelServer(calls, "Five.")
     async with open_mcp(COMMAND, prefix="s_") as tools:
         heard = await ask(openai(model="m", api_key="k", tools=tools, transport=models.transport))
@@ -40,7 +40,7 @@ async def test_a_model_calls_the_tools_of_a_server() -> None:
 
 async def test_names_and_effects_are_what_a_model_needs() -> None:
     """Names have only characters that models take, and only what the server calls read-only has no side effects."""
-    async with open_mcp(COMMAND, policies={"die": Policy(on_barge_in="finish")}) as tools:
+    async with open_mcp(COMMAND, policies={"die": ToolPolicy(on_barge_in="finish")}) as tools:
         assert {tool.name: tool.policy.side_effects for tool in tools} == {"add": False, "very_slow": True, "die": True}
         assert tools[2].policy.on_barge_in == "finish"
     async with open_mcp(COMMAND, only=["add"]) as tools:
@@ -91,7 +91,9 @@ async def test_a_call_can_be_cancelled() -> None:
 async def test_a_server_that_dies_fails_its_calls_and_no_more() -> None:
     """The model is told that the tool failed, and the turn goes on."""
     models = ModelServer(
-        Answer(Calls("die", {}, id="a")), Answer(Calls("add", {"a": 1}, id="b")), "It is out of order."
+        ScriptedAnswer(AnswerCalls("die", {}, id="a")),
+        ScriptedAnswer(AnswerCalls("add", {"a": 1}, id="b")),
+        "It is out of order.",
     )
     async with open_mcp(COMMAND) as tools:
         heard = await ask(openai(model="m", api_key="k", tools=tools, transport=models.transport))

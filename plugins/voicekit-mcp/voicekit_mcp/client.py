@@ -19,7 +19,7 @@ from mcp.types import Tool as Offered
 from voicekit.errors import ConfigError, Unavailable
 from voicekit.flow.groups import alone
 from voicekit.flow.opened import opened
-from voicekit.llm import Policy, Tool, remote_tool
+from voicekit.llm import Tool, ToolPolicy, remote_tool
 from voicekit.llm.messages import ToolSpec
 from voicekit.llm.tools import as_name
 
@@ -39,7 +39,7 @@ async def open_mcp(
     *,
     prefix: str = "",
     only: Sequence[str] | None = None,
-    policies: Mapping[str, Policy] | None = None,
+    policies: Mapping[str, ToolPolicy] | None = None,
     environment: Mapping[str, str] | None = None,
     open_timeout: float = OPEN_TIMEOUT,
 ) -> AsyncIterator[list[Tool]]:
@@ -112,14 +112,14 @@ def _check(names: Iterable[str] | None, offered: Mapping[str, Offered], option: 
             raise ConfigError(f"open_mcp: {option}: the server has no tool {name!r}; it has: {', '.join(offered)}")
 
 
-def _tool(client: Client, offered: Offered, prefix: str, policy: Policy | None) -> Tool:
+def _tool(client: Client, offered: Offered, prefix: str, policy: ToolPolicy | None) -> Tool:
     async def call(arguments: Mapping[str, Any]) -> str:
         return text_of(await client.call_tool(offered.name, dict(arguments)))
 
     hints = offered.annotations
     read_only = hints is not None and hints.read_only_hint is True
     spec = ToolSpec(as_name(prefix + offered.name), offered.description or offered.title or "", offered.input_schema)
-    return remote_tool(spec, call, policy or Policy(side_effects=not read_only))
+    return remote_tool(spec, call, policy or ToolPolicy(side_effects=not read_only))
 
 
 def text_of(result: CallToolResult) -> str:

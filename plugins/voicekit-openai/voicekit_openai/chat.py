@@ -9,25 +9,24 @@ import msgspec
 
 from voicekit.llm.faults import told
 from voicekit.llm.messages import (
-    Ask,
     Assistant,
     CallPiece,
     Delta,
     Done,
-    Fault,
-    Message,
-    Piece,
-    Refusal,
-    Results,
+    ModelFault,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelRefusal,
+    ModelUsage,
     Stop,
+    ToolResults,
     ToolSpec,
-    Usage,
     User,
     Why,
 )
-from voicekit.llm.model import Request
+from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
-from voicekit_openai.access import Access
 
 END = "[DONE]"
 
@@ -76,47 +75,36 @@ class _Chunk(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Chunk)
 
 
-class ChatModel:
+class ChatModel(HttpModel):
     """A model behind `/chat/completions`. See `voicekit.llm.Model`."""
 
-    service = "openai"
+    service, path = "openai", "/chat/completions"
 
-    def __init__(self, name: str, access: Access, body: Mapping[str, Any]) -> None:
-        self.name = name
-        self.url = f"{access.base_url}/chat/completions"
-        self._access = access
-        self._body = body
-
-    def redact(self, text: str) -> str:
-        return self._access.redact(text)
-
-    def request(self, ask: Ask) -> Request:
-        body: dict[str, Any] = {
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        tools = [{"type": "function", "function": described(tool)} for tool in query.tools]
+        return {
             "model": self.name,
-            "messages": [{"role": "system", "content": ask.system}, *written(ask.messages)],
+            "messages": [{"role": "system", "content": query.system}, *written(query.messages)],
             "stream": True,
             "stream_options": {"include_usage": True},
+            "tools": tools or None,
+            "tool_choice": "none" if tools and not query.may_call else None,
         }
-        if ask.tools:
-            body["tools"] = [{"type": "function", "function": described(tool)} for tool in ask.tools]
-        if ask.tools and not ask.may_call:
-            body["tool_choice"] = "none"
-        return self._access.request(self.url, {**body, **self._body})
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
         if event.data == END:
             yield Done()
             return
         chunk = _decoder.decode(event.data)
         if chunk.error is not None:
-            yield told(event.data.encode()) or Fault(str(chunk.error))
+            yield told(event.data.encode()) or ModelFault(str(chunk.error))
         for choice in chunk.choices or ():
             yield from _said(choice)
         if chunk.usage is not None:
-            yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+            yield ModelUsage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
 
 
-def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
+def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
     """`messages` as the wire has them; each result is a message of its own."""
     for message in messages:
         match message:
@@ -130,7 +118,7 @@ def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
                     for call in calls
                 ]
                 yield {"role": "assistant", "content": text or None, "tool_calls": called}
-            case Results(results):
+            case ToolResults(results):
                 for result in results:
                     yield {"role": "tool", "tool_call_id": result.id, "content": result.text}
 
@@ -139,12 +127,12 @@ def described(tool: ToolSpec) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
-def _said(choice: _Choice) -> Iterable[Piece]:
+def _said(choice: _Choice) -> Iterable[ModelPiece]:
     delta = choice.delta
     if delta.content:
         yield Delta(delta.content)
     if delta.refusal:
-        yield Refusal(delta.refusal)
+        yield ModelRefusal(delta.refusal)
     for place, call in enumerate(delta.tool_calls or ()):
         where = place if call.index is None else call.index
         yield CallPiece(where, call.function.arguments or "", call.id, call.function.name)

@@ -8,24 +8,23 @@ from typing import Any
 import msgspec
 
 from voicekit.llm.messages import (
-    Ask,
     Assistant,
     CallPiece,
     Delta,
     Done,
-    Fault,
-    Message,
-    Piece,
-    Refusal,
-    Results,
+    ModelFault,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelRefusal,
+    ModelUsage,
     Stop,
-    Usage,
+    ToolResults,
     User,
     Why,
 )
-from voicekit.llm.model import Request
+from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
-from voicekit_openai.access import Access
 from voicekit_openai.chat import described
 
 INCOMPLETE: Mapping[str, Why] = {"max_output_tokens": "length", "content_filter": "filtered"}
@@ -78,40 +77,29 @@ _kind = msgspec.json.Decoder(_Kind)
 _decoder = msgspec.json.Decoder(_Event)
 
 
-class ResponsesModel:
+class ResponsesModel(HttpModel):
     """A model behind `/responses`. See `voicekit.llm.Model`."""
 
-    service = "openai"
+    service, path = "openai", "/responses"
 
-    def __init__(self, name: str, access: Access, body: Mapping[str, Any]) -> None:
-        self.name = name
-        self.url = f"{access.base_url}/responses"
-        self._access = access
-        self._body = body
-
-    def redact(self, text: str) -> str:
-        return self._access.redact(text)
-
-    def request(self, ask: Ask) -> Request:
-        body: dict[str, Any] = {
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        tools = [{"type": "function", "strict": False, **described(tool)} for tool in query.tools]
+        return {
             "model": self.name,
-            "instructions": ask.system,
-            "input": list(written(ask.messages)),
+            "instructions": query.system,
+            "input": list(written(query.messages)),
             "stream": True,
             "store": False,
+            "tools": tools or None,
+            "tool_choice": "none" if tools and not query.may_call else None,
         }
-        if ask.tools:
-            body["tools"] = [{"type": "function", "strict": False, **described(tool)} for tool in ask.tools]
-        if ask.tools and not ask.may_call:
-            body["tool_choice"] = "none"
-        return self._access.request(self.url, {**body, **self._body})
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
         read = _READ.get(_kind.decode(event.data).type)
         return () if read is None else read(_decoder.decode(event.data))
 
 
-def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
+def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
     """`messages` as the wire has them; calls and results are items of their own."""
     for message in messages:
         match message:
@@ -122,44 +110,44 @@ def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
                     yield {"role": "assistant", "content": text}
                 for call in calls:
                     yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
-            case Results(results):
+            case ToolResults(results):
                 for result in results:
                     yield {"type": "function_call_output", "call_id": result.id, "output": result.text}
 
 
-def _call(event: _Event) -> Iterable[Piece]:
+def _call(event: _Event) -> Iterable[ModelPiece]:
     item = event.item
     if item.type == "function_call":
         yield CallPiece(event.output_index, item.arguments, item.call_id, item.name)
 
 
-def _completed(event: _Event) -> Iterable[Piece]:
+def _completed(event: _Event) -> Iterable[ModelPiece]:
     yield from _used(event)
     yield Stop("end")
     yield Done()
 
 
-def _incomplete(event: _Event) -> Iterable[Piece]:
+def _incomplete(event: _Event) -> Iterable[ModelPiece]:
     details = event.response.incomplete_details
     yield from _used(event)
     yield Stop(INCOMPLETE.get(details.reason if details else "", "length"))
     yield Done()
 
 
-def _failed(event: _Event) -> Iterable[Piece]:
+def _failed(event: _Event) -> Iterable[ModelPiece]:
     error = event.response.error or _Error(event.message, event.code)
-    yield Fault(error.message, error.code)
+    yield ModelFault(error.message, error.code)
 
 
-def _used(event: _Event) -> Iterable[Piece]:
+def _used(event: _Event) -> Iterable[ModelPiece]:
     usage = event.response.usage
     if usage is not None:
-        yield Usage(usage.input_tokens, usage.output_tokens)
+        yield ModelUsage(usage.input_tokens, usage.output_tokens)
 
 
-_READ: Mapping[str, Callable[[_Event], Iterable[Piece]]] = {
+_READ: Mapping[str, Callable[[_Event], Iterable[ModelPiece]]] = {
     "response.output_text.delta": lambda event: (Delta(event.delta),),
-    "response.refusal.delta": lambda event: (Refusal(event.delta),),
+    "response.refusal.delta": lambda event: (ModelRefusal(event.delta),),
     "response.output_item.added": _call,
     "response.function_call_arguments.delta": lambda event: (CallPiece(event.output_index, event.delta),),
     "response.completed": _completed,

@@ -26,7 +26,7 @@ from voicekit.errors import Unavailable
 from voicekit.events import SessionEvent, SpeechStarted, Trouble
 from voicekit.flow.groups import alone
 from voicekit.flow.threads import in_thread
-from voicekit.llm.conversation import Step
+from voicekit.llm.conversation import ModelStep
 from voicekit.reply.handler import CallView, NoCall, Turn
 
 KEEP_WARM = 300.0
@@ -51,7 +51,7 @@ class Watchable(Protocol):
 
 
 @dataclass
-class Backstage:
+class CallState:
     """Of one handler in one call. `begun` are the turns that it was asked and what it called in them, by number.
 
     `patience` is how many seconds it may take to connect.
@@ -61,17 +61,17 @@ class Backstage:
     url: str
     patience: float
     start_soon: Callable[..., None]
-    begun: dict[int, tuple[Turn, list[Step]]] = field(default_factory=dict)
+    begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     _cold: trio.Event = field(default_factory=trio.Event)
     _uses: int = 0  # of the connection, now: a reply, the one before it that still unwinds, tools that report
     _idle_since: float = inf
 
-    def begin(self, turn: Turn) -> list[Step]:
+    def begin(self, turn: Turn) -> list[ModelStep]:
         """The steps of `turn`, which is answered anew; what a speculation of this number has left is forgotten."""
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
 
-    def steps(self, now: Turn | None = None) -> dict[int, list[Step]]:
+    def steps(self, now: Turn | None = None) -> dict[int, list[ModelStep]]:
         """What was called, by turn: in `now`, and in turns that really happened."""
         return {number: steps for number, (turn, steps) in self.begun.items() if turn is now or happened(turn)}
 
@@ -122,14 +122,14 @@ class Backstage:
                 await self.client.aclose()
 
 
-class Backstages(dict[object, Backstage]):
+class CallStates(dict[object, CallState]):
     """Those of one call, by handler; kept in its stash."""
 
 
 @asynccontextmanager
-async def backstage(
+async def call_state(
     handler: object, session: CallView, url: str, transport: httpx.AsyncBaseTransport | None, connect: float
-) -> AsyncIterator[Backstage]:
+) -> AsyncIterator[CallState]:
     """The backstage of `handler` in `session`, opened if need be; where there is no call, it ends with the block.
 
     `url` is where it connects to, within `connect` seconds, through `transport` if there is one.
@@ -137,16 +137,16 @@ async def backstage(
     if isinstance(session, NoCall):
         with alone():
             async with trio.open_nursery() as nursery:
-                stage = Backstage(await _client(transport, connect), url, connect, nursery.start_soon)
+                stage = CallState(await _client(transport, connect), url, connect, nursery.start_soon)
                 nursery.start_soon(stage.run)
                 yield stage
                 nursery.cancel_scope.cancel()
         return
-    stages = session.stash.get(Backstages)
+    stages = session.stash.get(CallStates)
     if stages is None:
-        stages = session.stash[Backstages] = Backstages()
+        stages = session.stash[CallStates] = CallStates()
     if handler not in stages:
-        made = Backstage(await _client(transport, connect), url, connect, session.start_soon)
+        made = CallState(await _client(transport, connect), url, connect, session.start_soon)
         if stages.setdefault(handler, made) is made:  # nobody was quicker
             session.start_soon(made.run)
             if isinstance(session, Watchable):
