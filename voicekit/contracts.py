@@ -81,6 +81,9 @@ class Tts(Stage[Any, Any], Protocol):
     `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.
     `cut` is called synchronously when a reply is cut, before its scope is cancelled: it tells whatever is still
     making sound for that reply to stop, never waits, and may be called when nothing is being said.
+
+    Optional attribute `reads_tags`: True for a voice that understands speech tags such as `<break time="1s"/>`; from
+    the text of any other they are dropped.
     """
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat: ...

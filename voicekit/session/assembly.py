@@ -29,9 +29,8 @@ from voicekit.flow.stage import Stage, stage
 from voicekit.flow.store import Full
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
-from voicekit.reply.emoji import strip_emoji
 from voicekit.reply.handler import CallView, as_handler
-from voicekit.reply.markdown import strip_markdown
+from voicekit.reply.tags import default_texts
 from voicekit.session.speculation import AfterCommit
 from voicekit.turn.policy import Speculation
 
@@ -198,7 +197,7 @@ def reply_pipeline(
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")
     sound = LinkSpec(wanted.samples(VOICE_SECONDS), name="sound to the sink")
     convert = () if spoken == wanted else (resample(wanted),)
-    texts = (strip_markdown(), strip_emoji(), *parts.texts)
+    texts = (*default_texts(reads_tags=getattr(parts.tts, "reads_tags", False) is True), *parts.texts)
     voice: Stage[Any, Any] = parts.tts
     if speculation is not None and speculation.ahead == "text":
         voice = AfterCommit(voice)
