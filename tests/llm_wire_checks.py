@@ -71,7 +71,7 @@ async def test_a_tool_is_called_in_pieces(make: Make) -> None:
     )
     async with server.serve() as url:
         heard = await ask(make(url, tools=[weather]))
-    assert heard.text == "Let me see.Sunny."  # `Say` puts the space there
+    assert heard.text == "Let me see. Sunny."
     assert heard.troubles == []
     told = str(server.asked[1].body)
     assert "Gent" in told
@@ -147,7 +147,7 @@ async def test_a_filtered_answer_ends_politely(make: Make) -> None:
     """What came before a content filter stays said, and an excuse follows."""
     async with ModelServer(ScriptedAnswer("Once upon a", Stops("filtered"))).serve() as url:
         heard = await ask(make(url))
-    assert heard.text == "Once upon a" + REFUSED
+    assert heard.text == "Once upon a. " + REFUSED
     assert heard.answers[0].stop in ("filtered", "refused")
 
 
@@ -218,7 +218,7 @@ async def test_a_cut_in_the_middle_is_not_tried_again(make: Make) -> None:
     server = ModelServer(ScriptedAnswer("It is a", AnswerCut()), "never asked for")
     async with server.serve() as url:
         heard = await ask(make(url))
-    assert heard.text == "It is a" + FALLBACK
+    assert heard.text == "It is a. " + FALLBACK
     assert [type(error) for error in heard.troubles] == [Unavailable]
     assert len(server.asked) == 1
 
@@ -234,7 +234,7 @@ async def test_a_cut_behind_the_answer_takes_nothing_from_it(make: Make, behind:
     server = ModelServer(calling, ScriptedAnswer("It rains.", AnswerCut(behind)))
     async with server.serve() as url:
         heard = await ask(make(url, tools=[weather]))
-    assert (heard.text, heard.troubles) == ("Let me see.It rains.", [])
+    assert (heard.text, heard.troubles) == ("Let me see. It rains.", [])
     assert "rain in Gent" in str(server.asked[1].body)
     assert server.connections == 2  # none of them could be used again
 
@@ -264,7 +264,7 @@ async def test_a_stall_does_not_last(make: Make) -> None:
         with trio.fail_after(5):
             for asked in server.asked:
                 await asked.left.wait()
-    assert heard.text == "It is" + FALLBACK
+    assert heard.text == "It is. " + FALLBACK
     assert [type(error) for error in heard.troubles] == [Unavailable]
     assert len(server.asked) == 2
 
@@ -316,7 +316,7 @@ async def test_an_event_that_is_none(make: Make, part: Broken | Fails) -> None:
         heard = await ask(make(url))
         with trio.fail_after(5):
             await server.asked[0].left.wait()
-    assert heard.text == "It is" + FALLBACK
+    assert heard.text == "It is. " + FALLBACK
     assert len(heard.troubles) == 1
 
 

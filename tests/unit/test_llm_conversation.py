@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.llm_kit import why_invalid
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError
-from voicekit.llm.calling import settled
+from voicekit.llm.calls import settled
 from voicekit.llm.conversation import BROKEN, CANCELLED, INTERRUPTED, UNHEARD, ModelStep, conversation
 from voicekit.llm.messages import Assistant, ModelCall, ModelMessage, ModelQuery, ToolResult, ToolResults, User
 from voicekit.llm.model import Model, ModelEndpoint

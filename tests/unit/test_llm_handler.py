@@ -17,7 +17,7 @@ from voicekit.errors import ConfigError, Unavailable
 from voicekit.events import SpeechStarted
 from voicekit.llm import LanguageModel, Limits, tool
 from voicekit.llm.call_state import IDLE, CallState, CallStates
-from voicekit.llm.calling import ModelCalls
+from voicekit.llm.calls import ModelCalls
 from voicekit.llm.conversation import RUNNING
 from voicekit.llm.handler import MOST_ROUNDS
 from voicekit.llm.messages import CallPiece, ModelCall
@@ -80,7 +80,7 @@ def test_calls_are_put_together_from_their_pieces() -> None:
 
 async def test_a_filler_is_said_when_a_tool_takes_long(autojump_clock: MockClock) -> None:
     """After 0.7 s of a slow tool its filler is said, once; a quick tool needs none."""
-    for seconds, said in ((0.5, ["Right.", "Done."]), (3.0, ["Right.", "One moment.", "Done."])):
+    for seconds, said in ((0.5, ["Right.", " Done."]), (3.0, ["Right.", " One moment.", " Done."])):
         work = tool(filler="One moment.")(Work(seconds).work)
         heard = await ask(bot(ModelServer(CALLING, "Done."), work))
         assert heard.said == said
@@ -170,7 +170,7 @@ async def test_what_takes_minutes_reports_later(autojump_clock: MockClock) -> No
         heard, start = Heard(), trio.current_time()
         await handler(Turn(1, "go", session=call), heard.say)
         assert trio.current_time() - start < 1
-        assert heard.text == "Right.I am on it."
+        assert heard.text == "Right. I am on it."
         assert results(server)["a"].startswith("Started.")
         await trio.sleep(121)
         assert call.said == ["It has worked."]

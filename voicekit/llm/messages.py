@@ -85,26 +85,32 @@ Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer."""
+    """More of the answer; `final` if it is one of those events that repeat what deltas should have said."""
 
     text: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRefusal:
-    """More of a refusal in the model's own words."""
+    """More of a refusal in the model's own words; `final` as with Delta."""
 
     text: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """More of the call at `place`, an index of the answer; `id` and `name` come once, `arguments` in any pieces."""
+    """More of the call at `place`, an index of the answer, or None if the service gives it none.
 
-    place: int
+    `id` and `name` come once, `arguments` in any pieces; with `final` they are all of it, said once more.
+    """
+
+    place: int | None
     arguments: str = ""
     id: str | None = None
     name: str | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from voicekit.llm.faults import told
+from voicekit.llm.json_value import JsonValue
 from voicekit.llm.messages import (
     Assistant,
     CallPiece,
     Delta,
     Done,
-    ModelFault,
     ModelMessage,
     ModelPiece,
     ModelQuery,
@@ -39,42 +39,6 @@ WHY: Mapping[str, Why] = {
 }
 
 
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _Call(msgspec.Struct):
-    index: int | None = None  # some services leave it out: then its place in the list is meant
-    id: str | None = None
-    function: _Function = msgspec.field(default_factory=_Function)
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Any = None  # that some services send in the middle of an answer
-
-
-_decoder = msgspec.json.Decoder(_Chunk)
-
-
 class ChatModel(HttpModel):
     """A model behind `/chat/completions`. See `voicekit.llm.Model`."""
 
@@ -92,16 +56,21 @@ class ChatModel(HttpModel):
         }
 
     def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
-        if event.data == END:
+        if event.data.strip() == END:
             yield Done()
             return
-        chunk = _decoder.decode(event.data)
-        if chunk.error is not None:
-            yield told(event.data.encode()) or ModelFault(str(chunk.error))
-        for choice in chunk.choices or ():
-            yield from _said(choice)
-        if chunk.usage is not None:
-            yield ModelUsage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+        chunk = JsonValue.read(event.data)
+        fault = told(event.data) if chunk["error"] else None
+        for choice in chunk["choices"]:
+            yield from _pieces(choice["delta"], final=False)
+            yield from _pieces(choice["message"], final=True)
+            if reason := choice["finish_reason"].word:
+                yield Stop(WHY.get(reason, "end"))
+        usage = chunk["usage"]
+        if usage:
+            yield ModelUsage(usage["prompt_tokens"].number, usage["completion_tokens"].number)
+        if fault is not None:
+            yield fault
 
 
 def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
@@ -127,14 +96,22 @@ def described(tool: ToolSpec) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
-def _said(choice: _Choice) -> Iterable[ModelPiece]:
-    delta = choice.delta
-    if delta.content:
-        yield Delta(delta.content)
-    if delta.refusal:
-        yield ModelRefusal(delta.refusal)
-    for place, call in enumerate(delta.tool_calls or ()):
-        where = place if call.index is None else call.index
-        yield CallPiece(where, call.function.arguments or "", call.id, call.function.name)
-    if choice.finish_reason is not None:
-        yield Stop(WHY.get(choice.finish_reason, "end"))
+def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
+    """What a delta says, or, with `final`, a message that some services send in the place of deltas."""
+    if text := delta["content"].text:
+        yield Delta(text, final)
+    if refusal := delta["refusal"].text:
+        yield ModelRefusal(refusal, final)
+    calls = list(delta["tool_calls"])
+    for place, call in enumerate(calls):
+        index, function = call["index"].number, call["function"]
+        where = place if index is None and len(calls) > 1 else index  # some services leave it out
+        id, name, written = call["id"].word, function["name"].word, function["arguments"]  # noqa: A001  # the word for it
+        yield CallPiece(where, written.word, id, name, final)
+        if isinstance(written.raw, dict):  # some services send the object itself
+            yield CallPiece(where, arguments(written), id, name, final=True)
+
+
+def arguments(value: JsonValue) -> str:
+    """All the arguments as a text of JSON, be they sent as that or as the object itself."""
+    return msgspec.json.encode(value.raw).decode() if isinstance(value.raw, dict) else value.word

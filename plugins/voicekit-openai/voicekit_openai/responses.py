@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from voicekit.llm.json_value import JsonValue
 from voicekit.llm.messages import (
     Assistant,
     CallPiece,
@@ -25,56 +24,9 @@ from voicekit.llm.messages import (
 )
 from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
-from voicekit_openai.chat import described
+from voicekit_openai.chat import arguments, described
 
 INCOMPLETE: Mapping[str, Why] = {"max_output_tokens": "length", "content_filter": "filtered"}
-
-
-class _Item(msgspec.Struct):
-    type: str = ""
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str = ""
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-class _Details(msgspec.Struct):
-    reason: str = ""
-
-
-class _Error(msgspec.Struct):
-    message: str = ""
-    code: str | None = None
-
-
-class _Response(msgspec.Struct):
-    usage: _Usage | None = None
-    error: _Error | None = None
-    incomplete_details: _Details | None = None
-
-
-class _Event(msgspec.Struct):
-    """All that any of the events tells which matter here."""
-
-    type: str = ""
-    delta: str = ""
-    output_index: int = 0
-    item: _Item = msgspec.field(default_factory=_Item)
-    response: _Response = msgspec.field(default_factory=_Response)
-    message: str = ""
-    code: str | None = None
-
-
-class _Kind(msgspec.Struct):
-    type: str = ""
-
-
-_kind = msgspec.json.Decoder(_Kind)
-_decoder = msgspec.json.Decoder(_Event)
 
 
 class ResponsesModel(HttpModel):
@@ -95,8 +47,9 @@ class ResponsesModel(HttpModel):
         }
 
     def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
-        read = _READ.get(_kind.decode(event.data).type)
-        return () if read is None else read(_decoder.decode(event.data))
+        data = JsonValue.read(event.data)
+        read = _READ.get(data["type"].word or event.kind)
+        return () if read is None else read(data)
 
 
 def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
@@ -115,43 +68,68 @@ def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
                     yield {"type": "function_call_output", "call_id": result.id, "output": result.text}
 
 
-def _call(event: _Event) -> Iterable[ModelPiece]:
-    item = event.item
-    if item.type == "function_call":
-        yield CallPiece(event.output_index, item.arguments, item.call_id, item.name)
+def _item(item: JsonValue, place: int | None, *, final: bool) -> Iterable[ModelPiece]:
+    """What an item of the output says: a call, or, if it is the `final` one, a message as well."""
+    kind, name = item["type"].word, item["name"].word
+    if kind == "function_call" or (not kind and name):
+        written = arguments(item["arguments"]) if final else item["arguments"].word
+        yield CallPiece(place, written, item["call_id"].word, name, final)
+    elif final and kind in ("message", ""):
+        for part in item["content"]:
+            if text := part.text:
+                yield Delta(text, final)
+            if refusal := part["refusal"].text:
+                yield ModelRefusal(refusal, final)
 
 
-def _completed(event: _Event) -> Iterable[ModelPiece]:
-    yield from _used(event)
-    yield Stop("end")
+def _begun(data: JsonValue) -> Iterable[ModelPiece]:
+    return _item(data["item"], data["output_index"].number, final=False)
+
+
+def _done(data: JsonValue) -> Iterable[ModelPiece]:
+    return _item(data["item"], data["output_index"].number, final=True)
+
+
+def _arguments(data: JsonValue) -> Iterable[ModelPiece]:
+    yield CallPiece(data["output_index"].number, data["delta"].word)
+
+
+def _all_arguments(data: JsonValue) -> Iterable[ModelPiece]:
+    yield CallPiece(data["output_index"].number, arguments(data["arguments"]), None, data["name"].word, final=True)
+
+
+def _ended(data: JsonValue) -> Iterable[ModelPiece]:
+    response, kind = data["response"], data["type"].word
+    items = list(response["output"])
+    if text := "".join(part.text for item in items if item["type"].word in ("message", "") for part in item["content"]):
+        yield Delta(text, final=True)
+    for item in items:
+        if item["type"].word != "message":
+            yield from _item(item, None, final=True)
+    usage = response["usage"]
+    yield ModelUsage(usage["input_tokens"].number, usage["output_tokens"].number)
+    reason = response["incomplete_details"]["reason"].word
+    cut_short = kind == "response.incomplete" or response["status"].word == "incomplete" or bool(reason)
+    yield Stop(INCOMPLETE.get(reason, "length") if cut_short else "end")
     yield Done()
 
 
-def _incomplete(event: _Event) -> Iterable[ModelPiece]:
-    details = event.response.incomplete_details
-    yield from _used(event)
-    yield Stop(INCOMPLETE.get(details.reason if details else "", "length"))
-    yield Done()
+def _failed(data: JsonValue) -> Iterable[ModelPiece]:
+    error = next((error for error in (data["response"]["error"], data["error"], data) if error), data)
+    yield ModelFault(error["message"].text, error["code"].word or None)
 
 
-def _failed(event: _Event) -> Iterable[ModelPiece]:
-    error = event.response.error or _Error(event.message, event.code)
-    yield ModelFault(error.message, error.code)
-
-
-def _used(event: _Event) -> Iterable[ModelPiece]:
-    usage = event.response.usage
-    if usage is not None:
-        yield ModelUsage(usage.input_tokens, usage.output_tokens)
-
-
-_READ: Mapping[str, Callable[[_Event], Iterable[ModelPiece]]] = {
-    "response.output_text.delta": lambda event: (Delta(event.delta),),
-    "response.refusal.delta": lambda event: (ModelRefusal(event.delta),),
-    "response.output_item.added": _call,
-    "response.function_call_arguments.delta": lambda event: (CallPiece(event.output_index, event.delta),),
-    "response.completed": _completed,
-    "response.incomplete": _incomplete,
+_READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
+    "response.output_text.delta": lambda data: (Delta(data["delta"].text),),
+    "response.output_text.done": lambda data: (Delta(data["text"].text, final=True),),
+    "response.refusal.delta": lambda data: (ModelRefusal(data["delta"].text),),
+    "response.refusal.done": lambda data: (ModelRefusal(data["refusal"].text, final=True),),
+    "response.output_item.added": _begun,
+    "response.output_item.done": _done,
+    "response.function_call_arguments.delta": _arguments,
+    "response.function_call_arguments.done": _all_arguments,
+    "response.completed": _ended,
+    "response.incomplete": _ended,
     "response.failed": _failed,
     "error": _failed,
 }
