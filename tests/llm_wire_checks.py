@@ -308,16 +308,23 @@ async def test_success_with_something_else_in_it(make: Make, body: bytes, error:
     assert heard.text == FALLBACK
 
 
-@pytest.mark.parametrize("part", [Broken(), Fails("server_error")], ids=["no JSON", "an error"])
-async def test_an_event_that_is_none(make: Make, part: Broken | Fails) -> None:
-    """An event that can't be read, or tells of an error, ends the answer where it is, and the connection."""
-    server = ModelServer(ScriptedAnswer("It is", part, AnswerStall()))
+async def test_an_event_that_tells_of_an_error(make: Make) -> None:
+    """An error in the middle ends the answer where it is, and the connection."""
+    server = ModelServer(ScriptedAnswer("It is", Fails("server_error"), AnswerStall()))
     async with server.serve() as url:
         heard = await ask(make(url))
         with trio.fail_after(5):
             await server.asked[0].left.wait()
     assert heard.text == "It is. " + FALLBACK
     assert len(heard.troubles) == 1
+
+
+async def test_an_event_that_is_none_is_passed_over(make: Make) -> None:
+    """What can't be read costs nothing of what can."""
+    server = ModelServer(ScriptedAnswer(Broken(), "It is", Broken(), " nine.", Broken()))
+    async with server.serve() as url:
+        heard = await ask(make(url))
+    assert (heard.text, heard.troubles) == ("It is nine.", [])
 
 
 async def test_nobody_is_there(make: Make) -> None:

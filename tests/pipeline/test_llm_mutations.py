@@ -25,7 +25,7 @@ STEP = 1 if os.environ.get("VOICEKIT_FULL") == "1" else 10
 LEAST = 5_000
 """Cases in all, of which at least as many are run when all are."""
 
-BORDERS = 9
+BORDERS = 15
 """Bytes from one place at which a stream is cut to the next; each cut is a case."""
 
 MAKE: dict[str, Callable[..., LanguageModel]] = {

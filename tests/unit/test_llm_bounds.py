@@ -200,7 +200,7 @@ async def test_long_arguments_have_their_time(autojump_clock: MockClock) -> None
     def note(text: str) -> str:
         return f"{len(text)} noted"
 
-    call = AnswerCalls("note", {"text": "x" * 4000}, id="a", pieces=100)
+    call = AnswerCalls("note", {"text": "x" * 4000}, id="a", pieces=80)
     server = ModelServer(ScriptedAnswer(call, every=0.2), "Done.")
     heard = await ask(bot(server, note))
     assert (heard.text, heard.troubles, results(server)) == ("Done.", [], {"a": "4000 noted"})

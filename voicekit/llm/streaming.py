@@ -27,7 +27,7 @@ from voicekit.llm.model import Model
 MOST_ERROR = 64 * 1024
 """Bytes that are read of an answer that is none."""
 
-WORDLESS = 30.0
+WORDLESS = 20.0
 """Seconds that an answer which has begun may go on without a word that can be heard, or another call that is complete:
 time for some thousand characters of arguments, and a limit for arguments or blanks that never end."""
 
