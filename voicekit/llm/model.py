@@ -27,9 +27,9 @@ _URL = re.compile(r"https?://[^/\s]+(?:/\S*)?")
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A POST. The repr shows neither headers, which hold the key, nor the conversation."""
+    """A POST. The repr shows neither address and headers, which may hold the key, nor the conversation."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -61,9 +61,9 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelEndpoint:
-    """The address of a service, without a slash at its end, and the key to it. The repr shows no key."""
+    """The address of a service, without a slash at its end, and the key to it. The repr shows neither."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     key: str = field(default="", repr=False)
 
