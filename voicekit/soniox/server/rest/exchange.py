@@ -117,7 +117,7 @@ class RestExchange:
     def spoken(self, now: float, seconds: float) -> None:
         """The speech is over, complete or not; it lasted so long. More than once is once."""
         if self._speaking is not None:
-            self._speech.end(self._speaking, self.request_id, self._began, now, seconds)
+            self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
