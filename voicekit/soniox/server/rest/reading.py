@@ -112,12 +112,12 @@ def answer(status: int, body: Any = None) -> RestAnswer:
 def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
     """The body as a `kind` whose fields are all within bounds; Problem otherwise. Null is the same as absent."""
     try:
-        said = msgspec.json.decode(call.body or b"{}")
+        said = _without_nulls(msgspec.json.decode(call.body or b"{}"))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise invalid([violation("body", "JSON")]) from None
     if not isinstance(said, dict):
         raise invalid([violation("body", "an object")])
-    return checked(_without_nulls(said), kind, required)
+    return checked(said, kind, required)
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
