@@ -15,7 +15,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.errors import ConfigError, LocalProtocolError, RemoteProtocolError, Unavailable
 from voicekit.soniox.api.config import tts_config
 from voicekit.soniox.api.errors import Failed, Retry
-from voicekit.soniox.api.verdict import IGNORE, WRONG
+from voicekit.soniox.api.verdict import IGNORE, WRONG, assert_total
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.api.word_times import SpokenWord
 from voicekit.soniox.tts.connection import KEEPALIVE_S, TtsConnection
@@ -68,7 +68,7 @@ def started(state: TtsState) -> TtsConnection:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in TTS_TABLE.items()} == {state: set(TtsInput) for state in TtsState}
+    assert_total(TTS_TABLE, TtsState, TtsInput)
 
 
 ACTS = {

@@ -289,7 +289,7 @@ async def test_the_limits_of_the_account_are_those_of_the_machine(connect) -> No
         await first.say(**HEARS)
         await first.say(b"\0\0")
         with trio.fail_after(10):
-            while account.running(Service.STT) == 0:
+            while account.running[Service.STT] == 0:
                 await trio.lowlevel.checkpoint()
         async with connect(endpoints.stt) as second:
             await second.say(**HEARS)
