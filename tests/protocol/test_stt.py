@@ -15,11 +15,10 @@ from voicekit.soniox.api.errors import Failed, Retry
 from voicekit.soniox.api.verdict import IGNORE, WRONG, assert_total
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.stt import session as stt
-from voicekit.soniox.stt.finalize import ANSWER_S, EVERY_S
-from voicekit.soniox.stt.liveness import DEAF_S
 from voicekit.soniox.stt.replay import SILENCE_S
 from voicekit.soniox.stt.session import Finished, RollOver, SttSession
 from voicekit.soniox.stt.states import STT_TABLE, SttInput, SttState
+from voicekit.soniox.stt.timers import DEAF_S, FINALIZE_ANSWER_S, FINALIZE_EVERY_S
 
 KEEPALIVE = '{"type":"keepalive"}'
 FINALIZE = '{"type":"finalize"}'
@@ -349,7 +348,7 @@ def test_finalize_is_not_repeated_too_soon() -> None:
     core.outgoing()
     core.finalize(10.3)
     assert core.outgoing() == []
-    assert core.due_at == 10.0 + EVERY_S
+    assert core.due_at == 10.0 + FINALIZE_EVERY_S
     core.tick(11.0)
     assert core.outgoing() == [FINALIZE]
 
@@ -360,7 +359,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_forever() -> None:
     core.finalize(10.0)
     core.finalize(10.1)
     core.outgoing()
-    core.tick(10.0 + ANSWER_S)
+    core.tick(10.0 + FINALIZE_ANSWER_S)
     assert core.outgoing() == [FINALIZE]
 
 

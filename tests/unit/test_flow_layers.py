@@ -1,4 +1,4 @@
-"""Layers around a stage: tapping, timing."""
+"""Layers around a stage: tapping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from voicekit.flow import (
     Pipeline,
     Stage,
     Tapped,
-    Timed,
     open_link,
     pipeline,
     stage,
@@ -75,55 +74,6 @@ async def test_a_tap_takes_no_more_from_the_link_than_its_stage(autojump_clock):
     assert len(sent) == 6
 
 
-async def test_timed_tells_how_long_the_first_item_took(autojump_clock):
-    """Once for each stream: from the first item in to the first item out."""
-
-    @stage(name="slow")
-    async def slow(inbox, outbox):
-        await inbox.receive()
-        await trio.sleep(1)
-        await inbox.receive()
-        await trio.sleep(0.5)
-        await outbox.send("first")
-        await trio.sleep(1)
-        await outbox.send("second")
-
-    told: list[tuple[str, float]] = []
-    timed = Timed(slow, lambda name, seconds: told.append((name, round(seconds, 3))))
-    for _ in range(2):
-        assert await through(timed, "ab") == ["first", "second"]
-    assert told == [("slow", 1.5)] * 2
-
-
-async def test_timed_keeps_streams_that_overlap_apart(autojump_clock):
-    """A reply that is still unwinding does not spoil the time of the next one."""
-
-    @stage
-    async def slow(inbox, outbox):
-        await trio.sleep(await inbox.receive())
-        await outbox.send("x")
-
-    told: list[float] = []
-    timed = Timed(slow, lambda name, seconds: told.append(round(seconds, 3)))
-
-    async def stream(starts: float, takes: float) -> None:
-        await trio.sleep(starts)
-        await through(timed, [takes])
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stream, 0, 3)
-        nursery.start_soon(stream, 1, 5)
-    assert told == [3, 5]
-
-
-async def test_timed_says_nothing_where_nothing_came_out():
-    """A stage that stays silent has no first item, and one that speaks unasked took no time."""
-    told: list[float] = []
-    for silent in (FunctionStage(passing.run, "nothing in"), counting(3)):
-        await through(Timed(silent, lambda name, seconds: told.append(seconds)))
-    assert told == []
-
-
 class Negotiating:
     """A stage whose format is agreed on after it was made, and which has something of its own."""
 
@@ -137,11 +87,10 @@ class Negotiating:
         return wanted
 
 
-@pytest.mark.parametrize("layer", [Tapped, lambda stage: Timed(stage, print)])
-def test_a_layer_looks_like_the_stage_inside(layer):
+def test_a_layer_looks_like_the_stage_inside():
     """Name, formats (those of now) and whatever else the stage has; so a layer goes wherever the stage went."""
     inside = Negotiating()
-    layered = layer(layer(inside))
+    layered = Tapped(Tapped(inside))
     assert isinstance(layered, Stage)
     assert (layered.name, layered.live, layered.accepts, layered.produces) == ("negotiating", True, None, None)
     narrow = AudioFormat(8_000)

@@ -1,6 +1,6 @@
 """Pipes: how anything moves. Links between tasks, transforms that are called, stages that wait, lines of both."""
 
-from voicekit.flow.layers import Tapped, Timed
+from voicekit.flow.layers import Tapped
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.opened import opened
 from voicekit.flow.pacing import on_schedule, periodic
@@ -22,7 +22,6 @@ __all__ = [
     "Stage",
     "StreamContext",
     "Tapped",
-    "Timed",
     "Transform",
     "TransformPart",
     "LinkSpec",

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import trio
-
 from voicekit.audio.format import AudioFormat
 from voicekit.flow.fused import FusedInlet, FusedOutlet
 from voicekit.flow.link import Inlet, Outlet
@@ -62,36 +60,6 @@ class Tapped(Layer):
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         async with self.stage.open() as run:
             yield partial(run_tapped, run, self._inward, self._outward)
-
-
-class Timed(Layer):
-    """Tells `report(name, seconds)` how long after the first item in each stream the first item came out."""
-
-    def __init__(self, stage: Stage[Any, Any], report: Callable[[str, float], object]) -> None:
-        super().__init__(stage)
-        self._report = report
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        async with self.stage.open() as run:
-
-            async def timed(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                since: float | None = None  # of this stream alone: two may run at once
-                reported = False
-
-                def begin(item: Any) -> None:
-                    nonlocal since
-                    since = trio.current_time() if since is None else since
-
-                def first(item: Any) -> None:
-                    nonlocal reported
-                    if since is not None and not reported:
-                        reported = True
-                        self._report(self.name, trio.current_time() - since)
-
-                await run_tapped(run, begin, first, inbox, outbox)
-
-            yield timed
 
 
 async def run_tapped(

@@ -19,14 +19,14 @@ import trio
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.contracts import Sink, Source, Stt, Tts, Vad
 from voicekit.errors import ConfigError
-from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Signal, Typed
+from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Progress, Signal, Typed
 from voicekit.extend.parts import Role, misfit
 from voicekit.extend.registry import Registry, Use
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.pipeline import LinkSpec, Pipeline
 from voicekit.flow.sound import encode_as, resample
 from voicekit.flow.stage import Stage, stage
-from voicekit.flow.store import Full
+from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
 from voicekit.reply.emoji import strip_emoji
@@ -37,6 +37,8 @@ from voicekit.turn.policy import Speculation
 
 SIGNALS = 64
 """Waiting for the conductor, who only ever awaits them: full means a bug."""
+
+LATEST = latest_of(Interim, Progress, HeardSoFar)
 
 EAR_SECONDS = 5.0
 """In front of the transcriber. Nothing may make detection wait: a stalled recogniser must not deafen us."""
@@ -50,11 +52,7 @@ VOICE_SECONDS = 2.0
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
     """The link to the conductor. Of signals of which only the latest matters, that replaces the queued one."""
-    return open_link(SIGNALS, Full.FAIL, weigh=lambda signal: 1, name="signals", conflate=_superseded)
-
-
-def _superseded(signal: Signal) -> type | None:
-    return type(signal) if isinstance(signal, Interim | HeardSoFar) else None
+    return open_link(SIGNALS, Full.FAIL, weigh=count, name="signals", conflate=LATEST)
 
 
 @dataclass

@@ -46,6 +46,10 @@ class Failed:
     error: ServiceError | ProtocolError
     retry: Retry
 
+    def waits(self, *, new_keys: bool) -> Waits | None:
+        """For `Backoff.failed`. `new_keys` says whether each attempt has a key of its own."""
+        return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
+
 
 _PAY = "Add funds or raise the budget in the Soniox console."
 _VOICE = "Check the cloned voice in the Soniox console."
@@ -103,7 +107,7 @@ WAITS: dict[Retry, Waits | None] = {
     Retry.BACKOFF: SOON,
     Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest wait that can still be the last
 }
-"""For `Backoff.failed`."""
+"""When to try again, for each kind of failure."""
 
 
 def rule(error_type: str | None, code: int | None) -> RetryRule:

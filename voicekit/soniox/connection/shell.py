@@ -18,7 +18,8 @@ import trio
 from voicekit.flow.groups import alone
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
-from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport, WebsocketMessage
+from voicekit.soniox.api.wire import Message
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport
 
 PING_EVERY_S = 2.0
 PING_ANSWER_S = 3.0
@@ -30,7 +31,7 @@ UNSENT = 2**20
 Event_co = TypeVar("Event_co", covariant=True)
 Event = TypeVar("Event")
 
-WireLog: TypeAlias = Callable[[str, str, WebsocketMessage], None]
+WireLog: TypeAlias = Callable[[str, str, Message], None]
 """Told of each message: on which connection ("transcribe-websocket"), which way ("sent", "received"), and what it was.
 
 Beside them, "opened" and "lost" say when a connection was made, and why it ended. What the handshake said, the key
@@ -43,9 +44,9 @@ class Core(Protocol[Event_co]):
     @property
     def due_at(self) -> float | None: ...
     def tick(self, now: float) -> Sequence[Event_co]: ...
-    def receive(self, message: WebsocketMessage, now: float) -> Sequence[Event_co]: ...
+    def receive(self, message: Message, now: float) -> Sequence[Event_co]: ...
     def closed(self, why: str = ...) -> Sequence[Event_co]: ...
-    def outgoing(self) -> list[WebsocketMessage]: ...
+    def outgoing(self) -> list[Message]: ...
 
 
 class Shell(Generic[Event]):
@@ -134,7 +135,7 @@ class Shell(Generic[Event]):
         due = self._core.due_at
         return inf if due is None else due
 
-    def _log(self, way: str, message: WebsocketMessage) -> None:
+    def _log(self, way: str, message: Message) -> None:
         if self._wire_log is not None:
             self._wire_log(self._name, way, self._redact(message) if isinstance(message, str) else message)
 
