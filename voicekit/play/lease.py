@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 import trio
@@ -23,9 +22,6 @@ LATE = 0.001
 
 LOOK_AGAIN = 0.005
 """Seconds until the next look at the position, at least: it may stand still (a device that is still filling)."""
-
-this_lease: ContextVar[PlaybackLease] = ContextVar("voicekit.this_lease")
-"""The lease that the running reply writes through; set before the reply line runs."""
 
 
 class PlaybackLease:

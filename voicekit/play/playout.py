@@ -14,13 +14,13 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.contracts import Reply, Sink, Speaker
+from voicekit.contracts import Reply, ReplyLease, Sink, Speaker, this_reply
 from voicekit.errors import ConfigError
 from voicekit.events import Audible, HeardSoFar, ReplyDone, WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
-from voicekit.play.lease import PlaybackLease, this_lease
+from voicekit.play.lease import PlaybackLease
 
 LEAD = 0.1
 """Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all a pause must take back."""
@@ -69,8 +69,9 @@ class Playout(Pipeable):
         return self._current
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-        lease = this_lease.get()
-        teller = _Teller(lease, outbox)
+        scope = this_reply.get()
+        reply, lease = scope.reply, scope.lease
+        teller = _Teller(reply, lease, outbox)
         lease.on_heard = teller.tell
         while True:
             item = None
@@ -84,9 +85,9 @@ class Playout(Pipeable):
         await lease.finish()
         teller.tell()
         if not lease.over:
-            outbox.offer(ReplyDone(lease.reply.turn))
+            outbox.offer(ReplyDone(reply.turn))
 
-    async def _play(self, lease: PlaybackLease, item: Any) -> None:
+    async def _play(self, lease: ReplyLease, item: Any) -> None:
         if isinstance(item, WordMark):
             lease.mark(item)
         elif isinstance(item, AudioFrame) and item.samples <= self._piece:
@@ -110,7 +111,8 @@ def _pieces(sound: AudioFrame | Gap, most: int, format: AudioFormat) -> Iterator
 class _Teller:
     """Tells the conductor what the caller has heard, each thing once."""
 
-    def __init__(self, lease: PlaybackLease, outbox: Outlet[Any]) -> None:
+    def __init__(self, reply: Reply, lease: ReplyLease, outbox: Outlet[Any]) -> None:
+        self._reply = reply
         self._lease = lease
         self._outbox = outbox
         self._audible = False
@@ -120,7 +122,7 @@ class _Teller:
         lease = self._lease
         if lease.over:
             return
-        reply = lease.reply
+        reply = self._reply
         lease.listen()
         if lease.audible and not self._audible:
             self._audible = True
