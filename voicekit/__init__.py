@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         LinkSpec,
         Outlet,
         Pipeline,
-        Reconnecting,
         Stage,
         Transform,
         each,
@@ -85,7 +84,6 @@ __all__ = [
     "open_link",
     "Inlet",
     "Outlet",
-    "Reconnecting",
     "in_thread",
     # plugins
     "hookimpl",
@@ -110,8 +108,7 @@ _HOMES = {
     "voicekit.contracts": "Sink Source Stt Tts Vad",
     "voicekit.errors": "ConfigError DeviceError PluginError ServiceError VoicekitError",
     "voicekit.extend": "Apologise Restart Use hookimpl load_plugins",
-    "voicekit.flow": "Full Inlet LinkSpec Outlet Pipeline Reconnecting Stage Transform each in_thread open_link"
-    " pipeline stage tap",
+    "voicekit.flow": "Full Inlet LinkSpec Outlet Pipeline Stage Transform each in_thread open_link pipeline stage tap",
     "voicekit.flow.sound": "resample",
     "voicekit.reply.handler": "Handler Turn as_handler",
     "voicekit.reply.say": "Say",

@@ -1,6 +1,6 @@
 """Pipes: how anything moves. Links between tasks, transforms that are called, stages that wait, lines of both."""
 
-from voicekit.flow.layers import Reconnecting, Tapped, Timed
+from voicekit.flow.layers import Tapped, Timed
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.opened import opened
 from voicekit.flow.pacing import on_schedule, periodic
@@ -18,7 +18,6 @@ __all__ = [
     "LinkStatistics",
     "Outlet",
     "Pipeable",
-    "Reconnecting",
     "Run",
     "Stage",
     "StreamContext",
