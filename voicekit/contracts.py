@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
-from voicekit.events import SessionEvent, WordMark
+from voicekit.events import SessionEvent, Signal, WordMark
 from voicekit.flow.stage import Stage
 
 T = TypeVar("T")
@@ -230,10 +230,8 @@ class Reply:
 class ReplyLease(Protocol):
     """A reply's right to sound, as playout uses it. Only `write` and `finish` wait; the rest act at once."""
 
-    audible: bool
-    """Whether the first sample of the reply has been heard."""
-    on_heard: Callable[[], None]
-    """Called when more was heard."""
+    tell: Callable[[Signal], None]
+    """Called with Audible once the first sample has been heard, and with HeardSoFar for each word."""
 
     @property
     def over(self) -> bool:
@@ -245,7 +243,7 @@ class ReplyLease(Protocol):
         ...
 
     def listen(self) -> None:
-        """Bring `audible` and the reply's `heard_to` up to date."""
+        """Bring the reply's `heard_to` up to date, and tell what is new."""
         ...
 
     def next_moment(self) -> float:

@@ -16,7 +16,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.contracts import Reply, ReplyLease, Sink, Speaker, this_reply
 from voicekit.errors import ConfigError
-from voicekit.events import Audible, HeardSoFar, ReplyDone, WordMark
+from voicekit.events import ReplyDone, WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
@@ -70,9 +70,8 @@ class Playout(Pipeable):
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         scope = this_reply.get()
-        reply, lease = scope.reply, scope.lease
-        teller = _Teller(reply, lease, outbox)
-        lease.on_heard = teller.tell
+        lease = scope.lease
+        lease.tell = outbox.offer
         while True:
             item = None
             with trio.move_on_at(lease.next_moment()):
@@ -81,11 +80,11 @@ class Playout(Pipeable):
                 except trio.EndOfChannel:
                     break
             await self._play(lease, item)
-            teller.tell()
+            lease.listen()
         await lease.finish()
-        teller.tell()
+        lease.listen()
         if not lease.over:
-            outbox.offer(ReplyDone(reply.turn))
+            outbox.offer(ReplyDone(scope.reply.turn))
 
     async def _play(self, lease: ReplyLease, item: Any) -> None:
         if isinstance(item, WordMark):
@@ -104,29 +103,4 @@ def _pieces(sound: AudioFrame | Gap, most: int, format: AudioFormat) -> Iterator
         if isinstance(sound, Gap):
             yield AudioFrame(format.silence(samples), sound.at + start, format)
         else:
-            size = sound.format.sample_bytes
-            yield AudioFrame(sound.pcm[start * size : (start + samples) * size], sound.at + start, sound.format)
-
-
-class _Teller:
-    """Tells the conductor what the caller has heard, each thing once."""
-
-    def __init__(self, reply: Reply, lease: ReplyLease, outbox: Outlet[Any]) -> None:
-        self._reply = reply
-        self._lease = lease
-        self._outbox = outbox
-        self._audible = False
-        self._told = 0
-
-    def tell(self) -> None:
-        lease = self._lease
-        if lease.over:
-            return
-        reply = self._reply
-        lease.listen()
-        if lease.audible and not self._audible:
-            self._audible = True
-            self._outbox.offer(Audible(reply.turn))
-        if reply.heard_to > self._told:
-            self._told = reply.heard_to
-            self._outbox.offer(HeardSoFar(reply.turn, reply.heard_to))
+            yield sound.part(start, start + samples)
