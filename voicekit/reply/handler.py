@@ -130,9 +130,8 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
         async for turn in inbox:
-            reply = this_reply.get(None)
-            if reply is None:  # a line run by hand
-                reply = Reply(turn.number, turn.text, turn.reason)
+            scope = this_reply.get(None)
+            reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
             say = Say(outbox, reply)
             with alone():
                 async with trio.open_nursery() as nursery:

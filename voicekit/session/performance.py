@@ -11,15 +11,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from voicekit.contracts import Reply, Tts, this_reply
+from voicekit.contracts import Reply, ReplyScope, Tts, this_reply
 from voicekit.events import SessionEvent, Signal, Speculate, StartReply
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
-from voicekit.play.lease import PlaybackLease, this_lease
+from voicekit.play.lease import PlaybackLease
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Turn
-from voicekit.session.speculation import Commitment, this_commitment
+from voicekit.session.speculation import Commitment
 
 IN_PLAYOUT = f"in stage {Playout.name!r}"
 """What the errors of a sink are signed with, also where it is not playout's own task that called it."""
@@ -52,9 +52,7 @@ class ReplyRun:
         return self._lease.queued_seconds
 
     async def run(self) -> None:
-        this_reply.set(self.reply)
-        this_lease.set(self._lease)
-        this_commitment.set(self._commitment)
+        this_reply.set(ReplyScope(self.reply, self._lease, self._commitment))
         question, inbox = open_link(1, weigh=lambda turn: 1, name="the turn to the handler")
         with inbox, self._outlet.clone() as outbox:
             with question:

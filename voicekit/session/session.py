@@ -279,7 +279,7 @@ class Session:
 
     def _answer(self, turn: Turn) -> Handler:
         """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""
-        script = this_reply.get().script
+        script = this_reply.get().reply.script
         if script is not None:
             return as_handler(script)
         handler = self.plugins.answer(turn)

@@ -110,13 +110,14 @@ class _Once:
 
     def __init__(self, tell: MilestoneTap) -> None:
         self._tell = tell
-        self._reply = this_reply.get(None)
+        scope = this_reply.get(None)
+        self._turn = None if scope is None else scope.reply.turn
         self._told: set[MilestoneKind] = set()
 
     def reach(self, what: MilestoneKind, seconds: float = 0.0) -> None:
-        if self._reply is not None and what not in self._told:
+        if self._turn is not None and what not in self._told:
             self._told.add(what)
-            self._tell(Milestone(self._reply.turn, what, seconds))
+            self._tell(Milestone(self._turn, what, seconds))
 
     def has(self, what: MilestoneKind) -> bool:
         return what in self._told

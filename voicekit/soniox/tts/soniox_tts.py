@@ -1,4 +1,4 @@
-"""The mouth: a stage that has Soniox speak, over one connection that is held for the whole session."""
+"""A stage that has Soniox speak, over one connection that is held for the whole session."""
 
 from __future__ import annotations
 
@@ -86,17 +86,18 @@ class SonioxTts(Pipeable):
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         if self.produces is None:
             raise ConfigError(f"{self.name}: negotiate() is asked first, with the sink's format")
-        mouth = TtsPool(self._url, self._access, self._transport, wire_log=self._wire_log, roll=self._roll)
+        pool = TtsPool(self._url, self._access, self._transport, wire_log=self._wire_log, roll=self._roll)
         with alone():
             async with trio.open_nursery() as nursery:
-                await nursery.start(mouth.keep)
-                yield partial(self._run, mouth)
+                await nursery.start(pool.keep)
+                yield partial(self._run, pool)
                 nursery.cancel_scope.cancel()
 
-    async def _run(self, mouth: TtsPool, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, pool: TtsPool, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         assert self.produces is not None
-        speaking = StreamPlanner(speed=self._config.speed or 1.0, eager=self._eager, pace=self._pace)
-        self._current = utterance = ReplySpeech(mouth, self._config, self.produces, speaking, self._roll)
+        speed = self._config.speed or 1.0
+        planner = StreamPlanner(speed=speed, eager=self._eager, pace=self._pace, roll=self._roll)
+        self._current = speech = ReplySpeech(pool, self._config, self.produces, planner)
         with alone():
-            await utterance.run(inbox, outbox)
-        self._pace = speaking.pace
+            await speech.run(inbox, outbox)
+        self._pace = planner.pace
