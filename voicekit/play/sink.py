@@ -103,7 +103,7 @@ class HeardPiece:
 class RecordingSink(NullSink):
     """Keeps in memory what was heard, and when. For tests and short calls: it keeps up to `keep` seconds of sound.
 
-    Beyond that it raises nothing and keeps the latest; `forgotten` counts the samples that had to go.
+    Beyond that it raises nothing and keeps the latest.
     """
 
     name = "recording sink"
@@ -118,7 +118,6 @@ class RecordingSink(NullSink):
         keep: float = 600.0,
     ) -> None:
         super().__init__(format, latency=latency, speed=speed, pausable=pausable)
-        self.forgotten = 0
         self._keep = format.samples(keep)
         self._kept = 0
         self._pieces: list[HeardPiece] = []
@@ -148,6 +147,4 @@ class RecordingSink(NullSink):
         self._pieces.append(HeardPiece(start, frame.pcm))
         self._kept += frame.samples
         while self._kept > self._keep:
-            oldest = self.format.count(self._pieces.pop(0).pcm)
-            self._kept -= oldest
-            self.forgotten += oldest
+            self._kept -= self.format.count(self._pieces.pop(0).pcm)

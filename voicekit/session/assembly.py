@@ -22,15 +22,17 @@ from voicekit.errors import ConfigError
 from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Signal, Typed
 from voicekit.extend.parts import Role, misfit
 from voicekit.extend.registry import Registry, Use
+from voicekit.flow.groups import stages_of
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.pipeline import LinkSpec, Pipeline
 from voicekit.flow.sound import encode_as, resample
 from voicekit.flow.stage import Stage, stage
-from voicekit.flow.store import Full
+from voicekit.flow.store import COUNT, Full, latest_of
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
+from voicekit.play.playout import Playout
 from voicekit.reply.emoji import strip_emoji
-from voicekit.reply.handler import CallView, as_handler
+from voicekit.reply.handler import HANDLER, CallView, as_handler
 from voicekit.reply.markdown import strip_markdown
 from voicekit.session.speculation import AfterCommit
 from voicekit.turn.policy import Speculation
@@ -50,11 +52,7 @@ VOICE_SECONDS = 2.0
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
     """The link to the conductor. Of signals of which only the latest matters, that replaces the queued one."""
-    return open_link(SIGNALS, Full.FAIL, weigh=lambda signal: 1, name="signals", conflate=_superseded)
-
-
-def _superseded(signal: Signal) -> type | None:
-    return type(signal) if isinstance(signal, Interim | HeardSoFar) else None
+    return open_link(SIGNALS, Full.FAIL, weigh=COUNT, name="signals", conflate=latest_of(Interim, HeardSoFar))
 
 
 @dataclass
@@ -76,17 +74,16 @@ class Parts:
             await warm(call)
 
     def role_of(self, error: Exception) -> Role:
-        """Which part `error` came from, by the note that a line has put on it."""
+        """Which part `error` came from, by the stage that has signed it."""
         named: dict[str, Role] = {
-            "handler": "handler",
+            HANDLER: "handler",
             self.tts.name: "tts",
-            "playout": "sink",
+            Playout.name: "sink",
             self.source.name: "source",
         }
         if self.stt is not None:
             named[self.stt.name] = "stt"
-        notes = getattr(error, "__notes__", ())
-        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
+        return next((named[stage] for stage in stages_of(error) if stage in named), "stage")
 
     def wrapped(self, wrap: Callable[[Any, Role], Any]) -> Parts:
         """The parts in whatever layers `wrap` puts around them."""

@@ -17,6 +17,7 @@ import trio
 from voicekit.contracts import Reply
 from voicekit.errors import VoicekitError
 from voicekit.events import (
+    Act,
     AmendTurn,
     Command,
     Confirm,
@@ -177,7 +178,7 @@ class Conductor:
     def _told(self, nursery: trio.Nursery) -> None:
         for decision in self._machine.take_decisions():
             self._report(decision)
-            if decision.what == "close":
+            if decision.act is Act.CLOSE:
                 self.why = self._ending.why or decision.why
 
     def _set_off(self, command: StartReply | Speculate, nursery: trio.Nursery) -> _Live:
