@@ -209,6 +209,7 @@ class Hangup:
     """The other side is gone."""
 
 
+SpeechMark: TypeAlias = SpeechStarted | SpeechStopped
 Transcript: TypeAlias = Interim | Final | Endpoint | Finalized | Progress | Translated | SttDown | SttUp
 Signal: TypeAlias = (
     SpeechStarted
@@ -295,7 +296,7 @@ class AmendTurn:
     text: str
 
 
-Command: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
 
 # --- session events: what observers and the event log see ---
 
@@ -305,7 +306,7 @@ class SessionStarted:
     """Everything is open; sound flows from now on."""
 
 
-class Act(Enum):
+class TurnAct(Enum):
     """What the turn machine decides."""
 
     COMMIT = "commit"  # the caller's turn is complete: a reply starts
@@ -328,7 +329,7 @@ class Decided:
     `about` is the reason of the prompt that was dropped. `str()` is its line in the log.
     """
 
-    act: Act
+    act: TurnAct
     turn: int | None
     why: str
     about: str | None = None

@@ -16,7 +16,6 @@ from trio.testing import MockClock
 from voicekit.cli import main
 from voicekit.errors import ConfigError, Unavailable
 from voicekit.events import (
-    Act,
     Decided,
     End,
     Final,
@@ -27,6 +26,7 @@ from voicekit.events import (
     SessionEnded,
     SessionStarted,
     SpeechStarted,
+    TurnAct,
     TurnCommitted,
     TurnEnded,
     Word,
@@ -40,8 +40,8 @@ CALL: list[LoggedEvent] = [
     Interim((Word(" hi", 0, 10, language="en", confidence=0.5),)),
     Interim(()),
     Final((Word(" hi", 0, 10), Word("\u2028there\ud800", 10, 20, speaker="1"))),
-    Decided(Act.COMMIT, 1, "endpoint"),
-    Decided(Act.DROP_PROMPT, None, "the call is ending", "say"),
+    Decided(TurnAct.COMMIT, 1, "endpoint"),
+    Decided(TurnAct.DROP_PROMPT, None, "the call is ending", "say"),
     TurnCommitted(1, "hi there", "speech"),
     Milestone(1, "user", 0.7),
     TurnEnded(1, "Well\nhello.", "Well", True),
@@ -163,6 +163,6 @@ def test_only_the_owner_can_read_the_log(tmp_path):
 def test_any_text_survives(tmp_path_factory, said, why):
     """No text that a recogniser or a handler could produce breaks the log."""
     path = tmp_path_factory.mktemp("log") / EVENTS
-    log: list[LoggedEvent] = [TurnEnded(1, said, said, False), Decided(Act.CLOSE, None, why)]
+    log: list[LoggedEvent] = [TurnEnded(1, said, said, False), Decided(TurnAct.CLOSE, None, why)]
     written(path, log)
     assert [event for _, event in read_events(path)] == log

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.events import (
-    Act,
     Audible,
     Decided,
     Endpoint,
@@ -14,6 +13,7 @@ from voicekit.events import (
     SessionStarted,
     SpeechStarted,
     SpeechStopped,
+    TurnAct,
     TurnCommitted,
     Word,
 )
@@ -27,7 +27,7 @@ LOG: list[tuple[float, LoggedEvent]] = [
     (1.76, Final((Word("what time", 0, 1),))),
     (1.8, SpeechStopped(0)),
     (2.2, Endpoint(0)),
-    (2.2, Decided(Act.COMMIT, 1, "endpoint at 1.50 s of sound")),
+    (2.2, Decided(TurnAct.COMMIT, 1, "endpoint at 1.50 s of sound")),
     (2.2, TurnCommitted(1, "what time", "speech")),
     (2.2, Milestone(1, "user", 0.7)),
     (2.2, Milestone(1, "begun")),

@@ -17,11 +17,11 @@ is killed is lost; the rest can be played and read.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -33,7 +33,7 @@ from voicekit.flow.link import Outlet
 from voicekit.flow.scribe import open_scribe, renew
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
-from voicekit.session.eventlog import EVENTS, open_event_log
+from voicekit.session.eventlog import EVENTS, LoggedEvent, open_event_log
 from voicekit.session.recording_taps import OverheardSink, overheard_source
 from voicekit.session.stereo import Track, TwoTrackFile
 from voicekit.session.trace.taps import trace
@@ -68,7 +68,9 @@ class _Heard:
 class CallFolder:
     """An open folder, for one call."""
 
-    def __init__(self, path: Path, note: Any, wire_log: WireLog, tape: _Tape, outlet: Outlet[_Heard]) -> None:
+    def __init__(
+        self, path: Path, note: Callable[[LoggedEvent], None], wire_log: WireLog, tape: _Tape, outlet: Outlet[_Heard]
+    ) -> None:
         self.path = path
         self.wire_log = wire_log
         """What to give to `wire_log=` of the transcriber and of the voice."""

@@ -197,7 +197,7 @@ def _revived(name: str, value: Any) -> Any:
         case "words":
             return tuple(events.Word(**word) for word in value)
         case "act":
-            return events.Act(value)
+            return events.TurnAct(value)
         case "error" if value is not None:
             return type(value["type"], (Exception,), {})(value["text"])
     return value

@@ -12,9 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from voicekit.events import (
-    Act,
     AmendTurn,
-    Command,
     Confirm,
     CutReply,
     Decided,
@@ -27,6 +25,8 @@ from voicekit.events import (
     ReleaseOutput,
     Speculate,
     StartReply,
+    TurnAct,
+    TurnCommand,
 )
 from voicekit.turn.guess import Speculations
 from voicekit.turn.phrases import InterruptionWeigher
@@ -73,7 +73,7 @@ class TurnMemory:
         self.settling_since = now
         self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
         self.doubt_until = math.inf
-        self.commands: list[Command] = []
+        self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
 
     @property
@@ -118,7 +118,7 @@ class TurnMemory:
         barred = self.ending is not None or self.source_ended or not self.policy.interrupt.barge_in
         return self.reply.interruptible and not barred
 
-    def decide(self, act: Act, why: str, turn: int | None = None, about: str | None = None) -> None:
+    def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
         self.decisions.append(Decided(act, turn, why, about))
 
     def enter(self, state: TurnState) -> None:
@@ -159,11 +159,11 @@ class TurnMemory:
     def queue(self, prompt: Prompt) -> None:
         """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
         if self.ending is not None:
-            self.decide(Act.DROP_PROMPT, "the call is ending", about=prompt.reason)
+            self.decide(TurnAct.DROP_PROMPT, "the call is ending", about=prompt.reason)
             return
         if len(self.prompts) == QUEUED_PROMPTS:
             oldest = self.prompts.popleft()
-            self.decide(Act.DROP_PROMPT, f"{QUEUED_PROMPTS} newer ones are waiting", about=oldest.reason)
+            self.decide(TurnAct.DROP_PROMPT, f"{QUEUED_PROMPTS} newer ones are waiting", about=oldest.reason)
         self.prompts.append(prompt)
 
     def start(self, reason: str, text: str = "", *, script: str | None = None, interruptible: bool = True) -> None:
@@ -184,30 +184,30 @@ class TurnMemory:
         turn, text = self.turn + 1, self.book.text
         self.guesses.make(turn, text)
         self.commands.append(Speculate(turn, text))
-        self.decide(Act.SPECULATE, self.guesses.why, turn)
+        self.decide(TurnAct.SPECULATE, self.guesses.why, turn)
 
     def discard(self, why: str) -> None:
         """Throw the speculative reply away, if there is one."""
         if self.guesses.live is not None:
             turn, self.guesses.live = self.guesses.live.turn, None
             self.commands.append(Discard(turn))
-            self.decide(Act.DISCARD, why, turn)
+            self.decide(TurnAct.DISCARD, why, turn)
 
     def speak(self, prompt: Prompt) -> None:
         self.start(prompt.reason, script=prompt.text, interruptible=prompt.interruptible)
-        self.decide(Act.PROMPT, f"{prompt.reason}, not asked for by the caller", self.turn)
+        self.decide(TurnAct.PROMPT, f"{prompt.reason}, not asked for by the caller", self.turn)
 
     def prompt_idle(self, why: str) -> None:
         self.idle_prompts += 1
         self.start("idle", script=self.policy.call.idle_prompt)
-        self.decide(Act.PROMPT, why, self.turn)
+        self.decide(TurnAct.PROMPT, why, self.turn)
 
     def hold(self, why: str) -> None:
         self.state = TurnState.DOUBTING
         self.doubt_until = self.now + self.policy.interrupt.doubt
         self.speech.doubt()
         self.commands.append(HoldOutput(self.reply.turn))
-        self.decide(Act.HOLD, why, self.reply.turn)
+        self.decide(TurnAct.HOLD, why, self.reply.turn)
 
     def doubt_on(self, seconds: float) -> None:
         self.doubt_until = self.now + seconds
@@ -218,7 +218,7 @@ class TurnMemory:
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
         self.commands.append(ReleaseOutput(self.reply.turn))
-        self.decide(Act.RELEASE, why, self.reply.turn)
+        self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
@@ -227,7 +227,7 @@ class TurnMemory:
             self.book.put_back = live.question
             why += "; not audible yet, its question is put back"
         self.commands.append(CutReply(live.turn))
-        self.decide(Act.CUT, why, live.turn)
+        self.decide(TurnAct.CUT, why, live.turn)
 
     def cut_for_speech(self, why: str) -> None:
         """The caller has taken the floor, and is owed a reply even if no word comes of it."""
@@ -249,7 +249,7 @@ class TurnMemory:
         else:
             self.start(question.reason, question.text)
         self.reply.question = question
-        self.decide(Act.CONFIRM if confirmed else Act.COMMIT, why, self.turn)
+        self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def listen_on(self) -> None:
         """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
@@ -288,4 +288,4 @@ class TurnMemory:
         if self.live is not None:
             self.cut(why)
         self.state = TurnState.CLOSED
-        self.decide(Act.CLOSE, why)
+        self.decide(TurnAct.CLOSE, why)

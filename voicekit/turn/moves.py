@@ -8,7 +8,6 @@ talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 from __future__ import annotations
 
 from voicekit.events import (
-    Act,
     Dtmf,
     End,
     Endpoint,
@@ -21,6 +20,7 @@ from voicekit.events import (
     Signal,
     SttDown,
     SttUp,
+    TurnAct,
     Typed,
 )
 from voicekit.turn.floor import TurnMemory
@@ -75,7 +75,7 @@ def regret(floor: TurnMemory, event: None) -> None:
         floor.commit(why)
     else:
         floor.start("silence")
-        floor.decide(Act.SILENCE, why, floor.turn)
+        floor.decide(TurnAct.SILENCE, why, floor.turn)
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
