@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
-from voicekit.audio.frame import AudioFrame
-from voicekit.events import SessionEvent, Signal, WordMark
+from voicekit.audio.frame import AudioFrame, Sound
+from voicekit.events import SessionEvent, Signal, SpeechMark, Transcript, WordMark
 from voicekit.flow.stage import Stage
 
 T = TypeVar("T")
 
 
 @runtime_checkable
-class Source(Stage[Any, Any], Protocol):
+class Source(Stage[object, Sound | Signal], Protocol):
     """A stage that ignores its inlet and says sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
 
     `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
@@ -62,7 +62,7 @@ class Vad(Protocol):
 
 
 @runtime_checkable
-class Stt(Stage[Any, Any], Protocol):
+class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     """A stage that takes frames, gaps and speech marks and says transcripts, timed in samples of what it was sent.
 
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
@@ -75,7 +75,7 @@ class Stt(Stage[Any, Any], Protocol):
 
 
 @runtime_checkable
-class Tts(Stage[Any, Any], Protocol):
+class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
     """A stage that takes Text and says frames and WordMarks; one stream is one reply.
 
     `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.

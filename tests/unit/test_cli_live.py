@@ -92,5 +92,5 @@ async def test_trouble_is_told(autojump_clock):
         nursery.start_soon(session.run)
         await trio.sleep(1.0)
         session.report(SttDown("the line went dead"))
-    assert out.getvalue() == "    1.00   !   ears down: the line went dead\n"
+    assert out.getvalue() == "    1.00   !   stt down: the line went dead\n"
     assert live.summary() == "no question was answered"

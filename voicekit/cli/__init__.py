@@ -12,7 +12,21 @@ from voicekit.cli.missing import no_package, no_verb
 from voicekit.errors import VoicekitError
 from voicekit.extend import Command, Commands, Plugins, load_plugins
 
-VERBS = ("chat", "doctor", "init", "key", "models", "plugins", "run", "speak", "trace", "transcribe", "usage", "voices")
+VERBS = (
+    "chat",
+    "doctor",
+    "init",
+    "key",
+    "log",
+    "models",
+    "plugins",
+    "run",
+    "speak",
+    "trace",
+    "transcribe",
+    "usage",
+    "voices",
+)
 """Our own; each is a module of this package with a line of HELP and a `main`."""
 
 USAGE_ERROR = 2

@@ -91,7 +91,7 @@ class Live:
                 self._note_reply(event)
             case SpeechStarted():
                 self._aside = False
-            case Decided(what) if what.startswith("release"):
+            case Decided(events.TurnAct.RELEASE):
                 self._aside = True
                 self._note_words(())
             case SttDown() | SttUp() | ReplyFailed() | Trouble() | Overrun() | Blocked():

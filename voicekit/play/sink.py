@@ -98,13 +98,12 @@ class HeardPiece:
 class RecordingSink(NullSink):
     """Keeps in memory what was heard, and when. For tests and short calls: it keeps up to `keep` seconds of sound.
 
-    Beyond that it raises nothing and keeps the latest; `forgotten` counts the samples that had to go. `heard` has every
-    piece that was heard, in order; the pieces don't overlap.
+    Beyond that it raises nothing and keeps the latest. `heard` has every piece that was heard, in order; the pieces
+    don't overlap.
     """
 
     name: ClassVar[str] = "recording sink"
     keep: float = field(default=600.0, kw_only=True)
-    forgotten: int = field(default=0, init=False)
     heard: list[HeardPiece] = field(default_factory=list, init=False)
     _kept: int = field(default=0, init=False)
 
@@ -128,6 +127,4 @@ class RecordingSink(NullSink):
         self.heard.append(HeardPiece(start, frame.pcm))
         self._kept += frame.samples
         while self._kept > self.format.samples(self.keep):
-            oldest = self.format.count(self.heard.pop(0).pcm)
-            self._kept -= oldest
-            self.forgotten += oldest
+            self._kept -= self.format.count(self.heard.pop(0).pcm)

@@ -115,6 +115,9 @@ Answer: TypeAlias = (
     | Callable[[Turn], AsyncIterator[str]]
 )
 
+HANDLER = "handler"
+"""The name of the stage that runs it."""
+
 SHAPES = """a handler is one of
     async def handler(turn, say): ...       says what it likes with `await say(text)`
     def handler(turn): ...                  returns what to say, or None; may be async
@@ -140,7 +143,7 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
                     nursery.cancel_scope.cancel()
             return
 
-    return FunctionStage(run, "handler")
+    return FunctionStage(run, HANDLER)
 
 
 def as_handler(answer: Answer) -> Handler:

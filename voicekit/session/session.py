@@ -13,11 +13,10 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
 
 import trio
 
-from voicekit.contracts import Reply, Stash, tell, this_reply
+from voicekit.contracts import Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, ServiceError, VoicekitError
 from voicekit.events import (
     Dtmf,
@@ -31,7 +30,7 @@ from voicekit.events import (
     Signal,
     Typed,
 )
-from voicekit.extend import Apologise, Plugins, Restart, load_plugins
+from voicekit.extend import Apologise, Plugins, Restart, Use, load_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
@@ -39,15 +38,14 @@ from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
 from voicekit.play.playout import Playout
-from voicekit.reply.handler import Handler, Turn, as_handler, handler_stage
+from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
 from voicekit.session.assembly import (
     Entered,
-    Parts,
+    SpokenBy,
+    assemble,
     listen_pipeline,
     open_signals,
     reply_pipeline,
-    resolve,
-    resolve_tts,
 )
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
@@ -73,12 +71,12 @@ class Session:
     def __init__(
         self,
         *,
-        handler: Any,
-        source: Any,
-        sink: Any,
-        tts: Any = "soniox",
-        stt: Any = "soniox",
-        vad: Any = "webrtc",
+        handler: Answer | Use,
+        source: Source | Use | str,
+        sink: Sink | Use | str,
+        tts: SpokenBy = "soniox",
+        stt: Stt | Use | str | None = "soniox",
+        vad: Vad | Use | str | None = "webrtc",
         policy: Policy | None = None,
         plugins: Plugins | None = None,
     ) -> None:
@@ -89,16 +87,8 @@ class Session:
         self.stash = Stash()
         self.history = History()
         self.settings = self.plugins.options.resolve({}, os.environ)
-        registry = self.plugins.registry
-        texts, voice = resolve_tts(tts, registry)
-        self.parts = Parts(
-            source=resolve("source", source, registry),
-            vad=None if vad is None else resolve("vad", vad, registry),
-            stt=None if stt is None else resolve("stt", stt, registry),
-            handler=resolve("handler", handler, registry),
-            tts=voice,
-            sink=resolve("sink", sink, registry),
-            texts=texts,
+        self.parts = assemble(
+            self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
         self._outlet: Outlet[Signal] | None = None
@@ -200,7 +190,7 @@ class Session:
         """Open everything, hold the conversation, close everything; why it ended."""
         self.plugins.configure(self)
         timeout = self.policy.call.open_timeout
-        self.parts = parts = self.parts.wrapped(lambda part, role: self.plugins.wrap(part, role, self))
+        self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
         mouth = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
         ears, ear = listen_pipeline(parts, self._reporter.losses, timeout)
@@ -233,7 +223,7 @@ class Session:
             await self._conduct(conductor, hear, outlet)
         return conductor.why
 
-    async def _conduct(self, conductor: Conductor, hear: Run[Any, Any], outlet: Outlet[Signal]) -> None:
+    async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         self._opening, self._outlet = None, outlet
         try:
             self._reporter.report(SessionStarted())

@@ -26,10 +26,9 @@ from voicekit.flow.layers import Layer, Tapped, run_tapped
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run, Stage
 from voicekit.flow.transform import StreamContext, Tap, TransformPart
-from voicekit.session.eventlog import open_event_log
+from voicekit.session.eventlog import Milestone, MilestoneKind, open_event_log
 from voicekit.session.session import Session
 from voicekit.session.trace.levels import Level
-from voicekit.session.trace.milestone import Milestone, MilestoneKind
 
 MilestoneTap: TypeAlias = Callable[[Milestone], object]
 

@@ -107,11 +107,11 @@ class Upload:
 
 
 def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
-    try:
-        if isinstance(content, Path):
+    if isinstance(content, Path):
+        try:
             return content.open("rb")
-    except OSError as error:
-        raise ConfigError(f"upload of {content}: {error.strerror}") from error
+        except OSError as error:
+            raise ConfigError(f"upload of {content}: {error.strerror}") from error
     return BytesIO(content) if isinstance(content, bytes) else content
 
 
