@@ -26,8 +26,8 @@ import soundfile
 import trio
 
 from benchmarks.measure import percentile
-from voicekit.session.local import COMMAND, SpeechService, local_server
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.soniox.local import COMMAND, SpeechService, local_server
 
 SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech"
 PROMPTS = Path("/usr/share/asterisk/sounds/en")

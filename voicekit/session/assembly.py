@@ -75,8 +75,8 @@ class Parts:
         if warm is not None:
             await warm(call)
 
-    def role_of(self, error: Exception) -> Role:
-        """Which part `error` came from, by the note that a line has put on it."""
+    def role_of(self, error: Exception) -> Role | None:
+        """Which part `error` came from, by the note that a pipeline has put on it; None if from none of them."""
         named: dict[str, Role] = {
             "handler": "handler",
             self.tts.name: "tts",
@@ -86,7 +86,7 @@ class Parts:
         if self.stt is not None:
             named[self.stt.name] = "stt"
         notes = getattr(error, "__notes__", ())
-        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
+        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), None)
 
     def wrapped(self, wrap: Callable[[Any, Role], Any]) -> Parts:
         """The parts in whatever layers `wrap` puts around them."""
@@ -115,8 +115,10 @@ class Entered:
 def resolve(role: Role, thing: Any, registry: Registry) -> Any:
     """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`.
 
-    A handler may be anything that `as_handler` takes; there a text is no name but what is said.
+    A handler may be anything that `as_handler` takes; there a text is no name but what is said. `...` is the default.
     """
+    if thing is ...:
+        thing = registry.default(role)
     if isinstance(thing, str) and role != "handler":
         thing = Use(thing)
     if isinstance(thing, Use):

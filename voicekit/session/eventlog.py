@@ -85,6 +85,12 @@ def describe(event: SessionEvent) -> str | None:
             return _describe_trouble(event)
 
 
+def trouble(event: SessionEvent) -> str | None:
+    """`event` in a few words if the user should see it while the call goes on, because something went wrong."""
+    failed = isinstance(event, SttDown | SttUp | ReplyFailed | Trouble | Overrun) or getattr(event, "failed", False)
+    return describe(event) if failed else None
+
+
 def _describe_trouble(event: SessionEvent) -> str | None:
     match event:
         case SttDown(why):

@@ -10,7 +10,6 @@ failed; then nothing of it is left: no task, no open link, and the sink has been
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -64,10 +63,10 @@ SPOKEN_FOR = 32
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    `handler` is anything that `as_handler` takes. Soniox hears and speaks (SONIOX_API_KEY) unless other parts are
-    given. `stt=None` leaves only typed words and keys, `vad=None` leaves turn-taking to the transcriber. `tts` may be
-    a sequence: text transforms, and the voice last. Raises ConfigError or PluginError here, or in `run` before any
-    sound flows, for whatever does not fit together.
+    `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
+    brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
+    turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. Raises ConfigError or
+    PluginError here, or in `run` before any sound flows, for whatever does not fit together.
     """
 
     def __init__(
@@ -76,9 +75,9 @@ class Session:
         handler: Any,
         source: Any,
         sink: Any,
-        tts: Any = "soniox",
-        stt: Any = "soniox",
-        vad: Any = "webrtc",
+        tts: Any = ...,
+        stt: Any = ...,
+        vad: Any = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
     ) -> None:
@@ -88,7 +87,6 @@ class Session:
         self.policy = policy if policy is not None else Policy()
         self.stash = Stash()
         self.history = History()
-        self.settings = self.plugins.options.resolve({}, os.environ)
         registry = self.plugins.registry
         texts, voice = resolve_tts(tts, registry)
         self.parts = Parts(
@@ -198,7 +196,7 @@ class Session:
 
     async def _converse(self) -> str:
         """Open everything, hold the conversation, close everything; why it ended."""
-        self.plugins.configure(self)
+        contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(lambda part, role: self.plugins.wrap(part, role, self))
         playout = Playout(parts.sink)
@@ -211,7 +209,6 @@ class Session:
         async with AsyncExitStack() as stack:
             stack.enter_context(inlet)
             stack.enter_context(outlet)
-            contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
             runs = await stack.enter_async_context(opened(*contexts, *mouth.stages, *ears.stages, timeout=timeout))
             runs = runs[len(contexts) :]
             speak, hear = mouth.bind(runs[: len(mouth.stages)]), ears.bind(runs[len(mouth.stages) :])

@@ -25,11 +25,12 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.stage import Run
 from voicekit.flow.store import Full
 from voicekit.flow.transform import Pipeable
+from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import stt_config
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
-from voicekit.soniox.connection.shell import WireLog, open_shell
+from voicekit.soniox.connection.shell import open_shell
 from voicekit.soniox.connection.transport import Transport, TrioWebsocket, Unconnected
 from voicekit.soniox.stt.listening import Listening, SttConnection, unconnected
 from voicekit.soniox.stt.mending import SttRecovery
@@ -80,7 +81,7 @@ class SonioxStt(Pipeable):
         self._url = (endpoints or Endpoints.find()).stt
         self._finalize_on_pause = finalize_on_pause
         self._transport = transport or TrioWebsocket()
-        self._wire_log = wire_log
+        self.wire_log = wire_log
         self._roll = roll
 
     @property
@@ -155,7 +156,7 @@ class SonioxStt(Pipeable):
             self.config, self.accepts, base=base, finalize_on_pause=self._finalize_on_pause, redact=address.redact
         )
         connection = SttConnection(core)
-        async with open_shell(self._transport, address, core, connection.handle, self._wire_log) as shell:
+        async with open_shell(self._transport, address, core, connection.handle, self.wire_log) as shell:
             connection.flush = shell.flush
             yield connection
 
