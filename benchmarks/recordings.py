@@ -27,8 +27,8 @@ import trio
 
 from benchmarks.measure import percentile
 from voicekit.session.eventlog import log_lines
-from voicekit.session.local import COMMAND, SpeechService, local_server
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.soniox.local import COMMAND, SpeechService, local_server
 
 SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech"
 PROMPTS = Path("/usr/share/asterisk/sounds/en")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit.cli.live import CLEAR, Live
+from voicekit.cli.live import Live
+from voicekit.cli.terminal import CLEAR
 from voicekit.events import SttDown
 from voicekit.play.sink import NullSink
 from voicekit.session.session import Session

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from types import EllipsisType
 from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
@@ -83,8 +84,8 @@ class Parts:
         if warm is not None:
             await warm(call)
 
-    def role_of(self, error: Exception) -> Role:
-        """Which part `error` came from, by the stage that has signed it."""
+    def role_of(self, error: Exception) -> Role | None:
+        """Which part `error` came from, by the stage that has signed it; None if from none of them."""
         named: dict[str, Role] = {
             HANDLER: "handler",
             self.tts.name: "tts",
@@ -93,7 +94,7 @@ class Parts:
         }
         if self.stt is not None:
             named[self.stt.name] = "stt"
-        return next((named[stage] for stage in stages_of(error) if stage in named), "stage")
+        return next((named[stage] for stage in stages_of(error) if stage in named), None)
 
     def wrapped(self, plugins: Plugins, session: SessionView) -> Parts:
         """The parts in the layers that plugins put around them."""
@@ -129,9 +130,9 @@ def assemble(
     handler: Answer | Use,
     source: Source | Use | str,
     sink: Sink | Use | str,
-    tts: SpokenBy,
-    stt: Stt | Use | str | None,
-    vad: Vad | Use | str | None,
+    tts: SpokenBy | EllipsisType,
+    stt: Stt | Use | str | EllipsisType | None,
+    vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
     """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
     texts, voice = _split(tts)
@@ -149,8 +150,10 @@ def assemble(
 def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`.
 
-    A handler may be anything that `as_handler` takes; there a text is no name but what is said.
+    A handler may be anything that `as_handler` takes; there a text is no name but what is said. `...` is the default.
     """
+    if thing is ...:
+        thing = registry.default(role)
     if isinstance(thing, str) and role != "handler":
         thing = Use(thing)
     if isinstance(thing, Use):
@@ -163,7 +166,7 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     return thing
 
 
-def _split(tts: SpokenBy) -> tuple[tuple[TransformPart[Text, Text], ...], object]:
+def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text], ...], object]:
     """The text transforms, and the voice behind them."""
     *texts, voice = tts if isinstance(tts, Sequence) and not isinstance(tts, str) else [tts]
     for text in texts:

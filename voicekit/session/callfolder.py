@@ -1,8 +1,7 @@
 """A call in a folder: the sound of both sides, the event log and the wire log, written while the call goes on.
 
     async with open_call_folder("calls/monday") as folder:
-        stt, tts = SonioxStt(wire_log=folder.wire_log), SonioxTts(wire_log=folder.wire_log)
-        session = Session(stt=stt, tts=tts, ...)
+        session = Session(...)
         folder.record(session)
         await run_session(session)
 
@@ -33,16 +32,15 @@ from voicekit.flow.link import Outlet
 from voicekit.flow.scribe import open_scribe, renew
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
+from voicekit.flow.wire_log import WireLog, open_wire_log
 from voicekit.session.eventlog import EVENTS, LoggedEvent, open_event_log
 from voicekit.session.recording_taps import OverheardSink, overheard_source
 from voicekit.session.stereo import Track, TwoTrackFile
 from voicekit.session.trace.taps import trace
-from voicekit.soniox.connection.wire_log import open_wire_log
 
 if TYPE_CHECKING:
     from voicekit.contracts import Sink, Source
     from voicekit.session.session import Session
-    from voicekit.soniox.connection.shell import WireLog
 
 SOUND, WIRE = "call.wav", "wire.jsonl"
 
@@ -73,7 +71,7 @@ class CallFolder:
     ) -> None:
         self.path = path
         self.wire_log = wire_log
-        """What to give to `wire_log=` of the transcriber and of the voice."""
+        """What `record` gives to an stt and a tts that have a `wire_log` which is still None."""
         self._note = note
         self._tape = tape
         self._outlet = outlet
@@ -88,6 +86,9 @@ class CallFolder:
         """
         session.watch(self._note)
         parts = session.parts
+        for part in (parts.stt, parts.tts):
+            if getattr(part, "wire_log", self) is None:
+                part.wire_log = self.wire_log  # type: ignore[union-attr]
         self._tape.rate = max(parts.source.produces.rate, parts.sink.format.rate)
 
         def heard(track: int, frame: AudioFrame) -> None:

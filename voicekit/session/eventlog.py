@@ -114,6 +114,12 @@ def describe(event: LoggedEvent) -> str | None:
     return None if line is None else " ".join(line.splitlines())
 
 
+def trouble(event: SessionEvent) -> str | None:
+    """`event` in a few words if the user should see it while the call goes on, because something went wrong."""
+    kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
+    return describe(event) if isinstance(event, kinds) or getattr(event, "failed", False) else None
+
+
 @asynccontextmanager
 async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[LoggedEvent], None]]:
     """A watcher for `Session.watch` that writes each event to the new file `path`, from the moment it is opened.

@@ -10,9 +10,9 @@ failed; then nothing of it is left: no task, no open link, and the sink has been
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from types import EllipsisType
 
 import trio
 
@@ -62,10 +62,10 @@ SPOKEN_FOR = 32
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    `handler` is anything that `as_handler` takes. Soniox hears and speaks (SONIOX_API_KEY) unless other parts are
-    given. `stt=None` leaves only typed words and keys, `vad=None` leaves turn-taking to the transcriber. `tts` may be
-    a sequence: text transforms, and the voice last. Raises ConfigError or PluginError here, or in `run` before any
-    sound flows, for whatever does not fit together.
+    `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
+    brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
+    turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. Raises ConfigError or
+    PluginError here, or in `run` before any sound flows, for whatever does not fit together.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Session:
         handler: Answer | Use,
         source: Source | Use | str,
         sink: Sink | Use | str,
-        tts: SpokenBy = "soniox",
-        stt: Stt | Use | str | None = "soniox",
-        vad: Vad | Use | str | None = "webrtc",
+        tts: SpokenBy | EllipsisType = ...,
+        stt: Stt | Use | str | EllipsisType | None = ...,
+        vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
     ) -> None:
@@ -86,7 +86,6 @@ class Session:
         self.policy = policy if policy is not None else Policy()
         self.stash = Stash()
         self.history = History()
-        self.settings = self.plugins.options.resolve({}, os.environ)
         self.parts = assemble(
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
@@ -188,7 +187,7 @@ class Session:
 
     async def _converse(self) -> str:
         """Open everything, hold the conversation, close everything; why it ended."""
-        self.plugins.configure(self)
+        contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
@@ -201,7 +200,6 @@ class Session:
         async with AsyncExitStack() as stack:
             stack.enter_context(inlet)
             stack.enter_context(outlet)
-            contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
             runs = await stack.enter_async_context(opened(*contexts, *mouth.stages, *ears.stages, timeout=timeout))
             runs = runs[len(contexts) :]
             speak, hear = mouth.bind(runs[: len(mouth.stages)]), ears.bind(runs[len(mouth.stages) :])

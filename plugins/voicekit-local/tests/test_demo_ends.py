@@ -20,7 +20,7 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.cli.progress import CLEAR
+from voicekit.cli.terminal import CLEAR
 from voicekit.errors import ConfigError
 from voicekit.session.eventlog import log_lines
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES

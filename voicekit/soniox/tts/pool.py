@@ -19,10 +19,11 @@ from voicekit.contracts import tell
 from voicekit.errors import ProtocolError, ServiceError
 from voicekit.events import Trouble
 from voicekit.flow.backoff import SOON, Backoff
+from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.errors import WAITS, Failed, Retry, lost, refused_handshake
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access
-from voicekit.soniox.connection.shell import Shell, WireLog, open_shell
+from voicekit.soniox.connection.shell import Shell, open_shell
 from voicekit.soniox.connection.transport import Transport, Unconnected
 from voicekit.soniox.tts.connection import SERVICE, TtsConnection, TtsEvent
 from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSound

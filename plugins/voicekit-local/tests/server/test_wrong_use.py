@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit.session.local import local_server
 from voicekit.soniox.api import limits
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import MESSAGE_BYTES
 from voicekit.soniox.connection.transport import Disconnected
+from voicekit.soniox.local import local_server
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit_local import speaking, websocket
