@@ -104,7 +104,8 @@ class _Answering:
         self._state = state
         self._turn = turn
         self._say = say
-        self._reply = this_reply.get(None)
+        scope = this_reply.get(None)
+        self._reply = None if scope is None else scope.reply
         self._said = ""  # by us; what was said in all is in the reply, where there is one
         self._anew = False  # whether what is said next does not go on with what was said before
         self._ended = False  # whether a tool has ended the call
