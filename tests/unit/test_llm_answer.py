@@ -105,6 +105,13 @@ def test_a_number_may_be_written_in_some_ways(raw: Any, number: int | None) -> N
     assert JsonValue(raw).number == number
 
 
+def test_a_list_of_a_megabyte_takes_no_time() -> None:
+    """Of a list without end only the beginning is read."""
+    chunk_ = {"choices": [*[{}] * 300_000, {"delta": {"content": "Hello."}}]}
+    assert read(chunk_)[0] == ""
+    assert len(list(JsonValue([0] * 300_000))) == 1000
+
+
 # --- thoughts ---
 
 TAGS = [

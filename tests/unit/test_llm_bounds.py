@@ -19,6 +19,7 @@ from tests.llm_kit import KEY, Heard, ask, one_call
 from voicekit.contracts import Exchange, Text, tell
 from voicekit.errors import RemoteProtocolError, Unavailable, redacted
 from voicekit.llm import LanguageModel, Limits, Window, tool
+from voicekit.llm.call_state import LATE_AT_ONCE
 from voicekit.llm.calling import AT_ONCE
 from voicekit.llm.conversation import ModelStep
 from voicekit.llm.handler import FALLBACK, REFUSED
@@ -28,7 +29,7 @@ from voicekit.llm.window import PER_MESSAGE, estimate
 from voicekit.reply.handler import Turn
 from voicekit.reply.quiet import QuietTts
 from voicekit.testing import Script, hold_call
-from voicekit.testing.llm import AnswerCalls, AnswerCut, ModelServer, ScriptedAnswer, Stops
+from voicekit.testing.llm import AnswerCalls, AnswerCut, Asked, ModelServer, ScriptedAnswer, Stops
 from voicekit_anthropic.models import anthropic
 from voicekit_openai.models import openai
 
@@ -233,6 +234,31 @@ async def test_only_some_tools_run_at_once(autojump_clock: MockClock) -> None:
     await ask(bot(server, work))
     assert most == AT_ONCE
     assert results(server) == {f"c{number}": f"worked {number}" for number in range(20)}
+
+
+async def test_only_some_late_tools_run_at_once(autojump_clock: MockClock) -> None:
+    """In a whole call only some of those that report later run; the others wait, and report all the same."""
+    running, most = 0, 0
+
+    @tool(reports_later=True)
+    async def work() -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await trio.sleep(60)
+        running -= 1
+        return "worked"
+
+    def answer(asked: Asked) -> ScriptedAnswer:
+        called = asked.said == "go" and asked.body["messages"][-1]["role"] == "user"
+        return ScriptedAnswer(AnswerCalls("work"), AnswerCalls("work")) if called else ScriptedAnswer("Yes.")
+
+    async with one_call() as call:
+        handler = bot(ModelServer(otherwise=answer), work)
+        for number in range(LATE_AT_ONCE):
+            await handler(Turn(number, "go", session=call), Heard().say)  # type: ignore[arg-type]
+        await trio.sleep(300)
+        assert (most, len(call.said)) == (LATE_AT_ONCE, 2 * LATE_AT_ONCE)
 
 
 # --- sizes ---

@@ -18,6 +18,9 @@ import msgspec
 TEXT_KINDS = ("", "text", "output_text", "text_delta")
 """The types of a part that is text to be said; thoughts, pictures and whatever else there may be have others."""
 
+MOST_ITEMS = 1_000
+"""Of a list; real ones have a few, and a hostile one of a megabyte would hold up every call of the process."""
+
 LONGEST_NUMBER = 18
 """Digits; a service that numbers anything by more has not numbered it."""
 
@@ -45,8 +48,8 @@ class JsonValue:
         return JsonValue(self.raw.get(name) if isinstance(self.raw, dict) else None)
 
     def __iter__(self) -> Iterator[JsonValue]:
-        """The items of a list."""
-        return map(JsonValue, self.raw if isinstance(self.raw, list) else ())
+        """The items of a list, up to MOST_ITEMS."""
+        return map(JsonValue, self.raw[:MOST_ITEMS] if isinstance(self.raw, list) else ())
 
     def __bool__(self) -> bool:
         """Whether there is anything: a value that is neither null nor empty nor 0."""
