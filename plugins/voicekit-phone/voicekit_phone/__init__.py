@@ -1,0 +1,1 @@
+"""Telephone carriers: the protocols of their media streams, without a socket, both sides of each."""
