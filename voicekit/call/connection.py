@@ -90,7 +90,7 @@ class Call:
 
     def hang_up(self, why: str = "") -> None:
         """End the call from our side; returns at once. A second call does nothing."""
-        self._finish(CallEnd(EndReason.BOT, why))
+        self.finish(CallEnd(EndReason.BOT, why))
 
     def send_digits(self, digits: str) -> None:
         """Send keys to the far side. ConfigError for a wire that can't, and for what is no key."""
@@ -100,7 +100,8 @@ class Call:
             raise ConfigError("send_digits: expected keys of 0-9, *, #, A-D and w for a pause, got something else")
         self._line.post(self._wire.digits(digits))
 
-    def _finish(self, end: CallEnd) -> None:
+    def finish(self, end: CallEnd) -> None:
+        """The call is over for this reason; what ended it first stands."""
         if self.end is None:
             self.end = end
             self.source.finish()
@@ -112,12 +113,12 @@ class Call:
                 try:
                     message = await self._stream.receive()
                 except StreamClosed as closed:
-                    self._finish(self._wire.closed(closed.code).end)
+                    self.finish(self._wire.closed(closed.code).end)
                     return
                 try:
                     self.take(self._wire.receive(message))
                 except RemoteProtocolError as error:
-                    self._finish(CallEnd(EndReason.CARRIER, str(error)))
+                    self.finish(CallEnd(EndReason.CARRIER, str(error)))
             if quiet.cancelled_caught:
                 self.source.keep_time(trio.current_time())
 
@@ -137,7 +138,7 @@ class Call:
                 case FarHold(held):
                     self.held = held
                 case WireEnded(end):
-                    self._finish(end)
+                    self.finish(end)
                 case WireNotice() | _:
                     pass
 
@@ -147,16 +148,18 @@ class Call:
                 try:
                     await self._stream.send(message)
                 except StreamClosed as closed:
-                    self._finish(self._wire.closed(closed.code).end)
+                    self.finish(self._wire.closed(closed.code).end)
                     return
             if late.cancelled_caught:
-                self._finish(CallEnd(EndReason.LOST, f"no message was taken for {SEND_S:g} s"))
+                self.finish(CallEnd(EndReason.LOST, f"no message was taken for {SEND_S:g} s"))
                 return
             self._line.sent(trio.current_time())
 
     async def _say_goodbye(self, code: int) -> None:
         with trio.move_on_after(GOODBYE_S, shield=True):
             try:
+                for message in self._line.take_urgent():  # such as the answer to a goodbye
+                    await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
                         await self._stream.send(message)
@@ -355,6 +358,12 @@ class CallSpeaker:
         """Send `messages` ahead of all sound."""
         self._urgent.extend(messages)
         self._changed.unpark_all()
+
+    def take_urgent(self) -> Sequence[WireMessage]:
+        """What still had to be sent ahead of all sound."""
+        urgent = list(self._urgent)
+        self._urgent.clear()
+        return urgent
 
     def passed(self, name: str, now: float) -> None:
         generation, _, _ = name.partition(".")

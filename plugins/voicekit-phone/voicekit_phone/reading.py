@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
-from voicekit.call.wire import WireMessage
+from voicekit.call.info import CallEnd, EndReason, Known
+from voicekit.call.wire import WireEnded, WireMessage
 from voicekit.errors import RemoteProtocolError
 
 LONGEST_MESSAGE = 256 * 1024
@@ -71,3 +73,20 @@ def dumped(**fields: Any) -> str:
 
 def base64_of(pcm: bytes) -> str:
     return base64.b64encode(pcm).decode("ascii")
+
+
+def swapped(pcm: bytes) -> bytes:
+    """16-bit samples in the other byte order."""
+    samples = array("h", pcm)
+    samples.byteswap()
+    return samples.tobytes()
+
+
+def known(value: str) -> Known | None:
+    """A claimed fact; None if it is empty."""
+    return Known(value) if value else None
+
+
+def end_of(stopped: bool, code: int | None) -> WireEnded:
+    """What a closed connection means: the caller's goodbye if there was one, else a loss."""
+    return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))

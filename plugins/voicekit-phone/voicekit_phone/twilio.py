@@ -28,7 +28,7 @@ from voicekit.call.wire import (
 )
 from voicekit.errors import ConfigError
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
-from voicekit_phone.reading import base64_of, dumped, part, payload, read_object, text
+from voicekit_phone.reading import base64_of, dumped, end_of, part, payload, read_object, text
 
 MULAW = AudioFormat(8000, "mulaw")
 
@@ -75,9 +75,7 @@ class TwilioWire:
         return CallStarted(info, MULAW, MULAW)
 
     def closed(self, code: int | None) -> WireEnded:
-        return WireEnded(
-            CallEnd(EndReason.CALLER if self._stopped else EndReason.LOST, "" if code is None else str(code))
-        )
+        return end_of(self._stopped, code)
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         return [dumped(event="media", streamSid=self._stream, media={"payload": base64_of(pcm)})]

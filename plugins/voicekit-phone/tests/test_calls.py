@@ -1,15 +1,17 @@
-"""A call over Twilio's wire, in virtual time: the far end plays by its own clock; our position never claims more."""
+"""A call over each wire, in virtual time: the far end plays by its own clock, and our position never claims more."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.call.connection import Call, open_call
 from voicekit.call.info import EndReason
@@ -17,61 +19,86 @@ from voicekit.errors import Unavailable
 from voicekit.events import Dtmf, Hangup
 from voicekit.flow.link import open_link
 from voicekit.testing.carrier import ScriptedCarrier
+from voicekit_phone.exotel import ExotelPeer, ExotelWire
+from voicekit_phone.genesys import GenesysPeer, GenesysWire
+from voicekit_phone.jambonz import JambonzPeer, JambonzWire
+from voicekit_phone.plivo import PlivoPeer, PlivoWire
+from voicekit_phone.telnyx import TelnyxPeer, TelnyxWire
 from voicekit_phone.twilio import MULAW, TwilioPeer, TwilioWire
+from voicekit_phone.vonage import VonagePeer, VonageWire
+
+PCM = AudioFormat(16_000)
+WIRES: dict[str, tuple[Any, Any, AudioFormat]] = {
+    "twilio": (TwilioWire, TwilioPeer, MULAW),
+    "telnyx": (TelnyxWire, TelnyxPeer, MULAW),
+    "plivo": (PlivoWire, PlivoPeer, PCM),
+    "exotel": (ExotelWire, ExotelPeer, PCM),
+    "vonage": (VonageWire, VonagePeer, PCM),
+    "genesys": (GenesysWire, GenesysPeer, MULAW),
+    "jambonz": (JambonzWire, JambonzPeer, PCM),
+}
 
 
-def held(use: Callable[[Call, ScriptedCarrier], Awaitable[None]], **how: float) -> ScriptedCarrier:
-    """The carrier after a call in which `use(call, carrier)` ran."""
+def held(wire: str, use: Callable[[Call, ScriptedCarrier], Awaitable[None]], **how: Any) -> ScriptedCarrier:
+    """The carrier after a call over `wire` in which `use(call, carrier)` ran."""
+    make_wire, make_peer, spoken = WIRES[wire]
     found: list[ScriptedCarrier] = []
 
     async def main() -> None:
-        carrier = ScriptedCarrier(TwilioPeer(), MULAW, **how)  # type: ignore[arg-type]
+        carrier = ScriptedCarrier(make_peer(), spoken, **how)
         found.append(carrier)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(carrier.run)
-            async with open_call(carrier.stream, TwilioWire()) as call:
+            async with open_call(carrier.stream, make_wire()) as call:
                 await use(call, carrier)
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
     return found[0]
 
 
-def tone(samples: int, at: int = 0) -> AudioFrame:
-    return AudioFrame(bytes((at + n) % 251 for n in range(samples)), at, MULAW)
+def tone(form: AudioFormat, samples: int, at: int = 0) -> AudioFrame:
+    """Sound in which each byte tells its place; none of it is silence or jambonz's marker."""
+    first = at * form.sample_bytes
+    return AudioFrame(bytes(1 + (first + n) % 250 for n in range(samples * form.sample_bytes)), at, form)
 
 
-async def speak(call: Call, seconds: float, lead: float = 0.2) -> int:
-    """Write `seconds` of sound at most `lead` ahead of the position, as playout does."""
+async def speak(call: Call, seconds: float) -> int:
+    """Write `seconds` of sound, at most the wire's lead ahead of the position, as playout does."""
+    form, lead = call.sink.format, call.sink.lead
     async with call.sink.open() as speaker:
         written, base = 0, speaker.position
-        while written < MULAW.samples(seconds):
-            await speaker.write(tone(240, written))
-            written += 240
-            ahead = base + written - speaker.position - MULAW.samples(lead)
-            await trio.sleep(max(0, ahead) / 8000)
+        while written < form.samples(seconds):
+            samples = min(form.samples(0.03), form.samples(seconds) - written)
+            await speaker.write(tone(form, samples, written))
+            written += samples
+            ahead = base + written - speaker.position - form.samples(lead)
+            await trio.sleep(max(0, ahead) / form.rate)
         return written
 
 
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("delay", [0.0, 0.04, 0.12])
-def test_what_is_written_is_played_once_in_order_and_without_a_hole(delay: float) -> None:
+def test_what_is_written_is_played_once_in_order_and_without_a_hole(wire: str, delay: float) -> None:
     """Every sample reaches the caller, in order; the last packet is filled with silence."""
 
     async def use(call: Call, carrier: ScriptedCarrier) -> None:
-        written = await speak(call, 2.0)
+        written = await speak(call, 2.01)
         await trio.sleep(1.0)
         assert carrier.position >= written
         async with call.sink.open() as speaker:
             assert speaker.position == written
 
-    carrier = held(use, delay=delay)
+    form = WIRES[wire][2]
+    carrier = held(wire, use, delay=delay)
     pcm = b"".join(pcm for _, pcm in carrier.played)
-    assert pcm.rstrip(b"\xff") == bytes(n % 251 for n in range(16_080))
-    ends = [(at, at + len(pcm) / 8000) for at, pcm in carrier.played]
+    assert pcm.rstrip(form.silence(1)) == tone(form, form.samples(2.01)).pcm
+    ends = [(at, at + form.seconds(form.count(pcm))) for at, pcm in carrier.played]
     assert all(abs(later - end) < 1e-6 for (_, end), (later, _) in pairwise(ends))
 
 
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("how", [{}, {"delay": 0.05}, {"late_marks": 0.3}, {"lose_marks": 2}], ids=str)
-def test_the_position_never_passes_what_was_played_by_more_than_the_way(how: dict[str, float]) -> None:
+def test_the_position_never_passes_what_was_played_by_more_than_the_way(wire: str, how: dict[str, float]) -> None:
     """At 200 random moments, cuts among them, the position is at most what the far end has played plus its delay."""
     rolls = random.Random(7)
 
@@ -85,7 +112,7 @@ def test_the_position_never_passes_what_was_played_by_more_than_the_way(how: dic
                     await trio.sleep(rolls.uniform(0.01, 0.2))
                     position = speaker.position
                     assert position >= last
-                    assert position <= carrier.position + MULAW.samples(carrier.delay) + 1
+                    assert position <= carrier.position + WIRES[wire][2].samples(carrier.delay) + 1
                     last = position
                     if rolls.random() < 0.1:
                         speaker.discard()
@@ -95,10 +122,11 @@ def test_the_position_never_passes_what_was_played_by_more_than_the_way(how: dic
             while True:
                 await speak(call, 1.0)
 
-    held(use, **how)
+    held(wire, use, **how)
 
 
-def test_a_discard_silences_the_far_end_and_old_marks_count_for_nothing() -> None:
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_discard_silences_the_far_end_and_old_marks_count_for_nothing(wire: str) -> None:
     """`clear` goes ahead of all sound; marks that come back because of it do not move the position."""
 
     async def use(call: Call, carrier: ScriptedCarrier) -> None:
@@ -110,9 +138,9 @@ def test_a_discard_silences_the_far_end_and_old_marks_count_for_nothing() -> Non
             await trio.sleep(1.0)
             assert speaker.position == position
             assert len(carrier.cleared) == 1
-            assert position <= carrier.position <= position + MULAW.samples(0.1)
+            assert position <= carrier.position <= position + WIRES[wire][2].samples(0.1)
 
-    held(use, delay=0.02)
+    held(wire, use, delay=0.02)
 
 
 def test_the_caller_is_heard_keys_and_gaps_in_their_places() -> None:
@@ -142,7 +170,7 @@ def test_the_caller_is_heard_keys_and_gaps_in_their_places() -> None:
         assert call.end is not None
         assert call.end.reason is EndReason.CALLER
 
-    held(use)
+    held("twilio", use)
     frames = [item for item in heard if isinstance(item, AudioFrame)]
     gaps = [item for item in heard if isinstance(item, Gap)]
     assert [frame.at for frame in frames[:10]] == [n * 160 for n in range(10)]
@@ -152,7 +180,8 @@ def test_the_caller_is_heard_keys_and_gaps_in_their_places() -> None:
     assert frames[-1].at == frames[-2].end + sum(gap.samples for gap in gaps)
 
 
-def test_a_connection_that_ends_without_a_goodbye_is_lost() -> None:
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_connection_that_ends_without_a_goodbye_is_lost(wire: str) -> None:
     """The end is `lost`, and writing raises at once."""
 
     async def use(call: Call, carrier: ScriptedCarrier) -> None:
@@ -163,9 +192,9 @@ def test_a_connection_that_ends_without_a_goodbye_is_lost() -> None:
         assert call.end.reason is EndReason.LOST
         async with call.sink.open() as speaker:
             with pytest.raises(Unavailable, match="the call is over"):
-                await speaker.write(tone(160))
+                await speaker.write(tone(call.sink.format, 160))
 
-    held(use)
+    held(wire, use)
 
 
 def test_a_call_that_does_not_start_is_closed_in_time() -> None:
