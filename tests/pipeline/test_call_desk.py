@@ -59,8 +59,8 @@ def held(use: Callable[[], Awaitable[Any]]) -> Any:
 
 
 async def run_one(desk: Desk, ends: list[CallEnd] | None = None) -> None:
-    call = a_call()
     with desk.place():
+        call = a_call()
         try:
             end = await desk.hold(call)
         finally:
