@@ -63,7 +63,7 @@ class DeskCounts:
 
 
 class Desk:
-    """Holds calls. `on_error(info, error)` is called for each call that an error of its own ended; it must not raise."""
+    """Holds calls. `on_error(info, error)` is called for each call that its own error ended; it must not raise."""
 
     def __init__(
         self,

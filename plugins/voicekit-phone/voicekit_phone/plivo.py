@@ -13,7 +13,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 from voicekit.audio.format import AudioFormat
@@ -221,17 +221,14 @@ def busy_xml() -> str:
 def signature(token: str, nonce: str, method: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
     """The `X-Plivo-Signature-V3` of a request: method GET or POST, `url` as configured, the fields of a POST's form."""
     parts = urlsplit(url)
+    fields = sorted(form) if method.upper() == "POST" else []
+    asked = "&".join(f"{name}={value}" for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True)))
     base = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    query = sorted(pair.partition("=")[::2] for pair in parts.query.split("&") if pair)
-    asked = "&".join(f"{name}={value}" for name, value in query)
-    if method.upper() == "POST":
-        fields = "".join(name + value for name, value in sorted(form))
-        base += (
-            (f"?{asked}." if asked and fields else f"?{asked}" if asked else "") if asked else ("." if fields else "")
-        )
-        base += fields
-    elif asked:
+    if asked or fields:
         base += f"?{asked}"
+    if asked and fields:
+        base += "."
+    base += "".join(name + value for name, value in fields)
     signed = f"{base}.{nonce}"
     return b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha256).digest()).decode("ascii")
 
