@@ -15,14 +15,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.call.info import CallEnd, CallInfo, EndReason
+from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
 from voicekit.call.played import PlayedEstimate
+from voicekit.call.tokens import CallFacts
 from voicekit.call.wire import (
     CallStarted,
     FarHold,
@@ -169,13 +171,23 @@ class Call:
 
 
 @asynccontextmanager
-async def open_call(stream: MessageStream, wire: Wire, *, start_timeout: float = START_S) -> AsyncIterator[Call]:
+async def open_call(
+    stream: MessageStream, wire: Wire, facts: CallFacts | None = None, *, start_timeout: float = START_S
+) -> AsyncIterator[Call]:
     """The call that begins on `stream`; at the end of the block it is over, in bounded time, and the stream closed.
 
-    Raises RemoteProtocolError where the wire is not spoken, and Unavailable where no call starts in `start_timeout`
-    seconds or the connection ends before one does.
+    `facts` are what a signed webhook said of it: they replace what the wire only claims, and a call that says it is
+    another one is closed. Raises RemoteProtocolError if the wire is not spoken, and Unavailable if no call starts in
+    `start_timeout` seconds or the connection ends before one does.
     """
     start, rest = await _started(stream, wire, start_timeout)
+    if facts is not None:
+        if start.info.call_id.value != facts.call_id:
+            await _close(stream, 1008)
+            raise Unavailable(
+                f"{wire.name}: the socket's call is not the one that its webhook announced", service=SERVICE
+            )
+        start = replace(start, info=_signed(start.info, facts))
     call = Call(stream, wire, start)
     code = 1011
     try:
@@ -205,12 +217,28 @@ async def _started(stream: MessageStream, wire: Wire, timeout: float) -> tuple[C
                     elif isinstance(event, WireEnded):
                         raise Unavailable(f"{wire.name}: the call ended before it started", service=SERVICE)
     except (trio.TooSlowError, StreamClosed, Unavailable, RemoteProtocolError) as error:
-        with trio.move_on_after(GOODBYE_S, shield=True):
-            await stream.close(1008)
+        await _close(stream, 1008)
         if isinstance(error, RemoteProtocolError | Unavailable):
             raise
         what = f"within {timeout:g} s" if isinstance(error, trio.TooSlowError) else "before the connection closed"
         raise Unavailable(f"{wire.name}: expected a call to start {what}, got none", service=SERVICE) from None
+
+
+async def _close(stream: MessageStream, code: int) -> None:
+    with trio.move_on_after(GOODBYE_S, shield=True):
+        await stream.close(code)
+
+
+def _signed(info: CallInfo, facts: CallFacts) -> CallInfo:
+    """`info` with what a signed webhook knew in the place of claims."""
+    known = {name: Known(value, "signed") for name, value in facts.facts.items()}
+    return replace(
+        info,
+        call_id=Known(facts.call_id, "signed"),
+        caller=known.pop("caller", info.caller),
+        called=known.pop("called", info.called),
+        parameters={**info.parameters, **known},
+    )
 
 
 class CallSource(Pipeable):

@@ -95,9 +95,11 @@ def test_twilios_body_that_is_no_form_is_covered_by_its_hash() -> None:
     assert not twilio.is_signed(TOKEN, twilio.signature(TOKEN, URL), URL, body=body)
 
 
+PLAIN = st.from_regex(r"[A-Za-z0-9]{1,8}", fullmatch=True)
+
+
 @settings(max_examples=60)
-@given(st.dictionaries(st.from_regex(r"[A-Za-z]{1,8}", fullmatch=True), st.from_regex(r"[A-Za-z0-9]{1,8}", fullmatch=True), max_size=4),
-       st.sampled_from(["GET", "POST"]), st.sampled_from(["", "?b=2&a=1", "?a=1"]))  # fmt: skip
+@given(st.dictionaries(PLAIN, PLAIN, max_size=4), st.sampled_from(["GET", "POST"]), st.sampled_from(["", "?b=2&a=1"]))
 def test_plivo_signs_as_its_sdk_does(form: dict[str, str], method: str, query: str) -> None:
     """GET and POST, with and without a query, have the SDK's signature of version 3."""
     validate = sdk("plivo.utils.signature_v3", "validate_v3_signature")
