@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
 from hmac import compare_digest
 from urllib.parse import parse_qsl, urlsplit
 
@@ -302,9 +304,6 @@ class Once:
 
 def has_password(header: str, password: str) -> bool:
     """Whether `header` is basic authentication with `password`, whatever the name."""
-    from base64 import b64decode
-    from binascii import Error as Base64Error
-
     try:
         said = b64decode(header.removeprefix("Basic "), validate=True).decode()
     except (ValueError, Base64Error):
@@ -318,8 +317,3 @@ def _json(body: bytes) -> dict[str, str]:
     except (ValueError, RecursionError):
         return {}
     return {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
-
-
-TRANSPORTS: dict[str, Callable[..., object]] = {
-    each.name: each for each in (Twilio, Telnyx, Plivo, Vobiz, Exotel, Vonage, Genesys, Jambonz)
-}
