@@ -104,7 +104,8 @@ class GenesysWire:
         if self._organization is not None and organization != self._organization:
             raise RemoteProtocolError("genesys: expected the organization of the upgrade in `open`, got another one")
         self._session = session
-        offers = [one for one in parameters.get("media") or () if isinstance(one, dict)]
+        offered = parameters.get("media")
+        offers = [one for one in offered if isinstance(one, dict)] if isinstance(offered, list) else []
         media = next((one for one in offers if text(one, "format") == "PCMU" and whole(one, "rate") == 8000), None)
         if media is None:
             raise RemoteProtocolError("genesys: expected an offer of PCMU at 8000 Hz, got none")
