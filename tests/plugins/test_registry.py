@@ -11,6 +11,7 @@ import pytest
 
 from tests.plugins.support import FakeSink
 from voicekit import contracts
+from voicekit.call.transport import Transport
 from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import ROLES, Registry, Role, Use, load_plugins, parts
 from voicekit.extend.install import install_command
@@ -214,6 +215,7 @@ CONTRACTS: dict[str, type] = {
     "stt": contracts.Stt,
     "tts": contracts.Tts,
     "sink": contracts.Sink,
+    "transport": Transport,
     "stage": Stage,
 }
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
+    from voicekit.call.transport import Transport
     from voicekit.contracts import Sink, Source, Stt, Tts, Vad
     from voicekit.reply.handler import Handler
 
-Role: TypeAlias = Literal["source", "vad", "stt", "handler", "tts", "sink"]
+Role: TypeAlias = Literal["source", "vad", "stt", "handler", "tts", "sink", "transport"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-Part: TypeAlias = "Source | Vad | Stt | Handler | Tts | Sink"
+Part: TypeAlias = "Source | Vad | Stt | Handler | Tts | Sink | Transport"
 
 _MEMBERS: dict[Role | Literal["stage"], tuple[str, ...]] = {
     "source": ("name", "open", "live", "produces"),
@@ -25,6 +26,7 @@ _MEMBERS: dict[Role | Literal["stage"], tuple[str, ...]] = {
     "handler": ("__call__",),
     "tts": ("name", "open", "negotiate", "cut"),
     "sink": ("name", "format", "pausable", "open"),
+    "transport": ("name", "routes"),
     "stage": ("name", "open"),
 }
 

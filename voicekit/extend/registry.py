@@ -14,6 +14,7 @@ from voicekit.extend.names import check_name, guess, listed, shown
 from voicekit.extend.parts import Part, Role, misfit
 
 if TYPE_CHECKING:
+    from voicekit.call.transport import Transport
     from voicekit.contracts import Sink, Source, Stt, Tts, Vad
     from voicekit.reply.handler import Handler
 
@@ -101,6 +102,9 @@ class Registry:
     def sink(self, name: str, factory: Factory[Sink]) -> None:
         self._add("sink", name, factory)
 
+    def transport(self, name: str, factory: Factory[Transport]) -> None:
+        self._add("transport", name, factory)
+
     def default(self, role: Role) -> Use:
         """What plays `role` if nothing is asked for; ConfigError if no plugin has brought a default."""
         if role not in self._defaults:
@@ -181,6 +185,8 @@ class Use:
     def build(self, registry: Registry, role: Literal["tts"]) -> Tts: ...
     @overload
     def build(self, registry: Registry, role: Literal["sink"]) -> Sink: ...
+    @overload
+    def build(self, registry: Registry, role: Literal["transport"]) -> Transport: ...
     def build(self, registry: Registry, role: Role) -> Part:
         """Call the factory that `registry` has for `role` under this name.
 
