@@ -12,7 +12,7 @@ def test_a_new_plugin_is_found_where_it_is_installed(fresh):
     listed = {each["name"]: each for each in json.loads(done.stdout)}
     assert listed["night-watch"] == {
         "name": "night-watch",
-        "origin": "voicekit-night-watch 0.1.0",
+        "origin": "voicekit-night-watch 0.2.0",
         "state": "loaded",
         "hooks": ["voicekit_register"],
         "parts": {"handler": ["night-watch"]},
@@ -25,7 +25,7 @@ def test_a_new_plugin_is_found_where_it_is_installed(fresh):
 def test_a_new_plugin_can_be_blocked(fresh):
     """With its name in VOICEKIT_BLOCK it is listed as blocked, and its handler is not there."""
     done = fresh.run("voicekit", "plugins", VOICEKIT_BLOCK="night-watch")
-    assert "night-watch  (voicekit-night-watch 0.1.0)  blocked\n" in done.stdout
+    assert "night-watch  (voicekit-night-watch 0.2.0)  blocked\n" in done.stdout
     chat = fresh.run("voicekit", "chat", "night-watch", VOICEKIT_BLOCK="night-watch")
     assert (chat.returncode, chat.stdout) == (2, "")
     assert "the name of a handler (none), got 'night-watch'" in chat.stderr
