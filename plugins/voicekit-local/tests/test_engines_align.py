@@ -27,6 +27,16 @@ def test_the_first_and_the_last_word_are_where_the_labels_say(
     assert max(wrong) < 0.4
 
 
+def test_an_alignment_does_not_depend_on_those_before_it(recordings: dict[str, Any], labels: dict[str, Any]) -> None:
+    """A recording has the same times from a new aligner and from one that has heard others, loud noise among them."""
+    noise = np.random.default_rng(1).normal(0, 0.3, 2 * HEARING_RATE).astype(np.float32)
+    used = SphinxAligner()
+    for name in ("cards-001", "cards-003", "austen-0870"):
+        used.align(noise, HEARING_RATE, ["no", "words", "at", "all"])
+        sound, words = recordings[name], labels[name]["text"].split()
+        assert used.align(sound, HEARING_RATE, words) == SphinxAligner().align(sound, HEARING_RATE, words)
+
+
 def test_silence_before_the_words_is_left_out(aligner: SphinxAligner, recordings: dict[str, Any]) -> None:
     """A second of silence before a recording moves its words by a second."""
     sound, words = recordings["goforward"], ["go", "forward", "ten", "meters"]

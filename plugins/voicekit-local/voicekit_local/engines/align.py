@@ -101,6 +101,7 @@ class _Decoder:
                 phones = [PHONES[letter] for letter in word if letter in PHONES]
                 self._decoder.add_word(word, " ".join(phones or ["AH"]), True)
                 self.taught += 1
+        self._decoder.reinit_feat()  # otherwise it goes on from the loudness and noise of the sound before
         self._decoder.set_align_text(" ".join(words))
         self._decoder.start_utt()
         for place in range(0, len(pcm), 2 * CHUNK):
