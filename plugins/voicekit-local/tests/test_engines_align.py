@@ -54,6 +54,20 @@ def test_numbers_signs_and_unknown_words_have_times(aligner: SphinxAligner, reco
     assert [start for start, _ in times] == pytest.approx([start for start, _ in plain], abs=0.15)
 
 
+def test_a_last_word_that_is_a_wrong_guess_moves_no_other(
+    aligner: SphinxAligner, recordings: dict[str, Any], labels: dict[str, Any]
+) -> None:
+    """Where the last words are not in the sound, those before them are still found, and all end with the sound."""
+    for name in ("austen-0930", "something", "digits-2934z"):
+        words = labels[name]["text"].split()
+        right = aligner.align(recordings[name], HEARING_RATE, words)
+        sound = recordings[name][: round(right[-3][1] * HEARING_RATE)]
+        times = aligner.align(sound, HEARING_RATE, [*words[:-2], "extraordinary"])
+        assert [start for start, _ in times[:-2]] == pytest.approx([start for start, _ in right[:-3]], abs=0.15)
+        assert times[-1][1] == pytest.approx(len(sound) / HEARING_RATE)
+        assert all(start <= end for start, end in times)
+
+
 @pytest.mark.parametrize("sound", [np.zeros(0, np.float32), np.zeros(1_600, np.float32)])
 def test_words_that_are_not_there_are_spread(aligner: SphinxAligner, sound: Any) -> None:
     """In sound too short for the words they share it by their letters."""
