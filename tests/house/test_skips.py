@@ -49,11 +49,21 @@ def run_pytest(folder: Path, expected: str = "", **environment: str) -> subproce
     """Run TESTS in `folder` under the project's conftest, with `expected` as the list of skips to expect."""
     shutil.copy(ROOT / "conftest.py", folder)
     (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "machine.py", folder / "tests")
     (folder / "tests" / "expected_skips.txt").write_text(expected, encoding="utf-8")
     for name, text in TESTS.items():
         (folder / f"test_{name}.py").write_text(text, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if name != "VOICEKIT_NO_SKIPS"}
-    options = ["-p", "no:cacheprovider", "-p", "no:voicekit", "-rs", "--continue-on-collection-errors"]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "pythonpath=.",
+        "-p",
+        "no:voicekit",
+        "-rs",
+        "--continue-on-collection-errors",
+    ]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, folder],
         env={**kept, **environment},
