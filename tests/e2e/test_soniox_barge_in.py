@@ -16,6 +16,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.counts import count
 from tests.e2e.speech_kit import KEY, Typist, until, voice
 from voicekit.audio.format import AudioFormat
 from voicekit.events import SessionEvent, SessionStarted, Trouble, TurnCommitted, TurnEnded
@@ -140,12 +141,13 @@ def letter(turn: int) -> str:
     return ascii_lowercase[turn % 26]
 
 
-def test_two_thousand_cuts_at_random_moments(capsys: pytest.CaptureFixture[str]) -> None:
-    """2,000 answers cut at any moment: not a sample of one afterwards, each cancel in the same instant, one connection,
-    and one task that sends on it, whose messages are never cut short."""
+@pytest.mark.full_counts
+def test_cuts_at_random_moments(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 2,000 answers (or 200) cut at any moment not a sample sounds afterwards, each cancel goes out in the same
+    instant, and one task sends on the one connection, whose messages are never cut short."""
     peer = SonioxPeer(account=Account(requests_per_minute=PLENTY), speaking=Speaking(latency=0.03))
     watched = Watched(peer.transport)
-    cutting = Cutting(Random(1), 2_000, 0.8)
+    cutting = Cutting(Random(1), count(2_000), 0.8)
     tts = voice(peer, transport=watched)
 
     async def main() -> None:
@@ -163,8 +165,8 @@ def test_two_thousand_cuts_at_random_moments(capsys: pytest.CaptureFixture[str])
         print(
             f"\n{len(cutting.cut_at)} cuts, {audible} of them of sound, {len(delays)} cancels, {watched.sent} messages"
         )
-    assert len(delays) >= 1_000
-    assert audible >= 400
+    assert len(delays) >= cutting.cuts / 2
+    assert audible >= cutting.cuts / 5
     assert max(delays) == 0.0
     assert len(peer.speakings) == 1
     assert cutting.trouble == []
