@@ -42,12 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False  # of pytest-xdist: files keep the order that they have here
     config.addinivalue_line("markers", "needs_debian(package, provides): needs a command or path of a Debian package")
     config.addinivalue_line("markers", "slow: takes more than a second; left out by python -m tests --fast")
+    config.addinivalue_line("markers", "real: takes long in real time, or installs; left to .ci/run by python -m tests")
     config.addinivalue_line("markers", "full_counts: tries ten times as often with VOICEKIT_FULL=1")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("real")}
     files = sorted(dict.fromkeys(item.path for item in items), key=lambda path: path not in slow)
     if (seed := config.getoption("--random-order")) is not None:
         Random(seed).shuffle(files)

@@ -2,11 +2,14 @@
 
     python -m tests [--fast] [arguments for pytest]
 
-The last check is one pytest run over tests, plugins and examples, so pytest's closing line comes last. `--fast` is for
-the time between two edits: below a minute on two idle cores. It leaves out the types and every test marked `slow`,
-which are those that hold a call in real time, start other programs, or compute for more than a second; each room of the
-package keeps its tests. The big property tests make a tenth of their tries; VOICEKIT_FULL=1 makes all of them.
-Benchmarks are no check: `python -m benchmarks`.
+The last check is one pytest run over tests, plugins and examples, so pytest's closing line comes last. It leaves out
+what is marked `real`, which takes long in real time or installs packages, and a tenth of the tries is enough for the
+big property tests: `.ci/run` runs both in full (`pytest -m real`, VOICEKIT_FULL=1). Benchmarks are no check at all:
+`python -m benchmarks`.
+
+`--fast` is for the time between two edits: below a minute on two idle cores. It leaves out the types and every test
+marked `slow`, which are those that start other programs, hold a call in real time, or compute for more than a second.
+Each room of the package keeps its tests.
 """
 
 from __future__ import annotations
@@ -27,14 +30,15 @@ def checks(arguments: list[str]) -> dict[str, list[str]]:
     module = [sys.executable, "-m"]
     lint_imports = Path(sysconfig.get_path("scripts"), "lint-imports")
     quick = FAST in arguments
-    for_pytest = [argument for argument in arguments if argument != FAST]
+    chosen = "not real and not slow" if quick else "not real"
+    for_pytest = ["-m", chosen, *(argument for argument in arguments if argument != FAST)]
     found = {
         "format": [*module, "ruff", "format", "--check", "."],
         "lint": [*module, "ruff", "check", "."],
         "types": [*module, "mypy"],
         "import contract": [str(lint_imports), "--no-cache"],
         "sizes, a report": [*module, "tests.house.sizes"],
-        "tests": [*module, "pytest", "-n", "2", "--dist", "loadfile", *(["-m", "not slow"] * quick), *for_pytest],
+        "tests": [*module, "pytest", "-n", "2", "--dist", "loadfile", *for_pytest],
     }
     if quick:
         del found["types"]

