@@ -19,11 +19,8 @@ from random import Random
 import pytest
 from hypothesis import settings
 
-from tests.machine import Machine, watched
+from tests.machine import EXCUSED, Machine, watched
 from voicekit.flow.threads import inline
-
-EXCUSED = "judged without the clock"
-"""The property of a test that was told that the machine does not keep time; its value says how late it was."""
 
 EXPECTED_SKIPS = Path(__file__).parent / "tests" / "expected_skips.txt"
 

@@ -15,6 +15,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+EXCUSED = "judged without the clock"
+"""The property of a test that was told that the machine does not keep time; its value says how late it was."""
+
 STEP_S = 0.02
 MOST_LATE = 0.01
 """The part of the steps that may be later than a test allows."""
