@@ -16,6 +16,8 @@ import trio
 from voicekit.cli.bot import load_handler
 from voicekit.testing import Script, hold_call
 
+pytestmark = pytest.mark.slow
+
 ASSISTANT = Path(__file__).parents[2] / "examples" / "assistant"
 
 TYPED = {

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BOT = """
 async def handler(turn, say):
     await say(f"{turn.reason}: {turn.text}")

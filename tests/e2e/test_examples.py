@@ -14,6 +14,8 @@ import trio
 
 from voicekit.testing.llm import Answer, Calls, ModelServer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SPEECH = sorted((ROOT / "tests" / "data" / "speech").glob("*.flac"))

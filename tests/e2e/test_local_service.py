@@ -25,6 +25,8 @@ from voicekit.soniox.api.server_hello import ServerHello, read_hello, write_hell
 from voicekit.testing import Script, ScriptedSource
 from voicekit.testing.soniox import SonioxPeer
 
+pytestmark = pytest.mark.slow
+
 WHERE = Endpoints("http://127.0.0.1:1", "ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "http://127.0.0.1:1")
 GREETING = write_hello(ServerHello(WHERE, "sesame")).decode()
 READY = f"import os, sys, time; print({GREETING!r}, end='', flush=True);"

@@ -16,6 +16,8 @@ from voicekit.soniox.server.account import Account
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer, Speaking, spoken
 
+pytestmark = pytest.mark.slow
+
 RATE = 16_000
 PROGRAM = Path(__file__).with_name("official_client.py")
 

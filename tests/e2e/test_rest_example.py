@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 import trio
 
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.soniox.server.account import Account
 from voicekit.testing.soniox.rest import RestPeer
+
+pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "07_keys_for_browsers.py"
 KEY = "the-main-key"

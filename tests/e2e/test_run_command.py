@@ -23,6 +23,8 @@ from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
 
+pytestmark = pytest.mark.slow
+
 RATE = 16_000
 KEY = "a-key-for-tests"
 SPEECH = Path(__file__).parents[1] / "data" / "speech" / "goforward.flac"

@@ -29,6 +29,8 @@ from voicekit.soniox.server.account import Account
 from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.soniox import SonioxPeer, Speaking, SpokenStream
 
+pytestmark = pytest.mark.slow
+
 TELEPHONE = AudioFormat(8_000)
 PLENTY = 10**6
 

@@ -32,6 +32,8 @@ from voicekit.testing.soniox import (
     WireFault,
 )
 
+pytestmark = pytest.mark.slow
+
 NOTICED_S = 5.0
 """The longest that a dead line may go unnoticed."""
 

@@ -14,6 +14,8 @@ import trio
 from tests.pipeline.seeded_call import hold, timeline
 from voicekit.events import Audible, Interim, TurnEnded
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SEED = 1
 SECONDS = 300

@@ -37,6 +37,8 @@ from voicekit.testing.fakes import FIRST_SOUND, PER_CHARACTER
 from voicekit.turn.ending import SPARE
 from voicekit.turn.policy import CallPolicy, TurnPolicy
 
+pytestmark = pytest.mark.slow
+
 SCHEDULES = int(os.environ.get("VOICEKIT_SCHEDULES", count(2_000)))
 AGAIN = os.environ.get("VOICEKIT_SCHEDULE")
 BLOCK = 100

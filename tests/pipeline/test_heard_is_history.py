@@ -32,6 +32,8 @@ from voicekit.reply import Aligner, spoken_forms
 from voicekit.session import Session
 from voicekit.testing import Script, hold_call
 
+pytestmark = pytest.mark.slow
+
 SINK = AudioFormat(8_000)
 PER_CHARACTER = 0.01
 FIRST_SOUND = 0.137

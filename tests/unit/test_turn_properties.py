@@ -146,6 +146,7 @@ class Witness:
 
 
 @pytest.mark.full_counts
+@pytest.mark.slow
 @settings(max_examples=count(3_000), deadline=None)
 @given(conversations())
 def test_the_invariants_hold(conversation: tuple[str, list[Step]]) -> None:

@@ -33,6 +33,7 @@ from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer, spoken
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.needs_debian("pulseaudio", "pulseaudio"),
     pytest.mark.needs_debian("pulseaudio-utils", "parec"),
     pytest.mark.needs_debian("libasound2-plugins", "/usr/share/alsa/alsa.conf.d/50-pulseaudio.conf"),

@@ -23,6 +23,8 @@ from voicekit.session.local import SpeechService, soniox_or_local
 from voicekit_local.demo.caller import PCM24K, Caller
 from voicekit_local.demo.script import Moments
 
+pytestmark = pytest.mark.real
+
 ASSISTANT = Path(__file__).parents[3] / "examples" / "assistant" / "assistant.py"
 
 PATIENCE_S = 25.0

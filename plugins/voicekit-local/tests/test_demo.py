@@ -33,6 +33,8 @@ from voicekit_local.engines.choose import choose_recogniser
 from voicekit_local.engines.interface import HEARING_RATE, no_progress
 from voicekit_local.wer import plain_words, word_errors
 
+pytestmark = pytest.mark.real
+
 LOUD = 0.004
 """Of full scale, the root mean square of 20 ms: above it there is sound. Where nobody speaks, both are silent."""
 

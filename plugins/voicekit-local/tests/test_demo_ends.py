@@ -30,6 +30,8 @@ from voicekit_local.demo.bot import GREETING
 from voicekit_local.demo.caller import PCM24K
 from voicekit_local.demo.script import lines
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 60
 """For some seconds of a call, on a machine that has much else to do."""
 

@@ -16,6 +16,8 @@ from voicekit_local.engines.moonshine import Moonshine
 from voicekit_local.hearing import Hearing
 from voicekit_local.wer import plain_words, total_errors
 
+pytestmark = pytest.mark.slow
+
 FRAME = HEARING_RATE // 50
 SPOKEN = ("austen-0880", "something", "austen-0920", "goforward", "austen-0930")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 
 from benchmarks.recordings import hear_all, recordings, report
 from voicekit_local.wer import total_errors
+
+pytestmark = pytest.mark.slow
 
 
 def test_people_are_understood_through_the_whole_product(tmp_path):

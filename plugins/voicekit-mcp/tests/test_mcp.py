@@ -20,6 +20,8 @@ from voicekit_mcp import open_mcp, show
 from voicekit_mcp.command import show as shown
 from voicekit_openai.models import openai
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, str(Path(__file__).with_name("server.py"))]
 ENOUGH = 120.0
 """Seconds after which a test gives up on a server: a busy machine takes long to start one."""
