@@ -32,12 +32,13 @@ class Machine:
     def __init__(self) -> None:
         self.excuse = ""
         """What is to be reported, once a test was told that the machine does not keep time."""
-        self._late: list[float] = []
-        self._over = threading.Event()
+        self.late: list[float] = []
+        """Seconds, one for each step."""
+        self.over = threading.Event()
 
     def keeps_time(self, within: float) -> bool:
         """Whether 99 steps in 100 have ended within so many seconds of when they should."""
-        late = sorted(self._late)
+        late = sorted(self.late)
         found = late[-1 - int(MOST_LATE * len(late))] if late else 0.0
         if found <= within:
             return True
@@ -45,11 +46,11 @@ class Machine:
         return False
 
     def _watch(self) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             began, computed = time.perf_counter(), time.process_time()
-            self._over.wait(STEP_S)
+            self.over.wait(STEP_S)
             took = time.perf_counter() - began - STEP_S
-            self._late.append(max(0.0, took - (time.process_time() - computed)))
+            self.late.append(max(0.0, took - (time.process_time() - computed)))
 
 
 @contextmanager
@@ -61,5 +62,5 @@ def watched() -> Iterator[Machine]:
     try:
         yield machine
     finally:
-        machine._over.set()
+        machine.over.set()
         thread.join()
