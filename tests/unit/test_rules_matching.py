@@ -214,6 +214,7 @@ def test_whatever_is_said_a_match_keeps_its_promises(said):
         assert not NEGATIONS.intersection(left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phrase", "said"),
     [
