@@ -32,7 +32,7 @@ WHERE = Endpoints("http://127.0.0.1:1", "ws://127.0.0.1:1/a", "ws://127.0.0.1:1/
 GREETING = write_hello(ServerHello(WHERE, "sesame")).decode()
 READY = f"import os, sys, time; print({GREETING!r}, end='', flush=True);"
 OBEDIENT = READY + "sys.stdin.read()"
-ENOUGH = 30.0
+ENOUGH = 120.0
 """Seconds after which a test gives up on a process: far more than any of them needs."""
 
 

@@ -32,7 +32,7 @@ async def test_keys_for_browsers_gives_temporary_ones() -> None:
         )
         assert process.stdout is not None
         assert process.stderr is not None
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             address = (await process.stdout.receive_some()).decode().strip()
             async with httpx.AsyncClient() as browser:
                 let_in = {"authorization": "Bearer let me in"}

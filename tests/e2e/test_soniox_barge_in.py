@@ -184,7 +184,7 @@ async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str
     cutting = Cutting(Random(2), 60, 0.4)
     async with peer.serve() as endpoints:
         session = cutting.session(SonioxTts(key=KEY, endpoints=endpoints))
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             async with trio.open_nursery() as nursery:
                 async with until(session, SessionStarted):
                     nursery.start_soon(session.run)

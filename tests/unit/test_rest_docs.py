@@ -83,7 +83,7 @@ async def test_the_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monk
             "TranscriptionRequest": TranscriptionRequest,
             "transcript": TranscriptText(tokens=(TranscriptToken(text="Hello.", start_ms=0, end_ms=400),)),
         }
-        with trio.fail_after(30):
+        with trio.fail_after(120):
             running = eval(compile(BLOCKS[name], str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), known)
             if running is not None:  # there is nothing to wait for in some
                 await running

@@ -33,7 +33,7 @@ from voicekit_local.demo.script import lines
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 60
+PATIENCE_S = 240
 """For some seconds of a call, on a machine that has much else to do."""
 
 ALL_THREE = "both sides in call.wav, what happened in events.jsonl, who said what in history.json."
