@@ -134,8 +134,9 @@ async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path: Path, machi
     assert done.err.startswith(f"voicekit: {tmp_path / 'call' / 'call.wav'}: can't be written (is the disk full?): ")
     assert done.err.count("\n") == 1
     assert done.out.endswith(f"The call is in {tmp_path / 'call'}: {ALL_THREE}\n")
-    assert 2 * PCM24K.rate < len(tracks(tmp_path / "call")) <= limit / 4
-    if machine.keeps_time(LATE_S):
+    assert len(tracks(tmp_path / "call")) <= limit / 4
+    if machine.keeps_time(LATE_S):  # otherwise seconds may be written at once, of which none has room
+        assert len(tracks(tmp_path / "call")) > 2 * PCM24K.rate
         assert np.count_nonzero(tracks(tmp_path / "call")[:, 1]) > PCM24K.rate
 
 
