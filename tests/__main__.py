@@ -1,8 +1,15 @@
 """Runs every check of the project, the quick ones first, and stops at the first that fails.
 
-    python -m tests [arguments for pytest]
+    python -m tests [--fast] [arguments for pytest]
 
-The last check is one pytest run over tests, plugins and examples, so pytest's closing line comes last.
+The last check is one pytest run over tests, plugins and examples, so pytest's closing line comes last. It leaves out
+what is marked `real`, which takes long in real time or installs packages, and a tenth of the tries is enough for the
+big property tests: `.ci/run` runs both in full (`pytest -m real`, VOICEKIT_FULL=1). Benchmarks are no check at all:
+`python -m benchmarks`.
+
+`--fast` is for the time between two edits: below a minute on two idle cores. It leaves out the types and every test
+marked `slow`, which are those that start other programs, hold a call in real time, or compute for more than a second.
+Each room of the package keeps its tests.
 """
 
 from __future__ import annotations
@@ -15,33 +22,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-GATED = (
-    "link-hop",
-    "transforms-5",
-    "turn-text",
-    "turn-tokens",
-    "barge-in",
-    "barge-words",
-    "old-frames",
-    "blocked-consumer",
-    "import",
-)
-"""The benchmarks whose ratios must hold in every run; `python -m benchmarks --quick --gate` looks at all of them."""
+FAST = "--fast"
 
 
-def checks(pytest_arguments: list[str]) -> dict[str, list[str]]:
+def checks(arguments: list[str]) -> dict[str, list[str]]:
     """The name and the command of each check, in order."""
     module = [sys.executable, "-m"]
     lint_imports = Path(sysconfig.get_path("scripts"), "lint-imports")
-    return {
+    quick = FAST in arguments
+    chosen = "not real and not slow" if quick else "not real"
+    for_pytest = ["-m", chosen, *(argument for argument in arguments if argument != FAST)]
+    found = {
         "format": [*module, "ruff", "format", "--check", "."],
         "lint": [*module, "ruff", "check", "."],
         "types": [*module, "mypy"],
         "import contract": [str(lint_imports), "--no-cache"],
-        "benchmarks, smoke": [*module, "benchmarks", "--smoke"],
-        "benchmarks, gate": [*module, "benchmarks", "--quick", "--gate", *GATED],
-        "tests": [*module, "pytest", "-n", "2", "--dist", "loadfile", *pytest_arguments],
+        "sizes, a report": [*module, "tests.house.sizes"],
+        "tests": [*module, "pytest", "-n", "2", "--dist", "loadfile", *for_pytest],
     }
+    if quick:
+        del found["types"]
+    return found
 
 
 def main() -> int:

@@ -153,7 +153,7 @@ async def transcribe(
             core.hear(AudioFrame(pcm[place : place + 2 * FRAME], base + place // 2, PCM16K), trio.current_time())
         core.end(trio.current_time())
         shell.flush()
-        with trio.fail_after(30):
+        with trio.fail_after(120):
             await over.wait()
     return heard
 

@@ -16,6 +16,8 @@ import trio
 from voicekit.cli.bot import load_bot
 from voicekit.testing import Script, hold_call
 
+pytestmark = pytest.mark.slow
+
 ASSISTANT = Path(__file__).parents[2] / "examples" / "assistant"
 
 TYPED = {
@@ -86,7 +88,7 @@ def test_every_skill_answers_what_is_typed(tmp_path: Path) -> None:
         env=without_keys(os.environ, tmp_path / "notes.txt"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -112,7 +114,7 @@ def test_it_asks_a_model_that_is_installed_and_has_a_key(tmp_path, keys, blocked
         env=without_keys(os.environ, notes) | dict.fromkeys(keys, "a-key") | {"VOICEKIT_BLOCK": blocked},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.stdout, done.stderr) == (f"['168.'] {model}\n", "")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BOT = """
 async def handler(turn, say):
     await say(f"{turn.reason}: {turn.text}")
@@ -20,7 +22,7 @@ def voicekit(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[st
         input=typed,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -96,6 +98,6 @@ def test_a_handler_that_blocks_the_loop_is_named(tmp_path):
         "trio.run(main)\n",
         encoding="utf-8",
     )
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Blocked(where=\"stage 'handler'\"" in done.stdout

@@ -14,6 +14,8 @@ import trio
 
 from voicekit.testing.llm import AnswerCalls, ModelServer, ScriptedAnswer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SPEECH = sorted((ROOT / "tests" / "data" / "speech").glob("*.flac"))
@@ -25,7 +27,7 @@ def run(*arguments: str | Path, typed: str = "", **environment: str) -> str:
         input=typed,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         cwd=ROOT,
         env={**os.environ, **environment},
         check=False,

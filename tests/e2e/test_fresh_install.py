@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).parents[2]
 SPEECH = ROOT / "tests" / "data" / "speech" / "goforward.flac"
 

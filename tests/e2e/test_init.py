@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.real
+
 
 def test_a_new_plugin_is_found_where_it_is_installed(fresh):
     """Installed from its own folder it is listed with its origin, its hook and the handler that it brings."""

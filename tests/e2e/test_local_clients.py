@@ -20,6 +20,8 @@ from tests.e2e.clients.soniox_rest import TEXT
 from tests.e2e.official_client import CANCELLED, TEXTS
 from voicekit.soniox.local import SpeechService, local_server
 
+pytestmark = pytest.mark.real
+
 pytest.importorskip("voicekit_local", reason="needs the plugin voicekit-local")
 
 HERE = Path(__file__).parent

@@ -13,6 +13,7 @@ import pytest
 import trio
 
 import voicekit
+from tests.machine import Machine
 from voicekit.errors import ConfigError, Unavailable
 from voicekit.extend import hookimpl, load_plugins, loader
 from voicekit.extend.install import install_command
@@ -25,11 +26,13 @@ from voicekit.soniox.local import SpeechService, local_server, soniox_or_local
 from voicekit.testing import Script, ScriptedSource
 from voicekit.testing.soniox import SonioxPeer
 
+pytestmark = pytest.mark.slow
+
 WHERE = Endpoints("http://127.0.0.1:1", "ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "http://127.0.0.1:1")
 GREETING = write_hello(ServerHello(WHERE, "sesame")).decode()
 READY = f"import os, sys, time; print({GREETING!r}, end='', flush=True);"
 OBEDIENT = READY + "sys.stdin.read()"
-ENOUGH = 30.0
+ENOUGH = 120.0
 """Seconds after which a test gives up on a process: far more than any of them needs."""
 
 
@@ -96,11 +99,14 @@ trio.run(main)
         await process.stdout.aclose()
 
 
-async def test_a_server_that_does_not_end_is_killed() -> None:
+async def test_a_server_that_does_not_end_is_killed(machine: Machine) -> None:
     """Leaving takes two seconds at most, whatever the server does."""
     async with local_server(script(READY + "time.sleep(600)"), Told()):
         began = trio.current_time()
-    assert local.END_S <= trio.current_time() - began < local.END_S + 5.0
+    took = trio.current_time() - began
+    assert took >= local.END_S
+    if machine.keeps_time(within=0.5):
+        assert took < local.END_S + 5.0
 
 
 async def test_a_server_that_says_what_is_missing_is_quoted() -> None:

@@ -16,6 +16,8 @@ from voicekit.soniox.server.account import Account
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer, Speaking, spoken
 
+pytestmark = pytest.mark.slow
+
 RATE = 16_000
 PROGRAM = Path(__file__).with_name("official_client.py")
 
@@ -33,7 +35,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> tuple[SonioxPeer, dict[str
     async def run() -> bytes:
         async with peer.serve() as endpoints:
             command = [sys.executable, str(PROGRAM), endpoints.stt, endpoints.tts, "secret", str(sound)]
-            with trio.fail_after(60):
+            with trio.fail_after(240):
                 return (await trio.run_process(command, capture_stdout=True)).stdout
 
     return peer, json.loads(trio.run(run))

@@ -16,6 +16,8 @@ import pytest
 from tests.house.markdown import Block, read
 from voicekit.testing import Script, contracts
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 BLOCKS = read(PAGE).blocks

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 import trio
 
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.soniox.server.account import Account
 from voicekit.testing.soniox.rest import RestPeer
+
+pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "07_keys_for_browsers.py"
 KEY = "the-main-key"
@@ -29,7 +32,7 @@ async def test_keys_for_browsers_gives_temporary_ones() -> None:
         )
         assert process.stdout is not None
         assert process.stderr is not None
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             address = (await process.stdout.receive_some()).decode().strip()
             async with httpx.AsyncClient() as browser:
                 let_in = {"authorization": "Bearer let me in"}

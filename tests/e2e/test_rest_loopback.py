@@ -17,6 +17,8 @@ from voicekit.soniox.server.account import Account
 from voicekit.testing.soniox.rest import Outcome, RestPeer
 from voicekit.testing.soniox.rest_faults import CutAnswer, CutUpload
 
+pytestmark = pytest.mark.slow
+
 LARGE = 200 * 2**20
 MEMORY = 4 * 2**20
 """Bytes that either side may come to hold while the file passes: it goes in pieces of 256 KiB."""

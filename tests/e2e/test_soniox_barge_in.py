@@ -16,7 +16,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.counts import count
 from tests.e2e.speech_kit import KEY, Typist, until, voice
+from tests.machine import Machine
 from voicekit.audio.format import AudioFormat
 from voicekit.events import SessionEvent, SessionStarted, Trouble, TurnCommitted, TurnEnded
 from voicekit.play.sink import RecordingSink
@@ -27,6 +29,8 @@ from voicekit.soniox.connection.transport import Address, Socket, Transport
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.soniox import SonioxPeer, Speaking, SpokenStream
+
+pytestmark = pytest.mark.slow
 
 TELEPHONE = AudioFormat(8_000)
 PLENTY = 10**6
@@ -141,12 +145,13 @@ def letter(turn: int) -> str:
     return ascii_lowercase[turn % 26]
 
 
-def test_two_thousand_cuts_at_random_moments(capsys: pytest.CaptureFixture[str]) -> None:
-    """2,000 answers cut at any moment: not a sample of one afterwards, each cancel in the same instant, one connection,
-    and one task that sends on it, whose messages are never cut short."""
+@pytest.mark.full_counts
+def test_cuts_at_random_moments(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 2,000 answers (or 200) cut at any moment not a sample sounds afterwards, each cancel goes out in the same
+    instant, and one task sends on the one connection, whose messages are never cut short."""
     peer = SonioxPeer(account=Account(requests_per_minute=PLENTY), speaking=Speaking(latency=0.03))
     watched = Watched(peer.transport)
-    cutting = Cutting(Random(1), 2_000, 0.8)
+    cutting = Cutting(Random(1), count(2_000), 0.8)
     tts = voice(peer, transport=watched)
 
     async def main() -> None:
@@ -164,8 +169,8 @@ def test_two_thousand_cuts_at_random_moments(capsys: pytest.CaptureFixture[str])
         print(
             f"\n{len(cutting.cut_at)} cuts, {audible} of them of sound, {len(delays)} cancels, {watched.sent} messages"
         )
-    assert len(delays) >= 1_000
-    assert audible >= 400
+    assert len(delays) >= cutting.cuts / 2
+    assert audible >= cutting.cuts / 5
     assert max(delays) == 0.0
     assert len(peer.speakings) == 1
     assert cutting.trouble == []
@@ -173,13 +178,13 @@ def test_two_thousand_cuts_at_random_moments(capsys: pytest.CaptureFixture[str])
     assert watched.cut_short == 0
 
 
-async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str], machine: Machine) -> None:
     """Over loopback and in real time, half of the cancels have reached the peer 5 ms after the cut."""
     peer = SonioxPeer(account=Account(requests_per_minute=PLENTY), speaking=Speaking(first_sound=0.02, faster=2.0))
     cutting = Cutting(Random(2), 60, 0.4)
     async with peer.serve() as endpoints:
         session = cutting.session(SonioxTts(key=KEY, endpoints=endpoints))
-        with trio.fail_after(60):
+        with trio.fail_after(240):
             async with trio.open_nursery() as nursery:
                 async with until(session, SessionStarted):
                     nursery.start_soon(session.run)
@@ -190,6 +195,7 @@ async def test_a_cancel_is_on_the_wire_at_once(capsys: pytest.CaptureFixture[str
     with capsys.disabled():
         print(f"\n{len(delays)} cancels: on the wire after a median of {median:.2f} ms, p99 {last:.2f} ms")
     assert len(delays) >= 20
-    assert median <= 5.0
+    if machine.keeps_time(within=0.005):
+        assert median <= 5.0
     assert len(peer.speakings) == 1
     assert cutting.trouble == []

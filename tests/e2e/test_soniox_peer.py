@@ -14,6 +14,8 @@ from voicekit.testing import Script
 from voicekit.testing.soniox import At, Cut, Hearing, SonioxPeer
 from voicekit.testing.soniox.peer_stt import PeerStt
 
+pytestmark = pytest.mark.slow
+
 LOST = 2 * 320
 """Bytes of 20 ms."""
 

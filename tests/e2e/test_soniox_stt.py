@@ -43,6 +43,8 @@ from voicekit.testing.contracts import check_stt
 from voicekit.testing.soniox import At, Change, Cut, HalfOpen, Reject, SayMessage, SonioxPeer
 from voicekit.turn.policy import CallPolicy, Policy, TurnPolicy
 
+pytestmark = pytest.mark.slow
+
 # --- whole calls ---
 
 

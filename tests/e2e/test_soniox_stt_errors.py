@@ -18,6 +18,8 @@ from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit.soniox.stt.session import SERVICE
 from voicekit.testing.soniox import At, Close, Refuse, Reject, SayMessage, SonioxPeer
 
+pytestmark = pytest.mark.slow
+
 SECONDS = {Retry.NOW: (0.0, 0.5), Retry.BACKOFF: (0.1, 0.7), Retry.LONG_BACKOFF: (1.0, 2.5)}
 """How long a call is deaf after one failure: the wait, and up to half a second for the connection."""
 

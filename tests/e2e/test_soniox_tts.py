@@ -26,6 +26,8 @@ from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing import check_tts
 from voicekit.testing.soniox import SonioxPeer, Speaking, spoken
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "Good morning to you. How can I help you on this fine day? Just tell me what it is."
 
 

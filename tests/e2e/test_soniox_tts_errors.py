@@ -18,6 +18,8 @@ from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit.testing.soniox import Refuse, Reject, SonioxPeer, Speaking
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = [
     "That was the first.",
     "This one is hit in the middle, and has some more to say than that.",

@@ -14,6 +14,8 @@ from voicekit.events import HeardSoFar, Underrun
 from voicekit.reply import Say, Turn
 from voicekit.testing.soniox import SonioxPeer, Speaking
 
+pytestmark = pytest.mark.slow
+
 SIX_MINUTES = 360.0
 TELEPHONE = AudioFormat(8_000)
 RUSSIAN = "Быстрая лиса прыгает через ленивую собаку, а потом она долго отдыхает. "  # noqa: RUF001  # Russian

@@ -32,6 +32,8 @@ from voicekit.testing.soniox import (
 )
 from voicekit.testing.soniox import SayMessage as Says
 
+pytestmark = pytest.mark.slow
+
 TTS = Service.TTS
 ANSWER = "This takes a while to say, and it is said in two sentences. Here is the second one of them."
 NOTICED_S = 5.0

@@ -10,22 +10,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import trio
 
 from benchmarks import __main__ as runner
 from benchmarks import case as cases
 from benchmarks import gate
 from benchmarks.__main__ import main
-from benchmarks.agents import ByHand, WithVoicekit
+from benchmarks.agents import ByHand
 from benchmarks.case import Case, Round, Subject, load_cases
-from benchmarks.cases.old_frames import Watched, played_after_a_cut
-from benchmarks.cases.turn import REPLY_S, text_sent, turns
+from benchmarks.cases.turn import REPLY_S
 from benchmarks.fresh_machine import command
 from benchmarks.measure import SMOKE, Effort, figures, measure, percentile
 from benchmarks.report import as_data, table
 from benchmarks.steps import last_turn
 from tests.house.source import ROOT
-from voicekit.play.lease import PlaybackLease
 
 
 @pytest.fixture
@@ -151,36 +148,6 @@ def test_a_closed_gate_is_the_exit_status(
     took[0] = 4.0
     assert main(["--smoke", "--gate", "hop"]) == 1
     assert "hop: mine: 4 times the floor, 2.0 times its baseline" in capsys.readouterr().out
-
-
-async def test_a_stage_that_is_slower_by_30_ms_closes_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real turns over loopback, measured against themselves with a handler that sleeps: the gate sees it."""
-    monkeypatch.setattr(cases, "_registered", {})
-
-    class Slower(WithVoicekit):
-        async def _answer(self, turn, say):
-            await trio.sleep(0.03)
-            await super()._answer(turn, say)
-
-    def compared(agent: Callable[[], WithVoicekit]) -> Case:
-        monkeypatch.setattr(cases, "_registered", {})
-        case = Case("turn", "a turn", operations=3, rounds=1)
-        case.floor("by hand")(lambda count: turns(ByHand(0.0, REPLY_S), text_sent, count))
-        case.subject("voicekit")(lambda count: turns(agent(), text_sent, count))
-        return case
-
-    once = Effort(1, 1, warm=False)
-    before = await measure(compared(lambda: WithVoicekit(0.0)), once)
-    assert gate.breaches([before], gate.baseline_of([before])) == []
-    after = await measure(compared(lambda: Slower(0.0)), once)
-    assert "times its baseline" in "".join(gate.breaches([after], gate.baseline_of([before])))
-
-
-async def test_the_old_frames_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cut that takes no sound back leaves frames that are played after the decision; a real one leaves none."""
-    assert await played_after_a_cut(Watched()) == 0
-    monkeypatch.setattr(PlaybackLease, "revoke", lambda lease: None)
-    assert await played_after_a_cut(Watched()) >= 2
 
 
 def test_the_steps_of_a_turn_are_listed() -> None:

@@ -1,4 +1,4 @@
-"""In the full run a skip that nobody expects is a failure, and pytest's closing line says so."""
+"""The rules of the project's conftest: unexpected skips fail the full run, and files come in the order of a seed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 from tests.house.source import ROOT
+
+OPTIONS = ["-p", "no:cacheprovider", "-p", "no:voicekit", "-o", "pythonpath=."]
 
 TESTS = {
     "skipped": "import pytest\ndef test_a():\n    pytest.skip('because')",
@@ -41,6 +43,26 @@ def test_an_expected_skip_is_let_pass(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+def test_a_seed_shuffles_the_files(tmp_path: Path) -> None:
+    """The same seed gives the same order of files, another seed another, and tests of a file stay together."""
+    (tmp_path / "tests").mkdir()
+    for source in ("conftest.py", "tests/machine.py"):
+        shutil.copy(ROOT / source, tmp_path / source)
+    for number in range(6):
+        (tmp_path / f"test_{number}.py").write_text("def test_a(): pass\ndef test_b(): pass\n", encoding="utf-8")
+
+    def order(*arguments: str) -> list[str]:
+        command = [sys.executable, "-m", "pytest", *OPTIONS, "--collect-only", "-q", *arguments, tmp_path]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return [line for line in done.stdout.splitlines() if "::" in line]
+
+    plain, one, two = order(), order("--random-order", "1"), order("--random-order", "2")
+    assert plain == sorted(plain)
+    assert len({tuple(plain), tuple(one), tuple(two)}) == 3
+    assert one == order("--random-order", "1")
+    assert all(first.split("::")[0] == second.split("::")[0] for first, second in zip(one[::2], one[1::2], strict=True))
+
+
 def closing_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout.splitlines()[-1]
 
@@ -49,13 +71,13 @@ def run_pytest(folder: Path, expected: str = "", **environment: str) -> subproce
     """Run TESTS in `folder` under the project's conftest, with `expected` as the list of skips to expect."""
     shutil.copy(ROOT / "conftest.py", folder)
     (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "machine.py", folder / "tests")
     (folder / "tests" / "expected_skips.txt").write_text(expected, encoding="utf-8")
     for name, text in TESTS.items():
         (folder / f"test_{name}.py").write_text(text, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if name != "VOICEKIT_NO_SKIPS"}
-    options = ["-p", "no:cacheprovider", "-p", "no:voicekit", "-rs", "--continue-on-collection-errors"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, folder],
+        [sys.executable, "-m", "pytest", *OPTIONS, "-rs", "--continue-on-collection-errors", folder],
         env={**kept, **environment},
         cwd=folder,
         capture_output=True,

@@ -9,6 +9,8 @@ import pytest
 
 from tests.house.source import Module, functions, modules_of_tests, names_used
 
+HERE = {"tests/house/test_test_rules.py"}
+
 SLEEPING: dict[str, str] = {}
 """Test files that may really sleep, by path, with the reason."""
 
@@ -35,6 +37,14 @@ def test_every_test_states_its_promise() -> None:
 def test_no_test_really_sleeps() -> None:
     """Tests wait for events or in virtual time, never for the machine's clock to pass."""
     assert [offence for module in modules_of_tests() if module.path not in SLEEPING for offence in sleeps(module)] == []
+
+
+def test_every_test_that_counts_is_repeated_in_full() -> None:
+    """A file that takes its number of tries from tests/counts.py has tests marked `full_counts`, and no other has."""
+    texts = {module.path: module.text for module in modules_of_tests() if _has_tests(module)}
+    counting = {path for path, text in texts.items() if "from tests.counts import" in text}
+    marked = {path for path, text in texts.items() if "pytest.mark.full_counts" in text}
+    assert counting - HERE == marked - HERE
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,21 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.counts import count
 from tests.pipeline.seeded_call import hold, timeline
 from voicekit.events import Audible, Interim, TurnEnded
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SEED = 1
 SECONDS = 300
-PROCESSES = 20
+PROCESSES = count(20)
 AT_ONCE = 2
 
 
 async def logs_of_processes() -> list[bytes]:
-    """The event log of the same call from each of 20 processes that hash strings differently."""
+    """The event log of the same call from each of up to 20 processes that hash strings differently."""
     logs: list[bytes] = []
     limit = trio.CapacityLimiter(AT_ONCE)
 
@@ -39,7 +42,8 @@ async def logs_of_processes() -> list[bytes]:
     return logs
 
 
-@pytest.mark.timeout(600)  # 100 minutes of calls
+@pytest.mark.full_counts
+@pytest.mark.timeout(1_800)  # 100 minutes of calls
 def test_the_same_seed_gives_the_same_event_log_in_every_process():
     """Neither the order of hashes nor trio's shuffling of tasks shows in what happens, or when."""
     logs = trio.run(logs_of_processes)
@@ -48,15 +52,13 @@ def test_the_same_seed_gives_the_same_event_log_in_every_process():
 
 
 def test_five_minutes_of_a_call_take_a_few_seconds():
-    """A lively call runs 100 times faster than real time; on a machine that does other things as well, half of that."""
-    taken = []
+    """A lively call takes at most a tenth of its time on any processor; the benchmark virtual-call has the figure."""
     gc.collect()
     gc.freeze()  # what other tests have left alive is not this call's to look through
     try:
-        for _ in range(3):
-            began = time.process_time()
-            call = hold(SEED, SECONDS)
-            taken.append(time.process_time() - began)
+        began = time.process_time()
+        call = hold(SEED, SECONDS)
+        taken = time.process_time() - began
     finally:
         gc.unfreeze()
     happened = [type(event) for _, event in call.events]
@@ -64,4 +66,4 @@ def test_five_minutes_of_a_call_take_a_few_seconds():
     assert happened.count(TurnEnded) > 20
     assert happened.count(Audible) > 20
     assert happened.count(Interim) > 100
-    assert SECONDS / min(taken) >= 50, f"{SECONDS / min(taken):.0f} times as fast as real time"
+    assert taken < SECONDS / 10

@@ -1,8 +1,9 @@
 """Every call ends: thousands of made-up calls with hostile parts, each held in virtual time and judged.
 
-VOICEKIT_SCHEDULES=10000 tries that many schedules, VOICEKIT_SCHEDULE=seed/shuffle repeats the one that has failed. The
-schedules are the same each time; in which order trio runs what could run at the same instant is left to chance, and
-printed before each call, so that a call that hangs can be found too.
+VOICEKIT_SCHEDULES=10000 tries that many schedules instead of 2,000 (VOICEKIT_FULL=1) or 200;
+VOICEKIT_SCHEDULE=seed/shuffle repeats the one that has failed. The schedules are the same each time; in which order
+trio runs what could run at the same instant is left to chance, and printed before each call, so that a call that hangs
+can be found too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.counts import count
 from tests.pipeline import hostile
 from tests.pipeline.hostile import Mischief, Mishap, Raised
 from tests.pipeline.schedules import (
@@ -35,12 +37,15 @@ from voicekit.testing.fakes import FIRST_SOUND, PER_CHARACTER
 from voicekit.turn.ending import SPARE
 from voicekit.turn.policy import CallPolicy, TurnPolicy
 
-SCHEDULES = int(os.environ.get("VOICEKIT_SCHEDULES", "2000"))
+pytestmark = pytest.mark.slow
+
+SCHEDULES = int(os.environ.get("VOICEKIT_SCHEDULES", count(2_000)))
 AGAIN = os.environ.get("VOICEKIT_SCHEDULE")
 BLOCK = 100
 """Schedules in one test."""
 
-LONE_ERRORS = 1_000
+LONE_ERRORS = count(1_000)
+FAREWELLS = count(200)
 
 WORD = 0.5
 """Seconds: a word counts as heard when it begins, so at the order the rest of one may still have to be played."""
@@ -62,6 +67,7 @@ def held(made: Schedule) -> Held:
     return hold(made, shuffle)
 
 
+@pytest.mark.full_counts
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: f"from {block.start}")
 def test_every_call_ends(block):
     """Whatever goes wrong, nothing is left of the call, the sink is told, it ends in time, and its errors come out."""
@@ -199,8 +205,9 @@ def one_mishap(seed: int) -> Schedule:
     )
 
 
+@pytest.mark.full_counts
 def test_one_error_comes_out_alone_and_signed():
-    """In 1,000 calls in which a part raises once, `run` raises that very error, with the stage's name and no group."""
+    """In 1,000 calls (or 100) in which a part raises once, `run` raises that very error, signed and in no group."""
     seed = raised = 0
     while raised < LONE_ERRORS:
         call = held(one_mishap(seed))
@@ -224,14 +231,15 @@ def one_farewell(seed: int) -> Schedule:
     return replace(made, call=policy, orders=[(rng.uniform(0.0, 5.0), "end")])
 
 
+@pytest.mark.full_counts
 def test_a_graceful_end_adds_what_was_said_and_not_heard_yet():
     """It waits for the words that the caller has not heard, for the voice to begin, and for a second; for no more."""
     waited = 0
-    for seed in range(200):
+    for seed in range(FAREWELLS):
         call = held(one_farewell(seed))
         assert call.error is None, str(call)
         for ordered in call.gracefully:
             unheard = FIRST_SOUND + call.unheard * PER_CHARACTER
             assert call.over <= ordered + unheard + SPARE + WORD, str(call)
             waited += call.over > ordered + SPARE
-    assert waited > 20
+    assert waited > FAREWELLS / 10

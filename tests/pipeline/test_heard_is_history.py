@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.counts import count
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Text
@@ -30,6 +31,8 @@ from voicekit.play.sink import RecordingSink
 from voicekit.reply import Aligner, spoken_forms
 from voicekit.session import Session
 from voicekit.testing import Script, hold_call
+
+pytestmark = pytest.mark.slow
 
 SINK = AudioFormat(8_000)
 PER_CHARACTER = 0.01
@@ -248,7 +251,7 @@ def hold(script: Script, voice: Speller, device: dict[str, Any], control: Any, *
     return ears[0]
 
 
-PLACES = Random(1).sample(range(1, 8_000), 2_000)
+PLACES = Random(1).sample(range(1, 8_000), count(2_000))
 """The samples at which replies are cut, each on one device and with one voice; no reply is shorter."""
 
 DEVICES_AND_VOICES = list(product(DEVICES, [Speller, RotatingSpeller]))
@@ -258,6 +261,7 @@ CUTS = [
 ]
 
 
+@pytest.mark.full_counts
 @pytest.mark.parametrize(("device", "voice", "places"), CUTS)
 def test_a_reply_cut_at_any_sample_was_heard_as_history_says(device, voice, places):
     """On each device and with each voice, wherever a reply is cut, it was heard as history says."""

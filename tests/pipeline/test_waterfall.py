@@ -15,6 +15,8 @@ from voicekit.session.trace.taps import trace
 from voicekit.testing import Script, hold_call
 from voicekit.turn.policy import Policy, TurnPolicy
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(50)
 SLOWER = 0.03
 

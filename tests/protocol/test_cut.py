@@ -57,6 +57,7 @@ def test_saying_takes_time_by_the_letter() -> None:
     assert reach("short", -1.0) == 0
 
 
+@pytest.mark.slow
 @given(st.text(max_size=50), st.integers(0, 60))
 def test_no_character_is_torn_by_a_byte_limit(text: str, room: int) -> None:
     """What is said to fit does fit in UTF-8, and one character more would not."""

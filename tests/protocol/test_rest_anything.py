@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ TARGETS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     TARGETS,
     st.text(max_size=30),

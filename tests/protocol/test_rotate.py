@@ -111,6 +111,7 @@ def test_a_long_text_goes_out_in_pieces_at_word_ends() -> None:
     assert not speaking.wants_text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timestamps", [True, False])
 @pytest.mark.parametrize("every", [0.0, 0.02])
 def test_a_reply_of_six_minutes_plays_without_a_seam(every: float, timestamps: bool) -> None:

@@ -158,6 +158,7 @@ def test_another_rate_is_refused(tmp_path: Path) -> None:
         writer.write(AudioFrame(b"\0\0", 0, AudioFormat(8_000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "lost"), [(".wav", 0), (".flac", SECOND // 4), (".ogg", 10 * SECOND)])
 def test_a_killed_program_leaves_a_playable_file(tmp_path: Path, suffix: str, lost: int) -> None:
     """What was written before the kill is there, but for the stated end of it."""

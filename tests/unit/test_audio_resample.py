@@ -104,6 +104,7 @@ def test_a_tone_keeps_its_pitch_level_and_place(source: int, target: int) -> Non
     assert abs(made - ideal)[edge:-edge].max() <= 1.6
 
 
+@pytest.mark.slow
 @rates
 @given(
     items=st.lists(st.tuples(st.sampled_from(["frame", "frame", "gap", "jump"]), st.integers(1, 900)), max_size=25),
@@ -227,6 +228,7 @@ def test_a_frame_of_another_format_is_an_error() -> None:
         resampler.feed(AudioFrame(b"\0\0", 7, AudioFormat(8_000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [10, 10**9], ids=["with gaps", "unbroken"])
 def test_ten_minutes_leave_nothing_behind(every: int) -> None:
     """The process does not grow with the length of the stream, nor with the number of gaps in it."""

@@ -82,6 +82,7 @@ async def hoarding(inbox, outbox):
                 await outbox.send(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -258,6 +259,7 @@ def keeping_everything():
     return Ears(kept.append)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -289,6 +291,7 @@ async def test_each_promise_of_a_transcriber_that_is_broken_is_told(autojump_clo
         await check_stt(make, speech())
 
 
+@pytest.mark.slow
 async def test_a_transcriber_is_sent_speech_as_a_caller_would_speak_it(autojump_clock):
     """Whatever format and position the recording has, it comes in the format that was negotiated, and in real time."""
     formats, came = set(), [(0.0, 0.0, 0)]  # when, how long, up to where

@@ -48,6 +48,7 @@ def speech() -> AudioFrame:
     return AudioFrame(script().pcm(0, PCM16K.samples(2.048), PCM16K.rate), 0, PCM16K)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -66,6 +67,7 @@ async def test_our_sources_keep_the_contract(autojump_clock, make):
     await check_source(make)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", [True, False])
 async def test_a_source_that_never_ends_can_be_checked_too(autojump_clock, live):
     """With `ends=False` the check takes a while of the sound and cancels the rest."""
@@ -82,6 +84,7 @@ def test_our_detectors_keep_the_contract(make):
     check_vad(make)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoints", [True, False])
 async def test_our_transcriber_keeps_the_contract(autojump_clock, endpoints):
     """The scripted ears pass `check_stt`, with and without endpoints."""
@@ -116,6 +119,7 @@ async def test_our_voices_keep_the_contract(autojump_clock, make):
     await check_tts(make)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [NullSink, RecordingSink])
 @pytest.mark.parametrize(
     "options",
@@ -127,6 +131,7 @@ async def test_our_sinks_keep_the_contract(autojump_clock, make, options):
     await check_sink(lambda: make(**options))
 
 
+@pytest.mark.slow
 async def test_our_file_sink_keeps_the_contract(autojump_clock, tmp_path):
     """A sound file as a sink passes `check_sink`; the check does the work of threads on the spot."""
     await check_sink(lambda: FileSink(tmp_path / "bot.wav"))

@@ -274,6 +274,7 @@ class SlowToClose(NullSink):
                     await trio.sleep(1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

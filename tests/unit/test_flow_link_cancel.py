@@ -89,6 +89,7 @@ class Trial:
         return done
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_received_once_and_what_was_cancelled_never():
     """Over many seeded schedules: sends that returned and items received are the same, in order for each sender."""
     waited = 0

@@ -78,6 +78,7 @@ async def test_a_live_source_does_not_drift_when_it_was_held_up(autojump_clock: 
     assert all(came == pytest.approx(due, abs=1e-6) for came, due in times if due > 1.02)
 
 
+@pytest.mark.slow
 async def test_a_source_that_is_not_live_takes_no_time(autojump_clock: MockClock) -> None:
     """Ten minutes are said as fast as they are taken, in no virtual time at all."""
     frames = await recorded(SilenceSource(duration=600.0, live=False))

@@ -83,6 +83,7 @@ def test_webrtcvad_refuses_another_mode(mode: object) -> None:
         WebRtcVad(mode)  # type: ignore[arg-type]  # what a wrong caller does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [0, 1, 2, 3])
 @pytest.mark.parametrize("rate", [8_000, 16_000, 32_000, 48_000])
 def test_each_yes_of_webrtcvad_trails_as_long_as_it_says(mode: int, rate: int) -> None:

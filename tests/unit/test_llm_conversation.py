@@ -70,6 +70,7 @@ def calls_so_far(draw: st.DrawFn) -> tuple[list[Exchange], dict[int, list[ModelS
     return exchanges, steps
 
 
+@pytest.mark.slow
 @given(calls_so_far(), WORDS, WORDS, st.data())
 def test_whatever_happened_every_service_takes_the_next_request(
     so_far: tuple[list[Exchange], dict[int, list[ModelStep]]], user: str, said: str, data: st.DataObject

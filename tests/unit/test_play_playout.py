@@ -318,6 +318,7 @@ DEVICES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(DOUBTS, DEVICES, st.integers(0, 12_000) | st.none())
 def test_whatever_is_held_and_released_each_sample_is_heard_once_up_to_the_cut(doubts, options, cut_at):
@@ -352,6 +353,7 @@ def test_whatever_is_held_and_released_each_sample_is_heard_once_up_to_the_cut(d
     assert stand.reports == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SINKS)
 @pytest.mark.parametrize("order", ["hold", "revoke"])
 def test_an_order_in_the_very_instant_of_a_write_lets_nothing_slip_in(options, order):

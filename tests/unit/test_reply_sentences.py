@@ -52,6 +52,7 @@ def test_a_full_stop_that_belongs_to_a_word_ends_nothing(text):
     assert cut(text) == [text]
 
 
+@pytest.mark.slow
 @given(cut_texts())
 @settings(max_examples=300)
 def test_the_same_sentences_come_whatever_the_pieces(text_and_chunks):

@@ -32,6 +32,7 @@ UNDECIDED = (
 each_transform = pytest.mark.parametrize("part", ALL, ids=lambda part: part.name)
 
 
+@pytest.mark.slow
 @each_transform
 @given(cut_texts())
 @settings(max_examples=300)
@@ -41,6 +42,7 @@ def test_the_result_does_not_depend_on_how_the_text_was_cut(part, cut):
     assert joined(fed(part, raw(chunks))) == joined(fed(part, raw([text])))
 
 
+@pytest.mark.slow
 @each_transform
 @given(texts())
 def test_what_counts_as_heard_never_falls(part, text):
@@ -51,6 +53,7 @@ def test_what_counts_as_heard_never_falls(part, text):
     assert all(1 <= to <= len(text) for to in result.to)
 
 
+@pytest.mark.slow
 @each_transform
 @given(cut_texts())
 def test_a_breath_lets_go_of_everything_and_is_passed_on(part, cut):
@@ -63,6 +66,7 @@ def test_a_breath_lets_go_of_everything_and_is_passed_on(part, cut):
     assert joined(transform.finish()).text.strip() == ""
 
 
+@pytest.mark.slow
 @each_transform
 @pytest.mark.parametrize("lump", UNDECIDED)
 def test_what_is_held_back_is_bounded(part, lump):

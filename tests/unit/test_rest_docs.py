@@ -39,6 +39,7 @@ def test_every_endpoint_has_one_row() -> None:
     assert set(listed) == set(TABLE) == {f"{route.method} {route.path}" for route in RestServer().routes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "file"), [row[1:3] for row in ROWS], ids=lambda value: value)
 def test_every_row_has_a_method(method: str, file: str) -> None:
     """The method of a row is one of the client, documented, and where the row says."""
@@ -48,6 +49,7 @@ def test_every_row_has_a_method(method: str, file: str) -> None:
     assert Path(inspect.getfile(inspect.unwrap(found))).resolve() == (PAGE.parent / file).resolve()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("test", "file"), sorted({row[3:5] for row in ROWS}), ids=lambda value: value)
 async def test_every_row_has_a_test(test: str, file: str, autojump_clock: MockClock, tmp_path: Path) -> None:
     """The test of a row is where the row says, passes, and asks the endpoint, which answers."""
@@ -81,7 +83,7 @@ async def test_the_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monk
             "TranscriptionRequest": TranscriptionRequest,
             "transcript": TranscriptText(tokens=(TranscriptToken(text="Hello.", start_ms=0, end_ms=400),)),
         }
-        with trio.fail_after(30):
+        with trio.fail_after(120):
             running = eval(compile(BLOCKS[name], str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), known)
             if running is not None:  # there is nothing to wait for in some
                 await running

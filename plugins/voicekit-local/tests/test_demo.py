@@ -4,6 +4,9 @@ How many words of a reply were played is told by forced alignment: the most word
 can lay over its sound. That is right or one too few, not too many, as a test below shows. Of a reply that was played
 to its end it can only tell that no word is missing: that nothing was played besides, its length tells. The recogniser,
 which knows nothing of the bot's words, is asked as well.
+
+On a machine that does not keep time the recogniser falls behind, turns are taken late, and words are cut: then only the
+order of what was said is judged.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import pytest
 import soundfile
 import soxr
 
+from tests.machine import EXCUSED, watched
 from voicekit.session.eventlog import log_lines
 from voicekit_local.demo.script import lines
 from voicekit_local.engines.align import SphinxAligner
@@ -30,11 +34,16 @@ from voicekit_local.engines.choose import choose_recogniser
 from voicekit_local.engines.interface import HEARING_RATE, no_progress
 from voicekit_local.wer import plain_words, word_errors
 
+pytestmark = pytest.mark.real
+
 LOUD = 0.004
 """Of full scale, the root mean square of 20 ms: above it there is sound. Where nobody speaks, both are silent."""
 
 RATE = 24_000
 STEP = RATE // 50
+
+LATE_S = 0.03
+"""A machine that is later than this does not keep time; a frame has 0.02 s."""
 
 Align = Callable[[Any, Sequence[str]], list[tuple[float, float]]]
 """From when to when each word sounds, in seconds; Misfit where the words can't be laid over the sound."""
@@ -54,6 +63,13 @@ class Held:
     bot: Any
     history: list[dict[str, Any]]
     events: str
+    excuse: str
+    """Why the clock is not to be judged by, or nothing."""
+
+    @property
+    def heard(self) -> list[dict[str, Any]]:
+        """The turns of which anything was heard."""
+        return [turn for turn in self.history if turn["heard"]]
 
     def line_at(self, name: str) -> int:
         """The sample at which a line of the caller begins: the recording has it exactly as it is in its file."""
@@ -110,14 +126,16 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
     """The demo, held in a process of its own, without a key."""
     folder = tmp_path_factory.mktemp("demo") / "call"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SONIOX_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "voicekit", "demo", "--folder", str(folder)],
-        capture_output=True,
-        text=True,
-        env=environ,
-        timeout=280,
-        check=False,
-    )
+    with watched() as machine:
+        done = subprocess.run(
+            [sys.executable, "-m", "voicekit", "demo", "--folder", str(folder)],
+            capture_output=True,
+            text=True,
+            env=environ,
+            timeout=280,
+            check=False,
+        )
+        machine.keeps_time(within=LATE_S)
     assert done.returncode == 0, done.stderr
     sound, rate = soundfile.read(folder / "call.wav", dtype="float32", always_2d=True)
     assert rate == RATE
@@ -129,7 +147,16 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
         bot=sound[:, 1],
         history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
         events="\n".join(log_lines(folder / "events.jsonl")),
+        excuse=machine.excuse,
     )
+
+
+@pytest.fixture
+def in_time(held: Held, request: pytest.FixtureRequest) -> bool:
+    """Whether the machine kept time while the demo was held."""
+    if held.excuse:
+        request.node.user_properties.append((EXCUSED, held.excuse))
+    return not held.excuse
 
 
 @pytest.fixture(scope="module")
@@ -175,45 +202,57 @@ def turn_with(held: Held, words: str) -> dict[str, Any]:
     return next(turn for turn in held.history if words in turn["said"])
 
 
-def test_the_caller_is_understood(held: Held) -> None:
+def test_the_caller_says_the_script(held: Held) -> None:
+    """Every line is in the recording once, whole, and in the script's order."""
+    places = [held.line_at(line.name) for line in lines()]
+    assert places == sorted(places)
+
+
+def test_the_caller_is_understood(held: Held, in_time: bool) -> None:
     """At most one word in ten of what the caller says to the bot is recognised wrongly, over a lost connection too."""
     said = " ".join(line.text for line in lines() if not line.aside)
     heard = " ".join(turn["user"] for turn in held.history)
     errors = word_errors(said, heard)
     print(f"{errors.wrong} of {errors.words} words wrong: {heard!r}")
-    assert errors.rate <= 0.10
+    assert errors.rate <= 0.10 or not in_time
     assert "stt down" in held.events
     assert "stt up" in held.events
 
 
-def test_every_line_gets_its_answer(held: Held) -> None:
+def test_every_line_gets_its_answer(held: Held, in_time: bool) -> None:
     """A sum, a story, a timer that speaks up by itself, a booking and a farewell; each turn's latency is printed."""
     said = [turn["said"] for turn in held.history]
+    turns = [turn["turn"] for turn in held.history]
+    assert turns == sorted(set(turns))
+    if not in_time:
+        return
     for words in ("168", "Once upon a time", "12 seconds from now", "12 seconds are over", "A table for", "Goodbye!"):
         assert any(words in text for text in said), words
     assert len(re.findall(r"\(\d\.\d\d s\)$", held.output, re.MULTILINE)) >= 4
 
 
-def test_the_bot_says_what_the_history_says(held: Held, recogniser: Any) -> None:
+def test_the_bot_says_what_the_history_says(held: Held, recogniser: Any, in_time: bool) -> None:
     """The recogniser, which hears the bot's channel alone, finds the words that the history calls heard."""
-    expected = " ".join(turn["heard"] for turn in held.history)
-    found = " ".join(recognised(held.played(turn["turn"]), recogniser) for turn in held.history)
+    expected = " ".join(turn["heard"] for turn in held.heard)
+    found = " ".join(recognised(held.played(turn["turn"]), recogniser) for turn in held.heard)
     errors = word_errors(expected, found)
     print(f"{errors.wrong} of {errors.words} words differ: {found!r}")
-    assert errors.rate <= 0.10
+    assert errors.rate <= 0.10 or not in_time
 
 
-def test_nothing_sounds_but_the_replies(held: Held) -> None:
+def test_nothing_sounds_but_the_replies(held: Held, in_time: bool) -> None:
     """The bot's channel is silent except while the event log has a reply audible."""
     rest = held.bot.copy()
-    for turn in held.history:
+    for turn in held.heard:
         begins, ends = held.edges(turn["turn"])
         rest[begins:ends] = 0.0
-    assert not rest.any()
+    assert not rest.any() or not in_time
 
 
-def test_the_bot_falls_silent_when_it_is_interrupted(held: Held, align: Align) -> None:
+def test_the_bot_falls_silent_when_it_is_interrupted(held: Held, align: Align, in_time: bool) -> None:
     """From 300 ms after the caller's second word the bot's channel is silent, until it answers the interruption."""
+    if not in_time:
+        return
     line = next(line for line in lines() if line.name == "stop")
     clip, rate = soundfile.read(line.path, dtype="float32")
     assert rate == RATE
@@ -226,12 +265,15 @@ def test_the_bot_falls_silent_when_it_is_interrupted(held: Held, align: Align) -
     assert loud(held.bot[answers_at : answers_at + RATE]).any()
 
 
-def test_a_backchannel_stops_nobody(held: Held) -> None:
+def test_a_backchannel_stops_nobody(held: Held, in_time: bool) -> None:
     """After "yeah" the bot speaks on within a second; nothing is cut or asked by it, and it is in no turn's words."""
     line = next(line for line in lines() if line.aside)
     clip, _ = soundfile.read(line.path)
     begins, stops = held.line_at(line.name), held.line_at("stop")
     ends = begins + len(clip)
+    assert ends <= stops
+    if not in_time:
+        return
     assert loud(held.bot[ends : ends + RATE]).any()
     assert stops > ends + 3 * RATE
     assert not any("yeah" in plain_words(turn["user"]) for turn in held.history)
@@ -241,9 +283,10 @@ def test_a_backchannel_stops_nobody(held: Held) -> None:
     assert [what for what in between if re.match(r"(cut|commit|reply) \d", what)] == []
 
 
-def test_the_heard_words_are_those_that_were_played(held: Held, align: Align) -> None:
+def test_the_heard_words_are_those_that_were_played(held: Held, align: Align, in_time: bool) -> None:
     """Of every reply the bot's channel holds the words that the history calls heard, within one, and nothing behind."""
-    for turn in held.history:
+    assert all(turn["said"].startswith(turn["heard"]) for turn in held.history)
+    for turn in held.heard if in_time else ():
         sound, said = held.played(turn["turn"]), turn["said"].split()
         heard = len(turn["heard"].split())
         found = words_in(sound, said, heard, align)
@@ -253,8 +296,10 @@ def test_the_heard_words_are_those_that_were_played(held: Held, align: Align) ->
         assert len(sound) / RATE - ends < 0.4
 
 
-def test_alignment_tells_how_many_words_were_played(held: Held, align: Align) -> None:
+def test_alignment_tells_how_many_words_were_played(held: Held, align: Align, in_time: bool) -> None:
     """Cut off where a word begins, the story is found to hold the words before it, or one less: a control."""
+    if not in_time:
+        return
     turn = turn_with(held, "Once upon a time")
     sound, said = held.played(turn["turn"]), turn["said"].split()
     number = words_in(sound, said, len(turn["heard"].split()), align)
@@ -265,8 +310,10 @@ def test_alignment_tells_how_many_words_were_played(held: Held, align: Align) ->
     assert set(found) <= {0, -1}
 
 
-def test_heard_ends_with_the_last_word_whose_beginning_was_played(held: Held) -> None:
+def test_heard_ends_with_the_last_word_whose_beginning_was_played(held: Held, in_time: bool) -> None:
     """The recording of the cut reply ends after the start of its last heard word, and before that of the next."""
+    if not in_time:
+        return
     turn = turn_with(held, "Once upon a time")
     words, _ = held.made(turn["turn"])
     heard = len(turn["heard"].split())
@@ -276,16 +323,18 @@ def test_heard_ends_with_the_last_word_whose_beginning_was_played(held: Held) ->
     assert words[heard - 1] - 0.02 <= played <= words[heard] + 0.02
 
 
-def test_a_reply_is_played_as_it_was_made(held: Held) -> None:
+def test_a_reply_is_played_as_it_was_made(held: Held, in_time: bool) -> None:
     """The recording of a reply that nobody cut is as long as the sound that the voice sent for it."""
-    for turn in held.history:
-        if not turn["cut"]:
+    for turn in held.heard:
+        if in_time and not turn["cut"]:
             _, seconds = held.made(turn["turn"])
             assert len(held.played(turn["turn"])) / RATE == pytest.approx(seconds, abs=0.02)
 
 
-def test_the_recogniser_hears_what_counts_as_heard(held: Held, recogniser: Any) -> None:
+def test_the_recogniser_hears_what_counts_as_heard(held: Held, recogniser: Any, in_time: bool) -> None:
     """In the cut reply the recogniser finds as many words as the history, give or take one and its own slips."""
+    if not in_time:
+        return
     story = turn_with(held, "Once upon a time")
     found = plain_words(recognised(held.played(story["turn"]), recogniser))
     expected = plain_words(story["heard"])

@@ -27,6 +27,16 @@ def test_the_first_and_the_last_word_are_where_the_labels_say(
     assert max(wrong) < 0.4
 
 
+def test_an_alignment_does_not_depend_on_those_before_it(recordings: dict[str, Any], labels: dict[str, Any]) -> None:
+    """A recording has the same times from a new aligner and from one that has heard others, loud noise among them."""
+    noise = np.random.default_rng(1).normal(0, 0.3, 2 * HEARING_RATE).astype(np.float32)
+    used = SphinxAligner()
+    for name in ("cards-001", "cards-003", "austen-0870"):
+        used.align(noise, HEARING_RATE, ["no", "words", "at", "all"])
+        sound, words = recordings[name], labels[name]["text"].split()
+        assert used.align(sound, HEARING_RATE, words) == SphinxAligner().align(sound, HEARING_RATE, words)
+
+
 def test_silence_before_the_words_is_left_out(aligner: SphinxAligner, recordings: dict[str, Any]) -> None:
     """A second of silence before a recording moves its words by a second."""
     sound, words = recordings["goforward"], ["go", "forward", "ten", "meters"]
@@ -42,6 +52,20 @@ def test_numbers_signs_and_unknown_words_have_times(aligner: SphinxAligner, reco
     dash = times.pop(1)
     assert dash[0] == dash[1]
     assert [start for start, _ in times] == pytest.approx([start for start, _ in plain], abs=0.15)
+
+
+def test_a_last_word_that_is_a_wrong_guess_moves_no_other(
+    aligner: SphinxAligner, recordings: dict[str, Any], labels: dict[str, Any]
+) -> None:
+    """Where the last words are not in the sound, those before them are still found, and all end with the sound."""
+    for name in ("austen-0930", "something", "digits-2934z"):
+        words = labels[name]["text"].split()
+        right = aligner.align(recordings[name], HEARING_RATE, words)
+        sound = recordings[name][: round(right[-3][1] * HEARING_RATE)]
+        times = aligner.align(sound, HEARING_RATE, [*words[:-2], "extraordinary"])
+        assert [start for start, _ in times[:-2]] == pytest.approx([start for start, _ in right[:-3]], abs=0.15)
+        assert times[-1][1] == pytest.approx(len(sound) / HEARING_RATE)
+        assert all(start <= end for start, end in times)
 
 
 @pytest.mark.parametrize("sound", [np.zeros(0, np.float32), np.zeros(1_600, np.float32)])

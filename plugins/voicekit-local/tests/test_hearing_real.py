@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
+import pytest
 
 from voicekit.soniox.api.wire import SttConfig, Token
 from voicekit_local.engines.align import SphinxAligner
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.engines.moonshine import Moonshine
 from voicekit_local.hearing import Hearing
-from voicekit_local.wer import total_errors
+from voicekit_local.wer import plain_words, total_errors
+
+pytestmark = pytest.mark.slow
 
 FRAME = HEARING_RATE // 50
 SPOKEN = ("austen-0880", "something", "austen-0920", "goforward", "austen-0930")
@@ -47,14 +51,25 @@ def test_people_are_understood_utterance_by_utterance(
     assert total_errors((labels[name]["text"], text) for name, text in zip(SPOKEN, said, strict=True)).rate <= 0.15
 
 
+@pytest.mark.parametrize("name", ["austen-0880", "austen-0930", "something", "goforward"])
 def test_words_are_timed_where_they_sound(
-    recogniser: Moonshine, aligner: SphinxAligner, recordings: dict[str, Any], labels: dict[str, Any]
+    name: str, recogniser: Moonshine, aligner: SphinxAligner, recordings: dict[str, Any], labels: dict[str, Any]
 ) -> None:
-    """The first and the last word of a recording are within 0.3 s of where its label says, three seconds in."""
+    """Three seconds in, each word that is recognised starts within 0.3 s of where the whole recording has it."""
     quiet = np.random.default_rng(1).normal(0, 1e-4, 3 * HEARING_RATE).astype(np.float32)
-    finals = heard(np.concatenate([quiet, recordings["austen-0930"], quiet]), recogniser, aligner)
-    words = [token for token in finals if token.text != "<end>"]
-    began, ended = labels["austen-0930"]["aligned"][0]
-    assert abs((words[0].start_ms or 0) / 1000 - 3 - began) < 0.3
-    assert abs((words[-1].end_ms or 0) / 1000 - 3 - ended) < 0.3
-    assert all(0 < (token.confidence or 0) <= 1 for token in words)
+    finals = heard(np.concatenate([quiet, recordings[name], quiet]), recogniser, aligner)
+    tokens = [token for token in finals if token.text != "<end>"]
+    texts = ["".join(plain_words(token.text or "")) for token in tokens]
+    spoken = labels[name]["text"].split()
+    times = aligner.align(recordings[name], HEARING_RATE, spoken)
+    starts, ends = [start for start, _ in times], [end for _, end in times]
+    starts[0], ends[-1] = labels[name]["aligned"][0]
+    # which words are recognised may differ between processors
+    same = SequenceMatcher(a=texts, b=spoken, autojunk=False).get_matching_blocks()
+    pairs = [(tokens[one.a + place], one.b + place) for one in same for place in range(one.size)]
+    assert len(pairs) >= 0.75 * len(spoken)
+    for token, place in pairs:
+        assert (token.start_ms or 0) / 1000 - 3 == pytest.approx(starts[place], abs=0.3), token
+    if pairs[-1] == (tokens[-1], len(spoken) - 1):
+        assert (tokens[-1].end_ms or 0) / 1000 - 3 == pytest.approx(ends[-1], abs=0.3)
+    assert all(0 < (token.confidence or 0) <= 1 for token in tokens)

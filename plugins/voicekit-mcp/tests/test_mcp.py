@@ -6,6 +6,7 @@ import io
 import sys
 import traceback
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,20 @@ from voicekit_mcp import open_mcp, show
 from voicekit_mcp.command import show as shown
 from voicekit_openai.models import openai
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, str(Path(__file__).with_name("server.py"))]
+ENOUGH = 120.0
+"""Seconds after which a test gives up on a server: a busy machine takes long to start one."""
+
+opened = partial(open_mcp, open_timeout=ENOUGH)
 
 
 async def test_a_model_calls_the_tools_of_a_server() -> None:
     """The model sees what the server offers, its calls reach it, and what the server says of wrong ones comes back."""
     calls = ScriptedAnswer(AnswerCalls("s_add", {"a": 2, "b": 3}, id="a"), AnswerCalls("s_add", {"a": "x"}, id="b"))
     models = ModelServer(calls, "Five.")
-    async with open_mcp(COMMAND, prefix="s_") as tools:
+    async with opened(COMMAND, prefix="s_") as tools:
         heard = await ask(openai(model="m", api_key="k", tools=tools, transport=models.transport))
     assert (heard.text, heard.troubles) == ("Five.", [])
     first, *_ = models.asked[0].body["tools"]
@@ -42,13 +49,13 @@ async def test_a_model_calls_the_tools_of_a_server() -> None:
 
 async def test_names_and_effects_are_what_a_model_needs() -> None:
     """Names have only characters that models take, and only what the server calls read-only has no side effects."""
-    async with open_mcp(COMMAND, policies={"die": ToolPolicy(on_barge_in="finish")}) as tools:
+    async with opened(COMMAND, policies={"die": ToolPolicy(on_barge_in="finish")}) as tools:
         assert {tool.name: tool.policy.side_effects for tool in tools} == {"add": False, "very_slow": True, "die": True}
         assert tools[2].policy.on_barge_in == "finish"
-    async with open_mcp(COMMAND, only=["add"]) as tools:
+    async with opened(COMMAND, only=["add"]) as tools:
         assert [tool.name for tool in tools] == ["add"]
     with pytest.raises(ConfigError, match=r"the server has no tool 'sub'; it has: add, very\.slow, die"):
-        async with open_mcp(COMMAND, only=["sub"]):
+        async with opened(COMMAND, only=["sub"]):
             pass
 
 
@@ -72,17 +79,17 @@ async def _free_port() -> int:
 
 async def _reached(url: str) -> AbstractAsyncContextManager[list[Tool]]:
     """What to enter for the tools at `url`, once there is a server."""
-    with trio.fail_after(30):
+    with trio.fail_after(ENOUGH):
         while True:
             with suppress(Unavailable):
                 async with open_mcp(url):
-                    return open_mcp(url)
+                    return opened(url)
             await trio.sleep(0.1)
 
 
 async def test_a_call_can_be_cancelled() -> None:
     """An interruption leaves the connection as it was, for the next call."""
-    async with open_mcp(COMMAND) as tools:
+    async with opened(COMMAND) as tools:
         add, slow, _ = tools
         with trio.move_on_after(0.2) as interrupted:
             await slow.run({}, Turn(1, ""))
@@ -97,7 +104,7 @@ async def test_a_server_that_dies_in_a_call_fails_that_call_alone() -> None:
         ScriptedAnswer(AnswerCalls("add", {"a": 1}, id="b")),
         "It is out of order.",
     )
-    async with open_mcp(COMMAND) as tools:
+    async with opened(COMMAND) as tools:
         heard = await ask(openai(model="m", api_key="k", tools=tools, transport=models.transport))
     assert heard.text == "It is out of order."
     [trouble] = heard.troubles

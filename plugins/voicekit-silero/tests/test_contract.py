@@ -42,7 +42,7 @@ def test_a_threshold_that_means_always_or_never_is_refused(threshold: float) -> 
 def test_importing_the_plugin_loads_neither_the_runtime_nor_numpy() -> None:
     """Whoever has the plugin installed and does not use it pays nothing for it."""
     program = "import sys, voicekit_silero; print(sorted({'onnxruntime', 'numpy', 'webrtcvad'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout.strip() == "[]"
 
 

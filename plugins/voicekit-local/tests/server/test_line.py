@@ -63,7 +63,7 @@ async def test_a_task_that_is_cancelled_while_it_flushes_loses_nothing() -> None
     core.said = ["c's sound"]
     core.closing = CloseConnection()
     await cancelled_flush(line)
-    with trio.fail_after(10):
+    with trio.fail_after(120):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.write, socket)
             await line.flush()
@@ -77,7 +77,7 @@ async def test_a_close_that_could_not_be_queued_is_not_taken_for_queued() -> Non
     core.said, core.closing = ["goodbye"], CloseConnection()
     await cancelled_flush(line)
     assert not line.closing
-    with trio.fail_after(10):
+    with trio.fail_after(120):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.write, socket)
             await line.flush()
@@ -90,7 +90,7 @@ async def test_an_error_goes_out_before_the_close_that_it_causes() -> None:
     core, socket = Core(), Socket()
     line = Line(core)
     core.said = ["one", "two"]
-    with trio.fail_after(10):
+    with trio.fail_after(120):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(line.flush)
             await wait_all_tasks_blocked()

@@ -23,8 +23,8 @@ SPEAKS = {"model": "tts-rt-v2", "language": "en", "voice": "Maya", "audio_format
 @asynccontextmanager
 async def http(endpoints: Endpoints, key: str = KEY) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {key}"}
-    with trio.fail_after(30):
-        async with httpx.AsyncClient(base_url=endpoints.rest, headers=headers, timeout=20) as client:
+    with trio.fail_after(120):
+        async with httpx.AsyncClient(base_url=endpoints.rest, headers=headers, timeout=120) as client:
             yield client
 
 
@@ -229,7 +229,7 @@ async def test_a_client_that_stops_in_the_middle_is_let_go(monkeypatch) -> None:
                 b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
                 b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nxxx'
             )
-            with trio.fail_after(20):
+            with trio.fail_after(120):
                 while await stream.receive_some():
                     pass
         async with http(endpoints) as client:

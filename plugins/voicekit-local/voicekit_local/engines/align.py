@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
 FRAMES_PER_S: Final = 100  # of the decoder
 MOST_TAUGHT: Final = 2_000  # words; with more, a decoder is replaced, so that nothing grows for ever
+MOST_LEFT_OUT: Final = 3  # words at the end of a text that may be missing from its sound; more were never needed
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -66,10 +67,14 @@ class SphinxAligner:
         parts = [list(_spoken(word)) for word in words]
         if not any(parts):
             return spread(words, 0.0, length)
+        spoken = [part for several in parts for part in several]
         with self._decoder() as decoder:
-            found = decoder.search(_pcm(sound, rate), [part for several in parts for part in several])
-        if found is None:
+            found = decoder.search(_pcm(sound, rate), spoken)
+        if not found:
             return spread(words, 0.0, length)
+        if len(found) < len(spoken):  # the last one found has taken the sound of those behind it
+            start, _ = found.pop()
+            found += spread(spoken[len(found) :], start, length)
         return _regroup(found, [len(several) for several in parts], length)
 
     @contextmanager
@@ -94,24 +99,37 @@ class _Decoder:
         self._decoder: Any = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
         self.taught = 0
 
-    def search(self, pcm: bytes, words: Sequence[str]) -> Times | None:
-        """Start and end of each word; None when they can't be found in this sound."""
+    def search(self, pcm: bytes, words: Sequence[str]) -> Times:
+        """Start and end of each word that is found, from the first on.
+
+        While someone is speaking, the last words are often a guess at half a word, which no alignment fits. They are
+        left out then, since without a fit there are no times for the words before them either.
+        """
         for word in words:
             if self._decoder.lookup_word(word) is None:
                 phones = [PHONES[letter] for letter in word if letter in PHONES]
                 self._decoder.add_word(word, " ".join(phones or ["AH"]), True)
                 self.taught += 1
+        for left_out in range(min(MOST_LEFT_OUT + 1, len(words))):
+            wanted = len(words) - left_out
+            found = self._fit(pcm, words[:wanted])
+            if len(found) == wanted:
+                return found
+        return []
+
+    def _fit(self, pcm: bytes, words: Sequence[str]) -> Times:
+        """The times of `words` as far as the decoder follows them through this sound."""
+        self._decoder.reinit_feat()  # otherwise it goes on from the loudness and noise of the sound before
         self._decoder.set_align_text(" ".join(words))
         self._decoder.start_utt()
         for place in range(0, len(pcm), 2 * CHUNK):
             self._decoder.process_raw(pcm[place : place + 2 * CHUNK], no_search=False, full_utt=False)
         self._decoder.end_utt()
-        found = [
-            (part.start_frame, part.end_frame + 1) for part in self._decoder.seg() or () if part.word[0] not in "<["
+        return [
+            (part.start_frame / FRAMES_PER_S, (part.end_frame + 1) / FRAMES_PER_S)
+            for part in self._decoder.seg() or ()
+            if part.word[0] not in "<["
         ]
-        if len(found) != len(words):
-            return None
-        return [(start / FRAMES_PER_S, end / FRAMES_PER_S) for start, end in found]
 
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
