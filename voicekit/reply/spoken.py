@@ -16,6 +16,7 @@ from voicekit.errors import ConfigError
 from voicekit.flow.transform import TransformPart
 from voicekit.reply.english import RULES, SpokenRule
 from voicekit.reply.text import Rewriting, joined, spoken_as
+from voicekit.writing import whole_clusters
 
 LONGEST_PHRASE = 250
 """Characters that are held back at most; a longer phrase (of digits, or an endless address) is cut at a word's end."""
@@ -58,7 +59,7 @@ class _Reading:
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         end = _phrase_end(held.text[:LONGEST_PHRASE])
         if end is None and len(held) >= LONGEST_PHRASE:
-            end = held.text.rfind(" ", 0, LONGEST_PHRASE) + 1 or LONGEST_PHRASE
+            end = held.text.rfind(" ", 0, LONGEST_PHRASE) + 1 or whole_clusters(held.text, LONGEST_PHRASE)
         if end is None and last:
             end = len(held)
         return None if end is None else (end, self._read(held.part(0, end)))
