@@ -73,4 +73,4 @@ def test_ends_are_within_the_limit(text: str, limit: int) -> None:
         place = end_of(text, limit)
         assert 0 <= place <= min(limit, len(text))
     place = word_end(text, limit)
-    assert place in (0, len(text)) or text[place].isspace() or text[place] in "你"
+    assert place in (0, len(text)) or text[place].isspace() or not text[place - 1 : place + 1].isascii()

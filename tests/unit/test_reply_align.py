@@ -88,7 +88,7 @@ def test_a_voice_that_says_all_of_it_differently_is_followed_word_by_word():
 
 def test_scripts_without_spaces_are_followed_by_the_letter_or_by_the_phrase():
     """A voice may mark each letter of Chinese, or all that stands between two spaces."""
-    assert heard("你好，世界。再见", "你", "好", "世", "界", "再", "见")[3:5] == ["你好，世界", "你好，世界。再"]
+    assert heard("你好，世界。再见", "你", "好", "世", "界", "再", "见")[3:5] == ["你好，世界。", "你好，世界。再"]
     assert heard("你好，世界。 再见", "你好，世界。", "再见") == ["你好，世界。", "你好，世界。 再见"]
 
 

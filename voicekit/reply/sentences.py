@@ -14,7 +14,7 @@ from voicekit.contracts import Text
 from voicekit.errors import ConfigError
 from voicekit.flow.transform import TransformPart
 from voicekit.reply.text import NOTHING, Rewriting
-from voicekit.writing import clause_ends, sentence_ends, whole_clusters, words
+from voicekit.writing import clause_ends, sentence_ends, whole_clusters, word_spans
 
 MAX_CHARS = 120
 """Of one piece: some ten seconds of speech, and what a voice wants to be sent at once."""
@@ -74,7 +74,7 @@ class _Sentences:
         best = next((ends[-1] for ends in (clauses, spaces) if ends and ends[-1] >= least), None)
         if best is not None:
             return best
-        starts = [start for start, _ in words(text) if text[:start].strip()]
+        starts = [start for start, _ in word_spans(text) if text[:start].strip()]
         return starts[-1] if starts else whole_clusters(text, self._max)
 
 

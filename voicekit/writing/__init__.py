@@ -9,9 +9,20 @@ All rooms that send, time, align, recognise or count words ask here, so that the
 """
 
 from voicekit.writing.ends import clause_ends, ends_sentence, sentence_ends, sentence_mark
-from voicekit.writing.segments import begins_word, clusters, is_unspaced, letters, units, whole_clusters, words
+from voicekit.writing.segments import (
+    CHARACTER_WORD,
+    begins_word,
+    clusters,
+    is_unspaced,
+    letters,
+    units,
+    whole_clusters,
+    word_spans,
+)
+from voicekit.writing.shapes import shape, skeleton
 
 __all__ = [
+    "CHARACTER_WORD",
     "begins_word",
     "clause_ends",
     "clusters",
@@ -20,7 +31,9 @@ __all__ = [
     "letters",
     "sentence_ends",
     "sentence_mark",
+    "shape",
+    "skeleton",
     "units",
     "whole_clusters",
-    "words",
+    "word_spans",
 ]

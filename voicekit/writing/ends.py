@@ -36,6 +36,9 @@ MONTHS: Final = frozenset(
 )
 """In the languages that write them with a capital; in all others they are known by their small letter."""
 
+CONTEXT: Final = 40
+"""Characters before and, twice as many, behind a mark that are looked at; a word cut off by that is nothing special."""
+
 _OTHER_ENDS = "…⋯"  # Unicode does not count the ellipsis, since it need not be the end
 _COMMA = "\u104a"  # Burmese: Unicode counts it among the ends of sentences, its writers among the commas
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # no white space need follow
@@ -55,7 +58,7 @@ _AT_END = re.compile(rf"[{SENTENCE_MARKS}{_OTHER_ENDS};:；：]+[\"'”’»›)
 _MARK_AT_END = re.compile(rf"{_CLOSING}*[{SENTENCE_MARKS}{_OTHER_ENDS}]+{_CLOSING}*\Z")
 _SPACED_THAI = re.compile(r"[\u0e00-\u0eff]\s+\Z")
 _WORD_BEFORE = re.compile(r"(?:(?P<before>\S+)\s+)?[\"'“‘„‚«‹(\[¿¡*_]*(?P<word>[^\s\"'“‘„«(\[]*)\Z")
-_NEXT_WORD = re.compile(r"\s*[\"'“‘„‚«‹(\[¿¡*_]*(?P<word>[^\W_]*)(?P<rest>.?)", re.DOTALL)
+_NEXT_WORD = re.compile(r"\s*[\"'“‘„‚«‹(\[¿¡*_]*(?P<word>[^\W_]{0,24})(?P<rest>.?)", re.DOTALL)
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
 _PART = re.compile(r"[^\W\d_]{1,2}\.")
 _NUMBER = re.compile(r"[\d.,:/–-]*\d")
@@ -115,14 +118,15 @@ def sentence_mark(text: str) -> int:
 
 def _goes_on(text: str, match: re.Match[str], last: bool) -> bool | None:
     """Whether the mark belongs to its word or to what follows, and ends no sentence; None while that is not certain."""
-    mark, following = match[0], text[match.end() :]
+    mark, following = match[0], text[match.end() : match.end() + 2 * CONTEXT]
     if mark[-1] in _NUMERIC and following[:1].isdigit():
         return True
     if mark[-1] in "」』）" and following.startswith(("と", "って")):
         return True  # 「はい。」と言った: "... he said"
     if not mark.startswith(".") or mark.count(".") > 1:
         return False
-    before = _WORD_BEFORE.search(text[: match.start()])
+    preceding = text[max(0, match.start() - CONTEXT) : match.start()]
+    before = _WORD_BEFORE.search(preceding)
     assert before is not None, "both its parts may be empty"
     word, part = before["word"], before["before"] or ""
     if _belongs(word):
@@ -130,7 +134,7 @@ def _goes_on(text: str, match: re.Match[str], last: bool) -> bool | None:
     if _NUMBER.fullmatch(word):
         if word.isdigit() and text[: match.start()].rpartition("\n")[2].strip() == word:
             return True  # "1. First"
-        if _BEFORE_ORDINAL.fullmatch(part) and not text[: before.start()].endswith("I "):
+        if _BEFORE_ORDINAL.fullmatch(part) and not preceding[: before.start()].endswith("I "):
             return True  # "der 2. Weltkrieg", but "I am 12. He is ..."
         return _followed(following, last, digits=True, small=True, months=True)
     if word.casefold() in BEFORE_NUMBERS:

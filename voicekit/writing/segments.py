@@ -12,10 +12,11 @@ from voicekit.writing.shapes import ALONE, LEADING, WIDE, shape
 LONGEST_CLUSTER: Final = 32
 """Characters that are looked at before a place to find whether it is inside a cluster; real ones have at most eight."""
 
-# Over shapes. What follows the first character of a cluster; then clusters and words.
-_JOINED = r"(?:m|z[^s]?|v[mvz]*[au]?)*"
+# Over shapes: what a cluster goes on with; a cluster that is a word; a cluster; a word.
+_JOINED = r"(?:m|z\S?|v[mvz]*[au]?)*"
+CHARACTER_WORD: Final = rf"(?:p+u?|u){_JOINED}"
 _CLUSTER = re.compile(rf"[pq]*(?:rr|v[mvz]*[au]?|.){_JOINED}", re.DOTALL)
-_WORD = re.compile(rf"[.w]*(?:(?:p+u?|u){_JOINED}|[^spuw]+)[.w]*|[.w]+")
+_WORD = re.compile(rf"[.w]*(?:{CHARACTER_WORD}|[^\spuw]+)[.w]*|[.w]+")
 _RUN = re.compile(r"\S+")
 _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
@@ -43,10 +44,10 @@ def whole_clusters(text: str, limit: int) -> int:
     return start + place or limit
 
 
-def words(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
+def word_spans(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
     """Where the words behind `start` begin and end; what a word begins with never depends on what comes later.
 
-    >>> [text[start:end] for text in ("Well, 你好。ok!",) for start, end in words(text)]
+    >>> [text[start:end] for text in ("Well, 你好。ok!",) for start, end in word_spans(text)]
     ['Well,', '你', '好。', 'ok!']
     """
     for run in _RUN.finditer(text, start):
@@ -63,7 +64,7 @@ def begins_word(before: str, after: str) -> bool:
         return True
     if before.isascii() and after[0].isascii():
         return False
-    *_, (start, _) = words(before + after[0])
+    *_, (start, _) = word_spans(before + after[0])
     return start == len(before)
 
 
@@ -82,7 +83,7 @@ def letters(text: str) -> str:
     if text.isascii():
         return "".join(filter(str.isalnum, text))
     kinds = zip(text, shape(text), strict=True)
-    return "".join(char for char, kind in kinds if kind not in "sz.wr" and (kind != "m" or char.isprintable()))
+    return "".join(char for char, kind in kinds if kind not in " z.wr" and (kind != "m" or char.isprintable()))
 
 
 def units(text: str) -> list[tuple[str, bool]]:
@@ -92,5 +93,5 @@ def units(text: str) -> list[tuple[str, bool]]:
     [('uh', False), ('huh', False), ('你', True), ('好', True)]
     """
     text = _HYPHENS.sub(" ", normalize("NFC", text))
-    found = (letters(text[start:end]) for start, end in words(text))
+    found = (letters(text[start:end]) for start, end in word_spans(text))
     return [(bare, any(kind in "up" for kind in shape(bare))) for bare in found if any(map(str.isalnum, bare))]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Final
 from unicodedata import category
 
-SPACE: Final = "s"
+SPACE: Final = " "
 DIGIT: Final = "0"
 LETTER: Final = "a"  # of a script with spaces
 ALONE: Final = "u"  # a letter of a script without spaces
@@ -55,9 +55,18 @@ def shape(text: str) -> str:
     """The kind of each character of `text`.
 
     >>> shape("Hi, 你好。 ที่")
-    'aa.suuwsumm'
+    'aa. uuw umm'
     """
     return text.translate(_SHAPES)
+
+
+def skeleton(text: str) -> str:
+    """The shape of `text`, but with its punctuation, signs, digits and white space as they are.
+
+    >>> skeleton("It costs $5, 你好。")
+    'aa aaaaa $5, uu。'
+    """
+    return text.translate(_BONES)
 
 
 class _Shapes(dict[int, str]):
@@ -68,7 +77,17 @@ class _Shapes(dict[int, str]):
         return kind
 
 
+class _Bones(dict[int, str]):
+    """The same for `skeleton`."""
+
+    def __missing__(self, code: int) -> str:
+        kind = _SHAPES[code]
+        bone = self[code] = chr(code) if kind in (SPACE, DIGIT, WIDE, OTHER, REGION) else kind
+        return bone
+
+
 _SHAPES: Final = _Shapes()
+_BONES: Final = _Bones()
 
 
 def _kind(character: str) -> str:
