@@ -79,7 +79,7 @@ __all__ = [
     "each",
     "tap",
     "Pipeline",
-    "line",
+    "pipeline",
     "LinkSpec",
     "Full",
     "open_link",
@@ -107,10 +107,11 @@ __all__ = [
 _HOMES = {
     "voicekit.audio.format": "AudioFormat",
     "voicekit.audio.frame": "AudioFrame Gap",
-    "voicekit.contracts": "Sink Source Stt Vad Voice",
+    "voicekit.contracts": "Sink Source Stt Tts Vad",
     "voicekit.errors": "ConfigError DeviceError PluginError ServiceError VoicekitError",
     "voicekit.extend": "Apologise Restart Use hookimpl load_plugins",
-    "voicekit.flow": "Full Inlet Line Outlet Reconnecting Stage Transform Via each in_thread line open_link stage tap",
+    "voicekit.flow": "Full Inlet LinkSpec Outlet Pipeline Reconnecting Stage Transform each in_thread open_link"
+    " pipeline stage tap",
     "voicekit.flow.sound": "resample",
     "voicekit.reply.handler": "Handler Turn as_handler",
     "voicekit.reply.say": "Say",

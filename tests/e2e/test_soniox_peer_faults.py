@@ -32,7 +32,7 @@ from voicekit.testing.soniox import (
     SonioxPeer,
     Speaking,
     Stall,
-    StopReadingRest,
+    StopReading,
     huge,
     nulled,
     out_of_order,
@@ -84,7 +84,7 @@ async def test_a_cut_at_a_byte(autojump_clock, count):
         (Cut(BEFORE_ANSWER), None, 0.0),
         (Cut(At(bytes_sent=40)), None, 0.0),
         (HalfOpen(BEFORE_REQUEST), None, CONNECT_S),
-        (StopReadingRest(BEFORE_REQUEST), None, CONNECT_S),
+        (StopReading(BEFORE_REQUEST), None, CONNECT_S),
         (Stall(BEFORE_ANSWER, 7.0), None, CONNECT_S),
         (Reject(status=401), 401, 0.0),
         (Reject(status=403), 403, 0.0),
@@ -104,7 +104,7 @@ async def test_an_upgrade_that_fails(autojump_clock, fault, status, seconds):
     assert (await transcribe(peer, PART)).text == "good morning everybody"
 
 
-@pytest.mark.parametrize("fault", [HalfOpen(At(received=20)), HalfOpen(At(sent=2)), StopReadingRest(At(seconds=0.5))])
+@pytest.mark.parametrize("fault", [HalfOpen(At(received=20)), HalfOpen(At(sent=2)), StopReading(At(seconds=0.5))])
 async def test_a_peer_that_answers_no_ping_is_found_dead(autojump_clock, fault):
     """A connection that is half open, or is not read any more, is lost to our client within 5.5 s."""
     peer = SonioxPeer(SCRIPT, faults=[fault])
@@ -115,7 +115,7 @@ async def test_a_peer_that_answers_no_ping_is_found_dead(autojump_clock, fault):
 
 async def test_who_is_not_read_can_soon_send_no_more(autojump_clock):
     """A client that sends to a peer that stopped reading stands still, as with a full socket."""
-    peer = SonioxPeer(SCRIPT, faults=[StopReadingRest(At(received=2))])
+    peer = SonioxPeer(SCRIPT, faults=[StopReading(At(received=2))])
     async with by_hand(peer, peer.endpoints.stt) as client:
         await client.send(STT_START)
         with trio.move_on_after(10) as scope:
@@ -298,7 +298,7 @@ async def test_nothing_is_left_running(autojump_clock):
         None,
         Cut(At(received=9)),
         HalfOpen(At(sent=2)),
-        StopReadingRest(At(seconds=0.1)),
+        StopReading(At(seconds=0.1)),
         Stall(At(sent=2), 99),
     ):
         peer = SonioxPeer(SCRIPT, faults=[fault] if fault else [])

@@ -8,7 +8,7 @@ import trio
 from tests.e2e.soniox_kit import speak, story, transcribe, whole
 from voicekit.soniox.connection.transport import TrioWebsocket, Unconnected
 from voicekit.soniox.server.account import Account
-from voicekit.testing.soniox import At, Cut, Refuse, Reject, SonioxPeer, Speaking, StopReadingRest, spoken
+from voicekit.testing.soniox import At, Cut, Refuse, Reject, SonioxPeer, Speaking, StopReading, spoken
 
 SCRIPT = story()
 SOUND = whole(SCRIPT)
@@ -50,7 +50,7 @@ async def test_connections_break_on_real_sockets():
 
 async def test_a_peer_that_stops_reading_fills_the_socket():
     """The operating system's buffers take some megabytes; then the client stands still."""
-    peer = SonioxPeer(SCRIPT, faults=[StopReadingRest(At(bytes_received=0))])
+    peer = SonioxPeer(SCRIPT, faults=[StopReading(At(bytes_received=0))])
     async with peer.serve() as endpoints:
         port = int(endpoints.stt.split(":")[2].split("/")[0])
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:

@@ -27,7 +27,7 @@ from voicekit.testing.soniox import (
     Refuse,
     Reject,
     SonioxPeer,
-    StopReadingRest,
+    StopReading,
     WireFault,
 )
 
@@ -200,7 +200,7 @@ async def test_a_half_open_line_is_noticed_in_five_seconds(at: float, autojump_c
 async def test_a_peer_that_stops_reading_is_noticed(autojump_clock: object) -> None:
     """When the line takes nothing more, no ping is answered either: a new connection is made, nothing is lost."""
     script = long(20.0)
-    peer = SonioxPeer(script, faults=[StopReadingRest(At(seconds=5.0))])
+    peer = SonioxPeer(script, faults=[StopReading(At(seconds=5.0))])
     heard = await hear(transcriber(peer), script)
     assert 5.0 < heard.at(SttDown)[0] <= 5.0 + NOTICED_S
     assert heard.text == text_of(script)

@@ -30,7 +30,7 @@ from voicekit.events import (
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
 from voicekit.flow.threads import inline
-from voicekit.reply import SayMessage as Speak
+from voicekit.reply import Say as Speak
 from voicekit.reply import Turn
 from voicekit.soniox.api.wire import Context, SttConfig, Translation
 from voicekit.soniox.connection.transport import TrioWebsocket

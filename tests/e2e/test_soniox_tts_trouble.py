@@ -28,7 +28,7 @@ from voicekit.testing.soniox import (
     SonioxPeer,
     Speaking,
     Stall,
-    StopReadingRest,
+    StopReading,
 )
 from voicekit.testing.soniox import SayMessage as Says
 
@@ -61,7 +61,7 @@ def check_all_heard(call: Talk, text: str = ANSWER) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [HalfOpen(service=TTS), StopReadingRest(service=TTS)], ids=lambda fault: type(fault).__name__
+    "fault", [HalfOpen(service=TTS), StopReading(service=TTS)], ids=lambda fault: type(fault).__name__
 )
 @pytest.mark.parametrize("after", [0.0, 0.1, 1.0, 1.7, 2.9])
 def test_a_half_open_connection_is_noticed_in_five_seconds_and_the_rest_is_spoken(fault: Fault, after: float) -> None:
@@ -101,7 +101,7 @@ def test_a_connection_that_is_half_open_while_nobody_speaks_is_replaced_before_i
 def test_no_word_is_lost_wherever_the_line_breaks(seed: int) -> None:
     """Three connections, each broken at a random moment in a random way: every word is heard, in order."""
     random = Random(seed)
-    kinds: list[Any] = [Cut, HalfOpen, Close, StopReadingRest, Refuse, Says]
+    kinds: list[Any] = [Cut, HalfOpen, Close, StopReading, Refuse, Says]
     faults = [random.choice(kinds)(At(seconds=random.uniform(0.0, 6.0)), service=TTS, connection=n) for n in (1, 2, 3)]
     text = " ".join(f"This is line {number}, and it has an end." for number in range(12))
     tokens = random.choice([None, 0.02, 0.2])

@@ -348,7 +348,7 @@ def test_ears_that_fail_end_the_call_unless_a_plugin_restarts_them():
     class Stubborn:
         @hookimpl
         def voicekit_handle_error(self, error, role):
-            assert role == "transcriber"
+            assert role == "stt"
             return Restart()
 
     with pytest.raises(ConnectionError) as raised:
@@ -406,7 +406,7 @@ def test_prompts_are_events():
         ({"handler": 7}, r"handler"),
         ({"source": "no such source"}, r"no source is called"),
         ({"sink": object()}, r"sink: expected a sink"),
-        ({"tts": RecordingSink}, r"voice: expected a voice"),
+        ({"tts": RecordingSink}, r"tts: expected a tts"),
         ({"policy": "patient"}, r"policy: expected a Policy"),
     ],
 )

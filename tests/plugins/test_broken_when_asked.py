@@ -102,7 +102,7 @@ def test_the_error_that_was_to_be_handled_is_not_lost() -> None:
 
     plugins = loaded(plugin("rules", voicekit_handle_error=fail))
     with pytest.raises(PluginError) as told:
-        plugins.handle_error(ValueError("hoarse"), "voice", FakeSession())
+        plugins.handle_error(ValueError("hoarse"), "tts", FakeSession())
     assert told.value.__notes__ == ["while it was asked about ValueError in the voice: hoarse"]
 
 

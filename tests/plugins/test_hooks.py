@@ -181,11 +181,11 @@ def test_voicekit_handle_error_takes_the_first_opinion(remedy: Apologise | Resta
         plugin("late", voicekit_handle_error=lambda: Apologise("Too late.")),
     )
     error, session = ValueError("hoarse"), FakeSession()
-    assert plugins.handle_error(error, "voice", session) == remedy
-    assert told == [error, "voice", session]
+    assert plugins.handle_error(error, "tts", session) == remedy
+    assert told == [error, "tts", session]
 
 
 def test_voicekit_handle_error_may_let_the_error_take_its_course() -> None:
     """None from everybody, or nobody to ask, is no remedy."""
     plugins = loaded(plugin("absent", voicekit_handle_error=lambda: None))
-    assert plugins.handle_error(ValueError("hoarse"), "voice", FakeSession()) is None
+    assert plugins.handle_error(ValueError("hoarse"), "tts", FakeSession()) is None

@@ -177,8 +177,8 @@ def test_an_option_may_be_called_name() -> None:
 CONTRACTS: dict[str, type] = {
     "source": contracts.Source,
     "vad": contracts.Vad,
-    "transcriber": contracts.Stt,
-    "voice": contracts.Tts,
+    "stt": contracts.Stt,
+    "tts": contracts.Tts,
     "sink": contracts.Sink,
     "stage": Stage,
 }
@@ -205,9 +205,9 @@ BUILT_IN: list[tuple[Role, str, dict[str, object]]] = [
     ("source", "file", {}),
     ("source", "silence", {}),
     ("source", "tone", {}),
-    ("transcriber", "soniox", {"key": "sesame"}),
-    ("voice", "soniox", {"key": "sesame"}),
-    ("voice", "quiet", {}),
+    ("stt", "soniox", {"key": "sesame"}),
+    ("tts", "soniox", {"key": "sesame"}),
+    ("tts", "quiet", {}),
     ("sink", "null", {}),
     ("sink", "file", {}),
 ]

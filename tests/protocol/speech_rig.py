@@ -18,7 +18,7 @@ from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.realtime.tts import TtsServer
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.tts.connection import Sound, SoundEnded, StreamFailed, TtsConnection
+from voicekit.soniox.tts.connection import SoundEnded, StreamFailed, StreamSound, TtsConnection
 from voicekit.soniox.tts.planner import Drop, Open, Send, StreamPlanner
 
 RATE = 8_000
@@ -158,7 +158,7 @@ class Rig:
     def _events(self, events: Iterable[object]) -> None:
         for event in events:
             match event:
-                case Sound(stream, data, count, words, characters) if stream in self.mailbox:
+                case StreamSound(stream, data, count, words, characters) if stream in self.mailbox:
                     self.mailbox[stream].extend(array("H", data))
                     self.speaking.sounded(self.numbers[stream], count / RATE, characters, words)
                 case SoundEnded(stream, words):

@@ -10,9 +10,11 @@ import pytest
 import voicekit.soniox
 
 CORES = (
-    "alive config cut errors feed finalize limits mending region ring rotate speech states stt tokens transcript tts "
-    "wire words "
-    "server/account server/checks server/refusal server/states server/stream server/stt server/tts"
+    "api/config api/errors api/limits api/region api/text_ends api/verdict api/wire api/word_times "
+    "stt/finalize stt/liveness stt/mending stt/replay stt/session stt/states stt/tokens stt/transcript "
+    "tts/budget tts/connection tts/live_stream tts/planner tts/states tts/timing "
+    "server/account server/checks server/refusal "
+    "server/realtime/states server/realtime/stream server/realtime/stt server/realtime/tts"
 )
 ROOT = Path(voicekit.soniox.__file__).parent
 FILES = [*(ROOT / f"{name}.py" for name in CORES.split()), *sorted(Path(__file__).parent.glob("*.py"))]

@@ -167,7 +167,7 @@ def test_an_unknown_stream_is_refused_in_the_services_words() -> None:
         "stream_id": "x",
         "error_code": 400,
         "error_type": "invalid_stream_state",
-        "error_message": "ServedTts x not found. Send a start message first.",
+        "error_message": "Stream x not found. Send a start message first.",
     }
 
 
@@ -288,7 +288,7 @@ def test_a_stream_without_sound_dies() -> None:
     """After twelve seconds, whatever text it was given."""
     core = server(ServedTts.DRAINING)
     assert core.tick(11.9) == []
-    assert refused(core, core.tick(12.0)).message == "ServedTts killed: no audio output within timeout"
+    assert refused(core, core.tick(12.0)).message == "Stream killed: no audio output within timeout"
 
 
 @pytest.mark.parametrize(("seconds", "dies"), [(8, True), (9, False)])
@@ -300,7 +300,7 @@ def test_a_stream_whose_sound_is_slow_dies(seconds: int, dies: bool) -> None:
     assert core.due_at == 11.0
     events = core.tick(11.0)
     if dies:
-        assert refused(core, events).message == "ServedTts killed: output audio rate below minimum"
+        assert refused(core, events).message == "Stream killed: output audio rate below minimum"
     else:
         assert events == []
         assert core.due_at == float("inf")

@@ -244,7 +244,7 @@ def breathless():
         (Expecting, r"raised EndOfChannel\(\) while it ran"),
         (Background, r"said \[.*\] after it had been cancelled"),
         (Greedy, "took all of .* items while nobody took what it said: it must wait"),
-        (object, "does not fit: expected a voice"),
+        (object, "does not fit: expected a tts"),
     ],
 )
 async def test_each_promise_of_a_voice_that_is_broken_is_told(autojump_clock, make, sentence):

@@ -76,7 +76,7 @@ async def test_a_line_that_ends_with_a_via_is_only_good_for_going_on():
     """Something may still be put behind it; opened as it is, it would ignore what was asked for."""
     unfinished = passing | LinkSpec(10)
     assert len((unfinished | passing).stages) == 2
-    with pytest.raises(ConfigError, match="ends with a Via"):
+    with pytest.raises(ConfigError, match="ends with a LinkSpec"):
         await through(unfinished)
 
 
@@ -124,7 +124,7 @@ async def test_a_via_describes_its_link_and_others_get_a_good_default():
 
 
 async def test_a_via_tells_what_was_dropped():
-    """`on_drop` of a Via hears of every sample that its link drops."""
+    """`on_drop` of a LinkSpec hears of every sample that its link drops."""
     dropped: list[int] = []
 
     @stage

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voicekit.flow.stage import Stage
     from voicekit.reply.handler import Handler
 
-Role: TypeAlias = Literal["source", "vad", "transcriber", "handler", "voice", "sink", "stage"]
+Role: TypeAlias = Literal["source", "vad", "stt", "handler", "tts", "sink", "stage"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -22,9 +22,9 @@ Part: TypeAlias = "Source | Vad | Stt | Handler | Tts | Sink | Stage[Any, Any]"
 _MEMBERS: dict[Role, tuple[str, ...]] = {
     "source": ("name", "open", "live", "produces"),
     "vad": ("rates", "start"),
-    "transcriber": ("name", "open", "endpoints", "negotiate"),
+    "stt": ("name", "open", "endpoints", "negotiate"),
     "handler": ("__call__",),
-    "voice": ("name", "open", "negotiate", "cut"),
+    "tts": ("name", "open", "negotiate", "cut"),
     "sink": ("name", "format", "pausable", "open"),
     "stage": ("name", "open"),
 }

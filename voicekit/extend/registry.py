@@ -63,14 +63,14 @@ class Registry:
     def vad(self, name: str, factory: Factory[Vad]) -> None:
         self._add("vad", name, factory)
 
-    def transcriber(self, name: str, factory: Factory[Stt]) -> None:
-        self._add("transcriber", name, factory)
+    def stt(self, name: str, factory: Factory[Stt]) -> None:
+        self._add("stt", name, factory)
 
     def handler(self, name: str, factory: Factory[Handler]) -> None:
         self._add("handler", name, factory)
 
-    def voice(self, name: str, factory: Factory[Tts]) -> None:
-        self._add("voice", name, factory)
+    def tts(self, name: str, factory: Factory[Tts]) -> None:
+        self._add("tts", name, factory)
 
     def sink(self, name: str, factory: Factory[Sink]) -> None:
         self._add("sink", name, factory)
@@ -137,11 +137,11 @@ class Use:
     @overload
     def build(self, registry: Registry, role: Literal["vad"]) -> Vad: ...
     @overload
-    def build(self, registry: Registry, role: Literal["transcriber"]) -> Stt: ...
+    def build(self, registry: Registry, role: Literal["stt"]) -> Stt: ...
     @overload
     def build(self, registry: Registry, role: Literal["handler"]) -> Handler: ...
     @overload
-    def build(self, registry: Registry, role: Literal["voice"]) -> Tts: ...
+    def build(self, registry: Registry, role: Literal["tts"]) -> Tts: ...
     @overload
     def build(self, registry: Registry, role: Literal["sink"]) -> Sink: ...
     @overload

@@ -29,7 +29,7 @@ __all__ = [
     "LinkSpec",
     "each",
     "in_thread",
-    "line",
+    "pipeline",
     "on_schedule",
     "open_link",
     "opened",

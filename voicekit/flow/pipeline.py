@@ -43,7 +43,7 @@ DEFAULT_WEIGHT = 400
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec(Pipeable):
-    """Describes the link at its place in a line: `source | Via(80_000, Full.DROP_OLDEST) | ear`."""
+    """Describes the link at its place in a line: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
 
     capacity: int
     full: Full = Full.WAIT
@@ -93,7 +93,7 @@ class Pipeline(Pipeable):
     def stages(self) -> list[Stage[Any, Any]]:
         """The stages in the order in which they open."""
         if self._segments and self._segments[-1].via is not None:
-            raise ConfigError(f"{self!r} ends with a Via, which describes the link between two stages")
+            raise ConfigError(f"{self!r} ends with a LinkSpec, which describes the link between two stages")
         return [segment.stage for segment in reversed(self._segments)]
 
     def bind(self, runs: Sequence[Run[Any, Any]]) -> Run[Any, Any]:
@@ -184,7 +184,7 @@ def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:
         elif isinstance(part, TransformPart | LinkSpec) or (hasattr(part, "open") and hasattr(part, "name")):
             flat.append(part)
         else:
-            raise ConfigError(f"a line takes stages (with `name` and `open()`), transforms and Via; got {part!r}")
+            raise ConfigError(f"a line takes stages (with `name` and `open()`), transforms and LinkSpec; got {part!r}")
     return tuple(flat)
 
 
@@ -221,7 +221,7 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
     segments: list[_Segment] = []
     place = len(_leading_transforms(parts))
     if place < len(parts) and isinstance(parts[place], LinkSpec):
-        raise ConfigError("a Via describes the link between two stages; this line has no stage before it")
+        raise ConfigError("a LinkSpec describes the link between two stages; this line has no stage before it")
     while place < len(parts):
         start, stage = place, parts[place]
         place += 1
@@ -230,7 +230,9 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
         while place < len(parts) and isinstance(parts[place], TransformPart | LinkSpec):
             if isinstance(parts[place], LinkSpec):
                 if via is not None:
-                    raise ConfigError(f"there are two Vias behind {_name(stage)!r}, and one link can have only one")
+                    raise ConfigError(
+                        f"there are two LinkSpecs behind {_name(stage)!r}, and one link can have only one"
+                    )
                 via = parts[place]
             else:
                 transforms.append(parts[place])

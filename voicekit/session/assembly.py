@@ -79,12 +79,12 @@ class Parts:
         """Which part `error` came from, by the note that a line has put on it."""
         named: dict[str, Role] = {
             "handler": "handler",
-            self.tts.name: "voice",
+            self.tts.name: "tts",
             "playout": "sink",
             self.source.name: "source",
         }
         if self.stt is not None:
-            named[self.stt.name] = "transcriber"
+            named[self.stt.name] = "stt"
         notes = getattr(error, "__notes__", ())
         return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
 
@@ -94,9 +94,9 @@ class Parts:
             self,
             source=wrap(self.source, "source"),
             vad=None if self.vad is None else wrap(self.vad, "vad"),
-            stt=None if self.stt is None else wrap(self.stt, "transcriber"),
+            stt=None if self.stt is None else wrap(self.stt, "stt"),
             handler=wrap(self.handler, "handler"),
-            tts=wrap(self.tts, "voice"),
+            tts=wrap(self.tts, "tts"),
             sink=wrap(self.sink, "sink"),
         )
 
@@ -132,12 +132,12 @@ def resolve(role: Role, thing: Any, registry: Registry) -> Any:
 def resolve_tts(thing: Any, registry: Registry) -> tuple[tuple[TransformPart[Any, Any], ...], Tts]:
     """The voice, and the text transforms in front of it where a sequence of both was given."""
     if not isinstance(thing, Sequence) or isinstance(thing, str):
-        return (), resolve("voice", thing, registry)
+        return (), resolve("tts", thing, registry)
     *texts, last = thing
     for text in texts:
         if not isinstance(text, TransformPart):
-            raise ConfigError(f"voice: expected text transforms and then a voice, got {text!r} among the transforms")
-    return tuple(texts), resolve("voice", last, registry)
+            raise ConfigError(f"tts: expected text transforms and then a voice, got {text!r} among the transforms")
+    return tuple(texts), resolve("tts", last, registry)
 
 
 def divert() -> TransformPart[Any, Any]:
@@ -170,7 +170,7 @@ def listen_pipeline(
     ear = AudioFormat(wanted.rate)
     if parts.vad is not None and ear.rate not in parts.vad.rates:
         rates = ", ".join(map(str, parts.vad.rates))
-        raise ConfigError(f"the transcriber wants {wanted}, but the vad can judge only {rates} Hz")
+        raise ConfigError(f"the stt wants {wanted}, but the vad can judge only {rates} Hz")
     between: list[Any] = [divert()]
     if given != ear:
         between.append(resample(ear))
@@ -179,7 +179,7 @@ def listen_pipeline(
     if wanted != ear:
         between.append(encode_as(wanted))
     full = Full.DROP_OLDEST if source.live else Full.WAIT
-    name = "sound to the transcriber"
+    name = "sound to the stt"
     between.append(LinkSpec(wanted.samples(EAR_SECONDS), full, name, on_drop=on_drop(name)))
     ears: Stage[Any, Any] = parts.stt if parts.stt is not None else deaf
     return Pipeline(source, *between, ears, name="listen", open_timeout=open_timeout), ear
@@ -195,7 +195,7 @@ def reply_pipeline(
     """The mouth: takes one Turn, says what playout says. With `speculation`, a gate stands where that says."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
-    text = LinkSpec(TEXT_CHARACTERS, name="text to the voice")
+    text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")
     sound = LinkSpec(wanted.samples(VOICE_SECONDS), name="sound to the sink")
     convert = () if spoken == wanted else (resample(wanted),)
     texts = (strip_markdown(), strip_emoji(), *parts.texts)

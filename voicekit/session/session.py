@@ -94,7 +94,7 @@ class Session:
         self.parts = Parts(
             source=resolve("source", source, registry),
             vad=None if vad is None else resolve("vad", vad, registry),
-            stt=None if stt is None else resolve("transcriber", stt, registry),
+            stt=None if stt is None else resolve("stt", stt, registry),
             handler=resolve("handler", handler, registry),
             tts=voice,
             sink=resolve("sink", sink, registry),

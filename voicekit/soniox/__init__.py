@@ -1,8 +1,14 @@
-"""Soniox: ears and a mouth over the vendor's realtime websockets.
+"""Soniox: realtime transcription and speech over the vendor's websockets, and its REST API.
 
-The protocol lives in cores that know no socket and read no clock (`stt`, `tts`, `rotate`, `ring`, and `server` for the
-other side); what waits stands around them. The names below are loaded when they are asked for, so that whoever wants
-only a core gets no trio with it.
+The rooms, from the ground up; imports run one way among them:
+
+    api                 what the realtime services take and answer: messages, options, limits, errors, addresses; pure
+    connection          the only websocket code: transport, the shell that reads and writes, keys, the wire log
+    stt, tts            one protocol's client side each: pure cores, and the stages that drive them
+    rest                the REST API over HTTP
+    server              the service's side of all three, pure; the scripted peer and the local server stand on it
+
+The names below are loaded when they are first used, so importing a pure core loads no trio.
 """
 
 from importlib import import_module
@@ -29,15 +35,15 @@ __all__ = [
 ]
 
 _HOME = {
-    "SonioxStt": "transcriber",
-    "SonioxTts": "voice",
-    "Endpoints": "region",
-    "TrioWebsocket": "transport",
-    "open_wire_log": "wirelog",
+    "SonioxStt": "stt.soniox_stt",
+    "SonioxTts": "tts.soniox_tts",
+    "Endpoints": "api.region",
+    "TrioWebsocket": "connection.transport",
+    "open_wire_log": "connection.wire_log",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'wire')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'api.wire')}"), name)

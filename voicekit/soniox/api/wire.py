@@ -148,7 +148,7 @@ class SttResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TtsConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a stream of speech shall sound. What each field may be is checked by `voicekit.soniox.api.config.check_tts`."""
+    """How a stream of speech shall sound; `voicekit.soniox.api.config.check_tts` checks each field."""
 
     model: str | None = None
     language: str | None = None

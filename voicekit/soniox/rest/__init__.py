@@ -3,8 +3,8 @@
     async with SonioxClient() as soniox:
         transcript = await soniox.transcriptions.of(Path("interview.mp3"))
 
-`types` holds what the service answers, `requests` what it is asked, `limits` how large that may be; these know no
-network and serve both roles. The names below are loaded when they are asked for, as in `voicekit.soniox`.
+`schema` holds what the service is asked and what it answers; it knows no network and serves both roles. `http` is the
+HTTP beneath, `subtitles` stands apart. The names below are loaded when they are asked for, as in `voicekit.soniox`.
 """
 
 from importlib import import_module
@@ -34,16 +34,16 @@ __all__ = [
 
 _HOME = {
     "SonioxClient": "client",
-    "Patience": "patience",
-    "TranscriptionRequest": "requests",
-    "SpeechRequest": "requests",
-    "KeyRequest": "requests",
+    "Patience": "http.retry",
+    "TranscriptionRequest": "schema.requests",
+    "SpeechRequest": "schema.requests",
+    "KeyRequest": "schema.requests",
     "WebhookReceiver": "webhook",
-    "KeyDesk": "mint",
+    "KeyDesk": "temporary_keys",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'types')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'schema.answers')}"), name)

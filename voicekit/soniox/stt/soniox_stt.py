@@ -49,8 +49,8 @@ and it is better told what was wrong than that it took too long."""
 class SonioxStt(Pipeable):
     """Transcribes with Soniox's realtime API.
 
-    `config` is completed with the format of the sound. The key and the addresses come from the environment where they
-    are not given (see `voicekit.soniox.api.region`); `key` may be a function, which is asked for one for each connection.
+    `config` is completed with the format of the sound. A key or addresses that are not given come from the
+    environment (see `voicekit.soniox.api.region`); a `key` that is a function is called for each connection.
     With `finalize_on_pause`, the end of speech as the VAD hears it is followed by a request to make everything final:
     for turn-taking by the VAD. `wire_log` is told of every message.
 

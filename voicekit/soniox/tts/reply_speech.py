@@ -1,7 +1,7 @@
 """One reply's speech: text in, sound and word marks out, over as many streams as the rules ask for.
 
-`voicekit.soniox.tts.planner` decides; here its commands are carried out, and the sound of the streams is laid end to end
-in the order of the text, whatever order it comes in.
+`voicekit.soniox.tts.planner` decides; here its commands are carried out, and the sound of the streams is laid end to
+end in the order of the text, whatever order it comes in.
 """
 
 from __future__ import annotations

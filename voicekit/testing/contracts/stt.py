@@ -37,7 +37,7 @@ async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: floa
     """
     part = make()
     async with bench(part):
-        check_members("transcriber", part)
+        check_members("stt", part)
         check_flag(part, "endpoints")
         sound = _converted(speech, negotiated(part, speech.format, "accepts"))
 

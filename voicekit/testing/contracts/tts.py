@@ -35,7 +35,7 @@ async def check_tts(
     """
     part = make()
     async with bench(part):
-        check_members("voice", part)
+        check_members("tts", part)
         for wanted in FORMATS:
             await _speaks(make(), text, wanted, within)
 

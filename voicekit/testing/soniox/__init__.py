@@ -32,7 +32,8 @@ from voicekit.testing.soniox.results import Hearing
 __all__ = [
     "SonioxPeer", "PeerInMemory", "Hearing", "Speaking", "spoken",
     "At", "BEFORE_REQUEST", "BEFORE_ANSWER",
-    "Fault", "WireFault", "Cut", "HalfOpen", "StopReading", "Stall", "Reject", "Refuse", "SayMessage", "Change", "Close",
+    "Fault", "WireFault", "Cut", "HalfOpen", "StopReading", "Stall", "Reject", "Refuse", "SayMessage", "Change",
+    "Close",
     "GARBAGE", "BINARY", "huge", "nulled", "with_unknown_fields", "out_of_order",
     "ConnectionRecord", "SpokenStream", "KeptMessage",
 ]  # fmt: skip

@@ -97,9 +97,9 @@ class ServedStream:
         if self.state is ServedTts.OPEN and now >= self._fed_at + limits.TTS_TEXT_WAIT_S:
             return timeout("Request timeout")
         if not self._any_sound and now >= self._started_at + limits.TTS_AUDIO_WAIT_S:
-            return timeout("ServedTts killed: no audio output within timeout")
+            return timeout("Stream killed: no audio output within timeout")
         if now >= self._started_at + limits.TTS_RATE_CHECK_S:  # as `dies_at` has it, to the last bit
             self._judged = True
             if self.sound < limits.TTS_LEAST_RATE * (now - self._started_at):
-                return timeout("ServedTts killed: output audio rate below minimum")
+                return timeout("Stream killed: output audio rate below minimum")
         return None
