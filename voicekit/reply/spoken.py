@@ -23,8 +23,10 @@ LONGEST_PHRASE = 250
 
 LANGUAGES: Mapping[str, Sequence[SpokenRule]] = {"en": RULES}
 
+_DIGIT = re.compile(r"\d")
+_UNBROKEN = re.compile(r"\S*\d\S*")
 _WORD = re.compile(r"\s*(\S+)(\s)")
-_GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b|^\u2013$", re.IGNORECASE)
 """Words whose reading, or that of the word before them, may depend on the next one."""
 
 
@@ -67,7 +69,7 @@ class _Reading:
     def _read(self, phrase: Text) -> Text:
         parts: list[Text] = []
         done = 0
-        for match in self._pattern.finditer(phrase.text):
+        for match in self._whole(phrase.text):
             start, end = match.span()
             words = self._say[match.lastgroup or ""](match)
             before, after = phrase.text[:start], phrase.text[end:]
@@ -75,6 +77,20 @@ class _Reading:
             parts += phrase.part(done, start), spoken_as(words, phrase.part(start, end))
             done = end
         return joined((*parts, phrase.part(done, len(phrase)))) if parts else phrase
+
+    def _whole(self, text: str) -> list[re.Match[str]]:
+        """What can be rewritten, but for the parts of something of which the rest is not understood.
+
+        Both ends of "8am-6pm" are rewritten or neither, and of "1.250,00" nothing is.
+        """
+        found = list(self._pattern.finditer(text))
+        for run in _UNBROKEN.finditer(text):
+            inside = [match for match in found if match.start() < run.end() and match.end() > run.start()]
+            digits = [digit.start() for digit in _DIGIT.finditer(text, *run.span())]
+            done = sum(any(match.start() <= digit < match.end() for match in inside) for digit in digits)
+            if 0 < done < len(digits):
+                found = [match for match in found if match not in inside]
+        return found
 
 
 def _phrase_end(text: str) -> int | None:
