@@ -39,25 +39,22 @@ MONTHS: Final = frozenset(
 CONTEXT: Final = 40
 """Characters before and, twice as many, behind a mark that are looked at; a word cut off by that is nothing special."""
 
-_OTHER_ENDS = "…⋯"  # Unicode does not count the ellipsis, since it need not be the end
+_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not count the ellipsis, since it need not be the end
 _COMMA = "\u104a"  # Burmese: Unicode counts it among the ends of sentences, its writers among the commas
 _UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # no white space need follow
 _NUMERIC = "．।॥"  # of these, what may stand before a digit without ending anything
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
-_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens where it stands behind a mark without white space
+_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens if it stands behind a mark without white space
 
-_END = re.compile(
-    rf"[{SENTENCE_MARKS}{_OTHER_ENDS}{_UNSPACED}]*[{_UNSPACED}][{SENTENCE_MARKS}{_OTHER_ENDS}]*{_CLOSING_UNSPACED}*"
-    rf"(?=[^{SENTENCE_MARKS}{_OTHER_ENDS}\"'”’)」』）】》〉〕］｝])"  # it must be seen that it is over
-    rf"|(?![{_COMMA}])[{SENTENCE_MARKS}{_OTHER_ENDS}]+{_CLOSING}*(?=\s)"  # needs the white space: "3.5" has none
-    rf"|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]{_CLOSING}*(?=\s)"  # the question mark of Greek
-    r"|\n"
-)
-_CLAUSE = re.compile(rf"[{CLAUSE_MARKS}–—)]+{_CLOSING}*(?=\s)|[，、；：､﹐﹑﹔﹕{_COMMA}]+{_CLOSING_UNSPACED}*")
-_AT_END = re.compile(rf"[{SENTENCE_MARKS}{_OTHER_ENDS};:；：]+[\"'”’»›)\]}}“‘«‹」』）】》〉〕］｝*_]*\s*\Z|\n\s*\Z")
-_MARK_AT_END = re.compile(rf"{_CLOSING}*[{SENTENCE_MARKS}{_OTHER_ENDS}]+{_CLOSING}*\Z")
+_MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")  # ; asks in Greek
+_HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_CLOSED = re.compile(f"{_CLOSING}*")
+_CLOSED_UNSPACED = re.compile(f"{_CLOSING_UNSPACED}*(?![{_MARKS}])")
+_CLAUSE = re.compile(rf"[{CLAUSE_MARKS}·–—)]+{_CLOSING}*(?=\s)|[，、；：､﹐﹑﹔﹕{_COMMA}]+{_CLOSING_UNSPACED}*")
+_AT_END = re.compile(rf"[{_MARKS};:；：]+[\"'”’»›)\]}}“‘«‹」』）】》〉〕］｝*_]*\s*\Z|\n\s*\Z")
+_MARK_AT_END = re.compile(rf"{_CLOSING}*[{_MARKS}]+{_CLOSING}*\Z")
 _SPACED_THAI = re.compile(r"[\u0e00-\u0eff]\s+\Z")
-_WORD_BEFORE = re.compile(r"(?:(?P<before>\S+)\s+)?[\"'“‘„‚«‹(\[¿¡*_]*(?P<word>[^\s\"'“‘„«(\[]*)\Z")
+_WORD_BEFORE = re.compile(r"(?:(?P<before>\S+)\s+)?[\"'“‘„‚«‹(\[¿¡*_]*(?P<word>[^\s\"“„«(\[]*)\Z")
 _NEXT_WORD = re.compile(r"\s*[\"'“‘„‚«‹(\[¿¡*_]*(?P<word>[^\W_]{0,24})(?P<rest>.?)", re.DOTALL)
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
 _PART = re.compile(r"[^\W\d_]{1,2}\.")
@@ -76,14 +73,15 @@ def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
     >>> [text[:place].split()[-1] for place in sentence_ends(text)]
     ['in.', 'है?', 'Juni.']
     """
-    for match in _END.finditer(text):
-        if not text[: match.end()].strip():
+    for match in _MARK.finditer(text):
+        end = _closed(text, match)
+        if end is None or not text[:end].strip():
             continue
-        goes_on = _goes_on(text, match, last)
+        goes_on = _goes_on(text, match, end, last)
         if goes_on is None:
             return
         if not goes_on:
-            yield match.end()
+            yield end
 
 
 def clause_ends(text: str) -> Iterator[int]:
@@ -103,7 +101,7 @@ def ends_sentence(text: str) -> bool:
     if mark[0][0] in ".:" and text[: mark.start()][-1:].isdigit():
         return False
     whole = text.rstrip()
-    return mark[0][0] != "." or any(place == len(whole) for place in sentence_ends(whole + " "))
+    return mark[0][0] != "." or len(whole) in sentence_ends(whole + " ", last=True)
 
 
 def sentence_mark(text: str) -> int:
@@ -116,14 +114,27 @@ def sentence_mark(text: str) -> int:
     return len(text) if mark is None else mark.start()
 
 
-def _goes_on(text: str, match: re.Match[str], last: bool) -> bool | None:
+def _closed(text: str, match: re.Match[str]) -> int | None:
+    """The place behind the mark and what closes with it; None if what follows shows that no sentence ends there."""
+    mark, end = match[0], match.end()
+    if mark == "\n":
+        return end
+    if _HAS_UNSPACED.search(mark):
+        closed = _CLOSED_UNSPACED.match(text, end)
+        return closed.end() if closed is not None and closed.end() < len(text) else None  # it may still go on
+    closed = _CLOSED.match(text, end)
+    assert closed is not None, "it may be empty"
+    return closed.end() if text[closed.end() : closed.end() + 1].isspace() and mark != _COMMA else None
+
+
+def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | None:
     """Whether the mark belongs to its word or to what follows, and ends no sentence; None while that is not certain."""
-    mark, following = match[0], text[match.end() : match.end() + 2 * CONTEXT]
+    mark, following = match[0], text[end : end + 2 * CONTEXT]
     if mark[-1] in _NUMERIC and following[:1].isdigit():
         return True
-    if mark[-1] in "」』）" and following.startswith(("と", "って")):
+    if text[end - 1] in "」』）" and following.startswith(("と", "って")):
         return True  # 「はい。」と言った: "... he said"
-    if not mark.startswith(".") or mark.count(".") > 1:
+    if mark != ".":
         return False
     preceding = text[max(0, match.start() - CONTEXT) : match.start()]
     before = _WORD_BEFORE.search(preceding)
