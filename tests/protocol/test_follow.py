@@ -10,6 +10,7 @@ from voicekit.soniox.api.text_ends import CHARACTERS_PER_SECOND
 from voicekit.soniox.api.wire import Timestamps
 from voicekit.soniox.api.word_times import WordTimes
 from voicekit.soniox.tts.timing import PlacedWord, WordTimer
+from voicekit.writing import word_spans
 
 ALL = float("inf")
 
@@ -178,3 +179,18 @@ def test_whatever_is_told_every_word_is_given_once_and_in_order(
     assert [word.to for word in given] == sorted(word.to for word in given)
     assert given[-1].to == len(text)
     assert voice.follower.sound == pytest.approx(each * len(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["วันนี้ฝนตกเล็กน้อย และลมแรงมาก", "ថ្ងៃស្អែក យើងបើក។", "你好。再见", "오늘은 비가", "क्षेत्र है।"]
+)
+def test_told_characters_give_each_word_its_time_in_every_script(text: str) -> None:
+    """With the times of its characters it is arithmetic, for words and for characters that are words."""
+    voice = Voice(text, each=0.1)
+    given: list[tuple[str, float]] = []
+    for character in text:
+        voice.tells(character)
+        given += voice.words()
+    voice.ends()
+    given += voice.words()
+    assert given == [(text[start:end], round(0.1 * start, 3)) for start, end in word_spans(text)]
