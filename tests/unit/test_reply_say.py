@@ -76,7 +76,7 @@ async def test_whole_sentences_get_the_space_between_them() -> None:
     ],
 )
 async def test_sentences_of_all_scripts_get_the_space_that_they_need(chunks: tuple[str, ...], said: str) -> None:
-    """Also where there are no capitals; scripts without spaces get none, nor does a single letter, which may be a token."""
+    """Also where there are no capitals; those without spaces get none, nor does a single letter, maybe a token."""
     with Ends() as ends:
         for chunk in chunks:
             await ends.say(chunk)
