@@ -25,10 +25,12 @@ from voicekit.audio.format import AudioFormat
 from voicekit.events import TurnEnded
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import sentences
+from voicekit.reply.quiet import QuietTts
 from voicekit.session import Session
 from voicekit.soniox import SonioxTts, TtsConfig
 from voicekit.soniox.api.limits import STT_LANGUAGES, TTS_LANGUAGES
 from voicekit.testing import Script, hold_call
+from voicekit.testing.fakes import FakeTts
 from voicekit.testing.scripted import ScriptedSource
 from voicekit.testing.soniox import SonioxPeer
 from voicekit.testing.soniox.peer_tts import PER_CHARACTER
@@ -142,6 +144,21 @@ def test_a_reply_that_is_cut_was_heard_as_history_says(language: str, by_sentenc
     print(f"{language}: {cutter.cuts} cuts, off by {cutter.off} {unit} at most, {len(cutter.wrong)} wrong")
     assert cutter.wrong == []
     assert cutter.cuts >= CUTS // 2
+
+
+@pytest.mark.parametrize("tts", [FakeTts, QuietTts])
+@pytest.mark.parametrize("language", ["th", "zh", "km"])
+def test_voices_of_the_kit_count_characters_too(language: str, tts: type[FakeTts] | type[QuietTts]) -> None:
+    """Where there are no spaces, a reply of the fake or the silent voice that is cut was not heard whole."""
+    user = Script()
+    user.types("weather", at=0.5)
+    user.types("thanks", at=1.3)
+    user.stays(until=2.0)
+    text = TEXTS[language]
+    call = hold_call(
+        lambda turn: text if turn.number == 1 else None, user, tts=tts(per_character=0.05), stt=None, vad=None
+    )
+    assert 3 <= len(call.history[0].heard) <= 0.8 / 0.05 + CHARACTERS
 
 
 def test_there_is_a_text_in_every_language_of_the_service() -> None:

@@ -155,6 +155,29 @@ def test_scripts_without_spaces_are_guessed_by_the_character() -> None:
 
 
 @given(
+    st.text(alphabet="กาที่เ้ នខ្មែ。你好 한국5", min_size=1, max_size=60),
+    st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=40),
+)
+def test_whatever_is_told_of_scripts_without_spaces_every_character_is_given_once(
+    text: str, cuts: list[tuple[int, bool]]
+) -> None:
+    """The same of Thai, Khmer, Chinese and Korean, with whatever signs stand together."""
+    voice = Voice(text)
+    given: list[PlacedWord] = []
+    place = 0
+    for length, told in [*cuts, (len(text), True)]:
+        part = text[place : place + length]
+        voice.tells(part) if told and part else voice.sounds(part)
+        place += len(part)
+        given += voice.follower.words(voice.follower.sound)
+        assert all(word.at < voice.follower.sound for word in given)
+    voice.ends()
+    given += voice.follower.words(ALL)
+    assert [word.text for word in given] == [text[start:end] for start, end in word_spans(text)]
+    assert [word.to for word in given] == [end for _, end in word_spans(text)]
+
+
+@given(
     st.lists(st.text(alphabet="abcde$5,.", min_size=1, max_size=9), min_size=1, max_size=30),
     st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=40),
     st.sampled_from([0.03, 0.08, 0.15]),

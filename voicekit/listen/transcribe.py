@@ -2,7 +2,8 @@
 
 Recognisers say pieces of words, with the white space in front of each word; a piece that begins with white space
 begins a word. Scripts that are written without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each
-token is a word, with the punctuation that follows it. A change of speaker begins a word as well.
+token that begins with a character of its own is a word, with the punctuation that follows it. A change of speaker
+begins a word as well.
 
 A final word is released when the next final word begins or when `flush` says that nothing belongs to it any more:
 until then "week" may become "weekend". So what has been released always ends where a word ends, and a recogniser that
