@@ -47,7 +47,7 @@ FIRST_SOUND = 0.25
 """Seconds, about; a cut may come before the first sound, too."""
 
 CHARACTERS = 3
-"""By which history may be wrong where there are no spaces: in no script here has a cluster more behind its first."""
+"""As people see them, by which history may be wrong where there are no spaces."""
 
 
 class Cutter:
@@ -57,6 +57,7 @@ class Cutter:
         self.wrong: list[str] = []
         self.cuts = self.off = 0
         self._text = text
+        self._ends = [0, *(character.end() for character in regex.finditer(r"\X", text))]
         self._sink = sink
         self._random = random
         self._pieces = 0
@@ -89,14 +90,14 @@ class Cutter:
         text = self._text
         if not text.startswith(heard):
             return "not what was said"
-        if len(heard) not in (0, *(character.end() for character in regex.finditer(r"\X", text))):
+        if len(heard) not in self._ends:
             return "a character is torn"
         if self._is_spaced:
             off = len(heard.split()) - len(text[:played].split())
             least = text.rindex(" ") + 1
         else:
-            off = len(heard) - played
-            least = len(text) - CHARACTERS
+            off = self._ends.index(len(heard)) - bisect_left(self._ends, played)
+            least = self._ends[-1 - CHARACTERS]
         self.off = max(self.off, abs(off))
         if abs(off) > (1 if self._is_spaced else CHARACTERS):
             return f"off by {off}"
