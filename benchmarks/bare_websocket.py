@@ -17,6 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
 from voicekit.flow.groups import alone
+from voicekit.soniox.api.wire import Message
 from voicekit.soniox.connection.transport import (
     CLOSE_S,
     LARGEST_MESSAGE,
@@ -25,7 +26,6 @@ from voicekit.soniox.connection.transport import (
     Disconnected,
     Socket,
     Unconnected,
-    WebsocketMessage,
     open_stream,
 )
 
@@ -62,7 +62,7 @@ class _BareSocket:
         self._stream = stream
         self._nursery = nursery
         self._writing = trio.Lock()
-        self._received: deque[WebsocketMessage] = deque()
+        self._received: deque[Message] = deque()
         self._pings: deque[trio.Event] = deque()
 
     async def shake_hands(self) -> None:
@@ -72,14 +72,14 @@ class _BareSocket:
         if self._core.handshake_exc is not None:
             raise Unconnected(str(self._core.handshake_exc))
 
-    async def send(self, message: WebsocketMessage) -> None:
+    async def send(self, message: Message) -> None:
         if isinstance(message, str):
             self._core.send_text(message.encode())
         else:
             self._core.send_binary(message)
         await self._flush()
 
-    async def receive(self) -> WebsocketMessage:
+    async def receive(self) -> Message:
         while not self._received:
             await self._read()
             for event in self._core.events_received():

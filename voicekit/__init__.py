@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         LinkSpec,
         Outlet,
         Pipeline,
-        Reconnecting,
         Stage,
         Transform,
         each,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from voicekit.reply.say import Say
     from voicekit.reply.sentences import sentences
     from voicekit.reply.spoken import spoken_forms
-    from voicekit.session import Session, open_event_log, run
+    from voicekit.session import Bot, Session, open_event_log, run
     from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 __all__ = [
@@ -53,6 +52,7 @@ __all__ = [
     "Say",
     "Handler",
     "as_handler",
+    "Bot",
     # judge turns
     "Policy",
     "TurnPolicy",
@@ -85,7 +85,6 @@ __all__ = [
     "open_link",
     "Inlet",
     "Outlet",
-    "Reconnecting",
     "in_thread",
     # plugins
     "hookimpl",
@@ -110,14 +109,13 @@ _HOMES = {
     "voicekit.contracts": "Sink Source Stt Tts Vad",
     "voicekit.errors": "ConfigError DeviceError PluginError ServiceError VoicekitError",
     "voicekit.extend": "Apologise Restart Use hookimpl load_plugins",
-    "voicekit.flow": "Full Inlet LinkSpec Outlet Pipeline Reconnecting Stage Transform each in_thread open_link"
-    " pipeline stage tap",
+    "voicekit.flow": "Full Inlet LinkSpec Outlet Pipeline Stage Transform each in_thread open_link pipeline stage tap",
     "voicekit.flow.sound": "resample",
     "voicekit.reply.handler": "Handler Turn as_handler",
     "voicekit.reply.say": "Say",
     "voicekit.reply.sentences": "sentences",
     "voicekit.reply.spoken": "spoken_forms",
-    "voicekit.session": "Session open_event_log run",
+    "voicekit.session": "Bot Session open_event_log run",
     "voicekit.turn.policy": "CallPolicy InterruptPolicy Policy Speculation TurnPolicy",
 }
 """Where each public name lives. `import voicekit` loads none of it; a name loads its module when it is first used."""

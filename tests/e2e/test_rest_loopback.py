@@ -75,7 +75,7 @@ async def test_nobody_there_is_told() -> None:
     """An address at which nothing listens is an error that names its host."""
     async with RestPeer().serve() as endpoints:
         pass
-    async with SonioxClient(KEY, endpoints=endpoints, patience=Patience(attempts=2), dice=lambda: 0.0) as soniox:
+    async with SonioxClient(KEY, endpoints=endpoints, patience=Patience(attempts=2), roll=lambda: 0.0) as soniox:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1 was not reached"):
             await soniox.models.stt()
 

@@ -22,7 +22,8 @@ from voicekit.events import SessionEvent, SessionStarted, Trouble, TurnCommitted
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import Say, Turn
 from voicekit.session import Session
-from voicekit.soniox.connection.transport import Address, Socket, Transport, WebsocketMessage
+from voicekit.soniox.api.wire import Message
+from voicekit.soniox.connection.transport import Address, Socket, Transport
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.soniox import SonioxPeer, Speaking, SpokenStream
@@ -51,7 +52,7 @@ class _WatchedSocket:
         self._socket = socket
         self._watch = watch
 
-    async def send(self, message: WebsocketMessage) -> None:
+    async def send(self, message: Message) -> None:
         self._watch.senders.add(repr(trio.lowlevel.current_task()))
         self._watch.sent += 1
         done = False
@@ -61,7 +62,7 @@ class _WatchedSocket:
         finally:
             self._watch.cut_short += not done
 
-    async def receive(self) -> WebsocketMessage:
+    async def receive(self) -> Message:
         return await self._socket.receive()
 
     async def ping(self) -> None:

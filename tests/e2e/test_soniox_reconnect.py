@@ -14,8 +14,8 @@ from tests.e2e.hearing_kit import Attempts, Heard, hear, in_virtual_time, long, 
 from voicekit.errors import Unavailable
 from voicekit.events import Endpoint, Interim, Overrun, Progress, SttDown, SttUp, Trouble
 from voicekit.soniox.server.account import Service
-from voicekit.soniox.stt import mending
 from voicekit.soniox.stt import session as stt
+from voicekit.soniox.stt import soniox_stt
 from voicekit.soniox.stt.session import FINISH_S
 from voicekit.testing import Script
 from voicekit.testing.soniox import (
@@ -141,13 +141,13 @@ async def test_a_service_that_stays_away_fails_the_call(autojump_clock: object) 
     start = trio.current_time()
     with pytest.raises(Unavailable, match="can't connect") as raised:
         await hear(transcriber(peer), script, frame=0.1)
-    assert 3.0 + mending.GIVE_UP_S - 5.0 <= trio.current_time() - start <= 3.0 + mending.GIVE_UP_S + 0.5
+    assert 3.0 + soniox_stt.GIVE_UP_S - 5.0 <= trio.current_time() - start <= 3.0 + soniox_stt.GIVE_UP_S + 0.5
     assert raised.value.retryable
 
 
 def test_nothing_grows_in_an_outage_of_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the second and the tenth minute without a service, the ears keep no more than they had."""
-    monkeypatch.setattr(mending, "GIVE_UP_S", 1_000.0)
+    monkeypatch.setattr(soniox_stt, "GIVE_UP_S", 1_000.0)
     kept: list[int] = []
 
     async def watch(heard: Heard) -> None:

@@ -12,14 +12,13 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError, LocalProtocolError, RemoteProtocolError, Unauthenticated, Unavailable
 from voicekit.events import Endpoint, Final, Finalized, Interim, Progress, SpeechStarted, SpeechStopped, Word
 from voicekit.soniox.api.errors import Failed, Retry
-from voicekit.soniox.api.verdict import IGNORE, WRONG
+from voicekit.soniox.api.verdict import IGNORE, WRONG, assert_total
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.stt import session as stt
-from voicekit.soniox.stt.finalize import ANSWER_S, EVERY_S
-from voicekit.soniox.stt.liveness import DEAF_S
 from voicekit.soniox.stt.replay import SILENCE_S
 from voicekit.soniox.stt.session import Finished, RollOver, SttSession
 from voicekit.soniox.stt.states import STT_TABLE, SttInput, SttState
+from voicekit.soniox.stt.timers import DEAF_S, FINALIZE_ANSWER_S, FINALIZE_EVERY_S
 
 KEEPALIVE = '{"type":"keepalive"}'
 FINALIZE = '{"type":"finalize"}'
@@ -63,7 +62,9 @@ def _hide(text: str) -> str:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in STT_TABLE.items()} == {state: set(SttInput) for state in SttState}
+    assert_total(STT_TABLE, SttState, SttInput)
+    with pytest.raises(AssertionError, match="FAILED"):
+        assert_total({**STT_TABLE, SttState.FAILED: {}}, SttState, SttInput)
 
 
 ACTS = {
@@ -347,7 +348,7 @@ def test_finalize_is_not_repeated_too_soon() -> None:
     core.outgoing()
     core.finalize(10.3)
     assert core.outgoing() == []
-    assert core.due_at == 10.0 + EVERY_S
+    assert core.due_at == 10.0 + FINALIZE_EVERY_S
     core.tick(11.0)
     assert core.outgoing() == [FINALIZE]
 
@@ -358,7 +359,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_forever() -> None:
     core.finalize(10.0)
     core.finalize(10.1)
     core.outgoing()
-    core.tick(10.0 + ANSWER_S)
+    core.tick(10.0 + FINALIZE_ANSWER_S)
     assert core.outgoing() == [FINALIZE]
 
 

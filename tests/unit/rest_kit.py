@@ -20,7 +20,7 @@ async def talking(peer: RestPeer, key: Any = KEY, **options: Any) -> AsyncIterat
     """A client whose waits between attempts are the same each time."""
     inline.set(True)
     async with peer.listening():
-        options = {"endpoints": peer.endpoints, "http": peer.http(), "dice": lambda: 0.5, **options}
+        options = {"endpoints": peer.endpoints, "http": peer.http(), "roll": lambda: 0.5, **options}
         async with SonioxClient(key, **options) as soniox:
             yield soniox
     assert out_of_bounds(peer.requests) == []

@@ -205,7 +205,7 @@ async def test_a_voice_of_ones_own(autojump_clock: MockClock, peer: RestPeer) ->
             await soniox.speech.audio(SpeechRequest(text="Hello.", voice=voice.id))
         await trio.sleep(2)
         assert [one.models[0].status async for one in soniox.voices.list()] == ["ready"]
-        assert await soniox.voices.count() == 1
+        assert (await soniox.voices.count()).total == 1
         assert (await soniox.voices.get(voice.id)).filename == "me.wav"
         assert (await soniox.voices.recompute(voice.id, model="tts-rt-v2")).name == "Me"
         assert await soniox.speech.audio(SpeechRequest(text="Hello.", voice=voice.id))

@@ -6,7 +6,7 @@ from voicekit.audio.format import PCM16K
 from voicekit.events import Progress
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.connection.transport import Unconnected
-from voicekit.soniox.stt.listening import SttConnection, unconnected
+from voicekit.soniox.stt.listening import SttConnection
 from voicekit.soniox.stt.session import SERVICE, RollOver, SttEvent, SttSession
 
 
@@ -37,7 +37,7 @@ def test_a_session_that_was_left_says_nothing_more() -> None:
 
 def test_why_there_is_no_connection_decides_what_it_means() -> None:
     """A status of the upgrade is judged like the error of that number, anything else as a lost connection."""
-    refused, broken = unconnected(Unconnected("no", 401)), unconnected(Unconnected("OSError: no route"))
+    refused, broken = Unconnected("no", 401).failure(SERVICE), Unconnected("OSError: no route").failure(SERVICE)
     assert str(refused.error).startswith(f"{SERVICE} refused: HTTP 401 (401 without a type).")
     assert str(broken.error) == f"{SERVICE}: can't connect: OSError: no route"
     assert (refused.error.retryable, broken.error.retryable) == (False, True)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import trio
 
+from voicekit.soniox.api.wire import Message
 from voicekit.soniox.connection.shell import PING_ANSWER_S, PING_EVERY_S, UNSENT, open_shell
-from voicekit.soniox.connection.transport import Address, Disconnected, WebsocketMessage
+from voicekit.soniox.connection.transport import Address, Disconnected
 
 HERE = Address("ws://test.example/some-service", headers=[("Authorization", "Bearer sk-secret")])
 
@@ -20,12 +21,12 @@ class Line:
     """A transport and its one socket: what is put into `incoming` is received, what is sent is in `sent`."""
 
     def __init__(self, *, send_s: float = 0.0, pong_s: float = 0.0) -> None:
-        self.sent: list[WebsocketMessage] = []
+        self.sent: list[Message] = []
         self.pings: list[float] = []
         self.open = False
         self._send_s = send_s
         self._pong_s = pong_s
-        self.incoming, self._outgoing = trio.open_memory_channel[WebsocketMessage | Disconnected](inf)
+        self.incoming, self._outgoing = trio.open_memory_channel[Message | Disconnected](inf)
 
     @asynccontextmanager
     async def connect(self, address: Address) -> AsyncIterator[Line]:
@@ -37,11 +38,11 @@ class Line:
             self.incoming.close()
             self._outgoing.close()
 
-    async def send(self, message: WebsocketMessage) -> None:
+    async def send(self, message: Message) -> None:
         await trio.sleep(self._send_s)
         self.sent.append(message)
 
-    async def receive(self) -> WebsocketMessage:
+    async def receive(self) -> Message:
         came = await self._outgoing.receive()
         if isinstance(came, Disconnected):
             raise came
@@ -57,16 +58,16 @@ class Echo:
 
     def __init__(self, due_at: float | None = None) -> None:
         self.due_at = due_at
-        self.out: list[WebsocketMessage] = []
+        self.out: list[Message] = []
 
-    def say(self, message: WebsocketMessage) -> None:
+    def say(self, message: Message) -> None:
         self.out.append(message)
 
     def tick(self, now: float) -> Sequence[str]:
         self.due_at = None
         return [f"tick at {now:g}"]
 
-    def receive(self, message: WebsocketMessage, now: float) -> Sequence[str]:
+    def receive(self, message: Message, now: float) -> Sequence[str]:
         self.out.append(f"re: {message!r}")
         return [f"got {message!r}"]
 
@@ -74,7 +75,7 @@ class Echo:
         self.out.clear()
         return [f"closed: {why}"]
 
-    def outgoing(self) -> list[WebsocketMessage]:
+    def outgoing(self) -> list[Message]:
         out, self.out = self.out, []
         return out
 

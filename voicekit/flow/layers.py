@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from math import inf
 from typing import Any
 
-import trio
-
 from voicekit.audio.format import AudioFormat
-from voicekit.errors import ServiceError
 from voicekit.flow.fused import FusedInlet, FusedOutlet
 from voicekit.flow.link import Inlet, Outlet
-from voicekit.flow.opened import OPEN_TIMEOUT, opened
 from voicekit.flow.stage import Run, Stage
 from voicekit.flow.transform import Pipeable, Tap
-
-FIRST_DELAY = 0.2
-"""Seconds before the first new attempt; each later one waits twice as long, up to LONGEST_DELAY."""
-
-LONGEST_DELAY = 5.0
-
-STEADY_AFTER = 30.0
-"""Seconds of work after which a failure counts as the first one again."""
 
 
 class Layer(Pipeable):
@@ -56,53 +42,6 @@ class Layer(Pipeable):
         return f"{type(self).__name__}({self.stage!r})"
 
 
-class Reconnecting(Layer):
-    """Opens the stage anew when its `open` or `run` fails with a retryable ServiceError.
-
-    It gives up with that error after `attempts` failures in a row; one that follows a long time of work counts as the
-    first again. It only re-opens: what was on its way inside the stage is the stage's own to keep. While it waits,
-    the link before it does what its policy says.
-    """
-
-    def __init__(
-        self,
-        stage: Stage[Any, Any],
-        *,
-        attempts: int = 5,
-        open_timeout: float = OPEN_TIMEOUT,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        super().__init__(stage)
-        self._attempts = attempts
-        self._open_timeout = open_timeout
-        self._jitter = jitter
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        yield self._run
-
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-        failures = 0
-        while True:
-            at_work_since = inf
-            try:
-                async with opened(self.stage, timeout=self._open_timeout) as (run,):
-                    at_work_since = trio.current_time()
-                    await run(inbox, outbox)
-                return
-            except ServiceError as error:
-                if trio.current_time() - at_work_since > STEADY_AFTER:
-                    failures = 0
-                failures += 1
-                if not error.retryable or failures >= self._attempts:
-                    raise
-            await trio.sleep(self._delay(failures))
-
-    def _delay(self, failures: int) -> float:
-        """Between half and the whole of the back-off, so that many calls don't come back in step."""
-        return min(FIRST_DELAY * 2.0 ** (failures - 1), LONGEST_DELAY) * (0.5 + self._jitter() / 2)
-
-
 class Tapped(Layer):
     """Shows what goes in and what comes out to plain functions; neither may wait."""
 
@@ -121,36 +60,6 @@ class Tapped(Layer):
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         async with self.stage.open() as run:
             yield partial(run_tapped, run, self._inward, self._outward)
-
-
-class Timed(Layer):
-    """Tells `report(name, seconds)` how long after the first item in each stream the first item came out."""
-
-    def __init__(self, stage: Stage[Any, Any], report: Callable[[str, float], object]) -> None:
-        super().__init__(stage)
-        self._report = report
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        async with self.stage.open() as run:
-
-            async def timed(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                since: float | None = None  # of this stream alone: two may run at once
-                reported = False
-
-                def begin(item: Any) -> None:
-                    nonlocal since
-                    since = trio.current_time() if since is None else since
-
-                def first(item: Any) -> None:
-                    nonlocal reported
-                    if since is not None and not reported:
-                        reported = True
-                        self._report(self.name, trio.current_time() - since)
-
-                await run_tapped(run, begin, first, inbox, outbox)
-
-            yield timed
 
 
 async def run_tapped(

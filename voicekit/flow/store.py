@@ -60,6 +60,16 @@ def weigh(item: object) -> int:
     return 1
 
 
+def count(item: object) -> int:
+    """The weight of an item on a link whose capacity counts items."""
+    return 1
+
+
+def latest_of(*kinds: type) -> Callable[[object], type | None]:
+    """A `conflate` for links on which only the latest item of each of these kinds matters."""
+    return lambda item: type(item) if isinstance(item, kinds) else None
+
+
 def check_rule(name: str, capacity: object, full: object) -> None:
     """Raise ConfigError for a capacity below 1 or an unknown policy, on behalf of the link that was to have them."""
     if not isinstance(capacity, int) or capacity < 1:

@@ -135,7 +135,8 @@ class _Answering:
         self._turn = turn
         self._say = say
         self._asking = Asking(handler.model, stage.client, handler.limits)
-        self._reply = this_reply.get(None)
+        scope = this_reply.get(None)
+        self._reply = None if scope is None else scope.reply
         self._said = ""  # by us; what was said in all is in the reply, where there is one
         self._steps = stage.begin(turn)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voicekit.errors import ProtocolError, QuotaExceeded, ServiceError, Unauthenticated, Unavailable
+from voicekit.flow.backoff import SOON, Waits
 from voicekit.soniox.api.wire import Refused
 
 
@@ -44,6 +45,10 @@ class Failed:
 
     error: ServiceError | ProtocolError
     retry: Retry
+
+    def waits(self, *, new_keys: bool) -> Waits | None:
+        """For `Backoff.failed`. `new_keys` says whether each attempt has a key of its own."""
+        return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
 _PAY = "Add funds or raise the budget in the Soniox console."
@@ -95,12 +100,14 @@ TYPE_OF_CODE: dict[int, str] = {
 _UNKNOWN_5XX = RetryRule(Unavailable, Retry.BACKOFF)
 _UNKNOWN = RetryRule(ServiceError, Retry.NEVER)
 
-FIRST_DELAY_S = 0.2
-LONGEST_DELAY_S = 5.0
-"""A caller is waiting: the first attempt comes soon, and five seconds of deafness are as long as they get."""
-FIRST_LONG_DELAY_S = 2.0
-LONGEST_LONG_DELAY_S = 30.0
-"""Limits are counted per minute: half of one is the longest wait that can still be the last."""
+WAITS: dict[Retry, Waits | None] = {
+    Retry.NEVER: None,
+    Retry.NEW_KEY: Waits(at_once=True, most=1),
+    Retry.NOW: Waits(at_once=True),
+    Retry.BACKOFF: SOON,
+    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest wait that can still be the last
+}
+"""When to try again, for each kind of failure."""
 
 
 def rule(error_type: str | None, code: int | None) -> RetryRule:
@@ -143,17 +150,9 @@ def lost(why: str, *, service: str, retry: Retry = Retry.BACKOFF) -> Failed:
 
 
 def delay(retry: Retry, failures: int, roll: float) -> float | None:
-    """Seconds to wait after the `failures`-th failure in a row, None when trying again is no use.
-
-    `roll` in [0, 1) spreads the wait over the upper half of the back-off, so that many calls don't come back in step.
-    """
-    if retry is Retry.NEVER or (retry is Retry.NEW_KEY and failures > 1):
-        return None
-    if failures <= 1 and retry in (Retry.NOW, Retry.NEW_KEY):
-        return 0.0
-    long = retry is Retry.LONG_BACKOFF
-    first, longest = (FIRST_LONG_DELAY_S, LONGEST_LONG_DELAY_S) if long else (FIRST_DELAY_S, LONGEST_DELAY_S)
-    return min(first * 2.0 ** min(failures - 1, 30), longest) * (0.5 + roll / 2)
+    """Seconds to wait after the `failures`-th failure in a row, None when trying again is no use."""
+    waits = WAITS[retry]
+    return None if waits is None else waits.after(failures, roll)
 
 
 def _retryable(retry: Retry) -> bool:

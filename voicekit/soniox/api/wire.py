@@ -9,6 +9,7 @@ Facts: the vendor's WebSocket API reference, speech-to-text and text-to-speech.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -234,11 +235,6 @@ END_TOKEN = "<end>"
 FIN_TOKEN = "<fin>"
 
 _encoder = msgspec.json.Encoder()
-_stt_response = msgspec.json.Decoder(SttResponse)
-_stt_start = msgspec.json.Decoder(SttStart)
-_stt_control = msgspec.json.Decoder(Control)
-_tts_response = msgspec.json.Decoder(TtsResponse)
-_tts_request = msgspec.json.Decoder(TtsRequest)
 
 
 def encode(message: Struct) -> str:
@@ -246,37 +242,25 @@ def encode(message: Struct) -> str:
     return _encoder.encode(message).decode()
 
 
-def read_stt_response(message: Message) -> SttResponse:
-    """An answer of the recogniser; RemoteProtocolError when it is none."""
-    return _read(_stt_response, message, quoted=True)
+def _reader(kind: type[T], quoted: bool = False) -> Callable[[Message], T]:
+    """A function that reads a message as `kind`, and raises RemoteProtocolError when it is none."""
+    decoder = msgspec.json.Decoder(kind)
+
+    def read(message: Message) -> T:
+        if len(message) > MESSAGE_BYTES:
+            raise RemoteProtocolError(f"expected a message of at most {MESSAGE_BYTES} bytes, got {len(message)}")
+        try:
+            return decoder.decode(message)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            more = "..." if len(message) > _QUOTED else ""
+            where = f", in {message[:_QUOTED]!r}{more}" if quoted else ""
+            raise RemoteProtocolError(f"expected a {kind.__name__}: {error}{where}") from error
+
+    return read
 
 
-def read_tts_response(message: Message) -> TtsResponse:
-    """An answer of the voice; RemoteProtocolError when it is none."""
-    return _read(_tts_response, message, quoted=True)
-
-
-def read_stt_start(message: Message) -> SttStart:
-    return _read(_stt_start, message)
-
-
-def read_stt_control(message: Message) -> Control:
-    return _read(_stt_control, message)
-
-
-def read_tts_request(message: Message) -> TtsRequest:
-    return _read(_tts_request, message)
-
-
-def _read(decoder: msgspec.json.Decoder[T], message: Message, quoted: bool = False) -> T:
-    if len(message) > MESSAGE_BYTES:
-        raise RemoteProtocolError(f"expected a message of at most {MESSAGE_BYTES} bytes, got {len(message)}")
-    try:
-        return decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        where = f", in {_start_of(message)}" if quoted else ""
-        raise RemoteProtocolError(f"expected a {decoder.type.__name__}: {error}{where}") from error
-
-
-def _start_of(message: Message) -> str:
-    return f"{message[:_QUOTED]!r}{'...' if len(message) > _QUOTED else ''}"
+read_stt_response = _reader(SttResponse, quoted=True)
+read_stt_start = _reader(SttStart)
+read_stt_control = _reader(Control)
+read_tts_response = _reader(TtsResponse, quoted=True)
+read_tts_request = _reader(TtsRequest)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from math import inf
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import trio
@@ -18,7 +18,9 @@ import trio
 from voicekit.flow.groups import alone
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
-from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport, WebsocketMessage
+from voicekit.flow.wire_log import WireLog
+from voicekit.soniox.api.wire import Message
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport
 
 PING_EVERY_S = 2.0
 PING_ANSWER_S = 3.0
@@ -30,12 +32,6 @@ UNSENT = 2**20
 Event_co = TypeVar("Event_co", covariant=True)
 Event = TypeVar("Event")
 
-WireLog: TypeAlias = Callable[[str, str, WebsocketMessage], None]
-"""Told of each message: on which connection ("transcribe-websocket"), which way ("sent", "received"), and what it was.
-
-Beside them, "opened" and "lost" say when a connection was made, and why it ended. What the handshake said, the key
-that is, is taken out of what it is told. It must not wait."""
-
 
 class Core(Protocol[Event_co]):
     """A protocol core, as `voicekit.soniox.stt.session` and `tts` have them: no socket, no clock, no waiting."""
@@ -43,9 +39,9 @@ class Core(Protocol[Event_co]):
     @property
     def due_at(self) -> float | None: ...
     def tick(self, now: float) -> Sequence[Event_co]: ...
-    def receive(self, message: WebsocketMessage, now: float) -> Sequence[Event_co]: ...
+    def receive(self, message: Message, now: float) -> Sequence[Event_co]: ...
     def closed(self, why: str = ...) -> Sequence[Event_co]: ...
-    def outgoing(self) -> list[WebsocketMessage]: ...
+    def outgoing(self) -> list[Message]: ...
 
 
 class Shell(Generic[Event]):
@@ -134,7 +130,7 @@ class Shell(Generic[Event]):
         due = self._core.due_at
         return inf if due is None else due
 
-    def _log(self, way: str, message: WebsocketMessage) -> None:
+    def _log(self, way: str, message: Message) -> None:
         if self._wire_log is not None:
             self._wire_log(self._name, way, self._redact(message) if isinstance(message, str) else message)
 

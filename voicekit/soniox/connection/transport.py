@@ -12,7 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import h11
@@ -22,10 +22,16 @@ import wsproto
 
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
+from voicekit.soniox.api.errors import Failed, lost, refused_handshake
+from voicekit.soniox.api.wire import Message
 
 CONNECT_S = 4.0
 """Seconds for the connection and its upgrade: a caller is waiting, and a second attempt is better than a long one. Two
 fit into the ten seconds in which a session must be open."""
+
+OPENING_S = 5.0
+"""Seconds in which a new attempt to connect may begin before a call: an attempt takes up to CONNECT_S, a session waits
+ten seconds, and the error of an attempt says more than that opening took too long."""
 
 CLOSE_S = 0.2
 """Seconds for the closing handshake: nothing depends on it, and a dead peer never answers it."""
@@ -49,7 +55,7 @@ _OF_READING = (
 _STATUS_BYTES = 16
 _REFUSED = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)\b")
 
-WebsocketMessage: TypeAlias = str | bytes
+T = TypeVar("T")
 
 
 class Disconnected(Exception):
@@ -62,6 +68,12 @@ class Unconnected(Exception):
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
         self.status = status
+
+    def failure(self, service: str) -> Failed:
+        """What it means: a status is judged like the error of that number, anything else as a lost connection."""
+        if self.status is not None:
+            return refused_handshake(self.status, "", service=service)
+        return lost(f"can't connect: {self}", service=service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +94,11 @@ class Address:
 class Socket(Protocol):
     """An open connection. All three raise Disconnected once it is gone."""
 
-    async def send(self, message: WebsocketMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Send one message. If it is cancelled, the connection is broken."""
         ...
 
-    async def receive(self) -> WebsocketMessage:
+    async def receive(self) -> Message:
         """The next message; may be cancelled."""
         ...
 
@@ -218,23 +230,21 @@ class _TrioSocket:
     def __init__(self, socket: trio_websocket.WebSocketConnection) -> None:
         self._socket = socket
 
-    async def send(self, message: WebsocketMessage) -> None:
-        try:
-            await self._socket.send_message(message)
-        except trio_websocket.ConnectionClosed as closed:
-            raise Disconnected(_why(closed)) from None
+    async def send(self, message: Message) -> None:
+        await _connected(self._socket.send_message(message))
 
-    async def receive(self) -> WebsocketMessage:
-        try:
-            return await self._socket.get_message()
-        except trio_websocket.ConnectionClosed as closed:
-            raise Disconnected(_why(closed)) from None
+    async def receive(self) -> Message:
+        return await _connected(self._socket.get_message())
 
     async def ping(self) -> None:
-        try:
-            await self._socket.ping()
-        except trio_websocket.ConnectionClosed as closed:
-            raise Disconnected(_why(closed)) from None
+        await _connected(self._socket.ping())
+
+
+async def _connected(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except trio_websocket.ConnectionClosed as closed:
+        raise Disconnected(_why(closed)) from None
 
 
 def _why(closed: trio_websocket.ConnectionClosed) -> str:

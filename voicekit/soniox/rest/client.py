@@ -17,14 +17,13 @@ import httpx
 
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.connection.access import Access, KeySource
+from voicekit.soniox.rest.account import ConcurrencyOf, Keys, Models, Usage
 from voicekit.soniox.rest.files import Files
 from voicekit.soniox.rest.http.driver import Http
 from voicekit.soniox.rest.http.retry import Patience
-from voicekit.soniox.rest.keys import Keys
-from voicekit.soniox.rest.models import Models
+from voicekit.soniox.rest.schema.answers import File, Voice
 from voicekit.soniox.rest.speech import Speech
 from voicekit.soniox.rest.transcriptions import Transcriptions
-from voicekit.soniox.rest.usage import ConcurrencyOf, Usage
 from voicekit.soniox.rest.voices import Voices
 
 
@@ -33,7 +32,7 @@ class SonioxClient:
 
     `key` and `region` are those of the realtime part: the key of SONIOX_API_KEY and the region of SONIOX_REGION where
     none is given; `endpoints` leads anywhere else. ConfigError without a key. `http` replaces httpx's own transport,
-    for proxies, certificates and tests; `dice` spreads the waits between attempts.
+    for proxies, certificates and tests; `roll` spreads the waits between attempts.
     """
 
     def __init__(
@@ -44,14 +43,14 @@ class SonioxClient:
         endpoints: Endpoints | None = None,
         patience: Patience | None = None,
         http: httpx.AsyncBaseTransport | None = None,
-        dice: Callable[[], float] = random.random,
+        roll: Callable[[], float] = random.random,
     ) -> None:
         where = endpoints or Endpoints.find(region)
-        self._http = Http(Access(key), patience or Patience(), http, dice)
-        self.files = Files(self._http, where.rest)
-        self.transcriptions = Transcriptions(self._http, where.rest, self.files)
+        self._http = Http(Access(key), patience or Patience(), http, roll)
+        self.files = Files(self._http, f"{where.rest}/v1/files", File)
+        self.transcriptions = Transcriptions(self._http, f"{where.rest}/v1/transcriptions", self.files)
+        self.voices = Voices(self._http, f"{where.rest}/v1/voices", Voice)
         self.models = Models(self._http, where.rest)
-        self.voices = Voices(self._http, where.rest)
         self.keys = Keys(self._http, where.rest)
         self.usage = Usage(self._http, where.rest)
         self.concurrency = ConcurrencyOf(self._http, where.rest)

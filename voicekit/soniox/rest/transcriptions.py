@@ -9,18 +9,16 @@ from typing import Final
 
 import msgspec
 import trio
-from msgspec import Struct
 
 from voicekit.errors import ProtocolError, ServiceError
 from voicekit.soniox.api import errors as table
-from voicekit.soniox.rest.files import Files, at, check_page
-from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.files import Files
 from voicekit.soniox.rest.http.driver import Http, RestQuery
 from voicekit.soniox.rest.http.rest_errors import SERVICE
 from voicekit.soniox.rest.http.retry import Repeat
 from voicekit.soniox.rest.http.upload import Content, UploadProgress
-from voicekit.soniox.rest.listing import Listing
-from voicekit.soniox.rest.schema.answers import Count, Transcription, TranscriptText
+from voicekit.soniox.rest.resource import Resource, at
+from voicekit.soniox.rest.schema.answers import Transcription, TranscriptText
 from voicekit.soniox.rest.schema.requests import NO_FILE, TranscriptionRequest, check
 
 FIRST_POLL_S: Final = 1.0
@@ -32,19 +30,15 @@ FORGET_S: Final = 0.5
 """For deleting what is at the service, where somebody cancels: a last attempt, not a reason to stay."""
 
 
-class TranscriptionsPage(Struct, frozen=True):
-    """One page of the list."""
+class Transcriptions(Resource[Transcription]):
+    """`soniox.transcriptions`. One that is processing can't be deleted: ServiceError with the code 409.
 
-    transcriptions: tuple[Transcription, ...] = ()
-    next_page_cursor: str | None = None
+    Whether its file is deleted with it, the vendor's reference and the vendor's own client answer differently: delete
+    the file too, and expect a 404.
+    """
 
-
-class Transcriptions:
-    """`soniox.transcriptions`. Every method raises ServiceError, and ConfigError for what the service would refuse."""
-
-    def __init__(self, http: Http, base: str, files: Files) -> None:
-        self._http = http
-        self._url = f"{base}/v1/transcriptions"
+    def __init__(self, http: Http, url: str, files: Files) -> None:
+        super().__init__(http, url, Transcription)
         self._files = files
 
     async def create(self, request: TranscriptionRequest) -> Transcription:
@@ -52,33 +46,6 @@ class Transcriptions:
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)
-
-    def list(self, *, page: int = limits.PAGE[1]) -> Listing[Transcription]:
-        """All transcriptions, oldest first; `page` is how many are asked for at a time (1 to 1000)."""
-        check_page(page)
-
-        async def fetch(cursor: str | None) -> tuple[tuple[Transcription, ...], str | None]:
-            ask = RestQuery("GET", self._url, {"limit": page, "cursor": cursor})
-            got = await self._http.answer(ask, TranscriptionsPage)
-            return got.transcriptions, got.next_page_cursor
-
-        return Listing(fetch)
-
-    async def get(self, transcription_id: str) -> Transcription:
-        """How far a transcription is; ServiceError with the code 404 where there is none."""
-        return await self._http.answer(RestQuery("GET", at(self._url, transcription_id)), Transcription)
-
-    async def count(self) -> Count:
-        """How many transcriptions there are."""
-        return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
-
-    async def delete(self, transcription_id: str) -> None:
-        """Delete a transcription. While it is processing that is refused with the code 409.
-
-        Whether its file goes with it, the vendor's reference and the vendor's own client see differently: delete that
-        too, and expect a 404.
-        """
-        await self._http.done(RestQuery("DELETE", at(self._url, transcription_id), status=204))
 
     async def transcript(self, transcription_id: str) -> TranscriptText:
         """The words of a completed transcription, however many; ServiceError with the code 409 before."""

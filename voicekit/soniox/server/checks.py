@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from voicekit.soniox.api import limits
-from voicekit.soniox.api.config import context_length
 from voicekit.soniox.api.wire import Context, SttConfig, Translation, TtsConfig
+from voicekit.soniox.api.wrongs import context_length
 from voicekit.soniox.server.refusal import Refusal, invalid
 
 STT_MODELS: Final = frozenset({limits.STT_MODEL}) | limits.MODELS_WITHOUT_ENDPOINT_TUNING

@@ -12,12 +12,13 @@ import trio
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.contracts import tell
+from voicekit.errors import LinkOverflow
 from voicekit.events import Overrun, SpeechStarted, SpeechStopped, SttDown, SttUp, Trouble
+from voicekit.flow.backoff import Backoff
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.store import Full
-from voicekit.soniox.api.errors import Failed, lost, refused_handshake
+from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.connection.transport import Unconnected
-from voicekit.soniox.stt.mending import SttRecovery
 from voicekit.soniox.stt.replay import ReplayRing
 from voicekit.soniox.stt.session import SERVICE, Finished, RollOver, SttEvent, SttSession
 from voicekit.soniox.stt.states import SttState
@@ -29,19 +30,19 @@ ENDING_S = 30.0
 last that loses nothing."""
 
 ENDINGS = 2
-"""Sessions that are told that the sound is over: one that does not answer in three seconds is followed by one more."""
+"""Sessions that are sent the end of the sound: one that does not answer within three seconds is followed by another."""
 
 AHEAD_S = 2.0
-"""Sound that waits to be sent when a source that can wait is made to. One that can't, a microphone, is made to only
-where a connected service lags, and no more room than this is left in the ring: links in front of us hold five."""
+"""Seconds of unsent sound beyond which a source that can wait has to. A microphone, which can't, has to only if a
+connected service lags and the ring has no more room than this left: the links in front of it hold five seconds."""
 
 
 class SttConnection:
-    """A session on its socket. What it says before anybody listens is kept; once it is left, nobody hears it."""
+    """A session on its socket. Events before `listen` are kept for it; those after `leave` are dropped."""
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
-        self.flush: Callable[[], None] = _nothing  # sends what the core has to say; set when there is a socket
+        self.flush: Callable[[], None] = _nothing  # sends what the core has queued; set when there is a socket
         self.left = trio.Event()
         self._early: list[SttEvent] = []
         self._listener: Callable[[SttEvent], object] = self._early.append
@@ -66,22 +67,27 @@ class Connects(Protocol):
 
 
 class Listening:
-    """Hears one stream. `fill` takes it in, `listen` has it transcribed; both end when all is done.
+    """One stream of sound and its transcript. `fill` takes the sound in, `listen` has it transcribed.
 
-    `said` is offered transcripts, SttDown and SttUp; of what is lost the session is told.
+    `fill` feeds the session that is connected; `listen` connects, paces a replay, and mends. Both end when all is done.
+    Transcripts, SttDown and SttUp are offered to `said`; a loss of sound is reported to the session. `new_keys` says
+    whether each connection has a key of its own.
     """
 
-    def __init__(self, sound: AudioFormat, said: Outlet[Any], connects: Connects, mending: SttRecovery) -> None:
+    def __init__(
+        self, sound: AudioFormat, said: Outlet[Any], connects: Connects, backoff: Backoff, *, new_keys: bool
+    ) -> None:
         self._sound = sound
         self._said = said
         self._connects = connects
-        self._mending = mending
+        self._backoff = backoff
+        self._new_keys = new_keys
         self._ring = ReplayRing(sound)
         self._transcript = TranscriptBuilder()
-        self._news = trio.lowlevel.ParkingLot()  # where `listen` waits for sound and for answers
+        self._connection: SttConnection | None = None
+        self._over: SttEvent | Exception | None = None  # how the session ended
+        self._news = trio.lowlevel.ParkingLot()  # where `listen` waits for that, and for the pace of a replay
         self._space = trio.lowlevel.ParkingLot()  # where `fill` waits
-        self._connected = False
-        self._over: Failed | Finished | RollOver | None = None  # how the session ended
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
         self._ended_at = inf  # the sound
@@ -94,11 +100,11 @@ class Listening:
         async for item in inbox:
             if isinstance(item, AudioFrame | Gap | SpeechStarted | SpeechStopped):
                 self._ring.add(item)
-            self._news.unpark_all()
+                self._feed()
             while self._has_enough(patient):
                 await self._space.park()
         self._ended_at = trio.current_time()
-        self._news.unpark_all()
+        self._feed()
 
     async def listen(self) -> None:
         """Have everything transcribed. Raises what can't be mended."""
@@ -109,29 +115,32 @@ class Listening:
                     async with self._connects(self._base) as connection:
                         await self._hold(connection)
                 except Unconnected as error:
-                    self._fail(unconnected(error))
+                    self._fail(error.failure(SERVICE))
         finally:
             self._report_loss()
 
     def _has_enough(self, patient: bool) -> bool:
         ahead = self._sound.samples(AHEAD_S)
-        return self._ring.unsent > ahead if patient else self._connected and self._ring.room < ahead
+        return self._ring.unsent > ahead if patient else self._connection is not None and self._ring.room < ahead
 
     async def _hold(self, connection: SttConnection) -> None:
         """Feed one session until it is over, and see what comes next."""
-        core = connection.core
-        self._connected = True
+        core, self._connection = connection.core, connection
         try:
             connection.listen(self._handle)
             if core.state is SttState.NEW:
                 core.start(trio.current_time())
-            while self._feed(connection):
+            self._feed()
+            while self._over is None:
                 with trio.move_on_at(inf if self._ring.due_at is None else self._ring.due_at):
                     await self._news.park()
+                self._feed()
         finally:
-            self._connected = False
+            self._connection = None
             connection.leave()
         over, self._over = self._over, None
+        if isinstance(over, Exception):
+            raise over
         self._transcript.new_session()
         self._base = core.replay_from
         self._ring.rewind(self._base)
@@ -140,40 +149,51 @@ class Listening:
         if isinstance(over, Failed):
             self._fail(over)
 
-    def _feed(self, connection: SttConnection) -> bool:
-        """Send what there is, and the end when that has come; whether the session goes on."""
-        core, now = connection.core, trio.current_time()
+    def _feed(self) -> None:
+        """Send what there is to the session that is connected, and the end when that has come."""
+        if self._connection is None or self._over is not None:
+            return
+        core, now = self._connection.core, trio.current_time()
         self._ring.forget(core.replay_from)
         for item in self._ring.take(now):
             core.hear(item, now)
         self._report_loss()
-        self._space.unpark_all()
-        if self._ended_at <= now and self._ring.due_at is None and core.state is SttState.LISTENING:
+        due_at = self._ring.due_at
+        if due_at is None and self._ended_at <= now and core.state is SttState.LISTENING:
             core.end(now)
             self._endings += 1
-        connection.flush()
+        self._connection.flush()
         if core.state is SttState.DONE:
             self._over = Finished()
-        return self._over is None
+        self._space.unpark_all()
+        if due_at is not None or self._over is not None:
+            self._news.unpark_all()
 
     def _handle(self, event: SttEvent) -> None:
-        """Take what a session says."""
-        if isinstance(event, Failed | Finished | RollOver):
-            self._over = self._over or event
-        else:
-            if self._mending.down:
-                self._said.offer(SttUp())
-            self._mending.answered(trio.current_time())
-            for said in self._transcript.feed(event):
-                self._said.offer(said)
-        self._news.unpark_all()
+        """Take an event of the session. What goes wrong is raised by `listen`: this runs in the connection's reader."""
+        try:
+            if isinstance(event, Failed | Finished | RollOver):
+                self._over = self._over or event
+            else:
+                if self._backoff.down:
+                    self._said.offer(SttUp())
+                self._backoff.works(trio.current_time())
+                for said in self._transcript.feed(event):
+                    self._said.offer(said)
+        except (LinkOverflow, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._over = error
+        if self._over is not None:
+            self._news.unpark_all()
 
     def _fail(self, failure: Failed) -> None:
         """Decide what follows from a failure; raises its error when trying again is no use."""
-        was_down = self._mending.down
-        self._retry_at = self._mending.failed(failure, trio.current_time())
+        was_down = self._backoff.down
+        again = self._backoff.failed(trio.current_time(), failure.waits(new_keys=self._new_keys))
+        if again is None:
+            raise failure.error
+        self._retry_at = again
         all_said = self._endings and self._ring.unsent <= self._sound.samples(PRE_ROLL_S)
-        if all_said or self._endings == ENDINGS or self._retry_at >= self._ended_at + ENDING_S:
+        if all_said or self._endings == ENDINGS or again >= self._ended_at + ENDING_S:
             self._done = True
             tell.get()(Trouble(SERVICE, failure.error))
         elif not was_down:
@@ -183,13 +203,6 @@ class Listening:
         lost_samples = self._ring.overrun()
         if lost_samples:
             tell.get()(Overrun(f"{SERVICE}: sound that waited for a connection", lost_samples))
-
-
-def unconnected(error: Unconnected) -> Failed:
-    """The failure that a connection which did not come about means."""
-    if error.status is not None:
-        return refused_handshake(error.status, "", service=SERVICE)
-    return lost(f"can't connect: {error}", service=SERVICE)
 
 
 def _nothing(*_: object) -> None:

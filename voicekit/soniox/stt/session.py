@@ -30,10 +30,9 @@ from voicekit.soniox.api.wire import (
     encode,
     read_stt_response,
 )
-from voicekit.soniox.stt.finalize import Finalizing
-from voicekit.soniox.stt.liveness import DEAF_S, Liveness
 from voicekit.soniox.stt.replay import SILENCE_S, RingItem
 from voicekit.soniox.stt.states import STT_TABLE, SttInput, SttState
+from voicekit.soniox.stt.timers import DEAF_S, Finalizing, Liveness
 from voicekit.soniox.stt.tokens import TokenEvent, Tokens
 
 SERVICE: Final = "Soniox speech-to-text"

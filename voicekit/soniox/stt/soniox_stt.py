@@ -1,10 +1,10 @@
-"""The ears: a stage that has Soniox transcribe what it is sent, on as many connections as it takes.
+"""A stage that has Soniox transcribe sound, on as many connections as it takes.
 
 Sound goes into a ring and from there to the service; what has become final leaves the ring. When a connection is
 lost, a new one hears again what was not final yet, at one and a half times real time until it has caught up, and the
-transcript goes on as if nothing had been. While there is no connection the ring fills; up to a minute nothing is lost.
+transcript goes on as if nothing had happened. Without a connection the ring fills; it holds a minute.
 
-    inbox ─fill▶ ring ─feed▶ SttSession ▶ shell ▶ service ▶ shell ▶ events ─say▶ outbox
+    inbox ─fill▶ ring ▶ SttSession ▶ shell ─write▶ service ─read▶ shell ▶ SttSession ▶ transcript ▶ outbox
 """
 
 from __future__ import annotations
@@ -20,30 +20,34 @@ import trio
 from voicekit.audio.format import AudioFormat
 from voicekit.errors import ConfigError, ServiceError
 from voicekit.events import Interim, Progress
+from voicekit.flow.backoff import Backoff
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet, open_link
+from voicekit.flow.retried import TryAgain, retried
 from voicekit.flow.stage import Run
-from voicekit.flow.store import Full
+from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Pipeable
+from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import stt_config
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
-from voicekit.soniox.connection.shell import WireLog, open_shell
-from voicekit.soniox.connection.transport import Transport, TrioWebsocket, Unconnected
-from voicekit.soniox.stt.listening import Listening, SttConnection, unconnected
-from voicekit.soniox.stt.mending import SttRecovery
-from voicekit.soniox.stt.session import SttSession
+from voicekit.soniox.connection.shell import open_shell
+from voicekit.soniox.connection.transport import OPENING_S, Transport, TrioWebsocket, Unconnected
+from voicekit.soniox.stt.listening import Listening, SttConnection
+from voicekit.soniox.stt.session import SERVICE, SttSession
 
 ENDPOINTS = SttConfig(enable_endpoint_detection=True)
 """Without any configuration, the service finds the ends of utterances; that is what it is best at."""
 
 SAID = 256
-"""Transcripts that may wait for whoever reads them."""
+"""Transcripts that may wait for a reader that makes us wait."""
 
-OPENING_S = 5.0
-"""Seconds in which a new attempt to connect may begin before a call: an attempt takes up to four, a session waits ten,
-and it is better told what was wrong than that it took too long."""
+GIVE_UP_S = 120.0
+"""Seconds without an answer of the service after which the call fails: by then the caller has hung up, or should."""
+
+STEADY_S = 5.0
+"""Seconds of answers after which a connection counts as healthy: its next failure is the first one."""
 
 
 class SonioxStt(Pipeable):
@@ -52,11 +56,11 @@ class SonioxStt(Pipeable):
     `config` is completed with the format of the sound. A key or addresses that are not given come from the
     environment (see `voicekit.soniox.api.region`); a `key` that is a function is called for each connection.
     With `finalize_on_pause`, the end of speech as the VAD hears it is followed by a request to make everything final:
-    for turn-taking by the VAD. `wire_log` is told of every message.
+    for turn-taking by the VAD. `wire_log` is called with every message.
 
-    ConfigError here for a bad configuration or a missing key. Opening and `run` raise what the service said when
-    trying again is no use: Unauthenticated, QuotaExceeded, or ServiceError; and `run` Unavailable after two minutes
-    without a connection.
+    ConfigError here for a bad configuration or a missing key. Opening and `run` raise the service's error when trying
+    again is no use: Unauthenticated, QuotaExceeded, or ServiceError; and `run` Unavailable after two minutes without
+    a connection.
     """
 
     name = "soniox stt"
@@ -80,7 +84,7 @@ class SonioxStt(Pipeable):
         self._url = (endpoints or Endpoints.find()).stt
         self._finalize_on_pause = finalize_on_pause
         self._transport = transport or TrioWebsocket()
-        self._wire_log = wire_log
+        self.wire_log = wire_log
         self._roll = roll
 
     @property
@@ -111,42 +115,33 @@ class SonioxStt(Pipeable):
 
     async def _open_first(self, task_status: trio.TaskStatus[SttConnection]) -> None:
         """Hold a connection until it is left, or everything is closed."""
-        mending = self._mending()
-        deadline = trio.current_time() + OPENING_S
-        while True:
+
+        async def attempt() -> None:
             try:
                 async with self._connection(0) as connection:
                     task_status.started(connection)
                     await connection.left.wait()
-                    return
             except Unconnected as error:
-                failure = unconnected(error)
-            retry_at = mending.failed(failure, trio.current_time())
-            if retry_at >= deadline:
-                raise failure.error
-            await trio.sleep_until(retry_at)
+                failure = error.failure(SERVICE)
+                raise TryAgain(failure.error, failure.waits(new_keys=self._access.mints)) from None
+
+        await retried(attempt, Backoff(self._roll, give_up_s=OPENING_S, since=trio.current_time()))
 
     async def _run(
         self, sound: AudioFormat, opened: list[SttConnection], inbox: Inlet[Any], outbox: Outlet[Any]
     ) -> None:
         """Transcribe one stream; `opened` holds the connection that was made in advance, until it is used."""
-        said, saying = open_link(SAID, Full.FAIL, weigh=_one, name="transcripts", conflate=_superseded)
 
         def connects(base: int) -> AbstractAsyncContextManager[SttConnection]:
             return nullcontext(opened.pop()) if opened else self._connection(base)
 
-        listening = Listening(sound, said, connects, self._mending())
-        with said, saying, alone():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_say, saying, outbox)
-                filling = trio.CancelScope()
-                nursery.start_soon(_within, filling, listening.fill, inbox)
+        backoff = Backoff(self._roll, give_up_s=GIVE_UP_S, steady_s=STEADY_S)
+        with alone():
+            async with _never_waiting(outbox) as said, trio.open_nursery() as nursery:
+                listening = Listening(sound, said, connects, backoff, new_keys=self._access.mints)
+                nursery.start_soon(listening.fill, inbox)
                 await listening.listen()
-                filling.cancel()
-                said.close()
-
-    def _mending(self) -> SttRecovery:
-        return SttRecovery(new_keys=self._access.mints, roll=self._roll)
+                nursery.cancel_scope.cancel()
 
     @asynccontextmanager
     async def _connection(self, base: int) -> AsyncIterator[SttConnection]:
@@ -160,24 +155,26 @@ class SonioxStt(Pipeable):
             self.config, self.accepts, base=base, finalize_on_pause=self._finalize_on_pause, redact=address.redact
         )
         connection = SttConnection(core)
-        async with open_shell(self._transport, address, core, connection.handle, self._wire_log) as shell:
+        async with open_shell(self._transport, address, core, connection.handle, self.wire_log) as shell:
             connection.flush = shell.flush
             yield connection
 
 
-async def _within(scope: trio.CancelScope, fill: Any, inbox: Inlet[Any]) -> None:
-    with scope:
-        await fill(inbox)
+@asynccontextmanager
+async def _never_waiting(outbox: Outlet[Any]) -> AsyncIterator[Outlet[Any]]:
+    """An outlet that takes transcripts without waiting: `outbox` itself, or a link to it if its sender has to wait."""
+    if outbox.statistics().full is not Full.WAIT:
+        yield outbox
+        return
+    conflate = latest_of(Interim, Progress)
+    said, saying = open_link(SAID, Full.FAIL, weigh=count, name="transcripts", conflate=conflate)
+    with said, saying:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_pass_on, saying, outbox)
+            yield said
+            said.close()
 
 
-async def _say(saying: Inlet[Any], outbox: Outlet[Any]) -> None:
+async def _pass_on(saying: Inlet[Any], outbox: Outlet[Any]) -> None:
     async for event in saying:
         await outbox.send(event)
-
-
-def _one(event: object) -> int:
-    return 1
-
-
-def _superseded(event: object) -> type | None:
-    return type(event) if isinstance(event, Interim | Progress) else None

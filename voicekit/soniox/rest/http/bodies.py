@@ -12,8 +12,8 @@ import trio
 CLOSE_S: Final = 0.5  # for giving a connection back, which does not wait for the peer
 
 
-class MultipartForm(httpx.AsyncByteStream):
-    """A body that is passed on as it is. httpx's own are generators, which it leaves open where a request fails."""
+class RequestBody(httpx.AsyncByteStream):
+    """A body that is passed on as it is. httpx's own are generators, which it leaves open when a request fails."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
@@ -22,20 +22,19 @@ class MultipartForm(httpx.AsyncByteStream):
         return self._pieces
 
 
-class Body(httpx.AsyncByteStream):
-    """A short body, or none, in one piece."""
+class InOne:
+    """The pieces of a body that has one, or none."""
 
     def __init__(self, data: bytes | None) -> None:
-        self._data = data
+        self._left = [] if data is None else [data]
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._data is None:
+        if not self._left:
             raise StopAsyncIteration
-        data, self._data = self._data, None
-        return data
+        return self._left.pop()
 
 
 @asynccontextmanager

@@ -16,12 +16,14 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from voicekit.errors import ConfigError, ServiceError
+from voicekit.errors import ConfigError
+from voicekit.flow.backoff import Backoff
+from voicekit.flow.retried import TryAgain, retried
 from voicekit.soniox.api import errors
 from voicekit.soniox.connection.access import Access
-from voicekit.soniox.rest.http.bodies import Body, MultipartForm, close, reading
+from voicekit.soniox.rest.http.bodies import InOne, RequestBody, close, reading
 from voicekit.soniox.rest.http.rest_errors import SERVICE, refused, unexpected
-from voicekit.soniox.rest.http.retry import Patience, Repeat, RequestTrouble
+from voicekit.soniox.rest.http.retry import LONGEST_WAIT_S, Patience, Repeat, RequestTrouble, may_repeat
 from voicekit.soniox.rest.http.upload import Upload
 from voicekit.soniox.rest.schema.requests import encode
 
@@ -58,7 +60,7 @@ class RestQuery:
 class Setback(Exception):
     """An attempt has failed: how, how far it had come, and how long the service asks us to wait."""
 
-    def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float | None = None) -> None:
+    def __init__(self, failed: errors.Failed, trouble: RequestTrouble, asked: float = 0.0) -> None:
         super().__init__(str(failed.error))
         self.failed = failed
         self.trouble = trouble
@@ -73,11 +75,11 @@ class Http:
         access: Access,
         patience: Patience,
         transport: httpx.AsyncBaseTransport | None,
-        dice: Callable[[], float] = random.random,
+        roll: Callable[[], float] = random.random,
     ) -> None:
         self._access = access
         self.patience = patience
-        self._dice = dice
+        self._roll = roll
         timeout = httpx.Timeout(
             patience.answer, connect=patience.connect, write=patience.stall, pool=patience.connect + patience.answer
         )
@@ -118,27 +120,25 @@ class Http:
 
         `gone` is the answer to a second attempt that finds nothing there any more.
         """
-        failures = 0
+        backoff = Backoff(self._roll, attempts=self.patience.attempts)
         lost = False
-        while True:
+
+        async def once() -> R:
+            nonlocal lost
             try:
                 return await attempt(ask)
             except Setback as problem:
-                failures += 1
-                if lost and gone is not None and _is_missing(problem.failed.error):
+                error = problem.failed.error
+                if lost and gone is not None and getattr(error, "code", None) == 404:
                     return gone  # the attempt whose answer was lost has deleted it
                 lost = lost or problem.trouble is RequestTrouble.LOST
-                wait = self.patience.delay(
-                    problem.failed, problem.trouble, ask.repeat,
-                    failures=failures, roll=self._dice(), asked=problem.asked,
-                )  # fmt: skip
-                if problem.failed.retry is errors.Retry.NEW_KEY and not self._access.mints:
-                    wait = None  # the same key is refused again
-                if wait is None or (ask.upload is not None and not ask.upload.again):
-                    if failures > 1:
-                        problem.failed.error.add_note(f"this was attempt {failures}")
-                    raise problem.failed.error from problem.__cause__
-            await trio.sleep(wait)
+                again = may_repeat(problem.failed, problem.trouble, ask.repeat) and (not ask.upload or ask.upload.again)
+                if backoff.failures:
+                    error.add_note(f"this was attempt {backoff.failures + 1}")
+                waits = problem.failed.waits(new_keys=self._access.mints) if again else None
+                raise TryAgain(error, waits, asked=min(problem.asked, LONGEST_WAIT_S)) from problem.__cause__
+
+        return await retried(once, backoff)
 
     async def _whole(self, ask: RestQuery) -> tuple[int, dict[str, str], bytes]:
         """One attempt, its answer read into memory: within `answer` seconds after the request is out, or after the
@@ -176,7 +176,7 @@ class Http:
         else:
             async with aclosing(_told(ask.upload, out)) as form:
                 request = self._request(ask, {**headers, **ask.upload.headers}, None)
-                request.stream = MultipartForm(form)
+                request.stream = RequestBody(form)
                 response = await self._send(ask, request)
         if response.status_code == ask.status and "content-encoding" not in response.headers:
             return response
@@ -187,7 +187,7 @@ class Http:
         if response.status_code < 400:
             raise unexpected(response.status_code, dict(response.headers), body, f"{ask.status} for {ask.what}")
         failed = refused(response.status_code, body, redact=address.redact)
-        raise Setback(failed, RequestTrouble.REFUSED, _seconds(response.headers.get("retry-after")))
+        raise Setback(failed, RequestTrouble.REFUSED, _seconds(response.headers.get("retry-after", "")))
 
     def _request(self, ask: RestQuery, headers: Mapping[str, str], content: bytes | None) -> httpx.Request:
         query = {name: value for name, value in ask.query.items() if value is not None}
@@ -195,7 +195,7 @@ class Http:
             request = self._client.build_request(ask.method, ask.url, params=query, headers=headers, content=content)
         except httpx.InvalidURL as error:
             raise ConfigError(f"Soniox address: expected https://host, got {ask.url!r}: {error}") from error
-        request.stream = Body(content)
+        request.stream = RequestBody(InOne(content))
         return request
 
     async def _send(self, ask: RestQuery, request: httpx.Request) -> httpx.Response:
@@ -253,10 +253,6 @@ def _why(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _seconds(said: str | None) -> float | None:
+def _seconds(asked: str) -> float:
     """A Retry-After in seconds; as a date it is no use without a clock of the same time."""
-    return float(said) if said is not None and said.isdecimal() else None
-
-
-def _is_missing(error: Exception) -> bool:
-    return isinstance(error, ServiceError) and error.code == 404
+    return float(asked) if asked.isascii() and asked.isdecimal() else 0.0

@@ -1,7 +1,7 @@
-"""How long to wait for the service, and when to ask it again. Pure.
+"""How long to wait for the service, and which requests may be made again. Pure.
 
-A request is made again only where that can't do its work twice: where it is one that may be repeated, or where it was
-refused before any work began.
+A request is made again only if that can't do its work twice: if it is one that may be repeated, or if it was refused
+before any work began.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voicekit.errors import ConfigError
 from voicekit.soniox.api import errors
 
 LONGEST_WAIT_S: Final = 60.0
-"""What the service may ask us to wait, at most: limits are counted per minute."""
+"""The longest wait that the service may ask for: limits are counted per minute."""
 
 
 class Repeat(Enum):
@@ -60,28 +60,13 @@ class Patience:
             if not value > 0:
                 raise ConfigError(f"Patience {name}: expected more than 0, got {value!r}")
 
-    def delay(
-        self,
-        failed: errors.Failed,
-        trouble: RequestTrouble,
-        repeat: Repeat,
-        *,
-        failures: int,
-        roll: float,
-        asked: float | None = None,
-    ) -> float | None:
-        """Seconds until the next attempt, None when there is none. `asked` is what the service wants us to wait."""
-        if failures >= self.attempts or not _may_repeat(failed, trouble, repeat):
-            return None
-        wait = errors.delay(failed.retry, failures, roll)
-        return None if wait is None else max(wait, min(asked or 0.0, LONGEST_WAIT_S))
-
 
 _UNSTARTED: Final = (errors.Retry.LONG_BACKOFF, errors.Retry.NEW_KEY)
 """Refused at the door: too many requests, or a key that is not good any more."""
 
 
-def _may_repeat(failed: errors.Failed, trouble: RequestTrouble, repeat: Repeat) -> bool:
+def may_repeat(failed: errors.Failed, trouble: RequestTrouble, repeat: Repeat) -> bool:
+    """Whether the request can be made again without its work being done twice."""
     if trouble is RequestTrouble.UNSENT or repeat is Repeat.ALWAYS:
         return True
     if trouble is RequestTrouble.LOST:

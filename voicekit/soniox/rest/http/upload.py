@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import aclosing
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Final, TypeAlias
 
@@ -86,22 +87,17 @@ class Upload:
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         content = self._content
-        if isinstance(content, bytes):
-            for place in range(0, len(content), PIECE_BYTES):
-                yield content[place : place + PIECE_BYTES]
-        elif isinstance(content, Path):
-            file = await in_thread(_opened, content)
-            try:
-                while piece := await in_thread(file.read, PIECE_BYTES):
-                    yield piece
-            finally:
-                file.close()
-        elif isinstance(content, AsyncIterable):
+        if isinstance(content, AsyncIterable):
             async for piece in content:
                 yield bytes(piece)
-        else:
-            while piece := await in_thread(content.read, PIECE_BYTES):
-                yield piece
+            return
+        file = await in_thread(_opened, content)
+        try:
+            while read := await in_thread(file.read, PIECE_BYTES):
+                yield read
+        finally:
+            if file is not content:
+                file.close()
 
     def _check(self, size: int) -> None:
         if size > self._most:
@@ -110,11 +106,13 @@ class Upload:
             raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, it grew while it was read")
 
 
-def _opened(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise ConfigError(f"upload of {path}: {error.strerror}") from error
+def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
+    if isinstance(content, Path):
+        try:
+            return content.open("rb")
+        except OSError as error:
+            raise ConfigError(f"upload of {content}: {error.strerror}") from error
+    return BytesIO(content) if isinstance(content, bytes) else content
 
 
 def _size(content: Path | bytes | IO[bytes] | AsyncIterable[bytes]) -> int | None:

@@ -7,18 +7,15 @@ first before anything is sent, a server answers with all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import msgspec
 from msgspec import Struct, structs
 
-from voicekit.errors import ConfigError
 from voicekit.soniox.api import limits as realtime
-from voicekit.soniox.api.config import context_length
 from voicekit.soniox.api.wire import Context, Translation
+from voicekit.soniox.api.wrongs import Wrong, Wrongs, between, context, hints, length, one_of, reference, translation
 from voicekit.soniox.rest.http import rest_limits as limits
 
 NO_FILE: Final = "00000000-0000-0000-0000-000000000000"
@@ -112,22 +109,6 @@ class RecomputeRequest(Struct, frozen=True, kw_only=True):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """A field that the service would refuse."""
-
-    field: str
-    expected: str
-    got: object
-
-    @property
-    def error(self) -> ConfigError:
-        return ConfigError(f"Soniox option {self.field}: expected {self.expected}, got {self.got!r}")
-
-
-Wrongs: TypeAlias = Iterator[Wrong]
-
-
 def check(request: Struct) -> None:
     """ConfigError for the first field of `request` that the service would refuse."""
     for wrong in wrongs(request):
@@ -147,123 +128,77 @@ def wrongs(request: Struct) -> Wrongs:
 
 @wrongs.register
 def _(request: TranscriptionRequest) -> Wrongs:
-    yield from _length("model", request.model, (1, limits.MODEL))
+    yield from length("model", request.model, (1, limits.MODEL))
     if (request.audio_url is None) == (request.file_id is None):
         yield Wrong("audio_url or file_id", "exactly one of them", "neither" if request.file_id is None else "both")
     yield from _url("audio_url", request.audio_url, limits.AUDIO_URL)
     if request.file_id is not None and not _FILE_ID.fullmatch(request.file_id):
         yield Wrong("file_id", "the id of a file, such as uploading one gives", request.file_id[:80])
-    yield from _hints(request.language_hints)
-    yield from _translation(request.translation)
-    if (length := context_length(request.context)) > realtime.CONTEXT_LENGTH:
-        yield Wrong("context", f"at most {realtime.CONTEXT_LENGTH} characters in all", length)
+    yield from hints(request.language_hints)
+    yield from translation(request.translation)
+    yield from context(request.context)
     yield from _url("webhook_url", request.webhook_url, limits.WEBHOOK)
     for field in ("webhook_auth_header_name", "webhook_auth_header_value"):
-        yield from _length(field, getattr(request, field), (1, limits.WEBHOOK))
-    yield from _reference(request.client_reference_id)
+        yield from length(field, getattr(request, field), (1, limits.WEBHOOK))
+    yield from reference(request.client_reference_id)
 
 
 @wrongs.register
 def _(request: SpeechRequest) -> Wrongs:
     for field in ("model", "language", "voice"):
-        yield from _length(field, getattr(request, field), (1, realtime.TTS_FIELD_LENGTH))
+        yield from length(field, getattr(request, field), (1, realtime.TTS_FIELD_LENGTH))
     size = len(request.text.encode(errors="surrogatepass"))
     if not 0 < size <= limits.SPEECH_BYTES:
         yield Wrong("text", f"1 to {limits.SPEECH_BYTES} bytes of UTF-8", f"{size} of them")
     raw = request.audio_format in realtime.TTS_RAW_FORMATS
-    yield from _one_of("audio_format", request.audio_format, realtime.TTS_FORMATS)
-    yield from _one_of("sample_rate", request.sample_rate, realtime.TTS_RATES, optional=not raw)
-    yield from _one_of("bitrate", request.bitrate, realtime.TTS_BITRATES, optional=True)
+    yield from one_of("audio_format", request.audio_format, realtime.TTS_FORMATS)
+    yield from one_of("sample_rate", request.sample_rate, realtime.TTS_RATES, optional=not raw)
+    yield from one_of("bitrate", request.bitrate, realtime.TTS_BITRATES, optional=True)
     if request.bitrate is not None and request.audio_format not in realtime.TTS_LOSSY_FORMATS:
         yield Wrong("bitrate", f"none, as {request.audio_format} has a fixed one", request.bitrate)
-    if request.speed is not None and not realtime.TTS_SPEED[0] <= request.speed <= realtime.TTS_SPEED[1]:
-        yield Wrong("speed", f"a number from {realtime.TTS_SPEED[0]} to {realtime.TTS_SPEED[1]}", request.speed)
-    yield from _reference(request.client_reference_id)
+    yield from between("speed", request.speed, realtime.TTS_SPEED)
+    yield from reference(request.client_reference_id)
 
 
 @wrongs.register
 def _(request: KeyRequest) -> Wrongs:
-    yield from _one_of("usage_type", request.usage_type, limits.KEY_USAGES)
-    yield from _between("expires_in_seconds", request.expires_in_seconds, limits.KEY_LIFE_S)
+    yield from one_of("usage_type", request.usage_type, limits.KEY_USAGES)
+    yield from between("expires_in_seconds", request.expires_in_seconds, limits.KEY_LIFE_S, whole=True)
     longest = request.max_session_duration_seconds
-    if longest is not None:
-        yield from _between("max_session_duration_seconds", longest, limits.KEY_SESSION_S)
-    yield from _reference(request.client_reference_id)
+    yield from between("max_session_duration_seconds", longest, limits.KEY_SESSION_S, whole=True)
+    yield from reference(request.client_reference_id)
 
 
 @wrongs.register
 def _(request: SharedVoicesQuery) -> Wrongs:
-    yield from _length("model", request.model, (1, limits.VOICE_MODEL))
-    yield from _one_of("gender", request.gender, limits.GENDERS, optional=True)
-    yield from _one_of("age", request.age, limits.AGES, optional=True)
-    yield from _length("accent", request.accent, (0, limits.VOICE_TAG))
+    yield from length("model", request.model, (1, limits.VOICE_MODEL))
+    yield from one_of("gender", request.gender, limits.GENDERS, optional=True)
+    yield from one_of("age", request.age, limits.AGES, optional=True)
+    yield from length("accent", request.accent, (0, limits.VOICE_TAG))
     for field in ("use_case", "style"):
         tags = getattr(request, field) or ()
         if len(tags) > limits.VOICE_TAGS:
             yield Wrong(field, f"at most {limits.VOICE_TAGS} of them", len(tags))
         for tag in tags:
-            yield from _length(field, tag, (0, limits.VOICE_TAG))
+            yield from length(field, tag, (0, limits.VOICE_TAG))
 
 
 @wrongs.register
 def _(request: FileFields) -> Wrongs:
-    yield from _reference(request.client_reference_id)
+    yield from reference(request.client_reference_id)
 
 
 @wrongs.register
 def _(request: VoiceFields) -> Wrongs:
-    yield from _length("name", request.name, limits.VOICE_NAME)
+    yield from length("name", request.name, limits.VOICE_NAME)
 
 
 @wrongs.register
 def _(request: RecomputeRequest) -> Wrongs:
-    yield from _length("model", request.model, (1, realtime.TTS_FIELD_LENGTH))
-
-
-def _hints(hints: tuple[str, ...] | None) -> Wrongs:
-    hints = hints or ()
-    if len(hints) > limits.HINTS:
-        yield Wrong("language_hints", f"at most {limits.HINTS} codes", len(hints))
-    if len(set(hints)) < len(hints):
-        yield Wrong("language_hints", "each code once", hints)
-    for code in hints:
-        yield from _length("language_hints", code, (1, limits.HINT))
-
-
-def _translation(translation: Translation | None) -> Wrongs:
-    if translation is None:
-        return
-    yield from _one_of("translation.type", translation.type, ("one_way", "two_way"))
-    wanted = ("target_language",) if translation.type == "one_way" else ("language_a", "language_b")
-    for field in ("target_language", "language_a", "language_b"):
-        code = getattr(translation, field)
-        if field in wanted and not code:
-            yield Wrong(f"translation.{field}", "a language code", code)
-        elif field not in wanted and code is not None:
-            yield Wrong(f"translation.{field}", f"nothing in a {translation.type} translation", code)
+    yield from length("model", request.model, (1, realtime.TTS_FIELD_LENGTH))
 
 
 def _url(field: str, value: str | None, longest: int) -> Wrongs:
     if value is not None and not _URL.fullmatch(value):
         yield Wrong(field, "an address that begins with http:// or https://, without spaces", value[:80])
-    yield from _length(field, value, (1, longest))
-
-
-def _reference(value: str | None) -> Wrongs:
-    yield from _length("client_reference_id", value, (0, limits.REFERENCE))
-
-
-def _length(field: str, value: str | None, bounds: tuple[int, int]) -> Wrongs:
-    """The value itself is not shown: it may be a secret, and its length is what is wrong with it."""
-    if value is not None and not bounds[0] <= len(value) <= bounds[1]:
-        yield Wrong(field, f"{bounds[0] or 'at most'}{' to' if bounds[0] else ''} {bounds[1]} characters", len(value))
-
-
-def _between(field: str, value: int, bounds: tuple[int, int]) -> Wrongs:
-    if not isinstance(value, int) or isinstance(value, bool) or not bounds[0] <= value <= bounds[1]:
-        yield Wrong(field, f"an integer from {bounds[0]} to {bounds[1]}", value)
-
-
-def _one_of(field: str, value: Any, allowed: Collection[Any], optional: bool = False) -> Wrongs:
-    if value not in allowed and not (optional and value is None):
-        yield Wrong(field, f"one of {', '.join(map(str, allowed))}", value)
+    yield from length(field, value, (1, longest))

@@ -1,25 +1,61 @@
-"""What was used, and how much ran at once."""
+"""What belongs to the account: its models, temporary keys, what was used, and how much ran at once."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.rest.files import check_page
+from voicekit.soniox.api.wrongs import one_of
 from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.http.driver import Http, RestQuery
-from voicekit.soniox.rest.listing import Listing
+from voicekit.soniox.rest.http.retry import Repeat
+from voicekit.soniox.rest.resource import Listing, listing, page_of
+from voicekit.soniox.rest.schema.answers import SttModel, TemporaryKey, TtsModel
+from voicekit.soniox.rest.schema.requests import KeyRequest, check
 from voicekit.soniox.rest.schema.usage_answers import ConcurrencyLimits, StreamsHistory, UsageLog, UsageSummary
 
+T = TypeVar("T", bound=Struct)
 
-class UsageLogsPage(Struct, frozen=True):
-    """One page of the list."""
 
-    usage_logs: tuple[UsageLog, ...] = ()
-    next_page_cursor: str | None = None
+class Models:
+    """`soniox.models`. Every method raises ServiceError."""
+
+    def __init__(self, http: Http, base: str) -> None:
+        self._http = http
+        self._base = base
+
+    async def stt(self) -> tuple[SttModel, ...]:
+        """All models that listen, for streams and for whole files."""
+        return await self._all("models", SttModel)
+
+    async def tts(self) -> tuple[TtsModel, ...]:
+        """All models that speak, with their voices."""
+        return await self._all("tts-models", TtsModel)
+
+    async def _all(self, where: str, kind: type[T]) -> tuple[T, ...]:
+        got: Any = await self._http.answer(RestQuery("GET", f"{self._base}/v1/{where}"), page_of(kind))
+        entries: tuple[T, ...] = got.entries
+        return entries
+
+
+class Keys:
+    """`soniox.keys`: what may be given to a browser or a telephone, instead of the key itself."""
+
+    def __init__(self, http: Http, base: str) -> None:
+        self._http = http
+        self._url = f"{base}/v1/auth/temporary-api-key"
+
+    async def create(self, request: KeyRequest) -> TemporaryKey:
+        """A new temporary key. ServiceError, and ConfigError for a field that is out of bounds.
+
+        The main key needs the permission for temporary keys, and for the service that the new one is for.
+        """
+        check(request)
+        ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
+        return await self._http.answer(ask, TemporaryKey)
 
 
 class Usage:
@@ -36,18 +72,9 @@ class Usage:
 
         The service remembers 91 days. That is for it to refuse, with a ServiceError: nothing here knows today's date.
         """
-        check_page(page)
-        query = _window(start, end, limits.LOG_WINDOW_DAYS)
-        sort = limits.SORTS[1] if newest_first else limits.SORTS[0]
-
-        async def fetch(cursor: str | None) -> tuple[tuple[UsageLog, ...], str | None]:
-            ask = RestQuery(
-                "GET", f"{self._base}/v1/usage-logs", {**query, "sort": sort, "limit": page, "cursor": cursor}
-            )
-            got = await self._http.answer(ask, UsageLogsPage)
-            return got.usage_logs, got.next_page_cursor
-
-        return Listing(fetch)
+        window = _window(start, end, limits.LOG_WINDOW_DAYS)
+        query = {**window, "sort": limits.SORTS[1] if newest_first else limits.SORTS[0]}
+        return listing(self._http, f"{self._base}/v1/usage-logs", UsageLog, page, query)
 
     async def summary(self, start: datetime, end: datetime) -> UsageSummary:
         """Usage by day and model, in a window of at most 366 days."""
@@ -70,14 +97,11 @@ class ConcurrencyOf:
         self, start: datetime, end: datetime, *, kind: Literal["stt", "tts"], period_sec: int = 3_600
     ) -> StreamsHistory:
         """How many streams ran at once, in periods of 60, 3600 or 86400 s without gaps."""
-        for name, value, allowed in (("kind", kind, limits.KINDS), ("period_sec", period_sec, limits.PERIODS_S)):
-            if value not in allowed:
-                expected = ", ".join(map(str, allowed))
-                raise ConfigError(f"Soniox option {name}: expected one of {expected}, got {value!r}")
+        for wrong in (*one_of("kind", kind, limits.KINDS), *one_of("period_sec", period_sec, limits.PERIODS_S)):
+            raise wrong.error
         query = {**_window(start, end, None), "kind": kind, "period_sec": period_sec}
-        return await self._http.answer(
-            RestQuery("GET", f"{self._base}/v1/concurrent-streams-history", query), StreamsHistory
-        )
+        url = f"{self._base}/v1/concurrent-streams-history"
+        return await self._http.answer(RestQuery("GET", url, query), StreamsHistory)
 
 
 def _window(start: datetime, end: datetime, most_days: int | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from voicekit.soniox.stt.liveness import DEAF_S, PAUSE_S, Liveness
+from voicekit.soniox.stt.timers import DEAF_S, PAUSE_S, Liveness
 
 
 def sound(answers: Liveness, start: float, end: float, every: float = 0.1) -> None:

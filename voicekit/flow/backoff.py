@@ -1,0 +1,98 @@
+"""When to try again after a failure, and when that is no use any more. Pure: it is given the time and the dice.
+
+A service that works for a while and then fails is tried again soon; one that fails every time is tried ever later, and
+given up after a number of attempts, or after a time without a sign of life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds before the first new attempt; each later wait is twice as long, up to `longest`.
+
+    With `at_once`, the first new attempt waits for nothing. More than `most` of them in a row are no use.
+    """
+
+    first: float = 0.2
+    longest: float = 5.0
+    at_once: bool = False
+    most: float = inf
+
+    def after(self, failures: int, roll: float) -> float | None:
+        """The wait after the `failures`-th failure in a row, None if trying again is no use.
+
+        `roll` in [0, 1) spreads it over its upper half, so that many calls don't come back in step.
+        """
+        if failures > self.most:
+            return None
+        if failures <= 1 and self.at_once:
+            return 0.0
+        return min(self.first * 2.0 ** min(failures - 1, 30), self.longest) * (0.5 + roll / 2)
+
+
+SOON = Waits()
+"""For a caller who is waiting: the first attempt comes soon, and no pause is longer than five seconds."""
+
+
+class Backoff:
+    """The failures of one thing that is opened again and again.
+
+    It is given up after `attempts` failures in a row, or when the next attempt would begin `give_up_s` seconds or more
+    after the first failure without a sign of life since then (or after `since`, until there was any). A failure after
+    `steady_s` seconds of work counts as the first again. `roll()` in [0, 1) is where chance comes in.
+    """
+
+    def __init__(
+        self,
+        roll: Callable[[], float],
+        *,
+        attempts: float = inf,
+        give_up_s: float = inf,
+        steady_s: float = inf,
+        since: float | None = None,
+    ) -> None:
+        self._roll = roll
+        self._attempts = attempts
+        self._give_up_s = give_up_s
+        self._steady_s = steady_s
+        self._down_since = since
+        self._works_since: float | None = None
+        self.failures = 0
+        """How many there were in a row."""
+
+    @property
+    def down(self) -> bool:
+        """Whether there has been no sign of life since the last failure."""
+        return self._down_since is not None
+
+    def works(self, now: float) -> None:
+        """A sign of life. The time of work begins with the first one after a failure."""
+        self._down_since = None
+        if self._works_since is None:
+            self._works_since = now
+
+    def reset(self) -> None:
+        """It has worked: the next failure is the first one."""
+        self.failures, self._down_since, self._works_since = 0, None, None
+
+    def failed(self, now: float, waits: Waits | None = SOON, *, asked: float = 0.0) -> float | None:
+        """When to try again, None to give up. `waits` are those of this failure, None if it won't go away.
+
+        `asked` is the number of seconds that the service wants us to wait; the wait is not shorter than that.
+        """
+        if self._works_since is not None and now - self._works_since >= self._steady_s:
+            self.failures = 0
+        self.failures += 1
+        self._works_since = None
+        if self._down_since is None:
+            self._down_since = now
+        wait = waits.after(self.failures, self._roll()) if waits and self.failures < self._attempts else None
+        if wait is None:
+            return None
+        again = now + max(wait, asked)
+        return again if again < self._down_since + self._give_up_s else None

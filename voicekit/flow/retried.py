@@ -1,0 +1,37 @@
+"""Does something again until it works: the one driver of a `Backoff`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from voicekit.flow.backoff import SOON, Backoff, Waits
+
+T = TypeVar("T")
+
+
+class TryAgain(Exception):
+    """An attempt has failed with `error`. `waits` and `asked` are for `Backoff.failed`."""
+
+    def __init__(self, error: Exception, waits: Waits | None = SOON, *, asked: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.waits = waits
+        self.asked = asked
+
+
+async def retried(attempt: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
+    """What `attempt` returns, made again after each TryAgain when `backoff` says so.
+
+    Raises the error of the last TryAgain when `backoff` gives up, and at once whatever else an attempt raises.
+    """
+    while True:
+        try:
+            return await attempt()
+        except TryAgain as failed:
+            again = backoff.failed(trio.current_time(), failed.waits, asked=failed.asked)
+            if again is None:
+                raise failed.error from failed.__cause__
+        await trio.sleep_until(again)

@@ -1,0 +1,163 @@
+"""What every kind of thing at the service has in common: it is listed, looked at, counted and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, defstruct, structs
+
+from voicekit.errors import ConfigError, RemoteProtocolError
+from voicekit.soniox.rest.http import rest_limits as limits
+from voicekit.soniox.rest.http.driver import Http, RestQuery
+from voicekit.soniox.rest.http.retry import Repeat
+from voicekit.soniox.rest.http.upload import Content, Upload, UploadProgress
+from voicekit.soniox.rest.schema.answers import Count
+from voicekit.soniox.rest.schema.requests import check
+
+ID_LENGTH: Final = 256  # far longer than any id
+EMPTY_PAGES: Final = 30
+"""Empty pages in a row after which a list is given up; a real one has none before its end."""
+
+T = TypeVar("T")
+T_struct = TypeVar("T_struct", bound=Struct)
+
+Fetch: TypeAlias = Callable[[str | None], Awaitable[tuple[tuple[T, ...], str | None]]]
+"""A page and the cursor of the next one, which is None or empty at the end."""
+
+
+class Listing(Generic[T]):
+    """Everything in a list, once: `async for file in soniox.files.list()`. `pages` gives it page by page instead.
+
+    Nothing is requested before the first step, and each page when the one before has been used up. Raises what the
+    requests raise, and RemoteProtocolError for pages that lead nowhere; stopping early leaves nothing behind.
+    """
+
+    def __init__(self, fetch: Fetch[T]) -> None:
+        self._pages = _Pages(fetch)
+        self._here: tuple[T, ...] = ()
+        self._place = 0
+
+    def pages(self) -> AsyncIterator[tuple[T, ...]]:
+        """The pages, as the service cuts them."""
+        return self._pages
+
+    def __aiter__(self) -> Listing[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while self._place >= len(self._here):
+            self._here, self._place = await anext(self._pages), 0
+        self._place += 1
+        return self._here[self._place - 1]
+
+
+class _Pages(Generic[T]):
+    """Pages in their order. That they run in a circle is noticed with one cursor kept, as in Brent's algorithm."""
+
+    def __init__(self, fetch: Fetch[T]) -> None:
+        self._fetch = fetch
+        self._cursor: str | None = None
+        self._kept: str | None = None
+        self._read = self._keep_at = 1
+        self._empty = 0
+        self._over = False
+
+    def __aiter__(self) -> _Pages[T]:
+        return self
+
+    async def __anext__(self) -> tuple[T, ...]:
+        if self._over:
+            raise StopAsyncIteration
+        things, self._cursor = await self._fetch(self._cursor)
+        self._over = not self._cursor
+        self._empty = 0 if things else self._empty + 1
+        if self._cursor and self._cursor == self._kept:
+            raise RemoteProtocolError("Soniox: expected another page, got a cursor again that led to this one")
+        if self._empty > EMPTY_PAGES:
+            raise RemoteProtocolError(f"Soniox: expected the end of a list, got {self._empty} empty pages in a row")
+        if self._read == self._keep_at:
+            self._kept, self._keep_at = self._cursor, 2 * self._keep_at
+        self._read += 1
+        return things
+
+
+class Resource(Generic[T_struct]):
+    """The things of one kind. Every method raises ServiceError, and ConfigError for what the service would refuse."""
+
+    def __init__(self, http: Http, url: str, kind: type[T_struct]) -> None:
+        self._http = http
+        self._url = url
+        self._kind = kind
+
+    def list(self, *, page: int = limits.PAGE[1]) -> Listing[T_struct]:
+        """All of them, oldest first; `page` is how many are requested at a time (1 to 1000)."""
+        return listing(self._http, self._url, self._kind, page)
+
+    async def get(self, id_: str) -> T_struct:
+        """What is known about one of them; ServiceError with the code 404 if there is none."""
+        return await self._http.answer(RestQuery("GET", at(self._url, id_)), self._kind)
+
+    async def count(self) -> Count:
+        """How many there are."""
+        return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
+
+    async def delete(self, id_: str) -> None:
+        """Delete one of them; ServiceError with the code 404 if there is none."""
+        await self._http.done(RestQuery("DELETE", at(self._url, id_), status=204))
+
+    async def _upload(
+        self, content: Content, fields: Struct, most: int, filename: str | None, progress: UploadProgress | None
+    ) -> T_struct:
+        check(fields)
+        form = {name: value for name, value in structs.asdict(fields).items() if value is not None}
+        upload = Upload(content, filename=filename, fields=form, most=most, progress=progress)
+        ask = RestQuery("POST", self._url, upload=upload, status=201, repeat=Repeat.UNSTARTED)
+        return await self._http.answer(ask, self._kind)
+
+
+def listing(
+    http: Http,
+    url: str,
+    kind: type[T_struct],
+    page: int,
+    query: Mapping[str, Any] | None = None,
+    bounds: tuple[int, int] = limits.PAGE,
+) -> Listing[T_struct]:
+    """The list at `url`. ConfigError for a size of its pages that is out of `bounds`."""
+    if not bounds[0] <= page <= bounds[1]:
+        raise ConfigError(f"Soniox option limit: expected {bounds[0]} to {bounds[1]} entries a page, got {page}")
+
+    async def fetch(cursor: str | None) -> tuple[tuple[T_struct, ...], str | None]:
+        ask = RestQuery("GET", url, {**(query or {}), "limit": page, "cursor": cursor})
+        got: Any = await http.answer(ask, page_of(kind))
+        return got.entries, got.next_page_cursor
+
+    return Listing(fetch)
+
+
+@cache
+def page_of(kind: type[Struct]) -> type[Struct]:
+    """One page of a list of `kind`, whose entries stand under the name that the service has for them."""
+    fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
+    return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
+
+
+_ENTRIES: Final = {
+    "File": "files",
+    "Transcription": "transcriptions",
+    "Voice": "voices",
+    "SharedVoice": "voices",
+    "SttModel": "models",
+    "TtsModel": "models",
+    "UsageLog": "usage_logs",
+}
+
+
+def at(url: str, name: str, *more: str) -> str:
+    """The address of one thing; ConfigError for a name that would lead elsewhere."""
+    fits = 0 < len(name) <= ID_LENGTH and all(letter.isalnum() or letter in "-_." for letter in name)
+    if not fits or ".." in name:
+        raise ConfigError(f"Soniox id: expected letters, digits, '-', '_' and '.', got {name[:80]!r}")
+    return "/".join((url, name, *more))

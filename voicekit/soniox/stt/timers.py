@@ -1,0 +1,93 @@
+"""What a session waits for: an answer to the sound that went out, and the time to ask that everything become final."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+DEAF_S: Final = 10.0
+"""Seconds of sound without an answer after which the peer is dead. Results come several times a second, in silence
+too. A broken connection is noticed sooner, by unanswered pings."""
+WORTH_AN_ANSWER_S: Final = 1.0
+"""Seconds over which sound must have gone out before an answer is expected at all."""
+PAUSE_S: Final = 5.0
+"""Seconds without sound after which no answer is expected to what was sent before."""
+
+FINALIZE_AFTER_S: Final = 0.2
+"""Sound that should follow the end of speech before the request to finalize (the vendor's advice)."""
+FINALIZE_EVERY_S: Final = 1.0
+"""The least time between two requests. The vendor advises against more than one "every few seconds", but an exchange
+of short answers needs about one per second."""
+FINALIZE_ANSWER_S: Final = 3.0
+"""Seconds after which the answer to a request is no longer expected."""
+
+
+class Liveness:
+    """Whether the peer of a transcription still answers to the sound that it is sent."""
+
+    __slots__ = ("_last", "_since")
+
+    def __init__(self) -> None:
+        self._since: float | None = None  # when the first sound went out after which nothing has come
+        self._last = 0.0
+
+    def asked(self, now: float) -> None:
+        """Sound went out."""
+        if self._since is None or now - self._last >= PAUSE_S:
+            self._since = now
+        self._last = now
+
+    def came(self) -> None:
+        """Anything came back."""
+        self._since = None
+
+    @property
+    def dead_at(self) -> float:
+        """When the peer counts as dead unless something comes; inf while it owes no answer."""
+        owed = self._since is not None and self._last - self._since >= WORTH_AN_ANSWER_S
+        return math.inf if self._since is None or not owed else self._since + DEAF_S
+
+
+class Finalizing:
+    """One session's requests to finalize. Places are ear samples, `rate` of them in a second."""
+
+    __slots__ = ("_asked_at", "_by_mark", "_pending", "_rate", "_wanted")
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._wanted: int | None = None  # as soon as the sound up to here has been sent
+        self._by_mark = False
+        self._pending: int | None = None  # asked for up to here, not answered
+        self._asked_at = -math.inf
+
+    def want(self, at: int) -> None:
+        """Ask as soon as the sound up to `at` has been sent."""
+        self._wanted, self._by_mark = at, False
+
+    def speech_stopped(self, at: int) -> None:
+        if self._wanted is None or self._by_mark:
+            self._wanted, self._by_mark = at + round(FINALIZE_AFTER_S * self._rate), True
+
+    def speech_started(self) -> None:
+        """The pause is over before the request went out: it would cut a word in two."""
+        if self._by_mark:
+            self._wanted = None
+
+    def due_at(self, sent_to: int) -> float:
+        """When the request may go out; inf as long as that is not a matter of time."""
+        if self._wanted is None or sent_to < self._wanted:
+            return math.inf
+        return self._asked_at + (FINALIZE_EVERY_S if self._pending is None else FINALIZE_ANSWER_S)
+
+    def ask(self, sent_to: int, now: float) -> bool:
+        """Whether the request goes out now; True is taken as done."""
+        if now < self.due_at(sent_to):
+            return False
+        self._wanted = None
+        self._pending, self._asked_at = sent_to, now
+        return True
+
+    def answered(self) -> int | None:
+        """The answer has come: the sample up to which was asked, None if nothing was."""
+        pending, self._pending = self._pending, None
+        return pending
