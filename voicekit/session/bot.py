@@ -47,7 +47,7 @@ class Bot:
             parts[role] = self._in_language(role, parts[role], registry)
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
-    def silent(self, tts: Any, **given: Any) -> dict[str, Any]:
+    def silent(self, tts: Any, /, **given: Any) -> dict[str, Any]:
         """The same for a call that is typed or scripted: of the bot's parts, only its text transforms have a use."""
         texts = self.tts[:-1] if _several(self.tts) else ()
         return {"handler": self.handler, "policy": self._policy(), "tts": [*texts, tts], **given}

@@ -15,6 +15,7 @@ import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Text
 from voicekit.events import WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
