@@ -66,7 +66,8 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     """A stage that takes frames, gaps and speech marks and says transcripts, timed in samples of what it was sent.
 
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
-    `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn.
+    `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn. An attribute
+    `languages` may hold the codes of the languages that it was told to expect, for words that come without one.
     """
 
     @property

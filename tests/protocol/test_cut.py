@@ -69,9 +69,32 @@ def test_no_character_is_torn_by_a_byte_limit(text: str, room: int) -> None:
 
 @given(st.text(alphabet="ab .,!?\n你。", max_size=40), st.integers(0, 40))
 def test_ends_are_within_the_limit(text: str, limit: int) -> None:
-    """No end lies beyond the limit, and nothing but white space is cut off a word by one."""
+    """No end lies beyond the limit, and none of a word lies between two of its letters."""
     for end_of in (sentence_end, clause_end, word_end):
         place = end_of(text, limit)
         assert 0 <= place <= min(limit, len(text))
     place = word_end(text, limit)
-    assert place in (0, len(text)) or text[place].isspace() or text[place] in "你"
+    around = text[place - 1 : place + 1]
+    assert place in (0, len(text)) or not (around.isascii() and around.isalpha())
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("क्या हाल है? सब ठीक है। आप", ["क्या हाल है?", "क्या हाल है? सब ठीक है।"]),
+        ("Wir feiern am 12. Juni. Kommen", ["Wir feiern am 12. Juni."]),
+        ("هل أنت هنا؟ نعم", ["هل أنت هنا؟"]),
+        ("សួស្តី។ បាទ", ["សួស្តី។"]),
+    ],
+)
+def test_sentences_end_in_every_script(text: str, ends: list[str]) -> None:
+    """A stream that is nearly full ends with one of them."""
+    assert sorted({text[: sentence_end(text, limit)] for limit in range(len(text) + 1)} - {""}, key=len) == ends
+
+
+def test_words_end_in_every_script() -> None:
+    """Thai ends one behind each character and Korean at spaces; no end tears a character."""
+    assert [word_end("ที่นี่", limit) for limit in range(7)] == [0, 0, 0, 3, 3, 3, 3]
+    assert word_end("오늘은 비가", 5) == 3
+    assert next_word_end("ที่นี่", 40) == 3
+    assert next_word_end("늘은 비가", 40) == 2

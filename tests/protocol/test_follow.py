@@ -10,6 +10,7 @@ from voicekit.soniox.api.text_ends import CHARACTERS_PER_SECOND
 from voicekit.soniox.api.wire import Timestamps
 from voicekit.soniox.api.word_times import WordTimes
 from voicekit.soniox.tts.timing import PlacedWord, WordTimer
+from voicekit.writing import word_spans
 
 ALL = float("inf")
 
@@ -154,6 +155,29 @@ def test_scripts_without_spaces_are_guessed_by_the_character() -> None:
 
 
 @given(
+    st.text(alphabet="กาที่เ้ នខ្មែ。你好 한국5", min_size=1, max_size=60),
+    st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=40),
+)
+def test_whatever_is_told_of_scripts_without_spaces_every_character_is_given_once(
+    text: str, cuts: list[tuple[int, bool]]
+) -> None:
+    """The same of Thai, Khmer, Chinese and Korean, with whatever signs stand together."""
+    voice = Voice(text)
+    given: list[PlacedWord] = []
+    place = 0
+    for length, told in [*cuts, (len(text), True)]:
+        part = text[place : place + length]
+        voice.tells(part) if told and part else voice.sounds(part)
+        place += len(part)
+        given += voice.follower.words(voice.follower.sound)
+        assert all(word.at < voice.follower.sound for word in given)
+    voice.ends()
+    given += voice.follower.words(ALL)
+    assert [word.text for word in given] == [text[start:end] for start, end in word_spans(text)]
+    assert [word.to for word in given] == [end for _, end in word_spans(text)]
+
+
+@given(
     st.lists(st.text(alphabet="abcde$5,.", min_size=1, max_size=9), min_size=1, max_size=30),
     st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=40),
     st.sampled_from([0.03, 0.08, 0.15]),
@@ -178,3 +202,18 @@ def test_whatever_is_told_every_word_is_given_once_and_in_order(
     assert [word.to for word in given] == sorted(word.to for word in given)
     assert given[-1].to == len(text)
     assert voice.follower.sound == pytest.approx(each * len(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["วันนี้ฝนตกเล็กน้อย และลมแรงมาก", "ថ្ងៃស្អែក យើងបើក។", "你好。再见", "오늘은 비가", "क्षेत्र है।"]
+)
+def test_told_characters_give_each_word_its_time_in_every_script(text: str) -> None:
+    """With the times of its characters it is arithmetic, for words and for characters that are words."""
+    voice = Voice(text, each=0.1)
+    given: list[tuple[str, float]] = []
+    for character in text:
+        voice.tells(character)
+        given += voice.words()
+    voice.ends()
+    given += voice.words()
+    assert given == [(text[start:end], round(0.1 * start, 3)) for start, end in word_spans(text)]

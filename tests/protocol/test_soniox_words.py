@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,3 +63,20 @@ def test_words_do_not_depend_on_the_cuts_and_never_run_back(text: str, times: li
     assert told == expected
     assert "".join(word.text for word in told) == "".join(text.split())
     assert [word.at for word in told] == sorted(word.at for word in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("오늘은 비가", ["오늘은", "비가"]),
+        ("ที่นี่", ["ที่", "นี่"]),
+        ("ខ្មែរ។", ["ខ្មែ", "រ។"]),
+        ("हिन्दी है", ["हिन्दी", "है"]),
+    ],
+)
+def test_words_of_other_scripts_are_whole(text: str, expected: list[str]) -> None:
+    """Korean has spaces; in Thai and Khmer a word is a character with its signs."""
+    words = WordTimes()
+    told = words.feed(stamps(text)) + words.finish()
+    assert [word.text for word in told] == expected
+    assert [round(word.at, 3) for word in told] == [round(0.1 * text.index(word), 3) for word in expected]

@@ -1,5 +1,7 @@
 """Transcript assembly: tokens to words, finals once, the tail replaced."""
 
+# ruff: noqa: RUF001  # letters of many scripts
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -100,7 +102,13 @@ def test_empty_tokens_are_nothing() -> None:
         (["コ", "ー", "ヒー", "です"], ["コー", "ヒー", "です"]),
         (["用", "iPhone", " 15", "吗"], ["用", "iPhone", " 15", "吗"]),
         (["สวัส", "ดี"], ["สวัส", "ดี"]),
+        (["ส", "ว", "ั", "ส", "ด", "ี"], ["ส", "วั", "ส", "ดี"]),
+        (["เ", "ก้", "า", "โมง"], ["เก้า", "โมง"]),
+        (["ខ", "្ម", "ែរ"], ["ខ្មែរ"]),
+        (["မြန်", "မာ", "။"], ["မြန်", "မာ။"]),
         (["안녕", "하세요", " 세계"], ["안녕하세요", " 세계"]),
+        (["हि", "न्", "दी", " है", "।"], ["हिन्दी", " है।"]),
+        (["می", "\u200c", "خواهم"], ["می\u200cخواهم"]),
         (["Grüß", "e", " aus", " Köln"], ["Grüße", " aus", " Köln"]),
         (["one ", "two ", "three"], ["one ", "two ", "three"]),
     ],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from voicekit.contracts import Text
 from voicekit.reply import Aligner
+from voicekit.writing import word_spans
 
 
 def heard(text: str, *spoken: str) -> list[str]:
@@ -88,7 +89,7 @@ def test_a_voice_that_says_all_of_it_differently_is_followed_word_by_word():
 
 def test_scripts_without_spaces_are_followed_by_the_letter_or_by_the_phrase():
     """A voice may mark each letter of Chinese, or all that stands between two spaces."""
-    assert heard("你好，世界。再见", "你", "好", "世", "界", "再", "见")[3:5] == ["你好，世界", "你好，世界。再"]
+    assert heard("你好，世界。再见", "你", "好", "世", "界", "再", "见")[3:5] == ["你好，世界。", "你好，世界。再"]
     assert heard("你好，世界。 再见", "你好，世界。", "再见") == ["你好，世界。", "你好，世界。 再见"]
 
 
@@ -171,3 +172,39 @@ def test_it_forgets_what_was_spoken() -> None:
         tracemalloc.stop()
     assert aligner.mark("word") > 7_900
     assert grown < 16_384
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "오늘은 비가 조금 오고 바람이 많이 붑니다.",
+        "आज सुबह हल्की बारिश हुई है और क्षेत्र में ठंड है।",
+        "আজ সকালে হালকা বৃষ্টি হয়েছে।",
+        "இன்று காலை லேசான மழை பெய்தது.",
+        "هل تبحث عن كتابٍ معيّنٍ؟",
+        "می‌خواهم کتاب را نگه دارم.",
+        "שָׁלוֹם לכולם!",
+    ],
+)
+def test_words_of_scripts_with_spaces_are_found_one_by_one(text):
+    """Vowel signs and syllables are no words of their own, so none of it is out of reach."""
+    assert last_words(text, text) == text.split()
+
+
+@pytest.mark.parametrize("text", ["วันนี้ฝนตกเล็กน้อยและลมแรงมาก", "ថ្ងៃស្អែកយើងបើកនៅម៉ោង", "မနက်ဖြန်ဖွင့်ပါမယ်", "ມື້ອື່ນພວກເຮົາເປີດ"])
+def test_characters_of_scripts_without_spaces_are_found_one_by_one(text):
+    """With their vowel signs and tone marks; a phrase that is marked as a whole is heard as a whole."""
+    characters = [text[start:end] for start, end in word_spans(text)]
+    assert heard(text, *characters) == ["".join(characters[: place + 1]) for place in range(len(characters))]
+    assert heard(text, text) == [text]
+
+
+def test_a_number_in_a_text_without_spaces_takes_many_characters():
+    """ "2567" is read in sixteen; what follows is found, and nothing of it counts before."""
+    text, spoken = "ปี 2567 ฝนตกหนักมาก", "ปีสองพันห้าร้อยหกสิบเจ็ดฝนตก"
+    characters = [spoken[start:end] for start, end in word_spans(spoken)]
+    so_far = heard(text, *characters)
+    number = characters.index("ฝ")
+    assert so_far[0] == "ปี"
+    assert set(so_far[1:number]) == {"ปี 2567"}
+    assert so_far[-1] == "ปี 2567 ฝนตก"

@@ -33,6 +33,7 @@ def test_emphasis_and_code_are_said_without_their_marks(text, said):
     [
         "2 * 3 = 6, 5*3 and 2**8",
         "snake_case_name, a_b and price* is open",
+        "हिन्दी_शब्द_यहाँ, ที่_นี่_ครับ",
         "what the f***, *****",
         "array[1] and [not a link] and [this](never closes",
         "Wow! Great!! (really)",

@@ -1,8 +1,11 @@
 """What `say` hands over, when it waits, and what is left of it when it is cancelled."""
 
+# ruff: noqa: RUF001  # letters of many scripts
+
 from __future__ import annotations
 
 import pytest
+import regex
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +16,7 @@ from voicekit.contracts import Reply, ReplyScope, Text, this_reply
 from voicekit.flow import Pipeline, TransformPart, open_link, stage
 from voicekit.reply import Say, Turn, handler_stage, sentences, spoken_forms, strip_markdown
 from voicekit.reply.say import BREATH as BREATH_TIME
-from voicekit.reply.say import BREATH_AFTER_SENTENCE, pieces
+from voicekit.reply.say import BREATH_AFTER_SENTENCE, breath_after, pieces
 from voicekit.reply.text import Rewriting, joined
 
 
@@ -58,6 +61,48 @@ async def test_whole_sentences_get_the_space_between_them() -> None:
             await ends.say(chunk)
         assert ends.reply.said == "One moment. Here it is: it costs $5. Anything else? Bye!"
         assert joined(ends.received()) == Text.raw(ends.reply.said, 0)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        (("ठीक है।", "आप आइए।"), "ठीक है। आप आइए।"),
+        (("네.", "알겠습니다.", "저는"), "네.알겠습니다. 저는"),
+        (("هل أنت هنا؟", "نعم"), "هل أنت هنا؟ نعم"),
+        (("ٹھیک ہے۔", "جی"), "ٹھیک ہے۔ جی"),
+        (("Όλα καλά.", "Ναι"), "Όλα καλά. Ναι"),
+        (("こんにちは。", "はい"), "こんにちは。はい"),
+        (("မင်္ဂလာပါ။", "ဟုတ်ကဲ့"), "မင်္ဂလာပါ။ဟုတ်ကဲ့"),
+    ],
+)
+async def test_sentences_of_all_scripts_get_the_space_that_they_need(chunks: tuple[str, ...], said: str) -> None:
+    """Also where there are no capitals; those without spaces get none, nor does a single letter, maybe a token."""
+    with Ends() as ends:
+        for chunk in chunks:
+            await ends.say(chunk)
+        assert ends.reply.said == said
+
+
+@pytest.mark.parametrize(
+    ("said", "breath"),
+    [
+        *(("Done.", BREATH_AFTER_SENTENCE), ("ठीक है।", BREATH_AFTER_SENTENCE), ("شكرا؟", BREATH_AFTER_SENTENCE)),
+        *(("好。", BREATH_AFTER_SENTENCE), ("ពិត។", BREATH_AFTER_SENTENCE), ("สวัสดีครับ ", BREATH_AFTER_SENTENCE)),
+        *(("It costs 3.", BREATH_TIME), ("Dr.", BREATH_TIME), ("one", BREATH_TIME), ("สวัสดี", BREATH_TIME)),
+    ],
+)
+def test_the_breath_is_short_behind_a_sentence_of_any_script(said: str, breath: float) -> None:
+    """In the middle of one a model has the time to finish its word."""
+    assert breath_after(said) == breath
+
+
+@pytest.mark.parametrize("text", ["ที่นี่" * 60, "क्षे" * 90, "👨‍👩‍👧" * 40, "e\u0301" * 150])
+def test_pieces_tear_no_character(text: str) -> None:
+    """Not even where there is no space at all."""
+    ends = {match.end() for match in regex.finditer(r"\X", text)}
+    cut = list(pieces(text, 50))
+    assert "".join(cut) == text
+    assert all(len("".join(cut[: place + 1])) in ends for place in range(len(cut)))
 
 
 @pytest.mark.parametrize(

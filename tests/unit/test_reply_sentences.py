@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+import regex
 from hypothesis import given, settings
 
 from tests.unit.reply_kit import BREATH, cut_texts, fed, raw
@@ -111,3 +112,60 @@ def test_a_breath_ends_the_sentence_and_keeps_the_space_behind_it():
     list(cutting.feed(Text.raw(" ", 10)))
     assert list(cutting.feed(BREATH)) == [BREATH]
     assert list(cutting.feed(Text.raw("now. ", 11))) == [Text.raw(" now. ", 10)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("क्या हाल है? सब ठीक है। आप आइए। धन्यवाद।", ["क्या हाल है? ", "सब ठीक है। ", "आप आइए। ", "धन्यवाद।"]),
+        ("Wir feiern am 12. Juni. Kommen Sie!", ["Wir feiern am 12. Juni. ", "Kommen Sie!"]),
+        ("ماذا حدث؟ لا شيء. حسنا", ["ماذا حدث؟ ", "لا شيء. ", "حسنا"]),
+        ("សួស្តី។ អរគុណ។", ["សួស្តី។ ", "អរគុណ។"]),
+        ("မင်္ဂလာပါ။နေကောင်းလား", ["မင်္ဂလာပါ။", "နေကောင်းလား"]),
+        ("Es ist z. B. hier. Ja", ["Es ist z. B. hier. ", "Ja"]),
+    ],
+)
+def test_sentences_end_in_every_script(text, said):
+    """The rules are those of `voicekit.writing`, said at once or letter by letter."""
+    assert cut(text) == said
+    assert [sentence.text for sentence in fed(sentences(), raw(text))] == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ก" + "ที่นี่" * 25,
+        "ກ" + "ເກົ້າ" * 30,
+        "ស្ត្រី" * 25,
+        "မြန်မာ" * 30,
+        "क्षे" * 60,
+        "한국어" * 50,
+        "\u1112\u1161\u11ab" * 50,
+        "e\u0301" * 70,
+        "👨‍👩‍👧" * 30,
+        "你好" * 70,
+    ],
+)
+def test_no_cut_tears_a_character(text):
+    """Where not even a space is found, the cut lies between two characters as people see them."""
+    for most in (20, 37, 120):
+        said = cut(text, most)
+        assert "".join(said) == text
+        assert all(len(piece) <= most for piece in said)
+        ends = {match.end() for match in regex.finditer(r"\X", text)}
+        assert all(len("".join(said[: place + 1])) in ends for place in range(len(said)))
+
+
+def test_a_long_text_without_spaces_is_cut_where_a_space_is_after_all():
+    """Thai puts one between clauses; if it comes early, the text behind it is cut by the character."""
+    assert cut("กขคงจฉชซฌญ กขคงจฉชซฌญ", 20) == ["กขคงจฉชซฌญ ", "กขคงจฉชซฌญ"]
+    assert cut("กข " + "ค" * 20, 20) == ["กข " + "ค" * 17, "คคค"]
+
+
+def test_a_sentence_that_may_go_on_is_said_when_the_next_word_is_there():
+    """ "12." may be the twelfth; a breath says what there is."""
+    cutting = sentences().start(StreamContext())
+    assert not list(cutting.feed(Text.raw("Es war Tag 12. ", 0)))
+    assert [text.text for text in cutting.feed(Text.raw("Dann ", 15))] == ["Es war Tag 12. "]
+    assert not list(cutting.feed(Text.raw("Nummer 3. ", 20)))
+    assert [text.text for text in cutting.feed(BREATH)] == ["Dann Nummer 3. ", ""]

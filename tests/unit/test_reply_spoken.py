@@ -33,6 +33,7 @@ MONEY = {
     "5 €": "five euros",
     "¥500": "five hundred yen",
     "US$5": "US five dollars",
+    "₹1,25,000": "one hundred twenty-five thousand rupees",
 }
 TIMES = {
     "3:05": "three oh five",
@@ -88,7 +89,28 @@ TELEPHONES = {
     "4111 1111 1111 1111": "four one one one, one one one one, one one one one, one one one one",
 }
 AMPERSANDS = {"R&D": "R and D", "salt & pepper": "salt and pepper", "Q&amp;A": "Q and A"}
-FORMS = MONEY | TIMES | NUMBERS | ADDRESSES | TELEPHONES | AMPERSANDS
+RANGES = {
+    "8am-6pm": "eight A M to six P M",
+    "8am–6pm": "eight A M to six P M",
+    "8 am – 6 pm": "eight A M to six P M",
+    "8 a.m.–6 pm": "eight A M to six P M",
+    "8-10am": "eight to ten A M",
+    "9 am-noon": "nine A M to noon",
+    "11:30-14:00": "eleven thirty to fourteen hundred",
+    "9:00–17:00": "nine o'clock to seventeen hundred",
+    "3:05-3:45 pm": "three oh five to three forty-five P M",
+    "5:30–6 pm": "five thirty to six P M",
+    "5-10 €": "five to ten euros",
+    "5 €–10 €": "five to ten euros",
+    "€5–€10": "five to ten euros",
+    "$2.50–$3.00": "two dollars and fifty cents to three dollars",
+    "5%–10%": "five to ten percent",
+    "5 – 10 %": "five to ten percent",
+    "5kg-10kg": "five to ten kilograms",
+    "20°–25°": "twenty to twenty-five degrees",
+    "1st–3rd": "first to third",
+}
+FORMS = RANGES | MONEY | TIMES | NUMBERS | ADDRESSES | TELEPHONES | AMPERSANDS
 
 
 @pytest.mark.parametrize("written", FORMS)
@@ -123,6 +145,22 @@ def test_the_end_of_the_sentence_stays(written):
 def test_plain_numbers_and_the_rest_are_left_to_the_voice(text):
     """What a voice reads well, or what is no clear case, is not touched."""
     assert through(spoken_forms(), text) == text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("€1.250,00", "1.250,00 €", "€3,50", "3,50 €", "£1,5", "$1250,00", "R$ 5,00", "R$ 1.250,00"),
+        *("€1 250,00", "€1\u00a0250", "1 250 km", "1\u202f250,00 €", "CHF 1’250.00", "1'250 kg", "$1.234.567"),
+        *("€1.250", "2.000 km", "1.250,5 km", "5,5%", "12,5-13,5 %", "1.500-2.000 m", "1,5 km"),
+        *("8am-25", "8am-6pm-9", "5%-10", "5-10kg-20", "10:30:15", "3:05-ish-7", "24/7-5kg", "2024-05-01T10:00"),
+        *("No. 5", "3.14", "1.5.2024", "10/12", "5-10", "1999–2005", "A1-B2", "10-8 km", "In 2024 – 5 km"),
+    ],
+)
+def test_a_range_or_a_number_is_rewritten_whole_or_not_at_all(written):
+    """What is understood only in part, or is written as in another country, is left to the voice altogether."""
+    for sentence in (written, f"So {written} it is", f"({written}), and"):
+        assert through(spoken_forms(), sentence) == through(spoken_forms(), *sentence) == sentence
 
 
 def test_all_of_it_counts_as_heard_when_its_words_begin():

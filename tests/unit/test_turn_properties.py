@@ -25,10 +25,10 @@ from voicekit.events import (
     TurnCommand,
 )
 from voicekit.turn.machine import TurnState
-from voicekit.turn.phrases import plain
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, column_of
 from voicekit.turn.table import TABLE
+from voicekit.writing import letters
 
 LIVING = {TurnState.REPLYING, TurnState.SPEAKING, TurnState.DOUBTING}
 GUESSING = {TurnState.HEARING, TurnState.SETTLING}
@@ -92,7 +92,7 @@ class Witness:
             assert self.guess is None, "a reply beside a guess"
         else:
             assert self._guessed == command.turn, "nothing to confirm"
-            assert self.guess is None or plain(self.guess.text) == plain(command.text), "a guess of other words"
+            assert self.guess is None or letters(self.guess.text) == letters(command.text), "a guess of other words"
         self.guess, self.guesses = None, 0
         self.turn = self.live = command.turn
         self.held = False
@@ -116,7 +116,9 @@ class Witness:
         assert (state is TurnState.DOUBTING) is (self.live is not None and self.held)
         assert machine.guess == self._guessed
         assert self.guess is None or state in GUESSING, "a guess that nothing can come of"
-        assert self.guess is None or plain(self.guess.text) == plain(machine._floor.book.text), "a guess of other words"
+        assert self.guess is None or letters(self.guess.text) == letters(machine._floor.book.text), (
+            "a guess of other words"
+        )
         if state in (TurnState.HEARING, TurnState.WAITING, TurnState.SETTLING):
             assert machine.talking is (state is TurnState.HEARING)
         self._check_deadline(state)

@@ -2,7 +2,8 @@
 
 Recognisers say pieces of words, with the white space in front of each word; a piece that begins with white space
 begins a word. Scripts that are written without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each
-token is a word, with the punctuation that follows it. A change of speaker begins a word as well.
+token that begins with a character of its own is a word, with the punctuation that follows it. A change of speaker
+begins a word as well.
 
 A final word is released when the next final word begins or when `flush` says that nothing belongs to it any more:
 until then "week" may become "weekend". So what has been released always ends where a word ends, and a recogniser that
@@ -11,19 +12,11 @@ has to be asked again can go on from there.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from voicekit.events import Final, Interim, Word
-
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
-    "\u3000-\u30ff\u31f0-\u31ff\uff00-\uffef"  # Japanese kana, the punctuation and full-width forms of all three
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # Chinese characters
-)
-"""A character of a script that is written without spaces between its words."""
+from voicekit.writing import begins_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +101,7 @@ def _begins_word(before: Sequence[HeardToken], token: HeardToken) -> bool:
     """Whether `token` begins a word, rather than going on with the one whose pieces are `before`."""
     if not _spoken(before):
         return False
-    first, last = token.text[0], before[-1].text[-1]
-    if first.isspace() or last.isspace() or token.speaker != before[-1].speaker:
-        return True
-    return _is_letter(first) and bool(UNSPACED.match(first) or UNSPACED.match(last))
-
-
-def _is_letter(character: str) -> bool:
-    """Whether a word can begin with it: a letter or a digit, but no sign that is put on the letter before."""
-    return character.isalnum() and unicodedata.category(character) != "Lm"
+    return token.speaker != before[-1].speaker or begins_word("".join(piece.text for piece in before), token.text)
 
 
 def _spoken(pieces: Sequence[HeardToken]) -> bool:

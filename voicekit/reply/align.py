@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from voicekit.contracts import Text
+from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
 
 REACH = 8
 """Sent words that are looked at on either side of the one believed in."""
@@ -35,14 +36,20 @@ CUT_SHORT = 0.5  # ... comes behind a number that would need one more word
 SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 """Signs that are always spoken; others (a dot, a dash) only inside a word, if at all."""
 
-_ONE_LETTER_WORDS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that put no spaces between words
+SPOKEN_CHARACTERS = 3
+"""In a script without spaces, where each character is a word, these are spoken for a word of a number."""
+
+# Over the skeleton of a text, see `voicekit.writing.shapes`.
 _SENT_WORD = re.compile(
-    rf"(?P<letters>[{_ONE_LETTER_WORDS}]|[^\W\d_{_ONE_LETTER_WORDS}]+(?:['’][^\W\d_]+)*)"
+    rf"(?P<character>{CHARACTER_WORD})"
+    r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
     r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text stands behind a word that is not looked at any more
 )
-_TRAILING = re.compile(r"[^\w\s]*(?=\s|$)")
+_NEAR_CHARACTER = re.compile(r"[up]")
+_BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
+_BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 
 
 class Aligner:
@@ -72,11 +79,12 @@ class Aligner:
 
         A word without letters and digits moves nothing; nor does one for which nothing was sent.
         """
-        plain = _plain(word)
-        if plain:
-            sent = list(islice(_words(self._text.text), len(self._beliefs) - 1 + REACH))
-            self._beliefs = _after(plain, sent, self._beliefs)
-            self._settle(sent)
+        for start, end in word_spans(word):
+            plain = _plain(word[start:end])
+            if plain:
+                sent = list(islice(_words(self._text.text), len(self._beliefs) - 1 + REACH))
+                self._beliefs = _after(plain, sent, self._beliefs)
+                self._settle(sent)
         return self._said_to
 
     def _settle(self, sent: list[_Sent]) -> None:
@@ -166,16 +174,19 @@ def _reads(plain: str, sent: list[_Sent], first: int) -> int | None:
 
 
 def _words(text: str) -> Iterator[_Sent]:
-    for match in _SENT_WORD.finditer(text):
-        trailing = _TRAILING.match(text, match.end())
-        end = trailing.end() if trailing else match.end()
-        plain = _plain(match[0])
-        if match["letters"]:
+    bones = skeleton(text)
+    for match in _SENT_WORD.finditer(bones):
+        start, end = match.span()
+        written = text[start:end]
+        trailing = (_BEHIND_CHARACTER if match["character"] else _BEHIND_WORD).match(bones, end)
+        plain, end = _plain(written), trailing.end() if trailing else end
+        if match["character"] or match["letters"]:
             yield _Sent(plain, end)
         elif match["number"]:
-            digits = sum(char.isdigit() for char in match[0])
-            signs = sum(char in SPOKEN_SIGNS for char in match[0])
-            yield _Sent(plain, end, (digits + 1) // 2 + signs, digits + signs, 2 * (digits + signs))
+            digits = sum(char.isdigit() for char in written)
+            signs = sum(char in SPOKEN_SIGNS for char in written)
+            each = SPOKEN_CHARACTERS if _NEAR_CHARACTER.search(bones, max(0, start - 2), end + 2) else 1
+            yield _Sent(plain, end, (digits + 1) // 2 + signs, each * (digits + signs), 2 * each * (digits + signs))
         else:
             yield _Sent(plain, end, 1 if match["spoken"] else 0, 1, 2)
 

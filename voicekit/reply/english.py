@@ -3,10 +3,10 @@
 Plain numbers are left to the voice, which knows how to say them; some voices drop "3:05" or the dot of "example.com",
 so whatever has signs in it becomes words here. The rules are tried in order at each place; the first that fits wins.
 A rule never begins with a word that has neither digit nor sign in it: such words have been said already
-(see `voicekit.reply.spoken`).
+(see `voicekit.reply.spoken`). A rule that finds its pattern to be something else gives it back as it is written.
 """
 
-# ruff: noqa: RUF001  # dashes and the minus sign of real text are what some patterns are about
+# ruff: noqa: RUF001, RUF002  # dashes and the minus sign of real text are what some patterns are about
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ from voicekit.reply.numerals import amount, cardinal, digits, ordinal, year
 SpokenRule: TypeAlias = tuple[str, Callable[["re.Match[str]"], str]]
 """A pattern, whose groups have names that no other rule uses, and the words for what it matched."""
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
-_START = r"(?<![\w.,:/-])"  # not in the middle of a word, a longer number or a date
+_NUMBER = (  # 1,250.50, or 12,34,567 as in India; not the 1 of "1 250,00"
+    r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d+)(?:\.\d+)?(?![ \u00a0\u202f]\d{3}(?!\d))"
+)
+_TO = r"(?:[-–—]|[ ]–[ ])"
+_MAYBE_GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+_START = r"(?<![\w.,:/–—-])"  # not in the middle of a word, a longer number or a date
+_BEFORE_NUMBER = r"(?<![\w.,])(?<!\d[ \u00a0\u202f])"  # not in a word or a longer number, grouped by spaces or else
 _MINUS = r"(?P<{}>(?<!\w)[-−])?"
 _TOP_LEVEL = "com|org|net|edu|gov|info|io|ai|dev|app|co|me|tv|eu|uk|us|ca|au|de|fr|es|it|nl|ch|at|in|jp"
 
@@ -85,7 +90,7 @@ _UNITS = {  # one, many; left out: what is also a word or a name (5 in, 5G, 5m)
 
 def _meridiem(name: str) -> str:
     """The pattern of am and pm; its last dot stays where it may end a sentence."""
-    return rf"(?P<{name}>[AaPp])\.?[Mm]\b(?:\.(?=[^\S\n]+[a-z]|[,;:!?)]))?"
+    return rf"(?P<{name}>[AaPp])\.?[Mm]\b(?:\.(?=[^\S\n]+[a-z–]|[,;:!?)–—-]))?"
 
 
 def _address(match: re.Match[str]) -> str:
@@ -94,17 +99,29 @@ def _address(match: re.Match[str]) -> str:
 
 
 def _clock(match: re.Match[str]) -> str:
-    hour, minute, half = int(match["hour"]), int(match["minute"]), match["half"]
-    words = [cardinal(hour)]
-    if minute:
-        words.append(f"oh {cardinal(minute)}" if minute < 10 else cardinal(minute))
-    elif not half:
-        words.append("o'clock" if 0 < hour <= 12 else "hundred")
-    return " ".join([*words, f"{half.upper()} M"] if half else words)
+    return _moment(match["hour"], match["minute"], match["half"])
 
 
 def _full_hour(match: re.Match[str]) -> str:
-    return f"{cardinal(int(match['full_hour']))} {match['full_half'].upper()} M"
+    return _moment(match["full_hour"], None, match["full_half"])
+
+
+def _hours(match: re.Match[str]) -> str:
+    """From one time to another, of which at least one looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
+    begin, end = match["begin"], match["end_word"]
+    first = _moment(begin, match["begin_minute"], match["begin_half"], bare=True)
+    last = end or _moment(match["end"], match["end_minute"], match["end_half"], bare=True)
+    return f"{first} to {last}"
+
+
+def _moment(hour: str, minute: str | None, half: str | None, *, bare: bool = False) -> str:
+    """A time of day; a `bare` hour without minutes or half of the day stays a number."""
+    words = [cardinal(int(hour))]
+    if minute and int(minute):
+        words.append(f"oh {cardinal(int(minute))}" if int(minute) < 10 else cardinal(int(minute)))
+    elif not half and (minute or not bare):
+        words.append("o'clock" if 0 < int(hour) <= 12 else "hundred")
+    return " ".join([*words, f"{half.upper()} M"] if half else words)
 
 
 def _date(match: re.Match[str]) -> str:
@@ -120,10 +137,21 @@ def _telephone(match: re.Match[str]) -> str:
 
 def _money(match: re.Match[str]) -> str:
     scale = match["scale"] or _SCALES.get((match["letter"] or "").lower())
-    minus, sign, number = _minus(match["debt"]), match["currency"], match["money"]
-    if not scale and not match["up_to"]:
-        return minus + _priced(number, sign)
-    return f"{minus}{_range(number, match['up_to'])}{f' {scale}' if scale else ''} {_CURRENCIES[sign][1]}"
+    minus, sign, number, up_to = _minus(match["debt"]), match["currency"], match["money"], match["up_to"]
+    if _is_unclear(number, up_to):
+        return match[0]
+    if scale or (up_to and "." not in number + up_to):
+        return f"{minus}{_range(number, up_to)}{f' {scale}' if scale else ''} {_CURRENCIES[sign][1]}"
+    return minus + " to ".join(_priced(price, sign) for price in (number, up_to) if price)
+
+
+def _euros(match: re.Match[str]) -> str:
+    number, up_to = match["euros"], match["euros_to"]
+    if _is_unclear(number, up_to):
+        return match[0]
+    if up_to and "." not in number + up_to:
+        return f"{_range(number, up_to)} euros"
+    return " to ".join(_priced(price, "€") for price in (number, up_to) if price)
 
 
 def _priced(number: str, sign: str) -> str:
@@ -138,13 +166,24 @@ def _priced(number: str, sign: str) -> str:
 
 
 def _percent(match: re.Match[str]) -> str:
+    if _is_unclear(match["percent"], match["percent_to"]):
+        return match[0]
     return f"{_minus(match['less'])}{_range(match['percent'], match['percent_to'])} percent"
 
 
 def _measure(match: re.Match[str]) -> str:
+    if _is_unclear(match["measure"], match["measure_to"]):
+        return match[0]
     one, many = _UNITS[match["unit"]]
     number = _range(match["measure"], match["measure_to"])
     return f"{_minus(match['below'])}{number} {one if number == 'one' else many}"
+
+
+def _is_unclear(number: str, up_to: str | None) -> bool:
+    """Whether 1.250 may be a thousand and more, as in much of Europe, or what looks like a range does not rise."""
+    if any(_MAYBE_GROUPED.fullmatch(it) for it in (number, up_to or "")):
+        return True
+    return up_to is not None and float(number.replace(",", "")) > float(up_to.replace(",", ""))
 
 
 def _range(number: str, up_to: str | None) -> str:
@@ -160,7 +199,8 @@ def _counted(number: int, one: str, many: str) -> str:
 
 
 def _place(match: re.Match[str]) -> str:
-    return ordinal(int(match["place"].replace(",", "")))
+    places = (match["place_from"], match["place"])
+    return " to ".join(ordinal(int(place.replace(",", ""))) for place in places if place)
 
 
 _TELEPHONE = (
@@ -171,12 +211,25 @@ _TELEPHONE = (
     r"|(?<![\w.,-])\d{10,}(?!\w)"
 )
 _MONEY = (
-    rf"{_MINUS.format('debt')}(?P<currency>[$€£¥₹])[ ]?(?P<money>{_NUMBER})(?:[-–][$€£¥₹]?(?P<up_to>{_NUMBER}))?"
+    rf"{_MINUS.format('debt')}(?P<currency>[$€£¥₹])[ ]?(?P<money>{_NUMBER})(?:{_TO}[$€£¥₹]?(?P<up_to>{_NUMBER}))?"
     r"(?:[ ]?(?P<scale>(?i:thousand|million|billion|trillion)\b)|(?P<letter>[KkMmBb]|mn|bn)\b)?"
 )
+_EUROS = rf"{_BEFORE_NUMBER}(?P<euros>{_NUMBER})(?:[ ]?€?{_TO}(?P<euros_to>{_NUMBER}))?[ ]?€"
+_PERCENT = (
+    rf"{_MINUS.format('less')}{_BEFORE_NUMBER}(?P<percent>{_NUMBER})(?:[ ]?%?{_TO}(?P<percent_to>{_NUMBER}))?[ ]?%"
+)
+_ANY_UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _MEASURE = (
-    rf"{_MINUS.format('below')}(?<![\w.,:/])(?P<measure>{_NUMBER})(?:[-–](?P<measure_to>{_NUMBER}))?[ ]?"
-    rf"(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![\w/])"
+    rf"{_MINUS.format('below')}{_BEFORE_NUMBER}(?<![:/])(?P<measure>{_NUMBER})"
+    rf"(?:(?:[ ]?(?:{_ANY_UNIT}))?{_TO}(?P<measure_to>{_NUMBER}))?[ ]?(?P<unit>{_ANY_UNIT})(?![\w/])"
+)
+_HOUR = "(?P<{0}>[01]?\\d|2[0-3])(?::(?P<{0}_minute>[0-5]\\d)(?!:?\\d))?(?:[ ]?{1})?"
+_HOURS = (
+    rf"{_START}(?=\d+(?::|[ ]?[AaPp]\.?[Mm]\b)|\d+{_TO}\d+(?::|[ ]?[AaPp]\.?[Mm]\b))"
+    + _HOUR.format("begin", _meridiem("begin_half"))
+    + rf"{_TO}(?:(?P<end_word>noon|midnight)\b|"
+    + _HOUR.format("end", _meridiem("end_half"))
+    + r"(?![\w:/%€]|[.,]\d|[-–—]\d))"
 )
 
 RULES: Sequence[SpokenRule] = (
@@ -184,13 +237,17 @@ RULES: Sequence[SpokenRule] = (
     (r"(?i:\b(?:https?://|www\.)[^\s<>\"]*[\w/])", _address),
     (rf"\b(?:[\w-]+\.)+(?:{_TOP_LEVEL})\b(?![.-]\w)(?:/[^\s<>\"]*[\w/])?", _address),
     (rf"{_START}(?P<year>[12]\d{{3}})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])(?![\d-])", _date),
+    (_HOURS, _hours),
     (rf"{_START}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?!:?\d)(?:[ ]?{_meridiem('half')})?", _clock),
     (rf"{_START}(?P<full_hour>1[0-2]|0?[1-9])[ ]?{_meridiem('full_half')}", _full_hour),
     (_TELEPHONE, _telephone),
     (_MONEY, _money),
-    (rf"(?<![\w.,])(?P<euros>{_NUMBER})[ ]?€", lambda match: _priced(match["euros"], "€")),
-    (rf"{_MINUS.format('less')}(?<![\w.,])(?P<percent>{_NUMBER})(?:[-–](?P<percent_to>{_NUMBER}))?[ ]?%", _percent),
-    (rf"{_START}(?P<place>\d{{1,3}}(?:,\d{{3}})+|\d+)(?i:st|nd|rd|th)\b", _place),
+    (_EUROS, _euros),
+    (_PERCENT, _percent),
+    (
+        rf"{_START}(?:(?P<place_from>\d+)(?i:st|nd|rd|th)?{_TO})?(?P<place>\d{{1,3}}(?:,\d{{3}})+|\d+)(?i:st|nd|rd|th)\b",
+        _place,
+    ),
     (_MEASURE, _measure),
     (r"#(?=\d)", lambda match: "number"),
     (r"&(?:amp;)?", lambda match: "and"),

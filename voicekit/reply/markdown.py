@@ -15,6 +15,7 @@ from typing import Any
 from voicekit.contracts import Text
 from voicekit.flow.transform import TransformPart
 from voicekit.reply.text import NOTHING, Rewriting, spoken_as
+from voicekit.writing import letters
 
 HOLD = 1000
 """Characters that are held back at most while a link or the start of a line is undecided; then it is plain text."""
@@ -150,7 +151,7 @@ class _Markdown:
         before = self._before
         if len(marks) > LONGEST_RUN or before == marks[0] or (marks[0] == "~" and len(marks) != 2):
             return False
-        if marks in self._open and not before.isspace() and not (marks[0] == "_" and after.isalnum()):
+        if marks in self._open and not before.isspace() and not (marks[0] == "_" and letters(after)):
             self._open.discard(marks)
             return True
         if after.isspace() or (_joins(before, marks) and (_joins(after, marks) or not after.isalnum())):
@@ -208,4 +209,4 @@ class _Markdown:
 
 def _joins(neighbour: str, marks: str) -> bool:
     """Whether `marks` beside `neighbour` is part of a word or a sum: `snake_case`, `5*3`."""
-    return neighbour.isalnum() and (marks[0] == "_" or neighbour.isascii())
+    return bool(letters(neighbour)) and (marks[0] == "_" or neighbour.isascii())

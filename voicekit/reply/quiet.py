@@ -18,6 +18,7 @@ from voicekit.events import WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
+from voicekit.writing import word_spans
 
 READING = 0.02
 """Seconds per character: 50 characters a second is faster than anybody reads, and still shows words coming."""
@@ -57,6 +58,6 @@ class QuietTts(Pipeable):
 
 
 def pieces(text: Text) -> list[Text]:
-    """`text` cut behind each run of white space: mostly one word and the space after it."""
-    cuts = [place for place in range(1, len(text)) if text.text[place - 1].isspace() and not text.text[place].isspace()]
+    """`text` word by word, each with the white space behind it."""
+    cuts = [start for start, _ in word_spans(text.text) if start]
     return [text.part(start, end) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True) if end > start]

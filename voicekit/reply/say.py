@@ -1,11 +1,8 @@
 """How a handler's words get out: in order, in pieces, with backpressure, and with a breath where it falls silent."""
 
-# ruff: noqa: RUF001  # quotation marks of real text
-
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -14,6 +11,7 @@ import trio
 from voicekit.contracts import Reply, Text
 from voicekit.flow.link import Outlet
 from voicekit.reply.text import NOTHING
+from voicekit.writing import ends_sentence, is_unspaced, letters, sentence_mark, whole_clusters
 
 PIECE = 120
 """Characters that are handed over at once at most, so that a link of 400 holds a long reply back piece by piece."""
@@ -24,10 +22,6 @@ of a model come 10 to 50 ms apart, so it is not stalling but thinking, or waitin
 
 BREATH = 0.5
 """The same in the middle of a sentence, or behind "3.": time for a stalled model to finish its word or its number."""
-
-_SENTENCE_END = re.compile(r"[^\W\d][\"'”’)\]*_]*[.!?…:;][\"'”’)\]*_]*\s*$|[。！？]\s*$|\n\s*$")
-_HAS_ENDED = re.compile(r"[.!?…。！？।॥။។።؟۔‽][^\w]*\Z")
-_ENDS_LIKE_A_SENTENCE = re.compile(r"(?:[^\W\d_]{2}|\S\s\S*)[\"'”’)\]]*[.!?…]+[\"'”’)\]]*\Z")
 
 
 class Say:
@@ -100,10 +94,11 @@ class Say:
 
 
 def pieces(text: str, most: int = PIECE) -> Iterator[str]:
-    """`text` in pieces of at most `most` characters, cut behind white space where there is some."""
+    """`text` in pieces of at most `most` characters, cut behind white space where there is some, never in a cluster."""
     start = 0
     while len(text) - start > most:
-        end = max(text.rfind(" ", start, start + most), text.rfind("\n", start, start + most)) + 1 or start + most
+        end = max(text.rfind(" ", start, start + most), text.rfind("\n", start, start + most)) + 1
+        end = end or start + whole_clusters(text[start : start + most + 1], most)
         yield text[start:end]
         start = end
     yield text[start:]
@@ -111,12 +106,13 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 
 def breath_after(said: str) -> float:
     """How long to wait, in seconds, for more than `said` before it is taken to be all for now."""
-    return BREATH_AFTER_SENTENCE if _SENTENCE_END.search(said) else BREATH
+    return BREATH_AFTER_SENTENCE if ends_sentence(said) else BREATH
 
 
 def has_ended(said: str) -> bool:
     """Whether the last word of `said` has the mark behind it that ends a sentence, in any script."""
-    return _HAS_ENDED.search(said[-PIECE:]) is not None
+    last = said[-PIECE:].rstrip()
+    return sentence_mark(last) < len(last)
 
 
 def set_apart(said: str, text: str) -> str:
@@ -129,11 +125,18 @@ def set_apart(said: str, text: str) -> str:
     """
     if not said.strip():
         return text
-    word_before = unicodedata.category(said[-1])[0] in "LMN" or said[-1] in "\"'”’)]*_%"
+    word_before = unicodedata.category(said[-1])[0] in "LMN" or said[-1] in "\"'”’)]*_%"  # noqa: RUF001
     stop = "" if has_ended(said) else "." if word_before else "…"
     return f"{stop}{'' if not stop and said[-1].isspace() else ' '}{text.lstrip()}"
 
 
 def _belong_apart(before: str, after: str) -> bool:
     """Whether a writer would have put a space between two chunks: both whole, not the tokens of a model."""
-    return after[0].isupper() and _ENDS_LIKE_A_SENTENCE.search(before) is not None
+    first = after[0]
+    if not first.isalpha() or first.islower() or is_unspaced(first):
+        return False
+    head = before[: sentence_mark(before)]
+    if head == before or is_unspaced(before[len(head)]):
+        return False
+    word = letters(head[-2:])
+    return len(head.split(maxsplit=1)) > 1 or (len(word) == 2 and not any(map(str.isdigit, word)))

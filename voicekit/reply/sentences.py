@@ -1,12 +1,9 @@
 """Cuts streamed text into sentences, so that a voice can begin with the first while the second is being written.
 
-A sentence ends at a full stop, question mark, exclamation mark or ellipsis with white space behind it, at the marks
-of Chinese and Japanese, and at a new line. "Dr. Smith", "J. S. Bach", "e.g. this" and "1. First" do not end one, nor
-does anything inside a word: "3.5", "voicekit.py". In doubt it does not cut: a pause too few sounds better than one
-too many. A sentence longer than `max_chars` is cut at its last clause, else at its last word.
+Where a sentence ends is decided in `voicekit.writing.ends`, for all scripts. A sentence longer than `max_chars` is cut
+at its last clause, else at its last white space, else behind its last character that is whole: with its accents, vowel
+signs and tone marks.
 """
-
-# ruff: noqa: RUF001, SIM905  # punctuation of other scripts is the point; a list of words reads better as words
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from voicekit.contracts import Text
 from voicekit.errors import ConfigError
 from voicekit.flow.transform import TransformPart
 from voicekit.reply.text import NOTHING, Rewriting
+from voicekit.writing import clause_ends, sentence_ends, whole_clusters, word_spans
 
 MAX_CHARS = 120
 """Of one piece: some ten seconds of speech, and what a voice wants to be sent at once."""
@@ -27,22 +25,7 @@ SHORTEST_MAX = 20
 SHORTEST_CLAUSE = 1 / 4
 """Of `max_chars`: a clause cut off a sentence that is too long is at least this much of it."""
 
-ABBREVIATIONS = frozenset(
-    "mr mrs ms mx dr prof sr sra st mt ft gen col lt sgt capt gov sen rep rev hon vs etc approx dept fig vol ca cf "
-    "jan feb apr aug sept oct nov dec ave blvd rd bzw usw ggf inkl hr nr str tel mme mlle".split()
-)
-"""Words that keep their full stop inside a sentence; dotted ones (e.g., p.m., z.B.) are known by their shape."""
-
-_CLOSING = r"[\"'”’»)\]]*"
-_END = re.compile(
-    rf"[.!?…]+{_CLOSING}\s"  # needs the white space: "3.5" and "example.com" have none
-    r"|[。！？｡]+[」』）”’]*(?=[^。！？｡」』）”’])"  # needs no white space, but must see that it is over
-    r"|\n"
-)
-_CLAUSE = re.compile(rf"[,;:—–]{_CLOSING}\s|[，、；：]")
 _BETWEEN_WORDS = re.compile(r"(?<=\S)\s")
-_WORD_BEFORE_STOP = re.compile(r"([^\s\"'“‘«(\[]*)\.\W*$")
-_DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
 
 
 def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
@@ -72,43 +55,29 @@ class _Sentences:
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         window = held.text[: self._max]
-        end = _sentence_end(window)
-        if end is None and len(held) >= self._max:
-            end = self._forced_end(window)
-        if end is None and last and window.strip():
+        end = next(sentence_ends(window, last=last), None)
+        if end is not None:
+            end = _with_space(window, end)
+        elif len(held) > self._max:  # one more, since it may be the accent of the last
+            end = self._forced_end(held.text[: self._max + 1])
+        elif last and window.strip():
             end = len(window)
-        if end is None:
+        else:
             return None
         return end, held.part(0, end) if window[:end].strip() else NOTHING
 
-    def _forced_end(self, window: str) -> int:
-        """Where to cut when the sentence is too long: after a clause, after a word, or anywhere."""
-        clauses = [match.end() for match in _CLAUSE.finditer(window)]
-        if clauses and clauses[-1] >= self._max * SHORTEST_CLAUSE:
-            return clauses[-1]
-        words = [match.end() for match in _BETWEEN_WORDS.finditer(window)]
-        return words[-1] if words else len(window)
+    def _forced_end(self, text: str) -> int:
+        """Where to cut when the sentence is too long: after a clause, after white space, or after a character."""
+        window, least = text[: self._max], self._max * SHORTEST_CLAUSE
+        clauses = [_with_space(window, end) for end in clause_ends(window)]
+        spaces = [match.end() for match in _BETWEEN_WORDS.finditer(window)]
+        best = next((ends[-1] for ends in (clauses, spaces) if ends and ends[-1] >= least), None)
+        if best is not None:
+            return best
+        starts = [start for start, _ in word_spans(text) if text[:start].strip()]
+        return starts[-1] if starts else whole_clusters(text, self._max)
 
 
-def _sentence_end(window: str) -> int | None:
-    for match in _END.finditer(window):
-        before = window[: match.end()]
-        if before.strip() and not _goes_on(before, match[0]):
-            return match.end()
-    return None
-
-
-def _goes_on(before: str, mark: str) -> bool:
-    """Whether the full stop at the end of `before` belongs to its word and not to the sentence."""
-    if not mark.startswith(".") or mark.count(".") > 1 or "\n" in mark:
-        return False
-    word_before = _WORD_BEFORE_STOP.search(before)
-    if word_before is None:
-        return False
-    word = word_before[1]
-    return (
-        word.lower() in ABBREVIATIONS
-        or _DOTTED.fullmatch(word) is not None
-        or (len(word) == 1 and word.isalpha() and word.isupper() and word != "I")
-        or (word.isdigit() and before.strip() == word + ".")
-    )
+def _with_space(window: str, end: int) -> int:
+    """One white space goes with what it follows, unless that is a new line."""
+    return end + (window[end : end + 1].isspace() and window[end - 1] != "\n")

@@ -16,14 +16,17 @@ from voicekit.errors import ConfigError
 from voicekit.flow.transform import TransformPart
 from voicekit.reply.english import RULES, SpokenRule
 from voicekit.reply.text import Rewriting, joined, spoken_as
+from voicekit.writing import whole_clusters
 
 LONGEST_PHRASE = 250
 """Characters that are held back at most; a longer phrase (of digits, or an endless address) is cut at a word's end."""
 
 LANGUAGES: Mapping[str, Sequence[SpokenRule]] = {"en": RULES}
 
+_DIGIT = re.compile(r"\d")
+_UNBROKEN = re.compile(r"\S*\d\S*")
 _WORD = re.compile(r"\s*(\S+)(\s)")
-_GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b|^\u2013$", re.IGNORECASE)
 """Words whose reading, or that of the word before them, may depend on the next one."""
 
 
@@ -58,7 +61,7 @@ class _Reading:
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         end = _phrase_end(held.text[:LONGEST_PHRASE])
         if end is None and len(held) >= LONGEST_PHRASE:
-            end = held.text.rfind(" ", 0, LONGEST_PHRASE) + 1 or LONGEST_PHRASE
+            end = held.text.rfind(" ", 0, LONGEST_PHRASE) + 1 or whole_clusters(held.text, LONGEST_PHRASE)
         if end is None and last:
             end = len(held)
         return None if end is None else (end, self._read(held.part(0, end)))
@@ -66,7 +69,7 @@ class _Reading:
     def _read(self, phrase: Text) -> Text:
         parts: list[Text] = []
         done = 0
-        for match in self._pattern.finditer(phrase.text):
+        for match in self._whole(phrase.text):
             start, end = match.span()
             words = self._say[match.lastgroup or ""](match)
             before, after = phrase.text[:start], phrase.text[end:]
@@ -74,6 +77,20 @@ class _Reading:
             parts += phrase.part(done, start), spoken_as(words, phrase.part(start, end))
             done = end
         return joined((*parts, phrase.part(done, len(phrase)))) if parts else phrase
+
+    def _whole(self, text: str) -> list[re.Match[str]]:
+        """What can be rewritten, but for the parts of something of which the rest is not understood.
+
+        Both ends of "8am-6pm" are rewritten or neither, and of "1.250,00" nothing is.
+        """
+        found = list(self._pattern.finditer(text))
+        for run in _UNBROKEN.finditer(text):
+            inside = [match for match in found if match.start() < run.end() and match.end() > run.start()]
+            digits = [digit.start() for digit in _DIGIT.finditer(text, *run.span())]
+            done = sum(any(match.start() <= digit < match.end() for match in inside) for digit in digits)
+            if 0 < done < len(digits):
+                found = [match for match in found if match not in inside]
+        return found
 
 
 def _phrase_end(text: str) -> int | None:

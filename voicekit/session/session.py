@@ -207,7 +207,8 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
-            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=trio.current_time())
+            now, languages = trio.current_time(), getattr(parts.stt, "languages", ())
+            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=now, languages=languages)
             conductor = Conductor(
                 machine,
                 self.history,

@@ -20,6 +20,7 @@ from voicekit.events import WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
+from voicekit.writing import word_spans
 
 PER_CHARACTER = 0.06
 """Seconds; a brisk speaker."""
@@ -58,24 +59,18 @@ class FakeTts(Pipeable):
     async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         format = self.produces or PCM16K  # noqa: A001  # the field's word
         samples = format.samples(self._per_character)
-        at, in_word = 0, False
+        at = 0
         async for text in inbox:
             if not at and text.text:
                 await trio.sleep(self._first_sound)
-            for place, character in enumerate(text.text):
-                if not character.isspace() and (not in_word or not place):
-                    await outbox.send(_mark(text, place, at))
-                in_word = not character.isspace()
+            ends = dict(word_spans(text.text))
+            for place in range(len(text)):
+                if place in ends:
+                    word = text.part(place, ends[place])
+                    await outbox.send(WordMark(word.text, at, word.to[-1]))
                 pcm = array("h", [text.to[place] % VALUES]) * samples
                 await outbox.send(AudioFrame(pcm.tobytes(), at, format))
                 at += samples
-
-
-def _mark(text: Text, start: int, at: int) -> WordMark:
-    end = start
-    while end < len(text) and not text.text[end].isspace():
-        end += 1
-    return WordMark(text.text[start:end], at, text.to[end - 1])
 
 
 def heard_to(pcm: bytes) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voicekit.events import (
@@ -52,7 +53,7 @@ class LiveReply:
 class TurnMemory:
     """The memory of one call. `now` is told before each act; nothing here reads a clock."""
 
-    def __init__(self, policy: Policy, *, rate: int, stt: bool, now: float) -> None:
+    def __init__(self, policy: Policy, *, rate: int, stt: bool, now: float, languages: Sequence[str] = ()) -> None:
         self.policy = policy
         self.rate = rate
         self.stt = stt
@@ -62,7 +63,7 @@ class TurnMemory:
         self.live: LiveReply | None = None
         self.speech = CallerSpeech(rate)
         self.book = QuestionMemory()
-        self.scales = InterruptionWeigher(policy.interrupt)
+        self.scales = InterruptionWeigher(policy.interrupt, languages)
         self.guesses = Speculations(policy.turn.speculation)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from voicekit.turn.phrases import plain
 from voicekit.turn.policy import Speculation
+from voicekit.writing import letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Guess:
     """Reply `turn` is being made, to a question of these `words`."""
 
     turn: int
-    words: tuple[str, ...]
+    words: str  # their letters
 
 
 class Speculations:
@@ -29,7 +29,7 @@ class Speculations:
     def __init__(self, policy: Speculation | None) -> None:
         self.live: Guess | None = None
         self._policy = policy
-        self._words: tuple[str, ...] = ()
+        self._words = ""
         self._since = -inf  # when the words became those
         self._made = 0  # in this turn
 
@@ -51,21 +51,21 @@ class Speculations:
 
     def note(self, question: str, now: float) -> bool:
         """The question reads `question` now; returns whether that refutes the live guess."""
-        words = plain(question)
+        words = letters(question)
         if words != self._words:
             self._words, self._since = words, now
         return self.live is not None and self.live.words != words
 
     def make(self, turn: int, question: str) -> None:
-        self.live = Guess(turn, plain(question))
+        self.live = Guess(turn, letters(question))
         self._made += 1
 
     def confirmed_by(self, question: str) -> bool:
         """Whether the live guess was of `question`."""
-        return self.live is not None and self.live.words == plain(question)
+        return self.live is not None and self.live.words == letters(question)
 
     def start_over(self) -> None:
         """These words are answered, or forgotten: whatever comes next is another question."""
         self.live = None
-        self._words = ()
+        self._words = ""
         self._made = 0

@@ -43,6 +43,8 @@ a cough that follows costs no second guess.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from voicekit.errors import ConfigError
 from voicekit.events import (
     Audible,
@@ -67,11 +69,14 @@ class TurnMachine:
     """The turn-taking of one call.
 
     `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it says Endpoint, and `now` the
-    time at which the call begins to wait. All times are seconds of one clock that never goes back.
+    time at which the call begins to wait. All times are seconds of one clock that never goes back. `languages` are
+    those that the recogniser was told to expect, for words that come without a language.
     Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that says no Endpoint.
     """
 
-    def __init__(self, policy: Policy, *, rate: int, endpoints: bool, now: float) -> None:
+    def __init__(
+        self, policy: Policy, *, rate: int, endpoints: bool, now: float, languages: Sequence[str] = ()
+    ) -> None:
         if rate <= 0:
             raise ConfigError(f"turn machine: expected an ear rate above 0 Hz, got {rate!r}")
         endpointing = policy.turn.endpointing
@@ -81,7 +86,7 @@ class TurnMachine:
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"
-        self._floor = TurnMemory(policy, rate=rate, stt=stt, now=now)
+        self._floor = TurnMemory(policy, rate=rate, stt=stt, now=now, languages=languages)
 
     @property
     def state(self) -> TurnState:

@@ -1,53 +1,65 @@
 """How much what was said weighs against a running reply: stop-words, ignore-words, and the count of the rest.
 
-Words are compared as people hear them: without case, punctuation, or the difference between "uh-huh" and "uh huh".
+Words are compared by their letters, joined: without case, punctuation, or white space. So "uh-huh" is also "uh huh",
+and a phrase is found however the recogniser cut it, in scripts without spaces too.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from voicekit.events import Word
 from voicekit.turn.policy import InterruptPolicy
-from voicekit.turn.wordlists import WordLists
+from voicekit.turn.wordlists import ANY, WordLists
+from voicekit.writing import letters, units
 
-_HYPHENS = re.compile(r"[-\u2010-\u2015]")
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+FALLBACK = "en"
+"""The language of a word whose language is unknown, after those that the recogniser expects."""
 
+CHARACTERS_A_WORD = 2
+"""In scripts without spaces. It is the mean of Chinese and a little less than that of Japanese and Thai."""
 
-def plain(text: str) -> tuple[str, ...]:
-    """The bare words of `text`: '"Uh-huh," ' is ("uh", "huh")."""
-    text = unicodedata.normalize("NFC", text).replace("\u2019", "'").casefold()
-    bare = (_EDGES.sub("", part) for part in _HYPHENS.sub(" ", text).split())
-    return tuple(part for part in bare if part)
+_SHARED = "\u0370"
+"""Below it are Latin letters, which most lists are written in: there a word of one language is one of another, too."""
 
 
 class PhraseWord(NamedTuple):
-    """One bare word: the place of the Word it is part of, and the language of that."""
+    """The letters of one word: the place of the Word it is part of, the language of that, and whether of a script
+    without spaces."""
 
     place: int
     text: str
     language: str | None
+    unspaced: bool
 
 
 def parts_of(words: Sequence[Word]) -> list[PhraseWord]:
-    return [PhraseWord(place, text, word.language) for place, word in enumerate(words) for text in plain(word.text)]
+    return [
+        PhraseWord(place, text, word.language, unspaced)
+        for place, word in enumerate(words)
+        for text, unspaced in units(word.text)
+    ]
 
 
 class Phrases:
-    """Phrases of one or more words, by language."""
+    """Phrases of one or more words, by language.
 
-    __slots__ = ("_all", "_by_language", "_longest")
+    A word is looked up in the list of its language. If that is unknown or has no list, it is looked up in those of
+    `languages` and in the English one, and a word that is not in Latin letters in all lists. The phrases of "any" are
+    in every list.
+    """
 
-    def __init__(self, lists: WordLists) -> None:
-        self._by_language = {
-            language.casefold(): {plain(phrase) for phrase in phrases} for language, phrases in lists.items()
-        }
-        self._all: set[tuple[str, ...]] = set().union(*self._by_language.values())
-        self._longest = max((len(phrase) for phrase in self._all), default=0)
+    __slots__ = ("_all", "_by_language", "_fallback", "_longest")
+
+    def __init__(self, lists: WordLists, languages: Sequence[str] = ()) -> None:
+        by_letters = {_code(language): {letters(it): it for it in phrases} for language, phrases in lists.items()}
+        shared = by_letters.get(ANY, {})
+        self._by_language = {language: {**phrases, **shared} for language, phrases in by_letters.items()}
+        expected = [self._by_language.get(language, {}) for language in (*map(_code, languages), FALLBACK)]
+        self._fallback = _merged((*expected, shared))
+        self._all = _merged(self._by_language.values())
+        self._longest = max(map(len, self._all), default=0)
 
     def split(self, parts: Sequence[PhraseWord]) -> tuple[list[str], list[PhraseWord]]:
         """The phrases found in `parts`, the longest where several begin, and the parts in none of them."""
@@ -55,22 +67,32 @@ class Phrases:
         rest: list[PhraseWord] = []
         start = 0
         while start < len(parts):
-            length = self._length(parts[start : start + self._longest])
-            if length:
-                found.append(" ".join(part.text for part in parts[start : start + length]))
-            else:
+            phrase, end = self._first(parts, start)
+            if phrase is None:
                 rest.append(parts[start])
-            start += length or 1
+            else:
+                found.append(phrase)
+            start = end
         return found, rest
 
-    def _length(self, ahead: Sequence[PhraseWord]) -> int:
-        """How many parts the longest phrase at the front of `ahead` has, 0 for none."""
-        if not ahead:
-            return 0
-        language = (ahead[0].language or "").partition("-")[0].casefold()
-        known = self._by_language.get(language, self._all)
-        texts = tuple(part.text for part in ahead)
-        return next((size for size in range(len(texts), 0, -1) if texts[:size] in known), 0)
+    def _first(self, parts: Sequence[PhraseWord], start: int) -> tuple[str | None, int]:
+        """The longest phrase that begins with part `start`, and the part behind it."""
+        known, read = self._known(parts[start]), ""
+        phrase, end = None, start + 1
+        for place in range(start, len(parts)):
+            read += parts[place].text
+            if len(read) > self._longest:
+                break
+            if read in known:
+                phrase, end = known[read], place + 1
+        return phrase, end
+
+    def _known(self, part: PhraseWord) -> Mapping[str, str]:
+        """The phrases that `part` may begin, by their letters."""
+        own = self._by_language.get(_code(part.language or ""))
+        if own is None:
+            return self._all if part.text[0] >= _SHARED else self._fallback
+        return own
 
 
 class InterruptionWeigher:
@@ -78,15 +100,16 @@ class InterruptionWeigher:
 
     __slots__ = ("_ignored", "_min_words", "_stop")
 
-    def __init__(self, policy: InterruptPolicy) -> None:
-        self._stop = Phrases(policy.stop_words)
-        self._ignored = Phrases(policy.ignore_words)
+    def __init__(self, policy: InterruptPolicy, languages: Sequence[str] = ()) -> None:
+        self._stop = Phrases(policy.stop_words, languages)
+        self._ignored = Phrases(policy.ignore_words, languages)
         self._min_words = policy.min_words
 
     def weight(self, words: Sequence[Word]) -> int:
-        """How many of `words` are more than a backchannel."""
+        """How many of `words` are more than a backchannel, as people of that language count words."""
         _, rest = self._ignored.split(parts_of(words))
-        return len({part.place for part in rest})
+        characters = sum(part.unspaced for part in rest)
+        return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
 
     def cuts(self, words: Sequence[Word]) -> str | None:
         """Why `words` cut a reply at once, or None if they do not."""
@@ -95,3 +118,11 @@ class InterruptionWeigher:
             return f"stop-word {found[0]!r}"
         weight = self.weight(words)
         return f"{weight} words" if weight >= self._min_words else None
+
+
+def _code(language: str) -> str:
+    return language.partition("-")[0].casefold()
+
+
+def _merged(lists: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {bare: phrase for phrases in lists for bare, phrase in phrases.items()}

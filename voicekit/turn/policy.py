@@ -84,8 +84,10 @@ class InterruptPolicy:
     unclear whether the caller wants the floor; a cough and the hangover of the gate fit in 0.6 s. `min_words`: as
     many words cut. `min_speech`: sound without words cuts only when this much was speech, so that a click never does.
     `regret`: after a cut, how long no word may follow until the bot speaks again. `stop_words` cut alone, and
-    `ignore_words` never do; both are phrases by language code. A word whose language is unknown, or has no list,
-    is looked up in all lists.
+    `ignore_words` never do; both are phrases by language code, and "any" is the code for all languages. A word
+    whose language is unknown, or has no list, is looked up in the lists of the languages that the recogniser was told
+    to expect, and in the English one; if it is not in Latin letters, in all lists. In scripts without spaces two
+    characters count as a word.
     """
 
     barge_in: bool = True

@@ -1,7 +1,7 @@
 """The words that always cut a reply off and those that never do, in the languages that voicekit knows of itself.
 
-A session adds languages or phrases by passing lists of its own to InterruptPolicy. Spelling counts, while case,
-punctuation and hyphens don't: "uh-huh" is also "Uh huh,".
+A session adds languages or phrases by passing lists of its own to InterruptPolicy. The letters count; case,
+punctuation, hyphens and white space don't: "uh-huh" is also "Uh huh,".
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 WordLists: TypeAlias = Mapping[str, Collection[str]]
-"""Phrases by language code ("en"); a phrase may have several words."""
+"""Phrases by language code ("en"), or by "any" for all languages; a phrase may have several words."""
+
+ANY = "any"
+"""The code of phrases that count in every language."""
 
 # fmt: off
 # Each of these asks the speaker to stop. A bare "no" is among them: it objects, it is no sign of listening.

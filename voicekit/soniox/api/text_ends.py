@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Final
 
 from voicekit.soniox.api.word_times import is_wide
+from voicekit.writing import clause_ends, sentence_ends, word_spans
 
 CHARACTERS_PER_SECOND: Final = 12.0
 """Of alphabetic text at speed 1.0: on the slow side of ordinary English speech (12 to 16), as an estimate of what is
@@ -13,12 +14,9 @@ still to be heard should rather be too long than too short."""
 WIDE_CHARACTER: Final = 3
 """A Chinese, Japanese or Korean character is about a syllable: four a second, so it counts as three letters."""
 
-# A sentence ends with its mark and whatever closes behind it, before white space; East Asian marks need none.
-_SENTENCE_END = re.compile(
-    r"[.!?\u2026]+[\"')\]\u2019\u201d\u00bb]*(?=\s)|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d]*|\n"
-)
-_CLAUSE_END = re.compile(r"[,;:\u2013\u2014)]+(?=\s)|[\uff0c\uff1b\uff1a\u3001]+")
-_WORD_END = re.compile(r"\S(?=\s)")
+
+NEXT_WORD: Final = 30
+"""Characters behind a full stop that are looked at: the next word tells whether it ends a sentence."""
 
 
 def seconds_to_say(text: str, speed: float = 1.0) -> float:
@@ -46,29 +44,25 @@ def bytes_reach(text: str, room: int) -> int:
 def sentence_end(text: str, limit: int) -> int:
     """The last place up to `limit` behind the end of a sentence, 0 where there is none.
 
-    White space must follow the mark: what ends with "3." may go on with "14".
+    The text must go on behind it: what ends with "3." may go on with "14".
     """
-    return _last(_SENTENCE_END, text, limit)
+    return _last(sentence_ends(text[: limit + NEXT_WORD]), limit)
 
 
 def clause_end(text: str, limit: int) -> int:
     """The last place up to `limit` behind a comma, a colon or the like; 0 where there is none."""
-    return _last(_CLAUSE_END, text, limit)
+    return _last(clause_ends(text[: limit + 1]), limit)
 
 
 def word_end(text: str, limit: int) -> int:
     """The last place up to `limit` behind a whole word; 0 where there is none."""
-    spaced = _last(_WORD_END, text, limit)
-    wide = next((place for place in range(min(limit, len(text) - 1), spaced, -1) if is_wide(text[place])), 0)
-    return max(spaced, wide)
+    return _last((end for _, end in word_spans(text[: limit + 1]) if end < len(text)), limit)
 
 
 def next_word_end(text: str, longest: int) -> int:
     """Where the word that `text` begins with ends; 0 when it does not end within `longest` characters."""
-    for place, character in enumerate(text[: longest + 1]):
-        if character.isspace() or (place and is_wide(character)):
-            return place
-    return 0
+    start, end = next(word_spans(text[: longest + 1]), (0, 0))
+    return end if start == 0 and end < len(text) and end <= longest else 0
 
 
 def _weight(text: str) -> int:
@@ -77,6 +71,5 @@ def _weight(text: str) -> int:
     return len(text) + (WIDE_CHARACTER - 1) * sum(map(is_wide, text))
 
 
-def _last(pattern: re.Pattern[str], text: str, limit: int) -> int:
-    ends = [match.end() for match in pattern.finditer(text, 0, limit + 1) if match.end() <= limit]
-    return ends[-1] if ends else 0
+def _last(ends: Iterable[int], limit: int) -> int:
+    return max((end for end in ends if end <= limit), default=0)

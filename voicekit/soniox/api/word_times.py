@@ -9,9 +9,10 @@ from typing import Final
 from unicodedata import east_asian_width
 
 from voicekit.soniox.api.wire import Timestamps
+from voicekit.writing import begins_word
 
 LONGEST_WORD: Final = 40
-"""Characters after which a word is given out though no space came: scripts without spaces must not wait for the end."""
+"""Characters after which a word is given out though it goes on: an endless one must not wait for the end."""
 
 HOLE_S: Final = 0.15
 """Seconds between two characters in which others were spoken that were not told: nobody pauses so long in a word."""
@@ -43,7 +44,7 @@ class WordTimes:
         ends = chain(stamps.character_end_times_seconds or (), repeat(inf))
         for character, start, end in zip(stamps.characters or (), starts, ends, strict=False):
             self._latest = max(self._latest, start)
-            apart = character.isspace() or is_wide(character) or self._latest > self._ended + HOLE_S
+            apart = begins_word(self._word, character) or self._latest > self._ended + HOLE_S
             if apart or len(self._word) >= LONGEST_WORD:
                 words.extend(self.finish())
             self._ended = end
@@ -59,5 +60,5 @@ class WordTimes:
 
 
 def is_wide(character: str) -> bool:
-    """Whether it is written without spaces and spoken as a syllable of its own: Chinese, Japanese, Korean."""
+    """Whether it takes the time of a syllable to say: Chinese, Japanese and Korean characters do."""
     return not character.isascii() and character.isalpha() and east_asian_width(character) in "WF"

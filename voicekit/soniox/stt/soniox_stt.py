@@ -91,6 +91,11 @@ class SonioxStt(Pipeable):
     def endpoints(self) -> bool:
         return bool(self.config.enable_endpoint_detection)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that it was told to expect."""
+        return tuple(self.config.language_hints or ())
+
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         """Takes what is offered, whatever it is; ConfigError when the configuration does not go with it."""
         stt_config(self.config, offered)

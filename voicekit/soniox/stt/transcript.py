@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from voicekit import events
-from voicekit.listen.transcribe import UNSPACED
 from voicekit.soniox.stt.tokens import TokenEvent
+from voicekit.writing import is_unspaced
 
 _CLOSING: Final = frozenset(".,;:!?%)]}'\u2026\u00bb\u201d\u2019")
 """No space comes before these."""
@@ -76,4 +76,4 @@ class _Spacing:
         first = text[:1]
         if not self._last or not first or self._last.isspace() or first.isspace() or first in _CLOSING:
             return False
-        return not (UNSPACED.match(self._last) or UNSPACED.match(first))
+        return not (is_unspaced(self._last) or is_unspaced(first))

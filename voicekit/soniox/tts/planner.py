@@ -28,6 +28,7 @@ from voicekit.flow.backoff import Backoff
 from voicekit.soniox.api.errors import WAITS
 from voicekit.soniox.api.text_ends import word_end
 from voicekit.soniox.tts.stream import SpeechStream
+from voicekit.writing import whole_clusters
 
 OPEN_BELOW_S: Final = 5.0
 """A new stream opens when less than this is owed: several times what its first sound takes."""
@@ -195,7 +196,7 @@ class StreamPlanner:
         end = self._next + count
         while self._next < end:
             rest = self._text[self._next : end]
-            piece = rest if len(rest) <= PIECE else rest[: word_end(rest, PIECE) or PIECE]
+            piece = rest if len(rest) <= PIECE else rest[: word_end(rest, PIECE) or whole_clusters(rest, PIECE)]
             self._commands.append(Send(stream, piece))
             self._next += len(piece)
             stream.send(piece, self._now)

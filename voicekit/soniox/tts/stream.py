@@ -24,6 +24,7 @@ from voicekit.soniox.api.text_ends import (
 )
 from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamGone, StreamSound
 from voicekit.soniox.tts.timing import WordTimer
+from voicekit.writing import whole_clusters
 
 OWED_S: Final = 15.0
 """The most that may be owed. It bounds what is made in vain when the caller interrupts, and what waits in memory."""
@@ -164,7 +165,9 @@ class SpeechStream:
         if OWED_S - owed < DRIP_S:
             return 0
         ends = (self._last(end_of, pending, allowed) for end_of in (sentence_end, clause_end, word_end))
-        return next((place for place in ends if place), allowed if allowed > RESCUED_WORD else 0)
+        return next(
+            (place for place in ends if place), whole_clusters(pending, allowed) if allowed > RESCUED_WORD else 0
+        )
 
     def _last_portion(self, pending: str, space: int, finished: bool) -> tuple[int, bool]:
         """What still goes into a stream that can't take it all, so that it ends well."""
@@ -175,7 +178,7 @@ class SpeechStream:
         rest = next_word_end(pending, RESCUED_WORD) or (len(pending) if finished else 0)
         if rest and rest <= RESCUED_WORD:
             return rest, True
-        return (0, False) if len(pending) <= RESCUED_WORD else (space, True)
+        return (0, False) if len(pending) <= RESCUED_WORD else (whole_clusters(pending, space), True)
 
     def _ending(self, pending: str, now: float) -> int | None:
         """Where in `pending` the stream should end although all of it fits; None where it should go on."""

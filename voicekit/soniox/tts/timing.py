@@ -8,16 +8,16 @@ far. So a word should be asked for as late as possible.
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from voicekit.contracts import Text
 from voicekit.reply.align import Aligner
 from voicekit.soniox.api.text_ends import reach, seconds_to_say
-from voicekit.soniox.api.word_times import SpokenWord, is_wide
+from voicekit.soniox.api.word_times import SpokenWord
+from voicekit.writing import begins_word, word_spans
 
 GUESS_AFTER_S: Final = 1.0
 """Seconds of sound without a character before words are guessed: a pause between sentences is shorter."""
@@ -29,7 +29,6 @@ JUMP_SHORT: Final = 15
 """Characters by which a jump stays behind the guess: the aligner finds what lies ahead of it."""
 
 _ORIGIN = (0, 0.0)
-_UNSPACED = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class WordTimer:
         Their times may run backwards where a guess was wrong.
         """
         placed = []
-        for start, end in _words(self._text, self._given):
+        for start, end in word_spans(self._text, self._given):
             at = self._time_of(start, guess=end < len(self._text) and self._is_silent)
             if at is None or at >= until:
                 break
@@ -142,7 +141,7 @@ class WordTimer:
         """Look for the next words where the voice probably is: much was not told."""
         known, at = self._last
         ahead = reach(self._text[known:], (self.sound - at) / self.pace, self._speed) - JUMP_SHORT
-        start = next((start for start, _ in _words(self._text, known + max(0, ahead))), len(self._text))
+        start = next((start for start, _ in word_spans(self._text, known + max(0, ahead))), len(self._text))
         if start > self._begun:
             self._aligner = Aligner()
             self._aligner.sent(Text.raw(self._text[start:], start))
@@ -165,14 +164,14 @@ class WordTimer:
         if character.isspace():
             self._open = ""
         else:
-            self._open = character if is_wide(character) else self._open + character
+            self._open = character if begins_word(self._open, character) else self._open + character
 
     def _place(self, words: Iterable[SpokenWord]) -> None:
         """Find words that were told in the text. A number may take many; it is over when the next word has begun."""
         for word in words:
             begun = self._aligner.mark(word.text)
             if begun > self._begun:
-                sent = list(_words(self._text[:begun], self._begun))
+                sent = list(word_spans(self._text[:begun], self._begun))
                 self._know(sent[-1][0] if sent else begun, word.at)
                 alike = _letters(self._text[self._begun : begun]) == _letters(word.text)
                 self._whole = begun if alike else self._begun
@@ -192,17 +191,6 @@ class WordTimer:
             self._points[-1] = point
         elif place == last:
             self._base = point
-
-
-def _words(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """Where the words behind `start` begin and end."""
-    for run in _UNSPACED.finditer(text, start):
-        begin = run.start()
-        for place in range(begin + 1, run.end()):
-            if is_wide(text[place]):
-                yield begin, place
-                begin = place
-        yield begin, run.end()
 
 
 def _letters(text: str) -> str:

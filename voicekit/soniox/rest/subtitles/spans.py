@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from voicekit.soniox.rest.schema.answers import TranscriptToken
+from voicekit.writing import begins_word
 
 MARKERS: Final = ("<end>", "<fin>")
 _SPACES: Final = re.compile(r"\s+")
@@ -95,9 +96,4 @@ def may_break(before: str, after: str) -> bool:
     """Whether a line may be broken between the two."""
     if not before or not after or not before.strip():
         return False
-    return after[0].isspace() or (_spaceless(before[-1]) and _spaceless(after[0]) and after[0].isalnum())
-
-
-def _spaceless(letter: str) -> bool:
-    """Whether it belongs to a script that is written without spaces: Chinese, Japanese, Thai, Lao, Khmer."""
-    return ord(letter) >= 0x2E80 or 0x0E00 <= ord(letter) <= 0x0EFF or 0x1780 <= ord(letter) <= 0x17FF
+    return after[0].isspace() or (not before[-1].isspace() and begins_word(before, after))

@@ -1,0 +1,26 @@
+"""The marks that end sentences and clauses, as character classes.
+
+Made from Unicode 18.0 by `python -m tests.unit.unicode_marks`, which needs the package `regex`.
+
+They are Unicode's properties as they stand. What voicekit adds to that, or leaves out, is in `voicekit.writing.ends`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SENTENCE_MARKS: Final = (
+    "\u0021\u002e\u003f\u0589\u061d-\u061f\u06d4\u0700-\u0702\u07f9\u0837\u0839\u083d-\u083e\u0964-\u0965"
+    "\u104a-\u104b\u1362\u1367-\u1368\u166e\u1735-\u1736\u17d4-\u17d5\u1803\u1809\u1944-\u1945\u1aa8-\u1aab"
+    "\u1b4e-\u1b4f\u1b5a-\u1b5b\u1b5e-\u1b5f\u1b7d-\u1b7f\u1c3b-\u1c3c\u1c7e-\u1c7f\u2024\u203c-\u203d\u2047-\u2049"
+    "\u2cf9-\u2cfb\u2e2e\u2e3c\u2e53-\u2e54\u2e60-\u2e61\u3002\ua4ff\ua60e-\ua60f\ua6f3\ua6f7\ua876-\ua877"
+    "\ua8ce-\ua8cf\ua92f\ua9c8-\ua9c9\uaa5d-\uaa5f\uaaf0-\uaaf1\uabeb\ufe12\ufe15-\ufe16\ufe52\ufe56-\ufe57\uff01"
+    "\uff0e\uff1f\uff61"
+)
+
+CLAUSE_MARKS: Final = (
+    "\u002c\u003a-\u003b\u037e\u0387\u05c3\u060c\u061b\u0703-\u070a\u070c\u07f8\u0830-\u0835\u0838\u083a-\u083c\u085e"
+    "\u0e5a-\u0e5b\u0f08\u0f0d-\u0f12\u1361\u1363-\u1366\u16eb-\u16ed\u17d6\u17da\u1802\u1804-\u1805\u1808\u1b5d"
+    "\u1c3d-\u1c3f\u2e41\u2e4c\u2e4e-\u2e4f\u3001\ua4fe\ua60d\ua6f4-\ua6f6\ua9c7\uaadf\ufe50-\ufe51\ufe54-\ufe55"
+    "\uff0c\uff1a-\uff1b\uff64"
+)
