@@ -23,6 +23,11 @@ class DemoLive(Live):
         self._cut = server
         self._line(self._now, " * ", f"the demo cuts its connection to the recogniser ({server}), on purpose")
 
+    def summary(self) -> str:
+        self._speaking = False
+        self._print_waiting()
+        return super().summary()
+
     def note(self, event: SessionEvent) -> None:
         match event:
             case Blocked():
