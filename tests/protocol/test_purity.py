@@ -14,7 +14,7 @@ CORES = (
     "stt/finalize stt/liveness stt/mending stt/replay stt/session stt/states stt/tokens stt/transcript "
     "tts/budget tts/connection tts/live_stream tts/planner tts/states tts/timing "
     "server/account server/checks server/refusal "
-    "server/realtime/states server/realtime/stream server/realtime/stt server/realtime/tts"
+    "server/realtime/role server/realtime/states server/realtime/stream server/realtime/stt server/realtime/tts"
 )
 ROOT = Path(voicekit.soniox.__file__).parent
 FILES = [*(ROOT / f"{name}.py" for name in CORES.split()), *sorted(Path(__file__).parent.glob("*.py"))]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import fcntl
 import math
 import os
-import struct
 import sys
 import termios
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -24,6 +24,7 @@ from voicekit.audio.resample import Resampler
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.flow.groups import sole
 from voicekit.soniox.api.limits import STT_SESSION_S
+from voicekit_local.heads import mend_head, unreadable, values, wav_block
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,16 +45,6 @@ ENDLESS: Final = 1 << 40
 BEHIND: Final = 1 << 20
 """Bytes kept behind the place of reading: decoders look back by a few frames."""
 
-
-_UNREADABLE: Final = {
-    b"\x1a\x45\xdf\xa3": "WebM",
-    b"ADIF": "AAC",
-    b"#!AMR": "AMR",
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "ASF",
-}
-_WAV_PLAIN: Final = (1, 3, 6, 7, 0xFFFE)
-_WAV_BLOCKS: Final = (0x02, 0x11)
-"""Tags of WAV codecs: PCM, float, laws; and those that tell how many samples are in a block (MS, IMA)."""
 _PLAIN: Final = frozenset(
     {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "MPEG_LAYER_III"}
 )
@@ -74,9 +65,6 @@ LONGEST_S: Final = STT_SESSION_S
 
 BLOCK_VALUES: Final = 1 << 16
 """Values decoded at a time, at most, whatever rate and channels a header claims."""
-
-VALUES_PER_BYTE: Final = 8
-"""Values that a byte of a codec without silence detection stands for, at most: one for each bit."""
 
 
 class Undecodable(VoicekitError):
@@ -147,15 +135,8 @@ class Decoder:
                 raise Undecodable(f"{unread} is not read by this server. Send {', '.join(CONTAINERS[1:])}")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hold)
-                await trio.to_thread.run_sync(
-                    decode,
-                    self._read_fd,
-                    self._head,
-                    self._deliver_from_thread,
-                    lambda: self._fed,
-                    limiter=self._threads,
-                    abandon_on_cancel=True,
-                )
+                what = partial(decode, self._read_fd, self._head, self._deliver_from_thread, lambda: self._fed)
+                await trio.to_thread.run_sync(what, limiter=self._threads, abandon_on_cancel=True)
                 nursery.cancel_scope.cancel()
             self._over.set()
         except BaseExceptionGroup as group:
@@ -200,32 +181,6 @@ class Decoder:
         self._delivering, self._delivered = False, self._delivered + 1
 
 
-def mend_head(head: bytes) -> bytes:
-    """`head` with the length of a WAV that was written to a pipe, and says 0 or all ones, made endless.
-
-    In codecs other than PCM and its like, libsndfile counts samples before it reads any, and takes a file that is too
-    long for its counter for a broken one: there it gets a quarter of a gigabyte.
-    """
-    at = head.find(b"data") if head.startswith(b"RIFF") else -1
-    if at < 0 or head[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4):
-        return head
-    block = _wav_block(head)
-    length = 0xFFFF_FFFF if block is None else (1 << 28) // block[0] * block[0]
-    return head[: at + 4] + struct.pack("<I", length) + head[at + 8 :]
-
-
-def unreadable(head: bytes) -> str | None:
-    """The name of the container that `head` begins, if it is one of those that others read and this server does not.
-
-    >>> unreadable(b"\x1a\x45\xdf\xa3"), unreadable(b"RIFF....WAVE")
-    ('WebM', None)
-    """
-    boxed = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide")
-    frames = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
-    found = next((name for magic, name in _UNREADABLE.items() if head.startswith(magic)), None)
-    return found or ("MP4" if boxed else "AAC" if frames else None)
-
-
 def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable[[], int]) -> None:
     """Decode what comes out of the pipe `fd`, which begins with `head`, until its end; closes the pipe.
 
@@ -244,33 +199,14 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable
     try:
         with Flowing(_Tape(fd) if looks_around else fd, closefd=False) as file:
             endless = looks_around or file.format == "OGG" or file.subtype in _PLAIN
-            block, before = _wav_block(head), max(0, head.find(b"data") + 8)
-            _deliver_all(file, deliver, (lambda: math.inf) if endless else lambda: _values(fed() - before, block))
+            block, before = wav_block(head), max(0, head.find(b"data") + 8)
+            _deliver_all(file, deliver, (lambda: math.inf) if endless else lambda: values(fed() - before, block))
     except soundfile.LibsndfileError as error:
         raise Undecodable(f"libsndfile: {error.error_string.rstrip('.')}") from None
     except ConfigError as error:  # a rate that nobody resamples
         raise Undecodable(str(error)) from None
     finally:
         os.close(fd)
-
-
-def _wav_block(head: bytes) -> tuple[int, int] | None:
-    """Of a WAV's codec, so many bytes hold so many samples, for each channel; None for PCM and its like."""
-    at = head.find(b"fmt ") if head.startswith(b"RIFF") else -1
-    if at < 0 or len(head) < at + 28:
-        return None
-    tag, size, bits, samples = (struct.unpack_from("<H", head, at + place)[0] for place in (8, 20, 22, 26))
-    if tag in _WAV_PLAIN or not size:
-        return None
-    return (size, samples) if tag in _WAV_BLOCKS and samples else (bits or 1, 8)
-
-
-def _values(fed: int, block: tuple[int, int] | None) -> float:
-    """How many samples, for each channel, so many bytes can stand for in a codec whose blocks end with nothing.
-
-    libsndfile misses the end of a pipe in such codecs, and goes on for as long as the header claims.
-    """
-    return fed * VALUES_PER_BYTE if block is None else math.ceil(fed / block[0]) * block[1]
 
 
 def _deliver_all(file: Any, deliver: Callable[[bytes], None], most: Callable[[], float]) -> None:

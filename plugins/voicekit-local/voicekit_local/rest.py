@@ -46,10 +46,8 @@ from voicekit_local.container import Decoder, TooLong, Undecodable
 from voicekit_local.hearing import Hearing
 from voicekit_local.packing import unmakeable
 from voicekit_local.speaking import Stream
+from voicekit_local.streams import Patient
 from voicekit_local.studio import BROKEN, EngineFailed, Studio
-
-IDLE_S: Final = 60.0
-"""Seconds in which a client must send or take something; then it is taken for gone."""
 
 AT_ONCE: Final = 2
 """Files that are transcribed at a time: a bad one does not block the others."""
@@ -287,30 +285,3 @@ class _Connection(RestConnection):
         if exchange.known:
             self._welcome()
         return await super().exchange(request, exchange)
-
-
-class Patient(trio.abc.HalfCloseableStream):
-    """`stream`, for as long as its client does something now and then; then it is broken."""
-
-    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
-        self._stream = stream
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        with trio.move_on_after(IDLE_S):
-            return await self._stream.receive_some(max_bytes)
-        raise trio.BrokenResourceError(f"nothing came for {IDLE_S:g} s")
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        with trio.move_on_after(IDLE_S) as waiting:
-            await self._stream.send_all(data)
-        if waiting.cancelled_caught:
-            raise trio.BrokenResourceError(f"nothing was taken for {IDLE_S:g} s")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def send_eof(self) -> None:
-        await self._stream.send_eof()

@@ -22,6 +22,7 @@ from voicekit_local.engines.interface import Recogniser, Synthesiser
 from voicekit_local.packing import FORMATS
 from voicekit_local.rest import RestService, open_rest
 from voicekit_local.speaking import Speaking
+from voicekit_local.streams import Replayed
 from voicekit_local.studio import EngineFailed, Studio
 from voicekit_local.transcribing import Transcribing
 from voicekit_local.websocket import MakeService, serve_websocket
@@ -202,34 +203,6 @@ def endpoints(host: str, port: int) -> Endpoints:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     web = f"http://{where}"
     return Endpoints(rest=web, stt=f"ws://{where}{STT_PATH}", tts=f"ws://{where}{TTS_PATH}", tts_rest=web)
-
-
-class Replayed(trio.abc.HalfCloseableStream):
-    """`stream`, of which `head` has been read already, and comes again."""
-
-    def __init__(self, stream: trio.abc.HalfCloseableStream, head: bytes) -> None:
-        self._stream = stream
-        self._head = head
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if not self._head:
-            return await self._stream.receive_some(max_bytes)
-        await trio.lowlevel.checkpoint()
-        count = len(self._head) if max_bytes is None else max_bytes
-        data, self._head = self._head[:count], self._head[count:]
-        return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def send_eof(self) -> None:
-        await self._stream.send_eof()
 
 
 async def _listen(port: int, host: str) -> list[trio.SocketListener]:

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from voicekit.errors import ConfigError
 from voicekit.soniox.api.limits import STT_RAW_FORMATS, TTS_BITRATES, TTS_RATES
 from voicekit.soniox.api.wire import SttConfig, TtsConfig
-from voicekit_local.container import unreadable
 from voicekit_local.engines.interface import SpokenWord
 from voicekit_local.fakes import FakeTts, hum
+from voicekit_local.heads import unreadable
 from voicekit_local.intake import RawIntake
 from voicekit_local.letters import letter_times, stamps
 from voicekit_local.lines import CLAUSE_S, SENTENCE_S, Lines

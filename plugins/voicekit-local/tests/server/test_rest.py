@@ -14,7 +14,7 @@ import soundfile
 import trio
 
 from voicekit.soniox.api.region import Endpoints
-from voicekit_local import rest
+from voicekit_local import streams
 from voicekit_local.fakes import KEY, LETTER_S, FakeRecogniser, FakeTts, fake_server
 
 SPEAKS = {"model": "tts-rt-v2", "language": "en", "voice": "Maya", "audio_format": "wav", "text": "Good morning."}
@@ -219,7 +219,7 @@ async def test_a_temporary_key_opens_what_it_was_made_for(connect) -> None:
 
 async def test_a_client_that_stops_in_the_middle_is_let_go(monkeypatch) -> None:
     """An upload that does not go on is given up, and nothing of it is kept."""
-    monkeypatch.setattr(rest, "IDLE_S", 0.2)
+    monkeypatch.setattr(streams, "IDLE_S", 0.2)
     async with fake_server() as (_, endpoints):
         port = int(endpoints.rest.rpartition(":")[2])
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
@@ -21,6 +22,7 @@ from voicekit.soniox.api.wire import MESSAGE_BYTES
 from voicekit.soniox.connection.transport import Disconnected
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
+from voicekit.soniox.server.rest import http as rest_http
 from voicekit_local import speaking, websocket
 from voicekit_local.fakes import KEY, FakeRecogniser, FakeTts, fake_server
 from voicekit_local.server import account_for
@@ -525,3 +527,49 @@ async def until_empty(server: Any) -> None:
     with trio.fail_after(30):
         while server.open:  # noqa: ASYNC110  # the server has no reason to tell
             await trio.sleep(0.01)
+
+
+async def test_an_encoder_that_fails_ends_its_stream_alone(connect, monkeypatch, capfd) -> None:
+    """One stream's format that can't be made is told to that stream; the others of the connection speak on."""
+    real = speaking.Packing
+
+    def choosy(config, rate):
+        if config.audio_format == "mp3":
+            raise RuntimeError("set compression level")
+        return real(config, rate)
+
+    monkeypatch.setattr(speaking, "Packing", choosy)
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**SPEAKS | {"audio_format": "mp3"})
+        assert error(await client.until(stream_id="a", terminated=True))[0] == "internal_error"
+        await client.say(**SPEAKS | {"stream_id": "b"})
+        await client.say(stream_id="b", text="Hello.", text_end=True)
+        assert any(frame.get("audio") for frame in await client.until(stream_id="b", terminated=True))
+        async with httpx.AsyncClient(base_url=endpoints.rest, headers={"Authorization": f"Bearer {KEY}"}) as http:
+            body = {name: value for name, value in SPEAKS.items() if name != "stream_id"}
+            answer = await http.post("/tts", json=body | {"audio_format": "mp3", "text": "Hello."})
+            assert (answer.status_code, answer.json()["error_type"]) == (500, "internal_error")
+    assert capfd.readouterr().err.count("RuntimeError: set compression level") == 2
+
+
+async def test_a_voice_that_the_service_would_refuse_is_warned_of_once(connect, capfd) -> None:
+    """Any name is spoken, and the operator reads once for each that it is no voice of the service."""
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        for stream, voice in (("a", "Nobody At All"), ("b", "Nobody At All"), ("c", "Maya"), ("d", "Hum")):
+            await client.say(**SPEAKS | {"stream_id": stream, "voice": voice})
+            await client.say(stream_id=stream, text="Hm.", text_end=True)
+            assert any(frame.get("audio") for frame in await client.until(stream_id=stream, terminated=True))
+    assert capfd.readouterr().err.count("warning: 'Nobody At All'") == 1
+
+
+async def test_a_connection_that_is_to_be_closed_is_closed_at_once() -> None:
+    """A client that asks for it sees the end behind its answer, and does not wait for the server's patience."""
+    async with fake_server() as (_, endpoints):
+        port = int(endpoints.rest.rpartition(":")[2])
+        with trio.fail_after(rest_http.LINGER_S - 0.5):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(b"GET /v1/models HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                answer = b""
+                while data := await stream.receive_some():
+                    answer += data
+    assert answer.startswith(b"HTTP/1.1 401 ")
