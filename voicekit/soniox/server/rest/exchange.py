@@ -161,7 +161,7 @@ class RestExchange:
         self._page = (("access-control-allow-origin", origin), ("vary", "Origin"))
         if request.method != "OPTIONS":
             return False
-        self.answer = self._to_page(RestAnswer(204, PREFLIGHT))
+        self.answer = self._to_page(RestAnswer(204, PREFLIGHT, close=True))  # the rest of the request is not read
         return True
 
     def _to_page(self, made: RestAnswer) -> RestAnswer:
