@@ -39,11 +39,11 @@ def test_with_no_keys_any_key_will_do_but_none_will_not() -> None:
 def test_a_temporary_key_has_a_scope_and_an_end() -> None:
     """Good for its own service and until it expires; running sessions are not its business."""
     account = Account(["main"])
-    account.add(Key("tmp", Service.TTS, expires_at=10.0))
-    assert isinstance(account.authenticate("tmp", Service.TTS, 9.9), Key)
+    account.add(Key("snx_temp_1", Service.TTS, expires_at=10.0))
+    assert isinstance(account.authenticate("snx_temp_1", Service.TTS, 9.9), Key)
     assert isinstance(account.authenticate("main", Service.STT, 1e9), Key)
     for service, now in ((Service.STT, 0.0), (Service.TTS, 10.0)):
-        refusal = account.authenticate("tmp", service, now)
+        refusal = account.authenticate("snx_temp_1", service, now)
         assert isinstance(refusal, Refusal)
         assert refusal.message == "Invalid or expired temporary API key."
 
@@ -87,3 +87,26 @@ def test_a_refusal_has_the_services_number() -> None:
     assert all(400 <= code < 600 for code in CODES.values())
     with pytest.raises(ValueError, match="expected one of"):
         Refusal("bad_mood", "No.")
+
+
+def test_temporary_keys_go_when_they_expire() -> None:
+    """A server that hands out keys for months keeps those alone that still open something."""
+    account = Account(["main"])
+    for number in range(1_000):
+        account.add(Key(f"snx_temp_{number}", Service.TTS, expires_at=float(number + 1)))
+        account.authenticate("main", Service.STT, float(number))
+    assert sum(isinstance(account.authenticate(f"snx_temp_{n}", Service.TTS, 999.5), Key) for n in range(1_000)) == 1
+    assert len(account._keys) == 2
+
+
+def test_a_full_account_and_a_busy_machine_are_told_apart() -> None:
+    """A limit comes with its numbers, and a machine that is too busy is called so: neither blames the other."""
+    account = Account(sessions=1)
+    assert account.begin(Key("a"), Service.STT, 0.0) is None
+    refused = account.begin(Key("a"), Service.STT, 0.0)
+    assert refused is not None
+    assert "exceeded for your project. 1 of 1 run." in refused.message
+    account.full = lambda service, now: True
+    busy = account.begin(Key("a"), Service.TTS, 0.0)
+    assert busy is not None
+    assert (busy.error_type, "too busy" in busy.message, "project" in busy.message) == ("limit_exceeded", True, False)

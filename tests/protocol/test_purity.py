@@ -14,7 +14,7 @@ CORES = (
     "stt/replay stt/session stt/states stt/timers stt/tokens stt/transcript "
     "tts/budget tts/connection tts/live_stream tts/planner tts/states "
     "server/account server/checks server/refusal "
-    "server/realtime/states server/realtime/stream server/realtime/stt server/realtime/tts"
+    "server/realtime/role server/realtime/states server/realtime/stream server/realtime/stt server/realtime/tts"
 )
 PURE = {"voicekit.flow.backoff"}
 ROOT = Path(voicekit.soniox.__file__).parent

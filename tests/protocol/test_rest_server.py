@@ -6,6 +6,7 @@ import pytest
 
 from tests.protocol.rest_rig import AUDIO, FORM, KEY, Rig, form
 from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.server.checks import STT_MODELS, TTS_MODELS, Offer
 from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit.soniox.server.rest.refusal import Problem
 from voicekit.soniox.server.rest.server import (
@@ -346,3 +347,71 @@ def test_a_window_makes_sense(rig: Rig, path: str, start: str, end: str) -> None
     """A window is of more than nothing, not too long, and in this age."""
     status, _ = rig.ask("GET", f"/v1/{path}?start_time={start}&end_time={end}&period_sec=60&kind=stt")
     assert status == (200 if path == "usage/summary" and end == "2026-02-02T00:00:00Z" else 400)
+
+
+# --- what a server of one's own does otherwise ---
+
+
+def test_what_an_offer_lacks_is_not_promised() -> None:
+    """The lists have the languages that are understood, no translation and no cloning where there is none."""
+    offer = Offer(understood=("en",), translates=False, clones=False, tts_languages=("en",), voices=("joe",))
+    rig = Rig(offer=offer)
+    hearing = rig.ask("GET", "/v1/models")[1]["models"]
+    assert {tuple(one["code"] for one in model["languages"]) for model in hearing} == {("en",)}
+    assert {model["one_way_translation"] for model in hearing} == {None}
+    speaking = rig.ask("GET", "/v1/tts-models")[1]["models"]
+    assert {model["supports_voice_cloning"] for model in speaking} == {False}
+    assert [voice["id"] for voice in speaking[0]["voices"]] == ["joe"]
+
+
+def test_retired_models_are_listed_as_what_they_are_now() -> None:
+    """Every name that is accepted is in the list, and says which model answers to it."""
+    rig = Rig()
+    hearing = rig.ask("GET", "/v1/models")[1]["models"]
+    assert {one["id"] for one in hearing if one["transcription_mode"] == "real_time"} == STT_MODELS
+    assert {one["id"] for one in rig.ask("GET", "/v1/tts-models")[1]["models"]} == TTS_MODELS
+    named = {one["id"]: one["aliased_model_id"] for one in hearing}
+    assert (named["stt-async-v4"], named["stt-async-v5"]) == ("stt-async-v5", None)
+    for name in TTS_MODELS:
+        assert rig.exchange("POST", "/tts", {**SPEECH, "model": name}).answer is None
+
+
+def test_a_running_transcription_may_be_stopped_if_the_server_allows_it() -> None:
+    """The service refuses it, a server that was made so drops it, and what its engine still reports is ignored."""
+    for stoppable, status in ((False, 409), (True, 204)):
+        rig = Rig(stoppable=stoppable)
+        made = rig.transcription()
+        rig.server.jobs.processing(made)
+        assert rig.ask("DELETE", f"/v1/transcriptions/{made}")[0] == status
+        assert rig.effects == ([Dropped(made)] if stoppable else [])
+    assert rig.server.jobs.completed(made, (), 1.0) == []
+
+
+@pytest.mark.parametrize("origin", ["http://good.example", "http://evil.example", None])
+def test_pages_get_permission_or_are_refused(origin: str | None) -> None:
+    """A page that may use the server reads every answer, the errors and the preflight too; another one reads none."""
+    rig = Rig(origins=lambda page: "good" in page)
+    headers = {} if origin is None else {"origin": origin}
+    for method, target, key in (
+        ("OPTIONS", "/tts", None), ("GET", "/v1/files", KEY), ("GET", "/v1/files", None), ("GET", "/v1/none", KEY),
+    ):  # fmt: skip
+        answer = rig.exchange(method, target, key=key, **headers).answer
+        assert answer is not None
+        permission = dict(answer.headers).get("access-control-allow-origin")
+        assert permission == (origin if origin == "http://good.example" else None)
+        assert (answer.status == 403) is (origin == "http://evil.example")
+        assert (answer.status == 204) is (method == "OPTIONS" and origin == "http://good.example")
+
+
+def test_every_byte_of_a_form_counts(rig: Rig) -> None:
+    """Bytes before the first part, in heads, in fields without a use and behind the end are bounded together."""
+    for body in (
+        b"x" * 70_000,
+        form(AUDIO, "a.wav", **{f"f{n}": "x" * 2_000 for n in range(40)}),
+        form(AUDIO, "a" * 9),
+    ):
+        exchange = rig.begin("POST", "/v1/files", content_type=FORM)
+        exchange.receive(body, 0.0)
+        exchange.receive(b"x" * 70_000, 0.0)
+        assert exchange.answer is not None
+        assert (exchange.answer.status, exchange.answer.close) == (400, True)

@@ -35,3 +35,21 @@ def test_what_the_voice_lacks_is_refused() -> None:
     """An encoding that it can't make is refused as one that does not exist; the full offer has it."""
     assert refuse_tts("a", SPEAKS, Offer(tts_formats=("wav",))) == invalid("Invalid audio format 'aac'.")
     assert refuse_tts("a", SPEAKS, Offer()) is None
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        (("de",), "Invalid language hint. This server understands: en, es."),
+        (("de", "en"), None),
+        ((), None),
+        (("xx",), "Invalid language hint."),
+    ],
+)
+def test_hints_for_languages_that_it_does_not_understand_are_refused(
+    hints: tuple[str, ...], message: str | None
+) -> None:
+    """One language that it knows among them is enough; none of them is an error and not words in another language."""
+    config = SttConfig(model="stt-rt-v5", audio_format="flac", language_hints=hints)
+    refused = refuse_stt(config, Offer(understood=("es", "en")))
+    assert refused == (None if message is None else invalid(message))

@@ -234,12 +234,20 @@ def test_a_key_comes_with_the_handshake(handshake: str | None, message: str | No
     assert isinstance(events[0], Configured) if error is None else core.closing == CloseConnection(1000)
 
 
-def test_a_bad_key_is_refused_before_anything_is_said() -> None:
-    """The socket opens, and the error is already waiting there."""
-    core = Server(Account(["good"]), "bad", 0.0)
-    assert said(core)[0]["error_code"] == 401
-    assert core.closing == CloseConnection(1000)
-    assert core.receive(CONFIG, 0.0) == []
+@pytest.mark.parametrize("key", ["bad", "snx_temp_old", "snx_temp_other"])
+def test_a_bad_key_is_told_when_the_client_can_hear_it(key: str) -> None:
+    """A wrong, an expired and another service's key are refused with the first message, or after 0.3 s without one."""
+    account = Account(["good"])
+    account.add(Key("snx_temp_old", Service.STT, expires_at=0.0))
+    account.add(Key("snx_temp_other", Service.TTS))
+    core = Server(account, key, 1.0)
+    assert (said(core), core.closing, core.known) == ([], None, False)
+    assert refused(core, core.receive(CONFIG, 1.1)).error_type == "unauthenticated"
+    assert core.receive(CONFIG, 1.2) == []
+    core = Server(account, key, 1.0)
+    assert (core.due_at, core.tick(1.2)) == (1.3, [])
+    assert refused(core, core.tick(1.3)).error_type == "unauthenticated"
+    assert core.due_at is None
 
 
 def test_the_old_way_and_a_tolerated_double_can_be_switched_on() -> None:

@@ -338,12 +338,19 @@ def test_keepalives_keep_a_keyed_connection_only() -> None:
 # --- keys ---
 
 
-def test_a_bad_key_is_refused_before_anything_is_said() -> None:
-    """The socket opens, and the error is already waiting there."""
-    core = TtsServer(Account(["good"]), "bad", 0.0)
-    (error,) = said(core)
-    assert (error["error_code"], error["error_type"]) == (401, "unauthenticated")
-    assert core.closing == CloseConnection(1000)
+@pytest.mark.parametrize("key", ["bad", "snx_temp_old", "snx_temp_other"])
+def test_a_bad_key_is_told_when_the_client_can_hear_it(key: str) -> None:
+    """A wrong, an expired and another service's key are refused with the first message, or after 0.3 s without one."""
+    account = Account(["good"])
+    account.add(Key("snx_temp_old", Service.TTS, expires_at=0.0))
+    account.add(Key("snx_temp_other", Service.STT))
+    for due in (False, True):
+        core = TtsServer(account, key, 1.0)
+        assert (said(core), core.closing, core.due_at) == ([], None, 1.3)
+        core.tick(1.3) if due else tell(core, 1.1, **START)
+        (error,) = said(core)
+        assert (error["error_code"], error["error_type"]) == (401, "unauthenticated")
+        assert (core.closing, core.known, core.due_at) == (CloseConnection(1000), False, None)
 
 
 def test_each_stream_brings_its_key_in_the_old_way() -> None:

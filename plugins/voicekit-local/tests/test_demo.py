@@ -219,6 +219,16 @@ def test_the_caller_is_understood(held: Held, in_time: bool) -> None:
     assert "stt up" in held.events
 
 
+def test_what_is_printed_is_in_order_and_looks_like_no_fault(held: Held) -> None:
+    """Lines by time, the demo's own cut as what it is, how to hear the call, and nothing that blocked a loop."""
+    shown = [line for line in held.output.splitlines() if re.match(r" *\d+\.\d\d  ", line)]
+    times = [float(line.split()[0]) for line in shown]
+    assert times == sorted(times)
+    assert sum("on purpose" in line for line in shown) == 1
+    assert not [line for line in shown if "  ! " in line]
+    assert "To hear it" in held.output.splitlines()[-1]
+
+
 def test_every_line_gets_its_answer(held: Held, in_time: bool) -> None:
     """A sum, a story, a timer that speaks up by itself, a booking and a farewell; each turn's latency is printed."""
     said = [turn["said"] for turn in held.history]

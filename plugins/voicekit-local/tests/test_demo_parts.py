@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+import sys
 from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trio
 
+from voicekit.audio.file import SoundFileWriter
 from voicekit.audio.format import AudioFormat
-from voicekit.errors import ConfigError
-from voicekit.events import Audible, TurnEnded
+from voicekit.audio.frame import AudioFrame
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.events import Audible, Blocked, SessionStarted, SttDown, SttUp, Trouble, TurnCommitted, TurnEnded
 from voicekit.flow import open_link
 from voicekit.flow.threads import inline
-from voicekit.testing import Script, hold_call
+from voicekit.play.sink import NullSink
+from voicekit.session.session import Session
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, hold_call
 from voicekit_local.demo.bot import STORY, bot
 from voicekit_local.demo.caller import PCM24K, Caller, recording
+from voicekit_local.demo.playing import how_to_hear, play
 from voicekit_local.demo.relay import open_relay
 from voicekit_local.demo.script import PATIENCE_S, Line, Moments, lines, perform
+from voicekit_local.demo.showing import DemoLive
 from voicekit_local.wer import plain_words
 
 
@@ -161,3 +175,88 @@ def test_a_relay_wants_a_server_of_this_kind() -> None:
 
     with pytest.raises(ConfigError, match=r"expected an address like ws://"):
         trio.run(check)
+
+
+def a_session() -> Session:
+    script = Script()
+    return Session(handler=bot, source=ScriptedSource(script), sink=NullSink(), stt=ScriptedStt(script), tts=FakeTts())
+
+
+async def shown(*events: Any) -> list[str]:
+    """The lines of a call in which something happens every second."""
+    out = io.StringIO()
+    live = DemoLive(a_session(), out, terminal=False)
+    for event in (SessionStarted(), *events):
+        live.note(event)
+        await trio.sleep(1)
+    live.summary()
+    return out.getvalue().splitlines()
+
+
+async def test_lines_stand_in_the_order_of_their_times(autojump_clock: object) -> None:
+    """A line that comes while the bot speaks waits for the bot's, which began earlier; what blocks is not shown."""
+    lines = await shown(
+        TurnCommitted(1, "tell me", "typed"), Audible(1), Blocked("Shell", 0.2), Trouble("x", ValueError("odd")),
+        TurnEnded(1, "A story.", "A story.", False), TurnCommitted(2, "and now", "typed"),
+    )  # fmt: skip
+    assert [line.split()[1] for line in lines] == ["you", "bot", "!", "you"]
+    times = [float(line.split()[0]) for line in lines]
+    assert times == sorted(times)
+    assert not any("Shell" in line for line in lines)
+
+
+async def test_a_line_is_not_lost_with_a_call_that_breaks_off(autojump_clock: object) -> None:
+    """What waited for a reply that never ended is printed before the summary."""
+    assert "odd" in (await shown(Audible(1), Trouble("x", ValueError("odd"))))[0]
+
+
+async def test_a_cut_is_told_as_one_and_a_loss_as_a_loss(autojump_clock: object) -> None:
+    """The demo's own cut names the server and the purpose; a connection that is lost otherwise is a fault as ever."""
+    out = io.StringIO()
+    live = DemoLive(a_session(), out, terminal=False)
+    live.note(SessionStarted())
+    live.cutting("ws://127.0.0.1:9/transcribe-websocket")
+    for event in (SttDown("1006 (ABNORMAL_CLOSURE)"), SttUp(), SttDown("1006 (ABNORMAL_CLOSURE)")):
+        live.note(event)
+    cut, again, lost = out.getvalue().splitlines()
+    assert "(ws://127.0.0.1:9/transcribe-websocket), on purpose" in cut
+    assert "connected again" in again
+    assert "1006" in lost
+    assert "!" in lost
+
+
+async def test_the_recording_can_be_heard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is played whole, both sides in one; without a speaker or its plugin there is a sentence and a command."""
+    path = tmp_path / "call.wav"
+    with SoundFileWriter(path, AudioFormat(24_000, channels=2)) as file:
+        file.write(AudioFrame(array("h", [100, 300] * 12_000).tobytes(), 0, AudioFormat(24_000, channels=2)))
+    heard = bytearray()
+
+    class Played:
+        position = 12_000
+
+        def __init__(self, rate: int) -> None:
+            assert rate == 24_000
+
+        @asynccontextmanager
+        async def open(self) -> AsyncIterator[Played]:
+            yield self
+
+        async def write(self, frame: AudioFrame) -> None:
+            heard.extend(frame.pcm)
+
+    class Absent(Played):
+        async def write(self, frame: AudioFrame) -> None:
+            raise DeviceError("no speaker: this machine has none")
+
+    monkeypatch.setitem(sys.modules, "voicekit_device.speaker", SimpleNamespace(Speaker=Played))
+    assert await play(path) is None
+    assert heard == array("h", [200] * 12_000).tobytes()
+    monkeypatch.setitem(sys.modules, "voicekit_device.speaker", SimpleNamespace(Speaker=Absent))
+    assert await play(path) == "It can't be played here: no speaker: this machine has none."
+    monkeypatch.setitem(sys.modules, "voicekit_device.speaker", None)
+    assert await play(path) == "--play needs the plugin voicekit-device."
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/aplay" if name == "aplay" else None)
+    assert how_to_hear(path) == f"To hear it: aplay {path}"
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert str(path) in how_to_hear(path)

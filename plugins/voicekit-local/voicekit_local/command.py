@@ -34,7 +34,15 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="voicekit local-server", description=HELP)
     parser.add_argument("--host", default=HOST, help=f"the address to serve on (default {HOST}: this machine alone)")
     parser.add_argument("--port", type=int, default=0, help="the port to serve on (default: any that is free)")
-    parser.add_argument("--key", help="the key that clients need (default: a new one each time)")
+    parser.add_argument(
+        "--key", help="the key that clients need; choose one that nobody can guess (default: a new one each time)"
+    )
+    parser.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        help="let web pages of this origin use the server, such as https://app.example; may be given again",
+    )
     parser.add_argument("--legacy-key", action="store_true", help="accept the key in a message too, as old clients do")
     parser.add_argument("--embedded", action="store_true", help="end with the standard input; for programs")
     options = parser.parse_args(arguments)
@@ -62,7 +70,9 @@ async def _load_and_serve(options: argparse.Namespace) -> None:
     workers = Workers()
     key = options.key or secrets.token_urlsafe(24)
     account = account_for(key, workers, legacy=options.legacy_key)
-    server = LocalServer(Studio(recogniser.engine, aligner.engine, voice.engine, workers), account)
+    server = LocalServer(
+        Studio(recogniser.engine, aligner.engine, voice.engine, workers), account, origins=options.origin
+    )
     async with server.serving(options.port, options.host) as endpoints:
         _announce(ServerHello(endpoints, key), embedded=options.embedded)
         await trio.sleep_forever()

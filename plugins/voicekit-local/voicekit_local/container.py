@@ -7,11 +7,12 @@ object over the same pipe that remembers enough, and pretends to be endless.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
-import struct
 import sys
 import termios
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -21,6 +22,9 @@ from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.audio.resample import Resampler
 from voicekit.errors import ConfigError, VoicekitError
+from voicekit.flow.groups import sole
+from voicekit.soniox.api.limits import STT_SESSION_S
+from voicekit_local.heads import mend_head, unreadable, values, wav_block
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 CONTAINERS: Final = ("auto", "aiff", "flac", "mp3", "ogg", "wav")
 """Those of the service's that libsndfile reads."""
 
-HEAD_BYTES: Final = 64
+HEAD_BYTES: Final = 128
 """Bytes that tell what kind of container it is; with the RIFF header of the usual shape whole among them."""
 
 BLOCK_S: Final = 0.05
@@ -41,6 +45,10 @@ ENDLESS: Final = 1 << 40
 BEHIND: Final = 1 << 20
 """Bytes kept behind the place of reading: decoders look back by a few frames."""
 
+_PLAIN: Final = frozenset(
+    {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "MPEG_LAYER_III"}
+)
+"""Codecs in which the end of the bytes is the end of the sound."""
 
 QUIET_S: Final = 0.1
 """Seconds without new sound after which a decoder that has read everything holds nothing back that it need not."""
@@ -49,15 +57,25 @@ SETTLE_S: Final = 3.0
 """Seconds that may be waited for that, at most: on a busy machine decoders take their time."""
 
 UNRECOGNISED_S: Final = 10.0
-"""Seconds after the first bytes by which there must have been sound."""
+"""Seconds after the first bytes by which there must have been sound; and after the last, seconds without any in which
+a decoder is taken for stuck."""
+
+LONGEST_S: Final = STT_SESSION_S
+"""Seconds of sound that are decoded: those of the service. A file of a few bytes can claim to be longer than a life."""
+
+BLOCK_VALUES: Final = 1 << 16
+"""Values decoded at a time, at most, whatever rate and channels a header claims."""
 
 
 class Undecodable(VoicekitError):
-    """The bytes are of no container that can be read; `recognised` says whether they began like one."""
+    """The bytes can't be decoded: they are of no container that is read here, or broken."""
 
-    def __init__(self, message: str, recognised: bool) -> None:
-        super().__init__(message)
-        self.recognised = recognised
+
+class TooLong(VoicekitError):
+    """There is more sound than LONGEST_S."""
+
+    def __init__(self) -> None:
+        super().__init__(f"expected at most {LONGEST_S / 60:g} minutes of sound")
 
 
 class Decoder:
@@ -73,6 +91,8 @@ class Decoder:
         self._any_sound = trio.Event()
         self._over = trio.Event()
         self._delivered = 0  # times
+        self._delivering = self._ended = False
+        self._fed = 0  # bytes
 
     async def feed(self, data: bytes) -> None:
         """Pass bytes on; waits for the decoder to take them. Those behind the end of the sound are dropped."""
@@ -93,41 +113,51 @@ class Decoder:
 
     def _unread(self) -> int:
         """Bytes that wait in the pipe."""
+        if self._pipe.fileno() < 0:
+            return 0  # the decoder has ended
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """No more bytes will come: wait for the last of the sound to be delivered."""
+        """No more bytes will come: wait for the last of the sound to be delivered, and for ever if `run` has failed."""
         if not self._begun.is_set():
             await self._begin()
+        self._ended = True
         await self._pipe.aclose()
         await self._over.wait()
 
     async def run(self) -> None:
-        """Decode until the end. Raises Undecodable; when cancelled, the thread ends too."""
+        """Decode until the end. Raises Undecodable and TooLong; when cancelled, the thread ends too."""
         try:
             await self._begun.wait()
+            unread = unreadable(self._head)
+            if unread is not None:
+                os.close(self._read_fd)
+                raise Undecodable(f"{unread} is not read by this server. Send {', '.join(CONTAINERS[1:])}")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hold)
-                await trio.to_thread.run_sync(
-                    decode, self._read_fd, self._head, self._deliver_from_thread, limiter=self._threads
-                )
+                what = partial(decode, self._read_fd, self._head, self._deliver_from_thread, lambda: self._fed)
+                await trio.to_thread.run_sync(what, limiter=self._threads, abandon_on_cancel=True)
                 nursery.cancel_scope.cancel()
+            self._over.set()
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
         finally:
             self._pipe.close()
             if not self._begun.is_set():
                 os.close(self._read_fd)
-            self._over.set()
 
     async def _hold(self) -> None:
         """Close the pipe when cancelled, for which the thread would wait for ever; and when there is no sound."""
         try:
             with trio.move_on_after(UNRECOGNISED_S):
                 await self._any_sound.wait()
-            if self._any_sound.is_set():
-                await trio.sleep_forever()
+            delivered = 0
+            while self._delivering or self._delivered > delivered or (delivered and not self._ended):
+                delivered = self._delivered
+                await trio.sleep(UNRECOGNISED_S)
         finally:
             self._pipe.close()
-        raise Undecodable("no sound came out of it", recognised=False)
+        raise Undecodable(f"no sound came out of it for {UNRECOGNISED_S:g} s")
 
     async def _begin(self) -> None:
         self._head = mend_head(self._head)
@@ -135,6 +165,7 @@ class Decoder:
         await self._write(self._head)
 
     async def _write(self, data: bytes) -> None:
+        self._fed += len(data)
         try:
             await self._pipe.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -145,22 +176,16 @@ class Decoder:
 
     async def _take(self, pcm: bytes) -> None:
         self._any_sound.set()
-        self._delivered += 1
+        self._delivering = True
         await self._deliver(pcm)
+        self._delivering, self._delivered = False, self._delivered + 1
 
 
-def mend_head(head: bytes) -> bytes:
-    """`head` with the length of a WAV that was written to a pipe, and says 0, made endless."""
-    at = head.find(b"data") if head.startswith(b"RIFF") else -1
-    if at < 0 or head[at + 4 : at + 8] != bytes(4):
-        return head
-    return head[: at + 4] + struct.pack("<I", 0xFFFF_FFFF) + head[at + 8 :]
-
-
-def decode(fd: int, head: bytes, deliver: Callable[[bytes], None]) -> None:
+def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable[[], int]) -> None:
     """Decode what comes out of the pipe `fd`, which begins with `head`, until its end; closes the pipe.
 
-    `deliver` is called with PCM16 mono at 16 kHz. Blocks; raises Undecodable, and what `deliver` raises.
+    `deliver` is called with PCM16 mono at 16 kHz; `fed` returns how many bytes have been put into the pipe. Blocks;
+    raises Undecodable and TooLong, and what `deliver` raises.
     """
     import soundfile
 
@@ -171,31 +196,34 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None]) -> None:
             return False
 
     looks_around = head.startswith((b"fLaC", b"ID3")) or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
-    opened = False
     try:
         with Flowing(_Tape(fd) if looks_around else fd, closefd=False) as file:
-            opened = True
-            _deliver_all(file, deliver)
+            endless = looks_around or file.format == "OGG" or file.subtype in _PLAIN
+            block, before = wav_block(head), max(0, head.find(b"data") + 8)
+            _deliver_all(file, deliver, (lambda: math.inf) if endless else lambda: values(fed() - before, block))
     except soundfile.LibsndfileError as error:
-        raise Undecodable(f"libsndfile: {error.error_string}", opened) from None
+        raise Undecodable(f"libsndfile: {error.error_string.rstrip('.')}") from None
     except ConfigError as error:  # a rate that nobody resamples
-        raise Undecodable(str(error), True) from None
+        raise Undecodable(str(error)) from None
     finally:
         os.close(fd)
 
 
-def _deliver_all(file: Any, deliver: Callable[[bytes], None]) -> None:
+def _deliver_all(file: Any, deliver: Callable[[bytes], None], most: Callable[[], float]) -> None:
     source = AudioFormat(file.samplerate, "float32")
     resampler = None if source.rate == PCM16K.rate else Resampler(source, PCM16K)
+    size = max(1, min(source.samples(BLOCK_S), BLOCK_VALUES // file.channels))
     at = 0
-    while len(block := file.read(source.samples(BLOCK_S), dtype="float32", always_2d=True)):
+    while at < most() and len(block := file.read(size, dtype="float32", always_2d=True)):
+        if at > LONGEST_S * source.rate:
+            raise TooLong
         mono = _mono(block)
-        if resampler is None:
-            deliver(from_floats(mono, PCM16K))
-            continue
         frame = AudioFrame(mono.tobytes(), at, source)
         at = frame.end
-        _deliver(resampler.feed(frame), deliver)
+        if resampler is None:
+            deliver(from_floats(mono, PCM16K))
+        else:
+            _deliver(resampler.feed(frame), deliver)
     if resampler is not None:
         _deliver(resampler.finish(), deliver)
 
@@ -257,9 +285,12 @@ class _Tape:
             block = os.read(self._fd, 64 * 1024)
             self._kept += block
             self._ended = not block
+            self._forget()
 
     def _forget(self) -> None:
+        """Keep BEHIND bytes before the place of reading, however far ahead that is."""
         spare = self._at - self._kept_from - BEHIND
-        if BEHIND < spare <= len(self._kept):
-            del self._kept[:spare]
-            self._kept_from += spare
+        if BEHIND < spare < ENDLESS // 2:  # not while a tag at the end is looked for
+            count = min(spare, len(self._kept))
+            del self._kept[:count]
+            self._kept_from += count

@@ -7,6 +7,7 @@ shortly behind a full stop, longer in the middle of a sentence, where it is then
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,11 @@ CLAUSE_S: Final = 1.0
 
 STOPS: Final = (".", "!", "?", "…", ":", ";", '."', '!"', '?"', ".)", "!)", "?)", "\n")
 
+_TAG: Final = re.compile(r"\[[^\W\d_][^\W\d_ ]*(?:[ ,'\u2019-]+[^\W\d_]+)*\] ?")
+"""A direction such as [slowly]: words in brackets. It says how to speak, and is not spoken."""
+
+_TAG_BEGUN: Final = re.compile(r"\[(?:[^\W\d_]|[ ,'\u2019-]){0,40}\]?$")
+
 
 class Lines:
     """One stream's text; `pieces` cuts a text where a voice may breathe."""
@@ -25,12 +31,17 @@ class Lines:
     def __init__(self, pieces: Callable[[str], list[str]]) -> None:
         self._pieces = pieces
         self._text = ""
+        self._held = ""  # what may be the beginning of a direction
         self._ended = False
         self._fed_at = 0.0
 
     def add(self, text: str, end: bool, now: float) -> None:
-        self._text += text
         self._ended = self._ended or end
+        whole = self._held + text
+        begun = None if self._ended else _TAG_BEGUN.search(whole)
+        cut = len(whole) if begun is None else begun.start()
+        self._held = whole[cut:]
+        self._text += _TAG.sub("", whole[:cut])
         if text:
             self._fed_at = now
 

@@ -41,8 +41,11 @@ _FILES: Final = {
     "mp3": ("MP3", "MPEG_LAYER_III"),
     "opus": ("OGG", "OPUS"),
 }
-_MP3_BITRATES: Final = (32_000, 320_000)  # between which libsndfile's compression level goes, from 1 to 0
+_MP3_BITRATES: Final = {32_000: (32_000, 320_000), 16_000: (8_000, 160_000), 0: (8_000, 64_000)}
+"""From which rate on MP3 has which scale of bitrates: libsndfile's compression level goes along it, from 1 to 0."""
 _OPUS_BITRATES: Final = (6_000, 256_000)
+_FIRMEST: Final = 0.999
+"""The highest compression level of MP3: at 1.0 libsndfile fails."""
 
 
 def unmakeable(config: TtsConfig) -> str | None:
@@ -138,7 +141,13 @@ class _File:
         container, subtype = _FILES[name]
         self._out = _Outflow()
         self._file: Any = soundfile.SoundFile(
-            self._out, "w", samplerate=rate, channels=1, format=container, subtype=subtype, **_pressing(name, bitrate)
+            self._out,
+            "w",
+            samplerate=rate,
+            channels=1,
+            format=container,
+            subtype=subtype,
+            **_pressing(name, rate, bitrate),
         )
 
     def pack(self, pcm: bytes) -> bytes:
@@ -156,14 +165,20 @@ def _samples(pcm: bytes) -> NDArray[np.int16]:
     return numpy.frombuffer(pcm, "<i2")
 
 
-def _pressing(name: str, bitrate: int | None) -> dict[str, Any]:
-    """What makes libsndfile hit `bitrate`, as nearly as it can."""
+def _pressing(name: str, rate: int, bitrate: int | None) -> dict[str, Any]:
+    """What makes libsndfile hit `bitrate`, as nearly as the codec can at this rate."""
     if name == "flac" or (name == "opus" and bitrate is None):
         return {}
-    least, most = _MP3_BITRATES if name == "mp3" else _OPUS_BITRATES
-    level = min(1.0, max(0.0, (most - (bitrate or USUAL_BITRATE)) / (most - least)))
+    if name == "opus":
+        return {"compression_level": _level(_OPUS_BITRATES, bitrate)}
+    scale = next(scale for least, scale in _MP3_BITRATES.items() if rate >= least)
     # With a varying bitrate, players would take the length of an MP3 from its first frame, and stop there.
-    return {"compression_level": level, "bitrate_mode": "CONSTANT"} if name == "mp3" else {"compression_level": level}
+    return {"compression_level": min(_FIRMEST, _level(scale, bitrate)), "bitrate_mode": "CONSTANT"}
+
+
+def _level(scale: tuple[int, int], bitrate: int | None) -> float:
+    least, most = scale
+    return min(1.0, max(0.0, (most - (bitrate or USUAL_BITRATE)) / (most - least)))
 
 
 class _Outflow(io.RawIOBase):

@@ -1,7 +1,7 @@
 """The REST API of the server: its role of the protocol, with files on disk, and the engines behind it.
 
-Uploads go into a folder that is gone with the server. Whole files are transcribed one after the other, when no call
-needs the cores. What the engines can't do (translate, clone a voice) or should not (download) is answered as a failure.
+Uploads go into a folder that is gone with the server. Whole files are transcribed two at a time, when no call needs the
+cores; deleting one stops it. What the engines can't do (translate, clone a voice) or should not (download) is refused.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import tempfile
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
@@ -26,26 +27,30 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionReq
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import Refusal, invalid
-from voicekit.soniox.server.rest.http import RestConnection, SpokenPiece
+from voicekit.soniox.server.rest.http import Act, MakeSpeech, RestConnection, SpokenPiece
 from voicekit.soniox.server.rest.server import (
     Begun,
+    Catalogue,
     Dropped,
     Effect,
     FileChunk,
     FileKept,
     Notify,
     PrepareVoice,
+    RestExchange,
+    RestRequest,
     RestServer,
     Transcribe,
 )
-from voicekit_local.container import Decoder, Undecodable
+from voicekit_local.container import Decoder, TooLong, Undecodable
 from voicekit_local.hearing import Hearing
 from voicekit_local.packing import unmakeable
 from voicekit_local.speaking import Stream
+from voicekit_local.streams import Patient
 from voicekit_local.studio import BROKEN, EngineFailed, Studio
 
-IDLE_S: Final = 60.0
-"""Seconds in which a client must send or take something; then it is taken for gone."""
+AT_ONCE: Final = 2
+"""Files that are transcribed at a time: a bad one does not block the others."""
 
 BLOCK: Final = 64 * 1024
 """Bytes of a file read at a time."""
@@ -57,29 +62,47 @@ Outcome = tuple[list[TranscriptToken], int]
 
 
 @asynccontextmanager
-async def open_rest(studio: Studio, account: Account, offer: Offer) -> AsyncIterator[RestService]:
+async def open_rest(
+    studio: Studio, account: Account, offer: Offer, origins: Callable[[str], bool]
+) -> AsyncIterator[RestService]:
     """The REST API, with a folder for its files, for as long as this is open."""
     with tempfile.TemporaryDirectory(prefix="voicekit-local-") as folder, alone():
         async with trio.open_nursery() as nursery:
-            yield RestService(studio, account, offer, Path(folder), nursery)
+            yield RestService(studio, account, offer, origins, Path(folder), nursery)
             nursery.cancel_scope.cancel()
 
 
 class RestService:
     """Serves connections; `nursery` is where transcriptions go on behind them."""
 
-    def __init__(self, studio: Studio, account: Account, offer: Offer, folder: Path, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        account: Account,
+        offer: Offer,
+        origins: Callable[[str], bool],
+        folder: Path,
+        nursery: trio.Nursery,
+    ) -> None:
         epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)  # it has just been made
-        self._server = RestServer(account, offer=offer, epoch=epoch)
+        self._server = RestServer(
+            account,
+            catalogue=Catalogue.of(replace(offer, voices=studio.voice.voices)),
+            offer=offer,
+            epoch=epoch,
+            stoppable=True,
+            origins=origins,
+        )
         self._studio = studio
         self._folder = folder
         self._nursery = nursery
         self._arriving: dict[str, IO[bytes]] = {}
-        self._transcribing = trio.CapacityLimiter(1)
+        self._transcribing = trio.CapacityLimiter(AT_ONCE)
+        self._jobs: dict[str, trio.CancelScope] = {}
 
-    async def serve(self, stream: trio.abc.Stream) -> None:
-        """Answer the requests of one connection until either side ends it."""
-        await RestConnection(self._server, self._act, self._speak, Patient(stream)).serve()
+    async def serve(self, stream: trio.abc.HalfCloseableStream, welcome: Callable[[], object]) -> None:
+        """Answer the requests of one connection until either side ends it; `welcome` is called once it has a key."""
+        await _Connection(self._server, self._act, self._speak, Patient(stream), welcome).serve()
 
     # --- what the role asks for ---
 
@@ -105,6 +128,8 @@ class RestService:
         return self._folder / name
 
     def _drop(self, name: str) -> None:
+        if name in self._jobs:
+            self._jobs[name].cancel()
         file = self._arriving.pop(name, None)
         if file is not None:
             file.close()
@@ -123,21 +148,20 @@ class RestService:
     # --- whole files ---
 
     async def _transcribe(self, name: str, request: TranscriptionRequest) -> None:
-        async with self._transcribing:
-            self._server.jobs.processing(name)
-            try:
-                tokens, duration_ms = await self._understood(request)
-            except Exception as error:  # whatever is wrong with one file, the server goes on; it is told of
-                effects = self._server.jobs.failed(name, *_why(error))
-            else:
-                effects = self._server.jobs.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
-        await self._act(effects)
+        with trio.CancelScope() as self._jobs[name]:
+            async with self._transcribing:
+                self._server.jobs.processing(name)
+                try:
+                    tokens, duration_ms = await self._understood(request)
+                except Exception as error:  # whatever is wrong with one file, the server goes on; it is told of
+                    effects = self._server.jobs.failed(name, *_why(error))
+                else:
+                    effects = self._server.jobs.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
+            await self._act(effects)
+        del self._jobs[name]
 
     async def _understood(self, request: TranscriptionRequest) -> Outcome:
-        if request.file_id is None:
-            raise Undecodable("this server downloads nothing; upload the file", recognised=False)
-        if request.translation is not None:
-            raise Undecodable("this server does not translate", recognised=False)
+        assert request.file_id is not None, "addresses are refused"
         reading = _Reading(self._studio, request)
         try:
             async with trio.open_nursery() as nursery:
@@ -157,10 +181,17 @@ class RestService:
         named = ("model", "language", "voice", "audio_format", "sample_rate", "bitrate", "speed")
         config = TtsConfig(**{name: getattr(request, name) for name in named})
         why = unmakeable(config)
-        return self._sound(config, request.text) if why is None else invalid(why)
+        if why is not None:
+            return invalid(why)
+        self._studio.introduce(request.voice)
+        try:
+            stream = Stream("", config, self._studio.voice)
+        except Exception as error:  # an encoder that does not want a format: the client gets an answer all the same
+            traceback.print_exception(error, file=sys.stderr)
+            return BROKEN
+        return self._sound(stream, request.text)
 
-    async def _sound(self, config: TtsConfig, text: str) -> AsyncGenerator[SpokenPiece, None]:
-        stream = Stream("", config, self._studio.voice)
+    async def _sound(self, stream: Stream, text: str) -> AsyncGenerator[SpokenPiece, None]:
         stream.feed(text, True, trio.current_time())
         while (piece := await stream.next()) is not None:
             async with self._studio.workers.slot(stream.urgent):
@@ -169,7 +200,7 @@ class RestService:
                 stream.spoke(chunk.seconds)
                 if chunk.data:
                     yield SpokenPiece(chunk.data, chunk.seconds)
-        rest = stream.packing.finish()
+        rest = await self._studio.work(stream.packing.finish)
         if rest:
             yield SpokenPiece(rest, 0.0)
 
@@ -227,6 +258,8 @@ def _why(error: Exception) -> tuple[str, str]:
     match error:
         case Undecodable():
             return "invalid_audio_file", f"The audio can't be decoded ({error})."
+        case TooLong():
+            return "invalid_audio_file", f"Audio is too long: {error}."
         case FileNotFoundError():
             return "file_not_found", "The file was deleted before it was transcribed."
         case EngineFailed():
@@ -236,25 +269,19 @@ def _why(error: Exception) -> tuple[str, str]:
     return BROKEN.error_type, BROKEN.message
 
 
-class Patient(trio.abc.Stream):
-    """`stream`, for as long as its client does something now and then; then it is broken."""
+class _Connection(RestConnection):
+    def __init__(
+        self,
+        server: RestServer,
+        act: Act,
+        speak: MakeSpeech,
+        stream: trio.abc.Stream,
+        welcome: Callable[[], object],
+    ) -> None:
+        super().__init__(server, act, speak, stream)
+        self._welcome = welcome
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        with trio.move_on_after(IDLE_S):
-            return await self._stream.receive_some(max_bytes)
-        raise trio.BrokenResourceError(f"nothing came for {IDLE_S:g} s")
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        with trio.move_on_after(IDLE_S) as waiting:
-            await self._stream.send_all(data)
-        if waiting.cancelled_caught:
-            raise trio.BrokenResourceError(f"nothing was taken for {IDLE_S:g} s")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
+        if exchange.known:
+            self._welcome()
+        return await super().exchange(request, exchange)

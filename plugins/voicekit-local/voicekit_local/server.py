@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 import trio
 
@@ -21,6 +22,7 @@ from voicekit_local.engines.interface import Recogniser, Synthesiser
 from voicekit_local.packing import FORMATS
 from voicekit_local.rest import RestService, open_rest
 from voicekit_local.speaking import Speaking
+from voicekit_local.streams import Replayed
 from voicekit_local.studio import EngineFailed, Studio
 from voicekit_local.transcribing import Transcribing
 from voicekit_local.websocket import MakeService, serve_websocket
@@ -42,6 +44,12 @@ REQUESTS_PER_MINUTE: Final = 1_000
 
 CONNECTIONS: Final = 256
 """At once; further ones are closed without an answer, so that the system's limit of open files is never reached."""
+
+STRANGERS: Final = 64
+"""Connections at once of clients that have shown no key, in whatever state: the oldest makes room for the next."""
+
+HERE: Final = ("localhost", "127.0.0.1", "::1")
+"""Hosts of web pages that may use the server: those of this machine, at any port."""
 
 HEAD_S: Final = 10.0
 """Seconds in which a client must say what it wants."""
@@ -72,17 +80,62 @@ def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
     """What the engines can do of what the service can. Any voice's name will do: bots name the service's."""
     return Offer(
         stt_formats=(*CONTAINERS, *limits.STT_RAW_FORMATS),
+        understood=recogniser.languages,
         translates=False,
+        downloads=False,
+        clones=False,
         tts_formats=FORMATS,
         tts_languages=voice.languages,
     )
 
 
-class LocalServer:
-    """Serves the engines of `studio` to who has a key of `account`."""
+class Strangers:
+    """The places of clients that have shown no key."""
 
-    def __init__(self, studio: Studio, account: Account, *, connections: int = CONNECTIONS) -> None:
+    def __init__(self, most: int = STRANGERS) -> None:
+        self._most = most
+        self._waiting: dict[trio.CancelScope, None] = {}
+
+    @contextmanager
+    def place(self) -> Iterator[Callable[[], None]]:
+        """A place, which a later client may take away by cancelling what goes on here, until the value is called."""
+        with trio.CancelScope() as scope:
+            self._waiting[scope] = None
+            if len(self._waiting) > self._most:
+                oldest = next(iter(self._waiting))
+                del self._waiting[oldest]
+                oldest.cancel()
+            try:
+                yield lambda: self._waiting.pop(scope, None)
+            finally:
+                self._waiting.pop(scope, None)
+
+
+def pages(origins: Collection[str]) -> Callable[[str], bool]:
+    """Whether the web pages of an origin may use the server: those of this machine, and of `origins`.
+
+    >>> [pages(["https://a.example"])(o) for o in ("http://localhost:3000", "https://a.example", "http://evil.example")]
+    [True, True, False]
+    """
+
+    def may(origin: str) -> bool:
+        try:
+            return origin in origins or urlsplit(origin).hostname in HERE
+        except ValueError:
+            return False
+
+    return may
+
+
+class LocalServer:
+    """Serves the engines of `studio` to clients with a key of `account`, and to web pages of `origins` among them."""
+
+    def __init__(
+        self, studio: Studio, account: Account, *, connections: int = CONNECTIONS, origins: Collection[str] = ()
+    ) -> None:
         self.account = account
+        self._may = pages(origins)
+        self._strangers = Strangers()
         self._connections = connections
         self._open = 0
         self._studio = studio
@@ -104,7 +157,10 @@ class LocalServer:
         Raises ConfigError where the port can't be had.
         """
         listeners = await _listen(port, host)
-        async with open_rest(self._studio, self.account, self._offer) as rest, trio.open_nursery() as nursery:
+        async with (
+            open_rest(self._studio, self.account, self._offer, self._may) as rest,
+            trio.open_nursery() as nursery,
+        ):
             await nursery.start(trio.serve_listeners, partial(self._serve, rest), listeners)
             yield endpoints(host, listeners[0].socket.getsockname()[1])
             nursery.cancel_scope.cancel()
@@ -115,7 +171,8 @@ class LocalServer:
             return
         self._open += 1
         try:
-            await self._answer(rest, stream)
+            with self._strangers.place() as welcome:
+                await self._answer(rest, stream, welcome)
         except EngineFailed:
             pass  # it has been told of; the client sees an answer that breaks off
         except Exception as error:  # a connection that breaks is no reason for the others to end; it is told of
@@ -124,7 +181,7 @@ class LocalServer:
             self._open -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _answer(self, rest: RestService, stream: trio.SocketStream) -> None:
+    async def _answer(self, rest: RestService, stream: trio.SocketStream, welcome: Callable[[], object]) -> None:
         head = b""
         with trio.move_on_after(HEAD_S), suppress(trio.BrokenResourceError):
             head = await _head(stream)
@@ -132,11 +189,13 @@ class LocalServer:
             return
         make = self._services.get(_path(head))
         if make is None:
-            await rest.serve(Replayed(stream, head))
-        elif b"upgrade" in head.lower():
-            await serve_websocket(Replayed(stream, head), make)
+            await rest.serve(Replayed(stream, head), welcome)
+        elif b"upgrade" not in head.lower():
+            await _refuse(stream, b"426 Upgrade Required")
+        elif not self._may(_origin(head)):
+            await _refuse(stream, b"403 Forbidden")
         else:
-            await _refuse(stream)
+            await serve_websocket(Replayed(stream, head), make, welcome)
 
 
 def endpoints(host: str, port: int) -> Endpoints:
@@ -144,31 +203,6 @@ def endpoints(host: str, port: int) -> Endpoints:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     web = f"http://{where}"
     return Endpoints(rest=web, stt=f"ws://{where}{STT_PATH}", tts=f"ws://{where}{TTS_PATH}", tts_rest=web)
-
-
-class Replayed(trio.abc.Stream):
-    """`stream`, of which `head` has been read already, and comes again."""
-
-    def __init__(self, stream: trio.abc.Stream, head: bytes) -> None:
-        self._stream = stream
-        self._head = head
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if not self._head:
-            return await self._stream.receive_some(max_bytes)
-        await trio.lowlevel.checkpoint()
-        count = len(self._head) if max_bytes is None else max_bytes
-        data, self._head = self._head[:count], self._head[count:]
-        return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 async def _listen(port: int, host: str) -> list[trio.SocketListener]:
@@ -194,6 +228,13 @@ def _path(head: bytes) -> str:
     return words[1].partition("?")[0] if len(words) > 1 else ""
 
 
-async def _refuse(stream: trio.abc.Stream) -> None:
+def _origin(head: bytes) -> str:
+    """Of the web page that asks; that of this machine for a program, which has none."""
+    lines = (line.partition(b":") for line in head.split(b"\r\n"))
+    found = next((value for name, _, value in lines if name.strip().lower() == b"origin"), b"http://localhost")
+    return found.strip().decode("latin-1")
+
+
+async def _refuse(stream: trio.abc.Stream, status: bytes) -> None:
     with trio.move_on_after(HEAD_S), suppress(trio.BrokenResourceError):
-        await stream.send_all(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await stream.send_all(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)

@@ -9,6 +9,8 @@ machine is found out by the protocol's own timers, which end the stream with an 
 from __future__ import annotations
 
 import math
+import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -163,7 +165,13 @@ class Speaking:
         if why is not None:
             self.core.refuse(name, invalid(why), now)
             return
-        stream = self._streams[name] = Stream(name, config, self._studio.voice)
+        self._studio.introduce(config.voice or "")
+        try:
+            stream = self._streams[name] = Stream(name, config, self._studio.voice)
+        except Exception as error:  # an encoder that does not want a format ends one stream, not all
+            traceback.print_exception(error, file=sys.stderr)
+            self.core.refuse(name, BROKEN, now)
+            return
         self._nursery.start_soon(self._speak, stream, self._line)
 
     async def _speak(self, stream: Stream, line: Line) -> None:
@@ -173,7 +181,8 @@ class Speaking:
                     for chunk in await self._made(stream, piece):
                         await stream.pace()
                         await self._send(stream, chunk, line)
-                await self._send(stream, Chunk(stream.packing.finish(), 0.0, None), line, end=True)
+                rest = await self._studio.work(stream.packing.finish)
+                await self._send(stream, Chunk(rest, 0.0, None), line, end=True)
             except EngineFailed:
                 self._fail(stream, BROKEN)
         await line.flush()

@@ -33,6 +33,16 @@ BROKEN: Final = Refusal("internal_error", "The server had an error processing yo
 """What a client is told when an engine fails."""
 
 
+KNOWN_VOICES: Final = """
+Maya Daniel Noah Nina Emma Jack Adrian Claire Grace Owen Mina Kenji Rafael Mateo Lucia Sofia Oliver Arthur Isla Victoria
+Cooper Mason Ruby Elise Arjun Rohan Priya Meera Bryce
+"""
+"""Names of the service's own voices, as far as they are documented."""
+
+INTRODUCED: Final = 100
+"""Unknown names that are warned about; more are a program's doing."""
+
+
 class EngineFailed(VoicekitError):
     """An engine raised something; it has been printed."""
 
@@ -48,6 +58,16 @@ class Studio:
         self.voice = voice
         self.workers = workers or Workers()
         self.decoders = trio.CapacityLimiter(DECODERS)
+        self._introduced: set[str] = set()
+
+    def introduce(self, voice: str) -> None:
+        """Print once for each name that is no voice of the service's that another voice stands in for it."""
+        if voice in self._introduced or voice in (*KNOWN_VOICES.split(), *self.voice.voices):
+            return
+        if len(self._introduced) < INTRODUCED:
+            self._introduced.add(voice)
+            said = f"{voice!r} is no known voice of the service, which would refuse it. {self.voice.name} speaks."
+            print(f"warning: {said}", file=sys.stderr, flush=True)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
         """Have an engine do it, in a slot of the workers; EngineFailed when it can't."""

@@ -21,8 +21,8 @@ from voicekit.soniox.api.wire import Message, SttConfig
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.realtime import stt
-from voicekit.soniox.server.refusal import Refusal, invalid, timeout
-from voicekit_local.container import Decoder, Undecodable
+from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit_local.container import Decoder, TooLong, Undecodable
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.hearing import Hearing
 from voicekit_local.intake import RawIntake
@@ -79,16 +79,15 @@ class Transcribing:
                     await self._take_container(line)
         except* EngineFailed:
             self.core.refuse(BROKEN)
+        except* TooLong:
+            self.core.refuse(Refusal("max_duration_reached", "The maximum duration of a session was reached."))
         except* Undecodable as group:
-            self.core.refuse(self._undecodable(sole(group)))
+            self.core.refuse(invalid(f"Audio decode error: {sole(group)}."))
         await line.flush()
 
     def _configure(self, config: SttConfig) -> None:
-        hints, understood = config.language_hints or (), self._studio.recogniser.languages
-        if hints and not set(hints) & set(understood):
-            self.core.refuse(invalid(f"Invalid language hint. This server understands: {', '.join(understood)}."))
-            return
-        self._hearing = Hearing(config, partials=self._studio.recogniser.partials, language=understood[0])
+        recogniser = self._studio.recogniser
+        self._hearing = Hearing(config, partials=recogniser.partials, language=recogniser.languages[0])
         self._configured.set()
 
     # --- sound ---
@@ -97,7 +96,7 @@ class Transcribing:
         try:
             intake = RawIntake(self.core.config)
         except ConfigError as error:
-            raise Undecodable(str(error), recognised=True) from None
+            raise Undecodable(str(error)) from None
         async for asked in self._inlet:
             match asked:
                 case stt.AudioCame(data):
@@ -168,12 +167,6 @@ class Transcribing:
             self.core.finish(self._hearing.total_ms, self._hearing.total_ms)
         self._changed.unpark_all()
         await line.flush()
-
-    def _undecodable(self, error: BaseException) -> Refusal:
-        recognised = isinstance(error, Undecodable) and error.recognised
-        if recognised or self.core.config.audio_format != "auto":
-            return invalid("Audio decode error")
-        return timeout("Audio data decode timeout")
 
 
 class Ahead:

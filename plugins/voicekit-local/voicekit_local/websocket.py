@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import h11
@@ -59,6 +60,9 @@ class Core(Protocol):
     def closing(self) -> CloseConnection | None: ...
     @property
     def due_at(self) -> float | None: ...
+
+    known: bool
+
     def outgoing(self) -> list[Message]: ...
 
 
@@ -146,8 +150,11 @@ class MakeService(Protocol):
     def __call__(self, key: str | None, now: float) -> Service: ...
 
 
-async def serve_websocket(stream: trio.abc.Stream, make: MakeService) -> None:
-    """Serve the client at the other end of `stream`, whose request has not been read, until either has enough."""
+async def serve_websocket(stream: trio.abc.Stream, make: MakeService, welcome: Callable[[], object]) -> None:
+    """Serve the client at the other end of `stream`, whose request has not been read, until either has enough.
+
+    `welcome` is called when the client has shown a good key, perhaps more than once.
+    """
     try:
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + HANDSHAKE_S
@@ -160,7 +167,7 @@ async def serve_websocket(stream: trio.abc.Stream, make: MakeService) -> None:
             )
             socket = await request.accept(subprotocol=_subprotocol(request))
             nursery.cancel_scope.deadline = math.inf
-            await _talk(socket, make(_key(request), trio.current_time()))
+            await _talk(socket, make(_key(request), trio.current_time()), welcome)
             nursery.cancel_scope.cancel()
     except* LOST:
         pass  # there is nobody left to tell
@@ -175,11 +182,11 @@ def _key(request: trio_websocket.WebSocketRequest) -> str | None:
     return handshake_key(authorization.decode("latin-1"), request.proposed_subprotocols)
 
 
-async def _talk(socket: trio_websocket.WebSocketConnection, service: Service) -> None:
+async def _talk(socket: trio_websocket.WebSocketConnection, service: Service, welcome: Callable[[], object]) -> None:
     line = Line(service.core)
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_read, socket, service, line, nursery.cancel_scope)
+            nursery.start_soon(_read, socket, service, line, nursery.cancel_scope, welcome)
             nursery.start_soon(_tick, service, line)
             nursery.start_soon(service.run, line)
             await line.write(socket)
@@ -189,10 +196,16 @@ async def _talk(socket: trio_websocket.WebSocketConnection, service: Service) ->
 
 
 async def _read(
-    socket: trio_websocket.WebSocketConnection, service: Service, line: Line, scope: trio.CancelScope
+    socket: trio_websocket.WebSocketConnection,
+    service: Service,
+    line: Line,
+    scope: trio.CancelScope,
+    welcome: Callable[[], object],
 ) -> None:
     await line.flush()
     while True:
+        if service.core.known:
+            welcome()
         try:
             message = await socket.get_message()
         except trio_websocket.ConnectionClosed:

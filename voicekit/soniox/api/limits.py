@@ -11,6 +11,9 @@ from typing import Final
 
 STT_MODEL: Final = "stt-rt-v5"
 TTS_MODEL: Final = "tts-rt-v2"
+STT_ALIASES: Final = ("stt-rt-v4", "stt-rt-v3", "stt-rt-preview")
+TTS_ALIASES: Final = ("tts-rt-v1", "tts-rt-v1-preview")
+"""Retired names, which the service routes to the current models."""
 TTS_LANGUAGE: Final = "en"
 TTS_VOICE: Final = "Adrian"
 

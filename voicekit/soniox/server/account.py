@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
@@ -14,6 +15,8 @@ from voicekit.soniox.api.region import KEY_SUBPROTOCOL
 from voicekit.soniox.server.refusal import Refusal, invalid
 
 _MINUTE_S: Final = 60.0
+AGAIN: Final = "Please try again later."
+TEMPORARY: Final = "snx_temp_"  # what temporary keys begin with
 
 
 class Service(Enum):
@@ -79,6 +82,7 @@ class Account:
     ) -> None:
         self._keys = {secret: Key(secret) for secret in keys}
         self._open = not self._keys
+        self._expiring: list[tuple[float, str]] = []
         self.legacy = legacy
         self.twice = twice
         self.refusing: Refusal | None = None
@@ -94,6 +98,8 @@ class Account:
     def add(self, key: Key) -> None:
         """Another key, such as a temporary one."""
         self._keys[key.secret] = key
+        if key.expires_at is not None:
+            heappush(self._expiring, (key.expires_at, key.secret))
 
     def request_id(self) -> str:
         """A new id in the shape of the service's, numbered in order, so that a run can be repeated exactly."""
@@ -104,10 +110,12 @@ class Account:
         if secret is None:
             return Refusal("unauthenticated", "Missing API key. Provide it as an Authorization header.")
         key = self._keys.get(secret) or (Key(secret) if self._open else None)
-        if key is None:
+        while self._expiring and self._expiring[0][0] <= now:
+            self._keys.pop(heappop(self._expiring)[1], None)
+        if key is None and not secret.startswith(TEMPORARY):
             return Refusal("unauthenticated", "Incorrect API key provided.")
-        expired = key.expires_at is not None and now >= key.expires_at
-        if expired or key.usage not in (None, service):
+        expired = key is None or (key.expires_at is not None and now >= key.expires_at)
+        if key is None or expired or key.usage not in (None, service):
             return Refusal("unauthenticated", "Invalid or expired temporary API key.")
         return key
 
@@ -146,8 +154,11 @@ class Account:
         what = f"limit for {service.spoken} has been exceeded for your project."
         if len(self._recent[service]) >= self._per_minute:
             return Refusal("limit_exceeded", f"Requests per minute {what}")
-        if self.running[service] >= self.at_once[service] or self.full(service, now):
-            return Refusal("limit_exceeded", f"Concurrent requests {what}")
+        if self.running[service] >= self.at_once[service]:
+            run = f"{self.running[service]} of {self.at_once[service]} run."
+            return Refusal("limit_exceeded", f"Concurrent requests {what} {run}")
+        if self.full(service, now):
+            return Refusal("limit_exceeded", f"This machine is too busy to begin more {service.spoken}. {AGAIN}")
         return None
 
 

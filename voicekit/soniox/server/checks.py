@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,19 +11,25 @@ from voicekit.soniox.api.wire import Context, SttConfig, Translation, TtsConfig
 from voicekit.soniox.api.wrongs import context_length
 from voicekit.soniox.server.refusal import Refusal, invalid
 
-STT_MODELS: Final = frozenset({limits.STT_MODEL}) | limits.MODELS_WITHOUT_ENDPOINT_TUNING
-TTS_MODELS: Final = frozenset({limits.TTS_MODEL})
-MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset({"tts-rt-v1", "tts-rt-v1-preview"})
+STT_MODELS: Final = frozenset({limits.STT_MODEL, *limits.STT_ALIASES})
+TTS_MODELS: Final = frozenset({limits.TTS_MODEL, *limits.TTS_ALIASES})
+MODELS_WITHOUT_SILENCE_REDUCTION: Final = frozenset(limits.TTS_ALIASES)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a server can do: models, formats, languages, voices (None: any name will do), and whether it translates."""
+    """What a server can do: models, formats, languages, voices (None: any name), translation, downloads, clones.
+
+    `understood` are the languages whose words it knows; hints that name none of them are refused. None: all of them.
+    """
 
     stt_models: Collection[str] = STT_MODELS
     stt_formats: Collection[str] = (*limits.STT_CONTAINERS, *limits.STT_RAW_FORMATS)
     stt_languages: Collection[str] = limits.STT_LANGUAGES
+    understood: Collection[str] | None = None
     translates: bool = True
+    downloads: bool = True
+    clones: bool = True
     tts_models: Collection[str] = TTS_MODELS
     tts_formats: Collection[str] = limits.TTS_FORMATS
     tts_languages: Collection[str] = limits.TTS_LANGUAGES
@@ -36,7 +42,7 @@ def refuse_stt(config: SttConfig, offer: Offer) -> Refusal | None:
         return Refusal("model_not_available", "Invalid model specified.")
     return _first(
         lambda: _sound(config, offer.stt_formats),
-        lambda: _hints(config.language_hints or (), offer.stt_languages),
+        lambda: refuse_hints(config.language_hints or (), offer),
         lambda: _context(config.context),
         lambda: _endpoints(config),
         lambda: _translation(config.translation, offer),
@@ -82,10 +88,16 @@ def _sound(config: SttConfig, formats: Collection[str]) -> str | None:
     return None
 
 
-def _hints(hints: tuple[str, ...], languages: Collection[str]) -> str | None:
+def refuse_hints(hints: Sequence[str], offer: Offer) -> str | None:
+    """Why these language hints are refused, None if they are not."""
     if len(set(hints)) < len(hints):
         return "Language hints must be unique."
-    return "Invalid language hint." if len(hints) > limits.HINTS or not set(hints) <= set(languages) else None
+    if len(hints) > limits.HINTS or not set(hints) <= set(offer.stt_languages):
+        return "Invalid language hint."
+    understood = offer.understood
+    if not hints or understood is None or set(hints) & set(understood):
+        return None
+    return f"Invalid language hint. This server understands: {', '.join(sorted(understood))}."
 
 
 def _context(context: Context | str | None) -> str | None:

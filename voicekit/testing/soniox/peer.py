@@ -17,8 +17,8 @@ from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer
 from voicekit.testing.scripted import Script
 from voicekit.testing.soniox.connection import PeerConnection
-from voicekit.testing.soniox.doors import STT_PATH, TTS_PATH, Doors
 from voicekit.testing.soniox.faults import Fault
+from voicekit.testing.soniox.memory import STT_PATH, TTS_PATH, Doors
 from voicekit.testing.soniox.peer_tts import Speaking
 from voicekit.testing.soniox.record import ConnectionRecord, SpokenStream
 from voicekit.testing.soniox.results import Hearing

@@ -40,8 +40,7 @@ from voicekit.soniox.server.rest.server import (
     Transcribe,
 )
 from voicekit.soniox.server.rest.shared import ReceivedUpload
-from voicekit.testing.soniox.doors import Doors
-from voicekit.testing.soniox.memory import InMemoryHttp
+from voicekit.testing.soniox.memory import Doors, InMemoryHttp
 from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch

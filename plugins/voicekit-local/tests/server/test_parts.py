@@ -12,18 +12,22 @@ import numpy as np
 import pytest
 import soundfile
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.api.limits import STT_RAW_FORMATS
+from voicekit.soniox.api.limits import STT_RAW_FORMATS, TTS_BITRATES, TTS_RATES
 from voicekit.soniox.api.wire import SttConfig, TtsConfig
 from voicekit_local.engines.interface import SpokenWord
+from voicekit_local.fakes import FakeTts, hum
+from voicekit_local.heads import unreadable
 from voicekit_local.intake import RawIntake
 from voicekit_local.letters import letter_times, stamps
 from voicekit_local.lines import CLAUSE_S, SENTENCE_S, Lines
 from voicekit_local.loading import load_all
 from voicekit_local.packing import Packing
+from voicekit_local.server import Strangers, pages
 from voicekit_local.workers import Pressure, Workers
 
 WAVE = np.sin(np.arange(1_600) / 7) * 0.8
@@ -228,3 +232,111 @@ async def test_loading_is_told_when_it_takes_long() -> None:
     assert told[-2:] == [("loading", 0.9), ("loading", 1.0)]
     assert told == sorted(told)
     assert ("loading", 0.1) not in told[1:]  # nothing is told twice
+
+
+@pytest.mark.parametrize(
+    ("pieces", "spoken"),
+    [
+        (["[warm] Hello. [slowly] I am fine."], "Hello. I am fine."),
+        (["Well [wa", "rm and", " calm]", " done."], "Well done."),
+        (["Good [", "softly", "] bye."], "Good bye."),
+        (["One [1] and [Smith 2020] stay."], "One [1] and [Smith 2020] stay."),
+        (["Left [open"], "Left [open"),
+        (["[warm]"], ""),
+        (["[très doux] Oui."], "Oui."),
+        (["[" * 200 + "x]"], "[" * 199),
+    ],
+)
+def test_directions_are_not_spoken(pieces: list[str], spoken: str) -> None:
+    """Words in brackets say how to speak: however a text is cut, they are left out, and other brackets are read."""
+    lines = Lines(FakeTts().pieces)
+    for piece in pieces:
+        lines.add(piece, False, 0.0)
+    lines.add("", True, 0.0)
+    said = ""
+    while not lines.over:
+        said += lines.take(9.0) or ""
+    assert said == spoken
+
+
+@pytest.mark.parametrize("rate", TTS_RATES)
+@pytest.mark.parametrize("bitrate", TTS_BITRATES)
+def test_an_mp3_has_the_bitrate_that_was_asked_for(rate: int, bitrate: int) -> None:
+    """Within a third of it, or of the highest that MP3 has at the rate: 160 kbit/s below 32 kHz, 64 at 8 kHz."""
+    most = 320_000 if rate >= 32_000 else 160_000 if rate >= 16_000 else 64_000
+    packing = Packing(TtsConfig(audio_format="mp3", sample_rate=rate, bitrate=bitrate), rate)
+    seconds = 3
+    size = len(packing.feed(hum("a", seconds * rate, rate))) + len(packing.finish())
+    assert 8 * size / seconds == pytest.approx(min(bitrate, most), rel=1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\x1a\x45\xdf\xa3", "WebM"),
+        (b"\0\0\0\x20ftypM4A ", "MP4"),
+        (b"\0\0\0\x08wide", "MP4"),
+        (b"\xff\xf1\x50\x80", "AAC"),
+        (b"\xff\xf9\x50\x80", "AAC"),
+        (b"ADIF", "AAC"),
+        (b"#!AMR\n", "AMR"),
+        (b"#!AMR-WB\n", "AMR"),
+        (bytes.fromhex("3026b2758e66cf11a6d9"), "ASF"),
+        (b"\xff\xfb\x90\x00", None),
+        (b"\xff\xf3\x90\x00", None),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"OggS", None),
+        (b"", None),
+        (b"\xff", None),
+    ],
+)
+def test_containers_that_are_not_read_have_a_name(head: bytes, name: str | None) -> None:
+    """The first bytes tell what a client sent by mistake, and take nothing that is read for it."""
+    assert unreadable(head) == name
+
+
+def test_strangers_share_their_places() -> None:
+    """The oldest client without a key makes room for the next; one with a key stays."""
+
+    async def main() -> list[int]:
+        strangers, gone = Strangers(2), []
+
+        async def wait(number: int) -> None:
+            with strangers.place() as welcome:
+                if number == 0:
+                    welcome()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    gone.append(number)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(5):
+                nursery.start_soon(wait, number)
+                await trio.testing.wait_all_tasks_blocked()
+            before = list(gone)
+            nursery.cancel_scope.cancel()
+        return before
+
+    assert trio.run(main) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("origin", "may"),
+    [
+        ("http://localhost", True),
+        ("https://localhost:3000", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:80", True),
+        ("https://app.example", True),
+        ("http://app.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://evil.example?localhost", False),
+        ("http://[", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_pages_of_this_machine_may_use_the_server(origin: str, may: bool) -> None:
+    """Others may not, but for origins that were named."""
+    assert pages(["https://app.example"])(origin) is may

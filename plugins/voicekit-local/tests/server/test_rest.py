@@ -14,7 +14,7 @@ import soundfile
 import trio
 
 from voicekit.soniox.api.region import Endpoints
-from voicekit_local import rest
+from voicekit_local import streams
 from voicekit_local.fakes import KEY, LETTER_S, FakeRecogniser, FakeTts, fake_server
 
 SPEAKS = {"model": "tts-rt-v2", "language": "en", "voice": "Maya", "audio_format": "wav", "text": "Good morning."}
@@ -95,7 +95,7 @@ async def test_an_engine_that_fails_fails_one_transcription(speech, capfd) -> No
 
 
 async def test_a_file_that_is_deleted_before_its_turn_fails_one_transcription(speech, capfd) -> None:
-    """Files wait for each other; one that is gone by then is told as missing, and the server goes on."""
+    """Files wait for the two before them; one that is gone by then is told as missing, and the server goes on."""
     let_go = threading.Event()
 
     class Slow(FakeRecogniser):
@@ -104,7 +104,7 @@ async def test_a_file_that_is_deleted_before_its_turn_fails_one_transcription(sp
             return super().decode(sound, draft)
 
     async with fake_server(recogniser=Slow()) as (_, endpoints), http(endpoints) as client:
-        first, second, third = [await queued(client, flac(speech)) for _ in range(3)]
+        first, _, second, third = [await queued(client, flac(speech)) for _ in range(4)]
         assert (await client.delete(f"/v1/files/{second['file_id']}")).status_code == 204
         assert (await client.delete(f"/v1/transcriptions/{third['id']}")).status_code == 204  # as Ctrl-C does with both
         assert (await client.delete(f"/v1/files/{third['file_id']}")).status_code == 204
@@ -150,12 +150,11 @@ async def test_a_webhook_that_can_t_be_called_is_a_status_of_0(speech, url, valu
 
 
 async def test_nothing_is_downloaded() -> None:
-    """A transcription of an address fails with a sentence: whoever may ask us shall not send us elsewhere."""
+    """A transcription of an address is refused at once: a client of the server shall not send it elsewhere."""
     async with fake_server() as (_, endpoints), http(endpoints) as client:
         answer = await client.post("/v1/transcriptions", json={"model": "stt-async-v5", "audio_url": "http://a/b.mp3"})
-        made = await over(client, answer.json())
-        assert made["status"] == "error"
-        assert "upload the file" in made["error_message"]
+        assert (answer.status_code, answer.json()["error_type"]) == (400, "invalid_request")
+        assert "Upload the file" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "mp3", "opus"])
@@ -220,7 +219,7 @@ async def test_a_temporary_key_opens_what_it_was_made_for(connect) -> None:
 
 async def test_a_client_that_stops_in_the_middle_is_let_go(monkeypatch) -> None:
     """An upload that does not go on is given up, and nothing of it is kept."""
-    monkeypatch.setattr(rest, "IDLE_S", 0.2)
+    monkeypatch.setattr(streams, "IDLE_S", 0.2)
     async with fake_server() as (_, endpoints):
         port = int(endpoints.rest.rpartition(":")[2])
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:

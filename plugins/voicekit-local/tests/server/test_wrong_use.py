@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
@@ -21,6 +22,7 @@ from voicekit.soniox.connection.transport import Disconnected
 from voicekit.soniox.local import local_server
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
+from voicekit.soniox.server.rest import http as rest_http
 from voicekit_local import speaking, websocket
 from voicekit_local.fakes import KEY, FakeRecogniser, FakeTts, fake_server
 from voicekit_local.server import account_for
@@ -48,13 +50,13 @@ UNREAD_MB = 20.0
 """How much larger it may be at any time while a message comes that is too large: ten times what it reads of it."""
 SERVER = """
 import os, sys, trio
-from voicekit.soniox.api.server_hello import Greeting, write_hello
+from voicekit.soniox.api.server_hello import ServerHello, write_hello
 from voicekit_local.fakes import KEY, fake_server
 
 async def main():
     async with fake_server() as (_, endpoints):
         print(os.getpid(), file=sys.stderr, flush=True)
-        sys.stdout.buffer.write(write_hello(Greeting(endpoints, KEY)))
+        sys.stdout.buffer.write(write_hello(ServerHello(endpoints, KEY)))
         sys.stdout.buffer.flush()
         await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
 
@@ -76,6 +78,8 @@ def error(frames: list[dict[str, Any]]) -> tuple[str, str]:
 
 
 INVALID = "invalid_request"
+UNKNOWN = "Audio decode error: libsndfile: Format not recognised."
+RATE = "Audio decode error: sample rate: expected an integer from 1000 to 384000 Hz, got 900000."
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ INVALID = "invalid_request"
         ([without(HEARS, "audio_format")], INVALID, "Missing audio format."),
         ([without(HEARS, "sample_rate")], INVALID, "Audio data sample rate must be specified for PCM formats."),
         ([without(HEARS, "num_channels")], INVALID, "Audio data channels must be specified for PCM formats."),
-        ([HEARS | {"sample_rate": 900_000}], INVALID, "Audio decode error"),
+        ([HEARS | {"sample_rate": 900_000}], INVALID, RATE),
         ([HEARS | {"audio_format": "pcm_s17"}], INVALID, "Invalid audio data format: pcm_s17"),
         ([HEARS | {"audio_format": "webm"}], INVALID, "Invalid audio data format: webm"),
         ([HEARS | {"model": "stt-rt-v9"}], "model_not_available", "Invalid model specified."),
@@ -110,8 +114,8 @@ INVALID = "invalid_request"
         ([HEARS, "no base64"], INVALID, "Invalid base64."),
         ([HEARS, bytes(MESSAGE_BYTES + 1)], INVALID, "Message is too long."),
         ([HEARS, ""], INVALID, "No audio received."),
-        ([CONTAINED | {"audio_format": "auto"}, bytes(range(256))], "request_timeout", "Audio data decode timeout"),
-        ([CONTAINED | {"audio_format": "wav"}, bytes(range(256))], INVALID, "Audio decode error"),
+        ([CONTAINED | {"audio_format": "auto"}, bytes(range(256))], INVALID, UNKNOWN),
+        ([CONTAINED | {"audio_format": "wav"}, bytes(range(256))], INVALID, UNKNOWN),
     ],
 )  # fmt: skip
 async def test_wrong_use_of_speech_to_text(connect, messages, kind, message) -> None:
@@ -218,14 +222,14 @@ async def test_two_minutes_of_sound_are_the_most(connect, monkeypatch) -> None:
     ("key", "message"),
     [
         ("wrong", "Incorrect API key provided."),
-        ("expired", "Invalid or expired temporary API key."),
+        ("snx_temp_expired", "Invalid or expired temporary API key."),
         (None, "Missing API key. Provide it as an Authorization header."),
     ],
 )
 async def test_a_key_that_is_none_is_refused(connect, service, key, message) -> None:
     """A wrong, expired or missing key is refused in a frame, after the upgrade or with the first message."""
     account = Account([KEY])
-    account.add(Key("expired", usage=Service.STT if service == "stt" else Service.TTS, expires_at=0.0))
+    account.add(Key("snx_temp_expired", usage=Service.STT if service == "stt" else Service.TTS, expires_at=0.0))
     async with fake_server(account) as (_, endpoints), connect(getattr(endpoints, service), key) as client:
         if key is None:
             await client.say(**(HEARS if service == "stt" else SPEAKS))
@@ -523,3 +527,49 @@ async def until_empty(server: Any) -> None:
     with trio.fail_after(120):
         while server.open:  # noqa: ASYNC110  # the server has no reason to tell
             await trio.sleep(0.01)
+
+
+async def test_an_encoder_that_fails_ends_its_stream_alone(connect, monkeypatch, capfd) -> None:
+    """One stream's format that can't be made is told to that stream; the others of the connection speak on."""
+    real = speaking.Packing
+
+    def choosy(config, rate):
+        if config.audio_format == "mp3":
+            raise RuntimeError("set compression level")
+        return real(config, rate)
+
+    monkeypatch.setattr(speaking, "Packing", choosy)
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        await client.say(**SPEAKS | {"audio_format": "mp3"})
+        assert error(await client.until(stream_id="a", terminated=True))[0] == "internal_error"
+        await client.say(**SPEAKS | {"stream_id": "b"})
+        await client.say(stream_id="b", text="Hello.", text_end=True)
+        assert any(frame.get("audio") for frame in await client.until(stream_id="b", terminated=True))
+        async with httpx.AsyncClient(base_url=endpoints.rest, headers={"Authorization": f"Bearer {KEY}"}) as http:
+            body = {name: value for name, value in SPEAKS.items() if name != "stream_id"}
+            answer = await http.post("/tts", json=body | {"audio_format": "mp3", "text": "Hello."})
+            assert (answer.status_code, answer.json()["error_type"]) == (500, "internal_error")
+    assert capfd.readouterr().err.count("RuntimeError: set compression level") == 2
+
+
+async def test_a_voice_that_the_service_would_refuse_is_warned_of_once(connect, capfd) -> None:
+    """Any name is spoken, and the operator reads once for each that it is no voice of the service."""
+    async with fake_server() as (_, endpoints), connect(endpoints.tts) as client:
+        for stream, voice in (("a", "Nobody At All"), ("b", "Nobody At All"), ("c", "Maya"), ("d", "Hum")):
+            await client.say(**SPEAKS | {"stream_id": stream, "voice": voice})
+            await client.say(stream_id=stream, text="Hm.", text_end=True)
+            assert any(frame.get("audio") for frame in await client.until(stream_id=stream, terminated=True))
+    assert capfd.readouterr().err.count("warning: 'Nobody At All'") == 1
+
+
+async def test_a_connection_that_is_to_be_closed_is_closed_at_once() -> None:
+    """A client that asks for it sees the end behind its answer, and does not wait for the server's patience."""
+    async with fake_server() as (_, endpoints):
+        port = int(endpoints.rest.rpartition(":")[2])
+        with trio.fail_after(rest_http.LINGER_S - 0.5):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(b"GET /v1/models HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                answer = b""
+                while data := await stream.receive_some():
+                    answer += data
+    assert answer.startswith(b"HTTP/1.1 401 ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from itertools import count
@@ -14,7 +14,6 @@ from typing import Final
 import trio
 
 from voicekit import CallPolicy, Policy, Session
-from voicekit.cli.live import Live
 from voicekit.cli.progress import Teller
 from voicekit.cli.run import FAILED, SIGNALLED
 from voicekit.errors import DeviceError, ServiceError
@@ -27,8 +26,10 @@ from voicekit.soniox.local import SpeechService, soniox_or_local
 from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit_local.demo.bot import GREETING, bot
 from voicekit_local.demo.caller import PCM24K, Caller
+from voicekit_local.demo.playing import how_to_hear, play
 from voicekit_local.demo.relay import Relay, open_relay
 from voicekit_local.demo.script import Line, Moments, lines, perform
+from voicekit_local.demo.showing import DemoLive
 from voicekit_local.wer import word_errors
 
 HELP = "hear a whole spoken call, with no key: a recorded caller talks to a bot"
@@ -45,11 +46,12 @@ def main(arguments: Sequence[str]) -> int:
     """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
     parser.add_argument("--folder", type=Path, help=f"where to keep the call (default: {FOLDER}, {FOLDER}-2, ...)")
-    folder = parser.parse_args(arguments).folder or _free_folder()
-    return trio.run(demo, folder)
+    parser.add_argument("--play", action="store_true", help="play the call on the speaker when it is over")
+    options = parser.parse_args(arguments)
+    return trio.run(demo, options.folder or _free_folder(), options.play)
 
 
-async def demo(path: Path) -> int:
+async def demo(path: Path, play_it: bool = False) -> int:
     """Hold the demo's call and keep it in the folder `path`; the exit status of `voicekit demo`."""
     tell = Teller()
     call: _Call | None = None
@@ -61,7 +63,7 @@ async def demo(path: Path) -> int:
         ):
             call = _Call(service, stt, folder)
             ended = await call.hold(relay)
-        return SIGNALLED.get(ended.why, 0)
+        status = SIGNALLED.get(ended.why, 0)
     except (ServiceError, DeviceError) as error:
         if call is None or not call.live.started:
             raise
@@ -70,6 +72,15 @@ async def demo(path: Path) -> int:
     finally:
         if call is not None and call.live.started:
             print(f"\n{call.summary()}\n{_contents(path)}")
+    if status == 0:
+        await _listen(path / SOUND, play_it)
+    return status
+
+
+async def _listen(sound: Path, play_it: bool) -> None:
+    why = await play(sound) if play_it else ""
+    if why is not None:
+        print(f"{why} {how_to_hear(sound)}".strip())
 
 
 @asynccontextmanager
@@ -100,7 +111,8 @@ class _Call:
             policy=Policy(call=CallPolicy(greeting=GREETING)),
         )
         folder.record(self._session)
-        self.live = Live(self._session)
+        self.live = DemoLive(self._session)
+        self._recogniser = service.endpoints.stt
         self._session.watch(self._moments)
         self._session.watch(self.live.note)
 
@@ -108,13 +120,24 @@ class _Call:
         """To its end; the history is written however that comes. DeviceError where it can't be."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(perform, lines(), self._caller, self._moments, relay, self._said)
+                nursery.start_soon(perform, lines(), self._caller, self._moments, self._drop(relay), self._said)
                 self._ended = await run_session(self._session)
                 nursery.cancel_scope.cancel()
             return self._ended
         finally:
             if self.live.started:
                 self._write_history()
+
+    def _drop(self, relay: Relay | None) -> Callable[[], None] | None:
+        """What loses the connection to the recogniser, and tells that it is on purpose; None if it can't be lost."""
+        if relay is None:
+            return None
+
+        def drop() -> None:
+            self.live.cutting(self._recogniser)
+            relay.cut()
+
+        return drop
 
     def summary(self) -> str:
         """How quickly the caller was answered and, of a call that was not broken off, how well he was understood."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import trio
 
 from voicekit.events import Audible, SessionEvent, TurnEnded
 from voicekit_local.demo.caller import Caller, recording
-from voicekit_local.demo.relay import Relay
 
 HERE = Path(__file__).parent
 
@@ -70,10 +70,13 @@ class Moments:
         await trio.sleep_until(self.audible_since + seconds)
 
 
-async def perform(script: list[Line], caller: Caller, moments: Moments, relay: Relay | None, said: list[Line]) -> None:
+async def perform(
+    script: list[Line], caller: Caller, moments: Moments, drop: Callable[[], None] | None, said: list[Line]
+) -> None:
     """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call by then.
 
-    A line is put into `said` when it was said to its end; cancelling this leaves the rest unsaid.
+    `drop` is called where the script wants the connection to the recogniser to be lost. A line is put into `said` when
+    it was said to its end; cancelling this leaves the rest unsaid.
     """
     known = 0
     for line in script:
@@ -85,8 +88,8 @@ async def perform(script: list[Line], caller: Caller, moments: Moments, relay: R
                 await moments.finishing(known, line.until)
                 await trio.sleep(line.after or 0.0)
         async with trio.open_nursery() as nursery:
-            if line.drop is not None and relay is not None:
-                nursery.start_soon(_drop, relay, line.drop)
+            if line.drop is not None and drop is not None:
+                nursery.start_soon(_drop, drop, line.drop)
             await caller.speak(sound)
         said.append(line)
         if not line.aside:
@@ -96,6 +99,6 @@ async def perform(script: list[Line], caller: Caller, moments: Moments, relay: R
     caller.hang_up()
 
 
-async def _drop(relay: Relay, seconds: float) -> None:
+async def _drop(drop: Callable[[], None], seconds: float) -> None:
     await trio.sleep(seconds)
-    relay.cut()
+    drop()

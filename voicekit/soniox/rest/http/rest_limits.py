@@ -8,6 +8,8 @@ from voicekit.soniox.api import limits as realtime
 
 ASYNC_MODEL: Final = "stt-async-v5"
 """The current model for whole files."""
+ASYNC_ALIASES: Final = ("stt-async-v4", "stt-async-v3", "stt-async-preview")
+"""Retired names, which the service routes to it."""
 
 PAGE: Final = (1, 1_000)  # entries in one page of a list
 SHARED_PAGE: Final = (1, 200)  # of shared voices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from msgspec import Struct
 
@@ -12,6 +12,10 @@ from voicekit.soniox.api.wire import Message, encode
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import CloseConnection, Refusal
+
+REFUSE_S: Final = 0.3
+"""Seconds that the refusal of a handshake's key waits for the client's first message. A client that is refused before
+it has sent anything fails on sending, and never reads why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class ServedConnection:
         self._account, self._offer = account, offer or Offer()
         self._handshake_key, self._opened_at = key, now
         self._outgoing: list[Message] = []
+        judged = None if key is None else self._key(key, now)
+        self._refused = judged if isinstance(judged, Refusal) else None
+        self.known = isinstance(judged, Key)
+        """Whether the client has shown a good key."""
 
     def outgoing(self) -> list[Message]:
         """What is to be sent now, each message once."""
@@ -38,15 +46,11 @@ class ServedConnection:
     def _say(self, response: Struct) -> None:
         self._outgoing.append(encode(response))
 
-    def _known(self, now: float) -> Refusal | None:
-        """Why the handshake's key is refused; None for a good one, and where a message may still bring it."""
-        key = None if self._handshake_key is None else self._key(self._handshake_key, now)
-        return key if isinstance(key, Refusal) else None
-
     def _admit(self, api_key: str | None, refuse: Callable[[], Refusal | None], now: float) -> Key | Refusal:
         """The key of a session or stream that has begun herewith, or why it is refused."""
         secret = self._account.one_key(self._handshake_key, api_key)
         key = secret if isinstance(secret, Refusal) else self._key(secret, now)
+        self.known = self.known or isinstance(key, Key)
         return key if isinstance(key, Refusal) else refuse() or self._account.begin(key, self.service, now) or key
 
     def _key(self, secret: str | None, now: float) -> Key | Refusal:

@@ -32,7 +32,7 @@ from voicekit.soniox.api.wire import (
 )
 from voicekit.soniox.server.account import Account, Service, StreamUse
 from voicekit.soniox.server.checks import Offer, refuse_stt
-from voicekit.soniox.server.realtime.role import KeptAlive, ServedConnection
+from voicekit.soniox.server.realtime.role import REFUSE_S, KeptAlive, ServedConnection
 from voicekit.soniox.server.realtime.states import SERVED_STT, ServedStt
 from voicekit.soniox.server.refusal import CloseConnection, Refusal, invalid, timeout
 from voicekit.soniox.stt.states import SttInput
@@ -98,8 +98,6 @@ class SttServer(ServedConnection):
         self._fins = 0  # asked for and not answered
         self._per_second = 0  # bytes of sound, of a raw format
         self._finals, self._total_ms = 0, 0.0  # tokens that were final, and sound that was heard
-        if (refused := self._known(now)) is not None:
-            self.refuse(refused)
 
     # --- the client says ---
 
@@ -109,7 +107,7 @@ class SttServer(ServedConnection):
         if len(message) > MESSAGE_BYTES:
             return self.refuse(invalid("Message is too long."))
         if self.state is ServedStt.STARTING:
-            return self._start(message, now)
+            return self._start(message, now) if self._refused is None else self.refuse(self._refused)
         if isinstance(message, bytes):
             return self._audio(message)
         if message == STT_END:
@@ -132,6 +130,8 @@ class SttServer(ServedConnection):
         """When `tick` is to be called."""
         if self.state is ServedStt.CLOSED:
             return None
+        if self._refused is not None:
+            return self._opened_at + REFUSE_S
         if self.state is ServedStt.STARTING:
             return self._opened_at + (limits.START_WAIT_S if self._handshake_key is None else HELD_S)
         idle_at = self._heard_at + limits.STT_IDLE_S if self.state is ServedStt.LISTENING else math.inf
@@ -141,6 +141,8 @@ class SttServer(ServedConnection):
         """Refuse a client that is late, or whose time is over."""
         if self.due_at is None or now < self.due_at:
             return []
+        if self._refused is not None:
+            return self.refuse(self._refused)
         if self.state is ServedStt.STARTING:
             return self.refuse(timeout("Start request timeout"))
         if now >= self._ends_at:

@@ -18,7 +18,7 @@ from voicekit.soniox.api.verdict import REFUSE, WRONG, Verdict
 from voicekit.soniox.api.wire import Message, Timestamps, TtsRequest, TtsResponse, read_tts_request
 from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer, refuse_tts
-from voicekit.soniox.server.realtime.role import KeptAlive, ServedConnection
+from voicekit.soniox.server.realtime.role import REFUSE_S, KeptAlive, ServedConnection
 from voicekit.soniox.server.realtime.states import SERVED_TTS, ServedTts
 from voicekit.soniox.server.realtime.stream import (
     ServedStream,
@@ -46,8 +46,6 @@ class TtsServer(ServedConnection):
         self._streams: dict[str, ServedStream] = {}
         self._active_at = self._heard_at = now
         self._any_stream = self._over = False
-        if (refused := self._known(now)) is not None:
-            self.refuse(None, refused, now)
 
     # --- the client says ---
 
@@ -56,6 +54,8 @@ class TtsServer(ServedConnection):
         if self._over:
             return []
         self._heard_at = now
+        if self._refused is not None:
+            return self.refuse(None, self._refused, now)
         if isinstance(message, bytes):
             return self.refuse(None, invalid("Only text messages are accepted."), now)
         try:
@@ -79,12 +79,16 @@ class TtsServer(ServedConnection):
         """When `tick` is to be called."""
         if self._over:
             return None
+        if self._refused is not None:
+            return self._opened_at + REFUSE_S
         return min((live.dies_at for live in self._streams.values()), default=self._idle_at())
 
     def tick(self, now: float) -> list[TtsServerEvent]:
         """End the streams that starve, or a connection that nobody uses."""
         if self.due_at is None or now < self.due_at:
             return []
+        if self._refused is not None:
+            return self.refuse(None, self._refused, now)
         if not self._streams:
             return self._idle(now)
         dying = [stream for stream, live in self._streams.items() if now >= live.dies_at]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
@@ -29,6 +30,11 @@ from voicekit.soniox.server.rest.shared import (
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
 BODY_BYTES: Final = 2**20  # of a request that is no upload: a context of 10,000 characters and some
+PREFLIGHT: Final = (
+    ("access-control-allow-methods", "GET, POST, DELETE"),
+    ("access-control-allow-headers", "authorization, content-type, x-request-id"),
+    ("access-control-max-age", "600"),
+)
 FIELD_BYTES: Final = 64 * 1024  # of a form, besides its file: fields, heads, and what is around them
 
 
@@ -36,7 +42,13 @@ class RestExchange:
     """One request on its way to its answer."""
 
     def __init__(
-        self, desk: Desk, routes: Sequence[Route], speech: ServedSpeech, request: RestRequest, now: float
+        self,
+        desk: Desk,
+        routes: Sequence[Route],
+        speech: ServedSpeech,
+        request: RestRequest,
+        now: float,
+        origins: Callable[[str], bool] | None = None,
     ) -> None:
         self._desk = desk
         self._routes = routes
@@ -53,9 +65,16 @@ class RestExchange:
         self._fields: dict[str, bytearray] = {}
         self._body = bytearray()
         self._came = 0  # bytes
+        self.known = False
+        """Whether the client has shown a good key."""
+        self._page: tuple[tuple[str, str], ...] = ()  # headers for the web page that asks
         try:
+            origin = request.headers.get("origin")
+            if origin is not None and origins is not None and self._preflight(origin, origins, request):
+                return
             self._route, self._call.ids = self._find(request)
             self._key = self._authenticate(request, now)
+            self.known = True
             self._open(request)
         except Problem as problem:
             self._refuse(problem, close=True)
@@ -91,9 +110,11 @@ class RestExchange:
             if self._call.upload is not None:
                 said = {name: bytes(data).decode("utf-8", "replace") for name, data in self._fields.items()}
                 self._call.upload.fields = said
-            self.answer = self._route.handle(self._call)
-            if self.answer is None:
+            made = self._route.handle(self._call)
+            if made is None:
                 self._begin_speech(now)
+            else:
+                self.answer = self._to_page(made)
         except Problem as problem:
             self._refuse(problem)
         return self._effects()
@@ -112,7 +133,7 @@ class RestExchange:
         if self._speaking is None:
             raise LocalProtocolError("REST server: nothing is being spoken")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
-        self.answer = RestAnswer(200, (("content-type", kind), ("x-request-id", self.request_id)))
+        self.answer = self._to_page(RestAnswer(200, (("content-type", kind), ("x-request-id", self.request_id))))
         return self.answer
 
     @property
@@ -132,6 +153,19 @@ class RestExchange:
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 
     # --- inside ---
+
+    def _preflight(self, origin: str, origins: Callable[[str], bool], request: RestRequest) -> bool:
+        """Whether the request only asked if a web page may make another; Problem for a page that may not."""
+        if not origins(origin):
+            raise Problem("permission_denied", f"Pages of {origin[:100]!r} may not use this server.")
+        self._page = (("access-control-allow-origin", origin), ("vary", "Origin"))
+        if request.method != "OPTIONS":
+            return False
+        self.answer = self._to_page(RestAnswer(204, PREFLIGHT, close=True))  # the rest of the request is not read
+        return True
+
+    def _to_page(self, made: RestAnswer) -> RestAnswer:
+        return replace(made, headers=(*made.headers, *self._page))
 
     def _find(self, request: RestRequest) -> tuple[Route, tuple[str, ...]]:
         path = self._path
@@ -212,7 +246,7 @@ class RestExchange:
         body = problem.speech_body(self.request_id) if self._in_speech_shape else problem.body(self.request_id)
         self._forget()
         made = answer(problem.status, body)
-        self.answer = RestAnswer(made.status, made.headers, made.body, close)
+        self.answer = self._to_page(RestAnswer(made.status, made.headers, made.body, close))
         return self.answer
 
     def _forget(self) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from voicekit.soniox.rest.schema.answers import TemporaryKey
 from voicekit.soniox.rest.schema.requests import KeyRequest
 from voicekit.soniox.rest.schema.usage_answers import AtOnce, Concurrency, ConcurrencyLimits
-from voicekit.soniox.server.account import Key, Service
+from voicekit.soniox.server.account import TEMPORARY, Key, Service
 from voicekit.soniox.server.rest.reading import answer, read
 from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
 
@@ -28,7 +28,7 @@ class ServedKeys:
         request = read(call, KeyRequest, required=("usage_type", "expires_in_seconds"))
         longest = request.max_session_duration_seconds
         key = Key(
-            f"snx_temp_{self._desk.mint()}",
+            TEMPORARY + self._desk.mint(),
             usage=Service(request.usage_type),
             expires_at=call.now + request.expires_in_seconds,
             single_use=bool(request.single_use),

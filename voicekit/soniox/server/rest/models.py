@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -11,56 +12,69 @@ from voicekit.soniox.api import limits as realtime
 from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.schema.answers import Language, ModelVoice, SharedVoice, SttModel, TtsModel
 from voicekit.soniox.rest.schema.requests import SharedVoicesQuery
+from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.rest.reading import answer, checked, page
 from voicekit.soniox.server.rest.refusal import Problem
 from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, Route
 
+NO_DELAY: Final = realtime.MODELS_WITHOUT_ENDPOINT_DELAY
+M = TypeVar("M", SttModel, TtsModel)
 
-def _languages(codes: Sequence[str]) -> tuple[Language, ...]:
+
+def _languages(codes: Iterable[str]) -> tuple[Language, ...]:
     return tuple(Language(code=code, name=code) for code in sorted(codes))
 
 
-def _stt_models() -> tuple[SttModel, ...]:
-    realtime_model = SttModel(
+def _stt_models(offer: Offer) -> tuple[SttModel, ...]:
+    """The current models and, under their retired names, what they let one ask for."""
+    translation = "all_languages" if offer.translates else None
+    now = SttModel(
         id=realtime.STT_MODEL,
         name="Speech-to-Text Real-time v5",
         context_version=2,
         transcription_mode="real_time",
-        languages=_languages(list(realtime.STT_LANGUAGES)),
+        languages=_languages(offer.stt_languages if offer.understood is None else offer.understood),
         supports_language_hints_strict=True,
         supports_max_endpoint_delay=True,
         supports_endpoint_sensitivity=True,
         supports_endpoint_latency_adjustment=True,
         endpoint_latency_adjustment_max_level=realtime.ENDPOINT_LATENCY_LEVEL[1],
-        one_way_translation="all_languages",
-        two_way_translation="all_languages",
+        one_way_translation=translation,
+        two_way_translation=translation,
     )
-    return realtime_model, msgspec.structs.replace(
-        realtime_model,
-        id=limits.ASYNC_MODEL,
-        name="Speech-to-Text Async v5",
-        transcription_mode="async",
-        supports_max_endpoint_delay=False,
+    untuned = msgspec.structs.replace(
+        now,
         supports_endpoint_sensitivity=False,
         supports_endpoint_latency_adjustment=False,
         endpoint_latency_adjustment_max_level=0,
     )
+    delayless = msgspec.structs.replace(untuned, supports_max_endpoint_delay=False)
+    whole = msgspec.structs.replace(
+        delayless, id=limits.ASYNC_MODEL, name="Speech-to-Text Async v5", transcription_mode="async"
+    )
+    older = [_alias(delayless if name in NO_DELAY else untuned, name, now.id) for name in realtime.STT_ALIASES]
+    return (now, whole, *older, *(_alias(whole, name, whole.id) for name in limits.ASYNC_ALIASES))
 
 
-def _tts_models() -> tuple[TtsModel, ...]:
+def _tts_models(offer: Offer) -> tuple[TtsModel, ...]:
     model = TtsModel(
         id=realtime.TTS_MODEL,
         name="Text-to-Speech Real-time v2",
-        languages=_languages(list(realtime.TTS_LANGUAGES)),
+        languages=_languages(offer.tts_languages),
         supports_timestamps=True,
-        supports_voice_cloning=True,
-        voice_cloning_max_audio_duration_ms=20_000,
+        supports_voice_cloning=offer.clones,
+        voice_cloning_max_audio_duration_ms=20_000 if offer.clones else None,
         supports_speed_adjustment=True,
         speed_min=realtime.TTS_SPEED[0],
         speed_max=realtime.TTS_SPEED[1],
         supports_silence_reduction=True,
     )
-    return (model,)
+    plain = msgspec.structs.replace(model, supports_silence_reduction=False)
+    return (model, *(_alias(plain, name, model.id) for name in realtime.TTS_ALIASES))
+
+
+def _alias(model: M, name: str, current: str) -> M:
+    return msgspec.structs.replace(model, id=name, aliased_model_id=current)
 
 
 _VOICES = (
@@ -77,9 +91,15 @@ _VOICES = (
 class Catalogue:
     """The models and voices on offer."""
 
-    stt_models: tuple[SttModel, ...] = field(default_factory=_stt_models)
-    tts_models: tuple[TtsModel, ...] = field(default_factory=_tts_models)
+    stt_models: tuple[SttModel, ...]
+    tts_models: tuple[TtsModel, ...]
     voices: tuple[SharedVoice, ...] = _VOICES
+
+    @classmethod
+    def of(cls, offer: Offer) -> Catalogue:
+        """The lists that promise what `offer` does; voices that it names, or else some of the service's."""
+        named = None if offer.voices is None else tuple(SharedVoice(id=name) for name in offer.voices)
+        return cls(_stt_models(offer), _tts_models(offer), _VOICES if named is None else named)
 
     def routes(self) -> list[Route]:
         return [

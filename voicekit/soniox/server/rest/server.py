@@ -17,7 +17,6 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
-from voicekit.soniox.api import limits as realtime
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.rest.exchange import RestExchange
@@ -63,16 +62,26 @@ class RestServer:
         quotas: Quotas | None = None,
         epoch: datetime = EPOCH,
         mint: Callable[[], str] = secrets.token_urlsafe,
+        stoppable: bool = False,
+        origins: Callable[[str], bool] | None = None,
     ) -> None:
-        """`offer` is what may be spoken; `epoch` is the date of `now` 0.0; `mint` makes what no one can guess."""
-        catalogue, quotas = catalogue or Catalogue(), quotas or Quotas()
+        """`offer` is what the engines do; `epoch` is the date of `now` 0.0; `mint` makes what no one can guess.
+
+        With `stoppable`, a transcription that is being processed can be deleted, which drops its id. `origins` decides
+        which web pages may use the API, from their `Origin`; without it, pages get no permission and no refusal.
+        """
+        offer, quotas = offer or Offer(), quotas or Quotas()
+        catalogue = catalogue or Catalogue.of(offer)
         self._desk = Desk(account or Account(), epoch, mint)
         files, usage = ServedFiles(self._desk, quotas), ServedUsage(self._desk)
-        self.jobs = ServedTranscriptions(
-            self._desk, files, usage, quotas, catalogue.transcribing(), realtime.STT_LANGUAGES
+        self.jobs = ServedTranscriptions(self._desk, files, usage, quotas, catalogue.transcribing(), offer, stoppable)
+        self.voices = ServedVoices(
+            self._desk,
+            quotas,
+            [m.id for m in catalogue.tts_models if m.supports_voice_cloning and m.aliased_model_id is None],
         )
-        self.voices = ServedVoices(self._desk, quotas, [m.id for m in catalogue.tts_models if m.supports_voice_cloning])
-        self._speech = ServedSpeech(self._desk, self.voices, offer or Offer())
+        self._speech = ServedSpeech(self._desk, self.voices, offer)
+        self._origins = origins
         rooms = (files, self.jobs, catalogue, self.voices, usage, self._speech, ServedKeys(self._desk))
         self.routes: list[Route] = [route for room in rooms for route in room.routes()]
 
@@ -82,4 +91,4 @@ class RestServer:
 
     def begin(self, request: RestRequest, now: float) -> RestExchange:
         """The head of a request has come. The exchange may have its answer already: a wrong key, an unknown address."""
-        return RestExchange(self._desk, self.routes, self._speech, request, now)
+        return RestExchange(self._desk, self.routes, self._speech, request, now, self._origins)

@@ -20,10 +20,11 @@ from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.schema.answers import Transcription, TranscriptText, TranscriptToken
 from voicekit.soniox.rest.schema.requests import TranscriptionRequest
 from voicekit.soniox.rest.schema.usage_answers import UsageLog
+from voicekit.soniox.server.checks import Offer, refuse_hints
 from voicekit.soniox.server.rest.files import Quotas, ServedFiles, counted
 from voicekit.soniox.server.rest.reading import Shelf, answer, read, violation
 from voicekit.soniox.server.rest.refusal import Problem, invalid
-from voicekit.soniox.server.rest.shared import Desk, Effect, Notify, RestAnswer, RestCall, Route, Transcribe
+from voicekit.soniox.server.rest.shared import Desk, Dropped, Effect, Notify, RestAnswer, RestCall, Route, Transcribe
 from voicekit.soniox.server.rest.usage import ServedUsage
 
 MODELS: Final = frozenset({limits.ASYNC_MODEL})
@@ -51,10 +52,12 @@ class ServedTranscriptions:
         usage: ServedUsage,
         quotas: Quotas,
         models: Collection[str] = MODELS,
-        languages: Collection[str] = (),
+        offer: Offer | None = None,
+        stoppable: bool = False,
     ) -> None:
+        """`stoppable` lets one that is being processed be deleted, which the service refuses."""
         self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
-        self._models, self._languages = models, languages
+        self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
 
     def routes(self) -> list[Route]:
@@ -143,13 +146,17 @@ class ServedTranscriptions:
     def _check(self, request: TranscriptionRequest) -> None:
         if request.model not in self._models:
             raise Problem("model_not_available", "The requested model is not available.")
+        if request.audio_url is not None and not self._offer.downloads:
+            raise _wrong("audio_url", "a file_id", "This server downloads nothing. Upload the file.")
         spoken = request.translation
-        asked = [*(request.language_hints or ())]
-        if spoken is not None:
-            asked += [code for code in (spoken.target_language, spoken.language_a, spoken.language_b) if code]
-        unknown = [code for code in asked if self._languages and code not in self._languages]
-        if unknown:
-            raise invalid([violation("body.payload.language_hints", f"known languages, not {unknown[0]!r}")])
+        if spoken is not None and not self._offer.translates:
+            raise _wrong("translation", "no translation", "Model does not support translations.")
+        targets = [] if spoken is None else [spoken.target_language, spoken.language_a, spoken.language_b]
+        if any(code not in self._offer.stt_languages for code in targets if code):
+            raise _wrong("translation", "known languages", "Invalid translation target language.")
+        why = refuse_hints(request.language_hints or (), self._offer)
+        if why is not None:
+            raise _wrong("language_hints", "languages of this model, each once", why)
 
     def _admit(self) -> None:
         if sum(not job.now.done for job in self._jobs) >= self._pending:
@@ -158,7 +165,9 @@ class ServedTranscriptions:
 
     def _delete(self, call: RestCall) -> RestAnswer:
         job = self._jobs.find(call.ids[0])
-        if job.now.status == "processing":
+        if self._stoppable and not job.now.done:
+            call.effects.append(Dropped(job.now.id))
+        elif job.now.status == "processing":
             raise Problem("transcription_invalid_state", "A transcription cannot be deleted while it is processing.")
         # Its file stays: the reference says that it goes too, but the vendor's newest client then deletes the file
         # itself, and would fail if it were gone.
@@ -170,6 +179,10 @@ class ServedTranscriptions:
             raise Problem("transcription_invalid_state", f"The transcription is {job.now.status}, not completed.")
         text = "".join(token.text for token in job.tokens if token.translation_status != "translation")
         return answer(200, TranscriptText(id=job.now.id, text=text, tokens=job.tokens))
+
+
+def _wrong(field: str, expected: str, message: str) -> Problem:
+    return invalid([violation(f"body.payload.{field}", expected)], message)
 
 
 def _notify(job: Job) -> list[Effect]:

@@ -1,0 +1,51 @@
+"""The demo's call to listen to: on a speaker if there is one, else how to hear its file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from voicekit.audio.codec import convert
+from voicekit.audio.file import SoundFileReader
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.flow.threads import in_thread
+
+PLAYERS: Final = ("afplay", "pw-play", "paplay", "aplay", "play")
+"""Programs that play a file from a command line, by system: macOS, PipeWire, PulseAudio, ALSA, SoX."""
+
+BLOCK_S: Final = 0.1
+
+
+def how_to_hear(path: Path) -> str:
+    """A sentence with a command that plays the file, if this machine has one."""
+    player = next((name for name in PLAYERS if shutil.which(name)), None)
+    return f"To hear it: {player} {path}" if player else f"To hear it, open {path} with any player of sound files."
+
+
+async def play(path: Path) -> str | None:
+    """Play the recording of a call; None once it was heard, else why not."""
+    try:
+        from voicekit_device.speaker import Speaker
+    except ImportError:
+        return "--play needs the plugin voicekit-device."
+    try:
+        reader = await in_thread(SoundFileReader, path)
+        try:
+            mono = AudioFormat(reader.format.rate)
+            size = mono.samples(BLOCK_S)
+            async with Speaker(rate=mono.rate).open() as speaker:
+                at = 0
+                while (frame := await in_thread(reader.read, size)) is not None:
+                    await speaker.write(AudioFrame(convert(frame.pcm, frame.format, mono), at, mono))
+                    at += frame.samples
+                await trio.sleep(mono.seconds(at - speaker.position) + BLOCK_S)
+        finally:
+            reader.close()
+    except (DeviceError, ConfigError) as error:
+        return f"It can't be played here: {error}."
+    return None

@@ -1,0 +1,65 @@
+"""What the first bytes of a container tell: its name, and how much sound its bytes can stand for. Pure."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Final
+
+_UNREADABLE: Final = {
+    b"\x1a\x45\xdf\xa3": "WebM",
+    b"ADIF": "AAC",
+    b"#!AMR": "AMR",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "ASF",
+}
+_WAV_PLAIN: Final = (1, 3, 6, 7, 0xFFFE)
+_WAV_BLOCKS: Final = (0x02, 0x11)
+"""Tags of WAV codecs: PCM, float, laws; and those that tell how many samples are in a block (MS, IMA)."""
+
+VALUES_PER_BYTE: Final = 8
+"""Values that a byte of a codec without silence detection stands for, at most: one for each bit."""
+
+
+def mend_head(head: bytes) -> bytes:
+    """`head` with the length of a WAV that was written to a pipe, and says 0 or all ones, made endless.
+
+    In codecs other than PCM and its like, libsndfile counts samples before it reads any, and takes a file that is too
+    long for its counter for a broken one: there it gets a quarter of a gigabyte.
+    """
+    at = head.find(b"data") if head.startswith(b"RIFF") else -1
+    if at < 0 or head[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4):
+        return head
+    block = wav_block(head)
+    length = 0xFFFF_FFFF if block is None else (1 << 28) // block[0] * block[0]
+    return head[: at + 4] + struct.pack("<I", length) + head[at + 8 :]
+
+
+def unreadable(head: bytes) -> str | None:
+    """The name of the container that `head` begins, if it is one of those that others read and this server does not.
+
+    >>> unreadable(b"\x1a\x45\xdf\xa3"), unreadable(b"RIFF....WAVE")
+    ('WebM', None)
+    """
+    boxed = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide")
+    frames = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+    found = next((name for magic, name in _UNREADABLE.items() if head.startswith(magic)), None)
+    return found or ("MP4" if boxed else "AAC" if frames else None)
+
+
+def wav_block(head: bytes) -> tuple[int, int] | None:
+    """Of a WAV's codec, so many bytes hold so many samples, for each channel; None for PCM and its like."""
+    at = head.find(b"fmt ") if head.startswith(b"RIFF") else -1
+    if at < 0 or len(head) < at + 28:
+        return None
+    tag, size, bits, samples = (struct.unpack_from("<H", head, at + place)[0] for place in (8, 20, 22, 26))
+    if tag in _WAV_PLAIN or not size:
+        return None
+    return (size, samples) if tag in _WAV_BLOCKS and samples else (bits or 1, 8)
+
+
+def values(fed: int, block: tuple[int, int] | None) -> float:
+    """How many samples, for each channel, so many bytes can stand for in a codec whose blocks end with nothing.
+
+    libsndfile misses the end of a pipe in such codecs, and goes on for as long as the header claims.
+    """
+    return fed * VALUES_PER_BYTE if block is None else math.ceil(fed / block[0]) * block[1]
