@@ -57,6 +57,7 @@ def test_tokens_go_out_as_they_come() -> None:
     for number, token in enumerate(["Good", " mor", "ning", "."]):
         speaking.add(token)
         sent += speaking.decide(number * 0.02)
+    speaking.streams[0].hear(StreamSound("s1", b"", 0.3, (), ("G",)), 0.05)
     assert [command.text for command in sent if isinstance(command, Send)] == ["Good", " mor", "ning", "."]
     assert speaking.due_at == pytest.approx(0.06 + IDLE_S)
 
@@ -96,6 +97,7 @@ def test_a_silent_handler_ends_the_stream() -> None:
     speaking = StreamPlanner()
     speaking.add("Let me check, it")
     speaking.decide(0.0)
+    speaking.streams[0].hear(StreamSound("s1", b"", 0.3, (), ("L",)), 0.2)
     assert speaking.decide(IDLE_S - 0.01) == []
     assert named(speaking.decide(IDLE_S)) == [("send", 0, "", "end")]
 
@@ -244,9 +246,9 @@ def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
     speaking = StreamPlanner(eager=False)
     speaking.add("Hello.")
     for number in range(4):
-        assert named(speaking.decide(number * 10.0)) == [("open", 0), ("send", 0, "Hello.")]
-        speaking.streams[-1].hear(StreamFailed("s1", GONE), number * 10.0)
-    assert speaking.decide(40.0) == []
+        assert named(speaking.decide(number * 1.0)) == [("open", 0), ("send", 0, "Hello.")]
+        speaking.streams[-1].hear(StreamFailed("s1", GONE), number * 1.0)
+    assert speaking.decide(4.0) == []
     assert speaking.error is GONE.error
     assert isinstance(GONE.error, Unavailable)
 

@@ -91,7 +91,7 @@ class TtsPool:
     def start(self, config: TtsConfig, stream: SpeechStream) -> None:
         """Start `stream`; only if there is room."""
         assert self._core is not None, "there is room only on a connection"
-        stream.id = self._core.start(config, trio.current_time())
+        stream.id = self._core.start(config, trio.current_time(), stall_s=stream.stall_s)
         self._streams[stream.id] = stream
 
     def send(self, stream: SpeechStream, text: str, *, end: bool) -> None:

@@ -22,7 +22,7 @@ from voicekit.soniox.api.text_ends import (
     sentence_end,
     word_end,
 )
-from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamGone, StreamSound
+from voicekit.soniox.tts.live_stream import STALL_S, SoundEnded, StreamFailed, StreamGone, StreamSound
 from voicekit.soniox.tts.timing import WordTimer
 
 OWED_S: Final = 15.0
@@ -58,7 +58,8 @@ def _ignore(stream: SpeechStream, now: float) -> None:
 class SpeechStream:
     """Has the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound will come.
 
-    `pace` is how the voice kept to the estimates before: see `WordTimer`.
+    `pace` is how the voice kept to the estimates before: see `WordTimer`. Without sound, its text is ended after
+    `stall_s` seconds, so that it can be told from a dead one, and after `stall_s` more it is dead.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SpeechStream:
         *,
         speed: float = 1.0,
         pace: float = 1.0,
+        stall_s: float = STALL_S,
         when_over: Callable[[SpeechStream, float], None] = _ignore,
     ) -> None:
         self.id = ""  # on its connection, which gives it
@@ -80,9 +82,11 @@ class SpeechStream:
         self.over = False  # no more sound will come
         self.failure: Failed | None = None  # why, if some is missing
         self.quiet_at = inf  # when to look whether the voice has fallen silent
+        self.stall_s = stall_s
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
+        self._silent_until = inf  # when it must be ended if there was no sound
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
@@ -90,6 +94,8 @@ class SpeechStream:
         self.end += len(text)
         self._bytes += len(text.encode())
         self._fed_at = now
+        if not self.voice.sound:
+            self._silent_until = min(self._silent_until, now + self.stall_s)
         self.quiet_at = max(self.quiet_at, now + QUIET_S) if self.quiet_at < inf else inf
         self.voice.send(text)
 
@@ -99,6 +105,7 @@ class SpeechStream:
             self.voice.hear(event.seconds, event.characters, event.words)
             self.quiet_at = inf if self.voice.told else now + QUIET_S
             self.queued += event.seconds
+            self._silent_until = inf
             if event.data:
                 self.pieces.append(event.data)
         elif isinstance(event, SoundEnded | StreamFailed):
@@ -138,7 +145,7 @@ class SpeechStream:
     def dies_at(self) -> float:
         """When it must be ended unless text comes."""
         slow_at = self._opened_at + SLOW_S
-        return min(self._fed_at + IDLE_S, slow_at) if self._is_slow(slow_at) else self._fed_at + IDLE_S
+        return min(self._fed_at + IDLE_S, self._silent_until, slow_at if self._is_slow(slow_at) else inf)
 
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
         """How many characters of `pending` to send now, and whether the stream ends with them; 0 means to wait.
