@@ -59,6 +59,7 @@ class Stand:
         self.sink = sink
         self.playout = Playout(sink, lead=lead)
         self.reply = Reply(1, "", "speech")
+        self.reply.said = "words"  # a character for each of those of `a_second`
         self.reports: list[object] = []
         self.said: list[object] = []
         self.said_at: list[float] = []
@@ -176,12 +177,48 @@ async def test_sound_that_comes_too_late_is_counted_and_the_schedule_moves(autoj
     playout = Playout(RecordingSink(FORMAT))
     reports: list[object] = []
     async with playout.open():
-        lease = playout.lease(Reply(7, "", "speech"), reports.append)
+        reply = Reply(7, "", "speech")
+        reply.said = "Two words"
+        lease = playout.lease(reply, reports.append)
+        lease.mark(WordMark("Two", 0, 3))
         await lease.write(AudioFrame(b"\1\1" * 160, 0, FORMAT))
         await trio.sleep(0.12)
         await lease.write(AudioFrame(b"\1\1" * 160, 160, FORMAT))
         await lease.finish()
     assert reports == [Underrun(7, 800)]
+
+
+@pytest.mark.parametrize(
+    ("said", "marked", "late", "there"),
+    [
+        ("One moment.", 10, None, False),
+        ("One moment. 🙂 **", 10, None, False),
+        ("One moment, it", 10, None, True),
+        ("One moment, it", 10, WordMark("it", 150, 14), False),
+        ("One moment, it", 10, WordMark("it", 160, 14), True),
+        ("你好。再见", 2, None, True),
+        ("你好。", 2, None, False),
+    ],
+)
+async def test_a_pause_behind_all_that_was_said_is_no_underrun(autojump_clock, said, marked, late, there):
+    """A hole counts where words were there that had not begun to sound when it began, in any script; what the handler
+    says during the hole was not there, and what the voice tells late was."""
+    playout = Playout(RecordingSink(FORMAT))
+    reports: list[object] = []
+    async with playout.open():
+        reply = Reply(7, "", "speech")
+        lease = playout.lease(reply, reports.append)
+        reply.said = said
+        lease.mark(WordMark("moment", 0, marked))
+        await lease.write(counting(0, 160))
+        await trio.sleep(4.0)
+        reply.said += " And here is the rest."
+        if late is not None:
+            lease.mark(late)
+        lease.mark(WordMark("And", 160, len(said) + 4))
+        await lease.write(counting(160, 160))
+        await lease.finish()
+    assert bool(reports) is there
 
 
 async def test_a_new_lease_ends_the_one_before(autojump_clock):
