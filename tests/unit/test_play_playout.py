@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -20,6 +21,7 @@ from voicekit.flow import open_link
 from voicekit.play.lease import LOOK_AGAIN, PlaybackLease
 from voicekit.play.playout import LEAD, LONGEST_LEAD, Playout
 from voicekit.play.sink import RecordingSink
+from voicekit.session.recording_taps import OverheardSink
 from voicekit.session.speculation import Commitment
 
 FORMAT = AudioFormat(8_000)
@@ -57,7 +59,8 @@ class Stand:
         lead: float = LEAD,
     ) -> None:
         self.sink = sink
-        self.playout = Playout(sink, lead=lead)
+        sink.lead = lead
+        self.playout = Playout(sink)
         self.reply = Reply(1, "", "speech")
         self.reply.said = "words"  # a character for each of those of `a_second`
         self.reports: list[object] = []
@@ -244,8 +247,70 @@ async def test_a_gap_in_a_reply_is_played_as_silence(autojump_clock):
 @pytest.mark.parametrize("lead", [0, -0.1, LONGEST_LEAD + 0.01])
 def test_a_lead_outside_its_bounds_is_refused(lead):
     """A lead must be above zero and at most what a hold can take back unheard."""
-    with pytest.raises(ConfigError, match=r"lead: expected"):
-        Playout(RecordingSink(FORMAT), lead=lead)
+    sink = RecordingSink(FORMAT)
+    sink.lead = lead
+    with pytest.raises(ConfigError, match=r"lead of 'recording sink': expected"):
+        Playout(sink)
+
+
+@pytest.mark.parametrize("packet", [0, -0.02, 0.11, "20 ms", True])
+def test_a_packet_outside_its_bounds_is_refused(packet):
+    """A packet is a number of seconds, and no longer than the lead: it must be whole before it is due."""
+    sink = RecordingSink(FORMAT)
+    sink.packet = packet
+    with pytest.raises(ConfigError, match=r"packet of 'recording sink': expected"):
+        Playout(sink)
+
+
+@pytest.mark.parametrize("options", SINKS)
+@pytest.mark.parametrize(("packet", "lead"), [(0.02, LEAD), (0.2, LONGEST_LEAD), (0.01, 0.02)])
+@pytest.mark.parametrize("size", [13, 160, 400, 8_000])
+async def test_no_frame_reaches_over_the_end_of_a_packet(autojump_clock, options, packet, lead, size):
+    """However long the frames of a voice are, a sink that sends packets can fill each with whole frames, and a hold
+    loses nothing."""
+    sink = RecordingSink(FORMAT, **options)
+    sink.packet = packet
+    stand = Stand(sink, items=[counting(at, min(size, 8_000 - at)) for at in range(0, 8_000, size)], lead=lead)
+    written = []
+
+    async def watch(lease: PlaybackLease) -> None:
+        write = lease._speaker.write
+
+        async def noted(frame: AudioFrame) -> None:
+            await write(frame)
+            written.append((frame.at, frame.end))
+
+        lease._speaker.write = noted
+        await trio.sleep(0.5)
+        lease.hold()
+        await trio.sleep(1.0)
+        lease.release()
+
+    await stand.play(watch)
+    length = FORMAT.samples(packet)
+    assert stand.samples == list(range(1, 8_001))
+    assert all(at // length == (end - 1) // length for at, end in written)
+
+
+async def test_an_error_of_the_position_is_passed_on(autojump_clock):
+    """What the open sink states about its position can be asked of playout, through whatever listens in on the call."""
+
+    class Estimating(RecordingSink):
+        """Its position is an estimate."""
+
+        @asynccontextmanager
+        async def open(self):
+            async with super().open() as speaker:
+                speaker.position_error = 0.3
+                yield speaker
+
+    for sink in (Estimating(FORMAT), OverheardSink(Estimating(FORMAT), untouched, 0.0)):
+        playout = Playout(sink)
+        assert playout.position_error == 0.0
+        async with playout.open():
+            assert playout.position_error == 0.3
+    async with (exact := Playout(RecordingSink(FORMAT))).open():
+        assert exact.position_error == 0.0
 
 
 # --- frames of any length, voices that stall, sinks that are slow ---
