@@ -14,7 +14,7 @@ from voicekit.soniox.tts.states import TtsState
 
 STALL_S: Final = 5.0
 """A stream whose text is complete is spoken faster than real time; if nothing of it comes for 5 s it is dead."""
-FIRST_STALL_S: Final = 2.5
+FIRST_STALL_S: Final = 2.8
 """The same for the first sound of a reply: the caller waits for it in silence, and it mostly comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
 """Seconds of sound after which a stream is broken off: the service ends it sooner, and memory shall be bounded."""

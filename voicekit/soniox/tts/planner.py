@@ -28,7 +28,6 @@ from voicekit.flow.backoff import Backoff
 from voicekit.soniox.api.errors import WAITS, lost
 from voicekit.soniox.api.text_ends import word_end
 from voicekit.soniox.tts.connection import SERVICE
-from voicekit.soniox.tts.live_stream import FIRST_STALL_S, STALL_S
 from voicekit.soniox.tts.stream import SpeechStream
 
 OPEN_BELOW_S: Final = 5.0
@@ -205,9 +204,8 @@ class StreamPlanner:
     def _start(self) -> bool:
         self._eager = False
         self._next = len(self._text) - len(self._text[self._next :].lstrip())
-        stall_s = FIRST_STALL_S if self._silent else STALL_S
         stream = SpeechStream(
-            self._next, self._now, speed=self._speed, pace=self.pace, stall_s=stall_s, when_over=self._over
+            self._next, self._now, speed=self._speed, pace=self.pace, first=self._silent, when_over=self._over
         )
         self.streams.append(stream)
         self._commands.append(Open(stream))
