@@ -94,6 +94,8 @@ class Playout(Pipeable):
     async def _play(self, lease: ReplyLease, item: Any) -> None:
         if isinstance(item, WordMark):
             lease.mark(item)
+        elif isinstance(item, AudioFrame) and item.samples <= self._piece and not self._is_packed:
+            await lease.write(item)
         elif isinstance(item, AudioFrame | Gap):
             for piece in _pieces(item, self._piece, item.at if self._is_packed else 0, self.sink.format):
                 await lease.write(piece)
@@ -115,5 +117,5 @@ def _pieces(sound: AudioFrame | Gap, most: int, at: int, format: AudioFormat) ->
         if isinstance(sound, Gap):
             yield AudioFrame(format.silence(end - start), sound.at + start, format)
         else:
-            yield sound if end - start == sound.samples else sound.part(start, end)
+            yield sound.part(start, end)
         start = end
