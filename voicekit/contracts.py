@@ -92,7 +92,11 @@ class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
 
 
 class Speaker(Protocol):
-    """An open sink. Only `write` waits; the rest act at once."""
+    """An open sink. Only `write` waits; the rest act at once.
+
+    Optional attribute `position_error`: seconds by which `position` may lag behind what the listener has heard, because
+    it is an estimate; 0.0 if it is not stated. Such a position is a lower bound: it never counts what was not heard.
+    """
 
     async def write(self, frame: AudioFrame) -> None:
         """Hand `frame` over to be played after what was written before; waits while the device can take no more.
@@ -121,7 +125,13 @@ class Speaker(Protocol):
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where replies are played. `pausable` says whether `hold` works; if not, playout does it by discard and rewind."""
+    """Where replies are played. `pausable` says whether `hold` works; if not, playout does it by discard and rewind.
+
+    Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock,
+    0.1 if it is not stated and at most 0.4; a sink behind a network wants more, and a cut may leave that much in it.
+    `packet` is the length of the packets that the sink sends, at most `lead`. Then no frame that playout writes reaches
+    over the end of a packet, counted from the first sample of a reply; the sink joins frames, and pads the last packet.
+    """
 
     @property
     def name(self) -> str: ...

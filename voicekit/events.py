@@ -373,7 +373,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """Reply `turn` had nothing to play for `samples` although it was not over."""
+    """Reply `turn` had nothing to play for `samples`, in the middle of words that the handler had said."""
 
     turn: int
     samples: int

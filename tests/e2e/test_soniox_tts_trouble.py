@@ -71,7 +71,8 @@ def test_a_half_open_connection_is_noticed_in_five_seconds_and_the_rest_is_spoke
     call = three(SonioxPeer(speaking=Speaking(faster=1.2)), fault, after)
     check_all_heard(call)
     struck = call.times(TurnCommitted)[1] + after
-    assert [type(error) for error in call.trouble] == [Unavailable]
+    assert {type(error) for error in call.trouble} == {Unavailable}
+    assert len(call.trouble) <= (2 if after < 0.2 else 1)  # before its first sound, the stream is given up first
     assert 0 < call.times(Trouble)[0] - struck <= NOTICED_S
     assert len(call.peer.speakings) == 2
     assert max(call.silences) < NOTICED_S + 1.0
@@ -339,7 +340,7 @@ def test_a_service_slower_than_speech_is_heard_whole(faster: float) -> None:
 
 
 def test_a_stalled_service_is_waited_for_and_then_asked_again() -> None:
-    """A stall of two seconds is a pause; a stream of which nothing comes for five is said again."""
+    """A stall of two seconds is a pause; a stream of which nothing comes at all is said again."""
     call = three(SonioxPeer(), Stall(seconds=2.0, service=TTS), 0.0)
     check_all_heard(call)
     assert bare(call.heard) == bare(ANSWER * 3)

@@ -14,8 +14,8 @@ from voicekit.soniox.api.errors import Failed, Retry, lost
 from voicekit.soniox.api.wire import Timestamps
 from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamSound
-from voicekit.soniox.tts.planner import PIECE, Send, StreamPlanner
-from voicekit.soniox.tts.stream import FULL_S, IDLE_S, OWED_S, SpeechStream
+from voicekit.soniox.tts.planner import FIRST_SOUND_S, PIECE, Send, StreamPlanner
+from voicekit.soniox.tts.stream import FULL_S, IDLE_S, OWED_S, SILENT_S, SpeechStream
 
 GONE = lost("gone", service="s")
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it rests. "
@@ -57,6 +57,7 @@ def test_tokens_go_out_as_they_come() -> None:
     for number, token in enumerate(["Good", " mor", "ning", "."]):
         speaking.add(token)
         sent += speaking.decide(number * 0.02)
+    speaking.streams[0].hear(StreamSound("s1", b"", 0.3, (), ("G",)), 0.05)
     assert [command.text for command in sent if isinstance(command, Send)] == ["Good", " mor", "ning", "."]
     assert speaking.due_at == pytest.approx(0.06 + IDLE_S)
 
@@ -96,6 +97,7 @@ def test_a_silent_handler_ends_the_stream() -> None:
     speaking = StreamPlanner()
     speaking.add("Let me check, it")
     speaking.decide(0.0)
+    speaking.streams[0].hear(StreamSound("s1", b"", 0.3, (), ("L",)), 0.2)
     assert speaking.decide(IDLE_S - 0.01) == []
     assert named(speaking.decide(IDLE_S)) == [("send", 0, "", "end")]
 
@@ -245,11 +247,42 @@ def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
     speaking = StreamPlanner(eager=False)
     speaking.add("Hello.")
     for number in range(4):
-        assert named(speaking.decide(number * 10.0)) == [("open", 0), ("send", 0, "Hello.")]
-        speaking.streams[-1].hear(StreamFailed("s1", GONE), number * 10.0)
-    assert speaking.decide(40.0) == []
+        assert named(speaking.decide(number * 1.0)) == [("open", 0), ("send", 0, "Hello.")]
+        speaking.streams[-1].hear(StreamFailed("s1", GONE), number * 1.0)
+    assert speaking.decide(4.0) == []
     assert speaking.error is GONE.error
     assert isinstance(GONE.error, Unavailable)
+
+
+def test_a_reply_that_stays_silent_is_given_up() -> None:
+    """Six seconds after there was something to say, counted from the text and not from the stream that opened early."""
+    speaking = StreamPlanner()
+    speaking.decide(0.0)
+    speaking.add("Hello.")
+    speaking.finish()
+    assert named(speaking.decide(2.0)) == [("send", 0, "Hello.", "end")]
+    assert speaking.due_at == 2.0 + FIRST_SOUND_S
+    assert speaking.decide(2.0 + FIRST_SOUND_S - 0.01) == []
+    assert named(speaking.decide(2.0 + FIRST_SOUND_S)) == [("drop", 0)]
+    assert isinstance(speaking.error, Unavailable)
+    assert "6 s" in str(speaking.error)
+    assert speaking.done
+
+
+def test_text_that_has_no_sound_is_not_waited_for() -> None:
+    """A stream that ends without any sound has said what there was, and the next text has its own six seconds."""
+    speaking = StreamPlanner(eager=False)
+    speaking.add("...")
+    speaking.decide(0.0)
+    assert named(speaking.decide(SILENT_S)) == [("send", 0, "", "end")]
+    speaking.streams.pop().hear(SoundEnded("s1"), 2.5)
+    assert speaking.decide(60.0) == []
+    assert speaking.due_at == inf
+    speaking.add("Well.")
+    speaking.decide(61.0)
+    assert speaking.error is None
+    speaking.decide(61.0 + FIRST_SOUND_S)
+    assert speaking.error is not None
 
 
 def test_a_stream_that_brought_words_is_no_failure_in_vain() -> None:

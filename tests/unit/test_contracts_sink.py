@@ -263,6 +263,10 @@ class Async(Through):
         self.inside.discard()
 
 
+class Guessing(Through):
+    position_error = -0.2
+
+
 class SlowToClose(NullSink):
     @asynccontextmanager
     async def open(self):
@@ -302,6 +306,12 @@ class SlowToClose(NullSink):
         (SlowToClose, r"took 1\.5 s to clean up after a cancellation"),
         (lambda: Stating(NullSink(), pausable="no"), "must state `pausable` as True or False, not as 'no'"),
         (lambda: Stating(NullSink(), format=8_000), "must state `format` as an AudioFormat, not as 8000"),
+        (
+            lambda: Stating(NullSink(), lead=1.0),
+            r"can't be played to: lead of 'null sink': expected .* 0\.4 s, got 1\.0",
+        ),
+        (lambda: Stating(NullSink(), packet=0.2), r"can't be played to: packet of 'null sink': .* at most 0\.1 s"),
+        (sink(Guessing), "must state `position_error` as 0 to 1 seconds, not as -0.2"),
         (object, "does not fit: expected a sink"),
     ],
 )
@@ -315,3 +325,12 @@ async def test_each_promise_of_a_sink_that_is_broken_is_told(autojump_clock, mak
 async def test_the_wrapper_of_these_tests_keeps_the_contract(autojump_clock):
     """Unbroken, it passes the check: so the sentences above are those of what was broken."""
     await check_sink(sink(Through))
+
+
+async def test_a_sink_may_state_its_lead_its_packets_and_the_error_of_its_position(autojump_clock):
+    """What is stated within its bounds is no fault."""
+
+    class Honest(Through):
+        position_error = 0.3
+
+    await check_sink(lambda: Stating(sink(Honest)(), lead=0.3, packet=0.2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -20,6 +21,7 @@ from voicekit.flow import open_link
 from voicekit.play.lease import LOOK_AGAIN, PlaybackLease
 from voicekit.play.playout import LEAD, LONGEST_LEAD, Playout
 from voicekit.play.sink import RecordingSink
+from voicekit.session.recording_taps import OverheardSink
 from voicekit.session.speculation import Commitment
 
 FORMAT = AudioFormat(8_000)
@@ -57,8 +59,10 @@ class Stand:
         lead: float = LEAD,
     ) -> None:
         self.sink = sink
-        self.playout = Playout(sink, lead=lead)
+        sink.lead = lead
+        self.playout = Playout(sink)
         self.reply = Reply(1, "", "speech")
+        self.reply.said = "words"  # a character for each of those of `a_second`
         self.reports: list[object] = []
         self.said: list[object] = []
         self.said_at: list[float] = []
@@ -176,12 +180,48 @@ async def test_sound_that_comes_too_late_is_counted_and_the_schedule_moves(autoj
     playout = Playout(RecordingSink(FORMAT))
     reports: list[object] = []
     async with playout.open():
-        lease = playout.lease(Reply(7, "", "speech"), reports.append)
+        reply = Reply(7, "", "speech")
+        reply.said = "Two words"
+        lease = playout.lease(reply, reports.append)
+        lease.mark(WordMark("Two", 0, 3))
         await lease.write(AudioFrame(b"\1\1" * 160, 0, FORMAT))
         await trio.sleep(0.12)
         await lease.write(AudioFrame(b"\1\1" * 160, 160, FORMAT))
         await lease.finish()
     assert reports == [Underrun(7, 800)]
+
+
+@pytest.mark.parametrize(
+    ("said", "marked", "late", "there"),
+    [
+        ("One moment.", 10, None, False),
+        ("One moment. 🙂 **", 10, None, False),
+        ("One moment, it", 10, None, True),
+        ("One moment, it", 10, WordMark("it", 150, 14), False),
+        ("One moment, it", 10, WordMark("it", 160, 14), True),
+        ("你好。再见", 2, None, True),
+        ("你好。", 2, None, False),
+    ],
+)
+async def test_a_pause_behind_all_that_was_said_is_no_underrun(autojump_clock, said, marked, late, there):
+    """A hole counts where words were there that had not begun to sound when it began, in any script; what the handler
+    says during the hole was not there, and what the voice tells late was."""
+    playout = Playout(RecordingSink(FORMAT))
+    reports: list[object] = []
+    async with playout.open():
+        reply = Reply(7, "", "speech")
+        lease = playout.lease(reply, reports.append)
+        reply.said = said
+        lease.mark(WordMark("moment", 0, marked))
+        await lease.write(counting(0, 160))
+        await trio.sleep(4.0)
+        reply.said += " And here is the rest."
+        if late is not None:
+            lease.mark(late)
+        lease.mark(WordMark("And", 160, len(said) + 4))
+        await lease.write(counting(160, 160))
+        await lease.finish()
+    assert bool(reports) is there
 
 
 async def test_a_new_lease_ends_the_one_before(autojump_clock):
@@ -207,8 +247,70 @@ async def test_a_gap_in_a_reply_is_played_as_silence(autojump_clock):
 @pytest.mark.parametrize("lead", [0, -0.1, LONGEST_LEAD + 0.01])
 def test_a_lead_outside_its_bounds_is_refused(lead):
     """A lead must be above zero and at most what a hold can take back unheard."""
-    with pytest.raises(ConfigError, match=r"lead: expected"):
-        Playout(RecordingSink(FORMAT), lead=lead)
+    sink = RecordingSink(FORMAT)
+    sink.lead = lead
+    with pytest.raises(ConfigError, match=r"lead of 'recording sink': expected"):
+        Playout(sink)
+
+
+@pytest.mark.parametrize("packet", [0, -0.02, 0.11, "20 ms", True])
+def test_a_packet_outside_its_bounds_is_refused(packet):
+    """A packet is a number of seconds, and no longer than the lead: it must be whole before it is due."""
+    sink = RecordingSink(FORMAT)
+    sink.packet = packet
+    with pytest.raises(ConfigError, match=r"packet of 'recording sink': expected"):
+        Playout(sink)
+
+
+@pytest.mark.parametrize("options", SINKS)
+@pytest.mark.parametrize(("packet", "lead"), [(0.02, LEAD), (0.2, LONGEST_LEAD), (0.01, 0.02)])
+@pytest.mark.parametrize("size", [13, 160, 400, 8_000])
+async def test_no_frame_reaches_over_the_end_of_a_packet(autojump_clock, options, packet, lead, size):
+    """However long the frames of a voice are, a sink that sends packets can fill each with whole frames, and a hold
+    loses nothing."""
+    sink = RecordingSink(FORMAT, **options)
+    sink.packet = packet
+    stand = Stand(sink, items=[counting(at, min(size, 8_000 - at)) for at in range(0, 8_000, size)], lead=lead)
+    written = []
+
+    async def watch(lease: PlaybackLease) -> None:
+        write = lease._speaker.write
+
+        async def noted(frame: AudioFrame) -> None:
+            await write(frame)
+            written.append((frame.at, frame.end))
+
+        lease._speaker.write = noted
+        await trio.sleep(0.5)
+        lease.hold()
+        await trio.sleep(1.0)
+        lease.release()
+
+    await stand.play(watch)
+    length = FORMAT.samples(packet)
+    assert stand.samples == list(range(1, 8_001))
+    assert all(at // length == (end - 1) // length for at, end in written)
+
+
+async def test_an_error_of_the_position_is_passed_on(autojump_clock):
+    """What the open sink states about its position can be asked of playout, through whatever listens in on the call."""
+
+    class Estimating(RecordingSink):
+        """Its position is an estimate."""
+
+        @asynccontextmanager
+        async def open(self):
+            async with super().open() as speaker:
+                speaker.position_error = 0.3
+                yield speaker
+
+    for sink in (Estimating(FORMAT), OverheardSink(Estimating(FORMAT), untouched, 0.0)):
+        playout = Playout(sink)
+        assert playout.position_error == 0.0
+        async with playout.open():
+            assert playout.position_error == 0.3
+    async with (exact := Playout(RecordingSink(FORMAT))).open():
+        assert exact.position_error == 0.0
 
 
 # --- frames of any length, voices that stall, sinks that are slow ---

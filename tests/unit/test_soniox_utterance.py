@@ -225,6 +225,7 @@ async def test_a_connection_that_comes_back_in_time_is_used(autojump_clock: obje
         await trio.sleep(PATIENCE_S - 0.1)
         spoken.mouth.has_room, spoken.mouth.trouble = True, None
         spoken.utterance.look_again()
+        spoken.mouth.sounds("s1", "a")
         await trio.sleep(PATIENCE_S)
         assert spoken.mouth.texts == {"s1": "a b "}
         assert spoken.error is None

@@ -39,6 +39,7 @@ class PlaybackLease:
         self._report = report
         self._base = speaker.position
         self._written = 0  # samples handed to the sink and not taken back
+        self._said = 0  # characters that the handler had said when the last of them was handed over
         self._anchor: float | None = None  # the time at which sample 0 is due, holds and underruns included
         self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
@@ -174,6 +175,7 @@ class PlaybackLease:
             return False
         self._keep_pace(due, came)
         self._written += frame.samples
+        self._said = len(self.reply.said)
         if self._rewind:
             self._rewind.keep(frame, self.position)
         return True
@@ -186,8 +188,14 @@ class PlaybackLease:
             return
         self._anchor += late
         hole = came > due + LATE or self.position >= self._written
-        if hole and self._written:
+        if hole and self._written and self._had_words:
             self._report(Underrun(self.reply.turn, round(late * self._rate)))
+
+    @property
+    def _had_words(self) -> bool:
+        """Whether there was more to say than what was written says: otherwise the handler is slow, and nothing else."""
+        begun = (mark.said_to for mark in self._marks if mark.at < self._written)
+        return any(map(str.isalnum, self.reply.said[max(self.reply.heard_to, *begun, 0) : self._said]))
 
     def _interrupt(self) -> None:
         self._writing.cancel()

@@ -1,7 +1,7 @@
 """Playout: the stage that hands a reply's sound to the sink on time, and knows what the caller has heard of it.
 
-Each reply writes through its lease (see `voicekit.play.lease`), at most `lead` ahead of the clock, so a cut never
-leaves more than that in a device. The sink's position is the only truth about what was heard.
+Each reply writes through its lease (see `voicekit.play.lease`), at most the sink's `lead` ahead of the clock, so a cut
+never leaves more than that in a device. The sink's position is the only truth about what was heard.
 """
 
 from __future__ import annotations
@@ -38,15 +38,20 @@ class Playout(Pipeable):
     name = "playout"
     produces = None
 
-    def __init__(self, sink: Sink, *, lead: float = LEAD) -> None:
-        if not 0 < lead <= LONGEST_LEAD:
-            raise ConfigError(f"lead: expected more than 0 and at most {LONGEST_LEAD} s, got {lead!r}")
+    def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.accepts = sink.format
-        self._lead = lead
-        self._piece = max(1, sink.format.samples(min(PIECE, lead / 2)))
+        self._lead = _seconds(sink, "lead", LEAD, LONGEST_LEAD)
+        self._is_packed = getattr(sink, "packet", None) is not None
+        piece = _seconds(sink, "packet", 0.0, self._lead) if self._is_packed else min(PIECE, self._lead / 2)
+        self._piece = max(1, sink.format.samples(piece))
         self._speaker: Speaker | None = None
         self._current: PlaybackLease | None = None
+
+    @property
+    def position_error(self) -> float:
+        """Seconds by which what was heard may be more than the open sink says."""
+        return float(getattr(self._speaker, "position_error", 0.0))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
@@ -89,18 +94,28 @@ class Playout(Pipeable):
     async def _play(self, lease: ReplyLease, item: Any) -> None:
         if isinstance(item, WordMark):
             lease.mark(item)
-        elif isinstance(item, AudioFrame) and item.samples <= self._piece:
+        elif isinstance(item, AudioFrame) and item.samples <= self._piece and not self._is_packed:
             await lease.write(item)
         elif isinstance(item, AudioFrame | Gap):
-            for piece in _pieces(item, self._piece, self.sink.format):
+            for piece in _pieces(item, self._piece, item.at if self._is_packed else 0, self.sink.format):
                 await lease.write(piece)
 
 
-def _pieces(sound: AudioFrame | Gap, most: int, format: AudioFormat) -> Iterator[AudioFrame]:  # noqa: A002
-    """`sound` in frames of at most `most` samples; a gap as silence in `format`."""
-    for start in range(0, sound.samples, most):
-        samples = min(most, sound.samples - start)
+def _seconds(sink: Sink, name: str, default: float, most: float) -> float:
+    """The optional attribute `name` of `sink`."""
+    stated = getattr(sink, name, default)
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not 0 < stated <= most:
+        raise ConfigError(f"{name} of {sink.name!r}: expected more than 0 and at most {most:g} s, got {stated!r}")
+    return float(stated)
+
+
+def _pieces(sound: AudioFrame | Gap, most: int, at: int, format: AudioFormat) -> Iterator[AudioFrame]:  # noqa: A002
+    """`sound`, whose first sample is number `at`, cut at each multiple of `most`; a gap as silence in `format`."""
+    start = 0
+    while start < sound.samples:
+        end = min(sound.samples, start + most - (at + start) % most)
         if isinstance(sound, Gap):
-            yield AudioFrame(format.silence(samples), sound.at + start, format)
+            yield AudioFrame(format.silence(end - start), sound.at + start, format)
         else:
-            yield sound.part(start, start + samples)
+            yield sound.part(start, end)
+        start = end

@@ -103,6 +103,10 @@ class OverheardSpeaker:
     def position(self) -> int:
         return self.look()
 
+    @property
+    def position_error(self) -> float:
+        return float(getattr(self._speaker, "position_error", 0.0))
+
     def hold(self) -> None:
         self.look()
         self._speaker.hold()

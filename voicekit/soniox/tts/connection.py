@@ -77,17 +77,18 @@ class TtsConnection:
         known = self._streams.get(stream)
         return TtsState.ABSENT if known is None else known.state
 
-    def start(self, config: TtsConfig, now: float) -> str:
+    def start(self, config: TtsConfig, now: float, *, stall_s: float = STALL_S) -> str:
         """Start a stream and return its id, unique on this connection.
 
-        Text should follow within seconds. ConfigError for a bad `config`, LocalProtocolError when there is no room.
+        Text should follow within seconds. Once it is complete, the stream fails if no sound comes for `stall_s`.
+        ConfigError for a bad `config`, LocalProtocolError when there is no room.
         """
         check_tts(config)
         if not self.has_room:
             raise LocalProtocolError(f"{SERVICE}: expected room for a stream, got {self._why_full()}")
         self._made += 1
         stream = f"s{self._made}"
-        self._streams[stream] = LiveStream(config, now)
+        self._streams[stream] = LiveStream(config, now, stall_s)
         self._send(encode(StreamStart(stream_id=stream, **msgspec.structs.asdict(config))), now)
         return stream
 
@@ -153,7 +154,7 @@ class TtsConnection:
             if now < known.expires_at:
                 continue
             if known.state is TtsState.DRAINING:
-                failure = lost(f"nothing of stream {stream} came for {STALL_S:g} s", service=SERVICE)
+                failure = lost(f"nothing of stream {stream} came for {known.stall_s:g} s", service=SERVICE)
                 events.extend(self._break_off(stream, failure, now))
             else:
                 events.extend(self._forget(stream))

@@ -13,7 +13,9 @@ from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 from voicekit.soniox.tts.states import TtsState
 
 STALL_S: Final = 5.0
-"""A stream whose text is complete is spoken faster than real time; with nothing of it for so long it is dead."""
+"""A stream whose text is complete is spoken faster than real time; if nothing of it comes for 5 s it is dead."""
+FIRST_STALL_S: Final = 2.8
+"""The same for the first sound of a reply: the caller waits for it in silence, and it mostly comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
 """Seconds of sound after which a stream is broken off: the service ends it sooner, and memory shall be bounded."""
 LINGER_S: Final = 5.0
@@ -60,14 +62,15 @@ class StreamGone:
 class LiveStream:
     """A stream's state on the wire, and what of its sound and its words is not whole yet."""
 
-    __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "state", "text_bytes")
+    __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "stall_s", "state", "text_bytes")
 
-    def __init__(self, config: TtsConfig, now: float) -> None:
+    def __init__(self, config: TtsConfig, now: float, stall_s: float) -> None:
         self.state = TtsState.OPEN
         self.moved_at = now  # when it last moved, or was last heard of
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
         self._rate = config.sample_rate or 0
+        self.stall_s = stall_s
         self._left = LONGEST_S
         self._rest = b""  # the beginning of a sample whose end has not come
         self._words = WordTimes()
@@ -77,7 +80,7 @@ class LiveStream:
         """When it is given up unless something happens."""
         if self.state is TtsState.OPEN:
             return math.inf
-        return self.moved_at + (STALL_S if self.state is TtsState.DRAINING else LINGER_S)
+        return self.moved_at + (self.stall_s if self.state is TtsState.DRAINING else LINGER_S)
 
     @property
     def is_too_long(self) -> bool:
@@ -85,6 +88,8 @@ class LiveStream:
 
     def sound(self, stream: str, answer: TtsResponse) -> StreamSound:
         data, seconds = self._rest + (answer.audio or b""), 0.0
+        if data:
+            self.stall_s = STALL_S
         if self._width:
             whole = len(data) - len(data) % self._width
             data, self._rest = data[:whole], data[whole:]

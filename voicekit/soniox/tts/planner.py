@@ -25,8 +25,9 @@ from typing import Final, TypeAlias
 
 from voicekit.errors import ProtocolError, ServiceError
 from voicekit.flow.backoff import Backoff
-from voicekit.soniox.api.errors import WAITS
+from voicekit.soniox.api.errors import WAITS, lost
 from voicekit.soniox.api.text_ends import word_end
+from voicekit.soniox.tts.connection import SERVICE
 from voicekit.soniox.tts.stream import SpeechStream
 from voicekit.writing import whole_clusters
 
@@ -38,6 +39,8 @@ READ_AHEAD: Final = 400
 """Characters that wait here for a stream; more stay with the handler."""
 ATTEMPTS: Final = 4
 """Streams in a row that may fail without a word; with the last of them the reply fails."""
+FIRST_SOUND_S: Final = 6.0
+"""Seconds that a reply with something to say may take to its first sound, new attempts included: longer is dead air."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,9 @@ class StreamPlanner:
         """In the order of the text, until playout removes them. Only the last may be open."""
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest will not be said."""
+        self._failure: ServiceError | ProtocolError | None = None  # of the last stream that failed
+        self._silent = True  # whether there was no sound yet
+        self._sound_by = inf  # when the first must have come
         self._speed = speed
         self._eager = eager  # whether a stream may still be opened ahead of its text
         self._text = ""
@@ -112,6 +118,7 @@ class StreamPlanner:
             self._backoff.reset()
             self.pace = stream.voice.pace
         elif self.error is None:
+            self._failure = stream.failure.error
             self._next = stream.resume_at()
             if self._next > stream.start:
                 self._backoff.reset()
@@ -149,14 +156,17 @@ class StreamPlanner:
     @property
     def due_at(self) -> float:
         """When `decide` should be asked again though nothing has happened; infinity if there is no need to."""
+        if self.error is not None:
+            return inf
         stream = self._open()
-        if stream is not None and self.error is None:
-            return min(stream.dies_at(), stream.quiet_at)
-        return self._not_before if self._not_before > self._now and self.waiting else inf
+        if stream is not None:
+            return min(stream.dies_at(), stream.quiet_at, self._sound_by)
+        return min(self._not_before if self._not_before > self._now and self.waiting else inf, self._sound_by)
 
     def decide(self, now: float, room: bool = True) -> list[StreamCommand]:
         """What to do now, in order. `room` says whether the connection can take another stream."""
         self._now = now
+        self._watch_silence()
         if (stream := self._open()) is not None:
             stream.look(now)
         while self.error is None and self._step(room):
@@ -165,6 +175,16 @@ class StreamPlanner:
         return commands
 
     # --- rules ---
+
+    def _watch_silence(self) -> None:
+        """Give up if a reply that has something to say is silent for too long from its beginning."""
+        self._silent = self._silent and not any(stream.voice.sound for stream in self.streams)
+        asked = self.waiting or any(stream.end > stream.start and not stream.over for stream in self.streams)
+        self._sound_by = min(self._sound_by, self._now + FIRST_SOUND_S) if self._silent and asked else inf
+        if self._now >= self._sound_by and self.error is None:
+            self._commands.extend(Drop(stream) for stream in self.streams if not stream.over)
+            self.streams.clear()
+            self.give_up(self._failure or lost(f"no sound came within {FIRST_SOUND_S:g} s", service=SERVICE).error)
 
     def _step(self, room: bool) -> bool:
         """Do one thing; False when there is none to do."""
@@ -185,7 +205,9 @@ class StreamPlanner:
     def _start(self) -> bool:
         self._eager = False
         self._next = len(self._text) - len(self._text[self._next :].lstrip())
-        stream = SpeechStream(self._next, self._now, speed=self._speed, pace=self.pace, when_over=self._over)
+        stream = SpeechStream(
+            self._next, self._now, speed=self._speed, pace=self.pace, first=self._silent, when_over=self._over
+        )
         self.streams.append(stream)
         self._commands.append(Open(stream))
         return True

@@ -8,8 +8,7 @@ raises it itself, so that a lost connection ends a reply and not the call.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
@@ -92,7 +91,7 @@ class TtsPool:
     def start(self, config: TtsConfig, stream: SpeechStream) -> None:
         """Start `stream`; only if there is room."""
         assert self._core is not None, "there is room only on a connection"
-        stream.id = self._core.start(config, trio.current_time())
+        stream.id = self._core.start(config, trio.current_time(), stall_s=stream.stall_s)
         self._streams[stream.id] = stream
 
     def send(self, stream: SpeechStream, text: str, *, end: bool) -> None:
@@ -140,7 +139,10 @@ class TtsPool:
         """Hold one connection until it is lost; `_failure` says how."""
         self._lost, self._failure = trio.Event(), None
         try:
-            async with self._connection():
+            address = await self._access.address(self._url)
+            core = TtsConnection(trio.current_time(), redact=address.redact)
+            async with open_shell(self._transport, address, core, self._handle, self._wire_log) as self._shell:
+                self._core, self.trouble = core, None
                 if not self._opened:
                     self._opened = True
                     self._backoff = Backoff(self._roll, steady_s=STEADY_S)
@@ -155,14 +157,6 @@ class TtsPool:
             self._fail(Failed(error, Retry.BACKOFF if error.retryable else Retry.NEVER))
         finally:
             self._core = self._shell = None
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[None]:
-        address = await self._access.address(self._url)
-        core = TtsConnection(trio.current_time(), redact=address.redact)
-        async with open_shell(self._transport, address, core, self._handle, self._wire_log) as shell:
-            self._core, self._shell, self.trouble = core, shell, None
-            yield
 
     def _handle(self, event: TtsEvent) -> None:
         if isinstance(event, Failed):

@@ -22,7 +22,7 @@ from voicekit.soniox.api.text_ends import (
     sentence_end,
     word_end,
 )
-from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamGone, StreamSound
+from voicekit.soniox.tts.live_stream import FIRST_STALL_S, STALL_S, SoundEnded, StreamFailed, StreamGone, StreamSound
 from voicekit.soniox.tts.timing import WordTimer
 from voicekit.writing import whole_clusters
 
@@ -33,6 +33,8 @@ DRIP_S: Final = 2.0
 often enough that the stream does not starve as long as somebody listens."""
 IDLE_S: Final = 3.0
 """Silence of the handler after which a stream is ended: well before the service kills it (5.2 s)."""
+SILENT_S: Final = 2.0
+"""Seconds after its first text in which a reply's first stream must sound, or it is ended: then silence means death."""
 SLOW_S: Final = 9.0
 """Age at which a stream is ended whose text comes more slowly than it is spoken: the service judges that at 11 s."""
 SLOW_RATE: Final = 0.9
@@ -59,7 +61,8 @@ def _ignore(stream: SpeechStream, now: float) -> None:
 class SpeechStream:
     """Has the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound will come.
 
-    `pace` is how the voice kept to the estimates before: see `WordTimer`.
+    `pace` is how the voice kept to the estimates before: see `WordTimer`. A `first` stream belongs to a reply that has
+    not sounded yet, so it is given up sooner.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class SpeechStream:
         *,
         speed: float = 1.0,
         pace: float = 1.0,
+        first: bool = False,
         when_over: Callable[[SpeechStream, float], None] = _ignore,
     ) -> None:
         self.id = ""  # on its connection, which gives it
@@ -81,9 +85,13 @@ class SpeechStream:
         self.over = False  # no more sound will come
         self.failure: Failed | None = None  # why, if some is missing
         self.quiet_at = inf  # when to look whether the voice has fallen silent
+        self.stall_s = FIRST_STALL_S if first else STALL_S
+        """Seconds without sound after which the stream is dead, once its text is complete."""
+        self._first = first
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
+        self._silent_until = inf  # when it must be ended if there was no sound
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
@@ -91,6 +99,8 @@ class SpeechStream:
         self.end += len(text)
         self._bytes += len(text.encode())
         self._fed_at = now
+        if self._first and not self.voice.sound:
+            self._silent_until = min(self._silent_until, now + SILENT_S)
         self.quiet_at = max(self.quiet_at, now + QUIET_S) if self.quiet_at < inf else inf
         self.voice.send(text)
 
@@ -100,6 +110,7 @@ class SpeechStream:
             self.voice.hear(event.seconds, event.characters, event.words)
             self.quiet_at = inf if self.voice.told else now + QUIET_S
             self.queued += event.seconds
+            self._silent_until = inf
             if event.data:
                 self.pieces.append(event.data)
         elif isinstance(event, SoundEnded | StreamFailed):
@@ -139,7 +150,7 @@ class SpeechStream:
     def dies_at(self) -> float:
         """When it must be ended unless text comes."""
         slow_at = self._opened_at + SLOW_S
-        return min(self._fed_at + IDLE_S, slow_at) if self._is_slow(slow_at) else self._fed_at + IDLE_S
+        return min(self._fed_at + IDLE_S, self._silent_until, slow_at if self._is_slow(slow_at) else inf)
 
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
         """How many characters of `pending` to send now, and whether the stream ends with them; 0 means to wait.

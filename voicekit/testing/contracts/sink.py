@@ -10,6 +10,8 @@ from typing import Any
 import trio
 
 from voicekit.audio.frame import AudioFrame
+from voicekit.errors import ConfigError
+from voicekit.play.playout import Playout
 from voicekit.testing.contracts.opening import awaits_of, cancelled_at, check_opening, open_part, spread
 from voicekit.testing.contracts.promise import (
     bench,
@@ -19,6 +21,7 @@ from voicekit.testing.contracts.promise import (
     check_members,
     promise,
     telling,
+    who,
 )
 
 FRAME = 0.02
@@ -39,6 +42,9 @@ STUCK = 60.0
 STANDSTILL = 15.0
 """Seconds without progress after which nothing more is expected: longer than a device may be late."""
 
+MOST_ERROR = 1.0
+"""Seconds by which an estimated position may be wrong: beyond that, it says nothing about a word."""
+
 LOOK = 0.05
 """Seconds between two looks at the position."""
 
@@ -52,13 +58,18 @@ async def check_sink(make: Callable[[], Any]) -> None:
     `write` waits while the device is full, and a cancelled one has taken nothing; all that was written is heard in
     the end; `position` begins at 0, never falls, never passes what was written, and stands still while held and
     after a `discard`; `hold` (where it is pausable), `release` and `discard` are plain functions, and twice is once;
-    it opens again, closes within half a second, and can be cancelled at any await.
+    `lead`, `packet` and `position_error`, if it states them, are seconds within their bounds; it opens again, closes
+    within half a second, and can be cancelled at any await.
     """
     part = make()
     async with bench(part):
         check_members("sink", part)
         check_format(part, "format")
         check_flag(part, "pausable")
+        try:
+            Playout(part)
+        except ConfigError as error:
+            raise AssertionError(f"{who(part)} can't be played to: {error}") from error
         await check_opening(make, lambda sink: nullcontext(partial(_plays_all, sink)))
         await _waits_when_full(make())
         await _discards(make())
@@ -96,6 +107,12 @@ class _Listener:
         promise(position >= self._position, self.sink, fell)
         more = f"says that {position} samples were heard of {self.written} that it took{self._why}"
         promise(position <= self.written, self.sink, more)
+        error = getattr(self._speaker, "position_error", 0.0)
+        promise(
+            isinstance(error, int | float) and 0 <= error <= MOST_ERROR,
+            self.sink,
+            f"must state `position_error` as 0 to {MOST_ERROR:g} seconds, not as {error!r}",
+        )
         self._position = position
         return position
 
