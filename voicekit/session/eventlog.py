@@ -53,7 +53,10 @@ LINES = 4_096
 
 
 def describe(event: SessionEvent) -> str | None:
-    """`event` in a few words; None for what repeats itself many times a second (HeardSoFar, Progress, ReplyDone)."""
+    """`event` in a few words; None for what repeats itself many times a second (HeardSoFar, Progress, ReplyDone).
+
+    So too for an interim without words.
+    """
     match event:
         case SessionStarted():
             return "session started"
@@ -62,7 +65,7 @@ def describe(event: SessionEvent) -> str | None:
         case SpeechStopped():
             return "user is quiet"
         case Interim():
-            return f'interim "{event.text}"'
+            return f'interim "{event.text}"' if event.text else None
         case Final():
             return f'final "{event.text}"'
         case Endpoint():

@@ -1,0 +1,169 @@
+"""Signals end a program for certain, whatever its bot does: real processes, real signals, real seconds."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+PROGRAM = """
+import hashlib, re, time, trio, voicekit
+{bot}
+async def main():
+    policy = voicekit.Policy(call=voicekit.CallPolicy(greeting={greeting!r}, idle_after=0.3))
+    session = voicekit.Session(handler=bot, source=voicekit.Use("silence"), vad=None, stt=None, tts={tts},
+        sink=voicekit.Use("null"), policy=policy)
+    session.watch(lambda event: print(event, flush=True))
+    await voicekit.session.run_session(session)
+    print("all is over", flush=True)
+trio.run(main)
+"""
+
+THREAD = "async def bot(turn, say): await trio.to_thread.run_sync(time.sleep, 3600)  # not abandoned when cancelled"
+
+BLOCKING = {
+    "sleeps": "def bot(turn): time.sleep(3600)",
+    "loops": "def bot(turn):\n    while True: pass",
+    "computes in C": "def bot(turn): hashlib.pbkdf2_hmac('sha256', b'x', b'y', 2_000_000_000)",
+    "matches": "def bot(turn): re.match('(a+)+b', 'a' * 60)",
+    "swallows everything": (
+        "def bot(turn):\n    while True:\n        try: time.sleep(3600)\n        except BaseException: pass"
+    ),
+}
+
+ENOUGH_S = 60
+"""For a program to start, on a machine that has much else to do."""
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(bot: str, *, greeting: str | None = None, tts: str = "voicekit.Use('quiet')") -> subprocess.Popen[str]:
+        path = tmp_path / "program.py"
+        path.write_text(PROGRAM.format(bot=bot, greeting=greeting, tts=tts), encoding="utf-8")
+        process = subprocess.Popen([sys.executable, path], stdout=-1, stderr=-1, text=True)
+        processes.append(process)
+        return process
+
+    yield start  # type: ignore[misc]
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def until(process: subprocess.Popen[str], line: str) -> None:
+    """Read its output up to the line that begins so."""
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith(line):
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+
+
+def ended(process: subprocess.Popen[str], within: float) -> tuple[int, str]:
+    """Its status and what it said; it must end within so many seconds (and a second for a busy machine)."""
+    began = time.monotonic()
+    _, err = process.communicate(timeout=ENOUGH_S)
+    assert time.monotonic() - began < within + 1.0
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_third_signal_ends_the_process(started, number):
+    """The loop turns, but the handler never ends: two signals end the call, and the third one the process."""
+    process = started(THREAD)
+    until(process, "TurnCommitted")
+    for _ in range(2):
+        process.send_signal(number)
+        time.sleep(1.0)
+        assert process.poll() is None
+    process.send_signal(number)
+    status, err = ended(process, 1.0)
+    assert status == 128 + number
+    assert err.startswith(
+        f"voicekit: a third {number.name}: the process ends at once; what kept it: stage 'handler', in bot ("
+    )
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("bot", BLOCKING.values(), ids=BLOCKING)
+def test_a_loop_that_stands_still_ends_five_seconds_after_a_signal(started, bot):
+    """One signal is enough, because a handler that keeps the loop would never let the call end."""
+    process = started(bot)
+    until(process, "TurnCommitted")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(3.0)
+    assert process.poll() is None
+    status, err = ended(process, 4.0)
+    assert status == 130
+    assert "the event loop has not turned for 5 s after SIGINT" in err
+    assert "what kept it: bot (" in err
+    assert "program.py:" in err
+    assert err.count("\n") == 1
+
+
+def test_a_blocked_loop_obeys_the_third_signal_at_once(started):
+    """Nobody has to wait for the five seconds."""
+    process = started(BLOCKING["computes in C"])
+    until(process, "TurnCommitted")
+    for _ in range(3):
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+    status, err = ended(process, 1.0)
+    assert status == 143
+    assert "a third SIGTERM" in err
+
+
+def test_a_farewell_in_progress_is_no_blocked_loop(started):
+    """A graceful end that takes seven seconds is left alone, and the program goes on behind it."""
+    process = started("def bot(turn): pass", greeting="x" * 100, tts="voicekit.Use('quiet', per_character=0.08)")
+    until(process, "Audible")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=ENOUGH_S)
+    assert (process.returncode, err) == (0, "")
+    assert time.monotonic() - began > 5.5
+    assert "cut=False" in out
+    assert out.endswith("all is over\n")
+
+
+def test_signals_are_python_s_again_after_the_call(started):
+    """A program that goes on has its own handlers back."""
+    bot = "def bot(turn): turn.end('Bye.')\nimport atexit, signal\nbefore = signal.getsignal(signal.SIGTERM)\n"
+    process = started(f"{bot}atexit.register(lambda: print('same', signal.getsignal(signal.SIGTERM) == before))")
+    out, err = process.communicate(timeout=ENOUGH_S)
+    assert (process.returncode, err) == (0, "")
+    assert out.endswith("all is over\nsame True\n")
+
+
+def test_a_recording_of_a_call_that_is_ended_by_force_plays(tmp_path):
+    """What was recorded until then is a sound file like any other."""
+    (tmp_path / "bot.py").write_text("import time, trio\n" + THREAD.replace("async def bot", "async def bot"), "utf-8")
+    command = [
+        sys.executable, "-m", "voicekit", "run", "bot.py", "--source", "tone:300", "--vad", "none", "--stt", "none",
+        "--tts", "quiet", "--policy", "call.idle_after=1", "--greeting", "Hello.", "--record", "call",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=-1, stderr=-1, text=True)
+    try:
+        sound, deadline = tmp_path / "call" / "call.wav", time.monotonic() + ENOUGH_S
+        while not sound.exists() or soundfile.info(sound).duration < 2.5:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.6)
+        status, err = ended(process, 1.0)
+        assert (status, "in bot (" in err) == (130, True)
+        assert soundfile.info(sound).duration > 2.5
+        assert abs(soundfile.read(sound)[0][:, 0]).max() > 0.01
+    finally:
+        process.kill()
+        process.communicate()
