@@ -4,11 +4,14 @@ Python runs a signal's handler in the main thread, between two steps of its code
 while a handler of a bot keeps the event loop. So signals are counted by a thread, which the system wakes through
 the file descriptor of `signal.set_wakeup_fd`; trio's own descriptor, whose place that takes, is written to as well.
 After a signal the thread asks the loop again and again to call it back; a farewell or a drain in progress answers.
+Code that keeps even the interpreter, such as a regular expression, leaves the thread no time: for that, `faulthandler`
+ends the process a little later, from a thread of its own in C, and prints all tracebacks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import select
 import signal
@@ -28,6 +31,9 @@ STUCK_S: Final = 5.0
 LOOK_S: Final = 0.25
 """Seconds between two looks at the loop, and how long it has to say what holds the call."""
 
+LATE_S: Final = 0.75
+"""Seconds after which what the thread should have done is done without it."""
+
 LAST: Final = 3
 """Signals, of which the last one ends the process."""
 
@@ -44,6 +50,7 @@ class Stopping:
         self._token = trio.lowlevel.current_trio_token()
         self._looks = 0  # since the loop has turned
         self._asked = False
+        self._handled = 0
         self._main = threading.main_thread().ident
 
     def count(self, number: int) -> None:
@@ -52,6 +59,11 @@ class Stopping:
         if len(self.signals) >= LAST:
             self.end_process(f"a third {signal.Signals(number).name}")
         self._in_the_loop(self._stop, number, len(self.signals))
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """In the place of Python's own handlers: only prepares for a thread that is left no time."""
+        self._handled += 1
+        faulthandler.dump_traceback_later(LATE_S + (0 if self._handled >= LAST else STUCK_S), exit=True, file=2)
 
     def look(self) -> None:
         """End the process if the loop has stood still for too long since a signal."""
@@ -84,6 +96,8 @@ class Stopping:
 
     def _turn(self) -> None:
         self._looks, self._asked = 0, False
+        if 0 < self._handled < LAST:
+            faulthandler.dump_traceback_later(LATE_S + STUCK_S, exit=True, file=2)
 
     def _in_the_loop(self, call: Callable[..., object], *arguments: Any) -> None:
         with contextlib.suppress(trio.RunFinishedError):
@@ -107,7 +121,7 @@ def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stop
     inlet, outlet = os.pipe()
     os.set_blocking(inlet, False)
     os.set_blocking(outlet, False)
-    before = {number: signal.signal(number, _nothing) for number in numbers}
+    before = {number: signal.signal(number, stopped.handle) for number in numbers}
     trios = signal.set_wakeup_fd(outlet, warn_on_full_buffer=False)
     over = threading.Event()
     thread = threading.Thread(target=_listen, args=(inlet, trios, stopped, numbers, over), daemon=True)
@@ -116,6 +130,7 @@ def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stop
         yield stopped
     finally:
         over.set()
+        faulthandler.cancel_dump_traceback_later()
         signal.set_wakeup_fd(trios, warn_on_full_buffer=False)
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
@@ -123,10 +138,6 @@ def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stop
         thread.join()
         os.close(outlet)
         os.close(inlet)
-
-
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """In the place of KeyboardInterrupt."""
 
 
 def _listen(inlet: int, trios: int, stopped: Stopping, numbers: tuple[int, ...], over: threading.Event) -> None:
