@@ -87,10 +87,10 @@ def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) ->
         return text.lower() in YES
     if isinstance(default, int | float) or kinds & {"int", "float"}:
         return _number(f"{where}: {key}", text, whole="float" not in kinds and "int" in kinds)
-    if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
-        return text
     if "tuple" in kinds:
         return tuple(text.split("+"))
+    if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
+        return text
     raise ConfigError(f"{where}: {key} is no text or number, which is all that can be written here, got {text!r}")
 
 
