@@ -64,6 +64,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+async def test_the_command_of_the_page_about_commands_works(folder):
+    """On the bot that the page has shown, in place of README's; the file's policy and greeting are taken."""
+    blocks = read((ROOT / "docs" / "commands.md").read_text(encoding="utf-8")).blocks
+    [bot] = [each.text for each in blocks if (each.mark, each.name) == ("example", "bot")]
+    [command] = [each.text for each in blocks if each.mark == "command"]
+    (folder / "bot.py").write_text(bot, encoding="utf-8")
+    async with SonioxPeer(asker()).serve() as endpoints:
+        addresses = {variable: getattr(endpoints, name) for name, variable in URL_VARIABLES.items()}
+        env = {**os.environ, **addresses, KEY_VARIABLE: "not-a-key"}
+        with trio.fail_after(60):
+            done = await trio.run_process(
+                [sys.executable, "-m", *command.split()], cwd=folder, env=env, capture_stdout=True, capture_stderr=True
+            )
+    assert done.stderr == b"voicekit: bot.py: policy, greeting, language and bot\n"
+    assert b"bot  Good" in done.stdout
+    assert b"bot  You said: good morning everybody" in done.stdout
+
+
 async def test_each_command_works_as_it_stands(folder):
     """One after the other in one folder, as a reader types them: each ends with status 0."""
     assert len(commands()) >= 7
