@@ -140,7 +140,7 @@ def test_a_drain_in_progress_is_no_blocked_loop(tmp_path):
         "async def main():\n"
         "    with stopping(lambda number, times: print('told', number, times, flush=True), signal.SIGINT) as stopped:\n"
         "        print('ready', flush=True)\n"
-        "        while len(stopped.signals) < 2: await trio.sleep(0.1)\n"
+        "        while stopped.times < 2: await trio.sleep(0.1)\n"
         "        await trio.sleep(7)\n"
         "    print('all is over')\n"
         "trio.run(main)\n"
@@ -152,6 +152,36 @@ def test_a_drain_in_progress_is_no_blocked_loop(tmp_path):
             until(process, f"told 2 {times}")
         out, err = process.communicate(timeout=ENOUGH_S)
     assert (process.returncode, out, err) == (0, "all is over\n", "")
+
+
+def test_calls_that_overlap_share_the_signals(tmp_path):
+    """Several calls of one process each hear of a signal, in whatever order they end, and none is heard of behind."""
+    program = (
+        "import os, signal, trio\nfrom voicekit.session.stopping import stopping\n"
+        "told = []\n"
+        "async def call(name, ends):\n"
+        "    with stopping(lambda number, times: told.append(f'{name}{times}'), signal.SIGINT, signal.SIGTERM):\n"
+        "        await ends.wait()\n"
+        "async def main():\n"
+        "    first, second = trio.Event(), trio.Event()\n"
+        "    async with trio.open_nursery() as nursery:\n"
+        "        nursery.start_soon(call, 'a', first)\n"
+        "        await trio.sleep(0.1)\n"
+        "        nursery.start_soon(call, 'b', second)\n"
+        "        await trio.sleep(0.1)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        await trio.sleep(0.1)\n"
+        "        first.set()\n"
+        "        await trio.sleep(0.1)\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        await trio.sleep(0.1)\n"
+        "        second.set()\n"
+        "    print(told, signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)\n"
+        "trio.run(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "['a1', 'b1', 'b2'] True\n"
 
 
 def test_signals_are_python_s_again_after_the_call(started):

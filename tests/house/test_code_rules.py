@@ -19,6 +19,7 @@ LONG_MODULES = {
 """Modules of up to 450 lines, by path, with the reason why they can't be two."""
 
 CLOCKED: dict[str, str] = {
+    "voicekit/session/stopping.py": "a loop that stands still has no clock, and signals are answered in real seconds",
     "voicekit/flow/watchdog.py": "it measures how long the loop was really kept, and decides nothing by it",
 }
 """Modules that may read a clock of the machine, by path, with the reason why trio's or a sample count won't do."""

@@ -188,8 +188,6 @@ VERBS = [["voices"], ["speak", "hello", "-o", "x.wav"], ["transcribe", "x.wav"],
 
 
 @pytest.mark.parametrize("arguments", VERBS)
-    "arguments", [["voices"], ["speak", "hello", "-o", "x.wav"], ["transcribe", "x.wav"], ["models"]]
-)
 def test_a_verb_of_the_service_needs_a_key_or_the_local_server(monkeypatch, capsys, tmp_path, arguments):
     """Without both, it says what to install, as `voicekit run` does; there is no argument to give a key with."""
     (tmp_path / "x.wav").write_bytes(b"RIFF")

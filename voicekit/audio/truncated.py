@@ -75,7 +75,7 @@ class MendedFile(io.FileIO):
         super().__init__(path)
         self._ending = ending
 
-    def readinto(self, buffer: Any) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         start = self.tell()
         count = super().readinto(buffer) or 0
         view = memoryview(buffer).cast("B")

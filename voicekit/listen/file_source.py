@@ -75,7 +75,7 @@ class FileSource(Pipeable):
         with await in_thread(partial(SoundFileReader, self._path, cut_short=self._cut_short)) as reader:
             if reader.missing:
                 what = f"sound file {self._path}: {reader.missing} bytes at its end are missing"
-                tell.get(lambda event: None)(Trouble(self.name, DeviceError(what)))
+                tell.get()(Trouble(self.name, DeviceError(what)))
             if reader.format != self.produces:
                 raise ConfigError(f"sound file {self._path}: was {self.produces}, and is {reader.format} now")
             while block := await in_thread(reader.read, self.produces.samples(BLOCK_SECONDS)):
