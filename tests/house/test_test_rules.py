@@ -11,7 +11,9 @@ from tests.house.source import Module, functions, modules_of_tests, names_used
 
 HERE = {"tests/house/test_test_rules.py"}
 
-SLEEPING: dict[str, str] = {}
+SLEEPING: dict[str, str] = {
+    "tests/e2e/test_stopping.py": "other processes are sent signals, and some can no longer say where they are",
+}
 """Test files that may really sleep, by path, with the reason."""
 
 

@@ -16,8 +16,10 @@ from voicekit.errors import ConfigError
 from voicekit.extend import Plugins, Use, hookimpl, load_plugins
 from voicekit.extend.install import install_command
 from voicekit.listen.vad import EnergyVad
+from voicekit.reply.quiet import QuietTts
+from voicekit.reply.spoken import spoken_forms
 from voicekit.session.bot import Bot
-from voicekit.testing import Script, hold_call
+from voicekit.testing import FakeTts, Script, hold_call
 from voicekit.turn.policy import CallPolicy, Policy, TurnPolicy
 
 Write = Callable[[str], Path]
@@ -223,3 +225,7 @@ def test_a_scripted_call_takes_the_bot_s_policy_and_greeting():
     user = Script()
     user.types("tea", at=3.0)
     assert [each.heard for each in hold_call(bot, user).history] == ["Sir?", "Good."]
+    voice = QuietTts()
+    call = hold_call(Bot("It is 5 pm.", tts=[spoken_forms(), "nobody's"]), user)
+    assert (len(call.session.parts.texts), type(call.session.parts.tts)) == (1, FakeTts)
+    assert hold_call(bot, user, tts=voice, policy=Policy()).session.parts.tts is voice

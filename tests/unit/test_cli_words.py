@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -14,8 +15,13 @@ import trio
 from voicekit.cli import doctor, main
 from voicekit.cli.network import reach
 from voicekit.cli.templates import plugin_files
+from voicekit.errors import Unavailable
+from voicekit.events import Interim
 from voicekit.extend import hookimpl, load_plugins
 from voicekit.extend.install import install_command
+from voicekit.session.eventlog import describe
+from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.local import SpeechService
 
 ECHO = Path(__file__).parents[2] / "plugins" / "voicekit-echo"
 
@@ -176,6 +182,55 @@ def test_plugins_are_listed_beside_one_that_fails_when_asked_for_verbs(monkeypat
     assert "house  (given: module house)  voicekit_commands\n" in shown.out
     assert "voicekit-ears  (built in)" in shown.out
     assert shown.err == "voicekit: plugin 'house': voicekit_commands raised LookupError: no bell\n"
+
+
+VERBS = [["voices"], ["speak", "hello", "-o", "x.wav"], ["transcribe", "x.wav"], ["models"]]
+
+
+@pytest.mark.parametrize("arguments", VERBS)
+def test_a_verb_of_the_service_needs_a_key_or_the_local_server(monkeypatch, capsys, tmp_path, arguments):
+    """Without both, it says what to install, as `voicekit run` does; there is no argument to give a key with."""
+    (tmp_path / "x.wav").write_bytes(b"RIFF")
+    with_plugins(monkeypatch, "voicekit.soniox.local.load_plugins")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "voicekit: there is no SONIOX_API_KEY, and the local server that could stand in for the service "
+    )
+    assert said.endswith(f"{install_command('voicekit-local')}\n")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_verb_of_the_service_asks_whichever_is_there(monkeypatch, capsys, local):
+    """Soniox with a key, else the local server, with the key that it has told; a region is Soniox's."""
+    asked = []
+
+    @asynccontextmanager
+    async def stand_in(tell):
+        yield SpeechService(Endpoints.find(rest="http://127.0.0.1:9"), "sesame", local=local)
+
+    class Client:
+        def __init__(self, **where):
+            asked.append(where)
+
+        async def __aenter__(self):
+            raise Unavailable("nobody there", service="x", retryable=False)
+
+        async def __aexit__(self, *error): ...
+
+    monkeypatch.setattr("voicekit.soniox.local.soniox_or_local", stand_in)
+    monkeypatch.setattr("voicekit.soniox.rest.SonioxClient", Client)
+    assert main(["voices"]) == 1
+    assert main(["voices", "--region", "eu"]) == 1
+    assert capsys.readouterr().err.count("\n") == 2
+    assert asked[0]["region"] is None
+    assert (asked[0]["key"], asked[0]["endpoints"].rest) == ("sesame", "http://127.0.0.1:9")
+    assert asked[1] == {"region": "eu"}
+
+
+def test_an_interim_without_words_is_no_line_of_the_log():
+    """Recognisers send many of them between the words."""
+    assert describe(Interim(())) is None
 
 
 # --- init ---

@@ -178,7 +178,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
     ("text", "line", "expected"),
     [
         ("a = ", None, "expected TOML in UTF-8: Invalid value (at end of document)"),
-        ("greeting = 'hi'", 1, "greeting: expected one of the keys"),
+        ("greeting = 'hi'", 1, "greeting: unknown key 'greeting' (expected ask, begin"),
         ("\notherwise = 5", 2, "otherwise: expected a text, or a list of texts, got 5"),
         ("otherwise = []", 1, "otherwise: expected a text, or a list of texts, got []"),
         ("otherwise = ['a', 'a']", 1, "otherwise: vary: expected different texts"),
@@ -189,7 +189,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
             1,
             "otherwise.goto: expected the name of an ask, a menu or a form (none here)",
         ),
-        ("otherwise = {say = 'a', gotoo = 'b'}", 1, "otherwise.gotoo: expected one of the keys"),
+        ("otherwise = {say = 'a', gotoo = 'b'}", 1, "otherwise.gotoo: unknown key 'gotoo' (did you mean 'goto'?)"),
         ("begin = 'main'", 1, "begin: expected the name of an ask, a menu or a form (none here), got 'main'"),
         ("coverage = 5", 1, "coverage: coverage: expected a share from 0 to 1, got 5"),
         ("rule = 5", 1, "rule: expected tables, each under [[rule]], got 5"),
@@ -233,7 +233,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         ("[keys]\n1 = 'a'\n12 = 'b'", 3, "keys.12: rules.key('12'): '12' and '1' begin alike"),
         ("keys = 5", 1, "keys: expected a table, [keys], got 5"),
         ("[menu.m]\nreprompts = 'a'", 1, "menu.m.prompt: expected what is asked, got nothing"),
-        ("[menu.m]\nprompt = 'a'\nkind = 'number'", 3, "menu.m.kind: expected one of the keys"),
+        ("[menu.m]\nprompt = 'a'\nkind = 'number'", 3, "menu.m.kind: unknown key 'kind' (expected "),
         ("[menu]\nm = 5", 2, "menu.m: expected a table, [menu.m], got 5"),
         ("[ask.day]\nprompt = 'Day?'\nkind = 'week'", 1, "ask.day: ask('day'): expected a kind of slot"),
         ("[ask.day]\nprompt = '{'", 1, "ask.day: ask('day'): prompt: expected the name of a slot between braces"),
@@ -261,7 +261,11 @@ def test_an_empty_file_has_no_rules(tmp_path):
         ("[hours]\nweekly = {}", 1, "hours.zone: expected a time zone such as 'Europe/Berlin', got nothing"),
         ("[hours]\nzone = 'UTC'\n[hours.weekly]\nmon = 9", 4, "hours.weekly.mon: expected a text, got 9"),
         ("[hours]\nzone = 'UTC'\n[hours.weekly]\nmon = '9'", 1, "hours: opening hours, 'mon': expected hours such as"),
-        ("[hours]\nzone = 'UTC'\ndays = 'mon'", 3, "hours.days: expected one of the keys"),
+        (
+            "[hours]\nzone = 'UTC'\ndays = 'mon'",
+            3,
+            "hours.days: unknown key 'days' (expected exceptions, weekly, zone)",
+        ),
     ],
 )
 def test_every_mistake_names_file_line_and_key(tmp_path, text, line, expected):
@@ -270,6 +274,32 @@ def test_every_mistake_names_file_line_and_key(tmp_path, text, line, expected):
         load(tmp_path, text)
     place = str(tmp_path / "rules.toml") + (f", line {line}" if line else "")
     assert str(caught.value).startswith(f"{place}: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("[[rule]]\nphrase = 'hi'\nsay = 'ho'", 2, "rule[1].phrase: unknown key 'phrase' (did you mean 'phrases'?)"),
+        ("[[rule]]\nphrases = 'hi'\nsya = 'ho'", 3, "rule[1].sya: unknown key 'sya' (did you mean 'say'?)"),
+        ("[ask.day]\npromt = 'When?'", 2, "ask.day.promt: unknown key 'promt' (did you mean 'prompt'?)"),
+        ("[ask.day]\nprompt = 'When?'\nknd = 'day'", 3, "ask.day.knd: unknown key 'knd' (did you mean 'kind'?)"),
+        ("[menu.m]\nprompts = 'One?'", 2, "menu.m.prompts: unknown key 'prompts' (did you mean 'prompt'?)"),
+        ("[form.f]\nask = ['day']", 2, "form.f.ask: unknown key 'ask' (did you mean 'asks'?)"),
+        ("[hours]\nzones = 'UTC'", 2, "hours.zones: unknown key 'zones' (did you mean 'zone'?)"),
+        ("[[rules]]\nphrases = 'hi'", 1, "rules: unknown key 'rules' (did you mean 'rule'?)"),
+        ("[keys]\n1 = { sy = 'hi' }", 2, "keys.1.sy: unknown key 'sy' (did you mean 'say'?)"),
+        (
+            "[menu.m]\nprompt = 'a'\n[[menu.m.rule]]\nphrase = 'x'",
+            4,
+            "menu.m.rule[1].phrase: unknown key 'phrase' (did you mean 'phrases'?)",
+        ),
+    ],
+)
+def test_a_misspelt_key_is_told_before_what_is_missing_for_want_of_it(tmp_path, text, line, told):
+    """In every table, at its own line, with a guess."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert str(caught.value) == f"{tmp_path / 'rules.toml'}, line {line}: {told}"
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

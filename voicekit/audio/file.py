@@ -5,7 +5,8 @@ is read is PCM16, whatever the file holds (8 bit, 24 bit, float, compressed; flo
 written is PCM16 in WAV and FLAC, Vorbis in .ogg, Opus in .opus. The rate stays as it is, also an odd one such as
 11,025 Hz; more than two channels are refused, because mixing would guess which of them holds the speaker.
 
-A file that holds less than its header promises is refused (`voicekit.audio.truncated`).
+A file that holds less than its header promises is refused, unless it is asked for or hardly anything is missing
+(`voicekit.audio.truncated`).
 
 Both classes work in the thread that calls them, and one thread may close while an abandoned one still works: the last
 one out then closes the file.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -24,7 +26,7 @@ from typing import Any, TypeAlias
 from voicekit.audio.codec import convert
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap, Sound
-from voicekit.audio.truncated import refuse_cut_short, refuse_without_end, why
+from voicekit.audio.truncated import Ending, MendedFile, find_ending, refuse_without_end, why
 from voicekit.errors import ConfigError, DeviceError
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -48,10 +50,13 @@ class SoundFileReader:
     raises DeviceError from `read`.
     """
 
-    def __init__(self, path: PathLike) -> None:
+    def __init__(self, path: PathLike, *, cut_short: bool = False) -> None:
+        """With `cut_short`, a file that was cut short is read as far as it goes."""
         self.path = Path(path)
-        refuse_cut_short(self.path)
-        file = _opened_to_read(self.path)
+        ending = find_ending(self.path, cut_short=cut_short)
+        self.missing = ending.missing
+        """Bytes that the header promises and the file doesn't have."""
+        file = _opened_to_read(self.path, ending)
         try:
             self.format = _checked(file, self.path)
         except ConfigError:
@@ -174,19 +179,29 @@ class _Shared:
                 self._lock.release()
 
 
-def _opened_to_read(path: Path) -> Any:
+def _opened_to_read(path: Path, ending: Ending) -> Any:
     import soundfile
 
     if path.suffix.lower() == ".raw":
         raise ConfigError(f"sound file {path}: expected {READABLE}; a raw file does not say what it holds")
+    mended = MendedFile(path, ending) if ending.mended else None
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path if mended is None else mended)
     except soundfile.SoundFileError as error:
+        if mended is not None:
+            mended.close()
         raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile says: {why(error)}") from error
     # soundfile seeks after each read where it can. In an MP3 that damages the sound that follows (a frame borrows bits
     # from those before it), and in a FLAC of unknown length it fails; so it must not know that it can.
     file.seekable = lambda: False
+    if mended is not None:
+        file.close = partial(_close_both, file, mended)  # soundfile closes only what it has opened
     return file
+
+
+def _close_both(file: Any, mended: MendedFile) -> None:
+    type(file).close(file)
+    mended.close()
 
 
 def _checked(file: Any, path: Path) -> AudioFormat:
@@ -202,11 +217,20 @@ def _checked(file: Any, path: Path) -> AudioFormat:
         raise ConfigError(f"sound file {path}: {error}") from error
 
 
+def check_writable(path: Path) -> None:
+    """ConfigError for a suffix that is not written, and for a folder that is not there."""
+    if path.suffix.lower() not in WRITABLE:
+        raise ConfigError(f"sound file {path}: expected a suffix of {', '.join(WRITABLE)}, got {path.suffix!r}")
+    try:
+        path.parent.stat()
+    except OSError as error:
+        raise ConfigError(f"sound file {path}: can't be written: {error.strerror}") from error
+
+
 def _opened_to_write(path: Path, format: AudioFormat) -> Any:  # noqa: A002  # the field's word
     import soundfile
 
-    if path.suffix.lower() not in WRITABLE:
-        raise ConfigError(f"sound file {path}: expected a suffix of {', '.join(WRITABLE)}, got {path.suffix!r}")
+    check_writable(path)
     kind, subtype = WRITABLE[path.suffix.lower()]
     try:
         path.open("ab").close()  # libsndfile would only say "System error"

@@ -2,13 +2,17 @@
 
 WAV and AIFF promise a number of bytes, and libsndfile plays what is there without a word. FLAC promises a number of
 samples, and libsndfile fails when it comes to the hole. OGG and MP3 are streams that promise nothing, so they play as
-far as they go; so do a WAV and a FLAC whose headers only say that they were written to a pipe, or never closed.
+far as they go. A size that was never filled in (0, or a number that means "unknown") promises nothing either: programs
+that write to a pipe, and recorders that were killed, leave it so. libsndfile is then given a header with the size of
+what is there, because it takes a 0 at its word, and of some encodings it never finds the end.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,22 +27,66 @@ FIRST_CHUNK = 12
 ENDLESS = 0x7FFF_0000
 """Bytes. Programs that write to a pipe can't know the size, and put a number from here to 0xFFFFFFFF in its place."""
 
+SLACK = 64
+"""Bytes that may be missing at the end: writers that count a block or a header wrongly miss by some dozens."""
+
 UNKNOWN = 1 << 62
 """Samples. libsndfile answers with its largest number where a header does not say how many there are."""
 
 
-def refuse_cut_short(path: Path) -> None:
-    """Raise ConfigError when the file is missing, unreadable, empty, or a WAV or AIFF that was cut short."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the sound of a file ends: where the header has its size, what the size is in truth, and what is missing.
+
+    Without `mended` the header is as it should be, and `at` means nothing.
+    """
+
+    at: int = 0
+    mended: bytes = b""
+    missing: int = 0
+
+
+def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
+    """Look at the header of the file. ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
+
+    With `cut_short` the last of these is played as far as it goes.
+    """
     try:
         with path.open("rb") as raw:
             size = raw.seek(0, os.SEEK_END)
-            promised = _promised(raw, size)
+            ending = _ending(raw, size)
     except OSError as error:
         raise ConfigError(f"sound file {path}: can't be opened: {error.strerror}") from error
     if not size:
         raise ConfigError(f"sound file {path}: expected sound, got an empty file (0 bytes)")
-    if promised > size:
-        raise ConfigError(f"sound file {path}: cut short: its header promises {promised} bytes, it has {size}")
+    if ending.missing > SLACK and not cut_short:
+        promised = size + ending.missing
+        raise ConfigError(
+            f"sound file {path}: cut short: its header promises {promised} bytes, it has {size}; "
+            "the option cut_short=yes plays what is there"
+        )
+    return ending
+
+
+class MendedFile(io.FileIO):
+    """A file to read, with the size of its sound as it should be."""
+
+    def __init__(self, path: Path, ending: Ending) -> None:
+        super().__init__(path)
+        self._ending = ending
+
+    def readinto(self, buffer: Any) -> int:
+        start = self.tell()
+        count = super().readinto(buffer) or 0
+        view = memoryview(buffer).cast("B")
+        for place, byte in enumerate(self._ending.mended, self._ending.at - start):
+            if 0 <= place < count:
+                view[place] = byte
+        return count
+
+    def read(self, size: int | None = -1) -> bytes:
+        buffer = bytearray(os.fstat(self.fileno()).st_size if size is None or size < 0 else size)
+        return bytes(buffer[: self.readinto(buffer)])
 
 
 def refuse_without_end(file: Any, path: Path) -> None:
@@ -67,16 +115,34 @@ def why(error: Exception) -> str:
     return reason.strip().rstrip(".")
 
 
-def _promised(raw: BinaryIO, size: int) -> int:
-    """How many bytes a file made of chunks must have for all its sound to be there; 0 where nothing is promised."""
+def _ending(raw: BinaryIO, size: int) -> Ending:
+    """How the sound of a file made of chunks ends; of other files nothing is known."""
     raw.seek(0)
-    header, sound = CHUNKED.get(raw.read(4), ("", b""))
+    kind = raw.read(4)
+    header, sound = CHUNKED.get(kind, ("", b""))
     start = FIRST_CHUNK
     while header and start + 8 <= size:
         raw.seek(start)
         name, length = struct.unpack(header, raw.read(8))
         start += 8
         if name == sound:
-            return start + length if length < ENDLESS else 0
+            rest = size - start
+            unknown = length >= ENDLESS or (
+                length == 0 and rest > 0 and not _is_made_of_chunks(raw, start, size, header)
+            )
+            if not unknown and length <= rest:
+                return Ending()
+            return Ending(start - 4, struct.pack(f"{header[0]}I", rest), 0 if unknown else length - rest)
         start += length + length % 2  # chunks begin at even places
-    return 0
+    return Ending()
+
+
+def _is_made_of_chunks(raw: BinaryIO, start: int, size: int, header: str) -> bool:
+    """Whether other chunks follow an empty one, to the end of the file: then it is empty indeed."""
+    while start + 8 <= size:
+        raw.seek(start)
+        name, length = struct.unpack(header, raw.read(8))
+        if not name.isascii() or not name.decode().isprintable():
+            return False
+        start += 8 + length + length % 2
+    return start in (size, size + 1)

@@ -16,7 +16,7 @@ HELP = "talk to a bot by typing"
 
 def main(arguments: Sequence[str]) -> int:
     """Hold a typed conversation until the input ends or the bot ends it."""
-    parser = call_parser("chat", HELP)
+    parser = call_parser("chat", HELP, typed=True)
     options = parser.parse_args(arguments)
     if options.bot is None:
         parser.error("the following arguments are required: BOT")

@@ -45,6 +45,10 @@ LONGEST_WAIT: Final = 60.0
 """Seconds: a wait that seems longer, or is negative, was not measured on one clock: of a file read at any pace."""
 
 
+HELD: Final = 100
+"""Lines that may wait for the end of a reply."""
+
+
 class Live:
     """Watches one session: `session.watch(Live(session).note)`."""
 
@@ -75,6 +79,7 @@ class Live:
         self._audible: float | None = None
         self._wait: float | None = None
         self._drawn = ""
+        self._held: list[tuple[float, str]] = []
 
     def note(self, event: SessionEvent) -> None:
         match event:
@@ -100,6 +105,7 @@ class Live:
             case Blocked() if self._blocked:
                 self._line(self._now, " ! ", describe(event) or "")
             case SessionEnded():
+                self._flush()
                 self._forget()
             case _ if (line := trouble(event)) is not None:
                 self._line(self._now, " ! ", line)
@@ -148,6 +154,8 @@ class Live:
         if words:
             waited = "" if self._wait is None else f"  ({self._wait:.2f} s)"
             self._line(self._audible or self._now, "bot", f"{words}{waited}")
+        self._audible = None
+        self._flush()
         self._draw()
 
     def _forget(self) -> None:
@@ -165,9 +173,17 @@ class Live:
         return accepts.rate if accepts is not None else parts.source.produces.rate
 
     def _line(self, at: float, who: str, text: str) -> None:
-        """A line that stays."""
+        """A line that stays; what comes while a reply is heard waits for that reply's own line, which is older."""
+        self._held.append((at, f"{at:8.2f}  {who}  {text}\n"))
+        if self._audible is None or who == "bot" or len(self._held) > HELD:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Print what was held back, in the order of time."""
         clear = CLEAR if self.screen.terminal else ""
-        self.screen.show(f"{clear}{at:8.2f}  {who}  {text}\n")
+        for _, line in sorted(self._held):
+            self.screen.show(f"{clear}{line}")
+        self._held.clear()
         self._drawn = ""
 
     def _draw(self) -> None:

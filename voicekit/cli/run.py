@@ -64,8 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     return trio.run(hold, plan, options)
 
 
-def call_parser(verb: str, description: str) -> Parser:
-    """The options of every verb that holds a call."""
+def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
+    """The options of every verb that holds a call; of one that is `typed`, nothing shows what blocks the loop."""
     parser = Parser(prog=f"voicekit {verb}", description=description)
     bot = "a Python file with a handler in it, or the name of a handler (without one: says back what it hears)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
@@ -74,7 +74,8 @@ def call_parser(verb: str, description: str) -> Parser:
     policy = "a number or text of the policy, as in turn.settle=1.2; may be repeated"
     parser.add_argument("--policy", metavar="FIELD=VALUE", action="append", default=[], help=policy)
     parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
-    parser.add_argument("--blocked", action="store_true", help="also show what blocks the event loop, and for how long")
+    if not typed:
+        parser.add_argument("--blocked", action="store_true", help="also show what blocks the event loop, for how long")
     return parser
 
 

@@ -39,11 +39,13 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
     parameters, where = registry.find(role, name).parameters(), f"{role} {name!r}"
     pieces = rest[0].split(",") if rest else []
     made: dict[str, object] = {}
-    if spec[len(name) :].startswith(":") and not _is_option(pieces[0], parameters):
+    first = next(iter(parameters), "")
+    takes_text = bool(parameters) and bool(TEXTS & _words(parameters[first].annotation))
+    option = bool(pieces) and (_is_option(pieces[0], parameters) or ("=" in pieces[0] and not takes_text))
+    if spec[len(name) :].startswith(":") and not option:
         if not parameters:
             raise ConfigError(f"{where} takes nothing, got {rest[0]!r}")
-        first = next(iter(parameters))
-        length = _length_of_path(pieces, parameters) if TEXTS & _words(parameters[first].annotation) else 1
+        length = _length_of_path(pieces, parameters) if takes_text else 1
         made[first] = read_value(where, first, ",".join(pieces[:length]), parameters[first])
         pieces = pieces[length:]
     for piece in pieces:
@@ -85,10 +87,10 @@ def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) ->
         return text.lower() in YES
     if isinstance(default, int | float) or kinds & {"int", "float"}:
         return _number(f"{where}: {key}", text, whole="float" not in kinds and "int" in kinds)
-    if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
-        return text
     if "tuple" in kinds:
         return tuple(text.split("+"))
+    if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
+        return text
     raise ConfigError(f"{where}: {key} is no text or number, which is all that can be written here, got {text!r}")
 
 

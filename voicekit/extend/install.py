@@ -17,6 +17,7 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-device": {"source": ("microphone",), "sink": ("speaker",), "verb": ("devices", "talk")},
     "voicekit-echo": {"handler": ("echo",)},
     "voicekit-local": {"verb": ("demo", "local-server")},
+    "voicekit-mcp": {"verb": ("mcp",)},
     "voicekit-openai": {"handler": ("openai",)},
     "voicekit-silero": {"vad": ("confirmed", "silero")},
 }

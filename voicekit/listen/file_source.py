@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -11,7 +12,9 @@ from voicekit.audio.chunk import Chunker
 from voicekit.audio.file import PathLike, SoundFileReader
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
-from voicekit.errors import ConfigError
+from voicekit.contracts import tell
+from voicekit.errors import ConfigError, DeviceError
+from voicekit.events import Trouble
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.threads import in_thread
@@ -27,6 +30,7 @@ class FileSource(Pipeable):
     With `paced` it is `live` and keeps time like a microphone: each frame comes when its last sample would have been
     recorded, counted from the start of `run`; late ones follow at once, so nothing drifts. Without, whoever receives
     sets the pace. Frames are PCM16 of `frame_ms` (the last may be shorter), in the rate and the channels of the file.
+    A file that was cut short is refused without `cut_short`; if some bytes are missing, a Trouble says so.
 
     The header is read here: raises ConfigError for a file that can't be played (see `SoundFileReader`), a negative
     silence, and a frame of less than one sample. Each `run` plays the file from its start; a cancelled one leaves at
@@ -37,12 +41,19 @@ class FileSource(Pipeable):
     accepts: AudioFormat | None = None
 
     def __init__(
-        self, path: PathLike, *, paced: bool = False, trailing_silence: float = 0.0, frame_ms: float = 20
+        self,
+        path: PathLike,
+        *,
+        paced: bool = False,
+        trailing_silence: float = 0.0,
+        frame_ms: float = 20,
+        cut_short: bool = False,
     ) -> None:
-        with SoundFileReader(path) as reader:
+        with SoundFileReader(path, cut_short=cut_short) as reader:
             self.produces = reader.format
         self.live = paced
         self._path = path
+        self._cut_short = cut_short
         if trailing_silence < 0:
             raise ConfigError(f"trailing_silence: expected seconds from 0, got {trailing_silence!r}")
         self._silence = self.produces.samples(trailing_silence)
@@ -60,7 +71,10 @@ class FileSource(Pipeable):
     async def _run(self, inbox: Inlet[object], outbox: Outlet[AudioFrame]) -> None:
         start = trio.current_time()
         chunker = Chunker(self._frame)
-        with await in_thread(SoundFileReader, self._path) as reader:
+        with await in_thread(partial(SoundFileReader, self._path, cut_short=self._cut_short)) as reader:
+            if reader.missing:
+                what = f"sound file {self._path}: {reader.missing} bytes at its end are missing"
+                tell.get()(Trouble(self.name, DeviceError(what)))
             if reader.format != self.produces:
                 raise ConfigError(f"sound file {self._path}: was {self.produces}, and is {reader.format} now")
             while block := await in_thread(reader.read, self.produces.samples(BLOCK_SECONDS)):

@@ -14,7 +14,7 @@ from typing import Any
 
 import trio
 
-from voicekit.audio.file import SoundFileWriter
+from voicekit.audio.file import SoundFileWriter, check_writable
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap, Sound
 from voicekit.contracts import Speaker
@@ -31,8 +31,8 @@ QUEUED = 10.0
 class FileSink:
     """Plays into the sound file `path` (.wav, .flac, .ogg, .opus); pausable.
 
-    Opening raises ConfigError when the file can't be written; a disk that fills up ends the call with a DeviceError,
-    and what was written by then stays playable.
+    Raises ConfigError for another suffix or a folder that is not there, and opening does if the file can't be written.
+    A disk that fills up ends the call with a DeviceError, and what was written by then stays playable.
     """
 
     name = "file sink"
@@ -41,6 +41,7 @@ class FileSink:
     def __init__(self, path: str | Path, format: AudioFormat = PCM16K) -> None:  # noqa: A002  # the field's word
         self.path = Path(path)
         self.format = format
+        check_writable(self.path)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Speaker]:

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Place)
 
+ANSWER = "say goto leave end"
+FILE = "ask begin choices coverage form hours keys menu otherwise rule silence"
+KEYS = {
+    "ask": f"choices give_up keys kind phrases prompt reprompts rule {ANSWER}",
+    "form": f"again asks confirm {ANSWER}",
+    "menu": "give_up keys prompt reprompts rule",
+}
+"""What each table may have; a key that is misspelt is told before what is missing for want of it."""
+
 
 def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
     """The rules in the file at `path`, as a `cls`."""
@@ -50,6 +59,10 @@ class _Loader:
 
     def load(self) -> None:
         file, rules = self._file, self._rules
+        file.check(FILE)
+        for kind, known in KEYS.items():
+            for section in file.sections(kind):
+                section.check(known)
         asks = [(section, self._ask(section)) for section in file.sections("ask")]
         menus = [(section, self._menu(section)) for section in file.sections("menu")]
         forms = [(section, self._form(section)) for section in file.sections("form")]
@@ -71,8 +84,6 @@ class _Loader:
                     add(self._answer_under(file, key))
         if "begin" in file.keys:
             rules.begin(self._place(file, "begin"))
-        for section in (file, *(section for section, _ in (*asks, *menus, *forms))):
-            section.close()
 
     def _ask(self, section: Section) -> State:
         prompt, reprompts = _prompts(section)
@@ -114,6 +125,7 @@ class _Loader:
                 table.key(row, answer=self._answer_under(keys, row))
 
     def _rule(self, rule: Section, table: Table) -> None:
+        rule.check(f"phrases when {ANSWER}")
         phrases = rule.texts("phrases")
         if phrases is None:
             raise rule.wrong("phrases", "phrases that the rule answers")
@@ -124,7 +136,6 @@ class _Loader:
             raise rule.wrong("say", "what the rule says, or goto, leave or end")
         with rule.blamed("say"):
             table.on(*phrases, answer=answer, when=when)
-        rule.close()
 
     def _when(self, rule: Section) -> When | None:
         when, hours, now = rule.text("when"), self._hours, self._now
@@ -145,10 +156,10 @@ class _Loader:
             assert line is not None
             return line
         inner = section.section(key)
+        inner.check(ANSWER)
         answer = self._answer(inner)
         if answer is None:
             raise section.wrong(key, "a text, or say, goto, leave or end")
-        inner.close()
         return answer
 
     def _answer(self, section: Section) -> RuleAnswer | None:
@@ -174,6 +185,7 @@ def _prompts(section: Section) -> tuple[RuleLine, Sequence[RuleLine] | None]:
 
 
 def _opening_hours(section: Section) -> OpeningHours:
+    section.check("exceptions weekly zone")
     zone = section.text("zone")
     try:
         where = ZoneInfo(zone or "")
@@ -181,9 +193,7 @@ def _opening_hours(section: Section) -> OpeningHours:
         raise section.wrong("zone", "a time zone such as 'Europe/Berlin'") from None
     weekly, exceptions = section.section("weekly"), section.section("exceptions")
     with section.blamed():
-        made = OpeningHours(_texts(weekly), where, _texts(exceptions))
-    section.close()
-    return made
+        return OpeningHours(_texts(weekly), where, _texts(exceptions))
 
 
 def _texts(section: Section) -> dict[str, str]:

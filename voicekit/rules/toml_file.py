@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,14 +23,13 @@ _KEY = re.compile(r"""[\w-]+|"([^"]*)"|'([^']*)'""")
 
 
 class Section:
-    """A table of the file. What was not asked for when `close` is called is a mistake."""
+    """A table of the file."""
 
     def __init__(self, file: str, lines: dict[TomlPath, int], at: TomlPath, values: dict[str, Any]) -> None:
         self._file = file
         self._lines = lines
         self._at = at
         self._values = values
-        self._asked: set[str] = set()
 
     @property
     def keys(self) -> list[str]:
@@ -37,7 +37,6 @@ class Section:
 
     def get(self, key: str) -> Any:
         """The value of `key`, None where there is none."""
-        self._asked.add(key)
         return self._values.get(key)
 
     def text(self, key: str) -> str | None:
@@ -92,12 +91,13 @@ class Section:
         """The last key on the way to this table."""
         return str(self._at[-1])
 
-    def close(self) -> None:
-        """ConfigError for a key that nobody asked for."""
+    def check(self, known: str) -> None:
+        """ConfigError for a key that is not among `known`, which are words with blanks between."""
         for key in self._values:
-            if key not in self._asked:
-                known = ", ".join(sorted(self._asked))
-                raise ConfigError(f"{self._place(key)}: expected one of the keys {known}, got {key!r}")
+            if key not in known.split():
+                close = get_close_matches(key, known.split(), n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(sorted(known.split()))}"
+                raise ConfigError(f"{self._place(key)}: unknown key {key!r} ({hint})")
 
     def wrong(self, key: str, expected: str) -> ConfigError:
         value = self._values.get(key)
@@ -142,6 +142,7 @@ def _lines_of(text: str) -> dict[TomlPath, int]:
         if header := _HEADER.match(line):
             table = _resolved(_parts(header[2]), counts)
             if header[1] == "[[":
+                lines.setdefault(table, number)
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
             lines.setdefault(table, number)

@@ -47,10 +47,13 @@ class Bot:
             parts[role] = self._in_language(role, parts[role], registry)
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
-    def silent(self, tts: Any, /, **given: Any) -> dict[str, Any]:
-        """The same for a call that is typed or scripted: of the bot's parts, only its text transforms have a use."""
+    def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
+        """The same for a call that is typed or scripted, with the `usual` tts.
+
+        Of the bot's own parts, only its text transforms have a use then.
+        """
         texts = self.tts[:-1] if _several(self.tts) else ()
-        return {"handler": self.handler, "policy": self._policy(), "tts": [*texts, tts], **given}
+        return {"handler": self.handler, "policy": self._policy(), "tts": [*texts, usual], **given}
 
     def _policy(self) -> Policy | None:
         if self.greeting is None:

@@ -50,7 +50,7 @@ async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> Sessio
             nursery.start_soon(_type, session, printer, sys.stdin.fileno(), typing)
             ended = await session.run()
             nursery.cancel_scope.cancel()
-    if stopped.signals:
+    if stopped.times:
         raise KeyboardInterrupt
     printer.screen.check()
     return ended

@@ -62,17 +62,16 @@ async def served(
     is not installed, and what it raises if it does not come up.
     """
     ready, opened = dict(parts), dict[Needs, dict[str, Any]]()
+    asked = [(role, asked_for(role, parts.get(role, ...), registry)) for role in SPOKEN]
+    known = [(role, use, registry.find(role, use.name).needs) for role, use in asked if use is not None]
     async with AsyncExitStack() as stack:
-        for role in SPOKEN:
-            thing = parts.get(role, ...)
-            use = asked_for(role, thing, registry)
-            needs = registry.find(role, use.name).needs if use is not None else None
-            if use is None or needs is None or "key" in use.options or os.environ.get(needs.variable):
+        for role, use, needs in known:
+            if needs is None or "key" in use.options or os.environ.get(needs.variable):
                 continue
             if needs not in opened:
                 stand_in = resolve_name(needs.stand_in) if isinstance(needs.stand_in, str) else needs.stand_in
                 opened[needs] = await stack.enter_async_context(stand_in(tell))
-            ready[role] = instead(thing, Use(use.name, **{**opened[needs], **use.options}))
+            ready[role] = instead(parts.get(role, ...), Use(use.name, **{**opened[needs], **use.options}))
         yield ready
 
 

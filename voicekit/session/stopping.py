@@ -1,14 +1,19 @@
-"""Signals that end a program for certain: the first two end its call, the third ends the process.
+"""Signals that end a program for certain: the first two end its calls, the third ends the process.
 
-Python runs a signal's handler in the main thread, between two steps of its code, and trio in a task: neither happens
-while a handler of a bot keeps the event loop. So signals are counted by a thread, which the system wakes through
-the file descriptor of `signal.set_wakeup_fd`; trio's own descriptor, whose place that takes, is written to as well.
+Python runs a signal's handler in the main thread, between two steps of its code. That orders the stop, but it does not
+happen while a bot's handler keeps the event loop in C. So a thread counts the signals too: the system wakes it through
+the file descriptor of `signal.set_wakeup_fd`. trio's own descriptor, whose place that takes, is written to as well.
 After a signal the thread asks the loop again and again to call it back; a farewell or a drain in progress answers.
+Code that keeps even the interpreter, such as a regular expression, leaves the thread no time: for that, `faulthandler`
+ends the process a little later, from a thread of its own in C, and prints all tracebacks.
+
+Signals are the process's, so what watches them is there once, for however many calls at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import select
 import signal
@@ -17,6 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -28,6 +34,9 @@ STUCK_S: Final = 5.0
 LOOK_S: Final = 0.25
 """Seconds between two looks at the loop, and how long it has to say what holds the call."""
 
+LATE_S: Final = 0.9
+"""Seconds after which what the thread should have done is done without it."""
+
 LAST: Final = 3
 """Signals, of which the last one ends the process."""
 
@@ -36,35 +45,122 @@ OURS: Final = (str(Path(__file__).parents[1]), str(Path(trio.__file__).parent), 
 
 
 class Stopping:
-    """Counts the signals of one call; `signals` are those that came."""
+    """What one call does about signals: `times` is how many have come."""
 
-    def __init__(self, stop: Callable[[int, int], object]) -> None:
-        self.signals: list[int] = []
+    def __init__(self, stop: Callable[[int, int], object], numbers: tuple[int, ...]) -> None:
+        self.times = 0
+        self.numbers = numbers
+        self.token = trio.lowlevel.current_trio_token()
         self._stop = stop
-        self._token = trio.lowlevel.current_trio_token()
-        self._looks = 0  # since the loop has turned
+
+    def handle(self, number: int) -> None:
+        """Have the loop call `stop`; safe in a signal's handler."""
+        self.times += 1
+        in_the_loop(self.token, self._stop, number, self.times)
+
+
+@contextmanager
+def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stopping]:
+    """While this is open, call `stop(number, times)` in the event loop for each of the signals `numbers`.
+
+    The third ends the process, as does a loop that does not turn for 5 s after a signal; one line on the standard error
+    names what kept it. Outside the main thread, where Python delivers no signals, this does nothing.
+    """
+    call = Stopping(stop, numbers)
+    if threading.current_thread() is not threading.main_thread():
+        yield call
+        return
+    _watch.add(call)
+    try:
+        yield call
+    finally:
+        _watch.remove(call)
+
+
+class _Watch:
+    """The signals of the process, while at least one call wants to know of them."""
+
+    def __init__(self) -> None:
+        self._calls: list[Stopping] = []
+        self._before: dict[int, Any] = {}
+        self._signals: list[int] = []
+        self._handled = 0
+        self._turned = monotonic()
         self._asked = False
-        self._main = threading.main_thread().ident
 
-    def count(self, number: int) -> None:
-        """One more signal; the last one does not return."""
-        self.signals.append(number)
-        if len(self.signals) >= LAST:
-            self.end_process(f"a third {signal.Signals(number).name}")
-        self._in_the_loop(self._stop, number, len(self.signals))
+    def add(self, call: Stopping) -> None:
+        if not self._calls:
+            self._signals, self._handled, self._asked = [], 0, False
+            self._inlet, self._outlet = os.pipe()
+            os.set_blocking(self._outlet, False)
+            self._trios = signal.set_wakeup_fd(self._outlet, warn_on_full_buffer=False)
+            self._thread = threading.Thread(target=self._listen, name="voicekit signals", daemon=True)
+            self._calls.append(call)
+            self._thread.start()
+        else:
+            self._calls.append(call)
+        for number in call.numbers:
+            if number not in self._before:
+                self._before[number] = signal.signal(number, self._handle)
 
-    def look(self) -> None:
-        """End the process if the loop has stood still for too long since a signal."""
-        if not self.signals:
+    def remove(self, call: Stopping) -> None:
+        self._calls.remove(call)
+        if self._calls:
             return
-        self._looks += 1
-        if self._looks * LOOK_S > STUCK_S:
-            self.end_process(f"the event loop has not turned for {STUCK_S:g} s after {self._name()}")
+        faulthandler.cancel_dump_traceback_later()
+        signal.set_wakeup_fd(self._trios, warn_on_full_buffer=False)
+        for number, handler in self._before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._before.clear()
+        os.close(self._outlet)  # its end ends the thread
+        self._thread.join()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        """In the place of Python's own handlers: orders the stop, and prepares for a thread that is left no time."""
+        self._handled += 1
+        for call in self._calls:
+            if number in call.numbers:
+                call.handle(number)
+        self._end_anyway()
+
+    def _end_anyway(self) -> None:
+        faulthandler.dump_traceback_later(LATE_S + (0 if self._handled >= LAST else STUCK_S), exit=True, file=2)
+
+    def _listen(self) -> None:
+        """The thread."""
+        while True:
+            if not select.select([self._inlet], [], [], LOOK_S if self._signals else None)[0]:
+                self._look()
+                continue
+            came = os.read(self._inlet, 64)
+            if not came:
+                os.close(self._inlet)
+                return
+            for number in came:
+                if self._trios >= 0:
+                    with contextlib.suppress(OSError):  # full: it will wake up anyway
+                        os.write(self._trios, bytes([number]))
+                if number in self._before:
+                    self._turned = self._turned if self._signals else monotonic()
+                    self._signals.append(number)
+                    if len(self._signals) >= LAST:
+                        self._end_process(f"a third {signal.Signals(number).name}")
+
+    def _look(self) -> None:
+        """End the process if the loop has stood still for too long since a signal."""
+        if monotonic() - self._turned > STUCK_S:
+            name = signal.Signals(self._signals[-1]).name
+            self._end_process(f"the event loop has not turned for {STUCK_S:g} s after {name}")
         if not self._asked:
             self._asked = True
-            self._in_the_loop(self._turn)
+            self._ask(self._turn)
 
-    def end_process(self, why: str) -> None:
+    def _turn(self) -> None:
+        self._turned, self._asked = monotonic(), False
+        if self._calls and 0 < self._handled < LAST:
+            self._end_anyway()
+
+    def _end_process(self, why: str) -> None:
         """What was recorded so far is on the disk; nothing else is waited for."""
         found: list[str] = []
         done = threading.Event()
@@ -73,73 +169,26 @@ class Stopping:
             found.extend(_waiting())
             done.set()
 
-        self._in_the_loop(look)
+        self._ask(look)
         done.wait(LOOK_S)
-        frame = sys._current_frames().get(self._main or 0)
-        where = (found or [_place(frame)])[0]
+        where = (found or [_place(sys._current_frames().get(threading.main_thread().ident or 0))])[0]
         line = f"voicekit: {why}: the process ends at once; what kept it: {where}\n"
         with contextlib.suppress(OSError):
             os.write(2, line.encode(errors="replace"))
-        os._exit(128 + self.signals[-1])
+        os._exit(128 + self._signals[-1])
 
-    def _turn(self) -> None:
-        self._looks, self._asked = 0, False
-
-    def _in_the_loop(self, call: Callable[..., object], *arguments: Any) -> None:
-        with contextlib.suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(call, *arguments)
-
-    def _name(self) -> str:
-        return signal.Signals(self.signals[-1]).name
+    def _ask(self, call: Callable[[], object]) -> None:
+        for each in self._calls[:1]:
+            in_the_loop(each.token, call)
 
 
-@contextmanager
-def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stopping]:
-    """While this is open, call `stop(number, times)` in the event loop for the first two of the signals `numbers`.
-
-    The third ends the process, as does a loop that does not turn for 5 s after a signal; one line on the standard error
-    names what kept it. Outside the main thread, where Python delivers no signals, this does nothing.
-    """
-    stopped = Stopping(stop)
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    inlet, outlet = os.pipe()
-    os.set_blocking(inlet, False)
-    os.set_blocking(outlet, False)
-    before = {number: signal.signal(number, _nothing) for number in numbers}
-    trios = signal.set_wakeup_fd(outlet, warn_on_full_buffer=False)
-    over = threading.Event()
-    thread = threading.Thread(target=_listen, args=(inlet, trios, stopped, numbers, over), daemon=True)
-    thread.start()
-    try:
-        yield stopped
-    finally:
-        over.set()
-        signal.set_wakeup_fd(trios, warn_on_full_buffer=False)
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-        os.write(outlet, b"\0")
-        thread.join()
-        os.close(outlet)
-        os.close(inlet)
+_watch = _Watch()
 
 
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """In the place of KeyboardInterrupt."""
-
-
-def _listen(inlet: int, trios: int, stopped: Stopping, numbers: tuple[int, ...], over: threading.Event) -> None:
-    while not over.is_set():
-        if not select.select([inlet], [], [], LOOK_S if stopped.signals else None)[0]:
-            stopped.look()
-            continue
-        for number in os.read(inlet, 64):
-            if trios >= 0:
-                with contextlib.suppress(OSError):  # full: it will wake up anyway
-                    os.write(trios, bytes([number]))
-            if number in numbers and not over.is_set():
-                stopped.count(number)
+def in_the_loop(token: trio.lowlevel.TrioToken, call: Callable[..., object], *arguments: Any) -> None:
+    """Have the loop call this soon; a loop that is over has no use for it."""
+    with contextlib.suppress(trio.RunFinishedError):
+        token.run_sync_soon(call, *arguments)
 
 
 def _waiting() -> list[str]:

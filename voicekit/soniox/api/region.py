@@ -88,7 +88,10 @@ class ApiKey:
         """The key given, or else the one in SONIOX_API_KEY; ConfigError when there is none."""
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
-            raise ConfigError(f"no Soniox key: set {KEY_VARIABLE}, or give one as an argument")
+            raise ConfigError(
+                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or hold the call with voicekit.run or "
+                "`voicekit run`, which start a local server in its place (voicekit-local)"
+            )
         return cls(secret)
 
     def headers(self) -> list[tuple[str, str]]:
