@@ -3,11 +3,11 @@
 import trio
 
 import voicekit
-from voicekit.rules import Rules, RuleStep, vary
+from voicekit.rules import Rules, Step, vary
 
 bot = Rules()
 bot.on("hello", "good (morning|evening)", answer=vary("Hello!", "Good to hear you.", "Hi there!"))
-bot.on("bye", "goodbye", answer=RuleStep("Goodbye!", end=True))
+bot.on("bye", "goodbye", answer=Step("Goodbye!", end=True))
 bot.otherwise("Sorry, I can book a table and set a timer.")
 day = bot.ask("On which day?", "day", choices=["Friday", "Saturday"], reprompts=["Friday or Saturday?"])
 day.then("A table on {day}. Thank you!")

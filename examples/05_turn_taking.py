@@ -5,7 +5,7 @@ between its parts. That makes every answer later by as much, so ask for numbers 
 """
 
 from voicekit import Policy, TurnPolicy
-from voicekit.rules import Rules, RuleStep
+from voicekit.rules import Rules, Step
 from voicekit.testing import Script, hold_call
 
 POLICY = Policy(turn=TurnPolicy(endpointing="vad", settle=1.6))
@@ -13,7 +13,7 @@ POLICY = Policy(turn=TurnPolicy(endpointing="vad", settle=1.6))
 bot = Rules()
 bot.on("my number is {number:digits}", answer="Thank you. I have {number}.")
 bot.on("what do you have", answer="We have black tea, green tea, white tea, and a tea that has no name as yet.")
-bot.on("stop", answer=RuleStep("All right."))
+bot.on("stop", answer=Step("All right."))
 
 
 def number_with_a_pause() -> Script:

@@ -9,7 +9,7 @@ import trio
 
 from voicekit import CallPolicy, Policy, TurnPolicy, hookimpl, load_plugins
 from voicekit.events import Decided, TurnCommitted
-from voicekit.rules import Rules, RuleStep
+from voicekit.rules import Rules, Step
 from voicekit.testing import Script, hold_call
 
 DAYS = ["Friday", "Saturday"]
@@ -20,7 +20,7 @@ def booking() -> Rules:
     people = rules.ask("For how many people?", "people", "number")
     day = rules.ask("On which day?", "day", choices=DAYS, reprompts=["Friday or Saturday?"], give_up="Let us leave it.")
     table = rules.form(people, day, confirm="{people} people on {day}, is that right?")
-    table.then(RuleStep("I have booked your table. Goodbye!", end=True))
+    table.then(Step("I have booked your table. Goodbye!", end=True))
     rules.on("book a table [for {people:number}]", answer=table)
     rules.on("what time is it", answer="It is ten.")
     return rules
@@ -93,7 +93,7 @@ def menu() -> Rules:
     pin = rules.ask("Please enter the four digits of your number.", "pin", "4 digits")
     pin.then("Your balance is {pin}.")
     main.key("1", answer=pin)
-    main.key("0", answer=RuleStep("One moment, please.", to=None))
+    main.key("0", answer=Step("One moment, please.", to=None))
     rules.begin(main)
     return rules
 
@@ -216,7 +216,7 @@ def deep_menu() -> Rules:
     rules = Rules()
     main, cards = rules.menu("For cards press one."), rules.menu("To block a card press two.")
     number = rules.ask("The last four digits, please.", "number", "4 digits", reprompts=["Four digits, please."])
-    number.then(RuleStep("Card {number} is blocked.", to=main))
+    number.then(Step("Card {number} is blocked.", to=main))
     main.key("1", answer=cards)
     cards.key("2", answer=number)
     rules.begin(main)

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.rules_kit import Caller
 from voicekit.errors import ConfigError
 from voicekit.reply.handler import Turn, as_handler
-from voicekit.rules import Rules, RuleStep, vary
+from voicekit.rules import Rules, Step, vary
 from voicekit.testing import check_handler
 
 
@@ -126,7 +126,7 @@ def test_what_no_rule_knows_has_an_answer_too():
 def test_a_step_ends_the_call():
     """What it says is said first."""
     rules = Rules()
-    rules.on("bye", answer=RuleStep("Goodbye!", end=True))
+    rules.on("bye", answer=Step("Goodbye!", end=True))
     caller = Caller(rules)
     assert (caller.says("bye"), caller.ended) == ("Goodbye!", 1)
 
@@ -187,7 +187,7 @@ def test_rules_are_a_handler():
         (lambda rules: rules.on("hello", 5), "expected phrases or regular expressions, got 5"),
         (lambda rules: rules.on("(hello"), "phrase '(hello': expected a ')'"),
         (lambda rules: rules.on("hello", answer=5), "rules.on('hello'): expected a text, vary(...), Step(...)"),
-        (lambda rules: rules.on("hello", answer=RuleStep), "expected a text, vary(...), Step(...)"),
+        (lambda rules: rules.on("hello", answer=Step), "expected a text, vary(...), Step(...)"),
         (lambda rules: rules.on("hello", answer="{name}"), "needs 'name'; slots that are always filled: none"),
         (lambda rules: rules.on("hi [{n:number}]", answer="{n}"), "slots that are always filled: none"),
         (lambda rules: rules.on("hello", answer="{"), "expected the name of a slot between braces, got '{'"),
@@ -203,8 +203,8 @@ def test_rules_are_a_handler():
         (lambda rules: rules.key(""), "expected keys of a telephone"),
         (lambda rules: [rules.key("1", answer="a"), rules.key("12", answer="b")], "'12' and '1' begin alike"),
         (lambda rules: [rules.key("12#", answer="a"), rules.key("1", answer="b")], "'1' and '12#' begin alike"),
-        (lambda rules: RuleStep(5), "Step: expected a text or vary(...) to say"),
-        (lambda rules: RuleStep("a", "b"), "Step: expected a text or vary(...) to say"),
+        (lambda rules: Step(5), "Step: expected a text or vary(...) to say"),
+        (lambda rules: Step("a", "b"), "Step: expected a text or vary(...) to say"),
         (lambda rules: Rules(coverage=2), "coverage: expected a share from 0 to 1, got 2"),
         (lambda rules: Rules(choices={"size": []}), "choices 'size': expected a list of choices"),
     ],

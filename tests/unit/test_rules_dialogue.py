@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.rules_kit import Caller
 from voicekit.errors import ConfigError
-from voicekit.rules import Rules, RuleStep, vary
+from voicekit.rules import Rules, Step, vary
 from voicekit.rules.states import GIVE_UP
 
 DAYS = ["Monday", "Friday", "Saturday"]
@@ -19,7 +19,7 @@ def day_bot(**options):
     day.then(lambda day: f"{day} it is.")
     rules.on("book a table", answer=day)
     rules.on("what time is it", answer="It is ten.")
-    rules.on("stop", answer=RuleStep("Never mind.", to=None))
+    rules.on("stop", answer=Step("Never mind.", to=None))
     return rules
 
 
@@ -100,7 +100,7 @@ def test_a_state_has_rules_of_its_own():
     name = rules.ask("Your name?", "name", phrases=["my name is {name}", "this is {name}"])
     name.then("Hello {name}.")
     name.on("why", answer="To greet you.")
-    name.on("i would rather not", answer=RuleStep("As you like.", to=None))
+    name.on("i would rather not", answer=Step("As you like.", to=None))
     name.on("stop", answer="You can say that you would rather not.")
     rules.on("hello", answer=name)
     caller = Caller(rules)
@@ -119,7 +119,7 @@ def test_states_lead_to_states():
     rules = Rules()
     first = rules.ask("From where?", "origin")
     second = rules.ask("From {origin} to where?", "goal")
-    first.then(RuleStep("Fine.", to=second))
+    first.then(Step("Fine.", to=second))
 
     @second.then
     def done(goal, slots):
@@ -157,7 +157,7 @@ def menu_bot():
 
     @main.key("2")
     def person():
-        return RuleStep("One moment.", to=None)
+        return Step("One moment.", to=None)
 
     rules.key("0", answer=main)
     rules.key("*9", "12#", answer="A secret.")
@@ -340,9 +340,9 @@ def test_a_form_leads_on():
     @note.then
     def add(item):
         noted.append(item)
-        return RuleStep("{is said as it is}", to=more)
+        return Step("{is said as it is}", to=more)
 
-    more.then(lambda more: note if more else RuleStep("Bye.", end=True))
+    more.then(lambda more: note if more else Step("Bye.", end=True))
     rules.on("note", answer=note)
     caller = Caller(rules)
     caller.says("note")
@@ -363,7 +363,7 @@ def test_a_form_that_is_filled_from_the_start_asks_nothing():
         await say(f"Hello {name}.")
         return "Nice to meet you."
 
-    rules.on("i am {name}", answer=RuleStep("Ah.", to=greet))
+    rules.on("i am {name}", answer=Step("Ah.", to=greet))
     assert Caller(rules).says("I'm Ann") == "Ah.Hello Ann. Nice to meet you."
 
 
@@ -402,8 +402,8 @@ def test_keys_are_not_pressed_twice():
     main = rules.menu("One or two.")
     second = rules.menu("Three or four.")
     main.key("1", answer=second)
-    second.key("1", answer=RuleStep("At last.", to=None))
-    second.key("4", answer=RuleStep("Four.", to=None))
+    second.key("1", answer=Step("At last.", to=None))
+    second.key("4", answer=Step("Four.", to=None))
     rules.begin(main)
     caller = Caller(rules)
     assert caller.presses("1") == "Three or four."

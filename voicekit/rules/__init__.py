@@ -3,9 +3,9 @@
 `Rules` (voicekit/rules/book.py) is where to begin, docs/rules.md shows how.
 """
 
-from voicekit.rules.actions import RuleStep
+from voicekit.rules.actions import Step
 from voicekit.rules.book import Rules
 from voicekit.rules.hours import OpeningHours
 from voicekit.rules.lines import vary
 
-__all__ = ["OpeningHours", "Rules", "RuleStep", "vary"]
+__all__ = ["OpeningHours", "Rules", "Step", "vary"]

@@ -23,7 +23,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleStep:
+class Step:
     """Says `say`, and goes on at `to`; without it the dialogue is over. `end` ends the call as well."""
 
     say: RuleLine | None = None
@@ -37,7 +37,7 @@ class RuleStep:
             )
 
 
-RuleAnswer: TypeAlias = str | Vary | RuleStep | Place | Callable[..., object]
+RuleAnswer: TypeAlias = str | Vary | Step | Place | Callable[..., object]
 """What answers a phrase or a key; what a function may return, which may also be None for nothing."""
 
 
@@ -77,7 +77,7 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
 
     ConfigError for what is no answer, and for a function that wants what it can't be given.
     """
-    if isinstance(answer, str | Vary | RuleStep | Place):
+    if isinstance(answer, str | Vary | Step | Place):
         return _fixed(_written(outcome(answer, where), where))
     if isinstance(answer, type) or not callable(answer):
         raise ConfigError(
@@ -96,7 +96,7 @@ def outcome(result: object, where: str) -> RuleOutcome:
             return RuleOutcome((Saying(result),))
         case Place():
             return RuleOutcome(moves=True, to=result)
-        case RuleStep(say, to, end):
+        case Step(say, to, end):
             sayings = () if say is None else outcome(say, where).sayings
             return RuleOutcome(sayings, True, to, end)
     kinds = "a text, vary(...), Step(...), a state, a form or None"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from voicekit.errors import ConfigError
-from voicekit.rules.actions import Place, RuleAnswer, RuleStep
+from voicekit.rules.actions import Place, RuleAnswer, Step
 from voicekit.rules.hours import Now, OpeningHours
 from voicekit.rules.kinds import choice
 from voicekit.rules.lines import RuleLine
@@ -168,7 +168,7 @@ class _Loader:
         place = self._place(section, "goto") if section.text("goto") is not None else None
         if place is not None and (leave or end):
             raise section.wrong("goto", "nothing, where there is leave or end")
-        return RuleStep(say, place, end) if place is not None or leave or end else say
+        return Step(say, place, end) if place is not None or leave or end else say
 
     def _place(self, section: Section, key: str) -> Place:
         name = section.text(key)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import trio
 
 from voicekit.reply.handler import Turn
-from voicekit.rules import Rules, RuleStep
+from voicekit.rules import Rules, Step
 
 GREETING = "Hello! I am a voice bot, and I live on this computer. What can I do for you?"
 
@@ -24,7 +24,7 @@ bot.on(
     "book a table for {people:number} people on {day}",
     answer="A table for {people} on {day}. It is yours.",
 )
-bot.on("[thank you [very much]] (goodbye|bye)", answer=RuleStep("Goodbye!", end=True))
+bot.on("[thank you [very much]] (goodbye|bye)", answer=Step("Goodbye!", end=True))
 bot.otherwise("Sorry, I did not understand that.")
 
 
