@@ -6,8 +6,10 @@ logs and for traces alike.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -23,6 +25,19 @@ EVERY = 0.25
 
 CLOSING = 0.4
 """Seconds for what is queued at the end, within the half second that closing everything may take."""
+
+
+def private(path: str | os.PathLike[str], flags: int) -> int:
+    """An `opener` for files about a call: a new one can only be read by its owner, and a link is never followed."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)  # Windows has no such flag
+
+
+def renew(path: str | os.PathLike[str]) -> None:
+    """Make a new, empty, private file. A file or link of that name goes; what the link points to stays."""
+    with suppress(FileNotFoundError):
+        Path(path).unlink()
+    with open(path, "x", opener=private):
+        pass
 
 
 @asynccontextmanager
