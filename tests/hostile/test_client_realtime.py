@@ -18,6 +18,7 @@ import trio
 
 from tests.e2e.hearing_kit import KEY, hear, short
 from voicekit.audio.format import PCM16K
+from voicekit.cli.network import reach
 from voicekit.errors import ConfigError, RemoteProtocolError, VoicekitError
 from voicekit.events import Trouble
 from voicekit.soniox.api.errors import Failed
@@ -360,3 +361,19 @@ async def test_a_proxy_that_misbehaves_is_told(name: str, monkeypatch: pytest.Mo
     assert f"http://127.0.0.1:{port}" in str(caught.value)
     assert "pass-word" not in str(caught.value)
     assert caught.value.status is None
+
+
+async def test_the_doctor_takes_the_same_way_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host behind a proxy is reached through it, and shown so, without the password."""
+
+    async def serve(stream: trio.SocketStream, head: bytes) -> None:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    async with listening(serve) as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:pass-word@127.0.0.1:{port}")
+        (reached,) = await reach(["ws://soniox.test:81/x"])
+        monkeypatch.setenv("HTTP_PROXY", "socks5://me:pass-word@127.0.0.1:1")
+        (unusable,) = await reach(["ws://soniox.test:81/x"])
+    assert (reached.host, reached.error) == (f"soniox.test:81 through http://127.0.0.1:{port}", None)
+    assert "expected http://" in (unusable.error or "")
+    assert "pass-word" not in repr(reached) + repr(unusable)
