@@ -10,12 +10,12 @@ import pytest
 import voicekit.soniox
 
 ROOT = Path(voicekit.soniox.__file__).parent
-DECIDING = "errors limits patience plain requests sound types usage_types webhook"
+DECIDING = "http/rest_errors http/rest_limits http/retry webhook sound frames"
 FILES = [
-    *sorted(ROOT.glob("server/rest*.py")),
+    *(file for file in sorted(ROOT.glob("server/rest/*.py")) if file.name != "http.py"),  # the driver
     *(ROOT / f"rest/{name}.py" for name in DECIDING.split()),
-    ROOT / "subtitles.py",
-    ROOT / "spans.py",
+    *sorted(ROOT.glob("rest/schema/*.py")),
+    *sorted(ROOT.glob("rest/subtitles/*.py")),
 ]
 FORBIDDEN = {"trio", "httpx", "httpcore", "h11", "socket", "asyncio", "threading", "time", "random"}
 
