@@ -297,9 +297,12 @@ async def test_half_a_character_is_no_way_in(autojump_clock: MockClock) -> None:
     assert asked == []
 
 
-@pytest.mark.parametrize("url", ["http://me:pass-word@api.test", "http://me:pass-word@[::1", "ftp://me:pass-word@x"])
-async def test_an_address_is_shown_without_its_password(url: str, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    "host", ["http://{}api.test", "http://{}[::1", "ftp://{}x", "http://{}x:y", "http://{}a\u2100b"]
+)
+async def test_an_address_is_shown_without_its_password(host: str, autojump_clock: MockClock) -> None:
     """Neither an error about an address nor the address itself shows what is in front of its @."""
+    url = host.format("me:pass-word@")
     try:
         where = Endpoints.find(rest=url, stt="ws://me:pass-word@x", environ={})
     except ConfigError as error:

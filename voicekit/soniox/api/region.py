@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from voicekit.errors import ConfigError, redacted
 
@@ -126,6 +127,11 @@ def _infix(region: str) -> str:
 
 def _url(name: str, url: str) -> str:
     schemes = ("ws://", "wss://") if name in ("stt", "tts") else ("http://", "https://")
-    if not url.startswith(schemes):
+    try:
+        where = urlsplit(url)
+        complete = bool(where.hostname) and where.port != 0
+    except ValueError:  # which quotes the address, password and all
+        complete = False
+    if not complete or not url.startswith(schemes):
         raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {redacted(url)!r}")
     return url if name in ("stt", "tts") else url.rstrip("/").removesuffix("/v1")

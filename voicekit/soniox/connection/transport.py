@@ -146,7 +146,7 @@ class TrioWebsocket:
 
     @asynccontextmanager
     async def connect(self, address: Address) -> AsyncIterator[Socket]:
-        secure = address.url.startswith("wss:")
+        secure = urlsplit(address.url).scheme == "wss"
         context = (self._ssl_context or await tls_context()) if secure else None
         deadline = trio.current_time() + CONNECT_S
         stream = _Watched(await self._reach(address.url, context, deadline))
