@@ -47,7 +47,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- messages ---
 
 TOKEN = {"text": "a", "is_final": True}
-STT = {
+STT: dict[str, str | bytes] = {
     "empty tokens": '{"tokens":[' + ",".join(["{}"] * 340_000) + "]}",
     "many tokens": json.dumps({"tokens": [TOKEN] * 1025}),
     "ends of utterances": json.dumps({"tokens": [TOKEN, {"text": "<end>", "is_final": True}] * 400}),
