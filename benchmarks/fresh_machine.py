@@ -87,13 +87,13 @@ def command() -> tuple[str, str]:
 
 def hold(demo: str, work: Path, environment: dict[str, str]) -> Demo:
     """Run the demo in `work`. The event log says when the first word was heard."""
-    log, first = work / "voicekit-demo" / "events.log", 0.0
+    log, first = work / "voicekit-demo" / "events.jsonl", 0.0
     began = monotonic()
     with subprocess.Popen(
         ["bash", "-ec", demo], cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as child:
         while child.poll() is None and monotonic() < began + LONGEST_S:
-            if not first and log.exists() and "audible" in log.read_text(encoding="utf-8"):
+            if not first and log.exists() and '"Audible"' in log.read_text(encoding="utf-8"):
                 first = monotonic() - began
             sleep(LOOK_S)
         child.kill()

@@ -20,7 +20,7 @@ from benchmarks.llm_token import handler, line
 from voicekit.contracts import Stash
 from voicekit.llm import LanguageModel
 from voicekit.reply.handler import Turn
-from voicekit.testing.llm import Answer, Asked, ModelServer, Pause
+from voicekit.testing.llm import Asked, ModelServer, Pause, ScriptedAnswer
 
 AIM_MS = 5.0
 TIMES = 1_000
@@ -42,9 +42,9 @@ class Call:
         raise NotImplementedError  # no tool reports here
 
 
-def endless(asked: Asked) -> Answer:
+def endless(asked: Asked) -> ScriptedAnswer:
     """An answer that is not over when it is interrupted."""
-    return Answer("Well, you see, ", Pause(60), "I never get so far.")
+    return ScriptedAnswer("Well, you see, ", Pause(60), "I never get so far.")
 
 
 async def interrupted(model: LanguageModel, server: ModelServer, turn: Turn) -> float:

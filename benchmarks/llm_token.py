@@ -26,7 +26,7 @@ from voicekit.play.sink import NullSink
 from voicekit.session import Session
 from voicekit.soniox.connection.transport import TrioWebsocket, open_stream
 from voicekit.soniox.tts.soniox_tts import SonioxTts
-from voicekit.testing.llm import Answer, ModelServer
+from voicekit.testing.llm import ModelServer, ScriptedAnswer
 from voicekit.testing.soniox import SonioxPeer
 
 AIM_MS = 1.0
@@ -86,7 +86,7 @@ def handler(wire: str, url: str) -> LanguageModel:
 
 async def measure(wire: str, turns: int) -> list[float]:
     """The seconds that each word took; each reply cuts the one before, since nobody waits for the sound here."""
-    server, peer = ModelServer(otherwise=lambda asked: Answer(WORDS, every=EVERY_S)), SonioxPeer()
+    server, peer = ModelServer(otherwise=lambda asked: ScriptedAnswer(WORDS, every=EVERY_S)), SonioxPeer()
     written: list[float] = []
     took: list[float] = []
 

@@ -26,8 +26,9 @@ import soundfile
 import trio
 
 from benchmarks.measure import percentile
-from voicekit.session.local import COMMAND, SpeechService, local_server
+from voicekit.session.eventlog import log_lines
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
+from voicekit.soniox.local import COMMAND, SpeechService, local_server
 
 SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech"
 PROMPTS = Path("/usr/share/asterisk/sounds/en")
@@ -105,7 +106,7 @@ async def hear(recording: Recording, service: SpeechService, folder: Path) -> He
         capture_stdout=True,
     )
     text = " ".join(ASKED.findall(done.stdout.decode())).replace("(", "").replace(")", "")
-    return Heard(recording, text, _final_after((call / "events.log").read_text(encoding="utf-8")))
+    return Heard(recording, text, _final_after("\n".join(log_lines(call / "events.jsonl"))))
 
 
 def _final_after(log: str) -> float:

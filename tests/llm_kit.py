@@ -13,7 +13,7 @@ from voicekit.contracts import Stash, tell
 from voicekit.events import ModelAnswered, SessionEvent, Trouble
 from voicekit.llm import LanguageModel, Limits
 from voicekit.llm.handler import FALLBACK
-from voicekit.llm.messages import Assistant, Message, Results, User
+from voicekit.llm.messages import Assistant, ModelMessage, ToolResults, User
 from voicekit.reply.handler import Turn
 from voicekit.testing.llm.refusals import NAME
 
@@ -81,23 +81,23 @@ async def one_call() -> AsyncIterator[OneCall]:
         nursery.cancel_scope.cancel()
 
 
-def why_invalid(messages: Sequence[Message]) -> str | None:
+def why_invalid(messages: Sequence[ModelMessage]) -> str | None:
     """Why no model would take `messages` as what comes before its answer; None where any would."""
-    before: Message | None = None
+    before: ModelMessage | None = None
     for place, message in enumerate(messages):
         if not _may_follow(before, message):
             return f"message {place}: {type(message).__name__} after {type(before).__name__ if before else 'nothing'}"
         if isinstance(message, Assistant) and not all(NAME.fullmatch(call.name) for call in message.calls):
             return f"message {place}: names of tools that no service takes"
-        if isinstance(message, Results) and isinstance(before, Assistant):
+        if isinstance(message, ToolResults) and isinstance(before, Assistant):
             called, told = [call.id for call in before.calls], [result.id for result in message.results]
             if called != told:
                 return f"message {place}: results of {told}, but the calls were {called}"
         before = message
-    return None if isinstance(before, User | Results) else "the last message is the model's own"
+    return None if isinstance(before, User | ToolResults) else "the last message is the model's own"
 
 
-def _may_follow(before: Message | None, message: Message) -> bool:
+def _may_follow(before: ModelMessage | None, message: ModelMessage) -> bool:
     match message:
         case User(text):
             return (
@@ -106,6 +106,6 @@ def _may_follow(before: Message | None, message: Message) -> bool:
                 and not (isinstance(before, Assistant) and before.calls)
             )
         case Assistant(text, calls):
-            return bool(text.strip() or calls) and isinstance(before, User | Results)
-        case Results():
+            return bool(text.strip() or calls) and isinstance(before, User | ToolResults)
+        case ToolResults():
             return isinstance(before, Assistant) and bool(before.calls)

@@ -25,7 +25,18 @@ from voicekit.play.sink import NullSink
 from voicekit.reply.handler import Turn
 from voicekit.reply.quiet import QuietTts
 from voicekit.session import Session
-from voicekit.testing.llm import Answer, Broken, Calls, Cut, Fails, ModelServer, Refuses, Stall, Status, Stops
+from voicekit.testing.llm import (
+    AnswerCalls,
+    AnswerCut,
+    AnswerStall,
+    Broken,
+    Fails,
+    ModelServer,
+    Refuses,
+    ScriptedAnswer,
+    Status,
+    Stops,
+)
 
 Make = Callable[..., LanguageModel]
 
@@ -55,10 +66,12 @@ async def test_a_tool_is_called_in_pieces(make: Make) -> None:
         """Tell the weather."""
         return {"city": city, "days": days}
 
-    server = ModelServer(Answer("Let me see.", Calls("weather", {"city": "Gent", "days": 2}, pieces=9)), "Sunny.")
+    server = ModelServer(
+        ScriptedAnswer("Let me see.", AnswerCalls("weather", {"city": "Gent", "days": 2}, pieces=9)), "Sunny."
+    )
     async with server.serve() as url:
         heard = await ask(make(url, tools=[weather]))
-    assert heard.text == "Let me see.Sunny."  # `Say` puts the space there
+    assert heard.text == "Let me see. Sunny."
     assert heard.troubles == []
     told = str(server.asked[1].body)
     assert "Gent" in told
@@ -74,7 +87,9 @@ async def test_tools_run_side_by_side(make: Make) -> None:
         await here[other].wait()
         return f"{me} met {other}"
 
-    calls = Answer(Calls("meet", {"me": "a", "other": "b"}), Calls("meet", {"me": "b", "other": "a"}))
+    calls = ScriptedAnswer(
+        AnswerCalls("meet", {"me": "a", "other": "b"}), AnswerCalls("meet", {"me": "b", "other": "a"})
+    )
     server = ModelServer(calls, "They met.")
     async with server.serve() as url:
         heard = await ask(make(url, tools=[meet]))
@@ -91,8 +106,8 @@ async def test_calls_that_are_numbered_alike_are_told_apart_by_their_ids(make: M
     def serve(what: str) -> None:
         served.append(what)
 
-    calls = [Calls("serve", {"what": what}, index=index) for what in ("tea", "cake", "soup")]
-    server = ModelServer(Answer(*calls), "Served.")
+    calls = [AnswerCalls("serve", {"what": what}, index=index) for what in ("tea", "cake", "soup")]
+    server = ModelServer(ScriptedAnswer(*calls), "Served.")
     async with server.serve() as url:
         heard = await ask(make(url, tools=[serve]))
     assert (heard.text, heard.troubles) == ("Served.", [])
@@ -106,8 +121,10 @@ async def test_a_name_that_no_service_takes_is_not_sent_back(make: Make) -> None
         return f"rain in {city}"
 
     server = ModelServer(
-        Answer(Calls("functions:weather", {"city": "Gent"}), Calls("", {}), Calls("x" * 200, {})),
-        Answer(Calls("weather", {"city": "Gent"})),
+        ScriptedAnswer(
+            AnswerCalls("functions:weather", {"city": "Gent"}), AnswerCalls("", {}), AnswerCalls("x" * 200, {})
+        ),
+        ScriptedAnswer(AnswerCalls("weather", {"city": "Gent"})),
         "It rains.",
     )
     async with server.serve() as url:
@@ -120,7 +137,7 @@ async def test_a_name_that_no_service_takes_is_not_sent_back(make: Make) -> None
 
 async def test_a_refusal_is_said(make: Make) -> None:
     """A refusal is said in the model's words where there are some, else in ours, and is no trouble."""
-    async with ModelServer(Answer(Refuses("I won't do that."))).serve() as url:
+    async with ModelServer(ScriptedAnswer(Refuses("I won't do that."))).serve() as url:
         heard = await ask(make(url))
     assert heard.text in ("I won't do that.", REFUSED)
     assert heard.troubles == []
@@ -128,9 +145,9 @@ async def test_a_refusal_is_said(make: Make) -> None:
 
 async def test_a_filtered_answer_ends_politely(make: Make) -> None:
     """What came before a content filter stays said, and an excuse follows."""
-    async with ModelServer(Answer("Once upon a", Stops("filtered"))).serve() as url:
+    async with ModelServer(ScriptedAnswer("Once upon a", Stops("filtered"))).serve() as url:
         heard = await ask(make(url))
-    assert heard.text == "Once upon a" + REFUSED
+    assert heard.text == "Once upon a. " + REFUSED
     assert heard.answers[0].stop in ("filtered", "refused")
 
 
@@ -198,10 +215,10 @@ async def test_a_broken_service_is_given_up(make: Make) -> None:
 
 async def test_a_cut_in_the_middle_is_not_tried_again(make: Make) -> None:
     """What was said stays said, and is not said a second time."""
-    server = ModelServer(Answer("It is a", Cut()), "never asked for")
+    server = ModelServer(ScriptedAnswer("It is a", AnswerCut()), "never asked for")
     async with server.serve() as url:
         heard = await ask(make(url))
-    assert heard.text == "It is a" + FALLBACK
+    assert heard.text == "It is a. " + FALLBACK
     assert [type(error) for error in heard.troubles] == [Unavailable]
     assert len(server.asked) == 1
 
@@ -213,18 +230,18 @@ async def test_a_cut_behind_the_answer_takes_nothing_from_it(make: Make, behind:
     def weather(city: str) -> str:
         return f"rain in {city}"
 
-    calling = Answer("Let me see.", Calls("weather", {"city": "Gent"}), Cut(behind))
-    server = ModelServer(calling, Answer("It rains.", Cut(behind)))
+    calling = ScriptedAnswer("Let me see.", AnswerCalls("weather", {"city": "Gent"}), AnswerCut(behind))
+    server = ModelServer(calling, ScriptedAnswer("It rains.", AnswerCut(behind)))
     async with server.serve() as url:
         heard = await ask(make(url, tools=[weather]))
-    assert (heard.text, heard.troubles) == ("Let me see.It rains.", [])
+    assert (heard.text, heard.troubles) == ("Let me see. It rains.", [])
     assert "rain in Gent" in str(server.asked[1].body)
     assert server.connections == 2  # none of them could be used again
 
 
 async def test_a_service_that_never_says_it_is_over(make: Make) -> None:
     """A service that stops and then keeps the connection without a word has answered, and is not waited for long."""
-    server = ModelServer(Answer("It rains.", Stall(behind="stop")))
+    server = ModelServer(ScriptedAnswer("It rains.", AnswerStall(behind="stop")))
     async with server.serve() as url:
         heard = await ask(make(url, limits=IMPATIENT))
         with trio.fail_after(5):
@@ -234,20 +251,20 @@ async def test_a_service_that_never_says_it_is_over(make: Make) -> None:
 
 async def test_a_cut_before_the_first_token_is_tried_again(make: Make) -> None:
     """As long as nothing was said, the question can be asked again."""
-    async with ModelServer(Answer(Cut()), "Hello.").serve() as url:
+    async with ModelServer(ScriptedAnswer(AnswerCut()), "Hello.").serve() as url:
         heard = await ask(make(url))
     assert (heard.text, heard.troubles) == ("Hello.", [])
 
 
 async def test_a_stall_does_not_last(make: Make) -> None:
     """Silence before the first token is tried again, silence after it ends in the fallback; both are left at once."""
-    server = ModelServer(Answer(Stall()), Answer("It is", Stall()))
+    server = ModelServer(ScriptedAnswer(AnswerStall()), ScriptedAnswer("It is", AnswerStall()))
     async with server.serve() as url:
         heard = await ask(make(url, limits=IMPATIENT))
         with trio.fail_after(5):
             for asked in server.asked:
                 await asked.left.wait()
-    assert heard.text == "It is" + FALLBACK
+    assert heard.text == "It is. " + FALLBACK
     assert [type(error) for error in heard.troubles] == [Unavailable]
     assert len(server.asked) == 2
 
@@ -261,8 +278,10 @@ async def test_broken_arguments_go_back_to_the_model(make: Make) -> None:
         return "served"
 
     server = ModelServer(
-        Answer(Calls("serve", '{"count": 2'), Calls("serve", {"count": "two"}), Calls("bake", {})),
-        Answer(Calls("serve", {"count": 2})),
+        ScriptedAnswer(
+            AnswerCalls("serve", '{"count": 2'), AnswerCalls("serve", {"count": "two"}), AnswerCalls("bake", {})
+        ),
+        ScriptedAnswer(AnswerCalls("serve", {"count": 2})),
         "Done.",
     )
     async with server.serve() as url:
@@ -289,16 +308,23 @@ async def test_success_with_something_else_in_it(make: Make, body: bytes, error:
     assert heard.text == FALLBACK
 
 
-@pytest.mark.parametrize("part", [Broken(), Fails("server_error")], ids=["no JSON", "an error"])
-async def test_an_event_that_is_none(make: Make, part: Broken | Fails) -> None:
-    """An event that can't be read, or tells of an error, ends the answer where it is, and the connection."""
-    server = ModelServer(Answer("It is", part, Stall()))
+async def test_an_event_that_tells_of_an_error(make: Make) -> None:
+    """An error in the middle ends the answer where it is, and the connection."""
+    server = ModelServer(ScriptedAnswer("It is", Fails("server_error"), AnswerStall()))
     async with server.serve() as url:
         heard = await ask(make(url))
         with trio.fail_after(5):
             await server.asked[0].left.wait()
-    assert heard.text == "It is" + FALLBACK
+    assert heard.text == "It is. " + FALLBACK
     assert len(heard.troubles) == 1
+
+
+async def test_an_event_that_is_none_is_passed_over(make: Make) -> None:
+    """What can't be read costs nothing of what can."""
+    server = ModelServer(ScriptedAnswer(Broken(), "It is", Broken(), " nine.", Broken()))
+    async with server.serve() as url:
+        heard = await ask(make(url))
+    assert (heard.text, heard.troubles) == ("It is nine.", [])
 
 
 async def test_nobody_is_there(make: Make) -> None:
@@ -341,7 +367,7 @@ async def test_a_session_connects_before_it_is_asked(make: Make) -> None:
 
 async def test_after_an_interruption_there_is_a_new_connection(make: Make) -> None:
     """The question after an interruption does not wait for a connection: it was made while the caller spoke."""
-    server = ModelServer(Answer("Well, you see, ", Stall()))
+    server = ModelServer(ScriptedAnswer("Well, you see, ", AnswerStall()))
     async with server.serve() as url, one_call() as call:
         handler = make(url)
         await handler.warm(call)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from voicekit.reply.say import Say
     from voicekit.reply.sentences import sentences
     from voicekit.reply.spoken import spoken_forms
-    from voicekit.session import Session, open_event_log, run
+    from voicekit.session import Bot, Session, open_event_log, run
     from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Say",
     "Handler",
     "as_handler",
+    "Bot",
     # judge turns
     "Policy",
     "TurnPolicy",
@@ -114,7 +115,7 @@ _HOMES = {
     "voicekit.reply.say": "Say",
     "voicekit.reply.sentences": "sentences",
     "voicekit.reply.spoken": "spoken_forms",
-    "voicekit.session": "Session open_event_log run",
+    "voicekit.session": "Bot Session open_event_log run",
     "voicekit.turn.policy": "CallPolicy InterruptPolicy Policy Speculation TurnPolicy",
 }
 """Where each public name lives. `import voicekit` loads none of it; a name loads its module when it is first used."""

@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
-from voicekit.audio.frame import AudioFrame
-from voicekit.events import SessionEvent
+from voicekit.audio.frame import AudioFrame, Sound
+from voicekit.events import SessionEvent, Signal, SpeechMark, Transcript, WordMark
 from voicekit.flow.stage import Stage
 
 T = TypeVar("T")
 
 
 @runtime_checkable
-class Source(Stage[Any, Any], Protocol):
+class Source(Stage[object, Sound | Signal], Protocol):
     """A stage that ignores its inlet and says sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
 
     `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
@@ -62,7 +62,7 @@ class Vad(Protocol):
 
 
 @runtime_checkable
-class Stt(Stage[Any, Any], Protocol):
+class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     """A stage that takes frames, gaps and speech marks and says transcripts, timed in samples of what it was sent.
 
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
@@ -75,12 +75,15 @@ class Stt(Stage[Any, Any], Protocol):
 
 
 @runtime_checkable
-class Tts(Stage[Any, Any], Protocol):
+class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
     """A stage that takes Text and says frames and WordMarks; one stream is one reply.
 
     `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.
     `cut` is called synchronously when a reply is cut, before its scope is cancelled: it tells whatever is still
     making sound for that reply to stop, never waits, and may be called when nothing is being said.
+
+    Optional attribute `reads_tags`: True for a voice that understands speech tags such as `<break time="1s"/>`; from
+    the text of any other they are dropped.
     """
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat: ...
@@ -227,8 +230,54 @@ class Reply:
         return self.said[: self.heard_to]
 
 
-this_reply: ContextVar[Reply] = ContextVar("voicekit.this_reply")
-"""The reply that the running task belongs to; set before the reply line runs, inherited by the tasks it starts."""
+class ReplyLease(Protocol):
+    """A reply's right to sound, as playout uses it. Only `write` and `finish` wait; the rest act at once."""
+
+    tell: Callable[[Signal], None]
+    """Called with Audible once the first sample has been heard, and with HeardSoFar for each word."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the right was taken away: nothing of the reply sounds any more."""
+        ...
+
+    def mark(self, mark: WordMark) -> None:
+        """Note where a word begins, before the sound that it begins in is written."""
+        ...
+
+    def listen(self) -> None:
+        """Bring the reply's `heard_to` up to date, and tell what is new."""
+        ...
+
+    def next_moment(self) -> float:
+        """When `listen` should be called again; infinity if nothing is on its way."""
+        ...
+
+    async def write(self, frame: AudioFrame) -> None: ...
+    async def finish(self) -> None: ...
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
+
+
+class ReplyCommitment(Protocol):
+    """Whether the caller's turn that a reply answers is over for certain."""
+
+    async def wait_made(self) -> None:
+        """Return once it is; at once if the reply was not made on a guess."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyScope:
+    """What the tasks of one reply share: the reply, its right to sound, and the commitment of its turn."""
+
+    reply: Reply
+    lease: ReplyLease
+    commitment: ReplyCommitment
+
+
+this_reply: ContextVar[ReplyScope] = ContextVar("voicekit.this_reply")
+"""The scope that the running task belongs to; set before the reply pipeline runs, inherited by the tasks it starts."""
 
 
 def _told_to_nobody(event: SessionEvent) -> None:

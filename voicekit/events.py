@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 # --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
@@ -208,8 +209,8 @@ class Hangup:
     """The other side is gone."""
 
 
+SpeechMark: TypeAlias = SpeechStarted | SpeechStopped
 Transcript: TypeAlias = Interim | Final | Endpoint | Finalized | Progress | Translated | SttDown | SttUp
-Mark: TypeAlias = SpeechStarted | SpeechStopped | WordMark
 Signal: TypeAlias = (
     SpeechStarted
     | SpeechStopped
@@ -295,7 +296,7 @@ class AmendTurn:
     text: str
 
 
-Command: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
 
 # --- session events: what observers and the event log see ---
 
@@ -305,12 +306,42 @@ class SessionStarted:
     """Everything is open; sound flows from now on."""
 
 
+class TurnAct(Enum):
+    """What the turn machine decides."""
+
+    COMMIT = "commit"  # the caller's turn is complete: a reply starts
+    CONFIRM = "confirm"  # the same, and the reply was begun on a guess
+    SPECULATE = "speculate"  # begin the reply while the pause is still being judged
+    DISCARD = "discard"  # throw that reply away
+    PROMPT = "prompt"  # speak without having been asked
+    SILENCE = "silence"  # speak because a cut was followed by no word
+    HOLD = "hold"  # pause the reply: is that an interruption?
+    RELEASE = "release"  # it was none
+    CUT = "cut"  # it was one
+    DROP_PROMPT = "drop prompt"  # it will not be spoken
+    CLOSE = "close"  # the call is over
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision of the turn machine, and why, in one line."""
+    """One decision of the turn machine: `act` on reply `turn` (None where it is about none), and why.
 
-    what: str
+    `about` is the reason of the prompt that was dropped. `str()` is its line in the log.
+    """
+
+    act: TurnAct
+    turn: int | None
     why: str
+    about: str | None = None
+
+    @property
+    def what(self) -> str:
+        """The act and its object in words: "cut 1"."""
+        about = "" if self.about is None else f" {self.about!r}"
+        return f"{self.act.value}{about}" + ("" if self.turn is None else f" {self.turn}")
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.why})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def hold(script: Script, ears: SonioxStt, handler: Any = None, **parts: Any) -> 
         """A plugin that watches the call from its very beginning."""
 
         @hookimpl
-        def voicekit_configure(self, session: Session) -> None:
+        def voicekit_session(self, session: Session) -> None:
             sessions.append(session)
             session.watch(watch)
 

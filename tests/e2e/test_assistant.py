@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 import trio
 
-from voicekit.cli.bot import load_handler
+from voicekit.cli.bot import load_bot
 from voicekit.testing import Script, hold_call
 
 ASSISTANT = Path(__file__).parents[2] / "examples" / "assistant"
@@ -47,7 +47,7 @@ TYPED = {
 
 ASKED = """
 import sys, voicekit.cli.bot, voicekit.testing
-bot = voicekit.cli.bot.load_handler(sys.argv[1])
+bot = voicekit.cli.bot.load_bot(sys.argv[1])
 user = voicekit.testing.Script()
 user.says("what is twelve times fourteen", at=1.0, for_=1.5)
 user.stays(until=6.0)
@@ -71,7 +71,7 @@ def assistant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Modul
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ASSISTANT_NOTES", str(tmp_path / "notes.txt"))
     monkeypatch.setattr(sys, "path", list(sys.path))
-    load_handler(str(ASSISTANT / "assistant.py"))
+    load_bot(str(ASSISTANT / "assistant.py"))
     yield sys.modules["assistant"]
     for name in set(sys.modules) - known:
         if name.split(".")[0] in ("assistant", "skills"):

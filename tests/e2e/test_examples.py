@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from voicekit.testing.llm import Answer, Calls, ModelServer
+from voicekit.testing.llm import AnswerCalls, ModelServer, ScriptedAnswer
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -85,8 +85,8 @@ def test_the_rules_bot_holds_a_dialogue():
 
 async def test_the_model_bot_calls_its_tool():
     """06_language_model.py says in the console what a model says, which has been told what the bot's tool found."""
-    calls = Calls("free_tables", {"day": "Friday", "people": 2})
-    server = ModelServer(Answer("Let me see.", calls), "At half past six, or at eight.")
+    calls = AnswerCalls("free_tables", {"day": "Friday", "people": 2})
+    server = ModelServer(ScriptedAnswer("Let me see.", calls), "At half past six, or at eight.")
     typed = "a table for two on friday\n"
     async with server.serve() as url:
         service = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "none"}

@@ -18,7 +18,7 @@ import trio
 
 from tests.e2e.clients.soniox_rest import TEXT
 from tests.e2e.official_client import CANCELLED, TEXTS
-from voicekit.session.local import SpeechService, local_server
+from voicekit.soniox.local import SpeechService, local_server
 
 pytest.importorskip("voicekit_local", reason="needs the plugin voicekit-local")
 

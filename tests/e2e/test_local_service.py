@@ -17,10 +17,11 @@ from voicekit.errors import ConfigError, Unavailable
 from voicekit.extend import hookimpl, load_plugins, loader
 from voicekit.extend.install import install_command
 from voicekit.play.sink import RecordingSink
-from voicekit.session import Session, local
-from voicekit.session.local import SpeechService, local_server, soniox_or_local
+from voicekit.session import Session
+from voicekit.soniox import local
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.server_hello import ServerHello, read_hello, write_hello
+from voicekit.soniox.local import SpeechService, local_server, soniox_or_local
 from voicekit.testing import Script, ScriptedSource
 from voicekit.testing.soniox import SonioxPeer
 
@@ -75,7 +76,7 @@ async def test_the_server_dies_with_a_program_that_is_killed() -> None:
     alive = f"import socket; line = socket.create_connection(('127.0.0.1', {port}));"
     program = f"""
 import sys, trio
-from voicekit.session.local import local_server
+from voicekit.soniox.local import local_server
 
 async def main():
     async with local_server([sys.executable, "-c", {alive + OBEDIENT!r}], print):
@@ -127,11 +128,40 @@ async def test_a_server_that_stays_silent_is_given_up(monkeypatch: pytest.Monkey
             pytest.fail("there is no server")
 
 
-async def test_a_server_that_ends_early_is_told_of() -> None:
-    """A server that is gone in the middle of its use is told of at once."""
-    told = Told()
-    async with local_server(script(READY), told):
-        await told.until("ended with status 0")
+SUCCESSOR = """
+import os, sys, time
+folder, first, second = sys.argv[1:4]
+if not os.path.exists(f"{folder}/lived"):
+    open(f"{folder}/lived", "w").close()
+    print(first, flush=True)
+    sys.exit(3)
+assert sys.argv[-2:] == ["--port", "1"], sys.argv
+print(second, flush=True)
+while not os.path.exists(f"{folder}/seen"):
+    time.sleep(0.01)
+"""
+
+
+async def test_a_server_that_ends_early_has_one_successor(tmp_path) -> None:
+    """It is started at the same port, with a key of its own that is known at once; a second death ends the use."""
+    second = write_hello(ServerHello(WHERE, "open")).decode().strip()
+    told, keys = Told(), []
+
+    async def use() -> None:
+        async with local_server([*script(SUCCESSOR), str(tmp_path), GREETING.strip(), second], told) as service:
+            await told.until("starting another")
+            assert service.current is not None
+            with trio.fail_after(ENOUGH):
+                while service.current() == "sesame":  # noqa: ASYNC110  # another process prints it
+                    await trio.sleep(0.01)
+            keys.append(service.current())
+            (tmp_path / "seen").touch()
+            await trio.sleep_forever()
+
+    with pytest.raises(Unavailable, match="the local server has ended with status 0 again"):
+        await use()
+    assert keys == ["open"]
+    assert "the local server has ended with status 3: starting another" in told.lines
 
 
 async def test_with_a_key_it_is_the_real_service(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,11 +234,11 @@ async def test_run_without_a_key_takes_the_local_server(monkeypatch: pytest.Monk
     monkeypatch.delenv("SONIOX_API_KEY", raising=False)
 
     @asynccontextmanager
-    async def stand_in():
+    async def stand_in(tell):
         async with peer.serve() as endpoints:
-            yield SpeechService(endpoints, "sesame", local=True)
+            yield SpeechService(endpoints, "sesame", local=True).options()
 
-    monkeypatch.setattr(local, "soniox_or_local", stand_in)
+    monkeypatch.setattr(local, "options_of_local", stand_in)
     sink = RecordingSink()
     ended = await voicekit.run("Hello.", source=ScriptedSource(script), sink=sink, plugins=load_plugins())
     assert ended.error is None

@@ -18,6 +18,7 @@ import pytest
 import soundfile
 import trio
 
+from voicekit.session.eventlog import log_lines
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
@@ -130,7 +131,7 @@ async def test_a_call_is_held_shown_and_recorded(caller, tmp_path):
     played, _ = soundfile.read(tmp_path / "bot.wav", dtype="int16")
     sound, _ = soundfile.read(tmp_path / "call" / "call.wav", dtype="int16")
     assert _without_silence(sound[:, 1]) == _without_silence(played)
-    assert 'reply 1 to "good morning everybody"' in (tmp_path / "call" / "events.log").read_text(encoding="utf-8")
+    assert 'reply 1 to "good morning everybody"' in "\n".join(log_lines(tmp_path / "call" / "events.jsonl"))
     assert "transcribe-websocket" in (wire := (tmp_path / "call" / "wire.jsonl").read_text(encoding="utf-8"))
     assert KEY not in wire
 
@@ -161,7 +162,7 @@ async def test_ctrl_c_ends_the_call_and_keeps_the_recording(tmp_path):
     assert (done.status, done.err) == (130, "")
     assert f"recorded in {tmp_path / 'call'}\n" in done.out
     assert begins(left_of(tmp_path / "call"), SPEECH)
-    assert "session ended: SIGINT" in (tmp_path / "call" / "events.log").read_text(encoding="utf-8")
+    assert "session ended: SIGINT" in "\n".join(log_lines(tmp_path / "call" / "events.jsonl"))
 
 
 async def test_a_killed_call_leaves_a_recording_that_plays(tmp_path):

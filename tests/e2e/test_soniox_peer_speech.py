@@ -188,4 +188,4 @@ async def test_connections_share_an_account(autojump_clock):
         nursery.start_soon(one)
     await one()
     assert sorted(said) == [[], [], ["StreamFailed"]]
-    assert peer.account.running(peer.speakings[0].service) == 0
+    assert peer.account.running[peer.speakings[0].service] == 0

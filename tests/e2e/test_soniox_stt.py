@@ -30,11 +30,11 @@ from voicekit.events import (
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
 from voicekit.flow.threads import inline
+from voicekit.flow.wire_log import open_wire_log
 from voicekit.reply import Say as Speak
 from voicekit.reply import Turn
 from voicekit.soniox.api.wire import Context, SttConfig, Translation
 from voicekit.soniox.connection.transport import TrioWebsocket
-from voicekit.soniox.connection.wire_log import open_wire_log
 from voicekit.soniox.server.account import Account, Key
 from voicekit.soniox.stt import soniox_stt as module
 from voicekit.soniox.stt.soniox_stt import SonioxStt

@@ -9,8 +9,8 @@ import trio
 
 from tests.e2e.speech_kit import ENGLISH, Talk, bare, talk
 from voicekit.audio.format import AudioFormat
+from voicekit.contracts import this_reply
 from voicekit.events import HeardSoFar, Underrun
-from voicekit.play.lease import this_lease
 from voicekit.reply import Say, Turn
 from voicekit.testing.soniox import SonioxPeer, Speaking
 
@@ -40,7 +40,7 @@ def test_twenty_thousand_bytes_in_one_say_and_a_hold_of_twenty_seconds() -> None
     pace = round(SIX_MINUTES / len(text) * TELEPHONE.rate) / TELEPHONE.rate
 
     async def everything(turn: Turn, say: Say) -> None:
-        lease = this_lease.get()
+        lease = this_reply.get().lease
         async with trio.open_nursery() as nursery:
             nursery.start_soon(say, text)
             await trio.sleep(SIX_MINUTES / 2)

@@ -15,7 +15,7 @@ from voicekit.errors import RemoteProtocolError, Unavailable
 from voicekit.events import Audible, ReplyFailed, Trouble, TurnCommitted, TurnEnded
 from voicekit.reply import Say, Turn
 from voicekit.session import Session
-from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.server.account import Account, Key, Service, StreamUse
 from voicekit.testing.soniox import (
     At,
     Change,
@@ -320,7 +320,7 @@ def test_an_account_whose_streams_are_taken_is_asked_again() -> None:
         async with until(session, TurnEnded):
             session.type("hello")
             await trio.sleep(1.0)
-            account.end(TTS)
+            account.end(StreamUse(TTS, "", "", 0.0, 0.0, 0, 0.0))
 
     call = talk("Good morning.", SonioxPeer(account=account), during=during)
     assert call.heard == "Good morning."

@@ -21,13 +21,13 @@ from voicekit.audio.format import PCM16K
 from voicekit.cli.network import reach
 from voicekit.errors import ConfigError, RemoteProtocolError, VoicekitError
 from voicekit.events import Trouble
+from voicekit.flow.wire_log import open_wire_log
 from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.api.wire import MESSAGE_BYTES, StreamText, SttConfig, TtsConfig, encode
 from voicekit.soniox.connection import tls
 from voicekit.soniox.connection.access import Access
 from voicekit.soniox.connection.proxy import Proxy, proxy_for
 from voicekit.soniox.connection.transport import Address, TrioWebsocket, Unconnected
-from voicekit.soniox.connection.wire_log import open_wire_log
 from voicekit.soniox.stt.session import SttSession
 from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.soniox.tts.connection import TtsConnection

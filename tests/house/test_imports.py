@@ -32,6 +32,7 @@ def test_a_breach_of_each_contract_is_found(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "voicekit", tmp_path / "voicekit", ignore=shutil.ignore_patterns("__pycache__"))
     _append(tmp_path / "voicekit/errors.py", "import voicekit.flow.link")
     _append(tmp_path / "voicekit/listen/gate.py", "import voicekit.turn.policy, pluggy")
+    _append(tmp_path / "voicekit/session/stereo.py", "import voicekit.soniox.api.wire")
     _append(tmp_path / "voicekit/audio/format.py", "import httpx")
     done = lint_imports(tmp_path)
     assert done.returncode == 1
@@ -39,6 +40,7 @@ def test_a_breach_of_each_contract_is_found(tmp_path: Path) -> None:
         "voicekit.errors is not allowed to import voicekit.flow",
         "voicekit.listen is not allowed to import voicekit.turn",
         "voicekit.listen.gate -> pluggy",
+        "voicekit.session.stereo -> voicekit.soniox.api.wire",
         "voicekit.audio.format -> httpx",
     ):
         assert breach in done.stdout

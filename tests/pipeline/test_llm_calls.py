@@ -17,7 +17,7 @@ from voicekit.llm import LanguageModel, Limits, tool
 from voicekit.llm.conversation import INTERRUPTED, UNHEARD
 from voicekit.llm.handler import FALLBACK
 from voicekit.testing import HeldCall, Script, hold_call
-from voicekit.testing.llm import Answer, Asked, Calls, ModelServer, Stall
+from voicekit.testing.llm import AnswerCalls, AnswerStall, Asked, ModelServer, ScriptedAnswer
 from voicekit_anthropic.models import anthropic
 from voicekit_openai.models import openai
 
@@ -42,13 +42,13 @@ async def note(text: str) -> str:
     return "noted"
 
 
-def chatty(asked: Asked) -> Answer:
+def chatty(asked: Asked) -> ScriptedAnswer:
     """Calls two tools where it was asked by the caller, then tells a long story."""
     last = (asked.body.get("messages") or asked.body["input"])[-1]
     if last.get("role") == "user" and "tool_result" not in str(last):
-        calls = Calls("weather", {"city": "Gent"}), Calls("note", {"text": "weather"})
-        return Answer("Good question. Let me have a look.", *calls, every=0.03)
-    return Answer("It rains in Gent, so take your umbrella, and mind the trams on the way.", every=0.03)
+        calls = AnswerCalls("weather", {"city": "Gent"}), AnswerCalls("note", {"text": "weather"})
+        return ScriptedAnswer("Good question. Let me have a look.", *calls, every=0.03)
+    return ScriptedAnswer("It rains in Gent, so take your umbrella, and mind the trams on the way.", every=0.03)
 
 
 def held(script: Script, wire: str = "chat", *replies: Any, **options: Any) -> tuple[HeldCall, ModelServer]:
@@ -102,7 +102,7 @@ def test_a_booking_is_finished_and_known_though_the_caller_interrupted() -> None
     script.says("take a note", at=1.0, for_=1.0)
     script.says("stop please", at=4.0, for_=0.8)
     script.stays(until=14.0)
-    replies = Answer(Calls("note", {"text": "x"}, id="a")), "Very well.", "Anything else?"
+    replies = ScriptedAnswer(AnswerCalls("note", {"text": "x"}, id="a")), "Very well.", "Anything else?"
     call, server = held(script, "chat", *replies, tools=[note])
     messages = server.asked[1].body["messages"]
     assert messages[2]["tool_calls"][0]["id"] == "a"
@@ -116,7 +116,9 @@ def test_a_slow_tool_is_bridged_by_its_filler() -> None:
     script = Script()
     script.says("how is the weather", at=1.0, for_=1.0)
     script.stays(until=12.0)
-    call, _ = held(script, "chat", Answer("Yes.", Calls("weather", {"city": "Gent"})), "It rains.", tools=[weather])
+    call, _ = held(
+        script, "chat", ScriptedAnswer("Yes.", AnswerCalls("weather", {"city": "Gent"})), "It rains.", tools=[weather]
+    )
     assert call.history[0].heard == "Yes. One moment, please. It rains."
 
 
@@ -127,7 +129,9 @@ def test_a_service_that_says_nothing_is_excused() -> None:
     script.says("are you there", at=14.0, for_=1.0)
     script.stays(until=25.0)
     limits = Limits(first_token=2.0, patience=3.0)
-    call, _ = held(script, "chat", Answer(Stall()), Answer(Stall()), "Here I am.", limits=limits)
+    call, _ = held(
+        script, "chat", ScriptedAnswer(AnswerStall()), ScriptedAnswer(AnswerStall()), "Here I am.", limits=limits
+    )
     assert [exchange.heard for exchange in call.history] == [FALLBACK, "Here I am."]
     [trouble] = [event for _, event in call.events if isinstance(event, Trouble)]
     assert isinstance(trouble.error, Unavailable)
@@ -137,7 +141,7 @@ def test_usage_and_times_are_events_of_the_call() -> None:
     """Each answer of the model is one event, with its tokens and its time to first token, also in the timeline."""
     script = Script()
     script.says("hello there", at=1.0, for_=1.0)
-    call, _ = held(script, "messages", Answer("Good morning!", every=0.25))
+    call, _ = held(script, "messages", ScriptedAnswer("Good morning!", every=0.25))
     [answered] = [event for _, event in call.events if isinstance(event, ModelAnswered)]
     assert answered.first_token == pytest.approx(0.25, abs=0.01)
     assert (answered.turn, answered.stop, answered.input_tokens, answered.output_tokens) == (1, "end", 24, 7)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from voicekit.events import Audible, Decided, SessionEvent, Trouble, TurnCommitted
 from voicekit.llm import tool
 from voicekit.testing import HeldCall, Script, hold_call
-from voicekit.testing.llm import Answer, Asked, Calls, ModelServer
+from voicekit.testing.llm import AnswerCalls, Asked, ModelServer, ScriptedAnswer
 from voicekit.turn.policy import Policy, Speculation, TurnPolicy
 from voicekit_openai.models import openai
 
@@ -54,13 +54,15 @@ def first(call: HeldCall, kind: type[SessionEvent]) -> float:
     return next(at for at, event in call.events if isinstance(event, kind))
 
 
-def answers(asked: Asked) -> Answer:
+def answers(asked: Asked) -> ScriptedAnswer:
     """Books what the caller asked for last, and says so."""
     last = asked.body["messages"][-1]
     if last["role"] == "user":
         text = last["content"]
-        return Answer("One moment.", Calls("look_up", {"table": text}), Calls("book", {"table": text}), every=0.03)
-    return Answer("It is done, and I hope you will like it here.", every=0.03)
+        return ScriptedAnswer(
+            "One moment.", AnswerCalls("look_up", {"table": text}), AnswerCalls("book", {"table": text}), every=0.03
+        )
+    return ScriptedAnswer("It is done, and I hope you will like it here.", every=0.03)
 
 
 @pytest.mark.parametrize("ahead", ["text", "sound"])
@@ -88,7 +90,7 @@ def test_a_right_guess_saves_the_models_time_to_its_first_token() -> None:
     user.says("good morning", at=1.0, for_=1.0)
     waits = {}
     for speculate in (False, True):
-        call, _ = hold(user, Answer("Good morning!", every=FIRST_TOKEN), speculate=speculate)
+        call, _ = hold(user, ScriptedAnswer("Good morning!", every=FIRST_TOKEN), speculate=speculate)
         waits[speculate] = first(call, Audible) - first(call, TurnCommitted)
     assert waits[False] - waits[True] == pytest.approx(FIRST_TOKEN, abs=0.01)
 

@@ -31,6 +31,7 @@ from voicekit.play.sink import RecordingSink
 from voicekit.reply import sentences
 from voicekit.session import Session
 from voicekit.session.callfolder import open_call_folder
+from voicekit.session.eventlog import read_events
 from voicekit.session.trace.bars import Waterfall, waterfall
 from voicekit.session.trace.reading import read_turns
 from voicekit.session.trace.taps import open_trace
@@ -84,9 +85,9 @@ def hold(delays: Delays, folder: Path, *, endpoints: bool = True, policy: Policy
     """Hold a traced call with these delays; its event log and its sound are left in `folder`."""
     source, sink = _Caller(delays), RecordingSink(latency=delays.device)
     session = _session(delays, source, sink, endpoints, policy)
-    log = folder / "events.log"
+    log = folder / "events.jsonl"
     ends = trio.run(_hold, session, log, clock=MockClock(autojump_threshold=0))
-    falls = [waterfall(turn) for turn in read_turns(log.read_text(encoding="utf-8").splitlines())]
+    falls = [waterfall(turn) for turn in read_turns(read_events(log))]
     held = Held([fall for fall in falls if fall is not None], _wav(source, sink, ends))
     (folder / "sound.wav").write_bytes(held.wav)
     return held

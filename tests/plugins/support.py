@@ -17,7 +17,6 @@ class FakeSession:
     """As much of a session as hooks see."""
 
     policy: Policy = field(default_factory=Policy)
-    settings: dict[str, object] = field(default_factory=dict)
     stash: Stash = field(default_factory=Stash)
     history: Sequence[Exchange] = ()
     said: list[str] = field(default_factory=list)

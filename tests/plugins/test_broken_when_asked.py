@@ -11,6 +11,7 @@ import pytest
 from tests.plugins.support import FakeSession, FakeSink, loaded, plugin
 from voicekit.errors import PluginError
 from voicekit.events import SessionEvent, SessionStarted, Trouble
+from voicekit.extend import Commands
 
 
 @asynccontextmanager
@@ -21,8 +22,7 @@ async def _entered() -> Any:
 @pytest.mark.parametrize(
     ("hook", "answer", "ask", "told"),
     [
-        ("voicekit_configure", 1, lambda p, s: p.configure(s), "expected None, got int"),
-        ("voicekit_commands", "x", lambda p, s: p.commands(_Signed()), "expected None, got str"),
+        ("voicekit_commands", "x", lambda p, s: p.commands(Commands()), "expected None, got str"),
         (
             "voicekit_wrap_stage",
             object(),
@@ -65,16 +65,10 @@ def test_an_answer_of_the_wrong_type_is_an_error(
     assert str(error.value) == f"plugin 'rules': from {hook}, {told}"
 
 
-class _Signed:
-    def signed(self, plugin: str) -> _Signed:
-        return self
-
-
 @pytest.mark.parametrize(
     ("hook", "ask"),
     [
-        ("voicekit_configure", lambda p, s: p.configure(s)),
-        ("voicekit_commands", lambda p, s: p.commands(_Signed())),
+        ("voicekit_commands", lambda p, s: p.commands(Commands())),
         ("voicekit_wrap_stage", lambda p, s: p.wrap(FakeSink(), "sink", s)),
         ("voicekit_session", lambda p, s: p.session_contexts(s)),
         ("voicekit_answer", lambda p, s: p.answer(None)),
@@ -103,7 +97,7 @@ def test_the_error_that_was_to_be_handled_is_not_lost() -> None:
     plugins = loaded(plugin("rules", voicekit_handle_error=fail))
     with pytest.raises(PluginError) as told:
         plugins.handle_error(ValueError("hoarse"), "tts", FakeSession())
-    assert told.value.__notes__ == ["while it was asked about ValueError in the voice: hoarse"]
+    assert told.value.__notes__ == ["while it was asked about ValueError in the tts: hoarse"]
 
 
 @pytest.mark.parametrize("wrong", [lambda: 1 / 0, lambda: "something"])

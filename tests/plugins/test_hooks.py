@@ -12,17 +12,7 @@ import pytest
 from tests.plugins.support import FakeSession, FakeSink, loaded, plugin
 from voicekit.errors import PluginError
 from voicekit.events import SessionStarted, Typed
-from voicekit.extend import Apologise, Commands, Options, Registry, Restart, SessionView, Use
-
-
-def test_voicekit_add_options_declares_settings_under_the_plugins_name() -> None:
-    """What a plugin adds can be set by its own flag and variable, and is collected at start-up and on demand."""
-    rules = plugin("rules", voicekit_add_options=lambda options: options.add("limit", default=3, type=int, help="h"))
-    plugins = loaded(rules)
-    assert plugins.options.resolve({}, {"VOICEKIT_RULES_LIMIT": "5"})["rules-limit"] == 5
-    again = Options()
-    plugins.add_options(again)
-    assert "rules-limit" in [option.key for option in again]
+from voicekit.extend import Apologise, Commands, Restart, SessionView, Use
 
 
 def test_voicekit_register_brings_parts_to_ask_for_by_name() -> None:
@@ -30,9 +20,6 @@ def test_voicekit_register_brings_parts_to_ask_for_by_name() -> None:
     plugins = loaded(plugin("rules", voicekit_register=lambda registry: registry.sink("fake", FakeSink)))
     assert isinstance(Use("fake").build(plugins.registry, "sink"), FakeSink)
     assert plugins.registry.find("sink", "fake").plugin == "rules"
-    again = Registry()
-    plugins.register(again)
-    assert "fake" in again.names("sink")
 
 
 def test_voicekit_commands_adds_words_to_the_command_line() -> None:
@@ -45,7 +32,8 @@ def test_voicekit_commands_adds_words_to_the_command_line() -> None:
 
     commands = Commands()
     loaded(plugin("rules", voicekit_commands=lambda commands: commands.add("greet", run, help="h"))).commands(commands)
-    assert commands.find("greet").run(["Ann"]) == 3
+    [command] = commands
+    assert (command.name, command.run(["Ann"])) == ("greet", 3)
     assert given == ["Ann"]
 
 
@@ -60,7 +48,7 @@ def test_voicekit_commands_cannot_take_a_word_that_the_program_has() -> None:
         plugins.commands(commands)
 
 
-def test_voicekit_configure_has_the_last_word_on_the_session() -> None:
+def test_voicekit_session_has_the_last_word_before_anything_opens() -> None:
     """Every plugin may change the policy and keep data, the later ones seeing what the earlier ones did."""
 
     class Notes(list[str]):
@@ -74,7 +62,8 @@ def test_voicekit_configure_has_the_last_word_on_the_session() -> None:
         session.stash[Notes].append(f"second sees {session.policy.turn.settle}")
 
     session = FakeSession()
-    loaded(plugin("first", voicekit_configure=first), plugin("second", voicekit_configure=second)).configure(session)
+    plugins = loaded(plugin("first", voicekit_session=first), plugin("second", voicekit_session=second))
+    assert plugins.session_contexts(session) == []
     assert session.stash[Notes] == ["first", "second sees 1.5"]
 
 
@@ -159,11 +148,11 @@ def test_voicekit_answer_may_be_left_to_the_session() -> None:
 def test_voicekit_observe_sees_every_event_with_its_session() -> None:
     """Each observer is shown each event; there is nothing to report when all is well."""
     seen: list[object] = []
-    plugins = loaded(plugin("log", voicekit_observe=lambda event, session: seen.append((event, session.settings))))
-    session = FakeSession(settings={"log-folder": "calls"})
+    plugins = loaded(plugin("log", voicekit_observe=lambda event, session: seen.append((event, session))))
+    session = FakeSession()
     assert plugins.observe(SessionStarted(), session) == ()
     assert plugins.observe(Typed("hello"), session) == ()
-    assert seen == [(SessionStarted(), session.settings), (Typed("hello"), session.settings)]
+    assert seen == [(SessionStarted(), session), (Typed("hello"), session)]
 
 
 @pytest.mark.parametrize("remedy", [Apologise("Sorry."), Restart()])

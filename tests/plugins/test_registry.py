@@ -11,8 +11,10 @@ import pytest
 
 from tests.plugins.support import FakeSink
 from voicekit import contracts
+from voicekit.call.transport import Transport
 from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import ROLES, Registry, Role, Use, load_plugins, parts
+from voicekit.extend.install import install_command
 from voicekit.flow.stage import Stage
 
 
@@ -41,6 +43,39 @@ def test_each_role_has_a_method_to_register_with() -> None:
     for role in ROLES:
         getattr(registry, role)("same", "a:b")
     assert [registry.find(role, "same").role for role in ROLES] == list(ROLES)
+
+
+def test_a_default_is_the_first_that_a_plugin_brings_as_one(registry: Registry) -> None:
+    """Of two, that of the plugin asked first counts, and if there is none the error lists what to choose from."""
+    first, second = registry.signed("first"), registry.signed("second")
+    first.tts("lark", "a:b", default=True)
+    second.tts("crow", "a:b", default=True)
+    assert registry.default("tts") == Use("lark")
+    with pytest.raises(ConfigError, match=r"^no plugin brings a default sink: choose one; there are: later, loud$"):
+        registry.default("sink")
+
+
+def test_voicekit_s_defaults_are_those_of_its_plugins() -> None:
+    """Nothing else names them: without the plugin there is no default."""
+    assert [load_plugins().registry.default(role) for role in ("stt", "tts", "vad")] == [
+        Use("soniox"),
+        Use("soniox"),
+        Use("webrtc"),
+    ]
+    with pytest.raises(ConfigError, match="no plugin brings a default stt"):
+        load_plugins(block=["voicekit-soniox"]).registry.default("stt")
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "distribution"),
+    [("source", "microphone", "device"), ("vad", "silero", "silero"), ("handler", "openai", "openai")],
+)
+def test_a_part_of_a_plugin_that_is_not_installed_names_the_command(role: Role, name: str, distribution: str) -> None:
+    """The error has the one command that installs it."""
+    with pytest.raises(ConfigError) as told:
+        Registry().find(role, name)
+    said = f"no {role} is called {name!r}: it comes with voicekit-{distribution}, which is not installed: "
+    assert str(told.value) == said + install_command(f"voicekit-{distribution}")
 
 
 def test_names_are_told_by_role_and_sorted(registry: Registry) -> None:
@@ -180,6 +215,7 @@ CONTRACTS: dict[str, type] = {
     "stt": contracts.Stt,
     "tts": contracts.Tts,
     "sink": contracts.Sink,
+    "transport": Transport,
     "stage": Stage,
 }
 
@@ -195,8 +231,8 @@ def test_what_a_role_asks_for_is_what_its_contract_says(role: Role) -> None:
 
 
 def test_every_role_has_a_contract() -> None:
-    """Only the handler, which is simply called, has no protocol with members."""
-    assert set(CONTRACTS) | {"handler"} == set(get_args(Role)) == set(parts._MEMBERS)
+    """Only the handler, which is called, has no protocol with members; a stage is no role, but is checked too."""
+    assert set(CONTRACTS) | {"handler"} == {*get_args(Role), "stage"} == set(parts._MEMBERS)
 
 
 BUILT_IN: list[tuple[Role, str, dict[str, object]]] = [

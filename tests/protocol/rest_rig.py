@@ -16,9 +16,9 @@ AUDIO = b"not really sound"
 class Rig:
     """A server, and what the last request led to."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, account: Account | None = None, **options: Any) -> None:
         numbers = count(1)
-        self.server = RestServer(Account([KEY]), mint=lambda: f"{next(numbers)}", **options)
+        self.server = RestServer(account or Account([KEY]), mint=lambda: f"{next(numbers)}", **options)
         self.effects: list[Effect] = []
         self.now = 0.0
 

@@ -18,8 +18,9 @@ from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.realtime.tts import TtsServer
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.tts.connection import SoundEnded, StreamFailed, StreamSound, TtsConnection
-from voicekit.soniox.tts.planner import Drop, Open, Send, StreamPlanner
+from voicekit.soniox.tts.connection import TtsConnection
+from voicekit.soniox.tts.planner import Drop, Open, Send, StreamCommand, StreamPlanner
+from voicekit.soniox.tts.stream import SpeechStream
 
 RATE = 8_000
 CONFIG = tts_config(TtsConfig(return_timestamps=True), AudioFormat(RATE))
@@ -64,7 +65,7 @@ class Rig:
         """Run until everything was heard; what was heard, as text."""
         said = deque(sorted(self.script, key=lambda line: line[0]))
         kills = deque(sorted(self.kill_at.items()))
-        while not (self.speaking.done and not self.order) and self.now < limit_s and self.error is None:
+        while not (self.speaking.done and not self.speaking.streams) and self.now < limit_s and self.error is None:
             while said and said[0][0] <= self.now and self.speaking.wants_text:
                 text = said.popleft()[1]
                 self.speaking.finish() if text is None else self.speaking.add(text)
@@ -99,19 +100,16 @@ class Rig:
     def _obey(self) -> None:
         for command in self.speaking.decide(self.now, room=self.client.has_room):
             match command:
-                case Open(number):
-                    stream = self.client.start(CONFIG, self.now)
-                    self.names[number], self.numbers[stream] = stream, number
-                    self.order.append(stream)
-                    self.mailbox[stream] = deque()
+                case Open(stream):
+                    stream.id = self.client.start(CONFIG, self.now)
+                    self.alive[stream.id] = stream
                     self.streams += 1
-                case Send(number, text, at, end):
-                    assert self.speaking._text[at : at + len(text)] == text
-                    self.client.text(self.names[number], text, self.now, end=end)
-                case Drop(number):
-                    stream = self.names[number]
-                    self.client.cancel(stream, self.now)
-                    self._forget(stream)
+                case Send(stream, text, end):
+                    assert self.speaking._text[stream.start : stream.end] == stream.voice.text
+                    self.client.text(stream.id, text, self.now, end=end)
+                case Drop(stream):
+                    self.client.cancel(stream.id, self.now)
+                    del self.alive[stream.id]
 
     def _pump(self) -> None:
         for message in self.client.outgoing():
@@ -157,34 +155,29 @@ class Rig:
 
     def _events(self, events: Iterable[object]) -> None:
         for event in events:
-            match event:
-                case StreamSound(stream, data, count, words, characters) if stream in self.mailbox:
-                    self.mailbox[stream].extend(array("H", data))
-                    self.speaking.sounded(self.numbers[stream], count / RATE, characters, words)
-                case SoundEnded(stream, words):
-                    self.complete.add(stream)
-                    self.speaking.completed(self.numbers[stream], words)
-                case StreamFailed(stream, failure):
-                    self.complete.add(stream)
-                    self.speaking.failed(self.numbers[stream], failure, self.now)
+            stream = getattr(event, "stream", "")
+            if stream in self.alive:
+                self.alive[stream].hear(event, self.now)
 
     def _listen(self) -> None:
         """The listener takes as much sound as the step lasts, from the oldest stream first."""
         if any(start <= self.now < end for start, end in self.holds):
             return
         wanted = round(STEP_S * RATE)
-        while wanted and self.order:
-            stream = self.order[0]
-            box = self.mailbox[stream]
-            if not box and stream in self.complete:
-                self._forget(stream)
-                continue
-            if not box:
+        streams = self.speaking.streams
+        while wanted and streams:
+            stream = streams[0]
+            if stream.pieces:
+                piece = array("H", stream.pieces.popleft())
+                self.heard += piece[:wanted]
+                stream.queued -= min(wanted, len(piece)) / RATE
+                if len(piece) > wanted:
+                    stream.pieces.appendleft(piece[wanted:].tobytes())
+                wanted -= min(wanted, len(piece))
+            elif stream.over:
+                streams.remove(stream)
+            else:
                 break
-            taken = [box.popleft() for _ in range(min(wanted, len(box)))]
-            self.heard += taken
-            wanted -= len(taken)
-            self.speaking.taken(len(taken) / RATE)
         if self.heard and not self.speaking.done:
             self.silent_s += wanted / RATE
 
@@ -194,7 +187,7 @@ class Rig:
         if what == "connection":
             self._events(self.client.closed("cut in the test"))
             self.server.closed()
-            self._reconnect()
+            self._connect()
         elif self.speakers:
             stream = next(iter(self.speakers))
             self.server_events(self.server.refuse(stream, Refusal("internal_error", "Cut in the test."), self.now))
@@ -205,27 +198,17 @@ class Rig:
         self.client = TtsConnection(self.now)
         self.server = TtsServer(self.account, "key", self.now)
         self.speakers: dict[str, Speaker] = {}
-        self.names: dict[int, str] = {}
-        self.numbers: dict[str, int] = {}
-        self.mailbox: dict[str, deque[int]] = {}
-        self.order: list[str] = []
-        self.complete: set[str] = set()
+        self.alive: dict[str, SpeechStream] = {}  # of this connection
 
-    def _reconnect(self) -> None:
-        """A new connection: what was received of the streams before stays to be heard, under other names."""
-        self.client = TtsConnection(self.now)
-        self.server = TtsServer(self.account, "key", self.now)
-        self.speakers = {}
-        self.mailbox = {f"old {stream}": box for stream, box in self.mailbox.items()}
-        self.numbers = {f"old {stream}": number for stream, number in self.numbers.items()}
-        self.names = {number: f"old {stream}" for number, stream in self.names.items()}
-        self.order = [f"old {stream}" for stream in self.order]
-        self.complete = {f"old {stream}" for stream in self.complete}
 
-    def _forget(self, stream: str) -> None:
-        if stream in self.order:
-            self.order.remove(stream)
-            del self.mailbox[stream]
+def named(commands: Iterable[StreamCommand]) -> list[tuple[object, ...]]:
+    """`commands` with the character that the stream begins with in place of the stream."""
+    return [
+        ("send", command.stream.start, command.text, *(["end"] if command.end else []))
+        if isinstance(command, Send)
+        else (type(command).__name__.lower(), command.stream.start)
+        for command in commands
+    ]
 
 
 def tokens(text: str, every: float, size: int = 4) -> list[tuple[float, str | None]]:

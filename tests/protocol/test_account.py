@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicekit.soniox.server.account import Account, Key, Service, handshake_key
+from voicekit.soniox.server.account import Account, Key, Service, StreamUse, handshake_key
 from voicekit.soniox.server.refusal import CODES, Refusal, invalid
 
 
@@ -53,7 +53,7 @@ def test_requests_are_counted_by_the_minute() -> None:
     account, key = Account(sessions=1_000), Key("k")
     for number in range(100):
         assert account.begin(key, Service.STT, number * 0.5) is None
-        account.end(Service.STT)
+        account.end(StreamUse(Service.STT, "", "", 0.0, 0.0, 0, 0.0))
     refusal = account.begin(key, Service.STT, 59.9)
     assert refusal == Refusal(
         "limit_exceeded", "Requests per minute limit for speech-to-text has been exceeded for your project."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voicekit.soniox.server.account import Account
-from voicekit.soniox.server.realtime import stream
+from voicekit.soniox.server.realtime.role import KeptAlive
 from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.realtime.stt import (
     AudioCame,
@@ -13,7 +13,6 @@ from voicekit.soniox.server.realtime.stt import (
     EndAsked,
     FinalizeAsked,
     SttEnded,
-    SttKeptAlive,
     SttServer,
 )
 from voicekit.soniox.server.realtime.tts import TtsServer
@@ -35,7 +34,7 @@ STT = {
             '{"type":"finalize"}',
             "",
         ],
-        [Configured, AudioCame, SttKeptAlive, FinalizeAsked, EndAsked],
+        [Configured, AudioCame, KeptAlive, FinalizeAsked, EndAsked],
     ),
     "a keepalive before any sound, nulls, and no end": (
         [
@@ -43,7 +42,7 @@ STT = {
             '{"type":"keepalive"}',
             b"\0" * 960,
         ],
-        [Configured, SttKeptAlive, AudioCame],
+        [Configured, KeptAlive, AudioCame],
     ),
     "null for every option": ([f"{{{RAW},{NULLS}}}", b"\0" * 640, ""], [Configured, AudioCame, EndAsked]),
     "the key in the message, and silence announced": (
@@ -61,7 +60,7 @@ TTS = {
             '{"stream_id":"a","text":"","text_end":true}',
             '{"stream_id":"a","cancel":true}',
         ],
-        [StreamStarted, TextCame, stream.TtsKeptAlive, TextCame, StreamOver],
+        [StreamStarted, TextCame, KeptAlive, TextCame, StreamOver],
     ),
     "neither where it is not needed": (
         [f'{{"stream_id":"a",{START}}}', '{"stream_id":"a","text":"Hi. "}', '{"stream_id":"a","text_end":true}'],

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import RemoteProtocolError
-from voicekit.soniox.server.rest.form import PartBegun, PartData, PartDone, ReceivedForm
+from voicekit.soniox.server.rest.form import PARTS as MOST_PARTS
+from voicekit.soniox.server.rest.form import PartBegun, ReceivedForm
 
 KIND = 'multipart/form-data; boundary="B-1"'
 PARTS = st.lists(st.tuples(st.sampled_from(["file", "name", "note"]), st.binary(max_size=60)), max_size=4)
@@ -31,8 +32,8 @@ def taken(pieces: list[bytes]) -> tuple[list[tuple[str, bytes]], ReceivedForm]:
         for event in reader.feed(piece):
             if isinstance(event, PartBegun):
                 parts.append((event.name, b""))
-            elif isinstance(event, PartData):
-                parts[-1] = (parts[-1][0], parts[-1][1] + event.data)
+            else:
+                parts[-1] = (parts[-1][0], parts[-1][1] + event)
     return parts, reader
 
 
@@ -56,7 +57,7 @@ def test_a_file_passes_through_without_being_held() -> None:
     """Of what has been fed, at most the length of a boundary stays behind."""
     reader = ReceivedForm(KIND)
     reader.feed(b'--B-1\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
-    out = sum(len(event.data) for _ in range(50) for event in reader.feed(bytes(1_000)) if isinstance(event, PartData))
+    out = sum(len(event) for _ in range(50) for event in reader.feed(bytes(1_000)) if isinstance(event, bytes))
     assert 50_000 - 20 <= out <= 50_000
 
 
@@ -65,7 +66,7 @@ def test_a_file_has_its_name() -> None:
     reader = ReceivedForm(KIND)
     head = '--B-1\r\nContent-Disposition: form-data; name="file"; filename="Über uns.wav"\r\n\r\n'
     assert reader.feed(head.encode()) == [PartBegun("file", "Über uns.wav")]
-    assert reader.feed(b"x\r\n--B-1--") == [PartData(b"x"), PartDone()]
+    assert reader.feed(b"x\r\n--B-1--") == [b"x"]
 
 
 @pytest.mark.parametrize("kind", ["", "application/json", "multipart/form-data", "multipart/form-data; boundary="])
@@ -82,3 +83,11 @@ def test_broken_forms_are_refused(body: bytes) -> None:
     """A torn boundary, endless headers and a part without a name are errors, not data."""
     with pytest.raises(RemoteProtocolError):
         ReceivedForm(KIND).feed(body)
+
+
+def test_a_form_has_few_parts() -> None:
+    """One part more than any form of the API could need is refused, whatever is in it."""
+    reader = ReceivedForm(KIND)
+    assert len(reader.feed(form([("name", b"")] * MOST_PARTS))) == MOST_PARTS
+    with pytest.raises(RemoteProtocolError, match="at most"):
+        ReceivedForm(KIND).feed(form([("name", b"")] * (MOST_PARTS + 1)))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.protocol.rest_rig import AUDIO, FORM, KEY, Rig, form
-from voicekit.soniox.rest.schema.usage_answers import AtOnce
-from voicekit.soniox.server.account import Key, Service
+from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit.soniox.server.rest.refusal import Problem
 from voicekit.soniox.server.rest.server import (
     Begun,
-    Ceilings,
     Dropped,
     FileChunk,
     FileKept,
@@ -179,10 +177,10 @@ def test_a_voice_is_prepared_and_then_speaks() -> None:
     assert voice["models"][0]["status"] == "processing"
     speech = {**SPEECH, "voice": voice["id"]}
     assert rig.ask("POST", "/tts", speech)[1]["error_type"] == "voice_not_prepared"
-    rig.server.prepared(voice["id"], "tts-rt-v2", ("invalid_audio_file", "No voice in it."))
+    rig.server.voices.prepared(voice["id"], "tts-rt-v2", ("invalid_audio_file", "No voice in it."))
     assert rig.ask("POST", "/tts", speech)[1]["error_type"] == "voice_failed"
     assert rig.ask("POST", f"/v1/voices/{voice['id']}/recompute", {})[1]["models"][0]["status"] == "processing"
-    rig.server.prepared(voice["id"], "tts-rt-v2")
+    rig.server.voices.prepared(voice["id"], "tts-rt-v2")
     assert rig.exchange("POST", "/tts", speech).answer is None
     assert rig.ask("DELETE", f"/v1/voices/{voice['id']}")[0] == 204
 
@@ -210,7 +208,7 @@ def test_shared_voices_fit_all_that_is_asked(rig: Rig) -> None:
 
 def test_speech_counts_as_a_stream_until_it_is_over() -> None:
     """What is being spoken stands in the concurrency, leaves it at the end, and stands in the usage then."""
-    rig = Rig(ceilings=Ceilings(project=AtOnce(transcribe_concurrent=1, tts_concurrent=2)))
+    rig = Rig(account=Account([KEY], streams=2))
     exchange = rig.exchange("POST", "/tts", {**SPEECH, "client_reference_id": "me"})
     exchange.speaking()
     concurrency = rig.ask("GET", "/v1/concurrency-limits")[1]["project"]
@@ -255,7 +253,7 @@ def test_an_engine_may_refuse_before_any_sound(rig: Rig) -> None:
     """What the engine can't speak is answered as an error, and the stream is given back."""
     exchange = rig.exchange("POST", "/tts", SPEECH)
     assert exchange.refuse(Problem("internal_error", "No."), 0.0).status == 500
-    assert rig.server.account.running(Service.TTS) == 0
+    assert rig.server.account.running[Service.TTS] == 0
 
 
 # --- keys and usage ---
@@ -319,8 +317,8 @@ def test_usage_is_told_by_day_and_model(rig: Rig) -> None:
     """The summary has every day of the window, all of it and each model, and logs come in either order."""
     for name, at in (("a", 10.0), ("b", 90_000.0)):
         made = rig.transcription(client_reference_id=name)
-        rig.server.processing(made, duration_ms=1_000)
-        rig.server.completed(made, (), at)
+        rig.server.jobs.processing(made, duration_ms=1_000)
+        rig.server.jobs.completed(made, (), at)
     window = "start_time=2026-01-01T00:00:00Z&end_time=2026-01-04T00:00:00Z"
     summary = rig.ask("GET", f"/v1/usage/summary?{window}")[1]
     assert summary["total"]["days"] == ["2026-01-01", "2026-01-02", "2026-01-03"]

@@ -27,9 +27,9 @@ def test_it_goes_from_the_queue_to_its_words(rig: Rig) -> None:
     assert isinstance(asked, Transcribe)
     assert (asked.id, asked.request.file_id, asked.request.enable_speaker_diarization) == (made, file, True)
     assert rig.ask("GET", f"/v1/transcriptions/{made}/transcript")[0] == 409
-    rig.server.processing(made, duration_ms=600)
+    rig.server.jobs.processing(made, duration_ms=600)
     assert rig.ask("GET", f"/v1/transcriptions/{made}")[1]["status"] == "processing"
-    assert rig.server.completed(made, WORDS, 5.0) == []
+    assert rig.server.jobs.completed(made, WORDS, 5.0) == []
     now = rig.ask("GET", f"/v1/transcriptions/{made}")[1]
     assert (now["status"], now["audio_duration_ms"], now["filename"]) == ("completed", 600, "a.wav")
     transcript = rig.ask("GET", f"/v1/transcriptions/{made}/transcript")[1]
@@ -39,12 +39,12 @@ def test_it_goes_from_the_queue_to_its_words(rig: Rig) -> None:
 def test_its_text_is_what_was_said(rig: Rig) -> None:
     """Translations are among the tokens, and not in the text."""
     made = rig.transcription()
-    rig.server.processing(made)
+    rig.server.jobs.processing(made)
     words = [
         TranscriptToken(text="Hund", translation_status="original"),
         TranscriptToken(text="dog", translation_status="translation"),
     ]
-    rig.server.completed(made, words, 0.0)
+    rig.server.jobs.completed(made, words, 0.0)
     assert rig.ask("GET", f"/v1/transcriptions/{made}/transcript")[1]["text"] == "Hund"
 
 
@@ -52,9 +52,9 @@ def test_deleting_leaves_the_file_and_waits_for_work(rig: Rig) -> None:
     """While a transcription is processing it can't be deleted; afterwards its file is still there, to be deleted."""
     file = rig.upload()[1]["id"]
     made = rig.transcription(audio_url=None, file_id=file)
-    rig.server.processing(made)
+    rig.server.jobs.processing(made)
     assert rig.ask("DELETE", f"/v1/transcriptions/{made}")[1]["error_type"] == "transcription_invalid_state"
-    rig.server.completed(made, WORDS, 0.0)
+    rig.server.jobs.completed(made, WORDS, 0.0)
     assert rig.ask("DELETE", f"/v1/transcriptions/{made}") == (204, None)
     assert rig.effects == []
     assert rig.ask("DELETE", f"/v1/files/{file}")[0] == 204
@@ -65,22 +65,22 @@ def test_an_engine_that_comes_late_is_ignored(rig: Rig) -> None:
     """For a transcription that was deleted in the queue, whatever the engine says leads to nothing."""
     made = rig.transcription()
     assert rig.ask("DELETE", f"/v1/transcriptions/{made}")[0] == 204
-    rig.server.processing(made)
-    assert rig.server.completed(made, WORDS, 0.0) == []
-    assert rig.server.failed(made, "internal_error", "No.") == []
+    rig.server.jobs.processing(made)
+    assert rig.server.jobs.completed(made, WORDS, 0.0) == []
+    assert rig.server.jobs.failed(made, "internal_error", "No.") == []
 
 
 def test_an_engine_that_goes_back_is_wrong(rig: Rig) -> None:
     """No status is skipped and none comes twice."""
     made = rig.transcription()
     with pytest.raises(LocalProtocolError):
-        rig.server.completed(made, WORDS, 0.0)
-    rig.server.processing(made)
+        rig.server.jobs.completed(made, WORDS, 0.0)
+    rig.server.jobs.processing(made)
     with pytest.raises(LocalProtocolError):
-        rig.server.processing(made)
-    rig.server.failed(made, "invalid_audio_file", "No sound in it.")
+        rig.server.jobs.processing(made)
+    rig.server.jobs.failed(made, "invalid_audio_file", "No sound in it.")
     with pytest.raises(LocalProtocolError):
-        rig.server.completed(made, WORDS, 0.0)
+        rig.server.jobs.completed(made, WORDS, 0.0)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -89,13 +89,15 @@ def test_a_webhook_is_told_the_end(rig: Rig, fails: bool) -> None:
     made = rig.transcription(
         webhook_url="https://me.test/hook", webhook_auth_header_name="X-Proof", webhook_auth_header_value="secret"
     )
-    rig.server.processing(made)
-    ends = rig.server.failed(made, "internal_error", "No.") if fails else rig.server.completed(made, WORDS, 0.0)
+    rig.server.jobs.processing(made)
+    ends = (
+        rig.server.jobs.failed(made, "internal_error", "No.") if fails else rig.server.jobs.completed(made, WORDS, 0.0)
+    )
     (told,) = ends
     assert isinstance(told, Notify)
     assert (told.url, dict(told.headers)["X-Proof"]) == ("https://me.test/hook", "secret")
     assert json.loads(told.body) == {"id": made, "status": "error" if fails else "completed"}
-    rig.server.notified(made, 204)
+    rig.server.jobs.notified(made, 204)
     now = rig.ask("GET", f"/v1/transcriptions/{made}")[1]
     assert now["webhook_status_code"] == 204
     assert set(now["webhook_auth_header_value"]) == {"*"}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.speech_rig import Rig, tokens
+from tests.protocol.speech_rig import Rig, named, tokens
 from voicekit.errors import ServiceError, Unavailable
 from voicekit.soniox.api.errors import Failed, Retry, lost
 from voicekit.soniox.api.wire import Timestamps
 from voicekit.soniox.api.word_times import SpokenWord, WordTimes
-from voicekit.soniox.tts.budget import FULL_S, IDLE_S, OWED_S, StreamBudget
-from voicekit.soniox.tts.planner import PIECE, Drop, Open, Send, StreamPlanner
+from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamSound
+from voicekit.soniox.tts.planner import PIECE, Send, StreamPlanner
+from voicekit.soniox.tts.stream import FULL_S, IDLE_S, OWED_S, SpeechStream
 
+GONE = lost("gone", service="s")
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it rests. "
 
 
@@ -38,10 +42,11 @@ def test_a_short_reply_is_one_stream_and_one_message() -> None:
     speaking = StreamPlanner()
     speaking.add("Good morning.")
     speaking.finish()
-    assert speaking.decide(0.0) == [Open(0), Send(0, "Good morning.", 0, end=True)]
-    speaking.sounded(0, 1.0, "Good morning.")
+    assert named(speaking.decide(0.0)) == [("open", 0), ("send", 0, "Good morning.", "end")]
+    (stream,) = speaking.streams
+    stream.hear(StreamSound("s1", b"", 1.0, (), tuple("Good morning.")), 0.5)
     assert not speaking.done
-    speaking.completed(0)
+    stream.hear(SoundEnded("s1"), 1.0)
     assert speaking.done
 
 
@@ -59,12 +64,12 @@ def test_tokens_go_out_as_they_come() -> None:
 def test_the_first_stream_may_open_ahead_and_is_dropped_unused() -> None:
     """An eager stream that gets no text in time is cancelled, and none is opened again without text."""
     speaking = StreamPlanner()
-    assert speaking.decide(0.0) == [Open(0)]
+    assert named(speaking.decide(0.0)) == [("open", 0)]
     assert speaking.due_at == IDLE_S
-    assert speaking.decide(IDLE_S) == [Drop(0)]
+    assert named(speaking.decide(IDLE_S)) == [("drop", 0)]
     assert speaking.decide(60.0) == []
     speaking.add("At last.")
-    assert speaking.decide(61.0) == [Open(1), Send(1, "At last.", 0)]
+    assert named(speaking.decide(61.0)) == [("open", 0), ("send", 0, "At last.")]
 
 
 def test_without_eagerness_nothing_opens_before_there_is_text() -> None:
@@ -83,7 +88,7 @@ def test_no_room_means_to_wait() -> None:
     speaking.add("Hello.")
     speaking.finish()
     assert speaking.decide(0.0, room=False) == []
-    assert speaking.decide(0.1, room=True) == [Open(0), Send(0, "Hello.", 0, end=True)]
+    assert named(speaking.decide(0.1, room=True)) == [("open", 0), ("send", 0, "Hello.", "end")]
 
 
 def test_a_silent_handler_ends_the_stream() -> None:
@@ -92,7 +97,7 @@ def test_a_silent_handler_ends_the_stream() -> None:
     speaking.add("Let me check, it")
     speaking.decide(0.0)
     assert speaking.decide(IDLE_S - 0.01) == []
-    assert speaking.decide(IDLE_S) == [Send(0, "", 16, end=True)]
+    assert named(speaking.decide(IDLE_S)) == [("send", 0, "", "end")]
 
 
 def test_a_long_text_goes_out_in_pieces_at_word_ends() -> None:
@@ -175,7 +180,7 @@ def test_half_a_surrogate_pair_does_no_harm() -> None:
     """What can't be written in UTF-8 becomes a question mark instead of an error."""
     speaking = StreamPlanner()
     speaking.add("a\ud83dz")
-    assert speaking.decide(0.0)[-1] == Send(0, "a?z", 0)
+    assert named(speaking.decide(0.0))[-1] == ("send", 0, "a?z")
 
 
 @pytest.mark.parametrize("timestamps", [True, False])
@@ -204,25 +209,25 @@ def test_a_stream_that_fails_is_said_again_from_the_first_unspoken_word(timestam
 )
 def test_speaking_goes_on_with_the_first_word_that_was_not_whole(sent: str, spoken: str, again: str) -> None:
     """What the voice leaves out or says otherwise moves the place by a word at most, and backwards."""
-    feed = StreamBudget(0, 100, 0.0, 0.0, 1.0)
-    feed.send(sent, 0.0)
+    stream = SpeechStream(100, 0.0)
+    stream.send(sent, 0.0)
     stamps = Timestamps(characters=tuple(spoken), character_start_times_seconds=(0.0,) * len(spoken))
-    feed.hear(0.0, spoken, WordTimes().feed(stamps), 0.0)
-    assert sent[feed.resume_at() - 100 :] == again
+    stream.hear(StreamSound("s1", b"", 0.0, tuple(WordTimes().feed(stamps)), tuple(spoken)), 0.0)
+    assert sent[stream.resume_at() - 100 :] == again
 
 
 def test_what_came_after_a_failed_stream_is_said_again_behind_it() -> None:
     """A later stream is dropped, so that the sound stays in the order of the text."""
-    speaking = StreamPlanner()
+    speaking = StreamPlanner(roll=lambda: 0.0)
     speaking.add("First. ")
     speaking.decide(0.0)
     speaking.decide(IDLE_S)
     speaking.add("Second.")
-    assert speaking.decide(4.0) == [Open(1), Send(1, "Second.", 7)]
-    speaking.failed(0, lost("gone", service="s"), 4.5, roll=0.0)
-    assert speaking.decide(4.5) == [Drop(1)]
+    assert named(speaking.decide(4.0)) == [("open", 7), ("send", 7, "Second.")]
+    speaking.streams[0].hear(StreamFailed("s1", GONE), 4.5)
+    assert named(speaking.decide(4.5)) == [("drop", 7)]
     assert speaking.due_at == pytest.approx(4.6)
-    assert speaking.decide(4.6) == [Open(2), Send(2, "First. Second.", 0)]
+    assert named(speaking.decide(4.6)) == [("open", 0), ("send", 0, "First. Second.")]
 
 
 def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
@@ -231,32 +236,31 @@ def test_a_failure_that_will_not_pass_ends_the_reply() -> None:
     speaking.add("Hello.")
     speaking.decide(0.0)
     refused = Failed(ServiceError("No.", service="s"), Retry.NEVER)
-    speaking.failed(0, refused, 0.0)
+    speaking.streams[0].hear(StreamFailed("s1", refused), 0.0)
     assert speaking.decide(0.0) == []
     assert speaking.error is refused.error
     assert speaking.done
-    assert speaking.due_at is None
+    assert speaking.due_at == inf
     speaking = StreamPlanner(eager=False)
     speaking.add("Hello.")
-    gone = lost("gone", service="s")
     for number in range(4):
-        assert speaking.decide(number * 10.0)[0] == Open(number)
-        speaking.failed(number, gone, number * 10.0)
+        assert named(speaking.decide(number * 10.0)) == [("open", 0), ("send", 0, "Hello.")]
+        speaking.streams[-1].hear(StreamFailed("s1", GONE), number * 10.0)
     assert speaking.decide(40.0) == []
-    assert speaking.error is gone.error
-    assert isinstance(gone.error, Unavailable)
+    assert speaking.error is GONE.error
+    assert isinstance(GONE.error, Unavailable)
 
 
 def test_a_stream_that_brought_words_is_no_failure_in_vain() -> None:
     """Streams may fail as often as they like while each gets on by a word; in a row without one, only so often."""
     speaking = StreamPlanner(eager=False)
     speaking.add("one two three four five six seven eight")
-    gone = lost("gone", service="s")
     for number, word in enumerate(["one", "two", "three", "four", "five", "six"]):
-        assert speaking.decide(number * 10.0)[0] == Open(number)
-        speaking.sounded(number, 0.3, f"{word} ", [SpokenWord(word, 0.0)])
-        speaking.failed(number, gone, number * 10.0)
-    assert speaking.decide(60.0) == [Open(6), Send(6, "seven eight", 28)]
+        assert named(speaking.decide(number * 10.0))[0][0] == "open"
+        stream = speaking.streams[-1]
+        stream.hear(StreamSound("s1", b"", 0.3, (SpokenWord(word, 0.0),), (*word, " ")), number * 10.0)
+        stream.hear(StreamFailed("s1", GONE), number * 10.0)
+    assert named(speaking.decide(60.0)) == [("open", 28), ("send", 28, "seven eight")]
     assert speaking.error is None
 
 

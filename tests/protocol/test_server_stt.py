@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from voicekit.errors import LocalProtocolError
 from voicekit.soniox.api import limits
+from voicekit.soniox.api.verdict import IGNORE, REFUSE, WRONG, assert_total
 from voicekit.soniox.api.wire import MESSAGE_BYTES, Token
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.realtime import stt
-from voicekit.soniox.server.realtime.states import IGNORE, REFUSE, SERVED_STT, WRONG, ServedStt, ServedSttInput
+from voicekit.soniox.server.realtime.role import KeptAlive
+from voicekit.soniox.server.realtime.states import SERVED_STT, ServedStt
 from voicekit.soniox.server.realtime.stt import (
     END,
     FIN,
@@ -24,10 +26,10 @@ from voicekit.soniox.server.realtime.stt import (
     EndAsked,
     FinalizeAsked,
     SttEnded,
-    SttKeptAlive,
 )
 from voicekit.soniox.server.realtime.stt import SttServer as Server
 from voicekit.soniox.server.refusal import CloseConnection, Refusal
+from voicekit.soniox.stt.states import SttInput
 
 CONFIG = '{"model":"stt-rt-v5","audio_format":"pcm_s16le","sample_rate":16000,"num_channels":1}'
 ENDPOINTS = CONFIG[:-1] + ',"enable_endpoint_detection":true}'
@@ -66,26 +68,26 @@ def refused(core: Server, events: list[Any]) -> Refusal:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in SERVED_STT.items()} == {state: set(ServedSttInput) for state in ServedStt}
+    assert_total(SERVED_STT, ServedStt, SttInput)
 
 
 CLIENT = {
-    ServedSttInput.CONFIG: CONFIG,
-    ServedSttInput.AUDIO: b"\1\1",
-    ServedSttInput.KEEPALIVE: '{"type":"keepalive"}',
-    ServedSttInput.FINALIZE: '{"type":"finalize"}',
-    ServedSttInput.END: "",
+    SttInput.START: CONFIG,
+    SttInput.AUDIO: b"\1\1",
+    SttInput.FINALIZE: '{"type":"finalize"}',
+    SttInput.END: "",
 }
 ENGINE = {
-    ServedSttInput.RESULT: lambda core: core.result([WORD], 60, 60),
-    ServedSttInput.FINISH: lambda core: core.finish(60, 60),
-    ServedSttInput.CLOSE: lambda core: core.closed(),
+    SttInput.RESULT: lambda core: core.result([WORD], 60, 60),
+    SttInput.FINISHED: lambda core: core.finish(60, 60),
+    SttInput.ERROR: lambda core: core.refuse(Refusal("internal_error", "No.")),
+    SttInput.CLOSED: lambda core: core.closed(),
 }
 
 
 @pytest.mark.parametrize("state", ServedStt)
 @pytest.mark.parametrize("what", CLIENT)
-def test_what_the_client_says_follows_the_table(state: ServedStt, what: ServedSttInput) -> None:
+def test_what_the_client_says_follows_the_table(state: ServedStt, what: SttInput) -> None:
     """What the table allows is told and moves the connection; the rest is refused, or came too late to matter."""
     core, cell = server(state), SERVED_STT[state][what]
     events = core.receive(CLIENT[what], 1.0)
@@ -100,7 +102,7 @@ def test_what_the_client_says_follows_the_table(state: ServedStt, what: ServedSt
 
 @pytest.mark.parametrize("state", ServedStt)
 @pytest.mark.parametrize("what", ENGINE)
-def test_what_the_engine_says_follows_the_table(state: ServedStt, what: ServedSttInput) -> None:
+def test_what_the_engine_says_follows_the_table(state: ServedStt, what: SttInput) -> None:
     """What the table allows is sent and moves the connection; the rest is the engine's mistake, or came too late."""
     core, cell = server(state), SERVED_STT[state][what]
     if cell is WRONG:
@@ -108,7 +110,7 @@ def test_what_the_engine_says_follows_the_table(state: ServedStt, what: ServedSt
             ENGINE[what](core)
         return
     ENGINE[what](core)
-    assert bool(said(core)) is (cell is not IGNORE and what is not ServedSttInput.CLOSE)
+    assert bool(said(core)) is (cell is not IGNORE and what is not SttInput.CLOSED)
     assert core.state is (state if cell is IGNORE else cell)
 
 
@@ -121,7 +123,7 @@ def test_a_session_from_start_to_end() -> None:
     assert core.receive(b"\1\2", 0.1) == [AudioCame(b"\1\2", 0)]
     assert core.receive(base64.b64encode(b"\3\4").decode(), 0.2) == [AudioCame(b"\3\4", 2)]
     assert core.receive(b"", 0.2) == []
-    assert core.receive('{"type":"keepalive"}', 0.3) == [SttKeptAlive()]
+    assert core.receive('{"type":"keepalive"}', 0.3) == [KeptAlive()]
     assert core.receive(' {"type":"finalize","trailing_silence_ms":300}', 0.4) == [FinalizeAsked(4, 300)]
     core.result([WORD, END, FIN, TAIL], 60, 90)
     assert core.receive("", 0.5) == [EndAsked()]
@@ -253,13 +255,13 @@ def test_sessions_are_counted_and_given_back() -> None:
     running = [server(account=account) for _ in range(limits.STT_SESSIONS)]
     core = server(ServedStt.STARTING, account)
     assert refused(core, core.receive(CONFIG, 0.0)).error_type == "limit_exceeded"
-    assert account.running(Service.STT) == limits.STT_SESSIONS
+    assert account.running[Service.STT] == limits.STT_SESSIONS
     running[0].closed()
     running[0].closed()
     running[1].receive("", 0.0)
     running[1].finish(0, 0)
     running[2].receive("{", 0.0)
-    assert account.running(Service.STT) == limits.STT_SESSIONS - 3
+    assert account.running[Service.STT] == limits.STT_SESSIONS - 3
 
 
 def test_a_machine_that_is_full_refuses_what_begins() -> None:
@@ -280,7 +282,7 @@ def test_a_script_may_refuse_everything() -> None:
     account.refusing = Refusal("project_monthly_budget_exhausted", "Project monthly budget exhausted.")
     core = server(ServedStt.STARTING, account)
     assert refused(core, core.receive(CONFIG, 0.0)).error_type == "project_monthly_budget_exhausted"
-    assert account.running(Service.STT) == 0
+    assert account.running[Service.STT] == 0
 
 
 @pytest.mark.parametrize(("key", "wait"), [("key", stt.HELD_S), (None, limits.START_WAIT_S)])
@@ -330,6 +332,6 @@ def test_no_message_breaks_the_server(messages: list[str | bytes]) -> None:
     core = Server(account, "key", 0.0)
     for message in messages:
         core.receive(message, 0.0)
-        assert account.running(Service.STT) == (core.state in (ServedStt.LISTENING, ServedStt.ENDING))
+        assert account.running[Service.STT] == (core.state in (ServedStt.LISTENING, ServedStt.ENDING))
     core.closed()
-    assert account.running(Service.STT) == 0
+    assert account.running[Service.STT] == 0

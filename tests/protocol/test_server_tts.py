@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from voicekit.errors import LocalProtocolError
 from voicekit.soniox.api import limits
+from voicekit.soniox.api.verdict import IGNORE, REFUSE, WRONG, assert_total
 from voicekit.soniox.api.wire import Timestamps
 from voicekit.soniox.server.account import Account, Key, Service
-from voicekit.soniox.server.realtime.states import IGNORE, REFUSE, SERVED_TTS, WRONG, ServedTts, ServedTtsInput
-from voicekit.soniox.server.realtime.stream import StreamEnded, StreamOver, StreamStarted, TextCame, TtsKeptAlive
+from voicekit.soniox.server.realtime.role import KeptAlive
+from voicekit.soniox.server.realtime.states import SERVED_TTS, ServedTts
+from voicekit.soniox.server.realtime.stream import StreamEnded, StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.realtime.tts import AUDIO_BYTES, TtsServer
 from voicekit.soniox.server.refusal import CloseConnection, Refusal
+from voicekit.soniox.tts.states import TtsInput
 
 START = {
     "stream_id": "a",
@@ -63,25 +66,25 @@ def refused(core: TtsServer, events: list[Any], *, terminated: bool = True) -> R
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in SERVED_TTS.items()} == {state: set(ServedTtsInput) for state in ServedTts}
+    assert_total(SERVED_TTS, ServedTts, TtsInput)
 
 
-CLIENT: dict[ServedTtsInput, dict[str, Any]] = {
-    ServedTtsInput.START: START,
-    ServedTtsInput.TEXT: {"stream_id": "a", "text": "hi"},
-    ServedTtsInput.END: {"stream_id": "a", "text_end": True},
-    ServedTtsInput.CANCEL: {"stream_id": "a", "cancel": True},
+CLIENT: dict[TtsInput, dict[str, Any]] = {
+    TtsInput.START: START,
+    TtsInput.TEXT: {"stream_id": "a", "text": "hi"},
+    TtsInput.END: {"stream_id": "a", "text_end": True},
+    TtsInput.CANCEL: {"stream_id": "a", "cancel": True},
 }
 ENGINE = {
-    ServedTtsInput.AUDIO: lambda core: core.audio("a", b"\0\0", 0.0),
-    ServedTtsInput.AUDIO_END: lambda core: core.audio("a", b"", 0.0, end=True),
-    ServedTtsInput.TERMINATED: lambda core: core.terminated("a", 0.0),
+    TtsInput.AUDIO: lambda core: core.audio("a", b"\0\0", 0.0),
+    TtsInput.AUDIO_END: lambda core: core.audio("a", b"", 0.0, end=True),
+    TtsInput.TERMINATED: lambda core: core.terminated("a", 0.0),
 }
 
 
 @pytest.mark.parametrize("state", ServedTts)
 @pytest.mark.parametrize("what", CLIENT)
-def test_what_the_client_says_follows_the_table(state: ServedTts, what: ServedTtsInput) -> None:
+def test_what_the_client_says_follows_the_table(state: ServedTts, what: TtsInput) -> None:
     """What the table allows is told and moves the stream; the rest is refused, which ends a stream that lives."""
     core, cell = server(state), SERVED_TTS[state][what]
     events = tell(core, **CLIENT[what])
@@ -90,13 +93,13 @@ def test_what_the_client_says_follows_the_table(state: ServedTts, what: ServedTt
         assert refusal.error_type == "invalid_stream_state"
         return
     assert len(events) == 1
-    assert said(core) == ([{"stream_id": "a", "terminated": True}] if what is ServedTtsInput.CANCEL else [])
+    assert said(core) == ([{"stream_id": "a", "terminated": True}] if what is TtsInput.CANCEL else [])
     assert _state(core) is cell
 
 
 @pytest.mark.parametrize("state", ServedTts)
 @pytest.mark.parametrize("what", ENGINE)
-def test_what_the_engine_says_follows_the_table(state: ServedTts, what: ServedTtsInput) -> None:
+def test_what_the_engine_says_follows_the_table(state: ServedTts, what: TtsInput) -> None:
     """What the table allows is sent and moves the stream; the rest is the engine's mistake, or came too late."""
     core, cell = server(state), SERVED_TTS[state][what]
     if cell is WRONG:
@@ -110,7 +113,7 @@ def test_what_the_engine_says_follows_the_table(state: ServedTts, what: ServedTt
 
 def _state(core: TtsServer) -> ServedTts:
     """Found out from outside: what the stream still allows."""
-    for state, engine in ((ServedTts.ENDED, ServedTtsInput.TERMINATED), (ServedTts.DRAINING, ServedTtsInput.AUDIO_END)):
+    for state, engine in ((ServedTts.ENDED, TtsInput.TERMINATED), (ServedTts.DRAINING, TtsInput.AUDIO_END)):
         try:
             ENGINE[engine](core)
         except LocalProtocolError:
@@ -129,7 +132,7 @@ def test_two_streams_from_start_to_end() -> None:
     assert tell(core, stream_id="a", text="Good ", text_end=False) == [TextCame("a", "Good ", False)]
     assert tell(core, stream_id="b", text="Bye.", text_end=True) == [TextCame("b", "Bye.", True)]
     assert tell(core, stream_id="a", text_end=True) == [TextCame("a", "", True)]
-    assert tell(core, keep_alive=True) == [TtsKeptAlive()]
+    assert tell(core, keep_alive=True) == [KeptAlive()]
     stamps = Timestamps(characters=("B",), character_start_times_seconds=(0.0,), character_end_times_seconds=(0.1,))
     core.audio("b", b"\1\2", 0.0, timestamps=stamps)
     core.audio("a", b"\3\4", 0.0)
@@ -205,7 +208,7 @@ def test_what_names_no_stream_ends_the_connection(message: str | bytes, why: str
     (error,) = said(core)
     assert "stream_id" not in error
     assert core.closing == CloseConnection(1000)
-    assert account.running(Service.TTS) == 0
+    assert account.running[Service.TTS] == 0
     assert core.receive(json.dumps(START), 0.0) == []
     assert core.due_at is None
 
@@ -236,7 +239,7 @@ def test_the_streams_of_an_account_are_counted_over_its_connections() -> None:
     tell(two, **{**START, "stream_id": "b"})
     assert said(two)[0]["error_type"] == "limit_exceeded"
     one.closed()
-    assert account.running(Service.TTS) == 1
+    assert account.running[Service.TTS] == 1
     assert isinstance(tell(two, **{**START, "stream_id": "b"})[0], StreamStarted)
 
 
@@ -415,4 +418,4 @@ def test_nothing_breaks_the_server(steps: list[Any]) -> None:
         for message in said(core):
             if message.get("terminated") and message["stream_id"] in alive and not events:
                 alive.remove(message["stream_id"])
-        assert account.running(Service.TTS) == len(alive)
+        assert account.running[Service.TTS] == len(alive)

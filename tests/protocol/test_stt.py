@@ -12,7 +12,7 @@ from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError, LocalProtocolError, RemoteProtocolError, Unauthenticated, Unavailable
 from voicekit.events import Endpoint, Final, Finalized, Interim, Progress, SpeechStarted, SpeechStopped, Word
 from voicekit.soniox.api.errors import Failed, Retry
-from voicekit.soniox.api.verdict import IGNORE, WRONG
+from voicekit.soniox.api.verdict import IGNORE, WRONG, assert_total
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.stt import session as stt
 from voicekit.soniox.stt.replay import SILENCE_S
@@ -62,7 +62,9 @@ def _hide(text: str) -> str:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in STT_TABLE.items()} == {state: set(SttInput) for state in SttState}
+    assert_total(STT_TABLE, SttState, SttInput)
+    with pytest.raises(AssertionError, match="FAILED"):
+        assert_total({**STT_TABLE, SttState.FAILED: {}}, SttState, SttInput)
 
 
 ACTS = {

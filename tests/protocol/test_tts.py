@@ -15,7 +15,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.errors import ConfigError, LocalProtocolError, RemoteProtocolError, Unavailable
 from voicekit.soniox.api.config import tts_config
 from voicekit.soniox.api.errors import Failed, Retry
-from voicekit.soniox.api.verdict import IGNORE, WRONG
+from voicekit.soniox.api.verdict import IGNORE, WRONG, assert_total
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.api.word_times import SpokenWord
 from voicekit.soniox.tts.connection import KEEPALIVE_S, TtsConnection
@@ -68,7 +68,7 @@ def started(state: TtsState) -> TtsConnection:
 
 def test_the_table_is_total() -> None:
     """Every state has a cell for everything that can happen."""
-    assert {state: set(row) for state, row in TTS_TABLE.items()} == {state: set(TtsInput) for state in TtsState}
+    assert_total(TTS_TABLE, TtsState, TtsInput)
 
 
 ACTS = {
@@ -131,11 +131,11 @@ def test_a_stream_from_start_to_end() -> None:
     ]
     stamps = {"characters": list("Good morn"), "character_start_times_seconds": [n / 10 for n in range(9)]}
     assert connection.receive(sound("s1", b"\0" * 4_800, audio_end=False, timestamps=stamps), 0.5) == [
-        StreamSound("s1", b"\0" * 4_800, 2_400, (SpokenWord("Good", 0.0),), tuple("Good morn"))
+        StreamSound("s1", b"\0" * 4_800, 0.1, (SpokenWord("Good", 0.0),), tuple("Good morn"))
     ]
     stamps = {"characters": list("ing"), "character_start_times_seconds": [0.9, 1.0, 1.1]}
     assert connection.receive(sound("s1", b"\1" * 2, audio_end=True, timestamps=stamps), 0.6) == [
-        StreamSound("s1", b"\1" * 2, 1, (), tuple("ing")),
+        StreamSound("s1", b"\1" * 2, 1 / 24_000, (), tuple("ing")),
         SoundEnded("s1", (SpokenWord("morning", 0.5),)),
     ]
     assert connection.receive('{"stream_id":"s1","terminated":true}', 0.7) == [StreamGone("s1")]
@@ -154,9 +154,9 @@ def test_samples_are_whole_however_they_are_cut(cuts: list[int], name: str) -> N
     for cut in cuts:
         for event in connection.receive(sound(stream, data[place : place + cut]), 0.0):
             assert isinstance(event, StreamSound)
-            assert len(event.data) == event.samples * width
+            assert len(event.data) == round(event.seconds * 8_000) * width
             told += event.data
-            samples += event.samples
+            samples += round(event.seconds * 8_000)
         place += cut
     assert told == data[: samples * width]
     assert samples == len(data) // width

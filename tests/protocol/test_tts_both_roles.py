@@ -118,7 +118,7 @@ def test_whatever_crosses_on_the_wire_no_stream_fails(steps: list[tuple[str, str
         talk.speak()
         talk.arrive_down()
         talk.post()
-    assert talk.account.running(Service.TTS) == 0
+    assert talk.account.running[Service.TTS] == 0
     assert talk.client.failure is None
     for stream, text in talk.sent.items():
         assert talk.client.state(stream) is TtsState.ABSENT

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from voicekit.events import (
     Audible,
-    Command,
     Dtmf,
     End,
     Endpoint,
@@ -36,6 +35,7 @@ from voicekit.events import (
     SpeechStopped,
     SttDown,
     SttUp,
+    TurnCommand,
     Typed,
     Word,
 )
@@ -90,7 +90,7 @@ class World:
     It is not told of stale news, which must change nothing.
     """
 
-    def __init__(self, policy: Policy, seen: Callable[[TurnState, Signal | None, list[Command]], None]) -> None:
+    def __init__(self, policy: Policy, seen: Callable[[TurnState, Signal | None, list[TurnCommand]], None]) -> None:
         self.machine = TurnMachine(policy, rate=RATE, endpoints=True, now=0.0)
         self.now = 0.0
         self.spoken = 0
@@ -194,8 +194,8 @@ def _acts() -> dict[str, Act]:
         "speech stops": lambda world: SpeechStopped(world.heard),
         "an empty tail": lambda world: Interim(()),
         "progress": lambda world: Progress(world.heard),
-        "ears down": lambda world: SttDown(),
-        "ears up": lambda world: SttUp(),
+        "stt down": lambda world: SttDown(),
+        "stt up": lambda world: SttUp(),
         "a line": lambda world: world.type(),
         "a blank line": lambda world: Typed(" "),
         "a key": lambda world: Dtmf("#"),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit.cli.live import CLEAR, Live
+from voicekit.cli.live import Live
+from voicekit.cli.terminal import CLEAR
 from voicekit.events import SttDown
 from voicekit.play.sink import NullSink
 from voicekit.session.session import Session
@@ -92,5 +93,5 @@ async def test_trouble_is_told(autojump_clock):
         nursery.start_soon(session.run)
         await trio.sleep(1.0)
         session.report(SttDown("the line went dead"))
-    assert out.getvalue() == "    1.00   !   ears down: the line went dead\n"
+    assert out.getvalue() == "    1.00   !   stt down: the line went dead\n"
     assert live.summary() == "no question was answered"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 
-from voicekit.cli.progress import CELLS, CLEAR, Teller
+from voicekit.cli.progress import CELLS, Teller
+from voicekit.cli.terminal import CLEAR
 
 LINES = ("loading the voice 0 %", "loading the voice 50 %", "loading the voice 100 %", "ready", "preparing 7 %", "done")
 

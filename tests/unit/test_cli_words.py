@@ -149,14 +149,12 @@ def test_plugins_tells_what_each_brings(monkeypatch, capsys):
         "house",
         voicekit_register=register,
         voicekit_commands=lambda commands: commands.add("ring", lambda arguments: 0, "ring the bell"),
-        voicekit_add_options=lambda options: options.add("floor", default=1, help="which"),
     )
-    with_plugins(monkeypatch, "voicekit.cli.plugins.load_plugins", house, plugin("cellar"), block=("voicekit-ears",))
+    with_plugins(monkeypatch, "voicekit.cli.bot.load_plugins", house, plugin("cellar"), block=("voicekit-ears",))
     assert main(["plugins"]) == 1
     shown = capsys.readouterr().out
     assert (
-        "house  (given: module house)  voicekit_add_options, voicekit_register, voicekit_commands\n"
-        "    handler butler\n    verb ring\n    setting --house-floor\n"
+        "house  (given: module house)  voicekit_register, voicekit_commands\n    handler butler\n    verb ring\n"
     ) in shown
     assert "cellar  (given: module cellar)  BROKEN: " in shown
     assert "voicekit-ears  (built in)  blocked\n" in shown
@@ -172,7 +170,7 @@ def test_plugins_are_listed_beside_one_that_fails_when_asked_for_verbs(monkeypat
     def fail(commands: Any) -> None:
         raise LookupError("no bell")
 
-    with_plugins(monkeypatch, "voicekit.cli.plugins.load_plugins", plugin("house", voicekit_commands=fail))
+    with_plugins(monkeypatch, "voicekit.cli.bot.load_plugins", plugin("house", voicekit_commands=fail))
     assert main(["plugins"]) == 1
     shown = capsys.readouterr()
     assert "house  (given: module house)  voicekit_commands\n" in shown.out
@@ -223,7 +221,7 @@ def test_a_new_plugin_may_have_echo_in_its_name(name, module, titled):
 )
 def test_init_refuses(arguments, message, capsys, monkeypatch, tmp_path):
     """A name that can't be one, that is taken, or whose folder is there, is refused, and nothing is written."""
-    watch = plugin("voicekit_watch", voicekit_configure=lambda session: None)
+    watch = plugin("voicekit_watch", voicekit_session=lambda session: None)
     with_plugins(monkeypatch, "voicekit.cli.init.load_plugins", watch)
     (tmp_path / "there").mkdir()
     (tmp_path / "voicekit-taken").mkdir()

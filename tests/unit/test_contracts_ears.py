@@ -280,7 +280,7 @@ def keeping_everything():
         (refusing(SpeechStarted), r"raised TypeError\('no SpeechStarted, please'\)"),
         (losing_count_at_gaps, "was sent 32768 samples, but said Endpoint"),
         (keeping_everything, "kept .* bytes of 240 s of sound"),
-        (EnergyVad, "does not fit: expected a stt"),
+        (EnergyVad, "does not fit: expected an stt"),
     ],
 )
 async def test_each_promise_of_a_transcriber_that_is_broken_is_told(autojump_clock, make, sentence):

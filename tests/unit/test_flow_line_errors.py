@@ -136,7 +136,7 @@ class Schedule:
         return TransformPart("twice", lambda context: Twice())
 
     async def run(self) -> None:
-        whole, guilty = self.line()
+        whole, guilty = self.pipeline()
         to_line, inbox = open_link(100)
         outbox, result = open_link(10_000, Full.DROP_OLDEST)
         with to_line, inbox, outbox, result:

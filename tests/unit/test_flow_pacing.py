@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from voicekit.flow import on_schedule, periodic
+from voicekit.flow import periodic
 
 
 async def test_rounds_are_due_at_multiples_of_the_period(autojump_clock):
@@ -50,49 +50,18 @@ async def _first(count: int, rounds):
 
 
 async def test_a_cancelled_wait_loses_no_round(autojump_clock):
-    """Who was cancelled while waiting and goes on waits for the same round, or the same item."""
+    """A loop that goes on after a cancelled wait waits for the same round."""
     rounds = periodic(2)
-    items = on_schedule("ab", {"a": 0.0, "b": 2.0}.__getitem__)
-    for loop, second in ((rounds, 1), (items, "b")):
-        await anext(loop)
-        with trio.move_on_after(1) as scope:
-            await anext(loop)
-        assert scope.cancelled_caught
-        assert await anext(loop) == second
-
-
-async def test_items_come_at_their_own_times(autojump_clock):
-    """Each item at its time since the loop began, late ones at once; then the loop ends."""
-    start = trio.current_time()
-    seen: list[tuple[float, float]] = []
-    async for at in on_schedule([0.5, 2.0, 2.5, 6.0], lambda at: at):
-        seen.append((at, round(trio.current_time() - start, 6)))
-        if at == 2.0:
-            await trio.sleep(3)
-    assert seen == [(0.5, 0.5), (2.0, 2.0), (2.5, 5.0), (6.0, 6.0)]
-
-
-async def test_a_schedule_may_be_endless_and_empty(autojump_clock):
-    """Items are taken one at a time, when they are wanted; no items, no rounds."""
-
-    def endless():
-        n = 0
-        while True:
-            yield n
-            n += 1
-
-    async for n in on_schedule(endless(), float):
-        if n == 3:
-            break
-    assert [item async for item in on_schedule([], float)] == []
+    await anext(rounds)
+    with trio.move_on_after(1) as scope:
+        await anext(rounds)
+    assert scope.cancelled_caught
+    assert await anext(rounds) == 1
 
 
 async def test_a_loop_that_is_always_late_still_lets_others_run(autojump_clock):
     """Every round is a checkpoint, so it can be cancelled even when it never sleeps."""
-    with trio.move_on_after(0):
-        async for _ in periodic(0.001, start=trio.current_time() - 10**6):
-            pass
     with trio.move_on_after(0) as scope:
-        async for _ in on_schedule(iter(int, 1), lambda item: -1.0):
+        async for _ in periodic(0.001, start=trio.current_time() - 10**6):
             pass
     assert scope.cancelled_caught

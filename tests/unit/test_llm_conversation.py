@@ -12,22 +12,21 @@ from hypothesis import strategies as st
 from tests.llm_kit import why_invalid
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError
-from voicekit.llm.calling import settled
-from voicekit.llm.conversation import BROKEN, CANCELLED, INTERRUPTED, UNHEARD, Step, conversation
-from voicekit.llm.messages import Ask, Assistant, Call, Message, Result, Results, User
-from voicekit.llm.model import Model
+from voicekit.llm.calls import settled
+from voicekit.llm.conversation import BROKEN, CANCELLED, INTERRUPTED, UNHEARD, ModelStep, conversation
+from voicekit.llm.messages import Assistant, ModelCall, ModelMessage, ModelQuery, ToolResult, ToolResults, User
+from voicekit.llm.model import Model, ModelEndpoint
 from voicekit.llm.window import Window
 from voicekit.testing.llm import why_refused
 from voicekit_anthropic.messages import MessagesModel
-from voicekit_openai.access import Access
 from voicekit_openai.chat import ChatModel
 from voicekit_openai.responses import ResponsesModel
 
-ACCESS = Access("http://localhost/v1", "key")
+ENDPOINT = ModelEndpoint("http://localhost/v1")
 MODELS: list[Model] = [
-    ChatModel("m", ACCESS, {}),
-    ResponsesModel("m", ACCESS, {}),
-    MessagesModel("m", 100, key="key"),
+    ChatModel("m", ENDPOINT, {}),
+    ResponsesModel("m", ENDPOINT, {}),
+    MessagesModel("m", ENDPOINT, {}),
 ]
 WORDS = st.text(st.sampled_from("ab .!?\n"), max_size=12)
 NAMES = st.one_of(st.just("tool"), st.text(max_size=3), st.text(st.sampled_from("a.Ä_- "), min_size=60, max_size=70))
@@ -39,27 +38,27 @@ def exchange(
     return Exchange(turn, user, said, said if heard is None else heard, cut, reason)
 
 
-def told(*exchanges: Exchange, steps: dict[int, list[Step]] | None = None, **now: Any) -> list[Message]:
+def told(*exchanges: Exchange, steps: dict[int, list[ModelStep]] | None = None, **now: Any) -> list[ModelMessage]:
     return conversation(exchanges, steps or {}, **{"turn": 9, "user": "and now?", "reason": "speech", **now})
 
 
 @st.composite
-def calls_in(draw: st.DrawFn, turn: int, said: str) -> list[Step]:
+def calls_in(draw: st.DrawFn, turn: int, said: str) -> list[ModelStep]:
     """Calls made at some instants of the reply, whatever the model called them, with results for some of them."""
     steps = []
     for number, at in enumerate(sorted(draw(st.lists(st.integers(0, len(said)), max_size=2)))):
-        made = [Call(f"c{turn}{number}{place}", draw(NAMES), "{}") for place in range(draw(st.integers(1, 2)))]
+        made = [ModelCall(f"c{turn}{number}{place}", draw(NAMES), "{}") for place in range(draw(st.integers(1, 2)))]
         calls, _ = settled(made)
         done = [call for call in calls if draw(st.booleans())]
-        steps.append(Step(at, calls, {call.id: Result(call.id, draw(WORDS)) for call in done}))
+        steps.append(ModelStep(at, calls, {call.id: ToolResult(call.id, draw(WORDS)) for call in done}))
     return steps
 
 
 @st.composite
-def calls_so_far(draw: st.DrawFn) -> tuple[list[Exchange], dict[int, list[Step]]]:
+def calls_so_far(draw: st.DrawFn) -> tuple[list[Exchange], dict[int, list[ModelStep]]]:
     """Any past: replies cut at any character, questions put back, prompts, failures, tools under way."""
     exchanges: list[Exchange] = []
-    steps: dict[int, list[Step]] = {}
+    steps: dict[int, list[ModelStep]] = {}
     for turn in range(draw(st.integers(0, 5))):
         reason = draw(st.sampled_from(["speech", "speech", "greeting", "idle", "silence", "say", "odd"]))
         user, said = draw(WORDS) if reason == "speech" else "", draw(WORDS)
@@ -73,7 +72,7 @@ def calls_so_far(draw: st.DrawFn) -> tuple[list[Exchange], dict[int, list[Step]]
 
 @given(calls_so_far(), WORDS, WORDS, st.data())
 def test_whatever_happened_every_service_takes_the_next_request(
-    so_far: tuple[list[Exchange], dict[int, list[Step]]], user: str, said: str, data: st.DataObject
+    so_far: tuple[list[Exchange], dict[int, list[ModelStep]]], user: str, said: str, data: st.DataObject
 ) -> None:
     """At any instant of interruption the messages are valid for all three wires, as strictly as any server checks."""
     exchanges, steps = so_far
@@ -81,12 +80,12 @@ def test_whatever_happened_every_service_takes_the_next_request(
     messages = conversation(exchanges, {**steps, 99: now}, turn=99, user=user, reason="speech", said=said)
     assert why_invalid(messages) is None
     for model in MODELS:
-        request = model.request(Ask("You are a bot.", messages))
+        request = model.request(ModelQuery("You are a bot.", messages))
         assert why_refused(request.url, json.loads(request.body)) is None
 
 
 @given(calls_so_far())
-def test_the_assistants_text_is_what_was_heard(so_far: tuple[list[Exchange], dict[int, list[Step]]]) -> None:
+def test_the_assistants_text_is_what_was_heard(so_far: tuple[list[Exchange], dict[int, list[ModelStep]]]) -> None:
     """Of all replies together the model is shown every word that was heard, in its order, and not one more."""
     exchanges, steps = so_far
     messages = conversation(exchanges, steps, turn=99, user="?", reason="speech")
@@ -95,14 +94,16 @@ def test_the_assistants_text_is_what_was_heard(so_far: tuple[list[Exchange], dic
 
 
 @given(calls_so_far())
-def test_every_call_is_followed_by_its_result(so_far: tuple[list[Exchange], dict[int, list[Step]]]) -> None:
+def test_every_call_is_followed_by_its_result(so_far: tuple[list[Exchange], dict[int, list[ModelStep]]]) -> None:
     """No call that was made is missing, and each has the result that came, or one that says there was none."""
     exchanges, steps = so_far
     messages = conversation(exchanges, steps, turn=99, user="?", reason="speech")
-    results = {result.id: result for message in messages if isinstance(message, Results) for result in message.results}
+    results = {
+        result.id: result for message in messages if isinstance(message, ToolResults) for result in message.results
+    }
     for step in (step for exchange in exchanges for step in steps[exchange.turn]):
         for call in step.calls:
-            assert results.pop(call.id) == step.results.get(call.id, Result(call.id, CANCELLED, failed=True))
+            assert results.pop(call.id) == step.results.get(call.id, ToolResult(call.id, CANCELLED, failed=True))
     assert results == {}
 
 
@@ -117,11 +118,11 @@ def test_an_interrupted_reply_ends_where_it_was_cut() -> None:
 
 def test_a_call_is_told_though_nobody_heard_of_it() -> None:
     """A tool that ran in a reply which was cut stands there with its result, the rest of the reply does not."""
-    step = Step(7, (Call("a", "book", "{}"),), {"a": Result("a", "Booked.")})
+    step = ModelStep(7, (ModelCall("a", "book", "{}"),), {"a": ToolResult("a", "Booked.")})
     assert told(exchange(1, "book it", "Sure. I have booked it.", "", cut=True), steps={1: [step]}) == [
         User("book it"),
         Assistant("", step.calls),
-        Results((Result("a", "Booked."),)),
+        ToolResults((ToolResult("a", "Booked."),)),
         User(f"{UNHEARD}\nand now?"),
     ]
 
@@ -152,9 +153,9 @@ def test_a_reply_that_failed_is_told_as_broken() -> None:
 
 def test_within_a_turn_the_model_goes_on_from_the_results() -> None:
     """What was said and called in this turn follows its question; a filler behind the calls waits for the next turn."""
-    step = Step(7, (Call("a", "look", "{}"),), {"a": Result("a", "Found.")})
+    step = ModelStep(7, (ModelCall("a", "look", "{}"),), {"a": ToolResult("a", "Found.")})
     messages = told(steps={9: [step]}, said="I look. One moment.")
-    assert messages == [User("and now?"), Assistant("I look.", step.calls), Results((Result("a", "Found."),))]
+    assert messages == [User("and now?"), Assistant("I look.", step.calls), ToolResults((ToolResult("a", "Found."),))]
 
 
 def test_a_full_window_leaves_the_oldest_out() -> None:
@@ -172,7 +173,7 @@ def test_a_full_window_leaves_the_oldest_out() -> None:
 
 def test_calls_count_in_the_window() -> None:
     """The text of calls and results takes room as well."""
-    step = Step(0, (Call("a", "look", "{}"),), {"a": Result("a", "y" * 200)})
+    step = ModelStep(0, (ModelCall("a", "look", "{}"),), {"a": ToolResult("a", "y" * 200)})
     kept, _ = Window(tokens=250, count=len).fit([exchange(1, "?", "x" * 90)], {1: [step]})
     assert kept == []
 
@@ -190,13 +191,13 @@ def test_a_window_has_a_size() -> None:
         [Assistant("hello")],
         [User("a"), User("b")],
         [User("a"), Assistant("b")],
-        [User("a"), Assistant("", (Call("1", "t", "{}"),)), User("b")],
-        [User("a"), Assistant("", (Call("1", "t", "{}"),)), Results((Result("2", ""),))],
-        [User("a"), Assistant("", (Call("1", "functions.t", "{}"),)), Results((Result("1", ""),))],
+        [User("a"), Assistant("", (ModelCall("1", "t", "{}"),)), User("b")],
+        [User("a"), Assistant("", (ModelCall("1", "t", "{}"),)), ToolResults((ToolResult("2", ""),))],
+        [User("a"), Assistant("", (ModelCall("1", "functions.t", "{}"),)), ToolResults((ToolResult("1", ""),))],
         [User("  ")],
     ],
     ids=repr,
 )
-def test_what_is_no_conversation_is_found(messages: list[Message]) -> None:
+def test_what_is_no_conversation_is_found(messages: list[ModelMessage]) -> None:
     """The rule that the property stands on refuses what services refuse."""
     assert why_invalid(messages) is not None

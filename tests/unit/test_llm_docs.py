@@ -11,7 +11,7 @@ import pytest
 from tests.house.markdown import Block, read
 from tests.house.source import ROOT
 from voicekit.llm import LanguageModel
-from voicekit.llm.tools import Policy
+from voicekit.llm.tools import ToolPolicy
 
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 BLOCKS = read(PAGE).blocks
@@ -32,7 +32,7 @@ def test_the_page_runs(block: Block) -> None:
 
 def test_every_option_is_on_the_page_or_in_the_plugins() -> None:
     """What a tool can be told is on the page, and what a handler can be told in the table of each plugin."""
-    assert [name for name in Policy.__slots__ if f"| `{name}` |" not in PAGE] == []
+    assert [name for name in ToolPolicy.__slots__ if f"| `{name}` |" not in PAGE] == []
     options = [name for name in inspect.signature(LanguageModel).parameters if name != "transport"]
     for plugin in ("openai", "anthropic"):
         readme = (ROOT / "plugins" / f"voicekit-{plugin}" / "README.md").read_text(encoding="utf-8")

@@ -6,11 +6,11 @@ import pytest
 
 from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
 from voicekit.llm.faults import FIRST_DELAY, refused, retry_after, told, wait_before_retry
-from voicekit.llm.messages import Fault
-from voicekit_openai.access import Access
+from voicekit.llm.messages import ModelFault
+from voicekit.llm.model import ModelEndpoint
 from voicekit_openai.chat import ChatModel
 
-MODEL = ChatModel("m", Access("http://localhost/v1", "sk-secret"), {})
+MODEL = ChatModel("m", ModelEndpoint("http://localhost/v1", key="sk-secret"), {})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_refusal_becomes_an_error(
     status: int | None, error_type: str | None, kind: type[ServiceError], retryable: bool
 ) -> None:
     """The service's word decides, else the number; whatever is unknown has a meaning, too."""
-    fault = Fault("Key sk-secret is no good.", error_type)
+    fault = ModelFault("Key sk-secret is no good.", error_type)
     error = refused(MODEL, fault, status, {"x-request-id": "r1"})
     assert type(error) is kind
     assert (error.retryable, error.code, error.error_type, error.request_id) == (retryable, status, error_type, "r1")
@@ -52,17 +52,20 @@ def test_a_refusal_becomes_an_error(
     [
         (
             b'{"error": {"message": "No.", "type": "t", "code": "insufficient_quota"}}',
-            Fault("No.", "insufficient_quota"),
+            ModelFault("No.", "insufficient_quota"),
         ),
-        (b'{"error": {"message": "No.", "type": "t", "code": "other"}}', Fault("No.", "t")),
-        (b'{"error": {"message": "No.", "code": 429}}', Fault("No.", None)),
-        (b'{"error": "No."}', Fault("No.")),
-        (b'{"type": "error", "error": {"type": "t", "message": "No."}, "request_id": "r"}', Fault("No.", "t", "r")),
+        (b'{"error": {"message": "No.", "type": "t", "code": "other"}}', ModelFault("No.", "t")),
+        (b'{"error": {"message": "No.", "code": 429}}', ModelFault("No.", None)),
+        (b'{"error": "No."}', ModelFault("No.")),
+        (
+            b'{"type": "error", "error": {"type": "t", "message": "No."}, "request_id": "r"}',
+            ModelFault("No.", "t", "r"),
+        ),
         (b'{"id": "chatcmpl-1"}', None),
         (b"<html>\xff", None),
     ],
 )
-def test_an_error_is_read_from_any_body(body: bytes, fault: Fault | None) -> None:
+def test_an_error_is_read_from_any_body(body: bytes, fault: ModelFault | None) -> None:
     """Both vendors' shapes, and those that servers of one's own have, are read; what tells no error tells none."""
     assert told(body) == fault
 

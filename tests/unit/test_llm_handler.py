@@ -16,14 +16,14 @@ from voicekit.contracts import tell
 from voicekit.errors import ConfigError, Unavailable
 from voicekit.events import SpeechStarted
 from voicekit.llm import LanguageModel, Limits, tool
-from voicekit.llm.backstage import IDLE, Backstage, Backstages
-from voicekit.llm.calling import Calls as Calling
+from voicekit.llm.call_state import IDLE, CallState, CallStates
+from voicekit.llm.calls import ModelCalls
 from voicekit.llm.conversation import RUNNING
 from voicekit.llm.handler import MOST_ROUNDS
-from voicekit.llm.messages import Call, CallPiece
+from voicekit.llm.messages import CallPiece, ModelCall
 from voicekit.reply.handler import Turn
 from voicekit.testing import Script, check_handler, hold_call
-from voicekit.testing.llm import Answer, Asked, Calls, ModelServer, Stall, Status
+from voicekit.testing.llm import AnswerCalls, AnswerStall, Asked, ModelServer, ScriptedAnswer, Status
 from voicekit_openai.models import openai
 
 
@@ -56,12 +56,12 @@ class Work:
         return "worked"
 
 
-CALLING = Answer("Right.", Calls("work", id="a"))
+CALLING = ScriptedAnswer("Right.", AnswerCalls("work", id="a"))
 
 
 def test_calls_are_put_together_from_their_pieces() -> None:
     """Pieces in any order make the calls in their places, each with an id of its own; another id is another call."""
-    calls = Calling()
+    calls = ModelCalls()
     for piece in (
         CallPiece(2, '{"b"', None, "second"),
         CallPiece(0, "", "a", "first"),
@@ -71,16 +71,16 @@ def test_calls_are_put_together_from_their_pieces() -> None:
     ):
         calls.add(piece)
     assert calls.complete(turn=7, round=1) == (
-        Call("a", "first", "{}"),
-        Call("z", "fourth", "{}"),
-        Call("call_7_1_2", "second", '{"b": 1}'),
-        Call("call_7_1_3", "third", "{}"),
+        ModelCall("a", "first", "{}"),
+        ModelCall("z", "fourth", "{}"),
+        ModelCall("call_7_1_2", "second", '{"b": 1}'),
+        ModelCall("call_7_1_3", "third", "{}"),
     )
 
 
 async def test_a_filler_is_said_when_a_tool_takes_long(autojump_clock: MockClock) -> None:
     """After 0.7 s of a slow tool its filler is said, once; a quick tool needs none."""
-    for seconds, said in ((0.5, ["Right.", "Done."]), (3.0, ["Right.", "One moment.", "Done."])):
+    for seconds, said in ((0.5, ["Right.", " Done."]), (3.0, ["Right.", " One moment.", " Done."])):
         work = tool(filler="One moment.")(Work(seconds).work)
         heard = await ask(bot(ModelServer(CALLING, "Done."), work))
         assert heard.said == said
@@ -104,7 +104,7 @@ async def test_a_tool_that_fails_fails_alone(autojump_clock: MockClock) -> None:
     def fail() -> None:
         raise LookupError("no such guest")
 
-    server = ModelServer(Answer(Calls("fail", id="a"), Calls("work", id="b")), "Sorry.")
+    server = ModelServer(ScriptedAnswer(AnswerCalls("fail", id="a"), AnswerCalls("work", id="b")), "Sorry.")
     heard = await ask(bot(server, fail, work.work))
     assert results(server) == {"a": "Failed: LookupError: no such guest", "b": "worked"}
     assert [type(error) for error in heard.troubles] == [LookupError]
@@ -116,10 +116,10 @@ async def interrupted(handler: LanguageModel, server: ModelServer, policy: str) 
     async with one_call() as call:
         with trio.move_on_after(2.0):
             await handler(Turn(1, "go", session=call), Heard().say)
-        running = call.stash[Backstages][handler].steps()[1][0].results
+        running = call.stash[CallStates][handler].steps()[1][0].results
         assert [result.text for result in running.values()] == ([RUNNING] if policy == "finish" else [])
         await trio.sleep(10)
-        over = call.stash[Backstages][handler].steps()[1][0].results
+        over = call.stash[CallStates][handler].steps()[1][0].results
         assert [result.text for result in over.values()] == (["worked"] if policy == "finish" else [])
 
 
@@ -136,7 +136,7 @@ async def test_an_interruption_cancels_a_tool_or_lets_it_finish(
 async def test_side_effects_wait_until_the_turn_is_committed(autojump_clock: MockClock) -> None:
     """In a speculative turn only a tool that is declared free of them runs at once; any other waits for the commit."""
     harmless, booking, commitment = Work(1.0), Work(1.0), trio.Event()
-    server = ModelServer(Answer(Calls("look", id="a"), Calls("book", id="b")), "Booked.")
+    server = ModelServer(ScriptedAnswer(AnswerCalls("look", id="a"), AnswerCalls("book", id="b")), "Booked.")
     tools = tool(name="look", side_effects=False)(harmless.work), tool(name="book")(booking.work)
     async with trio.open_nursery() as nursery:
         turn = Turn(1, "book it", speculative=True, commitment=commitment)
@@ -151,7 +151,7 @@ async def test_side_effects_wait_until_the_turn_is_committed(autojump_clock: Moc
 async def test_a_speculation_thrown_away_has_no_side_effects(autojump_clock: MockClock) -> None:
     """The tool of a speculation that is discarded never runs, and leaves no trace in what the model is told."""
     booking = Work()
-    server = ModelServer(Answer(Calls("work", id="a")), "Hello.")
+    server = ModelServer(ScriptedAnswer(AnswerCalls("work", id="a")), "Hello.")
     handler = bot(server, tool(on_barge_in="finish")(booking.work))
     async with one_call() as call:
         with trio.move_on_after(3.0):
@@ -170,13 +170,13 @@ async def test_what_takes_minutes_reports_later(autojump_clock: MockClock) -> No
         heard, start = Heard(), trio.current_time()
         await handler(Turn(1, "go", session=call), heard.say)
         assert trio.current_time() - start < 1
-        assert heard.text == "Right.I am on it."
+        assert heard.text == "Right. I am on it."
         assert results(server)["a"].startswith("Started.")
         await trio.sleep(121)
         assert call.said == ["It has worked."]
         assert "has a result: worked" in server.asked[-1].said
         assert server.asked[-1].body["tool_choice"] == "none"
-        assert call.stash[Backstages][handler].steps()[1][0].results["a"].text == "worked"
+        assert call.stash[CallStates][handler].steps()[1][0].results["a"].text == "worked"
 
 
 async def test_a_report_that_can_t_be_worded_is_told_as_trouble(autojump_clock: MockClock) -> None:
@@ -195,7 +195,9 @@ async def test_a_report_that_can_t_be_worded_is_told_as_trouble(autojump_clock: 
 async def test_a_model_that_only_calls_must_answer_in_the_end(autojump_clock: MockClock) -> None:
     """After some rounds of calls the model is not allowed to call any more."""
     server = ModelServer(
-        otherwise=lambda asked: "Enough." if asked.body.get("tool_choice") == "none" else Answer(Calls("work"))
+        otherwise=lambda asked: (
+            "Enough." if asked.body.get("tool_choice") == "none" else ScriptedAnswer(AnswerCalls("work"))
+        )
     )
     heard = await ask(bot(server, Work(0.1).work))
     assert heard.text == "Enough."
@@ -204,7 +206,7 @@ async def test_a_model_that_only_calls_must_answer_in_the_end(autojump_clock: Mo
 
 async def test_patience_is_for_all_attempts_together(autojump_clock: MockClock) -> None:
     """However many attempts there are, the caller hears the fallback when our patience is at its end."""
-    server = ModelServer(otherwise=lambda asked: Answer(Stall()))
+    server = ModelServer(otherwise=lambda asked: ScriptedAnswer(AnswerStall()))
     start = trio.current_time()
     heard = await ask(bot(server, limits=Limits(first_token=4.0, patience=6.0, attempts=9)))
     assert heard.fell_back
@@ -265,7 +267,7 @@ async def test_a_voice_that_is_busy_is_no_silence_of_the_service(autojump_clock:
 
 async def test_it_keeps_the_contract_of_handlers(autojump_clock: MockClock) -> None:
     """It ends, says only text, can be cancelled anywhere, and answers again."""
-    server = ModelServer(otherwise=lambda asked: Answer("I see what you mean, I think.", every=0.02))
+    server = ModelServer(otherwise=lambda asked: ScriptedAnswer("I see what you mean, I think.", every=0.02))
     await check_handler(lambda: bot(server))
 
 
@@ -295,7 +297,7 @@ def test_limits_are_above_zero(name: str) -> None:
 async def test_a_connection_in_use_is_not_idle(autojump_clock: MockClock) -> None:
     """While one of two replies still uses it, it is not tried, however long ago the other one ended."""
     async with httpx.AsyncClient() as client:
-        stage = Backstage(client, "http://127.0.0.1", 1.0, lambda task: None)
+        stage = CallState(client, "http://127.0.0.1", 1.0, lambda task: None)
         with stage.in_use():
             with stage.in_use():
                 pass

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicekit.errors import RemoteProtocolError
 from voicekit.llm.sse import LONGEST_EVENT, EventReader, ServerSentEvent
 
 STREAM = (
@@ -34,10 +33,12 @@ def test_the_cuts_of_the_network_don_t_matter(line_end: str, cuts: list[int]) ->
 
 
 @pytest.mark.parametrize("line", [b"data: " + b"x" * 4000 + b"\n", b"x" * 4000], ids=["lines", "one line"])
-def test_an_event_has_a_longest_length(line: bytes) -> None:
-    """An event that never ends is given up, and not kept in memory."""
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"], ids=repr)
+def test_an_event_that_is_too_long_is_passed_over(line: bytes, end: bytes) -> None:
+    """An event beyond all measure is not kept in memory, and the next one is read as ever."""
     reader = EventReader()
-    for _ in range(LONGEST_EVENT // len(line)):
-        reader.feed(line)
-    with pytest.raises(RemoteProtocolError, match="longer than"):
-        reader.feed(line * 2)
+    for _ in range(2 * LONGEST_EVENT // len(line)):
+        assert reader.feed(line) == []
+    assert reader._size + sum(map(len, [*reader._data, *reader._rest])) <= LONGEST_EVENT + 4
+    events = reader.feed(end) + reader.feed(b"data: next" + end) + reader.feed(b"data: last" + end + b"\n")
+    assert [event.data for event in events] == ["next", "last"]

@@ -13,13 +13,14 @@ from trio.testing import MockClock
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.contracts import Reply
+from voicekit.contracts import Reply, ReplyScope, this_reply
 from voicekit.errors import ConfigError
 from voicekit.events import Audible, HeardSoFar, ReplyDone, Underrun, WordMark
 from voicekit.flow import open_link
-from voicekit.play.lease import LOOK_AGAIN, PlaybackLease, this_lease
+from voicekit.play.lease import LOOK_AGAIN, PlaybackLease
 from voicekit.play.playout import LEAD, LONGEST_LEAD, Playout
 from voicekit.play.sink import RecordingSink
+from voicekit.session.speculation import Commitment
 
 FORMAT = AudioFormat(8_000)
 SINKS = [
@@ -72,7 +73,7 @@ class Stand:
             async with self.playout.open() as run:
                 self._began = trio.current_time()
                 lease = self.playout.lease(self.reply, self.reports.append)
-                this_lease.set(lease)
+                this_reply.set(ReplyScope(self.reply, lease, Commitment(made=True)))
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._feed)
                     nursery.start_soon(control, lease)

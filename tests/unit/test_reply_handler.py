@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit.contracts import Exchange, Reply, Text, this_reply
+from voicekit.contracts import Exchange, Reply, ReplyScope, Text, this_reply
 from voicekit.errors import ConfigError
 from voicekit.flow import open_link
 from voicekit.reply import Answer, Say, Turn, as_handler, handler_stage
@@ -246,7 +246,7 @@ async def test_an_interruption_ends_a_generator_where_it_stands(later: bool) -> 
 async def test_the_stage_says_into_the_reply_that_the_task_belongs_to() -> None:
     """What is said is added to `this_reply`."""
     reply = Reply(7, "hi", "speech")
-    token = this_reply.set(reply)
+    token = this_reply.set(ReplyScope(reply, lease=None, commitment=None))
     try:
         assert await answer_to(Turn(7, "hi"), saying) == reply.said == "You said hi"
     finally:

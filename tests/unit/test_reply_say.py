@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from tests.unit.reply_kit import BREATH
-from voicekit.contracts import Reply, Text, this_reply
+from voicekit.contracts import Reply, ReplyScope, Text, this_reply
 from voicekit.flow import Pipeline, TransformPart, open_link, stage
 from voicekit.reply import Say, Turn, handler_stage, sentences, spoken_forms, strip_markdown
 from voicekit.reply.say import BREATH as BREATH_TIME
@@ -196,7 +196,7 @@ async def test_a_handler_that_cancels_its_own_say_and_goes_on_leaves_no_gap(canc
             await say("first thing " * 60)
         await say("second thing")
 
-    token = this_reply.set(reply)
+    token = this_reply.set(ReplyScope(reply, lease=None, commitment=None))
     try:
         await run_line(Pipeline(handler_stage(lambda turn: handler), doubling, voice))
     finally:

@@ -62,7 +62,7 @@ def test_the_bar_is_for_terminals() -> None:
     out = StringIO()
     bar = ProgressBar(1, out)
     bar.note(0, 0.5, "a.wav")
-    bar.say("a.wav -> out/a.srt")
+    bar.line("a.wav -> out/a.srt")
     bar.clear()
     assert out.getvalue() == "a.wav -> out/a.srt\n"
 

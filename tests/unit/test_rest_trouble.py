@@ -255,7 +255,7 @@ async def test_a_temporary_key_ends_its_sound(autojump_clock: MockClock) -> None
     async with talking(RestPeer(account=account), key="temporary") as soniox:
         with pytest.raises(Unavailable, match="the sound was interrupted after"):
             await soniox.speech.audio(SPEECH)
-    assert account.running(Service.TTS) == 0
+    assert account.running[Service.TTS] == 0
 
 
 async def test_a_file_is_not_replaced_by_half_of_another(autojump_clock: MockClock, tmp_path: Any) -> None:

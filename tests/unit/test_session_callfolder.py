@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from array import array
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from voicekit.flow.threads import inline
 from voicekit.listen.source import ToneSource
 from voicekit.play.sink import NullSink, RecordingSink
 from voicekit.session.callfolder import EVENTS, SOUND, WIRE, open_call_folder
+from voicekit.session.eventlog import log_lines
 from voicekit.session.recording_taps import OverheardSink, overheard_source
 from voicekit.session.session import Session
 from voicekit.session.stereo import TwoTrackFile
@@ -95,7 +98,7 @@ async def test_the_events_are_beside_the_sound(autojump_clock, tmp_path):
         call = session(caller(), NullSink())
         folder.record(call)
         await call.run()
-    lines = (tmp_path / "call" / EVENTS).read_text(encoding="utf-8")
+    lines = "\n".join(log_lines(tmp_path / "call" / EVENTS))
     assert "cut 1 (stop-word 'stop')" in lines
     assert "reply 1 trace: air" in lines
     assert (tmp_path / "call" / WIRE).exists()
@@ -173,6 +176,54 @@ async def test_a_folder_with_a_call_is_left_alone(autojump_clock, tmp_path):
         async with open_call_folder(tmp_path / "call"):
             pytest.fail("it opened")
     assert (tmp_path / "call" / SOUND).read_bytes() == b"an earlier call"
+
+
+@pytest.mark.parametrize("name", [SOUND, EVENTS, WIRE])
+async def test_a_link_that_leads_nowhere_is_an_earlier_call(name, autojump_clock, tmp_path):
+    """A dangling link under the name of a file of ours is refused: writing would make the file that it names."""
+    folder = tmp_path / "call"
+    folder.mkdir()
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="expected none of an earlier call"):
+        async with open_call_folder(folder):
+            pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such permissions")
+async def test_only_the_owner_can_read_what_a_caller_said(autojump_clock, tmp_path):
+    """The folder is 0700 and each file in it 0600, whatever the umask."""
+    before = os.umask(0)
+    try:
+        async with open_call_folder(tmp_path / "call") as folder:
+            call = session(caller(), NullSink())
+            folder.record(call)
+            folder.wire_log("stt", "sent", "{}")
+            await call.run()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "call").stat().st_mode) == 0o700
+    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (tmp_path / "call").iterdir()}
+    assert modes == dict.fromkeys((SOUND, EVENTS, WIRE), "0o600")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such links")
+async def test_a_link_put_in_a_recordings_place_is_not_followed(autojump_clock, tmp_path):
+    """If a file of a running call is exchanged for a link, the call's sound does not go where the link leads."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+
+    async def hold() -> None:
+        async with open_call_folder(tmp_path / "call") as folder:
+            call = session(caller(), NullSink())
+            folder.record(call)
+            (tmp_path / "call" / SOUND).unlink()
+            (tmp_path / "call" / SOUND).symlink_to(precious)
+            await call.run()
+
+    with pytest.raises(DeviceError):
+        await hold()
+    assert precious.read_bytes() == b"mine"
 
 
 async def test_a_call_that_did_not_come_about_leaves_nothing(autojump_clock, tmp_path):

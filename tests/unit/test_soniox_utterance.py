@@ -23,6 +23,7 @@ from voicekit.soniox.api.word_times import SpokenWord
 from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamSound
 from voicekit.soniox.tts.planner import StreamPlanner
 from voicekit.soniox.tts.reply_speech import PATIENCE_S, ReplySpeech
+from voicekit.soniox.tts.stream import SpeechStream
 
 GONE = lost("gone", service="s")
 SECOND = PCM16K.rate
@@ -38,24 +39,27 @@ class HandMouth:
         self.texts: dict[str, str] = {}
         self.cancelled: list[str] = []
         self.ended: list[str] = []
-        self.listener: Any = None
+        self.waiter: Any = None
+        self.streams: dict[str, SpeechStream] = {}
 
-    def attend(self, listener: Any) -> None:
-        self.listener = listener
+    def attend(self, waiter: Any) -> None:
+        self.waiter = waiter
 
-    def leave(self, listener: Any) -> None:
-        self.cancelled += [stream for stream in self.texts if stream not in self.cancelled + self.ended]
+    def leave(self, waiter: Any) -> None:
+        """Nothing is told any more."""
 
-    def start(self, config: TtsConfig, listener: Any) -> str:
-        name = f"s{len(self.texts) + 1}"
-        self.texts[name] = ""
-        return name
+    def start(self, config: TtsConfig, stream: SpeechStream) -> None:
+        stream.id = f"s{len(self.texts) + 1}"
+        self.streams[stream.id] = stream
+        self.texts[stream.id] = ""
 
-    def send(self, stream: str, text: str, *, end: bool) -> None:
-        self.texts[stream] += text
+    def send(self, stream: SpeechStream, text: str, *, end: bool) -> None:
+        self.texts[stream.id] += text
 
-    def cancel(self, stream: str) -> None:
-        self.cancelled.append(stream)
+    def cancel(self, stream: SpeechStream) -> None:
+        if stream.id not in self.cancelled + self.ended:
+            self.cancelled.append(stream.id)
+            del self.streams[stream.id]
 
     def flush(self) -> None:
         """Nothing is kept back."""
@@ -63,15 +67,20 @@ class HandMouth:
     def sounds(self, stream: str, letter: str, seconds: float = 1.0) -> None:
         """`letter` sounds for so long, and is told as a word."""
         data = ord(letter).to_bytes(2, "little") * round(seconds * SECOND)
-        self.listener.hear(StreamSound(stream, data, len(data) // 2, (SpokenWord(letter, 0.0),), (letter, " ")))
+        self._tell(StreamSound(stream, data, seconds, (SpokenWord(letter, 0.0),), (letter, " ")))
 
     def ends(self, stream: str) -> None:
         self.ended.append(stream)
-        self.listener.hear(SoundEnded(stream))
+        self._tell(SoundEnded(stream))
 
     def fails(self, stream: str, failure: Failed = GONE) -> None:
         self.ended.append(stream)
-        self.listener.hear(StreamFailed(stream, failure))
+        self._tell(StreamFailed(stream, failure))
+
+    def _tell(self, event: Any) -> None:
+        if event.stream in self.streams:
+            self.streams[event.stream].hear(event, trio.current_time())
+            self.waiter.look_again()
 
 
 @dataclass
@@ -110,7 +119,7 @@ async def settled() -> None:
 async def reply(*, eager: bool = False) -> AsyncIterator[Reply]:
     """A reply under way; leaving it cancels it."""
     mouth: Any = HandMouth()
-    utterance = ReplySpeech(mouth, TtsConfig(), PCM16K, StreamPlanner(eager=eager), lambda: 0.0)
+    utterance = ReplySpeech(mouth, TtsConfig(), PCM16K, StreamPlanner(eager=eager, roll=lambda: 0.0))
     text, inbox = open_link(400)
     outbox, inlet = open_link(2 * SECOND)
     made = Reply(mouth, utterance, text, inlet)

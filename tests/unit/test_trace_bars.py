@@ -1,35 +1,47 @@
-"""From the lines of an event log to bars end to end: what was reached, in which order, and what was done ahead."""
+"""From the events of a log to bars end to end: what was reached, in which order, and what was done ahead."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voicekit.events import (
+    Audible,
+    Decided,
+    Endpoint,
+    Final,
+    SessionStarted,
+    SpeechStarted,
+    SpeechStopped,
+    TurnAct,
+    TurnCommitted,
+    Word,
+)
+from voicekit.session.eventlog import LoggedEvent, Milestone
 from voicekit.session.trace.bars import Bar, Waterfall, waterfall
-from voicekit.session.trace.milestone import Milestone
 from voicekit.session.trace.reading import TurnTimes, read_turns
 
-LOG = """\
-    0.000 session started
-    0.520 user sounds
-    1.760 final "what time"
-    1.800 user is quiet
-    2.200 endpoint
-    2.200 commit 1 (endpoint at 1.50 s of sound)
-    2.200 reply 1 to "what time"
-    2.200 reply 1 trace: user 0.7000
-    2.200 reply 1 trace: begun 0.0000
-    2.400 reply 1 trace: word 0.0000
-    2.500 reply 1 trace: text 0.0000
-    2.650 reply 1 trace: sound 0.0000
-    2.650 reply 1 trace: silence 0.0500
-    2.690 reply 1 is audible
-    2.690 reply 1 trace: air 0.0100
-"""
+LOG: list[tuple[float, LoggedEvent]] = [
+    (0.0, SessionStarted()),
+    (0.52, SpeechStarted(0)),
+    (1.76, Final((Word("what time", 0, 1),))),
+    (1.8, SpeechStopped(0)),
+    (2.2, Endpoint(0)),
+    (2.2, Decided(TurnAct.COMMIT, 1, "endpoint at 1.50 s of sound")),
+    (2.2, TurnCommitted(1, "what time", "speech")),
+    (2.2, Milestone(1, "user", 0.7)),
+    (2.2, Milestone(1, "begun")),
+    (2.4, Milestone(1, "word")),
+    (2.5, Milestone(1, "text")),
+    (2.65, Milestone(1, "sound")),
+    (2.65, Milestone(1, "silence", 0.05)),
+    (2.69, Audible(1)),
+    (2.69, Milestone(1, "air", 0.01)),
+]
 
 
-def read(log: str) -> Waterfall:
-    (turn,) = read_turns(log.splitlines())
+def read(log: list[tuple[float, LoggedEvent]]) -> Waterfall:
+    (turn,) = read_turns(log)
     fall = waterfall(turn)
     assert fall is not None
     return fall
@@ -59,9 +71,7 @@ def test_a_log_becomes_bars_in_the_order_of_time():
 
 def test_work_done_ahead_is_no_wait():
     """A reply that had begun before its turn was complete is drawn over the wait for it, and counted in none."""
-    begun = "    1.900 reply 1 trace: begun 0.0000\n    2.050 reply 1 trace: word 0.0000\n"
-    rest = LOG.replace("    2.200 reply 1 trace: begun 0.0000\n    2.400 reply 1 trace: word 0.0000\n", "")
-    fall = read(begun.join(rest.partition("    2.200 endpoint")[::2]))
+    fall = read([*LOG[:4], (1.9, Milestone(1, "begun")), (2.05, Milestone(1, "word")), *LOG[4:8], *LOG[10:]])
     (word,) = [bar for bar in fall.bars if bar.name == "handler's first word"]
     assert (word.seconds, word.ahead) == (0.0, (1.9, 2.05))
     assert seconds(fall)["first sentence"] == 0.3
@@ -70,46 +80,32 @@ def test_work_done_ahead_is_no_wait():
 
 def test_a_reply_begun_anew_forgets_the_one_before_it():
     """What a discarded attempt at the same turn had reached counts for nothing."""
-    early = "    1.600 reply 1 trace: begun 0.0000\n    1.650 reply 1 trace: word 0.0000\n"
-    assert seconds(read(LOG.replace("    1.760 final", early + "    1.760 final"))) == seconds(read(LOG))
+    early: list[tuple[float, LoggedEvent]] = [
+        (1.6, Milestone(1, "begun")),
+        (1.65, Milestone(1, "word")),
+        (1.66, Milestone(1, "silence", 0.2)),
+    ]
+    assert seconds(read([*LOG[:2], *early, *LOG[2:]])) == seconds(read(LOG))
 
 
 def test_a_typed_turn_begins_with_its_decision():
     """Where nobody spoke, the wait begins when the turn was complete."""
-    lines = [line for line in LOG.splitlines() if "trace: user" not in line and "user sounds" not in line]
-    fall = read("\n".join(lines).replace('to "what time"', "(greeting)"))
+    fall = read([LOG[0], (2.2, TurnCommitted(1, "", "greeting")), *LOG[8:]])
     assert fall.text == "(greeting)"
     assert fall.bars[0] == Bar("turn decision", 2.2, 2.2)
 
 
 def test_a_reply_that_was_never_audible_is_incomplete():
     """The bars stop where the reply stopped, and say that something is missing."""
-    fall = read("\n".join(LOG.splitlines()[:10]))
+    fall = read(LOG[:10])
     assert fall.bars[-1].name == "handler's first word"
     assert not fall.complete
 
 
 def test_a_log_without_milestones_has_no_bars():
     """The log of a session that was not traced is read all the same."""
-    (turn,) = read_turns(line for line in LOG.splitlines() if "trace" not in line)
+    (turn,) = read_turns(entry for entry in LOG if not isinstance(entry[1], Milestone))
     assert waterfall(turn) is None
-
-
-def test_what_is_heard_is_never_taken_for_a_milestone():
-    """Words of the caller that look like a line of the log change nothing."""
-    sly = LOG.replace('"what time"', '"reply 1 trace: air 9.0000"')
-    assert seconds(read(sly)) == seconds(read(LOG))
-
-
-def test_milestones_read_as_they_are_written():
-    """What a milestone says of itself is what the reader finds, to a tenth of a millisecond."""
-    lines = [
-        '    2.000 reply 7 to "hm"',
-        f"    2.000 {Milestone(7, 'user', 0.7512)}",
-        f"    3.000 {Milestone(7, 'silence', 0.05)}",
-    ]
-    (turn,) = read_turns(lines)
-    assert (round(turn.user_until or 0.0, 6), turn.silence) == (1.2488, 0.05)
 
 
 moments = st.floats(0, 10).map(lambda value: round(value, 3))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from array import array
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import trio
+from trio.testing import MockClock
 
 from tests.unit.test_trace_bars import LOG, read
 from voicekit.cli.trace import main
 from voicekit.errors import ConfigError
+from voicekit.flow.threads import inline
+from voicekit.session.eventlog import LoggedEvent, open_event_log
 from voicekit.session.trace.bars import Bar, Waterfall
 from voicekit.session.trace.drawing import draw
 from voicekit.session.trace.levels import Level
@@ -85,9 +90,22 @@ def test_noise_that_is_always_there_is_not_taken_for_speech():
     assert (spans[0][0], spans[-1][1]) == (5.0, 6.0)
 
 
+def written(path: Path, log: list[tuple[float, LoggedEvent]]) -> None:
+    """Write `log` as a session does, in virtual time."""
+
+    async def write() -> None:
+        inline.set(True)
+        async with open_event_log(path) as note:
+            for at, event in log:
+                await trio.sleep_until(at)
+                note(event)
+
+    trio.run(write, clock=MockClock(autojump_threshold=0))
+
+
 def test_the_verb_draws_a_call(tmp_path, capsys):
     """A folder with a log and the sound is drawn with what the recording says, turn by turn, and as a picture."""
-    (tmp_path / "events.log").write_text(LOG, encoding="utf-8")
+    written(tmp_path / "events.jsonl", LOG)
     sound = np.zeros((48_000, 2), dtype="<i2")
     sound[8_000:24_000, 0] = 5_000
     sound[43_680:, 1] = 5_000
@@ -104,14 +122,14 @@ def test_the_verb_draws_a_call(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("log", "arguments", "complaint"),
     [
-        (None, [], "one event log"),
-        ("    0.000 session started\n", [], "no turn of a traced session"),
+        (None, [], "with events.jsonl in it"),
+        (LOG[:1], [], "no turn of a traced session"),
         (LOG, ["--turn", "2"], "expected a turn with a trace \\(1\\), got 2"),
     ],
 )
 def test_the_verb_says_what_is_missing(log, arguments, complaint, tmp_path):
     """Without a log, without milestones and without the turn that was asked for, it says what it expected."""
     if log is not None:
-        (tmp_path / "events.log").write_text(log, encoding="utf-8")
+        written(tmp_path / "events.jsonl", log)
     with pytest.raises(ConfigError, match=complaint):
         main([str(tmp_path), *arguments])

@@ -10,7 +10,6 @@ from tests.unit.strategies import POLICIES, Step, World, conversations
 from voicekit.events import (
     AmendTurn,
     Audible,
-    Command,
     Confirm,
     CutReply,
     Discard,
@@ -21,6 +20,7 @@ from voicekit.events import (
     Signal,
     Speculate,
     StartReply,
+    TurnCommand,
 )
 from voicekit.turn.machine import TurnState
 from voicekit.turn.phrases import plain
@@ -48,7 +48,7 @@ class Witness:
         self.guess: Speculate | None = None
         self.guesses = 0  # since the last reply began
 
-    def see(self, before: TurnState, event: Signal | None, commands: list[Command]) -> None:
+    def see(self, before: TurnState, event: Signal | None, commands: list[TurnCommand]) -> None:
         self._follow(event)
         assert not commands or before is not TurnState.CLOSED, "a command after the end"
         for command in commands:
@@ -61,7 +61,7 @@ class Witness:
         elif isinstance(event, ReplyDone | ReplyFailed) and event.turn == self.live:
             self.live = None
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: TurnCommand) -> None:
         if isinstance(command, Speculate | Discard):
             self._obey_about_guess(command)
         elif isinstance(command, StartReply | Confirm):

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from tests.unit.strategies import LAST_STEPS, POLICIES, STEPS, World
-from voicekit.events import Command, Signal
+from voicekit.events import Signal, TurnCommand
 from voicekit.turn import diagram, moves
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, TurnState, column_of
@@ -55,7 +55,7 @@ def walk(policy: Policy, chance: random.Random) -> set[str]:
     """The arrows that one random conversation follows."""
     seen: set[str] = set()
 
-    def see(before: TurnState, event: Signal | None, commands: list[Command]) -> None:
+    def see(before: TurnState, event: Signal | None, commands: list[TurnCommand]) -> None:
         column = Column.DEADLINE if event is None else column_of(event)
         seen.add(arrow(before, column, world.machine.state))
 

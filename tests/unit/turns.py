@@ -8,7 +8,6 @@ from __future__ import annotations
 from voicekit.events import (
     AmendTurn,
     Audible,
-    Command,
     Confirm,
     CutReply,
     Discard,
@@ -23,6 +22,7 @@ from voicekit.events import (
     SpeechStarted,
     SpeechStopped,
     StartReply,
+    TurnCommand,
     Word,
 )
 from voicekit.turn.machine import TurnMachine, TurnState
@@ -67,11 +67,11 @@ class Talk:
     def state(self) -> TurnState:
         return self.machine.state
 
-    def _keep(self, now: float, commands: list[Command]) -> None:
+    def _keep(self, now: float, commands: list[TurnCommand]) -> None:
         self.lines += [f"{now:.2f} {shown(command)}" for command in commands]
 
 
-def shown(command: Command) -> str:
+def shown(command: TurnCommand) -> str:
     match command:
         case StartReply(turn, text, reason, script, interruptible):
             how = "" if interruptible else ", not to be interrupted"

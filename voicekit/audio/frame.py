@@ -33,6 +33,11 @@ class AudioFrame:
     def seconds(self) -> float:
         return self.samples / self.format.rate
 
+    def part(self, start: int, end: int | None = None) -> AudioFrame:
+        """Its samples from its `start`-th to before its `end`-th, or to its last."""
+        size = self.format.sample_bytes
+        return AudioFrame(self.pcm[start * size : None if end is None else end * size], self.at + start, self.format)
+
     def __repr__(self) -> str:
         return f"AudioFrame({self.samples} samples at {self.at}, {self.format})"
 

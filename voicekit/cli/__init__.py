@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-import argparse
 import os
+import site
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
 
 from voicekit.cli.missing import no_package, no_verb
+from voicekit.cli.terminal import USAGE_ERROR, Parser, complain
 from voicekit.errors import VoicekitError
 from voicekit.extend import Command, Commands, Plugins, load_plugins
+from voicekit.flow.groups import alone
 
-VERBS = ("chat", "doctor", "init", "key", "models", "plugins", "run", "speak", "trace", "transcribe", "usage", "voices")
+VERBS = (
+    "chat",
+    "doctor",
+    "init",
+    "key",
+    "log",
+    "models",
+    "plugins",
+    "run",
+    "speak",
+    "trace",
+    "transcribe",
+    "usage",
+    "voices",
+)
 """Our own; each is a module of this package with a line of HELP and a `main`."""
 
-USAGE_ERROR = 2
-"""The exit status for what was asked wrongly, or what is missing here; 1 is for what went wrong while it ran."""
+FAILED = 1
+"""The exit status for what went wrong while it ran; 2 is for what was asked wrongly, or what is missing here."""
+
+TRACEBACK = "--traceback"
+"""For every verb: an error is shown with all of its lines."""
 
 UNREAD = 141
 """The same for one whose output nobody reads any more, as in `voicekit run ... | head -1`."""
@@ -26,18 +48,48 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit status. Errors of ours are one sentence on stderr, without a traceback."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run one verb and return its exit status. Errors are one sentence on stderr; --traceback shows all of them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # nothing that is shown may end a call, whatever the code page
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    whole = TRACEBACK in arguments
     try:
-        return _run(list(arguments))
-    except VoicekitError as error:
-        print(f"voicekit: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        with alone():
+            status = _run([each for each in arguments if each != TRACEBACK])
+            sys.stdout.flush()
+            return status
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
         return UNREAD
+    except VoicekitError as error:
+        if whole:
+            raise
+        complain(_one_line(str(error)))
+        return USAGE_ERROR
+    except Exception as error:  # whatever it is: shown in one line, with where it arose
+        if whole:
+            raise
+        complain(_one_line(_described(error)))
+        return FAILED
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _described(error: Exception) -> str:
+    """What was raised and where: in the innermost line of the bot's own code, if there is one."""
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    ours = (str(Path(__file__).parents[1]), *site.getsitepackages(), str(Path(os.__file__).parent))
+    frames = traceback.extract_tb(first.__traceback__)
+    own = [each for each in frames if not each.filename.startswith((*ours, "<"))] or frames
+    where = f"{own[-1].filename}:{own[-1].lineno}, " if own else ""
+    return f"{type(first).__name__}: {first} ({where}{TRACEBACK} shows all)"
 
 
 def _run(arguments: list[str]) -> int:
@@ -61,8 +113,10 @@ def _run_added(command: Command, arguments: list[str]) -> int:
 
 
 def _without_verb(arguments: list[str], added: dict[str, Command], plugins: Plugins) -> int:
-    """What the user gets who asks for help, or for what there is not."""
-    parser = argparse.ArgumentParser(prog="voicekit", description="Realtime voice agents on trio.")
+    """Print help, or explain that the verb does not exist."""
+    parser = Parser(
+        prog="voicekit", description=f"Realtime voice agents on trio. {TRACEBACK} shows where errors arise."
+    )
     parser.add_argument("--version", action="version", version=f"voicekit {_version()}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)
     helps = {verb: import_module(f"{__name__}.{verb}").HELP for verb in VERBS}

@@ -1,55 +1,138 @@
-"""Finds the bot that a user names on the command line: a Python file with a handler in it, or a plugin's handler."""
+"""Finds the bot that a user names on the command line: a Python file with a handler in it, or a plugin's handler.
+
+A file may have more than its handler: beside it `policy`, `greeting`, `stt`, `tts`, `vad` and `language`, or one
+`voicekit.Bot` with all of that.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Final
 
-from voicekit.errors import ConfigError
+from voicekit.cli.terminal import complain
+from voicekit.errors import ConfigError, VoicekitError
 from voicekit.extend import Plugins, Use, load_plugins
-from voicekit.extend.names import listed
+from voicekit.extend.install import brought_by, how_to_install
+from voicekit.extend.names import guess, listed
+from voicekit.session.bot import Bot
+from voicekit.session.running import importing
+from voicekit.turn.policy import Policy
 
-NAMES = ("handler", "bot", "answer")
+NAMES: Final = ("handler", "bot", "answer")
 """What the handler in a bot's file may be called, looked for in this order."""
 
+BESIDE: Final[dict[str, type]] = {
+    "policy": Policy, "greeting": str, "stt": object, "tts": object, "vad": object, "language": str,
+}  # fmt: skip
+"""What else a bot's file may have, by the name of the module's variable, and of what type it is."""
 
-def plugins_beside(bot: str | None) -> Plugins:
-    """What is installed, and the `voicefile.py` beside the file `bot` or, without one, in this folder."""
-    voicefile = Path(bot or "bot.py").with_name("voicefile.py")
-    return load_plugins(voicefile=voicefile if voicefile.is_file() else None)
+Tell = Callable[[str], None]
 
 
-def find_handler(bot: str, plugins: Plugins) -> Any:
-    """The handler in the file `bot`, or the one that a plugin has registered as `bot`; ConfigError for neither."""
+def plugins_beside(bot: str | None, tell: Tell = complain, *, strict: bool = True) -> Plugins:
+    """What is installed, and the `voicefile.py` beside the bot's file `bot`, which runs for nothing else."""
+    voicefile = Path(bot).with_name("voicefile.py") if bot is not None and Path(bot).is_file() else None
+    if voicefile is None and Path("voicefile.py").is_file():
+        tell("./voicefile.py is not loaded: it goes with a bot's file in this folder")
+    return load_plugins(voicefile=voicefile if voicefile and voicefile.is_file() else None, strict=strict)
+
+
+def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
+    """The bot in the file `bot`, or of the handler that a plugin has registered as `bot`; ConfigError for neither."""
     known = plugins.registry.names("handler")
     if bot in known and not Path(bot).is_file():
-        return Use(bot).build(plugins.registry, "handler")
-    if not bot.endswith(".py") and not Path(bot).is_file():
-        raise ConfigError(f"expected a bot's Python file or the name of a handler ({listed(known)}), got {bot!r}")
-    return load_handler(bot)
+        return Bot(Use(bot).build(plugins.registry, "handler"))
+    if bot.endswith(".py") or Path(bot).is_file():
+        return load_bot(bot, tell)
+    distribution = brought_by("handler", bot)
+    if distribution is not None:
+        raise ConfigError(f"the handler {bot!r} comes with {distribution}, {how_to_install(distribution)}")
+    raise ConfigError(f"expected a bot's Python file or the name of a handler ({listed(known)}), got {bot!r}")
 
 
-def load_handler(path: str) -> Any:
-    """The handler of the bot in the Python file `path`. ConfigError when there is no file, or no handler in it.
+def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
+    """The bot in the Python file `path`; `tell` gets a line about what beside the handler was taken from it.
 
-    The file may import what lies beside it, as it may when it is run as a program.
-    What the file raises while it is imported passes, with its traceback: it is the bot's author who needs it.
+    The file may import its neighbours, as it may when it is run as a program. ConfigError if there is no file, no
+    handler in it, or if it can't be imported: with its author's own lines.
     """
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"expected a Python file with a bot in it, got {path!r}, which is no file")
+        raise ConfigError(f"expected a Python file with a bot in it, got {str(path)!r}, which is no file")
+    found = vars(_imported(file))
+    name = next((name for name in NAMES if name in found), None)
+    if name is None:
+        near = next((guess(each, NAMES) for each in _own(found) if guess(each, NAMES)), "")
+        raise ConfigError(f"{path}: expected a handler called {', '.join(NAMES[:-1])} or {NAMES[-1]}, found none{near}")
+    bot = Bot.of(found[name])
+    unset = [each.name for each in fields(Bot) if each.default is getattr(bot, each.name)]
+    taken = {key: found[key] for key in BESIDE if key in unset and _fits(file, key, found, tell)}
+    bot = replace(bot, **taken)
+    used = [each.name for each in fields(Bot) if each.name in BESIDE and getattr(bot, each.name) is not each.default]
+    if used:
+        tell(f"{file.name}: {', '.join(used)} and {name}")
+    for each in _own(found):
+        wanted = next((key for key in BESIDE if key not in found and _slip(each, key, found[each])), None)
+        if wanted is not None:
+            tell(f"{file.name}: {each!r} is not used (did you mean {wanted!r}?)")
+    return bot
+
+
+def _imported(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"expected a Python file with a bot in it, got {path!r}")
+        raise ConfigError(f"expected a Python file with a bot in it, got {str(file)!r}")
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(file.stem, module)
     beside = str(file.resolve().parent)
     if beside not in sys.path:
         sys.path.insert(0, beside)
-    spec.loader.exec_module(module)
-    for name in NAMES:
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise ConfigError(f"{path}: expected a handler called {', '.join(NAMES[:-1])} or {NAMES[-1]}, found none of them")
+    token = importing.set(file.name)
+    try:
+        spec.loader.exec_module(module)
+    except VoicekitError:
+        raise
+    except SyntaxError as error:
+        raise ConfigError(f"{error.filename or file}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
+    except Exception as error:  # an author's code: whatever it raises is shown with the author's own lines
+        frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
+        where = " < ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames[1:][::-1][:4])
+        raise ConfigError(f"{file}: {type(error).__name__}: {error} ({where or file.name})") from error
+    finally:
+        importing.reset(token)
+    return module
+
+
+def _fits(file: Path, key: str, found: Mapping[str, Any], tell: Tell) -> bool:
+    """Whether the module's variable `key` can be a bot's; a function or module of that name is said to be none."""
+    if key not in found:
+        return False
+    value = found[key]
+    if isinstance(value, ModuleType) or (callable(value) and BESIDE[key] is not object):
+        tell(f"{file.name}: {key!r} is not used: it is a {type(value).__name__}")
+        return False
+    if value is not None and not isinstance(value, BESIDE[key]):
+        raise ConfigError(f"{file}: {key}: expected a {BESIDE[key].__name__}, got {value!r}")
+    return value is not None or key in ("stt", "vad")
+
+
+def _own(found: Mapping[str, Any]) -> list[str]:
+    """The names that a module gives to something of its own."""
+    return [name for name, value in found.items() if not name.startswith("_") and not isinstance(value, ModuleType)]
+
+
+def _slip(name: str, wanted: str, value: object) -> bool:
+    """Whether `name` is `wanted` with one slip of the pen, and `value` fits; short words are too alike to tell."""
+    if not isinstance(value, BESIDE[wanted]) or len(wanted) < 5 or name in (f"{wanted}s", wanted.upper()):
+        return False
+    if name.lower() == wanted:
+        return True
+    same = sum(block.size for block in SequenceMatcher(None, name, wanted, autojunk=False).get_matching_blocks())
+    return max(len(name), len(wanted)) - same <= 1 and name[0] == wanted[0]

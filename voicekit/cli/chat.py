@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 
-from voicekit.cli.bot import find_handler, plugins_beside
+from voicekit.cli.run import call_parser, read_call
+from voicekit.session.bot import Bot
 from voicekit.session.console import chat
 
 HELP = "talk to a bot by typing"
@@ -15,10 +16,10 @@ HELP = "talk to a bot by typing"
 
 def main(arguments: Sequence[str]) -> int:
     """Hold a typed conversation until the input ends or the bot ends it."""
-    parser = argparse.ArgumentParser(prog="voicekit chat", description=HELP)
-    parser.add_argument("bot", metavar="BOT", help="a Python file with a handler in it, or the name of a handler")
-    parser.add_argument("--greeting", help="what the bot says first")
+    parser = call_parser("chat", HELP)
     options = parser.parse_args(arguments)
-    plugins = plugins_beside(options.bot)
-    trio.run(chat, find_handler(options.bot, plugins), options.greeting, plugins)
+    if options.bot is None:
+        parser.error("the following arguments are required: BOT")
+    plan = read_call(options, Bot(None), typed=True)
+    trio.run(partial(chat, plan.bot, plan.plugins, **plan.parts))
     return 0

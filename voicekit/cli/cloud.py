@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from voicekit.cli.progress import CLEAR
+from voicekit.cli.terminal import GREEN, Bar, Parser, coloured, columns, complain
 
 if TYPE_CHECKING:
     from voicekit.soniox.rest import SonioxClient
@@ -17,13 +15,12 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 """The exit status when the service refused or was not reached, and when any of several files failed."""
 
-GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 BAR: Final = 24
 
 
-def parser_of(verb: str, help_text: str, **more: Any) -> argparse.ArgumentParser:
+def parser_of(verb: str, help_text: str) -> Parser:
     """A parser with what all these verbs know."""
-    parser = argparse.ArgumentParser(prog=f"voicekit {verb}", description=f"{help_text} (Soniox)", **more)
+    parser = Parser(prog=f"voicekit {verb}", description=f"{help_text} (Soniox)")
     parser.add_argument("--json", action="store_true", help="write JSON")
     parser.add_argument("--region", metavar="NAME", help="us, eu or jp (SONIOX_REGION, else us)")
     return parser
@@ -33,13 +30,16 @@ def with_client(region: str | None, work: Callable[[SonioxClient], Awaitable[int
     """Run `work` with a client, and say in one sentence what the service had against it."""
     import trio
 
+    from voicekit.cli.progress import Teller
     from voicekit.errors import DeviceError, ProtocolError, ServiceError
     from voicekit.flow.groups import alone
+    from voicekit.soniox.local import soniox_or_local
     from voicekit.soniox.rest import SonioxClient
 
     async def main() -> int:
-        async with SonioxClient(region=region) as soniox:
-            return await work(soniox)
+        async with AsyncExitStack() as stack:
+            where = {} if region is not None else (await stack.enter_async_context(soniox_or_local(Teller()))).options()
+            return await work(await stack.enter_async_context(SonioxClient(region=region, **where)))
 
     try:
         with alone():
@@ -47,10 +47,6 @@ def with_client(region: str | None, work: Callable[[SonioxClient], Awaitable[int
     except (ServiceError, ProtocolError, DeviceError) as error:
         complain(str(error))
         return FAILED
-
-
-def complain(message: str) -> None:
-    print(f"voicekit: {message}", file=sys.stderr)
 
 
 def write_json(what: Any) -> None:
@@ -64,19 +60,17 @@ def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns as wide as they must be; the last one is cut off at the edge of a terminal."""
     texts = [[str("" if cell is None else cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in [list(head), *texts]) for place in range(len(head))]
-    most = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
+    most = columns() if sys.stdout.isatty() else None
     for row in [list(head), *texts]:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         print(line[:most])
 
 
-class ProgressBar:
-    """One line on a terminal that is written over: how many are done, and what happens now. Silent elsewhere."""
+class ProgressBar(Bar):
+    """How many are done, and what happens now."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:
-        self._out = sys.stderr if out is None else out
-        self._shows = self._out.isatty()
-        self._colour = (GREEN, PLAIN) if "NO_COLOR" not in os.environ else ("", "")
+        super().__init__(out)
         self._total = total
         self._parts: dict[int, float] = {}
         self._done = 0
@@ -84,23 +78,11 @@ class ProgressBar:
     def note(self, item: int, part: float, what: str) -> None:
         """`part` of an item's work is done, from 0 to 1; `what` happens with it now."""
         self._parts[item] = part
-        if self._shows:
-            filled = int(BAR * sum(self._parts.values()) / self._total)
-            on, off = self._colour
-            bar = f"{on}{'#' * filled}{off}{'-' * (BAR - filled)}"
-            room = shutil.get_terminal_size((100, 24)).columns - BAR - 20
-            print(f"{CLEAR}[{bar}] {self._done} of {self._total}  {what[:room]}", end="", file=self._out, flush=True)
+        filled = int(BAR * sum(self._parts.values()) / self._total)
+        bar = f"{coloured('#' * filled, GREEN)}{'-' * (BAR - filled)}"
+        self.draw(f"[{bar}] {self._done} of {self._total}  {what[: columns() - BAR - 20]}")
 
     def done(self, item: int, what: str) -> None:
         """An item is over, for better or worse."""
         self._done += 1
         self.note(item, 1.0, what)
-
-    def say(self, line: str) -> None:
-        """A line of its own, above the bar."""
-        self.clear()
-        print(line, file=self._out, flush=True)
-
-    def clear(self) -> None:
-        if self._shows:
-            print(CLEAR, end="", file=self._out, flush=True)

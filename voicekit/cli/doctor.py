@@ -7,7 +7,6 @@ where there is nothing to do.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 from collections.abc import Iterator, Sequence
@@ -17,20 +16,18 @@ from typing import Final
 
 import trio
 
-from voicekit.cli.missing import BROUGHT_BY
 from voicekit.cli.network import Reached, reach
+from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
 from voicekit.extend import Commands, Plugins, load_plugins
-from voicekit.extend.install import install_command
+from voicekit.extend.install import OFFERS, brought_by, install_command
 from voicekit.soniox.api.region import KEY_VARIABLE, ApiKey, Endpoints
+from voicekit.soniox.local import COMMAND
 
 HELP = "look at keys, network, plugins, models and devices, and say what to do"
 
 GROUP: Final = "voicekit.doctor"
 FINE, NOTE, WRONG = "ok", "note", "wrong"
-
-SERVER: Final = "local-server"
-"""The verb of the plugin that stands in for the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Finding:
 
 def main(arguments: Sequence[str]) -> int:
     """Print what was found; 1 when something is wrong."""
-    parser = argparse.ArgumentParser(prog="voicekit doctor", description=HELP)
+    parser = Parser(prog="voicekit doctor", description=HELP)
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(arguments)
     findings = trio.run(examine)
@@ -82,7 +79,7 @@ def _version(distribution: str) -> str:
 def _has_server(plugins: Plugins) -> bool:
     commands = Commands()
     plugins.commands(commands)
-    return SERVER in [command.name for command in commands]
+    return COMMAND in [command.name for command in commands]
 
 
 def _key(has_server: bool) -> tuple[bool, Finding]:
@@ -94,7 +91,8 @@ def _key(has_server: bool) -> tuple[bool, Finding]:
             return True, Finding("key", WRONG, str(error), f"copy the key into {KEY_VARIABLE} again")
         if has_server:
             return False, Finding("key", NOTE, f"no {KEY_VARIABLE}: a local server hears and speaks")
-        remedy = f"set {KEY_VARIABLE}, or install the local server: {install_command(BROUGHT_BY[SERVER])}"
+        server = install_command(brought_by("verb", COMMAND) or COMMAND)
+        remedy = f"set {KEY_VARIABLE}, or install the local server: {server}"
         return False, Finding("key", WRONG, f"no {KEY_VARIABLE}, and no local server", remedy)
     return True, Finding("key", FINE, f"{KEY_VARIABLE} is set")
 
@@ -136,13 +134,13 @@ def _asked(entry: EntryPoint) -> Iterator[Finding]:
 
 
 def _not_installed() -> Iterator[Finding]:
-    for distribution in sorted(set(BROUGHT_BY.values())):
+    for distribution, offer in OFFERS.items():
         try:
             version(distribution)
         except PackageNotFoundError:
-            verbs = ", ".join(verb for verb, brought_by in BROUGHT_BY.items() if brought_by == distribution)
-            what = f"{distribution} is not installed ({verbs})"
-            yield Finding("plugins", NOTE, what, install_command(distribution))
+            if "verb" in offer:
+                what = f"{distribution} is not installed ({', '.join(offer['verb'])})"
+                yield Finding("plugins", NOTE, what, install_command(distribution))
 
 
 def _shown(findings: Sequence[Finding]) -> str:

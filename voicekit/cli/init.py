@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from voicekit.cli.templates import bot_files, plugin_files
+from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import load_plugins
 from voicekit.extend.names import check_name
@@ -18,7 +18,7 @@ PREFIX = "voicekit-"
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files into a new folder of that name, and say what to do with them."""
-    parser = argparse.ArgumentParser(prog="voicekit init", description=HELP)
+    parser = Parser(prog="voicekit init", description=HELP)
     parser.add_argument("name", metavar="NAME", help="of the bot or the plugin: a-z, 0-9 and -")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--bot", action="store_true", help="a bot: one file and its tests (this is the default)")

@@ -10,43 +10,35 @@ written over; elsewhere there are only the lines that are done.
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from statistics import median
 from typing import TYPE_CHECKING, Final, TextIO
 
 import trio
 
 from voicekit import events
+from voicekit.cli.terminal import CLEAR, DIM, coloured, columns
 from voicekit.events import (
     Audible,
     Blocked,
     Decided,
     HeardSoFar,
     Interim,
-    Overrun,
-    ReplyFailed,
     SessionEnded,
     SessionEvent,
     SessionStarted,
     SpeechStarted,
     SpeechStopped,
-    SttDown,
-    SttUp,
-    Trouble,
     TurnCommitted,
     TurnEnded,
     Word,
     joined,
 )
-from voicekit.session.eventlog import describe
+from voicekit.session.eventlog import describe, trouble
+from voicekit.session.screen import Screen
 
 if TYPE_CHECKING:
     from voicekit.session.session import Session
 
-CLEAR: Final = "\r\x1b[K"
-DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 BETWEEN: Final = "   "
 
 LONGEST_WAIT: Final = 60.0
@@ -56,11 +48,20 @@ LONGEST_WAIT: Final = 60.0
 class Live:
     """Watches one session: `session.watch(Live(session).note)`."""
 
-    def __init__(self, session: Session, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        out: TextIO | None = None,
+        *,
+        terminal: bool | None = None,
+        blocked: bool = False,
+        begin: str | None = None,
+    ) -> None:
+        """`blocked` shows also what blocked the event loop; `begin` is printed when one may speak."""
         self._session = session
-        self._out = out if out is not None else sys.stdout
-        self._terminal = self._out.isatty() if terminal is None else terminal
-        self._dim = (DIM, PLAIN) if "NO_COLOR" not in os.environ else ("", "")
+        self.screen = Screen(out, terminal=terminal)
+        self._blocked = blocked
+        self._begin = begin
         self.started = False
         self.waits: list[float] = []
         """How long the caller waited for each answer, in seconds."""
@@ -80,6 +81,8 @@ class Live:
             case SessionStarted():
                 self.started = True
                 self._began = trio.current_time()
+                if self._begin is not None:
+                    self.screen.show(f"{self._begin}\n")
             case SpeechStopped(at):
                 self._spoken_to = at / self._ear_rate()
             case Interim(words):
@@ -91,13 +94,15 @@ class Live:
                 self._note_reply(event)
             case SpeechStarted():
                 self._aside = False
-            case Decided(what) if what.startswith("release"):
+            case Decided(events.TurnAct.RELEASE):
                 self._aside = True
                 self._note_words(())
-            case SttDown() | SttUp() | ReplyFailed() | Trouble() | Overrun() | Blocked():
+            case Blocked() if self._blocked:
                 self._line(self._now, " ! ", describe(event) or "")
             case SessionEnded():
                 self._forget()
+            case _ if (line := trouble(event)) is not None:
+                self._line(self._now, " ! ", line)
 
     def summary(self) -> str:
         """How quickly the caller was answered, in one line."""
@@ -161,20 +166,19 @@ class Live:
 
     def _line(self, at: float, who: str, text: str) -> None:
         """A line that stays."""
-        clear = CLEAR if self._terminal else ""
-        print(f"{clear}{at:8.2f}  {who}  {text}", file=self._out, flush=True)
+        clear = CLEAR if self.screen.terminal else ""
+        self.screen.show(f"{clear}{at:8.2f}  {who}  {text}\n")
         self._drawn = ""
 
     def _draw(self) -> None:
         """What may still change, on the line below."""
-        if not self._terminal:
+        if not self.screen.terminal:
             return
         said = joined(self._final + self._tail)
         texts = [f"{who}  {text}" for who, text in (("bot", self._heard.strip()), ("you", said)) if text]
-        room = max(10, (shutil.get_terminal_size().columns - 12) // max(1, len(texts)) - len(BETWEEN))
+        room = max(10, (columns() - 12) // max(1, len(texts)) - len(BETWEEN))
         shown = BETWEEN.join(text if len(text) <= room else f"{text[:5]}…{text[6 - room :]}" for text in texts)
         if shown == self._drawn:
             return
         self._drawn = shown
-        begin, end = self._dim
-        print(f"{CLEAR}{'':10}{begin}{shown}{end}" if shown else CLEAR, end="", file=self._out, flush=True)
+        self.screen.show(f"{CLEAR}{'':10}{coloured(shown, DIM)}" if shown else CLEAR)

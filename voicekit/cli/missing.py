@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from voicekit.errors import ConfigError
 from voicekit.extend import Plugins
-from voicekit.extend.install import install_command, why_missing
+from voicekit.extend.install import OFFERS, brought_by, install_command, why_missing
 from voicekit.extend.names import guess, listed
-
-BROUGHT_BY: Final = {
-    "demo": "voicekit-local",
-    "local-server": "voicekit-local",
-    "talk": "voicekit-device",
-    "devices": "voicekit-device",
-}
-"""The verbs of voicekit's own plugins, and the distribution that brings each."""
 
 
 def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
     """Why there is no `verb`, and what to do about it."""
-    distribution = BROUGHT_BY.get(verb)
-    if distribution is None:
-        known = {*known, *BROUGHT_BY}
-        return ConfigError(f"there is no verb {verb!r}{guess(verb, known)}; there are: {listed(known)}")
-    return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")
+    distribution = brought_by("verb", verb)
+    if distribution is not None:
+        return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")
+    known = {*known, *(name for offer in OFFERS.values() for name in offer.get("verb", ()))}
+    return ConfigError(f"there is no verb {verb!r}{guess(verb, known)}; there are: {listed(known)}")
 
 
 def no_package(verb: str, package: str | None, plugin: str) -> ConfigError:

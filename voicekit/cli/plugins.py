@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from voicekit.cli.bot import plugins_beside
+from voicekit.cli.terminal import Parser, complain
 from voicekit.errors import PluginError
-from voicekit.extend import ROLES, Commands, Plugins, load_plugins
+from voicekit.extend import ROLES, Commands, Plugins
 
 HELP = "list the plugins, where they come from and what they bring"
 
@@ -25,18 +24,16 @@ class Listed:
     hooks: list[str] = field(default_factory=list)
     parts: dict[str, list[str]] = field(default_factory=dict)  # names by role
     commands: list[str] = field(default_factory=list)
-    settings: list[str] = field(default_factory=list)
     error: str | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print what there is; 1 when a plugin is broken."""
-    parser = argparse.ArgumentParser(prog="voicekit plugins", description=HELP)
+    parser = Parser(prog="voicekit plugins", description=HELP)
     parser.add_argument("bot", metavar="BOT.py", nargs="?", help="with the voicefile.py beside this file")
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(arguments)
-    voicefile = Path(options.bot or "bot.py").with_name("voicefile.py")
-    plugins = load_plugins(voicefile=voicefile if voicefile.is_file() else None, strict=False)
+    plugins = plugins_beside(options.bot, strict=False)
     commands, failure = Commands(), None
     try:
         plugins.commands(commands)
@@ -45,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     listed = [_list(info.name, plugins, commands) for info in plugins.listing()]
     print(json.dumps([asdict(each) for each in listed], indent=2) if options.json else "\n".join(map(_lines, listed)))
     if failure is not None:
-        print(f"voicekit: {failure}", file=sys.stderr)
+        complain(str(failure))
     return 1 if plugins.failures or failure is not None else 0
 
 
@@ -66,7 +63,6 @@ def _list(name: str, plugins: Plugins, commands: Commands) -> Listed:
         list(info.hooks),
         {role: names for role, names in brought.items() if names},
         [command.name for command in commands if command.plugin == name],
-        [f"--{option.key}" for option in plugins.options if option.plugin == name],
     )
 
 
@@ -77,6 +73,4 @@ def _lines(plugin: Listed) -> str:
     brings = [f"{role} {', '.join(names)}" for role, names in plugin.parts.items()]
     if plugin.commands:
         brings.append(f"verb {', '.join(plugin.commands)}")
-    if plugin.settings:
-        brings.append(f"setting {', '.join(plugin.settings)}")
     return "\n".join([f"{plugin.name}  ({plugin.origin})  {what}", *(f"    {line}" for line in brings)])

@@ -1,12 +1,12 @@
-"""Tells the user, on stderr, what goes on before a call: a line each, and a bar for what is told in per cent."""
+"""Shows on stderr what goes on before a call: a line each, and a bar for progress in per cent."""
 
 from __future__ import annotations
 
 import re
-import sys
 from typing import Final, TextIO
 
-CLEAR: Final = "\r\x1b[K"
+from voicekit.cli.terminal import Bar
+
 CELLS: Final = 30
 
 _SHARE: Final = re.compile(r"(.*?)\s*(\d{1,3}) ?%")
@@ -16,26 +16,21 @@ class Teller:
     """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and is a line like any other elsewhere."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
-        self._out = out if out is not None else sys.stderr
-        self._terminal = self._out.isatty() if terminal is None else terminal
-        self._bar = ""  # what the bar on the last line is about; empty where there is none
+        self._bar = Bar(out, terminal=terminal)
+        self._about = ""  # of the bar on the last line; empty if there is none
 
     def __call__(self, line: str) -> None:
-        share = _SHARE.fullmatch(line) if self._terminal else None
+        share = _SHARE.fullmatch(line) if self._bar.shows else None
+        about = share[1] if share is not None else ""
+        if self._about and about != self._about:
+            print(file=self._bar.out, flush=True)
+        self._about = about
         if share is None:
-            self._end_bar()
-            print(f"voicekit: {line}", file=self._out, flush=True)
+            print(f"voicekit: {line}", file=self._bar.out, flush=True)
             return
-        about, done = share[1], min(100, int(share[2]))
-        if about != self._bar:
-            self._end_bar()
-        self._bar = about
+        done = min(100, int(share[2]))
         full = CELLS * done // 100
-        print(f"{CLEAR}{'█' * full}{'░' * (CELLS - full)} {done:3} %  {about}", end="", file=self._out, flush=True)
+        self._bar.draw(f"{'█' * full}{'░' * (CELLS - full)} {done:3} %  {about}")
         if done == 100:
-            self._end_bar()
-
-    def _end_bar(self) -> None:
-        if self._bar:
-            print(file=self._out, flush=True)
-        self._bar = ""
+            print(file=self._bar.out, flush=True)
+            self._about = ""

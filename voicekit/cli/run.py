@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import trio
 
-from voicekit.cli.bot import find_handler, plugins_beside
+from voicekit.cli.bot import find_bot, plugins_beside
 from voicekit.cli.live import Live
 from voicekit.cli.progress import Teller
-from voicekit.cli.spec import read_part
+from voicekit.cli.recordings import folder_for
+from voicekit.cli.spec import read_part, read_policy
+from voicekit.cli.terminal import Parser
 from voicekit.errors import DeviceError, ServiceError
 from voicekit.events import SessionEnded
-from voicekit.extend import Plugins, Settings
+from voicekit.extend import Plugins, Registry, Role, Use
+from voicekit.flow.threads import in_thread
 from voicekit.reply.handler import Turn
+from voicekit.session.bot import Bot, asked_for, instead
 from voicekit.session.callfolder import CallFolder, open_call_folder
-from voicekit.session.local import soniox_or_local
-from voicekit.session.running import run_session
+from voicekit.session.running import run_session, served
+from voicekit.session.screen import Screen
 from voicekit.session.session import Session
-from voicekit.turn.policy import CallPolicy, Policy
+from voicekit.turn.policy import Policy
 
 HELP = "hold one spoken call with a bot"
 
@@ -31,72 +36,113 @@ FAILED: Final = 1
 SIGNALLED: Final = {"SIGINT": 128 + signal.SIGINT, "SIGTERM": 128 + signal.SIGTERM}
 """The exit status of a call that a signal ended, as shells report it."""
 
+SPEC: Final = "NAME[:VALUE][,OPTION=VALUE...]"
+
+PARTS: Final[dict[Role, str]] = {
+    "source": "where the caller's sound comes from, as in file:caller.wav",
+    "vad": "what tells speech from other sounds, as in silero:threshold=0.6; none leaves it to the stt",
+    "stt": "what recognises the caller's words, as in soniox:language=de; none leaves typed words only",
+    "tts": "what speaks the bot's words, as in soniox:voice=Maya,language=de",
+    "sink": "where the bot's sound is played, as in file:bot.wav",
+}
+
 
 def main(arguments: Sequence[str]) -> int:
     """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
-    parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
-    plugins = plugins_beside(options.bot)
-    settings = _settings(rest, plugins)
-    handler = find_handler(options.bot, plugins) if options.bot is not None else _repeat
-    parts = {
-        "handler": handler,
-        "source": read_part(options.source, "source", plugins.registry).build(plugins.registry, "source"),
-        "sink": read_part(options.sink, "sink", plugins.registry).build(plugins.registry, "sink"),
-        "policy": Policy(call=CallPolicy(greeting=options.greeting)),
-        "plugins": plugins,
-    }
-    return trio.run(_hold, parts, settings, options.record)
+    parser = call_parser("run", f"{HELP}: without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
+    parser.set_defaults(sink="null")
+    record = "write the sound of both sides, the events and the services' messages into this new folder"
+    parser.add_argument("--record", metavar="FOLDER", help=record)
+    keep = "put each recording into a folder of its own in FOLDER, and delete those older than this"
+    parser.add_argument("--keep", type=float, metavar="DAYS", help=keep)
+    options = parser.parse_args(arguments)
+    if options.source is None:
+        parser.error("the following arguments are required: --source")
+    if options.keep is not None and options.record is None:
+        parser.error("--keep needs --record FOLDER")
+    plan = read_call(options, Bot(_repeat))
+    return trio.run(hold, plan, options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="voicekit run",
-        description=f"{HELP}: with Soniox where SONIOX_API_KEY is set, else with a local server (voicekit-local).",
-        epilog="Plugins add settings of their own, as --PLUGIN-SETTING VALUE; `voicekit plugins` lists them.",
-        allow_abbrev=False,
-    )
+def call_parser(verb: str, description: str) -> Parser:
+    """The options of every verb that holds a call."""
+    parser = Parser(prog=f"voicekit {verb}", description=description)
     bot = "a Python file with a handler in it, or the name of a handler (without one: says back what it hears)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
-    source = "where the caller's sound comes from: file:caller.wav, or another source by its name"
-    parser.add_argument("--source", required=True, metavar="NAME[:VALUE][,OPTION=VALUE...]", help=source)
-    sink = "where the bot's sound is played: file:bot.wav, or another sink by its name (null)"
-    parser.add_argument("--sink", default="null", metavar="NAME[:VALUE][,OPTION=VALUE...]", help=sink)
-    record = "write the sound of both sides, the events and the messages of the services into this new folder"
-    parser.add_argument("--record", metavar="FOLDER", help=record)
+    for role, text in PARTS.items():
+        parser.add_argument(f"--{role}", metavar=SPEC, help=text)
+    policy = "a number or text of the policy, as in turn.settle=1.2; may be repeated"
+    parser.add_argument("--policy", metavar="FIELD=VALUE", action="append", default=[], help=policy)
     parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--blocked", action="store_true", help="also show what blocks the event loop, and for how long")
     return parser
 
 
-def _settings(arguments: Sequence[str], plugins: Plugins) -> Settings:
-    """What the flags of the plugins say, and for the rest the environment."""
-    parser = argparse.ArgumentParser(prog="voicekit run", usage="voicekit run [BOT] ...", allow_abbrev=False)
-    for option in plugins.options:
-        parser.add_argument(f"--{option.key}", dest=option.key)
-    return plugins.options.resolve(vars(parser.parse_args(arguments)), os.environ)
+@dataclass(frozen=True)
+class Plan:
+    """A call as it was asked for: `parts` are the keywords of a Session; of a typed call those that were asked for."""
+
+    bot: Bot
+    parts: dict[str, Any]
+    plugins: Plugins
 
 
-def _repeat(turn: Turn) -> str | None:
-    return f"You said: {turn.text}" if turn.text else None
+def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> Plan:
+    """What the options of `call_parser` ask for; `usual` without a BOT. The command line wins over the bot's file.
+
+    Of a call that is `typed`, the stt, tts and vad are only those of the command line. Raises ConfigError for whatever
+    can't be, before anything is started.
+    """
+    plugins = plugins_beside(options.bot)
+    registry = plugins.registry
+    bot = usual if options.bot is None else find_bot(options.bot, plugins)
+    bot = replace(bot, policy=read_policy(bot.policy if bot.policy is not None else Policy(), options.policy))
+    if options.greeting is not None or any(each.startswith("call.greeting=") for each in options.policy):
+        bot = replace(bot, greeting=options.greeting)
+    given: dict[str, Any] = {}
+    for role in PARTS:
+        if (spec := getattr(options, role)) is not None:
+            given[role] = None if spec == "none" and role in ("stt", "vad") else read_part(spec, role, registry)
+    if "tts" in given:
+        given["tts"] = instead(bot.tts, given["tts"])
+    parts = given if typed else bot.spoken(registry, **given)
+    return Plan(
+        bot, {**parts, **{role: _ready(role, parts[role], registry) for role in PARTS if role in parts}}, plugins
+    )
 
 
-async def _hold(parts: dict[str, Any], settings: Settings, record: str | None) -> int:
+def _ready(role: Role, thing: Any, registry: Registry) -> Any:
+    """`thing`, built if it was asked for by name; one that may have to wait for a stand-in is built only on trial."""
+    use = asked_for(role, thing, registry)
+    if use is None:
+        return thing
+    if registry.find(role, use.name).needs is None:
+        return instead(thing, use.build(registry, role))
+    Use(use.name, **{"key": "not-needed-yet", **use.options}).build(registry, role)
+    return thing
+
+
+async def hold(plan: Plan, options: argparse.Namespace, begin: str | None = None) -> int:
+    """Hold the call, print it, and return the exit status; `begin` is printed when one may speak."""
     tell = Teller()
     live: Live | None = None
     folder: CallFolder | None = None
+    record = getattr(options, "record", None)
     try:
         async with AsyncExitStack() as stack:
             if record is not None:
-                folder = await stack.enter_async_context(open_call_folder(record))
-            service = await stack.enter_async_context(soniox_or_local(tell))
-            logging = {} if folder is None else {"wire_log": folder.wire_log}
-            session = Session(stt=service.transcriber(**logging), tts=service.voice(**logging), **parts)
-            session.settings = settings
+                folder = await stack.enter_async_context(
+                    open_call_folder(await in_thread(folder_for, Path(record), options.keep))
+                )
+            parts = await stack.enter_async_context(served(plan.parts, plan.plugins.registry, tell))
+            session = Session(plugins=plan.plugins, **parts)
             if folder is not None:
                 folder.record(session)
-            live = Live(session)
+            live = Live(session, blocked=options.blocked, begin=begin)
             session.watch(live.note)
-            return _status(await run_session(session))
+            ended = await run_session(session)
+            live.screen.check()
+            return _status(ended)
     except (ServiceError, DeviceError) as error:
         if live is None or not live.started:
             raise
@@ -104,10 +150,14 @@ async def _hold(parts: dict[str, Any], settings: Settings, record: str | None) -
         return FAILED
     finally:
         if live is not None and live.started:
-            print(live.summary())
+            live.screen.show(f"{live.summary()}\n")
         if folder is not None and folder.path.is_dir():
-            print(f"recorded in {folder.path}")
+            Screen().show(f"recorded in {folder.path}\n")
 
 
 def _status(ended: SessionEnded) -> int:
     return SIGNALLED.get(ended.why, 0)
+
+
+def _repeat(turn: Turn) -> str | None:
+    return f"You said: {turn.text}" if turn.text else None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from voicekit.cli.cloud import ProgressBar, complain, parser_of, with_client, write_json
+from voicekit.cli.cloud import ProgressBar, parser_of, with_client, write_json
+from voicekit.cli.terminal import complain
 from voicekit.errors import ConfigError
 from voicekit.soniox.api import limits
 from voicekit.soniox.rest import SonioxClient, SpeechRequest

@@ -1,77 +1,126 @@
-"""Reads a part from the command line: `NAME[:VALUE][,option=value...]`, as in `file:caller.wav,trailing_silence=1`.
+"""Reads parts and policies from the command line: `NAME[:VALUE][,OPTION=VALUE...]` and `FIELD.FIELD=VALUE`.
 
-VALUE is the first thing that the part takes. A value becomes what its option's default is: a number, yes or no, text.
+    file:caller.wav,trailing_silence=1      silero:threshold=0.6      soniox:voice=Maya,language=de
+    turn.settle=1.2
+
+VALUE is the first thing that the part takes; if that is a path, VALUE may have commas in it. A value becomes what its
+option is: a number, yes or no, text.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from pkgutil import resolve_name
+from typing import Any, Final
 
-from voicekit.errors import ConfigError, PluginError
+from voicekit.errors import ConfigError
 from voicekit.extend import Registry, Role, Use
+from voicekit.extend.names import guess
+from voicekit.turn.policy import Policy
 
 YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+
+TEXTS: Final = {"str", "Path", "PathLike", "Any", "object"}
+"""Types whose values may be written as text."""
 
 
 def read_part(spec: str, role: Role, registry: Registry) -> Use:
     """The part that `spec` names. ConfigError for an unknown name, and for text that no option could be made of.
 
-    A source that can be played at the pace of a person is, where `spec` does not say otherwise.
+    A source that can be played at the pace of a person is, unless `spec` has it otherwise.
     """
-    first, *rest = spec.split(",")
-    name, colon, value = first.partition(":")
-    if not colon and name not in registry.names(role) and Path(spec).suffix:
+    name, *rest = re.split("[:,]", spec, maxsplit=1)
+    if name == spec and name not in registry.names(role) and Path(spec).suffix:
         raise ConfigError(f"{role}: expected a name first, got {spec!r}; a sound file is file:{spec}")
-    parameters = _parameters(name, role, registry)
-    options: dict[str, object] = {}
-    if colon:
+    parameters, where = registry.find(role, name).parameters(), f"{role} {name!r}"
+    pieces = rest[0].split(",") if rest else []
+    made: dict[str, object] = {}
+    if spec[len(name) :].startswith(":") and not _is_option(pieces[0], parameters):
         if not parameters:
-            raise ConfigError(f"{role} {name!r} takes nothing, got {value!r}")
-        options[next(iter(parameters))] = value
-    for option in rest:
-        key, equals, text = option.partition("=")
+            raise ConfigError(f"{where} takes nothing, got {rest[0]!r}")
+        first = next(iter(parameters))
+        length = _length_of_path(pieces, parameters) if TEXTS & _words(parameters[first].annotation) else 1
+        made[first] = read_value(where, first, ",".join(pieces[:length]), parameters[first])
+        pieces = pieces[length:]
+    for piece in pieces:
+        key, equals, text = piece.partition("=")
         if not equals:
-            raise ConfigError(f"{role} {name!r}: expected option=value, got {option!r}")
-        options[key.strip().replace("-", "_")] = text
-    made = {key: _value(f"{role} {name!r}", key, str(text), parameters) for key, text in options.items()}
+            raise ConfigError(f"{where}: expected option=value, got {piece!r}")
+        key = _key(key)
+        made[key] = read_value(where, key, text, parameters[key]) if key in parameters else text
     if role == "source" and "paced" in parameters:
         made.setdefault("paced", True)
     return Use(name, **made)
 
 
-def _parameters(name: str, role: Role, registry: Registry) -> Mapping[str, inspect.Parameter]:
-    entry = registry.find(role, name)
-    try:
-        factory = resolve_name(entry.factory) if isinstance(entry.factory, str) else entry.factory
-    except ImportError as error:
-        raise PluginError(f"plugin {entry.plugin!r}: {role} {name!r} can't be imported: {error}") from error
-    return inspect.signature(factory).parameters
+def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
+    """`policy` with `changes`, each as in turn.settle=1.2; ConfigError for a field or a value that it can't have."""
+    for change in changes:
+        path, equals, text = change.partition("=")
+        group, _, field = path.replace("-", "_").partition(".")
+        groups = {each.name: getattr(policy, each.name) for each in fields(policy)}
+        known = [f"{name}.{each.name}" for name, part in groups.items() for each in fields(part)]
+        if not equals or f"{group}.{field}" not in known:
+            raise ConfigError(
+                f"--policy: expected FIELD=VALUE such as turn.settle=1.2, got {change!r}{guess(path, known)}"
+            )
+        parameter = inspect.signature(type(groups[group])).parameters[field]
+        value = read_value("--policy", path, text, parameter)
+        policy = replace(policy, **{group: replace(groups[group], **{field: value})})
+    return policy
 
 
-def _value(where: str, key: str, text: str, parameters: Mapping[str, inspect.Parameter]) -> object:
-    """`text` as the kind of value that the option `key` takes; an unknown one stays text, and is refused later."""
-    parameter = parameters.get(key)
-    if parameter is None:
+def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) -> object:
+    """`text` as the kind of value that `parameter` takes; ConfigError if it can't be one."""
+    default, kinds = parameter.default, _words(parameter.annotation)
+    if "None" in kinds and text == "none":
+        return None
+    if isinstance(default, bool) or "bool" in kinds:
+        if text.lower() not in YES + NO:
+            raise ConfigError(f"{where}: {key}: expected yes or no, got {text!r}")
+        return text.lower() in YES
+    if isinstance(default, int | float) or kinds & {"int", "float"}:
+        return _number(f"{where}: {key}", text, whole="float" not in kinds and "int" in kinds)
+    if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
         return text
-    default, kind = parameter.default, str(parameter.annotation)
-    if isinstance(default, bool):
-        return _yes_or_no(where, key, text)
-    if isinstance(default, int | float) or ("int" in kind.split() or "float" in kind.split()):
-        return _number(where, key, text)
-    return text
+    if "tuple" in kinds:
+        return tuple(text.split("+"))
+    raise ConfigError(f"{where}: {key} is no text or number, which is all that can be written here, got {text!r}")
 
 
-def _yes_or_no(where: str, key: str, text: str) -> bool:
-    if text.lower() not in YES + NO:
-        raise ConfigError(f"{where}: {key}: expected yes or no, got {text!r}")
-    return text.lower() in YES
+def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:
+    key, equals, _ = piece.partition("=")
+    return bool(equals) and _key(key) in parameters
 
 
-def _number(where: str, key: str, text: str) -> float:
+def _length_of_path(pieces: Sequence[str], parameters: Mapping[str, Any]) -> int:
+    """How many of `pieces` are one path: as many as name something that is there, else up to the first option."""
+    there = [count for count in range(len(pieces), 0, -1) if Path(",".join(pieces[:count])).exists()]
+    options = (count for count, piece in enumerate(pieces) if count and "=" in piece and _is_option(piece, parameters))
+    rest = next(options, len(pieces))
+    plain = rest if all(" " in piece for piece in pieces[1:rest]) else 1  # "call, 3 May.wav", but not "a.wav,pased"
+    return there[0] if there else plain
+
+
+def _key(text: str) -> str:
+    return text.strip().replace("-", "_")
+
+
+def _words(annotation: object) -> set[str]:
+    """The names in a type, which may be given as text."""
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "") + " " + str(annotation)
+    return set(re.findall(r"\w+", text))
+
+
+def _number(where: str, text: str, *, whole: bool) -> float:
     try:
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+        number = int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
     except ValueError:
-        raise ConfigError(f"{where}: {key}: expected a number, got {text!r}") from None
+        number = math.nan
+    if not math.isfinite(number) or (whole and not isinstance(number, int)):
+        raise ConfigError(f"{where}: expected a {'whole ' if whole else ''}number, got {text!r}")
+    return number

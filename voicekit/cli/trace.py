@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from voicekit.cli.terminal import Parser, columns
 from voicekit.errors import ConfigError
 
 HELP = "draw where the time of a recorded call's turns went"
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.turn is not None and not falls:
         known = ", ".join(str(fall.number) for fall in call.falls) or "none"
         raise ConfigError(f"{options.call}: expected a turn with a trace ({known}), got {options.turn}")
-    width = options.width or shutil.get_terminal_size((100, 24)).columns
+    width = options.width or columns()
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     print("\n\n".join(draw(fall, width=width, colour=colour, recorded=call.recorded(fall)) for fall in falls))
     if options.svg is not None and falls:
@@ -35,8 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if falls else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="voicekit trace", description=HELP)
+def _parser() -> Parser:
+    parser = Parser(prog="voicekit trace", description=HELP)
     parser.add_argument("call", metavar="CALL", help="the folder of a call, or the event log of a traced session")
     parser.add_argument("--turn", type=int, metavar="N", help="only this turn (all)")
     parser.add_argument("--svg", metavar="FILE", help="also draw the turn, the slowest of several, as a picture")

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import trio
 
-from voicekit.cli.cloud import FAILED, ProgressBar, complain, parser_of, with_client
+from voicekit.cli.cloud import FAILED, ProgressBar, parser_of, with_client
+from voicekit.cli.terminal import complain
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.flow.groups import alone
 from voicekit.soniox import Translation
@@ -151,7 +152,7 @@ class _All:
                 if job.target is not None:
                     await self._write(job.target, self._formatted(job, transcript))
                     self._written.add(job.number)
-                    self._bar.say(f"{job.source} -> {job.target}")
+                    self._bar.line(f"{job.source} -> {job.target}")
             except VoicekitError as error:
                 self._failed = True
                 self._results.setdefault(job.number, error)

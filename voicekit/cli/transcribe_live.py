@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from typing import Any, Final, TextIO
 
 import trio
 
 from voicekit.audio.format import AudioFormat
-from voicekit.cli.cloud import FAILED, complain
-from voicekit.cli.progress import CLEAR
+from voicekit.cli.cloud import FAILED
+from voicekit.cli.terminal import DIM, Bar, coloured, columns, complain
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
 from voicekit.events import Endpoint, Interim, Word, joined
 from voicekit.events import Final as FinalWords
@@ -27,7 +25,6 @@ from voicekit.soniox.rest.schema.as_json import as_json
 EARS: Final = AudioFormat(16_000)
 SILENCE_S: Final = 0.5  # behind the file, so that its last word is not cut off
 EVENTS: Final = 256
-DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
 
 def hear(options: argparse.Namespace) -> int:
@@ -68,11 +65,9 @@ class Page:
     """Prints utterances line by line. As JSON each is a line of its own, with the times of its words in seconds."""
 
     def __init__(self, *, json: bool, out: TextIO | None = None) -> None:
-        self._out = sys.stdout if out is None else out
+        self._bar = Bar(sys.stdout if out is None else out)
         self._json = json
-        self._shows = self._out.isatty() and not json
         self._words: tuple[Word, ...] = ()
-        self._dim = (DIM, PLAIN) if "NO_COLOR" not in os.environ else ("", "")
 
     def note(self, event: object) -> None:
         if isinstance(event, FinalWords):
@@ -88,20 +83,17 @@ class Page:
         self._end()
 
     def clear(self) -> None:
-        if self._shows:
-            print(CLEAR, end="", file=self._out, flush=True)
+        self._show(())
 
     def _show(self, tail: tuple[Word, ...]) -> None:
-        if self._shows:
-            self.clear()
-            text = joined(self._words + tail)[1 - shutil.get_terminal_size((100, 24)).columns :]
-            print(text.join(self._dim), end="", file=self._out, flush=True)
+        """What may still change, unless it is JSON that is printed."""
+        text = "" if self._json else joined(self._words + tail)[1 - columns() :]
+        self._bar.draw(coloured(text, DIM) if text else "")
 
     def _end(self) -> None:
         words, self._words = self._words, ()
-        self.clear()
         if words:
-            print(as_json(_plain(words), indent=0) if self._json else _spoken(words), file=self._out, flush=True)
+            self._bar.line(as_json(_plain(words), indent=0) if self._json else _spoken(words))
 
 
 def _spoken(words: tuple[Word, ...]) -> str:

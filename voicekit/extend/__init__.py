@@ -3,20 +3,19 @@
 pluggy lives here and nowhere else; the rest of voicekit speaks to `Plugins`, which `load_plugins` makes.
 """
 
+from voicekit.extend.commands import Command, Commands
 from voicekit.extend.facade import PluginInfo, Plugins
 from voicekit.extend.hookspecs import Apologise, Restart, hookimpl
 from voicekit.extend.loader import load_plugins
-from voicekit.extend.options import Command, Commands, Option, Options, Settings
 from voicekit.extend.parts import ROLES, Part, Role
-from voicekit.extend.registry import Registered, Registry, Use
+from voicekit.extend.registry import Needs, Registered, Registry, Use
 from voicekit.extend.view import SessionView
 
 __all__ = [
     "Apologise",
     "Command",
     "Commands",
-    "Option",
-    "Options",
+    "Needs",
     "Part",
     "PluginInfo",
     "Plugins",
@@ -26,7 +25,6 @@ __all__ = [
     "Restart",
     "Role",
     "SessionView",
-    "Settings",
     "Use",
     "hookimpl",
     "load_plugins",

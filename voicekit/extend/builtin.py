@@ -18,7 +18,7 @@ class _Ears:
         registry.source("file", "voicekit.listen.file_source:FileSource")
         registry.source("silence", "voicekit.listen.source:SilenceSource")
         registry.source("tone", "voicekit.listen.source:ToneSource")
-        registry.vad("webrtc", "voicekit.listen.vad:WebRtcVad")
+        registry.vad("webrtc", "voicekit.listen.vad:WebRtcVad", default=True)
         registry.vad("energy", "voicekit.listen.vad:EnergyVad")
 
 
@@ -32,14 +32,9 @@ class _Speakers:
         registry.sink("file", "voicekit.play.file_sink:FileSink")
 
 
-class _Soniox:
-    """The default service: its ears and its voice."""
-
-    @hookimpl(trylast=True)
-    def voicekit_register(self, registry: Registry) -> None:
-        registry.stt("soniox", "voicekit.soniox.stt.soniox_stt:SonioxStt")
-        registry.tts("soniox", "voicekit.soniox.tts.soniox_tts:SonioxTts")
-
-
-BUILT_IN: dict[str, object] = {"voicekit-ears": _Ears(), "voicekit-soniox": _Soniox(), "voicekit-speakers": _Speakers()}
-"""By name. Each asks to be last, so that every other plugin comes before it."""
+BUILT_IN: dict[str, object] = {
+    "voicekit-ears": _Ears(),
+    "voicekit-soniox": "voicekit.soniox.plugin",
+    "voicekit-speakers": _Speakers(),
+}
+"""By name; text is the module that is the plugin. Each asks to be last, so that every other plugin comes before it."""

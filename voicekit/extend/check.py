@@ -22,7 +22,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
     """The hooks that `plugin`, called `name`, implements; PluginError where one can't work, or there is none."""
     found = []
-    for attribute, hook, options in _candidates(plugin, manager):
+    for attribute, hook, options in candidates(plugin, manager):
         where = f"plugin {name!r}: {attribute}"
         if hook in HOOKS:
             if options is None:
@@ -37,7 +37,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
     return tuple(hook for hook in HOOKS if hook in found)
 
 
-def _candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
+def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
     """Each function that is a hook by its marker, or looks like one by its name; with the marker's options."""
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)

@@ -19,7 +19,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from voicekit.events import SessionEvent
-    from voicekit.extend.options import Commands, Options
+    from voicekit.extend.commands import Commands
     from voicekit.extend.parts import Part, Role
     from voicekit.extend.registry import Registry
     from voicekit.extend.view import SessionView
@@ -51,11 +51,6 @@ class Restart:
 
 
 @hookspec
-def voicekit_add_options(options: Options) -> None:
-    """Declare settings with `options.add(...)`; their values come with the session, in `session.settings`."""
-
-
-@hookspec
 def voicekit_register(registry: Registry) -> None:
     """Bring parts that can be asked for by name: `registry.vad("silero", make_silero)` and so on for each role.
 
@@ -72,8 +67,12 @@ def voicekit_commands(commands: Commands) -> None:
 
 
 @hookspec
-def voicekit_configure(session: SessionView) -> None:
-    """The last word before anything opens: change `session.policy`, put private data into `session.stash`."""
+def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object] | None:
+    """The last word before anything opens: change `session.policy`, put private data into `session.stash`.
+
+    An async context manager that is returned is entered around the one conversation: in the order in which plugins are
+    asked, and left in the reverse.
+    """
 
 
 @hookspec
@@ -81,14 +80,6 @@ def voicekit_wrap_stage(stage: Part, role: Role, session: SessionView) -> Part |
     """Return a layer around `stage`, or another part for `role` altogether; None leaves it as it is.
 
     Each plugin is given what the plugin before it made, so the first one asked is the innermost.
-    """
-
-
-@hookspec
-def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object] | None:
-    """Return an async context manager, entered around the one conversation.
-
-    Entered in the order in which plugins are asked, left in the reverse.
     """
 
 
@@ -118,8 +109,8 @@ def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
 
 
 @hookspec(firstresult=True)
-def voicekit_handle_error(error: Exception, role: Role, session: SessionView) -> Apologise | Restart | None:
-    """Say how the call goes on after `error` in the part that plays `role`; None leaves it to the next plugin.
+def voicekit_handle_error(error: Exception, role: Role | None, session: SessionView) -> Apologise | Restart | None:
+    """Decide how the call goes on after `error` in the part that plays `role`; None leaves it to the next plugin.
 
-    Where every plugin returns None, the error takes its course.
+    `role` is None for an error that came from no part. If every plugin returns None, the error takes its course.
     """

@@ -6,9 +6,31 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from voicekit.extend.facade import Plugins
+if TYPE_CHECKING:
+    from voicekit.extend.facade import Plugins
+
+OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "voicekit-anthropic": {"handler": ("anthropic",)},
+    "voicekit-device": {"source": ("microphone",), "sink": ("speaker",), "verb": ("devices", "talk")},
+    "voicekit-echo": {"handler": ("echo",)},
+    "voicekit-local": {"verb": ("demo", "local-server")},
+    "voicekit-openai": {"handler": ("openai",)},
+    "voicekit-silero": {"vad": ("confirmed", "silero")},
+}
+"""What each of voicekit's own distributions brings, by role: the core's only knowledge of its plugins' names."""
+
+
+def brought_by(kind: str, name: str) -> str | None:
+    """The distribution that brings the `kind` (a role, or "verb") called `name`; None for a name of somebody else's."""
+    return next((one for one, offer in OFFERS.items() if name in offer.get(kind, ())), None)
+
+
+def how_to_install(distribution: str) -> str:
+    """Goes on behind the distribution's name."""
+    return f"which is not installed: {install_command(distribution)}"
 
 
 def install_command(distribution: str) -> str:
@@ -32,7 +54,7 @@ def why_missing(distribution: str, plugins: Plugins) -> str:
             return f"comes with the plugin {name!r}, which is blocked: see VOICEKIT_BLOCK"
     if name in plugins.failures:
         return f"comes with the plugin {name!r}, which is broken: {plugins.failures[name]}"
-    return f"comes with {distribution}, which is not installed: {install_command(distribution)}"
+    return f"comes with {distribution}, {how_to_install(distribution)}"
 
 
 def _checkouts() -> Iterator[Path]:

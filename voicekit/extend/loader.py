@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -23,8 +24,9 @@ import pluggy
 from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import hookspecs
 from voicekit.extend.builtin import BUILT_IN
-from voicekit.extend.check import hooks_of, kind_of
+from voicekit.extend.check import HOOKS, candidates, hooks_of, kind_of
 from voicekit.extend.facade import PluginInfo, Plugins
+from voicekit.extend.guard import Tracer, guarded
 from voicekit.extend.names import check_name
 
 BLOCK = "VOICEKIT_BLOCK"
@@ -56,7 +58,7 @@ def load_plugins(
     each hook call is printed to stderr, by names and types only.
 
     Raises PluginError naming the plugin that can't be imported, has the name of another, implements a hook wrongly,
-    or fails in `voicekit_add_options` or `voicekit_register`; where several are broken, notes tell the others. With
+    or fails in `voicekit_register`; where several are broken, notes tell the others. With
     `strict=False` they are asked nothing more, and told in `failures` of what is returned. Raises ConfigError where
     `voicefile` is no file.
     """
@@ -66,13 +68,24 @@ def load_plugins(
     manager.add_hookspecs(hookspecs)
     found = [*_given(extra), *_beside(voicefile), *_installed(), *_ours()]
     plugins, listing, failures = _load(found, {*block, *_blocked_around()}, manager)
-    for name in _pluggy_order(plugins):
-        manager.register(plugins[name], name)
     tracing = os.environ.get(TRACE, "0") not in ("", "0")
-    loaded = Plugins(manager, listing, failures, _print_trace if tracing else None)
+    for name in _pluggy_order(plugins):
+        _register(manager, name, plugins[name], _print_trace if tracing else None)
+    loaded = Plugins(manager, listing, failures)
     if strict:
         _raise_first(loaded.failures)
     return loaded
+
+
+def _register(manager: pluggy.PluginManager, name: str, plugin: object, trace: Tracer | None) -> None:
+    """Give pluggy the guards of a plugin's hooks; with the plugin's own wishes about its place in the order."""
+    guards = ModuleType(name)
+    for attribute, hook, options in candidates(plugin, manager):
+        if options is not None and hook in HOOKS:
+            first, last = options.get("tryfirst", False), options.get("trylast", False)
+            guard = guarded(hook, name, getattr(plugin, attribute), trace)
+            setattr(guards, hook, hookspecs.hookimpl(guard, tryfirst=first, trylast=last))
+    manager.register(guards, name)
 
 
 def _load(
@@ -144,7 +157,8 @@ def _installed() -> Iterator[_Found]:
 
 def _ours() -> Iterator[_Found]:
     for name, plugin in BUILT_IN.items():
-        yield _Found(name, "built in", partial(_itself, plugin))
+        load = partial(import_module, plugin) if isinstance(plugin, str) else partial(_itself, plugin)
+        yield _Found(name, "built in", load)
 
 
 def _pluggy_order(plugins: Iterable[str]) -> list[str]:

@@ -6,33 +6,35 @@ on through `__getattr__`, as every layer around a stage does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
+    from voicekit.call.transport import Transport
     from voicekit.contracts import Sink, Source, Stt, Tts, Vad
-    from voicekit.flow.stage import Stage
     from voicekit.reply.handler import Handler
 
-Role: TypeAlias = Literal["source", "vad", "stt", "handler", "tts", "sink", "stage"]
+Role: TypeAlias = Literal["source", "vad", "stt", "handler", "tts", "sink", "transport"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-Part: TypeAlias = "Source | Vad | Stt | Handler | Tts | Sink | Stage[Any, Any]"
+Part: TypeAlias = "Source | Vad | Stt | Handler | Tts | Sink | Transport"
 
-_MEMBERS: dict[Role, tuple[str, ...]] = {
+_MEMBERS: dict[Role | Literal["stage"], tuple[str, ...]] = {
     "source": ("name", "open", "live", "produces"),
     "vad": ("rates", "start"),
     "stt": ("name", "open", "endpoints", "negotiate"),
     "handler": ("__call__",),
     "tts": ("name", "open", "negotiate", "cut"),
     "sink": ("name", "format", "pausable", "open"),
+    "transport": ("name", "routes"),
     "stage": ("name", "open"),
 }
 
 
-def misfit(role: Role, thing: object) -> str | None:
-    """Why `thing` can't be a `role`, as "expected ..., got ..."; None where it can."""
-    expected = f"expected a {role} (with {', '.join(_MEMBERS[role])})"
+def misfit(role: Role | Literal["stage"], thing: object) -> str | None:
+    """Why `thing` can't be a `role`, or a stage of any kind, as "expected ..., got ..."; None where it can."""
+    article = "an" if role == "stt" else "a"
+    expected = f"expected {article} {role} (with {', '.join(_MEMBERS[role])})"
     if isinstance(thing, type):
         return f"{expected}, got the class {thing.__name__} itself"
     missing = [member for member in _MEMBERS[role] if not hasattr(thing, member)]

@@ -9,18 +9,31 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from voicekit.errors import ConfigError, PluginError, VoicekitError
+from voicekit.extend.install import brought_by, how_to_install
 from voicekit.extend.names import check_name, guess, listed, shown
 from voicekit.extend.parts import Part, Role, misfit
 
 if TYPE_CHECKING:
+    from voicekit.call.transport import Transport
     from voicekit.contracts import Sink, Source, Stt, Tts, Vad
-    from voicekit.flow.stage import Stage
     from voicekit.reply.handler import Handler
 
 T = TypeVar("T")
 
 Factory: TypeAlias = Callable[..., T] | str
 """What makes a part: something to call, or "package.module:name" of it, which is imported when it is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a part can't work without: a key, in the environment variable `variable` or as the option `key`.
+
+    `stand_in` names what serves in its place: it is called with a function that takes lines about its progress, and
+    returns an async context manager whose value are options that the part needs then.
+    """
+
+    variable: str
+    stand_in: Factory[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +44,72 @@ class Registered:
     name: str
     factory: Factory[Part]
     plugin: str
+    needs: Needs | None = None
+
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """What the factory takes; PluginError if it can't be imported."""
+        try:
+            return inspect.signature(self._imported()).parameters
+        except ImportError as error:
+            what = f"{self.role} {self.name!r} can't be imported: {error}"
+            raise PluginError(f"plugin {self.plugin!r}: {what}") from error
 
     def make(self, options: Mapping[str, object]) -> Part:
         """Import the factory if need be, and call it; ConfigError where `options` are not those that it takes."""
-        factory: Callable[..., Part] = resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
+        factory = self._imported()
         _check_options(f"{self.role} {self.name!r}", inspect.signature(factory), options)
         return factory(**options)
+
+    def _imported(self) -> Callable[..., Part]:
+        return resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
 
 
 class Registry:
     """What can be asked for by name: one factory for each role and name.
 
     Factories are called with the options of a `Use`, as keywords, and return something that fulfils the role. One
-    given as "package.module:name" is imported when it is asked for, which keeps the import of a plugin cheap. Adding
-    raises PluginError for a name that is taken or malformed.
+    given as "package.module:name" is imported when it is asked for, which keeps the import of a plugin cheap. The
+    first default of a role counts: plugins are asked in their order, voicekit's own last. Adding raises PluginError
+    for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:
         self._plugin = plugin
         self._entries: dict[tuple[Role, str], Registered] = {}
+        self._defaults: dict[Role, str] = {}
 
     def signed(self, plugin: str) -> Registry:
         """The same registry; what is added through this end of it is `plugin`'s."""
         end = Registry(plugin)
-        end._entries = self._entries
+        end._entries, end._defaults = self._entries, self._defaults
         return end
 
     def source(self, name: str, factory: Factory[Source]) -> None:
         self._add("source", name, factory)
 
-    def vad(self, name: str, factory: Factory[Vad]) -> None:
-        self._add("vad", name, factory)
+    def vad(self, name: str, factory: Factory[Vad], *, default: bool = False) -> None:
+        self._add("vad", name, factory, default)
 
-    def stt(self, name: str, factory: Factory[Stt]) -> None:
-        self._add("stt", name, factory)
+    def stt(self, name: str, factory: Factory[Stt], *, default: bool = False, needs: Needs | None = None) -> None:
+        self._add("stt", name, factory, default, needs)
 
     def handler(self, name: str, factory: Factory[Handler]) -> None:
         self._add("handler", name, factory)
 
-    def tts(self, name: str, factory: Factory[Tts]) -> None:
-        self._add("tts", name, factory)
+    def tts(self, name: str, factory: Factory[Tts], *, default: bool = False, needs: Needs | None = None) -> None:
+        self._add("tts", name, factory, default, needs)
 
     def sink(self, name: str, factory: Factory[Sink]) -> None:
         self._add("sink", name, factory)
 
-    def stage(self, name: str, factory: Factory[Stage[Any, Any]]) -> None:
-        self._add("stage", name, factory)
+    def transport(self, name: str, factory: Factory[Transport]) -> None:
+        self._add("transport", name, factory)
+
+    def default(self, role: Role) -> Use:
+        """What plays `role` if nothing is asked for; ConfigError if no plugin has brought a default."""
+        if role not in self._defaults:
+            raise ConfigError(f"no plugin brings a default {role}: choose one; there are: {listed(self.names(role))}")
+        return Use(self._defaults[role])
 
     def names(self, role: Role) -> tuple[str, ...]:
         """The names that can be asked for in `role`, sorted."""
@@ -87,10 +120,16 @@ class Registry:
         found = self._entries.get((role, name))
         if found is None:
             known = self.names(role)
-            raise ConfigError(f"no {role} is called {name!r}{guess(name, known)}; there are: {listed(known)}")
+            what = f"no {role} is called {name!r}"
+            distribution = brought_by(role, name)
+            if distribution is not None:
+                raise ConfigError(f"{what}: it comes with {distribution}, {how_to_install(distribution)}")
+            raise ConfigError(f"{what}{guess(name, known)}; there are: {listed(known)}")
         return found
 
-    def _add(self, role: Role, name: str, factory: Factory[Part]) -> None:
+    def _add(
+        self, role: Role, name: str, factory: Factory[Part], default: bool = False, needs: Needs | None = None
+    ) -> None:
         check_name(name, role)
         if not callable(factory) and not isinstance(factory, str):
             raise PluginError(
@@ -99,7 +138,9 @@ class Registry:
         taken = self._entries.get((role, name))
         if taken is not None:
             raise PluginError(f"{role} {name!r} is already registered by plugin {taken.plugin!r}")
-        self._entries[role, name] = Registered(role, name, factory, self._plugin)
+        self._entries[role, name] = Registered(role, name, factory, self._plugin, needs)
+        if default:
+            self._defaults.setdefault(role, name)
 
 
 class Use:
@@ -145,7 +186,7 @@ class Use:
     @overload
     def build(self, registry: Registry, role: Literal["sink"]) -> Sink: ...
     @overload
-    def build(self, registry: Registry, role: Literal["stage"]) -> Stage[Any, Any]: ...
+    def build(self, registry: Registry, role: Literal["transport"]) -> Transport: ...
     def build(self, registry: Registry, role: Role) -> Part:
         """Call the factory that `registry` has for `role` under this name.
 

@@ -5,7 +5,7 @@ The session itself is built above this room, so hooks name it by this protocol.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,12 +17,7 @@ class SessionView(Protocol):
     """One conversation, as hooks see it."""
 
     policy: Policy
-    """May be replaced in `voicekit_configure`; later changes have no effect."""
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """Every declared option by its key, such as "silero-threshold" (see `voicekit_add_options`)."""
-        ...
+    """May be replaced in `voicekit_session`; later changes have no effect."""
 
     @property
     def stash(self) -> Stash: ...

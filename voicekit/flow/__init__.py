@@ -3,7 +3,7 @@
 from voicekit.flow.layers import Tapped
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.opened import opened
-from voicekit.flow.pacing import on_schedule, periodic
+from voicekit.flow.pacing import periodic
 from voicekit.flow.pipeline import LinkSpec, Pipeline, pipeline
 from voicekit.flow.stage import FunctionStage, Run, Stage, stage
 from voicekit.flow.store import Full, LinkStatistics, weigh
@@ -28,7 +28,6 @@ __all__ = [
     "each",
     "in_thread",
     "pipeline",
-    "on_schedule",
     "open_link",
     "opened",
     "periodic",

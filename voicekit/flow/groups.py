@@ -2,7 +2,8 @@
 
 Each nursery between a stage and the person who called `run()` would add a layer of ExceptionGroup. `alone()` stands
 at every stage door and takes the layer off again where there is just one error in it, and writes whose it was: on
-each error of a group, because a group does not outlive its other members.
+each error of a group, because a group does not outlive its other members. The stage is a note for people and an
+attribute for programs: `stages_of(error)`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ def sole(error: BaseException) -> BaseException:
 
 
 @contextmanager
-def alone(note: str | None = None) -> Iterator[None]:
-    """Raise what is inside a group of one in the group's place; add `note` to every Exception that passes."""
+def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None]:
+    """Raise what is inside a group of one in the group's place; add `note` to every Exception that passes.
+
+    `stage` is the name of the stage that runs in the body: it signs its errors.
+    """
+    if stage is not None:
+        note = f"in stage {stage!r}"
     try:
         yield
     except BaseException as error:  # nothing is swallowed: the same error goes on, or its only member does
         inner = sole(error)
         if note is not None:
-            _sign(inner, note)
+            _sign(inner, note, stage)
         if inner is error:
             raise
         context = inner.__context__
@@ -48,9 +54,17 @@ def alone(note: str | None = None) -> Iterator[None]:
             del error, inner, context
 
 
-def _sign(error: BaseException, note: str) -> None:
+def stages_of(error: BaseException) -> tuple[str, ...]:
+    """The names of the stages that `error` came out of, the innermost first."""
+    stages: tuple[str, ...] = getattr(error, "voicekit_stages", ())
+    return stages
+
+
+def _sign(error: BaseException, note: str, stage: str | None) -> None:
     if isinstance(error, BaseExceptionGroup):
         for member in error.exceptions:
-            _sign(member, note)
+            _sign(member, note, stage)
     elif isinstance(error, Exception) and note not in getattr(error, "__notes__", ()):
         error.add_note(note)
+        if stage is not None:
+            error.voicekit_stages = (*stages_of(error), stage)  # type: ignore[attr-defined]  # ours, on any error

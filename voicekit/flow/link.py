@@ -15,15 +15,13 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import trio
 from trio import current_time
-from trio.lowlevel import TrioToken, cancel_shielded_checkpoint, checkpoint_if_cancelled
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
-from voicekit.errors import LinkOverflow
 from voicekit.flow.store import Full, LinkStatistics, Store, check_rule, weigh
 from voicekit.flow.wait_queue import WaitQueue
 
@@ -34,13 +32,12 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class _Link(Store):
     """What both ends share: the store, who waits at either side, and who is still there."""
 
-    __slots__ = ("failure", "inlet_open", "outlets", "readers", "senders", "watchers")
+    __slots__ = ("inlet_open", "outlets", "readers", "senders", "watchers")
 
     def __init__(self, *store: Any) -> None:
         super().__init__(*store)
         self.outlets = 1
         self.inlet_open = True
-        self.failure: Exception | None = None
         self.readers: WaitQueue[None] = WaitQueue()
         self.senders: WaitQueue[deque[Any]] = WaitQueue()
         self.watchers: WaitQueue[None] = WaitQueue()
@@ -64,11 +61,6 @@ class _Link(Store):
                 if self.readers:
                     self.readers.wake_first()
             self.senders.wake_first()
-
-    def fail(self, error: Exception) -> None:
-        """Raise `error` at the receiving end, now and ever after."""
-        self.failure = error
-        self.readers.wake_all()
 
     def wake_all(self) -> None:
         """An end was closed: everybody who waits shall see what that means for them."""
@@ -123,11 +115,6 @@ class Outlet(_End, Generic[T_contra]):
         """Put `item` on the link at once; `trio.WouldBlock` when the policy is WAIT and the link is full."""
         if not self._offer(item):
             raise trio.WouldBlock
-
-    def offer_from_thread(self, token: TrioToken, item: T_contra) -> None:
-        """Offer `item` from outside the loop. Never raises: what goes wrong is raised at the receiving end."""
-        with suppress(trio.RunFinishedError):  # the loop is over, and so is every stream
-            token.run_sync_soon(self._offer_or_fail, item)
 
     def is_below(self, level: int) -> bool:
         """Whether less than `level` is queued now."""
@@ -197,16 +184,6 @@ class Outlet(_End, Generic[T_contra]):
         if not self._link.inlet_open:
             raise trio.BrokenResourceError(f"nobody receives from link {self._link.name!r} any more")
 
-    def _offer_or_fail(self, item: T_contra) -> None:
-        try:
-            self.offer(item)
-        except (trio.ClosedResourceError, trio.BrokenResourceError):
-            return  # the stream is over: sound that a device still delivers belongs to nobody
-        except trio.WouldBlock:
-            self._link.fail(LinkOverflow(f"a thread offered to a full link: {self.statistics()}"))
-        except Exception as error:  # raised here it would kill trio's loop; the receiver raises it instead
-            self._link.fail(error)
-
 
 class Inlet(_End, Generic[T_co]):
     """The end to receive from; `async for item in inlet` runs until the link ends."""
@@ -247,8 +224,6 @@ class Inlet(_End, Generic[T_co]):
         link = self._link
         if self._closed:
             raise trio.ClosedResourceError(f"the inlet of link {link.name!r} is closed")
-        if link.failure is not None:
-            raise link.failure
         if link.items:
             return True
         if not link.outlets:

@@ -43,7 +43,7 @@ class _Keeper:
     async def keep(self, task_status: trio.TaskStatus[Any]) -> None:
         ready = False
         try:
-            with alone(f"in stage {self._part.name!r}"), self._scope as scope:
+            with alone(stage=self._part.name), self._scope as scope:
                 scope.deadline = trio.current_time() + self._timeout
                 async with self._part.open() as opened:
                     if not scope.cancel_called:  # else it was too late, whatever it made of the cancellation

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import Generic, TypeVar
-
 import trio
-
-T = TypeVar("T")
 
 
 class periodic:
@@ -28,26 +22,3 @@ class periodic:
         await trio.sleep_until(self._start + self._round * self._period)
         self._round += 1
         return self._round - 1
-
-
-class on_schedule(Generic[T]):
-    """`async for item in on_schedule(items, at)`: each item at `at(item)` seconds after the loop began."""
-
-    def __init__(self, items: Iterable[T], at: Callable[[T], float]) -> None:
-        self._items: Iterator[T] = iter(items)
-        self._next: list[T] = []  # the item that is waited for: a cancelled wait does not lose it
-        self._at = at
-        self._start: float | None = None
-
-    def __aiter__(self) -> on_schedule[T]:
-        return self
-
-    async def __anext__(self) -> T:
-        if self._start is None:
-            self._start = trio.current_time()
-        if not self._next:
-            self._next.extend(islice(self._items, 1))
-        if not self._next:
-            raise StopAsyncIteration
-        await trio.sleep_until(self._start + self._at(self._next[0]))
-        return self._next.pop()

@@ -153,6 +153,9 @@ def pipeline(*parts: Any, name: str = "line") -> Pipeline:
     return Pipeline(*parts, name=name)
 
 
+Pipeable.joined = staticmethod(pipeline)
+
+
 async def _drive(
     name: str,
     run: Run[Any, Any],
@@ -162,7 +165,7 @@ async def _drive(
     own_outlet: Outlet[Any] | None,
 ) -> None:
     """Run one stage to its end and close the ends it had; `own_...` are those inside the line."""
-    with alone(f"in stage {name!r}"):
+    with alone(stage=name):
         try:
             await run(inlet, outlet)
             if isinstance(outlet, FusedOutlet):

@@ -19,16 +19,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
+from typing import Any, Generic, Protocol, TypeAlias, overload, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
 from voicekit.flow.link import Inlet, Outlet
-from voicekit.flow.transform import Pipeable
-
-In = TypeVar("In")
-Out = TypeVar("Out")
-In_contra = TypeVar("In_contra", contravariant=True)
-Out_co = TypeVar("Out_co", covariant=True)
+from voicekit.flow.transform import In, In_contra, Out, Out_co, Pipeable
 
 Run: TypeAlias = Callable[[Inlet[In], Outlet[Out]], Awaitable[None]]
 

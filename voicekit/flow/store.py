@@ -66,7 +66,7 @@ def count(item: object) -> int:
 
 
 def latest_of(*kinds: type) -> Callable[[object], type | None]:
-    """For `conflate`: of each of these kinds, only the latest item matters."""
+    """A `conflate` for links on which only the latest item of each of these kinds matters."""
     return lambda item: type(item) if isinstance(item, kinds) else None
 
 

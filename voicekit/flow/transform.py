@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from voicekit.audio.format import AudioFormat
 
@@ -49,15 +49,14 @@ class Pipeable:
 
     __slots__ = ()
 
-    def __or__(self, other: Any) -> Any:
-        from voicekit.flow.pipeline import pipeline
+    joined: ClassVar[Callable[..., Any]]
+    """Makes a pipeline of parts; `voicekit.flow.pipeline` puts it here, since it needs this module."""
 
-        return pipeline(self, other)
+    def __or__(self, other: object) -> Any:
+        return type(self).joined(self, other)
 
-    def __ror__(self, other: Any) -> Any:
-        from voicekit.flow.pipeline import pipeline
-
-        return pipeline(other, self)
+    def __ror__(self, other: object) -> Any:
+        return type(self).joined(other, self)
 
 
 @dataclass(frozen=True, slots=True)

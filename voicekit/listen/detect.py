@@ -7,21 +7,18 @@ sample speech ended; out of order it tells the conductor at once, past any sound
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
 
 from voicekit.audio.chunk import Chunker
 from voicekit.audio.format import AudioFormat
-from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.audio.frame import AudioFrame, Gap, Sound
 from voicekit.contracts import Vad, VadStream
 from voicekit.errors import ConfigError
-from voicekit.events import SpeechStarted, SpeechStopped
+from voicekit.events import SpeechMark
 from voicekit.flow.transform import StreamContext, TransformPart
 from voicekit.listen.gate import Gate, GatePolicy
 
-SpeechMark: TypeAlias = SpeechStarted | SpeechStopped
 
-
-def detect(vad: Vad, policy: GatePolicy | None = None) -> TransformPart[Any, Any]:
+def detect(vad: Vad, policy: GatePolicy | None = None) -> TransformPart[Sound, Sound | SpeechMark]:
     """A part of a line that adds SpeechStarted and SpeechStopped to the sound that passes, by `vad` and a gate.
 
     Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have
@@ -58,14 +55,14 @@ class Detect:
         self._window = stream.window
         self._windows = Chunker(stream.window)
 
-    def feed(self, item: Any) -> Iterable[Any]:
+    def feed(self, item: Sound) -> Iterable[Sound | SpeechMark]:
         if type(item) is AudioFrame:
             return (item, *self._listen(item))
         if type(item) is Gap:
             return (item, *self._said(self._gate.lose(item.samples, item.at)))
         return (item,)
 
-    def finish(self) -> Iterable[Any]:
+    def finish(self) -> Iterable[SpeechMark]:
         return self._said(self._gate.finish())
 
     def _listen(self, frame: AudioFrame) -> list[SpeechMark]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import trio
 
@@ -52,13 +51,13 @@ class FileSource(Pipeable):
             raise ConfigError(f"frame_ms: expected at least one sample at {self.produces.rate} Hz, got {frame_ms!r} ms")
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+    async def open(self) -> AsyncIterator[Run[object, AudioFrame]]:
         yield self._run
 
     def __repr__(self) -> str:
         return f"<FileSource {str(self._path)!r}, {self.produces}>"
 
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, inbox: Inlet[object], outbox: Outlet[AudioFrame]) -> None:
         start = trio.current_time()
         chunker = Chunker(self._frame)
         with await in_thread(SoundFileReader, self._path) as reader:
@@ -70,7 +69,7 @@ class FileSource(Pipeable):
             await self._say(chunker.cut(silence), start, outbox)
         await self._say(chunker.finish(), start, outbox)
 
-    async def _say(self, frames: Iterable[AudioFrame], start: float, outbox: Outlet[Any]) -> None:
+    async def _say(self, frames: Iterable[AudioFrame], start: float, outbox: Outlet[AudioFrame]) -> None:
         """Send `frames`, each at its time where the source is paced; waits for the consumer too."""
         for frame in frames:
             if self.live:

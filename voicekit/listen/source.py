@@ -11,7 +11,6 @@ import math
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import trio
 
@@ -46,10 +45,10 @@ class SilenceSource(Pipeable):
         self._end = _samples_of(duration, format, self.name)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+    async def open(self) -> AsyncIterator[Run[object, AudioFrame]]:
         yield self._run
 
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, inbox: Inlet[object], outbox: Outlet[AudioFrame]) -> None:
         await _say(lambda at, samples: self.produces.silence(samples), self.produces, self._end, self.live, outbox)
 
 
@@ -84,10 +83,10 @@ class ToneSource(Pipeable):
         self._end = _samples_of(duration, format, self.name)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+    async def open(self) -> AsyncIterator[Run[object, AudioFrame]]:
         yield self._run
 
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, inbox: Inlet[object], outbox: Outlet[AudioFrame]) -> None:
         await _say(self._sine, self.produces, self._end, self.live, outbox)
 
     def _sine(self, at: int, samples: int) -> bytes:
@@ -108,7 +107,7 @@ async def _say(
     format: AudioFormat,  # noqa: A002  # the field's word
     end: int | None,
     live: bool,
-    outbox: Outlet[Any],
+    outbox: Outlet[AudioFrame],
 ) -> None:
     """Send the frames of `pcm(at, samples)` up to sample `end`, each at its time where `live`."""
     start = trio.current_time()

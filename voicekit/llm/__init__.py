@@ -5,9 +5,21 @@ vendor's plugin implements; docs/models.md shows how.
 """
 
 from voicekit.llm.handler import LanguageModel
-from voicekit.llm.model import Model, Request
+from voicekit.llm.model import HttpModel, Model, ModelEndpoint, ModelRequest
 from voicekit.llm.streaming import Limits
-from voicekit.llm.tools import Policy, Tool, remote_tool, tool
+from voicekit.llm.tools import Tool, ToolPolicy, remote_tool, tool
 from voicekit.llm.window import Window
 
-__all__ = ["LanguageModel", "Limits", "Model", "Policy", "Request", "Tool", "Window", "remote_tool", "tool"]
+__all__ = [
+    "LanguageModel",
+    "Limits",
+    "Window",
+    "tool",
+    "Tool",
+    "ToolPolicy",
+    "remote_tool",
+    "Model",
+    "HttpModel",
+    "ModelEndpoint",
+    "ModelRequest",
+]

@@ -1,12 +1,13 @@
 """Runs the tools that a model has called: side by side, each as its policy says. No call is left without a result.
 
-What fails in a tool fails that call and no more: the model is told, in words, and can say so or do better.
+What fails in a tool fails that call and no more: the model is told, in words, and can say so or do better. Whatever
+comes of a tool is cut to a bound, so that one result can't fill what the model is told of the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 import trio
@@ -14,9 +15,11 @@ import trio
 from voicekit.contracts import Reply, tell
 from voicekit.events import Trouble
 from voicekit.flow.groups import alone
-from voicekit.llm.conversation import RUNNING, Step
-from voicekit.llm.messages import Call, CallPiece, Result
-from voicekit.llm.tools import Tool, as_name
+from voicekit.llm.call_state import CallState
+from voicekit.llm.conversation import RUNNING, ModelStep
+from voicekit.llm.messages import ModelCall, ToolResult
+from voicekit.llm.tools import Tool
+from voicekit.llm.window import Window
 from voicekit.reply.handler import Turn
 
 FILLER_AFTER = 0.7
@@ -24,73 +27,25 @@ FILLER_AFTER = 0.7
 
 STARTED = "Started. You will be told the result when it is there; until then, say that it is under way."
 
-MOST_SHOWN = 200
-"""Characters of broken arguments that a model is shown again."""
-
-
-class Calls:
-    """Puts the pieces of calls together, whatever order they come in."""
-
-    def __init__(self) -> None:
-        self._pieces: dict[int, list[CallPiece]] = {}  # the calls at each place, oldest first: mostly one
-
-    def add(self, piece: CallPiece) -> None:
-        """Add to the call at the piece's place; one with another id than that call's begins a new one.
-
-        Some services number all calls of an answer alike, or not at all.
-        """
-        here = self._pieces.setdefault(piece.place, [])
-        so_far = here[-1] if here else None
-        if so_far is None or (so_far.id and piece.id and so_far.id != piece.id):
-            here.append(piece)
-            return
-        here[-1] = replace(
-            piece,
-            arguments=so_far.arguments + piece.arguments,
-            id=so_far.id or piece.id,
-            name=so_far.name or piece.name,
-        )
-
-    def complete(self, turn: int, round: int) -> tuple[Call, ...]:  # noqa: A002  # the word for it
-        """The calls in their places; one that the service gave no id of its own is given one."""
-        calls: dict[str, Call] = {}
-        for number, piece in enumerate(piece for _, here in sorted(self._pieces.items()) for piece in here):
-            own = piece.id if piece.id and piece.id not in calls else f"call_{turn}_{round}_{number}"
-            calls[own] = Call(own, piece.name or "", piece.arguments.strip() or "{}")
-        return tuple(calls.values())
-
-
-def settled(calls: Iterable[Call]) -> tuple[tuple[Call, ...], dict[str, Result]]:
-    """The calls as they may be repeated to a model, and the results of those whose arguments are no JSON object.
-
-    A model may make up a name like none that was offered; the services would refuse it in every later request.
-    """
-    kept, results = [], {}
-    for call in calls:
-        call = replace(call, name=as_name(call.name))
-        try:
-            msgspec.json.decode(call.arguments, type=dict)
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            shown = call.arguments[:MOST_SHOWN]
-            results[call.id] = Result(call.id, f"Not run: the arguments are no JSON object ({error}): {shown}", True)
-            call = replace(call, arguments="{}")
-        kept.append(call)
-    return tuple(kept), results
+AT_ONCE = 8
+"""Tools of a turn that run at once; the others wait until one of them is done."""
 
 
 @dataclass
 class Running:
-    """Runs tools in `turn`. `outlasting` starts what may outlive it; `report` is told of what reports later."""
+    """Runs tools in `turn`. What may outlive it is started by `state`; `report` is given what reports later."""
 
     tools: Mapping[str, Tool]
     turn: Turn
     say: Callable[[str], Awaitable[None]]
     reply: Reply | None
-    outlasting: Callable[..., None]
-    report: Callable[[Call, Result], Awaitable[None]]
+    state: CallState
+    window: Window
+    report: Callable[[ModelCall, ToolResult], Awaitable[None]]
     _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by the calls that are running
+    _room: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
 
-    async def run(self, step: Step) -> None:
+    async def run(self, step: ModelStep) -> None:
         """Run the calls of `step` that have no result yet; returns when each has one, or is let go on by itself.
 
         Cancelled, it leaves those that may finish to finish; the others stay without a result.
@@ -104,36 +59,35 @@ class Running:
                             nursery.start_soon(self._one, call, step)
                 fillers.cancel_scope.cancel()
 
-    async def _one(self, call: Call, step: Step) -> None:
+    async def _one(self, call: ModelCall, step: ModelStep) -> None:
         tool = self.tools.get(call.name)
+        run = _Run(tool, {}, call, step, self.turn, self.window, self._room)
         if tool is None:
-            known = ", ".join(self.tools) or "none"
-            step.results[call.id] = Result(call.id, f"There is no tool {call.name!r}; there are: {known}.", failed=True)
+            run.note(f"There is no tool {call.name!r}; there are: {', '.join(self.tools) or 'none'}.", failed=True)
             return
         try:
-            arguments = tool.signature.arguments(call.arguments)
+            run.arguments = tool.signature.arguments(call.arguments)
         except (msgspec.DecodeError, ValueError) as error:
-            step.results[call.id] = Result(call.id, f"Not run: wrong arguments: {error}", failed=True)
+            run.note(f"Not run: wrong arguments: {error}", failed=True)
             return
-        if tool.policy.side_effects:
+        policy = tool.policy
+        if policy.side_effects:
             await self.turn.committed()
-        if tool.policy.filler and not tool.policy.reports_later:
-            self._waiting[call.id] = tool.policy.filler
-        await self._started(_Run(tool, arguments, call, step, self.turn))
-        self._waiting.pop(call.id, None)
-
-    async def _started(self, run: _Run) -> None:
-        if not run.tool.policy.outlives_the_turn:
+        if policy.filler and not policy.reports_later:
+            self._waiting[call.id] = policy.filler
+        if policy.outlives_the_turn:
+            run.note(STARTED if policy.reports_later else RUNNING)
+            run.room = self.state.late if policy.reports_later else self._room
+            self.state.start_soon(self._outlast, run)
+            if not policy.reports_later:
+                await run.over.wait()
+        else:
             await run.to_its_result()
-            return
-        run.note(STARTED if run.tool.policy.reports_later else RUNNING)
-        self.outlasting(self._outlast, run)
-        if not run.tool.policy.reports_later:
-            await run.over.wait()
+        self._waiting.pop(call.id, None)
 
     async def _outlast(self, run: _Run) -> None:
         await run.to_its_result()
-        if run.tool.policy.reports_later:
+        if run.tool is not None and run.tool.policy.reports_later:
             await self.report(run.call, run.step.results[run.call.id])
 
     async def _fill(self) -> None:
@@ -151,25 +105,30 @@ class Running:
 
 @dataclass
 class _Run:
-    """One call of one tool."""
+    """One call of one tool; it runs as soon as there is `room`."""
 
-    tool: Tool
+    tool: Tool | None
     arguments: Mapping[str, object]
-    call: Call
-    step: Step
+    call: ModelCall
+    step: ModelStep
     turn: Turn
+    window: Window
+    room: trio.CapacityLimiter
     over: trio.Event = field(default_factory=trio.Event)
 
     def note(self, text: str, *, failed: bool = False) -> None:
-        self.step.results[self.call.id] = Result(self.call.id, text, failed)
+        text = self.window.cut(text, shares=len(self.step.calls))
+        self.step.results[self.call.id] = ToolResult(self.call.id, text, failed)
 
     async def to_its_result(self) -> None:
+        assert self.tool is not None, "only what there is is run"
+        limit = self.tool.policy.seconds
         try:
-            limit = self.tool.policy.seconds
-            with trio.move_on_after(limit) as scope:
-                self.note(await self.tool.run(self.arguments, self.turn))
-            if scope.cancelled_caught:
-                self.note(f"Cancelled: no result within {limit:g} s.", failed=True)
+            async with self.room:
+                with trio.move_on_after(limit) as scope:
+                    self.note(await self.tool.run(self.arguments, self.turn))
+                if scope.cancelled_caught:
+                    self.note(f"Cancelled: no result within {limit:g} s.", failed=True)
         except Exception as error:  # a tool is somebody's code: whatever it raises is the result, and is reported
             self.note(f"Failed: {type(error).__name__}: {error}", failed=True)
             tell.get()(Trouble(f"tool {self.tool.name!r}", error))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from voicekit.contracts import Exchange
-from voicekit.llm.messages import Assistant, Call, Message, Result, Results, User
+from voicekit.llm.messages import Assistant, ModelCall, ModelMessage, ToolResult, ToolResults, User
 
 CANCELLED = "Cancelled: the caller interrupted before there was a result."
 RUNNING = "Still running."
@@ -40,22 +40,22 @@ ABOUT_NOTES = (
 
 
 @dataclass(slots=True)
-class Step:
+class ModelStep:
     """Calls that the model made when `at` characters of the reply had been said, and what has come of them so far."""
 
     at: int
-    calls: tuple[Call, ...]
-    results: dict[str, Result] = field(default_factory=dict)
+    calls: tuple[ModelCall, ...]
+    results: dict[str, ToolResult] = field(default_factory=dict)
 
-    def messages(self, said: str) -> list[Message]:
+    def messages(self, said: str) -> list[ModelMessage]:
         """The calls behind the words `said` before them, and a result for each, be it that there is none."""
-        told = tuple(self.results.get(call.id) or Result(call.id, CANCELLED, failed=True) for call in self.calls)
-        return [Assistant(said.strip(), self.calls), Results(told)]
+        told = tuple(self.results.get(call.id) or ToolResult(call.id, CANCELLED, failed=True) for call in self.calls)
+        return [Assistant(said.strip(), self.calls), ToolResults(told)]
 
 
-def replied(text: str, steps: Sequence[Step]) -> list[Message]:
+def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
     """A reply of which `text` was heard, or said: its words, its calls, and what came of them, in their order."""
-    messages: list[Message] = []
+    messages: list[ModelMessage] = []
     start = 0
     for step in steps:
         messages += step.messages(text[start : step.at])
@@ -69,13 +69,15 @@ def asked(user: str, reason: str, before: Exchange | None) -> str:
     return "\n".join((*_about(before), user.strip() or SILENCES.get(reason, NOTHING_SAID)))
 
 
-def past(exchanges: Iterable[Exchange], steps: Mapping[int, Sequence[Step]]) -> tuple[list[Message], Exchange | None]:
+def past(
+    exchanges: Iterable[Exchange], steps: Mapping[int, Sequence[ModelStep]]
+) -> tuple[list[ModelMessage], Exchange | None]:
     """The messages of what is over, and its last exchange.
 
     `steps` are the calls by the number of their turn. What nobody answered audibly stands as a User at the end, or is
     joined to what the caller said next.
     """
-    messages: list[Message] = []
+    messages: list[ModelMessage] = []
     before: Exchange | None = None
     for exchange in exchanges:
         _add_user(messages, exchange.user, exchange.reason, before)
@@ -86,14 +88,14 @@ def past(exchanges: Iterable[Exchange], steps: Mapping[int, Sequence[Step]]) -> 
 
 def conversation(
     exchanges: Iterable[Exchange],
-    steps: Mapping[int, Sequence[Step]],
+    steps: Mapping[int, Sequence[ModelStep]],
     *,
     turn: int,
     user: str,
     reason: str,
     said: str = "",
     earlier: str = "",
-) -> list[Message]:
+) -> list[ModelMessage]:
     """Everything up to now: the past, what the caller says in `turn`, and what was `said` and called in it so far.
 
     `earlier` stands in front of it all. The list is always one that a model takes (see `voicekit.llm.messages`): calls
@@ -109,7 +111,7 @@ def conversation(
     return [*messages, *now]
 
 
-def _add_user(messages: list[Message], user: str, reason: str, before: Exchange | None) -> None:
+def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exchange | None) -> None:
     """Add what the caller said; to the message before, where that was never answered.
 
     A question whose reply was cut before a word of it was heard is put back in front of what the caller said next. It

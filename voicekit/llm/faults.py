@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
-from voicekit.llm.messages import Fault
+from voicekit.errors import QuotaExceeded, RemoteProtocolError, ServiceError, Unauthenticated, Unavailable
+from voicekit.llm.json_value import JsonValue
+from voicekit.llm.messages import ModelFault
 from voicekit.llm.model import Model
 
 MOST_SAID = 300
@@ -58,51 +59,56 @@ RULES: Mapping[str, _Rule] = {
 _OF_STATUS = {401: _KEY, 403: _KEY, 402: _SPENT, 408: _AGAIN, 409: _AGAIN, 425: _AGAIN, 429: _LATER}
 
 
-class _Told(msgspec.Struct):
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
-
-
-class _Body(msgspec.Struct):
-    error: _Told | str
-    request_id: str | None = None
-
-
-def told(body: bytes) -> Fault | None:
-    """The error that the JSON `body` of an answer tells; None where it tells none."""
+def told(body: str | bytes) -> ModelFault | None:
+    """The error in the JSON `body` of an answer; None if there is none."""
     try:
-        answer = msgspec.json.decode(body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = JsonValue.read(body)
+    except msgspec.DecodeError:
         return None
-    if isinstance(answer.error, str):
-        return Fault(answer.error, None, answer.request_id)
-    code = answer.error.code if isinstance(answer.error.code, str) else None
-    kind = code if code in RULES else answer.error.type or code
-    return Fault(answer.error.message or "", kind, answer.request_id)
+    answer = next(iter(answer), answer)  # some services put it in a list
+    error, request_id = answer["error"], answer["request_id"].word or None
+    if error.word:
+        return ModelFault(error.word, None, request_id)
+    if not error or not isinstance(error.raw, dict):
+        return None
+    code = error["code"].word
+    return ModelFault(error["message"].text, code if code in RULES else error["type"].word or code or None, request_id)
 
 
 def refused(
-    model: Model, fault: Fault, status: int | None = None, headers: Mapping[str, str] | None = None
+    model: Model, fault: ModelFault, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> ServiceError:
     """The error that `fault` means; `status` and `headers` are those of the HTTP answer, if that was the fault."""
     rule = _rule(fault.error_type, status)
-    named = ", ".join(word for word in (f"HTTP {status}" if status else "", fault.error_type or "") if word)
-    said = model.redact(fault.message).strip()[:MOST_SAID] or "no explanation"
-    ids = (headers or {}).get
+    word, said = shown(model, fault.error_type or ""), shown(model, fault.message) or "no explanation"
+    named = ", ".join(filter(None, (f"HTTP {status}" if status else "", word)))
+    found = fault.request_id or next(filter(None, map((headers or {}).get, REQUEST_IDS)), "")
     return rule.error(
         f"{model.service} ({model.name}) refused{f' ({named})' if named else ''}: {said}",
         service=model.service,
-        error_type=fault.error_type,
+        error_type=word or None,
         code=status,
         retryable=rule.retryable,
-        request_id=fault.request_id or next((found for name in REQUEST_IDS if (found := ids(name))), None),
+        request_id=shown(model, found) or None,
     )
 
 
 def lost(model: Model, why: str) -> Unavailable:
     """The error of a connection that could not be made, broke, fell silent or ended too early."""
-    return Unavailable(model.redact(f"{model.service} ({model.name}): {why}"), service=model.service, retryable=True)
+    return Unavailable(f"{model.service} ({model.name}): {shown(model, why)}", service=model.service, retryable=True)
+
+
+def unreadable(model: Model, why: str) -> RemoteProtocolError:
+    """The error of an answer of which nothing could be read."""
+    return RemoteProtocolError(f"{model.service} ({model.name}): can't read the answer: {shown(model, why)}")
+
+
+def shown(model: Model, text: str) -> str:
+    """A text of the peer's as errors and events may show it: without the key, and not too long.
+
+    The one door: whatever a service says passes here before anybody sees it.
+    """
+    return model.redact(text)[:MOST_SAID].strip()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -21,16 +21,18 @@ import trio
 from voicekit.contracts import tell, this_reply
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
 from voicekit.events import ModelAnswered, Trouble
-from voicekit.llm.backstage import Backstage, backstage, happened
-from voicekit.llm.calling import Calls, Running, settled
-from voicekit.llm.conversation import ABOUT_NOTES, Step, conversation
-from voicekit.llm.messages import Ask, Call, CallPiece, Delta, Message, Piece, Refusal, Result, Stop, Usage
+from voicekit.llm.answer import ModelAnswer
+from voicekit.llm.call_state import CallState, call_state, happened
+from voicekit.llm.calling import Running
+from voicekit.llm.calls import settled
+from voicekit.llm.conversation import ABOUT_NOTES, ModelStep, conversation
+from voicekit.llm.messages import ModelCall, ModelMessage, ModelQuery, ToolResult
 from voicekit.llm.model import Model
-from voicekit.llm.streaming import Asking, Limits
+from voicekit.llm.streaming import Limits, ModelQuestion
 from voicekit.llm.tools import tools_of
 from voicekit.llm.window import Window
 from voicekit.reply.handler import CallView, Turn
-from voicekit.reply.say import Say
+from voicekit.reply.say import Say, set_apart
 
 FALLBACK = "I'm sorry, something went wrong. Could you say that again?"
 REFUSED = "I'm sorry, I can't help with that."
@@ -39,38 +41,6 @@ MOST_ROUNDS = 6
 """Questions to the model in one turn; a model that still calls tools then goes round in a circle, and must answer."""
 
 REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the caller now, in one or two sentences.]"
-
-
-@dataclass
-class Answer:
-    """What came of one question so far."""
-
-    refused: bool = False
-    stop: str = "cancelled"
-    first: float | None = None
-    usage: Usage = field(default_factory=Usage)
-    calls: Calls = field(default_factory=Calls)
-
-    def note(self, piece: Piece) -> None:
-        match piece:
-            case CallPiece():
-                self.calls.add(piece)
-            case Usage(given, written):
-                self.usage = Usage(
-                    self.usage.input if given is None else given,
-                    self.usage.output if written is None else written,
-                )
-            case Refusal():
-                self.refused = True
-            case Stop(why):
-                self.stop = why
-        if self.first is None and isinstance(piece, Delta | Refusal | CallPiece):
-            self.first = trio.current_time()
-
-    def event(self, turn: int, model: str, asked: float) -> ModelAnswered:
-        first = None if self.first is None else self.first - asked
-        used = self.usage
-        return ModelAnswered(turn, model, self.stop, first, trio.current_time() - asked, used.input, used.output)
 
 
 class LanguageModel:
@@ -107,70 +77,84 @@ class LanguageModel:
 
     async def __call__(self, turn: Turn, say: Say) -> None:
         """Answer `turn`; cancelled, the connection is closed at once and the tools do what their policies say."""
-        async with self._backstage(turn.session) as stage:
-            answering = _Answering(self, stage, turn, say)
+        async with self._state(turn.session) as state:
+            answering = _Answering(self, state, turn, say)
             try:
                 await answering.run()
             except (ServiceError, ProtocolError) as error:
                 if self.fallback is None or not happened(turn):  # a guess is asked again when it is none any more
                     raise
                 tell.get()(Trouble("handler", error))
-                await say(self.fallback)
+                await answering.speak_apart(self.fallback)
 
     async def warm(self, session: CallView) -> None:
         """Connect before the first question of `session`."""
-        async with self._backstage(session) as stage:
-            await stage.connect()
+        async with self._state(session) as state:
+            await state.connect()
 
-    def _backstage(self, session: CallView) -> AbstractAsyncContextManager[Backstage]:
-        return backstage(self, session, self.model.url, self._transport, self.limits.connect)
+    def _state(self, session: CallView) -> AbstractAsyncContextManager[CallState]:
+        return call_state(self, session, self.model, self._transport, self.limits.connect)
 
 
 class _Answering:
     """One turn."""
 
-    def __init__(self, handler: LanguageModel, stage: Backstage, turn: Turn, say: Say) -> None:
+    def __init__(self, handler: LanguageModel, state: CallState, turn: Turn, say: Say) -> None:
         self._handler = handler
-        self._stage = stage
+        self._state = state
         self._turn = turn
         self._say = say
-        self._asking = Asking(handler.model, stage.client, handler.limits)
-        self._reply = this_reply.get(None)
+        scope = this_reply.get(None)
+        self._reply = None if scope is None else scope.reply
         self._said = ""  # by us; what was said in all is in the reply, where there is one
-        self._steps = stage.begin(turn)
+        self._anew = False  # whether what is said next does not go on with what was said before
+        self._ended = False  # whether a tool has ended the call
+        self._steps = state.begin(turn)
 
     async def run(self) -> None:
-        running = Running(
-            self._handler.tools, self._turn, self._speak, self._reply, self._stage.start_soon, self._report
-        )
+        handler, turn = self._handler, replace(self._turn, end_call=self._end)
+        running = Running(handler.tools, turn, self.speak_apart, self._reply, self._state, handler.window, self._report)
         for round in range(MOST_ROUNDS):  # noqa: A001  # the word for it
-            answer = await self._ask(self._messages(), self._speak, may_call=round < MOST_ROUNDS - 1)
+            may_call, self._anew = round < MOST_ROUNDS - 1, True
+            answer = await self._ask(self._messages(), self._speak, may_call=may_call)
             if answer.stop in ("filtered", "refused"):
                 if not answer.refused:
-                    await self._speak(REFUSED)
+                    await self.speak_apart(REFUSED)
                 return
-            calls, results = settled(answer.calls.complete(self._turn.number, round))
-            if not calls:
+            calls, results = settled(answer.calls.complete(turn.number, round))
+            if not calls or not may_call:
                 return
-            step = Step(len(self._so_far), calls, results)
+            step = ModelStep(len(self._so_far), calls, results)
             self._steps.append(step)
             await running.run(step)
+
+    async def speak_apart(self, text: str) -> None:
+        """Say `text`, which does not go on with what was said before it, be that broken off or not."""
+        self._anew = True
+        await self._speak(text)
+        self._anew = True
 
     @property
     def _so_far(self) -> str:
         return self._said if self._reply is None else self._reply.said
 
     async def _speak(self, text: str) -> None:
+        if self._anew and text.strip():
+            text, self._anew = set_apart(self._so_far, text), False
         await self._say(text)
         self._said += text
 
-    def _messages(self, note: str = "") -> list[Message]:
+    def _end(self, farewell: str | None) -> None:
+        self._turn.end(farewell)
+        self._ended = True
+
+    def _messages(self, note: str = "") -> list[ModelMessage]:
         """The call so far, with this turn in it; or, with a `note`, what is over, and the note instead."""
         turn, history = self._turn, self._turn.history
         exchanges = [history[place] for place in range(len(history))]
         if exchanges:
-            self._stage.forget(before=exchanges[0].turn)
-        steps = self._stage.steps(None if note else turn)
+            self._state.forget(before=exchanges[0].turn)
+        steps = self._state.steps(None if note else turn)
         kept, earlier = self._handler.window.fit(exchanges, steps)
         if note:
             return conversation(kept, steps, turn=0, user=note, reason="say", earlier=earlier)
@@ -185,30 +169,40 @@ class _Answering:
         )
 
     async def _ask(
-        self, messages: Sequence[Message], speak: Callable[[str], Awaitable[None]], *, may_call: bool = True
-    ) -> Answer:
+        self, messages: Sequence[ModelMessage], speak: Callable[[str], Awaitable[None]], *, may_call: bool = True
+    ) -> ModelAnswer:
         """Ask one question; the words of the answer go to `speak` as they come."""
-        answer, asked = Answer(), trio.current_time()
-
-        async def take(piece: Piece) -> None:
-            answer.note(piece)
-            if isinstance(piece, Delta | Refusal):
-                await speak(piece.text)
-
-        specs = [tool.spec for tool in self._handler.tools.values()]
+        handler, asked = self._handler, trio.current_time()
+        query = ModelQuery(handler.system, messages, [tool.spec for tool in handler.tools.values()], may_call)
+        question = ModelQuestion(
+            handler.model, self._state.client, handler.limits, query, speak, may_be_empty=self._ended
+        )
+        stop: str = "cancelled"
         try:
-            with self._stage.in_use():
-                await self._asking.ask(Ask(self._handler.system, messages, specs, may_call), take)
+            with self._state.in_use():
+                await question.ask()
+            stop = question.answer.stop or "end"
         except (ServiceError, ProtocolError):
-            answer.stop = "failed"
+            stop = "failed"
             raise
         finally:
-            if answer.stop in ("cancelled", "failed"):
-                self._stage.cold()
-            tell.get()(answer.event(self._turn.number, self._handler.model.name, asked))
-        return answer
+            if stop in ("cancelled", "failed"):
+                self._state.cold()
+            first, used = question.first, question.answer.usage
+            tell.get()(
+                ModelAnswered(
+                    self._turn.number,
+                    handler.model.name,
+                    stop,
+                    None if first is None else first - asked,
+                    trio.current_time() - asked,
+                    used.input,
+                    used.output,
+                )
+            )
+        return question.answer
 
-    async def _report(self, call: Call, result: Result) -> None:
+    async def _report(self, call: ModelCall, result: ToolResult) -> None:
         """Tell the caller what came of a call that reports later, in the model's words, when nobody else speaks."""
         messages = self._messages(REPORT.format(name=call.name, result=result.text))
         said: list[str] = []

@@ -23,7 +23,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ModelCall:
     """A tool that the model wants to be run; `arguments` is the text of a JSON object."""
 
     id: str
@@ -36,11 +36,11 @@ class Assistant:
     """What the model said, as far as the caller heard it, and what it called then."""
 
     text: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ToolResult:
     """What came of the call `id`."""
 
     id: str
@@ -49,13 +49,13 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class ToolResults:
     """What came of all the calls of the message before, in their order."""
 
-    results: tuple[Result, ...]
+    results: tuple[ToolResult, ...]
 
 
-Message: TypeAlias = User | Assistant | Results
+ModelMessage: TypeAlias = User | Assistant | ToolResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ModelQuery:
     """All that one request says. With `may_call` off the model has to answer in words, though it sees the tools."""
 
     system: str
-    messages: Sequence[Message]
+    messages: Sequence[ModelMessage]
     tools: Sequence[ToolSpec] = ()
     may_call: bool = True
 
@@ -85,30 +85,36 @@ Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer."""
+    """More of the answer; `final` if it is one of those events that repeat what deltas should have said."""
 
     text: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """More of a refusal in the model's own words."""
+class ModelRefusal:
+    """More of a refusal in the model's own words; `final` as with Delta."""
 
     text: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """More of the call at `place`, an index of the answer; `id` and `name` come once, `arguments` in any pieces."""
+    """More of the call at `place`, an index of the answer, or None if the service gives it none.
 
-    place: int
+    `id` and `name` come once, `arguments` in any pieces; with `final` they are all of it, said once more.
+    """
+
+    place: int | None
     arguments: str = ""
     id: str | None = None
     name: str | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ModelUsage:
     """Tokens so far, None where the service has not said; `input` has those that it found in a cache, too."""
 
     input: int | None = None
@@ -123,7 +129,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ModelFault:
     """The service reports an error in the place of an answer, or in the middle of one."""
 
     message: str
@@ -136,4 +142,4 @@ class Done:
     """Nothing more comes on this stream."""
 
 
-Piece: TypeAlias = Delta | Refusal | CallPiece | Usage | Stop | Fault | Done
+ModelPiece: TypeAlias = Delta | ModelRefusal | CallPiece | ModelUsage | Stop | ModelFault | Done

@@ -1,21 +1,24 @@
-"""What a vendor's plugin brings: how a request is written, and how the events of its answer are read. It waits nowhere.
+"""What a vendor's plugin implements: how a request is written and how an answer's events are read. It never waits.
 
-class Mine:
-    service, name, url = "mine", "large-1", "https://api.example.com/v1/answer"
-    def request(self, ask): return Request(self.url, {"authorization": ...}, json_of(ask))
+class Mine(HttpModel):
+    service, path = "mine", "/v1/answer"
+    def fields(self, query): return {"model": self.name, "prompt": query.system, ...}
     def parse(self, event): yield Delta(text_in(event.data))
-    def redact(self, text): return text.replace(self._key, "[key]")
+
+bot = LanguageModel(Mine("large-1", ModelEndpoint("https://api.example.com", {"authorization": ...}, key), {}))
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
-from voicekit.errors import ConfigError
-from voicekit.llm.messages import Ask, Piece
+import msgspec
+
+from voicekit.errors import ConfigError, redacted
+from voicekit.llm.messages import ModelPiece, ModelQuery
 from voicekit.llm.sse import ServerSentEvent
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
@@ -23,38 +26,31 @@ _URL = re.compile(r"https?://[^/\s]+(?:/\S*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A POST. The repr shows neither headers, which hold the key, nor the conversation."""
+class ModelRequest:
+    """A POST. The repr shows neither address and headers, which may hold the key, nor the conversation."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
 class Model(Protocol):
-    """One model of one service. One object serves any number of calls at once: it keeps nothing about any of them."""
+    """One model of one service. One object serves any number of calls at once: it keeps nothing about any of them.
 
-    @property
-    def service(self) -> str:
-        """The service, as errors and events call it."""
-        ...
+    `service` is the service as errors and events call it, `name` the model as the service calls it, `url` the address
+    of the requests.
+    """
 
-    @property
-    def name(self) -> str:
-        """The model, as the service calls it."""
-        ...
+    service: str
+    name: str
+    url: str
 
-    @property
-    def url(self) -> str:
-        """Where requests go."""
-        ...
+    def request(self, query: ModelQuery) -> ModelRequest: ...
 
-    def request(self, ask: Ask) -> Request: ...
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
+        """The pieces in `event`: none for a kind that doesn't matter.
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
-        """What `event` says; nothing for a kind that doesn't matter.
-
-        What it can't read is RemoteProtocolError, or msgspec's DecodeError.
+        Raises RemoteProtocolError, or msgspec's DecodeError, for an event that can't be read.
         """
         ...
 
@@ -63,37 +59,58 @@ class Model(Protocol):
         ...
 
 
-class Secret:
-    """A key that never shows itself: only `value` and `redact` tell. ConfigError for one that no header can carry."""
+@dataclass(frozen=True, slots=True)
+class ModelEndpoint:
+    """The address of a service, without a slash at its end, and the key to it. The repr shows neither."""
 
-    __slots__ = ("_secret",)
-
-    def __init__(self, secret: str, service: str) -> None:
-        if not isinstance(secret, str) or not _HEADER_VALUE.fullmatch(secret):
-            raise ConfigError(f"{service} key: expected printable characters without spaces, got something else")
-        self._secret = secret
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key: str = field(default="", repr=False)
 
     @classmethod
-    def find(cls, key: str | None, variable: str, environ: Mapping[str, str], service: str) -> Secret:
-        """The key given, or else the one in the environment's `variable`; ConfigError when there is none."""
-        secret = key or environ.get(variable)
-        if not secret:
-            raise ConfigError(f"no {service} key: set {variable}, or give api_key")
-        return cls(secret, service)
+    def find(
+        cls, service: str, own: str, url: str | None, key: str | None, header: Callable[[str], Mapping[str, str]]
+    ) -> ModelEndpoint:
+        """The endpoint at `url`, or at the service's `own`, which alone needs a key; `header` makes headers of a key.
 
-    @property
-    def value(self) -> str:
-        return self._secret
+        Raises ConfigError for an address that is none, a key that no header can carry, and a key that is missing.
+        """
+        url = url or own
+        if not isinstance(url, str) or not _URL.fullmatch(url):
+            raise ConfigError(f"{service} base_url: expected http://... or https://..., got {redacted(repr(url))}")
+        url = url.rstrip("/")
+        if not key and url == own:
+            raise ConfigError(f"no {service} key: set {service.upper()}_API_KEY, or give api_key")
+        if key and not (isinstance(key, str) and _HEADER_VALUE.fullmatch(key)):
+            raise ConfigError(f"{service} key: expected printable characters without spaces, got something else")
+        return cls(url, header(key) if key else {}, key or "")
+
+
+class HttpModel(Model):
+    """What models of all vendors share: an endpoint, and fields (`extra`) of the program's that each request has.
+
+    A subclass has `service`, the `path` of its requests, `fields(query)` and `parse(event)`. A field that is None, in
+    the subclass's or in `extra`, is left out.
+    """
+
+    path: ClassVar[str]
+
+    def __init__(self, name: str, endpoint: ModelEndpoint, extra: Mapping[str, Any]) -> None:
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"{self.service}: expected the name of a model, got {name!r}")
+        self.name = name
+        self.url = f"{endpoint.url}{self.path}"
+        self._endpoint = endpoint
+        self._extra = extra
+
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        """The body of the request for `query`."""
+        raise NotImplementedError
+
+    def request(self, query: ModelQuery) -> ModelRequest:
+        fields = {**self.fields(query), **self._extra}
+        body = msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
+        return ModelRequest(self.url, self._endpoint.headers, body)
 
     def redact(self, text: str) -> str:
-        return text.replace(self._secret, "[key]")
-
-    def __repr__(self) -> str:
-        return "Secret(...)"
-
-
-def checked_url(url: str, service: str) -> str:
-    """`url` without a slash at its end; ConfigError where it is none."""
-    if not isinstance(url, str) or not _URL.fullmatch(url):
-        raise ConfigError(f"{service} base_url: expected http://... or https://..., got {url!r}")
-    return url.rstrip("/")
+        return redacted(text, self._endpoint.key)

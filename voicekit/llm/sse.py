@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from voicekit.errors import RemoteProtocolError
-
 LONGEST_EVENT = 1024 * 1024
 """Bytes; an answer's last event may repeat all of it, and no answer that is spoken is that long."""
 
@@ -39,10 +37,12 @@ class EventReader:
         self._started = False
 
     def feed(self, received: bytes) -> list[ServerSentEvent]:
-        """The events that `received` completes. RemoteProtocolError for one that is beyond all measure."""
+        """The events that `received` completes. One that is longer than LONGEST_EVENT is passed over, and not kept."""
         events = [event for line in self._lines(received) if (event := self._line(line)) is not None]
         if self._size + sum(map(len, self._rest)) > LONGEST_EVENT:
-            raise RemoteProtocolError(f"server-sent events: one is longer than {LONGEST_EVENT} bytes")
+            self._size, self._data = LONGEST_EVENT + 1, []  # until an empty line ends it
+            if sum(map(len, self._rest)) > len(b"\r\n"):
+                self._rest = [b":" + self._rest[-1][-1:]]  # the rest of the line is a comment
         return events
 
     def _lines(self, received: bytes) -> list[bytes]:
@@ -64,7 +64,9 @@ class EventReader:
         self._size += len(raw)
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
-        if name == "data":
+        if self._size > LONGEST_EVENT:
+            self._data = []
+        elif name == "data":
             self._data.append(value)
         elif name == "event":
             self._kind = value

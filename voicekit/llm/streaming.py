@@ -1,8 +1,8 @@
-"""One question to a model over HTTP, and its answer piece by piece.
+"""One question to a model over HTTP, and its answer as it comes.
 
-What may be tried again is decided here: a request is repeated only as long as nothing of its answer has been passed
-on, because what the caller has heard can't be unsaid. Every wait has a limit, and the waiting of whoever takes the
-pieces (a voice that has enough to do) is not counted against the service.
+What may be tried again is decided here: a request is repeated only as long as nothing of its answer could be heard,
+because what the caller has heard can't be unsaid. Every wait has a limit, and the waiting of whoever takes the words
+(a voice that has enough to do) is not counted against the service.
 
 Leaving an answer early closes its connection at once: nothing else tells a service to stop writing. An answer that was
 read to its end gives its connection back, to be used again.
@@ -16,17 +16,20 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
-import msgspec
 import trio
 
 from voicekit.errors import ConfigError, ProtocolError, RemoteProtocolError, ServiceError
-from voicekit.llm.faults import FILTERED, lost, refused, retry_after, told, wait_before_retry
-from voicekit.llm.messages import Ask, Done, Fault, Piece, Stop, Usage
+from voicekit.llm.answer import ModelAnswer
+from voicekit.llm.faults import FILTERED, lost, refused, retry_after, shown, told, unreadable, wait_before_retry
+from voicekit.llm.messages import ModelFault, ModelQuery
 from voicekit.llm.model import Model
-from voicekit.llm.sse import EventReader
 
 MOST_ERROR = 64 * 1024
 """Bytes that are read of an answer that is none."""
+
+WORDLESS = 20.0
+"""Seconds that an answer which has begun may go on without a word that can be heard, or another call that is complete:
+time for some thousand characters of arguments, and a limit for arguments or blanks that never end."""
 
 AFTER_THE_STOP = 1.0
 """Seconds to wait for what may follow an answer that has stopped: what it used, and the word that it is over."""
@@ -34,13 +37,16 @@ AFTER_THE_STOP = 1.0
 AFTER_THE_END = 0.25
 """Seconds to wait for the connection behind a complete answer; one that is not given back by then is closed."""
 
+MOST_EMPTY = 2
+"""Attempts that may end in an empty answer: a model that has nothing to say twice will not say anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How patient we are, in seconds: a caller who hears nothing for longer says "hello?".
 
-    `connect` and `first_token` hold for each attempt, `patience` for all of them together, `between` for the time from
-    one piece to the next. ConfigError for one that isn't above 0.
+    `connect` and `first_token` hold for each attempt, `patience` for all of them together, `between` for the time in
+    which nothing at all comes. ConfigError for one that isn't above 0.
     """
 
     connect: float = 3.0
@@ -59,136 +65,158 @@ class Limits:
 class _Failed(Exception):
     """An attempt failed with `error`; the service asked to be left alone for `wait` seconds, if it said so."""
 
-    def __init__(self, error: ServiceError | ProtocolError, wait: float | None = None) -> None:
+    def __init__(
+        self, error: ServiceError | ProtocolError, wait: float | None = None, *, again: bool | None = None
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.wait = wait
+        self.again = getattr(error, "retryable", False) if again is None else again
 
 
 @dataclass
-class Asking:
-    """Asks `model` over `client`. It can be asked any number of times, one after the other or at once."""
+class ModelQuestion:
+    """One question to `model` over `client`; the words of the answer go to `speak`.
+
+    `answer` is what has come of it, in the latest attempt, `first` the time at which its first word or call came. An
+    answer without a word that can be heard and without a call is an error, unless it `may_be_empty`.
+    """
 
     model: Model
     client: httpx.AsyncClient
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
+    query: ModelQuery
+    speak: Callable[[str], Awaitable[None]]
+    may_be_empty: bool = False
     roll: Callable[[], float] = random.random
+    first: float | None = None
+    answer: ModelAnswer = field(init=False)
+    _progress: float = 0.0  # when the last word came, or another call was complete, or it stopped
 
-    async def ask(self, ask: Ask, take: Callable[[Piece], Awaitable[None]]) -> None:
-        """Give the pieces of the answer to `take`, up to its Done; after trying again where that may help.
+    def __post_init__(self) -> None:
+        self.answer = ModelAnswer(self.model)
 
-        Raises ServiceError or ProtocolError, and what `take` raises. Cancelled, it has closed the connection.
+    async def ask(self) -> ModelAnswer:
+        """The whole answer, after trying again if that may help.
+
+        Raises ServiceError or ProtocolError, and what `speak` raises. Cancelled, it has closed the connection.
         """
         give_up = trio.current_time() + self.limits.patience
-        failures = 0
+        failures = empty = 0
         while True:
-            attempt = _Attempt(self, take, give_up)
+            self.answer, self.first = ModelAnswer(self.model), None
             try:
-                await attempt.run(ask)
+                await self._attempt(min(trio.current_time() + self.limits.first_token, give_up))
+                self._check_that_it_says_something()
+                return self.answer
             except _Failed as failed:
-                failures += 1
+                failures, empty = failures + 1, empty + (failed.again and self.answer.stop is not None)
                 wait = wait_before_retry(failures, failed.wait, self.roll)
                 spent = failures >= self.limits.attempts or trio.current_time() + wait >= give_up
-                if attempt.passed_on or spent or not getattr(failed.error, "retryable", False):
-                    raise failed.error from failed.__cause__
-                await trio.sleep(wait)
-            else:
-                return
+                if self.answer.audible or spent or empty == MOST_EMPTY or not failed.again:
+                    raise failed.error from None  # what it came of may show the key
+            await trio.sleep(wait)
 
-
-class _Attempt:
-    """One request and its answer. `passed_on` says whether anything of it has been."""
-
-    def __init__(self, asking: Asking, take: Callable[[Piece], Awaitable[None]], give_up: float) -> None:
-        self._model = asking.model
-        self._client = asking.client
-        self._limits = asking.limits
-        self._take = take
-        self._first_by = min(trio.current_time() + asking.limits.first_token, give_up)
-        self._stopped = False
-        self.passed_on = False
-
-    async def run(self, ask: Ask) -> None:
-        wire = self._model.request(ask)
+    async def _attempt(self, first_by: float) -> None:
+        wire = self.model.request(self.query)
         headers = {"content-type": "application/json", "accept": "text/event-stream", "accept-encoding": "identity"}
-        request = self._client.build_request("POST", wire.url, headers={**headers, **wire.headers}, content=wire.body)
+        request = self.client.build_request("POST", wire.url, headers={**headers, **wire.headers}, content=wire.body)
         try:
-            with trio.fail_at(self._first_by):
-                response = await self._client.send(request, stream=True)
-        except trio.TooSlowError as error:
-            raise self._silence() from error
+            with trio.fail_at(first_by):
+                response = await self.client.send(request, stream=True)
+        except trio.TooSlowError:
+            raise self._silence() from None
         except httpx.HTTPError as error:
-            raise self._lost(error) from error
+            raise self._lost(error) from None
         async with _body(response) as chunks:
-            if response.status_code != 200 or "text/event-stream" not in response.headers.get("content-type", ""):
-                failed = await self._refused(response, chunks)
-                if getattr(failed.error, "error_type", None) != FILTERED:
-                    raise failed
-                await self._take(Stop("filtered"))
-                return
-            await self._read(chunks)
+            if response.status_code == 200 and "text/event-stream" in response.headers.get("content-type", "").lower():
+                await self._read(chunks, first_by)
+            else:
+                await self._read_refusal(response, chunks, first_by)
 
-    async def _read(self, chunks: AsyncGenerator[bytes, None]) -> None:
-        reader = EventReader()
-        while (received := await self._next(chunks)) is not None:
-            try:
-                pieces = [piece for event in reader.feed(received) for piece in self._model.parse(event)]
-            except (msgspec.DecodeError, RemoteProtocolError) as error:
-                said = self._model.redact(str(error))
-                raise _Failed(RemoteProtocolError(f"{self._model.service}: can't read the answer: {said}")) from error
-            for piece in pieces:
-                if await self._pass_on(piece):
-                    await _to_the_end(chunks)
-                    return
-        if not self._stopped:
-            raise _Failed(lost(self._model, "the answer broke off"))
+    async def _read(self, chunks: AsyncGenerator[bytes, None], first_by: float) -> None:
+        answer = self.answer
+        while not answer.over:
+            received = await self._next(chunks, first_by)
+            if received is None:
+                break
+            stop, calls = answer.stop, answer.calls.complete_ones
+            for words in answer.feed(received):
+                await self._say(words)
+            if self.first is None and answer.calls:
+                self.first = self._progress = trio.current_time()
+            if (stop, calls) != (answer.stop, answer.calls.complete_ones):
+                self._progress = trio.current_time()
+        if answer.fault is not None:
+            raise _Failed(refused(self.model, answer.fault))
+        for words in answer.end():
+            await self._say(words)
+        if answer.stop is None and answer.unread and not answer.audible:
+            raise _Failed(unreadable(self.model, answer.unread), again=True)
+        if answer.stop is None:
+            raise _Failed(lost(self.model, "the answer broke off"))
+        if answer.over:
+            await _to_the_end(chunks)
 
-    async def _pass_on(self, piece: Piece) -> bool:
-        """Whether that was the last one."""
-        if isinstance(piece, Fault):
-            raise _Failed(refused(self._model, piece))
-        self._stopped = self._stopped or isinstance(piece, Stop)
-        self.passed_on = self.passed_on or not isinstance(piece, Usage)
-        await self._take(piece)
-        return isinstance(piece, Done)
+    async def _say(self, words: str) -> None:
+        if words.strip() and self.first is None:
+            self.first = trio.current_time()
+        await self.speak(words)
+        if words.strip():
+            self._progress = trio.current_time()
 
-    async def _next(self, chunks: AsyncGenerator[bytes, None]) -> bytes | None:
+    def _check_that_it_says_something(self) -> None:
+        answer = self.answer
+        called = answer.calls and (self.query.may_call or not self.query.tools)
+        if called or self.may_be_empty or answer.stop in ("filtered", "refused") or answer.audible:
+            return
+        if answer.unread:
+            raise _Failed(unreadable(self.model, answer.unread), again=True)
+        raise _Failed(lost(self.model, f"the answer has no word that can be heard, and no call (stop: {answer.stop})"))
+
+    async def _next(self, chunks: AsyncGenerator[bytes, None], first_by: float) -> bytes | None:
         """What comes next, None at the end. A limit for what counts as an answer, not for signs of life before it.
 
         Behind its Stop an answer is complete: a connection that is lost then, or falls silent, is the end of it.
         """
         try:
-            with trio.fail_at(self._next_by()):
+            with trio.fail_at(self._next_by(first_by)):
                 return await anext(chunks, None)
         except (trio.TooSlowError, httpx.HTTPError) as error:
-            if self._stopped:
+            if self.answer.stop is not None:
                 return None
-            raise (self._lost(error) if isinstance(error, httpx.HTTPError) else self._silence()) from error
+            raise (self._lost(error) if isinstance(error, httpx.HTTPError) else self._silence()) from None
 
-    def _next_by(self) -> float:
-        if not self.passed_on:
-            return self._first_by
-        patience = self._limits.between
-        return trio.current_time() + (min(patience, AFTER_THE_STOP) if self._stopped else patience)
+    def _next_by(self, first_by: float) -> float:
+        if self.answer.stop is not None:
+            return self._progress + min(self.limits.between, AFTER_THE_STOP)
+        if self.first is None:
+            return first_by
+        return min(trio.current_time() + self.limits.between, self._progress + WORDLESS)
 
-    async def _refused(self, response: httpx.Response, chunks: AsyncGenerator[bytes, None]) -> _Failed:
+    async def _read_refusal(
+        self, response: httpx.Response, chunks: AsyncGenerator[bytes, None], first_by: float
+    ) -> None:
         body = b""
-        while len(body) < MOST_ERROR and (more := await self._next(chunks)) is not None:
+        while len(body) < MOST_ERROR and (more := await self._next(chunks, first_by)) is not None:
             body += more
         fault = told(body)
         if fault is None and response.status_code == 200:
-            kind = response.headers.get("content-type", "none")
-            return _Failed(RemoteProtocolError(f"{self._model.service}: expected text/event-stream, got {kind}"))
-        fault = fault or Fault(body[:MOST_ERROR].decode(errors="replace"))
+            kind = shown(self.model, response.headers.get("content-type", "none"))
+            raise _Failed(RemoteProtocolError(f"{self.model.service}: expected text/event-stream, got {kind}"))
+        fault = fault or ModelFault(body[:MOST_ERROR].decode(errors="replace"))
+        if fault.error_type == FILTERED:
+            self.answer.stop = "filtered"
+            return
         status = None if response.status_code == 200 else response.status_code
-        return _Failed(refused(self._model, fault, status, response.headers), retry_after(response.headers))
+        raise _Failed(refused(self.model, fault, status, response.headers), retry_after(response.headers))
 
     def _silence(self) -> _Failed:
-        what = "the next one" if self.passed_on else "the first one"
-        return _Failed(lost(self._model, f"no token within the time for {what}"))
+        what = "the first one" if self.first is None else "the next one"
+        return _Failed(lost(self.model, f"no word within the time for {what}"))
 
     def _lost(self, error: httpx.HTTPError) -> _Failed:
-        return _Failed(lost(self._model, f"{type(error).__name__}: {error}".rstrip(": ")))
+        return _Failed(lost(self.model, f"{type(error).__name__}: {error}".rstrip(": ")))
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ToolPolicy:
     """How a tool is run. See `tool`."""
 
     side_effects: bool = True
@@ -80,7 +80,7 @@ class Tool:
     function: Callable[..., Any]
     spec: ToolSpec
     signature: Reader
-    policy: Policy
+    policy: ToolPolicy
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -126,7 +126,7 @@ def tool(
 
     A parameter of type `Turn` is given the running turn. ConfigError for what can't be a tool.
     """
-    how = Policy(**policy)
+    how = ToolPolicy(**policy)
 
     def make(function: Callable[..., Any]) -> Tool:
         return _made(function, name, how)
@@ -138,21 +138,21 @@ def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
     """The tools by name; functions among them become tools. ConfigError where two have the same name."""
     tools: dict[str, Tool] = {}
     for each in given:
-        made = each if isinstance(each, Tool) else _made(each, None, Policy())
+        made = each if isinstance(each, Tool) else _made(each, None, ToolPolicy())
         if made.name in tools:
             raise ConfigError(f"tools: two are called {made.name!r}")
         tools[made.name] = made
     return tools
 
 
-def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy: Policy | None = None) -> Tool:
+def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy: ToolPolicy | None = None) -> Tool:
     """A tool that is described elsewhere: `call` is given the arguments as they came, and checks them itself.
 
     ConfigError for a name that models don't take.
     """
     if not _NAME.fullmatch(spec.name):
         raise ConfigError(f"tool {spec.name!r}: expected a name of letters, digits, '_' and '-', at most 64")
-    policy = policy or Policy()
+    policy = policy or ToolPolicy()
     policy.check(f"tool {spec.name!r}")
     return Tool(lambda **arguments: call(arguments), spec, AnyObject(), policy)
 
@@ -169,7 +169,7 @@ def as_text(value: object) -> str:
     return "Done." if value is None else msgspec.json.encode(value, enc_hook=str).decode()
 
 
-def _made(function: Callable[..., Any], name: str | None, policy: Policy) -> Tool:
+def _made(function: Callable[..., Any], name: str | None, policy: ToolPolicy) -> Tool:
     if not callable(function):
         raise ConfigError(f"tools: expected functions, got {function!r}")
     name = str(name or getattr(function, "__name__", ""))

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError
-from voicekit.llm.conversation import Step
+from voicekit.llm.conversation import ModelStep
 
 CHARACTERS_PER_TOKEN = 3.5
-"""Of English; models differ by a tenth, other scripts by more. Too few rather than too many: a full window fails."""
+"""Of English; models differ by a tenth. Too few rather than too many: a full window fails."""
+
+BYTES_PER_TOKEN = 2
+"""Of what UTF-8 needs beyond one byte for each character: half a token for a letter of Greek, Cyrillic or Arabic, one
+for a sign of Chinese, Thai or Hindi, one and a half for an emoji. Models differ by a half; none is far above."""
 
 PER_MESSAGE = 8
 """Tokens that a message takes beside its text."""
@@ -24,10 +28,21 @@ PER_MESSAGE = 8
 TOKENS = 8_000
 """Some hours of talk. Every token of it is read again in every turn, and delays the answer."""
 
+RESULT_SHARE = 4
+"""A tool's results may take one part in four of the window, all those of one answer together."""
+
+LEAST_RESULT = 50
+"""Tokens of a result that are kept in any case."""
+
+MOST_PER_TOKEN = 8
+"""Characters that a token can have, for a first cut of what may be megabytes."""
+
 
 def estimate(text: str) -> int:
-    """About how many tokens `text` is."""
-    return PER_MESSAGE + round(len(text) / CHARACTERS_PER_TOKEN)
+    """About how many tokens `text` is, by its script."""
+    ascii_only = len(text.encode("ascii", "ignore"))
+    beyond = len(text.encode("utf-8", "surrogatepass")) - len(text)
+    return PER_MESSAGE + round(ascii_only / CHARACTERS_PER_TOKEN + beyond / BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +61,38 @@ class Window:
         if not isinstance(self.tokens, int) or isinstance(self.tokens, bool) or self.tokens < 1:
             raise ConfigError(f"Window: expected tokens, 1 or more, got {self.tokens!r}")
 
-    def fit(self, exchanges: Sequence[Exchange], steps: Mapping[int, Sequence[Step]]) -> tuple[Sequence[Exchange], str]:
-        """The newest of `exchanges` that fit, and what is noted in place of the others ("" for nothing)."""
-        room, kept = self.tokens, len(exchanges)
-        while kept and (cost := self._cost(exchanges[kept - 1], steps)) <= room:
-            room -= cost
-            kept -= 1
-        left_out = exchanges[:kept]
-        if not left_out or self.summary is None:
-            return exchanges[kept:], ""
-        return exchanges[kept:], f"[Earlier in this call: {self.summary(left_out)}]"
+    def fit(
+        self, exchanges: Sequence[Exchange], steps: Mapping[int, Sequence[ModelStep]]
+    ) -> tuple[Sequence[Exchange], str]:
+        """The newest of `exchanges` that fit, and what is noted in place of the others ("" for nothing).
 
-    def _cost(self, exchange: Exchange, steps: Mapping[int, Sequence[Step]]) -> int:
+        One that is long in itself, and does not fit, is passed over; the shorter ones before it may still fit.
+        """
+        room, kept, left_out = self.tokens, list[Exchange](), list[Exchange]()
+        for place in range(len(exchanges) - 1, -1, -1):
+            cost = self._cost(exchanges[place], steps)
+            if cost <= room:
+                room -= cost
+                kept.insert(0, exchanges[place])
+            elif cost > self.tokens // RESULT_SHARE:
+                left_out.insert(0, exchanges[place])
+            else:
+                left_out[:0] = exchanges[: place + 1]
+                break
+        summed_up = self.summary(left_out) if left_out and self.summary is not None else ""
+        return kept, f"[Earlier in this call: {summed_up}]" if summed_up else ""
+
+    def cut(self, text: str, shares: int = 1) -> str:
+        """As much of a tool's result as fits, being one of `shares` results, and a note if that is not all."""
+        most = max(LEAST_RESULT, self.tokens // RESULT_SHARE // max(1, shares))
+        kept = text[: most * MOST_PER_TOKEN]
+        while (tokens := self.count(kept)) > most and len(kept) > LEAST_RESULT:
+            kept = kept[: max(LEAST_RESULT, int(len(kept) * min(0.9, most / tokens)))]
+        if len(kept) == len(text):
+            return text
+        return f"{kept}\n[Cut short: {len(kept)} of {len(text)} characters are shown.]"
+
+    def _cost(self, exchange: Exchange, steps: Mapping[int, Sequence[ModelStep]]) -> int:
         called = steps.get(exchange.turn, ())
         calls = sum(self.count(call.name + call.arguments) for step in called for call in step.calls)
         results = sum(self.count(result.text) for step in called for result in step.results.values())

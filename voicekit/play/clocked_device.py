@@ -106,9 +106,8 @@ class ClockedDevice:
         heard = self._count(now - start)
         if heard <= 0:
             return
-        cut = heard * frame.format.sample_bytes
-        self._frames[0] = (now, AudioFrame(frame.pcm[cut:], frame.at + heard, frame.format))
-        self._hand_over(start, AudioFrame(frame.pcm[:cut], frame.at, frame.format))
+        self._frames[0] = (now, frame.part(heard))
+        self._hand_over(start, frame.part(0, heard))
 
     def _hand_over(self, start: float, frame: AudioFrame) -> None:
         self._heard += frame.samples

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextvars import ContextVar
+from math import inf
 from typing import Any
 
 import trio
 
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Reply, Sink, Speaker
-from voicekit.events import Underrun, WordMark
+from voicekit.events import Audible, HeardSoFar, Signal, Underrun, WordMark
+from voicekit.play.rewind import Rewind
 
 LATE = 0.001
 """Seconds behind the schedule before it counts as an underrun: less is the clock's own grain."""
@@ -24,32 +25,26 @@ LATE = 0.001
 LOOK_AGAIN = 0.005
 """Seconds until the next look at the position, at least: it may stand still (a device that is still filling)."""
 
-this_lease: ContextVar[PlaybackLease] = ContextVar("voicekit.this_lease")
-"""The lease that the running reply writes through; set before the reply line runs."""
-
 
 class PlaybackLease:
     """One reply's right to sound. `hold`, `release` and `revoke` are synchronous and act at once."""
 
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
         self.reply = reply
-        self.audible = False  # whether the first sample has been heard, as far as was listened
-        self.on_heard: Callable[[], None] = self.listen  # called when more was heard, whatever is waited for
+        self.tell: Callable[[Signal], None] = _ignore
+        self._audible = False  # whether the first sample has been heard, as far as was listened
         self._speaker = speaker
         self._rate = sink.format.rate
-        self._pausable = sink.pausable
         self._lead = lead
         self._report = report
         self._base = speaker.position
         self._written = 0  # samples handed to the sink and not taken back
         self._anchor: float | None = None  # the time at which sample 0 is due, holds and underruns included
-        self._unheard: deque[AudioFrame] = deque()  # written, perhaps not heard: what a rewind needs
-        self._unheard_from = 0  # the first sample in there
-        self._again: deque[AudioFrame] = deque()  # taken back by a hold, to be written once more
+        self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
         self._revoked = False
-        self._writing: trio.CancelScope | None = None
+        self._writing = trio.CancelScope()  # around the last write to the sink
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -60,7 +55,7 @@ class PlaybackLease:
     @property
     def queued(self) -> int:
         """Samples handed over (or taken back for a hold) and not heard yet."""
-        return self._written - self.position + sum(frame.samples for frame in self._again)
+        return self._written - self.position + (self._rewind.samples if self._rewind else 0)
 
     @property
     def queued_seconds(self) -> float:
@@ -74,22 +69,28 @@ class PlaybackLease:
         self._marks.append(mark)
 
     def listen(self) -> None:
-        """Bring `reply.heard_to` up to date: a word counts once its first sample has been heard."""
-        if self.audible and not self._marks:
+        """Bring `reply.heard_to` up to date, and tell what is new: a word counts once its first sample was heard."""
+        if self._audible and not self._marks:
             return
-        position = self.position
-        self.audible = self.audible or position > 0
+        position, before = self.position, self.reply.heard_to
+        if position > 0 and not self._audible:
+            self._audible = True
+            self.tell(Audible(self.reply.turn))
         while self._marks and self._marks[0].at < position:
             self.reply.heard_to = max(self.reply.heard_to, self._marks.popleft().said_to)
+        if self.reply.heard_to > before:
+            self.tell(HeardSoFar(self.reply.turn, self.reply.heard_to))
 
     def hold(self) -> None:
         if self._held_since is not None or self._revoked:
             return
         self._held_since = trio.current_time()
-        if self._pausable:
+        if self._rewind is None:
             self._speaker.hold()
         else:
-            self._rewind()
+            self._speaker.discard()
+            self._written = self.position
+            self._rewind.take_back(self._written)
         self._interrupt()
 
     def release(self) -> None:
@@ -97,9 +98,9 @@ class PlaybackLease:
             return
         now = trio.current_time()
         if self._anchor is not None:
-            self._anchor = self._anchor + now - self._held_since if self._pausable else now - self._written / self._rate
+            self._anchor = self._anchor + now - self._held_since if self._rewind is None else now - self._seconds
         self._held_since = None
-        if self._pausable:
+        if self._rewind is None:
             self._speaker.release()
         self._changed.unpark_all()
 
@@ -107,14 +108,15 @@ class PlaybackLease:
         """Be silent for good: nothing written from now on is played, and what was heard is final."""
         if self._revoked:
             return
+        self.tell = _ignore
         try:
             self._speaker.discard()
             self.listen()
             self._written = self.position  # and there it stays, whoever sounds next
         finally:  # also with a sink that fails: it is not asked again, and gets no more of this reply
             self._revoked = True
-            for queue in (self._marks, self._unheard, self._again):
-                queue.clear()
+            self._rewind = None
+            self._marks.clear()
             self._interrupt()
 
     async def write(self, frame: AudioFrame) -> None:
@@ -123,16 +125,16 @@ class PlaybackLease:
             await trio.lowlevel.checkpoint()
         came = trio.current_time()
         while not self._revoked:
-            if self._again:
-                await self._write_again()
+            if self._rewind and self._rewind.taken_back:
+                await self._write_again(self._rewind.taken_back)
             elif await self._handed_over(frame, came):
                 return
 
     async def finish(self) -> None:
         """Wait until the last sample has been heard."""
         while not self._revoked:
-            if self._again:
-                await self._write_again()
+            if self._rewind and self._rewind.taken_back:
+                await self._write_again(self._rewind.taken_back)
             elif self.position < self._written:
                 await self._change(self._expected_at(self._written - 1))
             else:
@@ -140,42 +142,41 @@ class PlaybackLease:
 
     def next_moment(self) -> float:
         """When the first sample, or else the next word, will have begun to sound; infinity when none is on its way."""
-        if not self.audible:
+        if not self._audible:
             return self._expected_at(0)
-        return self._expected_at(self._marks[0].at) if self._marks else float("inf")
+        return self._expected_at(self._marks[0].at) if self._marks else inf
 
-    async def _write_again(self) -> None:
+    @property
+    def _seconds(self) -> float:
+        return self._written / self._rate
+
+    async def _write_again(self, frames: deque[AudioFrame]) -> None:
         """One try to write what a hold took back; a hold in between puts more in front of it."""
-        if await self._handed_over(self._again[0], came=float("-inf")):
-            self._again.popleft()
+        if await self._handed_over(frames[0], came=-inf):
+            frames.popleft()
 
     async def _handed_over(self, frame: AudioFrame, came: float) -> bool:
         """One try to write `frame` at its time; False when a hold, a release or a revocation came between."""
         if self._held_since is not None:
-            await self._change(float("inf"))
+            await self._change(inf)
             return False
         now = trio.current_time()
         if self._anchor is None:
             self._anchor = now
-        due = self._anchor + self._written / self._rate
+        due = self._anchor + self._seconds
         not_before = due + frame.seconds - self._lead
         if now < not_before:
             await self._change(not_before)
             return False
-        if not await self._taken(frame):
+        with trio.CancelScope() as self._writing:
+            await self._speaker.write(frame)
+        if self._writing.cancelled_caught:
             return False
         self._keep_pace(due, came)
         self._written += frame.samples
-        if not self._pausable:
-            self._keep(frame)
+        if self._rewind:
+            self._rewind.keep(frame, self.position)
         return True
-
-    async def _taken(self, frame: AudioFrame) -> bool:
-        with trio.CancelScope() as self._writing:
-            await self._speaker.write(frame)
-        taken = not self._writing.cancelled_caught
-        self._writing = None
-        return taken
 
     def _keep_pace(self, due: float, came: float) -> None:
         """Move the schedule when sound came late or the sink is slow; what has made a hole in the sound is reported."""
@@ -188,42 +189,22 @@ class PlaybackLease:
         if hole and self._written:
             self._report(Underrun(self.reply.turn, round(late * self._rate)))
 
-    def _keep(self, frame: AudioFrame) -> None:
-        self._unheard.append(frame)
-        position = self.position
-        while self._unheard and (end := self._unheard_from + self._unheard[0].samples) <= position:
-            self._unheard_from = end
-            self._unheard.popleft()
-
-    def _rewind(self) -> None:
-        """Take everything unheard back from a sink that can't pause."""
-        self._speaker.discard()
-        position = self.position
-        self._again.extendleft(reversed(self._unheard))
-        self._unheard.clear()
-        start = self._unheard_from
-        while self._again and start < position:
-            first = self._again.popleft()
-            heard = min(first.samples, position - start)
-            start += heard
-            if heard < first.samples:
-                rest = first.pcm[heard * first.format.sample_bytes :]
-                self._again.appendleft(AudioFrame(rest, first.at + heard, first.format))
-        self._written = self._unheard_from = position
-
     def _interrupt(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
+        self._writing.cancel()
         self._changed.unpark_all()
 
     def _expected_at(self, sample: int) -> float:
         """When `sample` will have begun to sound, as far as can be seen."""
         if self._held_since is not None or self._revoked or sample >= self._written:
-            return float("inf")
+            return inf
         return trio.current_time() + max((sample + 1 - self.position) / self._rate, LOOK_AGAIN)
 
     async def _change(self, deadline: float) -> None:
         """Wait for `deadline`, or until more was heard, or for a hold, a release or a revocation."""
         with trio.move_on_at(min(deadline, self.next_moment())):
             await self._changed.park()
-        self.on_heard()
+        self.listen()
+
+
+def _ignore(signal: Signal) -> None:
+    """Signals of a reply whose pipeline does not run."""

@@ -14,13 +14,13 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.contracts import Reply, Sink, Speaker
+from voicekit.contracts import Reply, ReplyLease, Sink, Speaker, this_reply
 from voicekit.errors import ConfigError
-from voicekit.events import Audible, HeardSoFar, ReplyDone, WordMark
+from voicekit.events import ReplyDone, WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
-from voicekit.play.lease import PlaybackLease, this_lease
+from voicekit.play.lease import PlaybackLease
 
 LEAD = 0.1
 """Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all a pause must take back."""
@@ -69,9 +69,9 @@ class Playout(Pipeable):
         return self._current
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-        lease = this_lease.get()
-        teller = _Teller(lease, outbox)
-        lease.on_heard = teller.tell
+        scope = this_reply.get()
+        lease = scope.lease
+        lease.tell = outbox.offer
         while True:
             item = None
             with trio.move_on_at(lease.next_moment()):
@@ -80,13 +80,13 @@ class Playout(Pipeable):
                 except trio.EndOfChannel:
                     break
             await self._play(lease, item)
-            teller.tell()
+            lease.listen()
         await lease.finish()
-        teller.tell()
+        lease.listen()
         if not lease.over:
-            outbox.offer(ReplyDone(lease.reply.turn))
+            outbox.offer(ReplyDone(scope.reply.turn))
 
-    async def _play(self, lease: PlaybackLease, item: Any) -> None:
+    async def _play(self, lease: ReplyLease, item: Any) -> None:
         if isinstance(item, WordMark):
             lease.mark(item)
         elif isinstance(item, AudioFrame) and item.samples <= self._piece:
@@ -103,28 +103,4 @@ def _pieces(sound: AudioFrame | Gap, most: int, format: AudioFormat) -> Iterator
         if isinstance(sound, Gap):
             yield AudioFrame(format.silence(samples), sound.at + start, format)
         else:
-            size = sound.format.sample_bytes
-            yield AudioFrame(sound.pcm[start * size : (start + samples) * size], sound.at + start, sound.format)
-
-
-class _Teller:
-    """Tells the conductor what the caller has heard, each thing once."""
-
-    def __init__(self, lease: PlaybackLease, outbox: Outlet[Any]) -> None:
-        self._lease = lease
-        self._outbox = outbox
-        self._audible = False
-        self._told = 0
-
-    def tell(self) -> None:
-        lease = self._lease
-        if lease.over:
-            return
-        reply = lease.reply
-        lease.listen()
-        if lease.audible and not self._audible:
-            self._audible = True
-            self._outbox.offer(Audible(reply.turn))
-        if reply.heard_to > self._told:
-            self._told = reply.heard_to
-            self._outbox.offer(HeardSoFar(reply.turn, reply.heard_to))
+            yield sound.part(start, start + samples)

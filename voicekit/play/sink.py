@@ -6,9 +6,10 @@ They keep the Sink contract to the sample, so they also stand in for devices in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar
 
 import trio
 
@@ -23,7 +24,7 @@ DEVICE_SECONDS = 0.5
 
 
 class ClockedSpeaker:
-    """An open NullSink or RecordingSink: `voicekit.contracts.Speaker` on an Air."""
+    """An open NullSink or RecordingSink: `voicekit.contracts.Speaker` on a ClockedDevice."""
 
     def __init__(self, air: ClockedDevice, format: AudioFormat) -> None:  # noqa: A002  # the field's word
         self._air = air
@@ -60,28 +61,21 @@ class ClockedSpeaker:
         self._changed.unpark_all()
 
 
+@dataclass(eq=False, repr=False)
 class NullSink:
     """Plays into nothing, in real time. `latency` (s) is its device buffer, `speed` below 1 makes it too slow."""
 
-    name = "null sink"
-
-    def __init__(
-        self,
-        format: AudioFormat = PCM16K,  # noqa: A002  # the field's word
-        *,
-        latency: float = 0.0,
-        speed: float = 1.0,
-        pausable: bool = True,
-    ) -> None:
-        self.format = format
-        self.pausable = pausable
-        self.told_to_close = False
-        self._latency = latency
-        self._speed = speed
+    name: ClassVar[str] = "null sink"
+    format: AudioFormat = PCM16K
+    _: KW_ONLY
+    latency: float = 0.0
+    speed: float = 1.0
+    pausable: bool = True
+    told_to_close: bool = field(default=False, init=False)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Speaker]:
-        air = ClockedDevice(self.format, latency=self._latency, speed=self._speed, played=self._played)
+        air = ClockedDevice(self.format, latency=self.latency, speed=self.speed, played=self._played)
         try:
             yield ClockedSpeaker(air, self.format)
         finally:
@@ -100,44 +94,29 @@ class HeardPiece:
     pcm: bytes
 
 
+@dataclass(eq=False, repr=False)
 class RecordingSink(NullSink):
     """Keeps in memory what was heard, and when. For tests and short calls: it keeps up to `keep` seconds of sound.
 
-    Beyond that it raises nothing and keeps the latest; `forgotten` counts the samples that had to go.
+    Beyond that it raises nothing and keeps the latest. `heard` has every piece that was heard, in order; the pieces
+    don't overlap.
     """
 
-    name = "recording sink"
-
-    def __init__(
-        self,
-        format: AudioFormat = PCM16K,  # noqa: A002  # the field's word
-        *,
-        latency: float = 0.0,
-        speed: float = 1.0,
-        pausable: bool = True,
-        keep: float = 600.0,
-    ) -> None:
-        super().__init__(format, latency=latency, speed=speed, pausable=pausable)
-        self.forgotten = 0
-        self._keep = format.samples(keep)
-        self._kept = 0
-        self._pieces: list[HeardPiece] = []
-
-    @property
-    def heard(self) -> Sequence[HeardPiece]:
-        """Every piece that was heard, in order; the pieces don't overlap."""
-        return self._pieces
+    name: ClassVar[str] = "recording sink"
+    keep: float = field(default=600.0, kw_only=True)
+    heard: list[HeardPiece] = field(default_factory=list, init=False)
+    _kept: int = field(default=0, init=False)
 
     @property
     def pcm(self) -> bytes:
         """What was heard, one piece after the other, without the silences between."""
-        return b"".join(piece.pcm for piece in self._pieces)
+        return b"".join(piece.pcm for piece in self.heard)
 
     def track(self, start: float, seconds: float) -> bytes:
         """What a microphone in front of the sink records from time `start` on, silences included."""
         size = self.format.sample_bytes
         track = bytearray(self.format.silence(self.format.samples(seconds)))
-        for piece in self._pieces:
+        for piece in self.heard:
             first = round((piece.start - start) * self.format.rate) * size
             pcm = piece.pcm[max(0, -first) :]
             place = max(0, first)
@@ -145,9 +124,7 @@ class RecordingSink(NullSink):
         return bytes(track)
 
     def _played(self, start: float, frame: AudioFrame) -> None:
-        self._pieces.append(HeardPiece(start, frame.pcm))
+        self.heard.append(HeardPiece(start, frame.pcm))
         self._kept += frame.samples
-        while self._kept > self._keep:
-            oldest = self.format.count(self._pieces.pop(0).pcm)
-            self._kept -= oldest
-            self.forgotten += oldest
+        while self._kept > self.format.samples(self.keep):
+            self._kept -= self.format.count(self.heard.pop(0).pcm)

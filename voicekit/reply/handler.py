@@ -115,6 +115,9 @@ Answer: TypeAlias = (
     | Callable[[Turn], AsyncIterator[str]]
 )
 
+HANDLER = "handler"
+"""The name of the stage that runs it."""
+
 SHAPES = """a handler is one of
     async def handler(turn, say): ...       says what it likes with `await say(text)`
     def handler(turn): ...                  returns what to say, or None; may be async
@@ -130,9 +133,8 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
         async for turn in inbox:
-            reply = this_reply.get(None)
-            if reply is None:  # a line run by hand
-                reply = Reply(turn.number, turn.text, turn.reason)
+            scope = this_reply.get(None)
+            reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
             say = Say(outbox, reply)
             with alone():
                 async with trio.open_nursery() as nursery:
@@ -141,7 +143,7 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
                     nursery.cancel_scope.cancel()
             return
 
-    return FunctionStage(run, "handler")
+    return FunctionStage(run, HANDLER)
 
 
 def as_handler(answer: Answer) -> Handler:

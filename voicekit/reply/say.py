@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import trio
@@ -25,6 +26,7 @@ BREATH = 0.5
 """The same in the middle of a sentence, or behind "3.": time for a stalled model to finish its word or its number."""
 
 _SENTENCE_END = re.compile(r"[^\W\d][\"'”’)\]*_]*[.!?…:;][\"'”’)\]*_]*\s*$|[。！？]\s*$|\n\s*$")
+_HAS_ENDED = re.compile(r"[.!?…。！？।॥။។።؟۔‽][^\w]*\Z")
 _ENDS_LIKE_A_SENTENCE = re.compile(r"(?:[^\W\d_]{2}|\S\s\S*)[\"'”’)\]]*[.!?…]+[\"'”’)\]]*\Z")
 
 
@@ -110,6 +112,26 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 def breath_after(said: str) -> float:
     """How long to wait, in seconds, for more than `said` before it is taken to be all for now."""
     return BREATH_AFTER_SENTENCE if _SENTENCE_END.search(said) else BREATH
+
+
+def has_ended(said: str) -> bool:
+    """Whether the last word of `said` has the mark behind it that ends a sentence, in any script."""
+    return _HAS_ENDED.search(said[-PIECE:]) is not None
+
+
+def set_apart(said: str, text: str) -> str:
+    """`text` as a sentence of its own behind `said`: behind a stop and a space, if those are not there.
+
+    For words that don't go on with the ones before them, such as an excuse behind an answer that broke off.
+
+    >>> set_apart("The gate is number four", "I'm sorry."), set_apart("One moment. ", "Here it is.")
+    (". I'm sorry.", 'Here it is.')
+    """
+    if not said.strip():
+        return text
+    word_before = unicodedata.category(said[-1])[0] in "LMN" or said[-1] in "\"'”’)]*_%"
+    stop = "" if has_ended(said) else "." if word_before else "…"
+    return f"{stop}{'' if not stop and said[-1].isspace() else ' '}{text.lstrip()}"
 
 
 def _belong_apart(before: str, after: str) -> bool:

@@ -31,6 +31,7 @@ from voicekit.rules.dialogue import Decision, Memory, enter, follow
 from voicekit.rules.hours import Now
 from voicekit.rules.kinds import Choices, choice, kind_of
 from voicekit.rules.lines import RuleLine
+from voicekit.rules.load import load
 from voicekit.rules.states import GIVE_UP, Check, Form, State, ask_state
 from voicekit.rules.table import Table
 from voicekit.rules.talk import Talk, Talks
@@ -85,9 +86,7 @@ class Rules(Table):
         `now` tells the time, with its zone, to rules that depend on opening hours. ConfigError names the file, line and
         key, what was expected and what is there. More rules can be added to what is returned.
         """
-        from voicekit.rules.load import load
-
-        return load(path, now, random)
+        return load(cls, path, now, random)
 
     def ask(
         self,

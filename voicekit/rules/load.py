@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from os import PathLike
 from random import Random
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from voicekit.errors import ConfigError
 from voicekit.rules.actions import Place, RuleAnswer, RuleStep
-from voicekit.rules.book import COVERAGE, Rules
 from voicekit.rules.hours import Now, OpeningHours
 from voicekit.rules.kinds import choice
 from voicekit.rules.lines import RuleLine
@@ -18,11 +17,14 @@ from voicekit.rules.states import Form, State
 from voicekit.rules.table import Table, When, read
 from voicekit.rules.toml_file import Section, read_toml
 
+if TYPE_CHECKING:
+    from voicekit.rules.book import Rules
+
 P = TypeVar("P", bound=Place)
 
 
-def load(path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
-    """The rules in the file at `path`."""
+def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
+    """The rules in the file at `path`, as a `cls`."""
     file = read_toml(path)
     choices, coverage = file.section("choices"), file.get("coverage")
     named: dict[str, Any] = {name: choices.get(name) for name in choices.keys}
@@ -30,7 +32,8 @@ def load(path: str | PathLike[str], now: Now | None, random: Callable[[], Random
         with choices.blamed(name):
             choice(ways, "choices")
     with file.blamed("coverage"):
-        rules = Rules(choices=named, coverage=COVERAGE if coverage is None else coverage, random=random)
+        given = {} if coverage is None else {"coverage": coverage}
+        rules = cls(choices=named, random=random, **given)
     _Loader(file, rules, now).load()
     return rules
 

@@ -12,16 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from types import EllipsisType
+from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
-from voicekit.contracts import Sink, Source, Stt, Tts, Vad
+from voicekit.audio.frame import AudioFrame, Sound
+from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad
 from voicekit.errors import ConfigError
-from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Progress, Signal, Typed
-from voicekit.extend.parts import Role, misfit
+from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Progress, Signal, Transcript, Typed, WordMark
+from voicekit.extend import Plugins
+from voicekit.extend.parts import Part, Role, misfit
 from voicekit.extend.registry import Registry, Use
+from voicekit.extend.view import SessionView
+from voicekit.flow.groups import stages_of
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.pipeline import LinkSpec, Pipeline
 from voicekit.flow.sound import encode_as, resample
@@ -29,11 +34,16 @@ from voicekit.flow.stage import Stage, stage
 from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
-from voicekit.reply.emoji import strip_emoji
-from voicekit.reply.handler import CallView, as_handler
-from voicekit.reply.markdown import strip_markdown
+from voicekit.play.playout import Playout
+from voicekit.reply.handler import HANDLER, Answer, CallView, Handler, Turn, as_handler
+from voicekit.reply.tags import default_texts
 from voicekit.session.speculation import AfterCommit
 from voicekit.turn.policy import Speculation
+
+P = TypeVar("P", bound=Part)
+
+SpokenBy: TypeAlias = Tts | Use | str | Sequence[TransformPart[Text, Text] | Tts | Use | str]
+"""A voice, or text transforms with a voice behind them."""
 
 SIGNALS = 64
 """Waiting for the conductor, who only ever awaits them: full means a bug."""
@@ -62,10 +72,10 @@ class Parts:
     source: Source
     vad: Vad | None
     stt: Stt | None
-    handler: Any
+    handler: Handler
     tts: Tts
     sink: Sink
-    texts: tuple[TransformPart[Any, Any], ...] = ()
+    texts: tuple[TransformPart[Text, Text], ...] = ()
 
     async def warm(self, call: CallView) -> None:
         """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything."""
@@ -73,21 +83,24 @@ class Parts:
         if warm is not None:
             await warm(call)
 
-    def role_of(self, error: Exception) -> Role:
-        """Which part `error` came from, by the note that a line has put on it."""
+    def role_of(self, error: Exception) -> Role | None:
+        """Which part `error` came from, by the stage that has signed it; None if from none of them."""
         named: dict[str, Role] = {
-            "handler": "handler",
+            HANDLER: "handler",
             self.tts.name: "tts",
-            "playout": "sink",
+            Playout.name: "sink",
             self.source.name: "source",
         }
         if self.stt is not None:
             named[self.stt.name] = "stt"
-        notes = getattr(error, "__notes__", ())
-        return next((role for name, role in named.items() if f"in stage {name!r}" in notes), "stage")
+        return next((named[stage] for stage in stages_of(error) if stage in named), None)
 
-    def wrapped(self, wrap: Callable[[Any, Role], Any]) -> Parts:
-        """The parts in whatever layers `wrap` puts around them."""
+    def wrapped(self, plugins: Plugins, session: SessionView) -> Parts:
+        """The parts in the layers that plugins put around them."""
+
+        def wrap(part: P, role: Role) -> P:
+            return plugins.wrap(part, role, session)
+
         return replace(
             self,
             source=wrap(self.source, "source"),
@@ -110,35 +123,58 @@ class Entered:
         return self.context
 
 
-def resolve(role: Role, thing: Any, registry: Registry) -> Any:
+def assemble(
+    registry: Registry,
+    *,
+    handler: Answer | Use,
+    source: Source | Use | str,
+    sink: Sink | Use | str,
+    tts: SpokenBy | EllipsisType,
+    stt: Stt | Use | str | EllipsisType | None,
+    vad: Vad | Use | str | EllipsisType | None,
+) -> Parts:
+    """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
+    texts, voice = _split(tts)
+    return Parts(
+        source=_resolve("source", source, registry),
+        vad=None if vad is None else _resolve("vad", vad, registry),
+        stt=None if stt is None else _resolve("stt", stt, registry),
+        handler=_resolve("handler", handler, registry),
+        tts=_resolve("tts", voice, registry),
+        sink=_resolve("sink", sink, registry),
+        texts=texts,
+    )
+
+
+def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`.
 
-    A handler may be anything that `as_handler` takes; there a text is no name but what is said.
+    A handler may be anything that `as_handler` takes; there a text is no name but what is said. `...` is the default.
     """
+    if thing is ...:
+        thing = registry.default(role)
     if isinstance(thing, str) and role != "handler":
         thing = Use(thing)
     if isinstance(thing, Use):
         thing = thing.build(registry, role)
     if role == "handler":
-        return as_handler(thing)
+        return as_handler(cast("Answer", thing))
     why = misfit(role, thing)
     if why is not None:
         raise ConfigError(f"{role}: {why}; or a name, or Use(name, ...)")
     return thing
 
 
-def resolve_tts(thing: Any, registry: Registry) -> tuple[tuple[TransformPart[Any, Any], ...], Tts]:
-    """The voice, and the text transforms in front of it where a sequence of both was given."""
-    if not isinstance(thing, Sequence) or isinstance(thing, str):
-        return (), resolve("tts", thing, registry)
-    *texts, last = thing
+def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text], ...], object]:
+    """The text transforms, and the voice behind them."""
+    *texts, voice = tts if isinstance(tts, Sequence) and not isinstance(tts, str) else [tts]
     for text in texts:
         if not isinstance(text, TransformPart):
             raise ConfigError(f"tts: expected text transforms and then a voice, got {text!r} among the transforms")
-    return tuple(texts), resolve("tts", last, registry)
+    return tuple(cast("list[TransformPart[Text, Text]]", texts)), voice
 
 
-def divert() -> TransformPart[Any, Any]:
+def divert() -> TransformPart[Sound | Signal, Sound]:
     """Takes what a source says that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
 
     def start(context: StreamContext) -> Each:
@@ -148,7 +184,7 @@ def divert() -> TransformPart[Any, Any]:
 
 
 @stage(name="deaf")
-async def deaf(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
     """In the transcriber's place where there is none: takes the sound and says nothing."""
     while True:
         try:
@@ -179,14 +215,14 @@ def listen_pipeline(
     full = Full.DROP_OLDEST if source.live else Full.WAIT
     name = "sound to the stt"
     between.append(LinkSpec(wanted.samples(EAR_SECONDS), full, name, on_drop=on_drop(name)))
-    ears: Stage[Any, Any] = parts.stt if parts.stt is not None else deaf
-    return Pipeline(source, *between, ears, name="listen", open_timeout=open_timeout), ear
+    between.append(parts.stt if parts.stt is not None else deaf)
+    return Pipeline(source, *between, name="listen", open_timeout=open_timeout), ear
 
 
 def reply_pipeline(
-    handler: Stage[Any, Any],
+    handler: Stage[Turn, Text],
     parts: Parts,
-    playout: Stage[Any, Any],
+    playout: Stage[AudioFrame | WordMark, Signal],
     open_timeout: float,
     speculation: Speculation | None,
 ) -> Pipeline:
@@ -196,8 +232,8 @@ def reply_pipeline(
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")
     sound = LinkSpec(wanted.samples(VOICE_SECONDS), name="sound to the sink")
     convert = () if spoken == wanted else (resample(wanted),)
-    texts = (strip_markdown(), strip_emoji(), *parts.texts)
-    voice: Stage[Any, Any] = parts.tts
+    texts = (*default_texts(reads_tags=getattr(parts.tts, "reads_tags", False) is True), *parts.texts)
+    voice: Stage[Text, AudioFrame | WordMark] = parts.tts
     if speculation is not None and speculation.ahead == "text":
         voice = AfterCommit(voice)
     elif speculation is not None:

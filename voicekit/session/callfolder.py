@@ -1,13 +1,12 @@
 """A call in a folder: the sound of both sides, the event log and the wire log, written while the call goes on.
 
     async with open_call_folder("calls/monday") as folder:
-        stt, tts = SonioxStt(wire_log=folder.wire_log), SonioxTts(wire_log=folder.wire_log)
-        session = Session(stt=stt, tts=tts, ...)
+        session = Session(...)
         folder.record(session)
         await run_session(session)
 
     call.wav      the caller left, the bot right, aligned to the sample: what each of them heard of the other
-    events.log    every event with its time, a line for each; `voicekit trace` draws where the time went
+    events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
     wire.jsonl    every message from and to the services, without sound and keys
 
 All three count from the opening of the folder. What is written at most half a second before the end of a program that
@@ -16,11 +15,12 @@ is killed is lost; the rest can be played and read.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -29,21 +29,20 @@ from voicekit.errors import ConfigError, DeviceError
 from voicekit.events import Overrun
 from voicekit.flow.groups import sole
 from voicekit.flow.link import Outlet
-from voicekit.flow.scribe import open_scribe
+from voicekit.flow.scribe import open_scribe, renew
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
-from voicekit.session.eventlog import open_event_log
+from voicekit.flow.wire_log import WireLog, open_wire_log
+from voicekit.session.eventlog import EVENTS, LoggedEvent, open_event_log
 from voicekit.session.recording_taps import OverheardSink, overheard_source
 from voicekit.session.stereo import Track, TwoTrackFile
 from voicekit.session.trace.taps import trace
-from voicekit.soniox.connection.wire_log import open_wire_log
 
 if TYPE_CHECKING:
     from voicekit.contracts import Sink, Source
     from voicekit.session.session import Session
-    from voicekit.soniox.connection.shell import WireLog
 
-SOUND, EVENTS, WIRE = "call.wav", "events.log", "wire.jsonl"
+SOUND, WIRE = "call.wav", "wire.jsonl"
 
 CALLER, BOT = 0, 1
 """The tracks: left and right."""
@@ -67,10 +66,12 @@ class _Heard:
 class CallFolder:
     """An open folder, for one call."""
 
-    def __init__(self, path: Path, note: Any, wire_log: WireLog, tape: _Tape, outlet: Outlet[_Heard]) -> None:
+    def __init__(
+        self, path: Path, note: Callable[[LoggedEvent], None], wire_log: WireLog, tape: _Tape, outlet: Outlet[_Heard]
+    ) -> None:
         self.path = path
         self.wire_log = wire_log
-        """What to give to `wire_log=` of the transcriber and of the voice."""
+        """What `record` gives to an stt and a tts that have a `wire_log` which is still None."""
         self._note = note
         self._tape = tape
         self._outlet = outlet
@@ -85,6 +86,9 @@ class CallFolder:
         """
         session.watch(self._note)
         parts = session.parts
+        for part in (parts.stt, parts.tts):
+            if getattr(part, "wire_log", self) is None:
+                part.wire_log = self.wire_log  # type: ignore[union-attr]
         self._tape.rate = max(parts.source.produces.rate, parts.sink.format.rate)
 
         def heard(track: int, frame: AudioFrame) -> None:
@@ -126,10 +130,11 @@ def _made(folder: Path) -> tuple[_Tape, bool]:
     """An empty recording in the folder, and whether that was there before."""
     try:
         was_there = folder.is_dir()
-        folder.mkdir(parents=True, exist_ok=True)
-        there = [name for name in (SOUND, EVENTS, WIRE) if (folder / name).exists()]
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = [name for name in (SOUND, EVENTS, WIRE) if os.path.lexists(folder / name)]
         if there:
             raise ConfigError(f"call folder {folder}: expected none of an earlier call, found {', '.join(there)}")
+        renew(folder / WIRE)
         return _Tape(TwoTrackFile(folder / SOUND, UNKNOWN_RATE)), was_there
     except OSError as error:
         raise ConfigError(f"call folder {folder}: can't be written: {error.strerror}") from error

@@ -7,55 +7,64 @@ of a call: a line typed while the bot speaks cuts it off.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import trio
 
 from voicekit.events import End, HeardSoFar, SessionEnded, SessionEvent, SessionStarted, TurnCommitted, TurnEnded
 from voicekit.extend import Plugins
+from voicekit.flow.groups import alone
 from voicekit.flow.threads import in_thread
 from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
 from voicekit.reply.quiet import QuietTts
+from voicekit.session.bot import Bot
+from voicekit.session.eventlog import trouble
+from voicekit.session.screen import Screen
 from voicekit.session.session import Session
-from voicekit.turn.policy import CallPolicy, Policy
+from voicekit.session.stopping import stopping
 
-BLOCK = 4_096
+BLOCK: Final = 4_096
 """Bytes asked of the terminal at once; a line is far shorter."""
 
+BEGIN: Final = "Type to the bot; Ctrl-D ends the conversation.\n"
+PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"
 
-async def chat(handler: Any, greeting: str | None = None, plugins: Plugins | None = None) -> SessionEnded:
+
+async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> SessionEnded:
     """Hold a typed conversation on standard input and output until the input ends or the bot ends it.
 
-    From a terminal, a line may be typed at any time; from a file or a pipe, the next line waits for the answer.
+    `bot` is a handler or a Bot; `parts` are those of Session, in place of silence and a quiet voice. From a terminal,
+    a line may be typed at any time; from a file or a pipe, the next line waits for the answer. Trouble is one line on
+    the standard error. Ctrl-C ends it at once and raises KeyboardInterrupt.
     """
-    session = Session(
-        handler=handler,
-        source=SilenceSource(),
-        vad=None,
-        stt=None,
-        tts=QuietTts(),
-        sink=NullSink(),
-        policy=Policy(call=CallPolicy(greeting=greeting)),
-        plugins=plugins,
-    )
-    printer = Printer(session, sys.stdout, speaking=greeting is not None)
+    quiet = {"source": SilenceSource(), "vad": None, "stt": None, "sink": NullSink()}
+    session = Session(plugins=plugins, **Bot.of(bot).silent(QuietTts(), **{**quiet, **parts}))
+    typing = sys.stdin.isatty()
+    printer = Printer(session, sys.stdout, typing=typing)
     session.watch(printer.note)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_type, session, printer, sys.stdin.fileno(), sys.stdin.isatty())
-        ended = await session.run()
-        nursery.cancel_scope.cancel()
+    with alone(), stopping(lambda number, times: session.end(graceful=False, why="Ctrl-C"), signal.SIGINT) as stopped:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_type, session, printer, sys.stdin.fileno(), typing)
+            ended = await session.run()
+            nursery.cancel_scope.cancel()
+    if stopped.signals:
+        raise KeyboardInterrupt
+    printer.screen.check()
     return ended
 
 
 class Printer:
-    """Prints the bot's words when they would be heard, and knows whether it is the user's turn to type."""
+    """Prints the bot's words when they would be heard, and knows whether it is the caller's turn to type."""
 
-    def __init__(self, session: Session, out: TextIO, *, speaking: bool) -> None:
+    def __init__(self, session: Session, out: TextIO, *, typing: bool = False) -> None:
+        self.screen = Screen(out)
         self._session = session
-        self._out = out
-        self._speaking = speaking
+        self._typing = typing
+        self._troubles = Screen(sys.stderr)
+        self._speaking = session.policy.call.greeting is not None
         self._ending = False
         self._shown = 0
         self.started = trio.Event()
@@ -65,22 +74,28 @@ class Printer:
         match event:
             case SessionStarted():
                 self.started.set()
+                self._prompt(BEGIN)
             case TurnCommitted():
                 self._speaking = True
                 self._shown = 0
-                self._print("bot> ")
+                over = OVER if self._typing and self.screen.terminal else ""
+                self.screen.show(f"{over}{BOT}")
             case HeardSoFar(_, said_to):
                 self._show(self._session.reply.said if self._session.reply else "", said_to)
             case TurnEnded(_, _, heard, cut):
                 self._show(heard, len(heard))
-                self._print(" ...\n" if cut else "\n")
+                self.screen.show(" ...\n" if cut else "\n")
                 self._speaking = False
                 self._changed.unpark_all()
+                self._prompt()
             case End():
                 self._ending = True
+            case _ if (line := trouble(event)) is not None:
+                self._troubles.show(f"voicekit: {line}\n")
 
-    def asked(self) -> None:
-        """A line has been typed: the bot speaks next."""
+    def asked(self, text: str) -> None:
+        """`text` was typed elsewhere than at a terminal, which has shown it already: the bot speaks next."""
+        self.screen.show(f"{PROMPT}{text}\n")
         self._speaking = True
 
     async def until_silent(self) -> None:
@@ -89,11 +104,12 @@ class Printer:
             await self._changed.park()
 
     def _show(self, said: str, to: int) -> None:
-        self._print(said[self._shown : to])
+        self.screen.show(said[self._shown : to])
         self._shown = max(self._shown, to)
 
-    def _print(self, text: str) -> None:
-        print(text, end="", file=self._out, flush=True)
+    def _prompt(self, before: str = "") -> None:
+        if self._typing and self.screen.terminal and not self._ending:
+            self.screen.show(before + PROMPT)
 
 
 async def _type(session: Session, printer: Printer, fd: int, terminal: bool) -> None:
@@ -115,7 +131,6 @@ async def _say(session: Session, printer: Printer, line: bytes, terminal: bool) 
         session.type(text)
         return
     await printer.until_silent()
-    print(f"you> {text}", flush=True)
-    printer.asked()
+    printer.asked(text)
     session.type(text)
     await printer.until_silent()

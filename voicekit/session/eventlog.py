@@ -1,156 +1,209 @@
-"""The event log: one line of text for each event of a session, with its time since the start, streamed to disk.
+"""The event log: the events of a session as lines of JSON, with their times, streamed to disk; and events in words.
 
-Lines wait in a bounded link and are written by one thread, so a slow disk costs the log and not the call: what does
-not fit is counted and said at the end.
+The first line names the format and its version. Each other line is one event: `time` (in seconds since the log was
+opened), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat themselves
+many times a second, are left out.
+
+Events wait in a bounded link. One thread encodes and writes them, so a slow disk costs the log and not the call: events
+that do not fit are counted, and their number is the last line.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
 import trio
 
-from voicekit.errors import ConfigError
-from voicekit.events import (
-    Audible,
-    Blocked,
-    Decided,
-    Dtmf,
-    End,
-    Endpoint,
-    Final,
-    Finalized,
-    Hangup,
-    Interim,
-    ModelAnswered,
-    Overrun,
-    Prompt,
-    ReplyFailed,
-    SessionEnded,
-    SessionEvent,
-    SessionStarted,
-    SourceEnded,
-    SpeechStarted,
-    SpeechStopped,
-    SttDown,
-    SttUp,
-    Trouble,
-    TurnCommitted,
-    TurnEnded,
-    Typed,
-    Underrun,
-)
-from voicekit.flow.scribe import open_scribe
-from voicekit.flow.store import Full
+from voicekit import events
+from voicekit.errors import ConfigError, VoicekitError
+from voicekit.events import SessionEvent
+from voicekit.flow.scribe import open_scribe, private, renew
+from voicekit.flow.store import Full, count
 from voicekit.flow.threads import in_thread
-from voicekit.session.trace.milestone import Milestone
+
+EVENTS = "events.jsonl"
+"""The name of the log in a call's folder."""
+
+VERSION = 1
+HEADER = f'{{"format": "voicekit events", "version": {VERSION}}}'
 
 LINES = 4_096
-"""Lines that may wait for the disk: a busy minute."""
+"""Events that may wait for the disk: a busy minute."""
+
+MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "silence", "air"]
 
 
-def describe(event: SessionEvent) -> str | None:
-    """`event` in a few words; None for what repeats itself many times a second (HeardSoFar, Progress, ReplyDone)."""
-    match event:
-        case SessionStarted():
-            return "session started"
-        case SpeechStarted():
-            return "user sounds"
-        case SpeechStopped():
-            return "user is quiet"
-        case Interim():
-            return f'interim "{event.text}"'
-        case Final():
-            return f'final "{event.text}"'
-        case Endpoint():
-            return "endpoint"
-        case Finalized():
-            return "finalized"
-        case Typed(text):
-            return f'user types "{text}"'
-        case Dtmf(digit):
-            return f"user presses {digit}"
-        case Decided(what, why):
-            return f"{what} ({why})"
-        case TurnCommitted(turn, text, reason):
-            return f'reply {turn} to "{text}"' if text else f"reply {turn} ({reason})"
-        case Audible(turn):
-            return f"reply {turn} is audible"
-        case TurnEnded(turn, _, heard, cut):
-            return f'reply {turn} was {"cut" if cut else "played"}, heard "{heard}"'
-        case _:
-            return _describe_trouble(event)
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """Reply `turn` of a traced session (`voicekit.session.trace`) has come to `what` for the first time.
+
+    "user": the turn is complete, and its last audible sample is `seconds` old. "begun": the handler is asked. "word":
+    its first word. "text": text has reached the tts. "sound": the tts has made the first frame, and "silence": the
+    first `seconds` of its sound are inaudible. "air": its first sample was heard `seconds` ago.
+    """
+
+    turn: int
+    what: MilestoneKind
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"reply {self.turn} trace: {self.what} {self.seconds:.4f}"
 
 
-def _describe_trouble(event: SessionEvent) -> str | None:
-    match event:
-        case SttDown(why):
-            return f"ears down: {why}"
-        case SttUp():
-            return "ears up"
-        case Overrun(link, samples):
-            return f"overrun: {samples} samples dropped from {link!r}"
-        case Underrun(turn, samples):
-            return f"underrun: reply {turn} was {samples} samples late"
-        case ReplyFailed(turn, error):
-            return f"reply {turn} failed: {type(error).__name__}: {error}"
-        case Trouble(where, error):
-            return f"trouble in {where}: {type(error).__name__}: {error}"
-        case Blocked(where, seconds):
-            return f"{where} blocked the event loop for {seconds:.3f} s"
-        case ModelAnswered(_, model, stop, first, seconds):
-            begun = "without a token" if first is None else f"first token after {first:.3f} s"
-            return f"{model} answered: {begun}, {stop} after {seconds:.3f} s"
-        case Prompt(reason):
-            return f"prompt: {reason}"
-        case End(graceful, why):
-            return f"end {'gracefully' if graceful else 'at once'}: {why}"
-        case SourceEnded():
-            return "source ended"
-        case Hangup():
-            return "user hangs up"
-        case SessionEnded(why, error):
-            return f"session ended: {why}" + (f": {type(error).__name__}: {error}" if error is not None else "")
-        case _:
-            return None
+LoggedEvent: TypeAlias = SessionEvent | Milestone
+
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(LoggedEvent)}
+_UNLOGGED = (events.Progress, events.HeardSoFar)
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _answered(event: events.ModelAnswered) -> str:
+    begun = "without a token" if event.first_token is None else f"first token after {event.first_token:.3f} s"
+    return f"{event.model} answered: {begun}, {event.stop} after {event.seconds:.3f} s"
+
+
+_WORDS: dict[type, Callable[[Any], str | None]] = {
+    events.SessionStarted: lambda event: "session started",
+    events.SpeechStarted: lambda event: "user sounds",
+    events.SpeechStopped: lambda event: "user is quiet",
+    events.Interim: lambda event: f'interim "{event.text}"' if event.words else None,
+    events.Final: lambda event: f'final "{event.text}"',
+    events.Endpoint: lambda event: "endpoint",
+    events.Finalized: lambda event: "finalized",
+    events.Typed: lambda event: f'user types "{event.text}"',
+    events.Dtmf: lambda event: f"user presses {event.digit}",
+    events.Decided: str,
+    events.TurnCommitted: lambda event: (
+        f"reply {event.turn} " + (f'to "{event.text}"' if event.text else f"({event.reason})")
+    ),
+    events.Audible: lambda event: f"reply {event.turn} is audible",
+    events.TurnEnded: lambda event: f'reply {event.turn} was {"cut" if event.cut else "played"}, heard "{event.heard}"',
+    events.SttDown: lambda event: f"stt down: {event.why}",
+    events.SttUp: lambda event: "stt up",
+    events.Overrun: lambda event: f"overrun: {event.samples} samples dropped from {event.link!r}",
+    events.Underrun: lambda event: f"underrun: reply {event.turn} was {event.samples} samples late",
+    events.ReplyFailed: lambda event: f"reply {event.turn} failed: {_named(event.error)}",
+    events.Trouble: lambda event: f"trouble in {event.where}: {_named(event.error)}",
+    events.Blocked: lambda event: f"{event.where} blocked the event loop for {event.seconds:.3f} s",
+    events.ModelAnswered: _answered,
+    events.Prompt: lambda event: f"prompt: {event.reason}",
+    events.End: lambda event: f"end {'gracefully' if event.graceful else 'at once'}: {event.why}",
+    events.SourceEnded: lambda event: "source ended",
+    events.Hangup: lambda event: "user hangs up",
+    events.SessionEnded: lambda event: (
+        f"session ended: {event.why}" + (f": {_named(event.error)}" if event.error else "")
+    ),
+    Milestone: str,
+}
+
+
+def describe(event: LoggedEvent) -> str | None:
+    """`event` in a few words, on one line; None for events that only programs need, such as Progress."""
+    words = _WORDS.get(type(event))
+    line = None if words is None else words(event)
+    return None if line is None else " ".join(line.splitlines())
+
+
+def trouble(event: SessionEvent) -> str | None:
+    """`event` in a few words if the user should see it while the call goes on, because something went wrong."""
+    kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
+    return describe(event) if isinstance(event, kinds) or getattr(event, "failed", False) else None
 
 
 @asynccontextmanager
-async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[SessionEvent | Milestone], None]]:
-    """A watcher for `Session.watch` that writes each event to the text file `path`, from the moment it is opened.
+async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[LoggedEvent], None]]:
+    """A watcher for `Session.watch` that writes each event to the new file `path`, from the moment it is opened.
 
-    It takes the milestones of a traced session as well (`voicekit.session.trace`). Each is one line, whatever white
-    space is in it. Raises ConfigError when the file can't be written. Lines still waiting when the log closes are
-    written within half a second, or counted.
+    It takes the milestones of a traced session as well. Only the file's owner may read it; a file of that name that was
+    there before is replaced. Raises ConfigError when the file can't be written. Events still waiting when the log
+    closes are written within half a second, or counted.
     """
     try:
-        await in_thread(_write, path, [], "w")
+        await in_thread(renew, path)
     except OSError as error:
         raise ConfigError(f"event log: can't write {str(path)!r}: {error.strerror}") from error
     write = partial(_write, path)
-    async with open_scribe(write, LINES, Full.DROP_NEWEST, weigh=_one, name=f"event log {path}") as outlet:
+    async with open_scribe(write, LINES, Full.DROP_NEWEST, weigh=count, name=f"event log {path}") as outlet:
         start = trio.current_time()
 
-        def note(event: SessionEvent | Milestone) -> None:
-            line = str(event) if isinstance(event, Milestone) else describe(event)
-            if line is not None:
-                line = " ".join(line.splitlines())
-                outlet.offer(f"{trio.current_time() - start:9.3f} {line}\n")
+        def note(event: LoggedEvent) -> None:
+            if not isinstance(event, _UNLOGGED):
+                outlet.offer((trio.current_time() - start, event))
 
         yield note
         dropped = outlet.statistics().dropped
     if dropped:
-        write([f"{dropped} lines are missing: the disk was too slow\n"])
+        missing = VoicekitError(f"{dropped} events are missing: the disk was too slow")
+        write([(trio.current_time() - start, events.Trouble("the event log", missing))])
 
 
-def _one(line: str) -> int:
-    return 1
+def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
+    """The events of the log `path` and their times; events that this version does not know are passed over.
+
+    An error is read as an exception with the name and the text of the one that was logged. Raises ConfigError for a
+    file that is no event log, or one of another version. The last line of a program that was killed may be incomplete.
+    """
+    header, *lines = path.read_text(encoding="utf-8").split("\n")
+    if header != HEADER:
+        raise ConfigError(f"{path}: expected an event log of version {VERSION}, got a file that begins {header:.60}")
+    found = []
+    for number, line in enumerate(lines[:-1], start=2):
+        try:
+            values = json.loads(line)
+            kind = _KINDS.get(values["event"])
+            if kind is not None:
+                given = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+                found.append((values["time"], kind(**{name: _revived(name, value) for name, value in given.items()})))
+        except (ValueError, LookupError, TypeError) as error:
+            raise ConfigError(f"{path}:{number}: expected an event, got {line:.80}") from error
+    return found
 
 
-def _write(path: str | Path, lines: list[str], mode: str = "a") -> None:
+def log_lines(path: Path) -> list[str]:
+    """The log `path` for people: a line for each event that has words, with its time in seconds."""
+    described = ((at, describe(event)) for at, event in read_events(path))
+    return [f"{at:9.3f} {words}" for at, words in described if words is not None]
+
+
+def _write(path: str | Path, entries: Iterable[tuple[float, LoggedEvent]]) -> None:
     """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
-    with open(path, mode, encoding="utf-8") as file:
-        file.writelines(lines)
+    with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
+        if not file.tell():
+            file.write(f"{HEADER}\n")
+        for at, event in entries:
+            if type(event).__name__ in _KINDS:
+                file.write(_line({"time": round(at, 4), "event": type(event).__name__, **_shown(event)}))
+
+
+def _line(values: dict[str, object]) -> str:
+    return json.dumps(values, ensure_ascii=False, default=_shown) + "\n"
+
+
+def _shown(value: Any) -> Any:
+    """A value that JSON has no word for: an error by name and text, an enum by its value, a dataclass by its fields."""
+    if isinstance(value, BaseException):
+        return {"type": type(value).__name__, "text": str(value)}
+    if isinstance(value, Enum):
+        return value.value
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _revived(name: str, value: Any) -> Any:
+    match name:
+        case "words":
+            return tuple(events.Word(**word) for word in value)
+        case "act":
+            return events.TurnAct(value)
+        case "error" if value is not None:
+            return type(value["type"], (Exception,), {})(value["text"])
+    return value

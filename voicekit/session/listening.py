@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from voicekit.events import End, SessionEvent, Signal, SourceEnded, Trouble
 from voicekit.extend import Apologise, Restart
@@ -17,7 +17,7 @@ Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
 
 
 async def listen(
-    hear: Run[Any, Any], outlet: Outlet[Signal], judge: Judge, report: Callable[[SessionEvent], None]
+    hear: Run[object, Signal], outlet: Outlet[Signal], judge: Judge, report: Callable[[SessionEvent], None]
 ) -> None:
     """Run the line `hear` until the source has ended, and say so.
 

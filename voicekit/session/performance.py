@@ -11,18 +11,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from voicekit.contracts import Reply, Tts, this_reply
+from voicekit.contracts import Reply, ReplyScope, Tts, this_reply
 from voicekit.events import SessionEvent, Signal, Speculate, StartReply
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
-from voicekit.play.lease import PlaybackLease, this_lease
+from voicekit.flow.store import count
+from voicekit.play.lease import PlaybackLease
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Turn
-from voicekit.session.speculation import Commitment, this_commitment
-
-IN_PLAYOUT = f"in stage {Playout.name!r}"
-"""What the errors of a sink are signed with, also where it is not playout's own task that called it."""
+from voicekit.session.speculation import Commitment
 
 
 class ReplyRun:
@@ -52,10 +50,8 @@ class ReplyRun:
         return self._lease.queued_seconds
 
     async def run(self) -> None:
-        this_reply.set(self.reply)
-        this_lease.set(self._lease)
-        this_commitment.set(self._commitment)
-        question, inbox = open_link(1, weigh=lambda turn: 1, name="the turn to the handler")
+        this_reply.set(ReplyScope(self.reply, self._lease, self._commitment))
+        question, inbox = open_link(1, weigh=count, name="the turn to the handler")
         with inbox, self._outlet.clone() as outbox:
             with question:
                 question.offer(self._turn)
@@ -67,17 +63,17 @@ class ReplyRun:
 
     def cut(self) -> None:
         """Silent from here on. The order matters: the lease first, so that nothing slips in behind the discard."""
-        with alone(IN_PLAYOUT):
+        with alone(stage=Playout.name):
             self._lease.revoke()
-        with alone(f"in stage {self._voice.name!r}"):
+        with alone(stage=self._voice.name):
             self._voice.cut()
 
     def hold(self) -> None:
-        with alone(IN_PLAYOUT):
+        with alone(stage=Playout.name):
             self._lease.hold()
 
     def release(self) -> None:
-        with alone(IN_PLAYOUT):
+        with alone(stage=Playout.name):
             self._lease.release()
 
 
@@ -107,7 +103,7 @@ class Performer:
             reply = Reply(command.turn, command.text, command.reason, command.script)
         else:
             reply = Reply(command.turn, command.text, "speech")
-        with alone(IN_PLAYOUT):
+        with alone(stage=Playout.name):
             lease = self._playout.lease(reply, self._report)
         commitment = Commitment(made=isinstance(command, StartReply))
         commitment.when_made(partial(self._commit_to, reply))

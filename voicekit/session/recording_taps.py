@@ -39,7 +39,7 @@ class OverheardSink(Layer):
         self._start = start
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Any]:
+    async def open(self) -> AsyncIterator[OverheardSpeaker]:
         sink: Any = self.stage
         async with sink.open() as speaker:
             overheard = OverheardSpeaker(speaker, sink.format, self._tell, self._start)

@@ -12,7 +12,7 @@ import trio
 
 from voicekit.events import Overrun, SessionEvent, Trouble
 from voicekit.flow.link import Inlet, Outlet, open_link
-from voicekit.flow.store import Full, LinkStatistics
+from voicekit.flow.store import Full, LinkStatistics, count
 
 OBSERVED = 256
 """Events that may wait for slow observers; what comes beyond is dropped, and costs only them."""
@@ -59,7 +59,7 @@ class Reporter:
 
     def start(self) -> None:
         """Begin to queue events for the observers."""
-        self._ends = open_link(OBSERVED, Full.DROP_NEWEST, weigh=lambda event: 1, name="events to observers")
+        self._ends = open_link(OBSERVED, Full.DROP_NEWEST, weigh=count, name="events to observers")
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:

@@ -4,64 +4,89 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from pkgutil import resolve_name
 from typing import Any
 
 import trio
 
+from voicekit.errors import ConfigError
 from voicekit.events import Blocked, SessionEnded
+from voicekit.extend import Needs, Registry, Use, load_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.watchdog import watching_the_loop
+from voicekit.session.bot import SPOKEN, Bot, asked_for, instead
 from voicekit.session.console import chat
 from voicekit.session.session import Session
-from voicekit.soniox.api.region import KEY_VARIABLE
+from voicekit.session.stopping import stopping
 
-SERVED = {"stt", "tts"}
-"""The parts that Soniox plays, or a local server in its place, where no others are given."""
+importing: ContextVar[str] = ContextVar("importing")
+"""The file of a bot that is being imported: it may not hold a call of its own."""
 
 
-async def run(handler: Any, **parts: Any) -> SessionEnded:
-    """Hold one conversation with `handler`; `parts` are those of `Session`. Made for `trio.run(voicekit.run, hello)`.
+async def run(bot: Any, **parts: Any) -> SessionEnded:
+    """Hold one conversation with `bot`, a handler or a Bot; `parts` are those of `Session`, and win over the bot's.
 
-    Without any parts, the conversation is typed in the console. Where Soniox is to hear or speak and there is no key,
-    a local server does (see `voicekit.session.local`), in a process that ends with the call.
+    Made for `trio.run(voicekit.run, bot)`: without any parts, the conversation is typed in the console. If Soniox is
+    to hear or speak and there is no key, a local server does, in a process that ends with the call.
     """
+    if not trio.lowlevel.in_trio_run():
+        raise ConfigError("voicekit runs on trio: expected trio.run(voicekit.run, bot), not asyncio")
+    if (file := importing.get(None)) is not None:
+        raise ConfigError(
+            f'{file} holds a call while it is imported: put trio.run(...) under if __name__ == "__main__":'
+        )
     if not parts:
-        return await chat(handler)
-    if os.environ.get(KEY_VARIABLE) or parts.keys() >= SERVED:
-        return await run_session(Session(handler=handler, **parts))
-    from voicekit.session.local import soniox_or_local  # loads the websocket library, which most programs need later
+        return await chat(bot)
+    plugins = parts.pop("plugins", None) or load_plugins()
+    spoken = Bot.of(bot).spoken(plugins.registry, **parts)
+    with alone():
+        async with served(spoken, plugins.registry) as ready:
+            return await run_session(Session(plugins=plugins, **ready))
 
-    async with soniox_or_local() as service:
-        served = {"stt": service.transcriber(), "tts": service.voice()}
-        return await run_session(Session(handler=handler, **(served | parts)))
+
+def _to_stderr(line: str) -> None:
+    print(f"voicekit: {line}", file=sys.stderr, flush=True)
+
+
+@asynccontextmanager
+async def served(
+    parts: Mapping[str, Any], registry: Registry, tell: Callable[[str], None] = _to_stderr
+) -> AsyncIterator[dict[str, Any]]:
+    """`parts` for a Session, in which each part by name that lacks its key is served by what stands in for that.
+
+    What stands in is there while this is open, and sends lines about its progress to `tell`. Raises ConfigError if it
+    is not installed, and what it raises if it does not come up.
+    """
+    ready, opened = dict(parts), dict[Needs, dict[str, Any]]()
+    async with AsyncExitStack() as stack:
+        for role in SPOKEN:
+            thing = parts.get(role, ...)
+            use = asked_for(role, thing, registry)
+            needs = registry.find(role, use.name).needs if use is not None else None
+            if use is None or needs is None or "key" in use.options or os.environ.get(needs.variable):
+                continue
+            if needs not in opened:
+                stand_in = resolve_name(needs.stand_in) if isinstance(needs.stand_in, str) else needs.stand_in
+                opened[needs] = await stack.enter_async_context(stand_in(tell))
+            ready[role] = instead(thing, Use(use.name, **{**opened[needs], **use.options}))
+        yield ready
 
 
 async def run_session(session: Session) -> SessionEnded:
     """`session.run()`, while the first SIGINT or SIGTERM ends it gracefully and the second at once.
 
-    Whoever blocks the event loop meanwhile is named in a Blocked event. Outside the main thread, where Python delivers
-    no signals, it is only `session.run()`.
+    The third ends the process, and so does a loop that has not turned for 5 s after one, whatever a handler does. Tasks
+    that block the event loop are named in Blocked events. Outside the main thread, where Python delivers no signals, it
+    is only `session.run()`.
     """
-    with watching_the_loop(lambda task, seconds: session.report(Blocked(task, seconds))):
-        if threading.current_thread() is not threading.main_thread():
-            return await session.run()
-        return await _run_minding_signals(session)
 
+    def stop(number: int, times: int) -> None:
+        session.end(graceful=times == 1, why=signal.Signals(number).name)
 
-async def _run_minding_signals(session: Session) -> SessionEnded:
-    with alone():
-        async with trio.open_nursery() as nursery:
-            await nursery.start(_mind_signals, session)
-            ended = await session.run()
-            nursery.cancel_scope.cancel()
-    return ended
-
-
-async def _mind_signals(session: Session, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        graceful = True
-        async for number in signals:
-            session.end(graceful=graceful, why=signal.Signals(number).name)
-            graceful = False
+    watching = watching_the_loop(lambda task, seconds: session.report(Blocked(task, seconds)))
+    with watching, stopping(stop, signal.SIGINT, signal.SIGTERM):
+        return await session.run()

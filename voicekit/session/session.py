@@ -10,14 +10,13 @@ failed; then nothing of it is left: no task, no open link, and the sink has been
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from types import EllipsisType
 
 import trio
 
-from voicekit.contracts import Reply, Stash, tell, this_reply
+from voicekit.contracts import Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, ServiceError, VoicekitError
 from voicekit.events import (
     Dtmf,
@@ -31,7 +30,7 @@ from voicekit.events import (
     Signal,
     Typed,
 )
-from voicekit.extend import Apologise, Plugins, Restart, load_plugins
+from voicekit.extend import Apologise, Plugins, Restart, Use, load_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
@@ -39,15 +38,14 @@ from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
 from voicekit.play.playout import Playout
-from voicekit.reply.handler import Handler, Turn, as_handler, handler_stage
+from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
 from voicekit.session.assembly import (
     Entered,
-    Parts,
+    SpokenBy,
+    assemble,
     listen_pipeline,
     open_signals,
     reply_pipeline,
-    resolve,
-    resolve_tts,
 )
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
@@ -64,21 +62,21 @@ SPOKEN_FOR = 32
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    `handler` is anything that `as_handler` takes. Soniox hears and speaks (SONIOX_API_KEY) unless other parts are
-    given. `stt=None` leaves only typed words and keys, `vad=None` leaves turn-taking to the transcriber. `tts` may be
-    a sequence: text transforms, and the voice last. Raises ConfigError or PluginError here, or in `run` before any
-    sound flows, for whatever does not fit together.
+    `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
+    brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
+    turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. Raises ConfigError or
+    PluginError here, or in `run` before any sound flows, for whatever does not fit together.
     """
 
     def __init__(
         self,
         *,
-        handler: Any,
-        source: Any,
-        sink: Any,
-        tts: Any = "soniox",
-        stt: Any = "soniox",
-        vad: Any = "webrtc",
+        handler: Answer | Use,
+        source: Source | Use | str,
+        sink: Sink | Use | str,
+        tts: SpokenBy | EllipsisType = ...,
+        stt: Stt | Use | str | EllipsisType | None = ...,
+        vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
     ) -> None:
@@ -88,17 +86,8 @@ class Session:
         self.policy = policy if policy is not None else Policy()
         self.stash = Stash()
         self.history = History()
-        self.settings = self.plugins.options.resolve({}, os.environ)
-        registry = self.plugins.registry
-        texts, voice = resolve_tts(tts, registry)
-        self.parts = Parts(
-            source=resolve("source", source, registry),
-            vad=None if vad is None else resolve("vad", vad, registry),
-            stt=None if stt is None else resolve("stt", stt, registry),
-            handler=resolve("handler", handler, registry),
-            tts=voice,
-            sink=resolve("sink", sink, registry),
-            texts=texts,
+        self.parts = assemble(
+            self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
         self._outlet: Outlet[Signal] | None = None
@@ -198,9 +187,9 @@ class Session:
 
     async def _converse(self) -> str:
         """Open everything, hold the conversation, close everything; why it ended."""
-        self.plugins.configure(self)
+        contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
-        self.parts = parts = self.parts.wrapped(lambda part, role: self.plugins.wrap(part, role, self))
+        self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
         mouth = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
         ears, ear = listen_pipeline(parts, self._reporter.losses, timeout)
@@ -211,7 +200,6 @@ class Session:
         async with AsyncExitStack() as stack:
             stack.enter_context(inlet)
             stack.enter_context(outlet)
-            contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
             runs = await stack.enter_async_context(opened(*contexts, *mouth.stages, *ears.stages, timeout=timeout))
             runs = runs[len(contexts) :]
             speak, hear = mouth.bind(runs[: len(mouth.stages)]), ears.bind(runs[len(mouth.stages) :])
@@ -233,7 +221,7 @@ class Session:
             await self._conduct(conductor, hear, outlet)
         return conductor.why
 
-    async def _conduct(self, conductor: Conductor, hear: Run[Any, Any], outlet: Outlet[Signal]) -> None:
+    async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         self._opening, self._outlet = None, outlet
         try:
             self._reporter.report(SessionStarted())
@@ -279,7 +267,7 @@ class Session:
 
     def _answer(self, turn: Turn) -> Handler:
         """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""
-        script = this_reply.get().script
+        script = this_reply.get().reply.script
         if script is not None:
             return as_handler(script)
         handler = self.plugins.answer(turn)

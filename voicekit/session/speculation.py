@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import trio
 
+from voicekit.contracts import this_reply
 from voicekit.flow.layers import Layer
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
@@ -23,7 +23,7 @@ class Commitment:
     """Whether a reply's turn is committed, and what was ordered for when it is."""
 
     def __init__(self, *, made: bool) -> None:
-        self.event = trio.Event()
+        self.event = trio.Event()  # set once it is made
         self._orders: list[Callable[[], None]] = []
         if made:
             self.event.set()
@@ -34,16 +34,15 @@ class Commitment:
         for order in orders:
             order()
 
+    async def wait_made(self) -> None:
+        await self.event.wait()
+
     def when_made(self, order: Callable[[], None]) -> None:
         """Carry out `order` now, or when the turn is committed; never, if it is not."""
         if self.event.is_set():
             order()
         else:
             self._orders.append(order)
-
-
-this_commitment: ContextVar[Commitment] = ContextVar("voicekit.this_commitment")
-"""That of the running reply; set before the reply line runs."""
 
 
 class AfterCommit(Layer):
@@ -54,7 +53,7 @@ class AfterCommit(Layer):
         async with self.stage.open() as run:
 
             async def run_when_committed(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                await this_commitment.get().event.wait()
+                await this_reply.get().commitment.wait_made()
                 await run(inbox, outbox)
 
             yield run_when_committed

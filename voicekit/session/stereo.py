@@ -19,6 +19,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
 from voicekit.audio.resample import Resampler
 from voicekit.errors import DeviceError
+from voicekit.flow.scribe import private
 
 HEADER_BYTES = 44
 BLOCK_BYTES = 4
@@ -39,7 +40,7 @@ class TwoTrackFile:
         self.path = path
         self.rate = rate
         self.samples = 0
-        with path.open("xb") as file:
+        with open(path, "xb", opener=private) as file:
             file.write(self._header())
 
     def write(self, pieces: Iterable[tuple[int, int, bytes]]) -> None:
@@ -48,7 +49,7 @@ class TwoTrackFile:
         Raises DeviceError for more sound than a WAV can hold, and OSError where the disk fails; the file is playable
         even then, as far as it was written.
         """
-        with FileIO(self.path, "r+") as file:
+        with FileIO(self.path, "r+", opener=private) as file:
             try:
                 for track, at, pcm in pieces:
                     self._lay(file, track, at, pcm)

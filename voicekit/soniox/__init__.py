@@ -3,7 +3,7 @@
 The rooms, from the ground up; imports run one way among them:
 
     api                 what the realtime services take and answer: messages, options, limits, errors, addresses; pure
-    connection          the only websocket code: transport, the shell that reads and writes, keys, the wire log
+    connection          the only websocket code: transport, the shell that reads and writes, keys
     stt, tts            one protocol's client side each: pure cores, and the stages that drive them
     rest                the REST API over HTTP
     server              the service's side of all three, pure; the scripted peer and the local server stand on it
@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from voicekit.flow.wire_log import open_wire_log
     from voicekit.soniox.api.region import Endpoints
     from voicekit.soniox.api.wire import Context, SttConfig, Translation, TtsConfig
     from voicekit.soniox.connection.transport import TrioWebsocket
-    from voicekit.soniox.connection.wire_log import open_wire_log
     from voicekit.soniox.stt.soniox_stt import SonioxStt
     from voicekit.soniox.tts.soniox_tts import SonioxTts
 
@@ -39,11 +39,12 @@ _HOME = {
     "SonioxTts": "tts.soniox_tts",
     "Endpoints": "api.region",
     "TrioWebsocket": "connection.transport",
-    "open_wire_log": "connection.wire_log",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "open_wire_log":
+        return import_module("voicekit.flow.wire_log").open_wire_log
     return getattr(import_module(f"{__name__}.{_HOME.get(name, 'api.wire')}"), name)

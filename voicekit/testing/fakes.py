@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import trio
 
@@ -53,10 +52,10 @@ class FakeTts(Pipeable):
         self.cuts += 1
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+    async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:
         yield self._run
 
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         format = self.produces or PCM16K  # noqa: A001  # the field's word
         samples = format.samples(self._per_character)
         at, in_word = 0, False

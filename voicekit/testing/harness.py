@@ -14,7 +14,7 @@ from voicekit.events import SessionEnded, SessionEvent, SessionStarted
 from voicekit.extend import Plugins, load_plugins
 from voicekit.flow.threads import inline
 from voicekit.play.sink import RecordingSink
-from voicekit.session import Session
+from voicekit.session import Bot, Session
 from voicekit.testing.fakes import FakeTts
 from voicekit.testing.scripted import Script, ScriptedSource, ScriptedStt, ScriptedVad
 from voicekit.testing.timeline import Timeline
@@ -43,7 +43,7 @@ class HeldCall:
 
 
 def hold_call(
-    handler: Any,
+    bot: Any,
     script: Script,
     *,
     sink: Sink | None = None,
@@ -52,24 +52,19 @@ def hold_call(
     during: Callable[[Session], Any] | None = None,
     **parts: Any,
 ) -> HeldCall:
-    """Hold one call in virtual time and say how it went; raises what `Session.run` raises.
+    """Hold one call with `bot`, a handler or a Bot, in virtual time; raises what `Session.run` raises.
 
-    `parts` replace the scripted source, vad and stt or the fake tts. `during(session)` may be an async function
-    that runs beside the call once it has started. `plugins` are those that are installed, unless others are given.
+    Of a Bot, its policy, its greeting and its text transforms count; `policy` wins over them. `parts` replace the
+    scripted source, vad and stt or the fake tts. `during(session)` may be an async function that runs beside the call
+    once it has started. `plugins` are those that are installed, unless others are given.
     """
     sink = sink if sink is not None else RecordingSink()
+    scripted = {"source": ScriptedSource(script), "vad": ScriptedVad(), "stt": ScriptedStt(script), "sink": sink}
+    if policy is not None:
+        parts["policy"] = policy
     session = Session(
-        handler=handler,
-        sink=sink,
-        policy=policy,
         plugins=plugins if plugins is not None else load_plugins(),
-        **{
-            "source": ScriptedSource(script),
-            "vad": ScriptedVad(),
-            "stt": ScriptedStt(script),
-            "tts": FakeTts(),
-            **parts,
-        },
+        **Bot.of(bot).silent(FakeTts(), **{**scripted, **parts}),
     )
     call = HeldCall(session, sink)
     trio.run(_hold, call, during, clock=MockClock(autojump_threshold=0))

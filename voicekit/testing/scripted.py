@@ -13,14 +13,14 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError
-from voicekit.events import Dtmf, Endpoint, Final, Hangup, Interim, Typed, Word
+from voicekit.events import Dtmf, Endpoint, Final, Hangup, Interim, Transcript, Typed, Word
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
@@ -119,10 +119,10 @@ class ScriptedSource(Pipeable):
         self._script = script
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+    async def open(self) -> AsyncIterator[Run[object, AudioFrame | _Act]]:
         yield self._run
 
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, inbox: Inlet[object], outbox: Outlet[AudioFrame | _Act]) -> None:
         start = trio.current_time()
         rate, size = self.produces.rate, self.produces.samples(FRAME)
         acts = sorted(self._script.acts, key=lambda act: act[0])
@@ -187,10 +187,10 @@ class ScriptedStt(Pipeable):
         return self.accepts
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Run[Any, Any]]:
+    async def open(self) -> AsyncIterator[Run[object, Transcript]]:
         yield self._run
 
-    async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
         rate = self.accepts.rate if self.accepts is not None else PCM16K.rate
         heard = _Hearing(self._script.utterances(rate), [round(delay * rate) for delay in self._delays])
         async for item in inbox:

@@ -18,7 +18,6 @@ from voicekit.contracts import Reply
 from voicekit.errors import VoicekitError
 from voicekit.events import (
     AmendTurn,
-    Command,
     Confirm,
     CutReply,
     Discard,
@@ -32,6 +31,8 @@ from voicekit.events import (
     Speculate,
     StartReply,
     Trouble,
+    TurnAct,
+    TurnCommand,
     TurnCommitted,
     TurnEnded,
 )
@@ -150,7 +151,7 @@ class Conductor:
             self._ending.order(self._queued(), self._reply, now, signal.why)
         self._obey(commands, nursery)
 
-    def _obey(self, commands: Sequence[Command], nursery: trio.Nursery) -> None:
+    def _obey(self, commands: Sequence[TurnCommand], nursery: trio.Nursery) -> None:
         self._told(nursery)
         for command in commands:
             match command:
@@ -177,7 +178,7 @@ class Conductor:
     def _told(self, nursery: trio.Nursery) -> None:
         for decision in self._machine.take_decisions():
             self._report(decision)
-            if decision.what == "close":
+            if decision.act is TurnAct.CLOSE:
                 self.why = self._ending.why or decision.why
 
     def _set_off(self, command: StartReply | Speculate, nursery: trio.Nursery) -> _Live:

@@ -1,7 +1,8 @@
 """Who has the floor: what the turn machine remembers of a call, and the few acts of which its moves are made.
 
-`commit`, `listen_on` and `rest` also say what comes next: they leave the machine in the state that fits the caller.
-Every act that changes the course of a call leaves a Decided with its reason.
+All changes of the machine's state are in this file. `commit`, `listen_on` and `rest` also decide what comes next: they
+leave the machine in the state that fits the caller. Every act that changes the course of a call leaves a Decided with
+its reason.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 
 from voicekit.events import (
     AmendTurn,
-    Command,
     Confirm,
     CutReply,
     Decided,
     Discard,
+    End,
     Final,
     HoldOutput,
     Interim,
@@ -24,6 +25,8 @@ from voicekit.events import (
     ReleaseOutput,
     Speculate,
     StartReply,
+    TurnAct,
+    TurnCommand,
 )
 from voicekit.turn.guess import Speculations
 from voicekit.turn.phrases import InterruptionWeigher
@@ -70,7 +73,7 @@ class TurnMemory:
         self.settling_since = now
         self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
         self.doubt_until = math.inf
-        self.commands: list[Command] = []
+        self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
 
     @property
@@ -115,8 +118,29 @@ class TurnMemory:
         barred = self.ending is not None or self.source_ended or not self.policy.interrupt.barge_in
         return self.reply.interruptible and not barred
 
-    def decide(self, what: str, why: str) -> None:
-        self.decisions.append(Decided(what, why))
+    def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
+        self.decisions.append(Decided(act, turn, why, about))
+
+    def enter(self, state: TurnState) -> None:
+        self.state = state
+
+    def pause(self) -> None:
+        """The caller is quiet: judge the pause from now on."""
+        self.enter(TurnState.SETTLING)
+        self.settling_since = self.now
+
+    def sound(self) -> None:
+        """The first sample of the reply was heard; a reply that is held was heard before the hold."""
+        self.reply.audible = True
+        if self.state is TurnState.REPLYING:
+            self.state = TurnState.SPEAKING
+
+    def finish(self) -> None:
+        """The reply ended by itself."""
+        self.live = None
+
+    def note_ears(self, *, down: bool) -> None:
+        self.ears_down = down
 
     def note(self, event: Interim | Final) -> None:
         """Remember words. One that sounded after all that is known is a sign of speech: the pause starts anew."""
@@ -135,11 +159,11 @@ class TurnMemory:
     def queue(self, prompt: Prompt) -> None:
         """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
         if self.ending is not None:
-            self.decide(f"drop prompt {prompt.reason!r}", "the call is ending")
+            self.decide(TurnAct.DROP_PROMPT, "the call is ending", about=prompt.reason)
             return
         if len(self.prompts) == QUEUED_PROMPTS:
             oldest = self.prompts.popleft()
-            self.decide(f"drop prompt {oldest.reason!r}", f"{QUEUED_PROMPTS} newer ones are waiting")
+            self.decide(TurnAct.DROP_PROMPT, f"{QUEUED_PROMPTS} newer ones are waiting", about=oldest.reason)
         self.prompts.append(prompt)
 
     def start(self, reason: str, text: str = "", *, script: str | None = None, interruptible: bool = True) -> None:
@@ -160,25 +184,33 @@ class TurnMemory:
         turn, text = self.turn + 1, self.book.text
         self.guesses.make(turn, text)
         self.commands.append(Speculate(turn, text))
-        self.decide(f"speculate {turn}", self.guesses.why)
+        self.decide(TurnAct.SPECULATE, self.guesses.why, turn)
 
     def discard(self, why: str) -> None:
         """Throw the speculative reply away, if there is one."""
         if self.guesses.live is not None:
             turn, self.guesses.live = self.guesses.live.turn, None
             self.commands.append(Discard(turn))
-            self.decide(f"discard {turn}", why)
+            self.decide(TurnAct.DISCARD, why, turn)
 
     def speak(self, prompt: Prompt) -> None:
         self.start(prompt.reason, script=prompt.text, interruptible=prompt.interruptible)
-        self.decide(f"prompt {self.turn}", f"{prompt.reason}, not asked for by the caller")
+        self.decide(TurnAct.PROMPT, f"{prompt.reason}, not asked for by the caller", self.turn)
+
+    def prompt_idle(self, why: str) -> None:
+        self.idle_prompts += 1
+        self.start("idle", script=self.policy.call.idle_prompt)
+        self.decide(TurnAct.PROMPT, why, self.turn)
 
     def hold(self, why: str) -> None:
         self.state = TurnState.DOUBTING
         self.doubt_until = self.now + self.policy.interrupt.doubt
         self.speech.doubt()
         self.commands.append(HoldOutput(self.reply.turn))
-        self.decide(f"hold {self.reply.turn}", why)
+        self.decide(TurnAct.HOLD, why, self.reply.turn)
+
+    def doubt_on(self, seconds: float) -> None:
+        self.doubt_until = self.now + seconds
 
     def release(self, why: str, upto: int = 0) -> None:
         """The reply goes on, and the words that raised the doubt are forgotten."""
@@ -186,7 +218,7 @@ class TurnMemory:
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
         self.commands.append(ReleaseOutput(self.reply.turn))
-        self.decide(f"release {self.reply.turn}", why)
+        self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
@@ -195,7 +227,7 @@ class TurnMemory:
             self.book.put_back = live.question
             why += "; not audible yet, its question is put back"
         self.commands.append(CutReply(live.turn))
-        self.decide(f"cut {live.turn}", why)
+        self.decide(TurnAct.CUT, why, live.turn)
 
     def cut_for_speech(self, why: str) -> None:
         """The caller has taken the floor, and is owed a reply even if no word comes of it."""
@@ -217,7 +249,7 @@ class TurnMemory:
         else:
             self.start(question.reason, question.text)
         self.reply.question = question
-        self.decide(f"{'confirm' if confirmed else 'commit'} {self.turn}", why)
+        self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def listen_on(self) -> None:
         """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
@@ -238,9 +270,22 @@ class TurnMemory:
             self.state = TurnState.WAITING
             self.waiting_since = self.now
 
+    def order_end(self, event: End) -> None:
+        """The first graceful order stands; its farewell is the last thing said."""
+        if self.ending is None:
+            if event.farewell is not None:
+                self.queue(Prompt("farewell", event.farewell, interruptible=False))
+            self.ending = event.why
+
+    def go_deaf(self) -> None:
+        """The source has ended: there is no sound any more."""
+        self.source_ended = True
+        self.owed_since = None
+        self.speech.talking = False
+
     def close(self, why: str) -> None:
         self.discard("the call is over")
         if self.live is not None:
             self.cut(why)
         self.state = TurnState.CLOSED
-        self.decide("close", why)
+        self.decide(TurnAct.CLOSE, why)

@@ -46,7 +46,6 @@ from __future__ import annotations
 from voicekit.errors import ConfigError
 from voicekit.events import (
     Audible,
-    Command,
     Decided,
     HeardSoFar,
     ReplyDone,
@@ -54,6 +53,7 @@ from voicekit.events import (
     Signal,
     SpeechStarted,
     SpeechStopped,
+    TurnCommand,
 )
 from voicekit.turn.floor import TurnMemory
 from voicekit.turn.policy import Policy
@@ -107,7 +107,7 @@ class TurnMachine:
         """The number of the reply that is being made on a guess."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
-    def handle(self, event: Signal, now: float) -> list[Command]:
+    def handle(self, event: Signal, now: float) -> list[TurnCommand]:
         """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""
         column = column_of(event)
         floor = self._floor
@@ -120,7 +120,7 @@ class TurnMachine:
             floor.speech.stop(event)
         return self._move(column, event)
 
-    def due(self, now: float) -> list[Command]:
+    def due(self, now: float) -> list[TurnCommand]:
         """What to do because nothing happened until `deadline`; nothing while that lies ahead."""
         self._floor.now = now
         return self._move(Column.DEADLINE, None) if now >= self.deadline else []
@@ -134,7 +134,7 @@ class TurnMachine:
         """Whether `event` is about a reply that is no longer, or never was, alive."""
         return isinstance(event, Audible | HeardSoFar | ReplyDone | ReplyFailed) and event.turn != self.live
 
-    def _move(self, column: Column, event: Signal | None) -> list[Command]:
+    def _move(self, column: Column, event: Signal | None) -> list[TurnCommand]:
         TABLE[self.state][column].move(self._floor, event)
         taken, self._floor.commands = self._floor.commands, []
         return taken

@@ -1,16 +1,15 @@
 """The moves of the turn table: what happens in one cell. Each is short and named as the table shows it.
 
-Those by which a call ends are in `voicekit.turn.closing`.
-
 A move is called with the floor and the event (None at a deadline) and leaves `floor.state` in one of the states that
-its cell declares. What an event means in *every* state (who is talking, which reply it is about) is settled before,
-in `voicekit.turn.machine`.
+its cell declares. It writes nothing itself: `voicekit.turn.floor` does. What an event means in *every* state (who is
+talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 """
 
 from __future__ import annotations
 
 from voicekit.events import (
     Dtmf,
+    End,
     Endpoint,
     Final,
     Finalized,
@@ -21,6 +20,7 @@ from voicekit.events import (
     Signal,
     SttDown,
     SttUp,
+    TurnAct,
     Typed,
 )
 from voicekit.turn.floor import TurnMemory
@@ -36,12 +36,11 @@ def ignore(floor: TurnMemory, event: Signal | None) -> None:
 
 def hear(floor: TurnMemory, event: Signal | None) -> None:
     if floor.speech.talking:
-        floor.state = TurnState.HEARING
+        floor.enter(TurnState.HEARING)
 
 
 def pause(floor: TurnMemory, event: Signal | None) -> None:
-    floor.state = TurnState.SETTLING
-    floor.settling_since = floor.now
+    floor.pause()
 
 
 def note(floor: TurnMemory, event: Interim | Final) -> None:
@@ -52,7 +51,7 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
     """Words without a speech mark: the ears caught what the detector missed."""
     floor.note(event)
     if floor.book.noted:
-        floor.state = TurnState.SETTLING
+        floor.enter(TurnState.SETTLING)
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
@@ -76,7 +75,7 @@ def regret(floor: TurnMemory, event: None) -> None:
         floor.commit(why)
     else:
         floor.start("silence")
-        floor.decide(f"silence {floor.turn}", why)
+        floor.decide(TurnAct.SILENCE, why, floor.turn)
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
@@ -91,21 +90,18 @@ def idle(floor: TurnMemory, event: None) -> None:
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
         floor.close(f"{why}, after {floor.idle_prompts} idle prompts")
     else:
-        floor.idle_prompts += 1
-        floor.start("idle", script=call.idle_prompt)
-        floor.decide(f"prompt {floor.turn}", why)
+        floor.prompt_idle(why)
 
 
 # --- while a reply lives ---
 
 
 def audible(floor: TurnMemory, event: Signal | None) -> None:
-    floor.reply.audible = True
-    floor.state = TurnState.SPEAKING
+    floor.sound()
 
 
 def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
-    floor.reply.audible = True
+    floor.sound()
 
 
 def doubt(floor: TurnMemory, event: Signal | None) -> None:
@@ -147,7 +143,7 @@ def decide_doubt(floor: TurnMemory, event: None) -> None:
     elif words or missing <= 0:
         floor.cut_for_speech(f"still talking after {floor.policy.interrupt.doubt:g} s of doubt")
     else:
-        floor.doubt_until = floor.now + missing / floor.rate
+        floor.doubt_on(missing / floor.rate)
 
 
 def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
@@ -163,7 +159,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
     """The reply ended by itself; what was kept while it could not be interrupted is committed now."""
-    floor.live = None
+    floor.finish()
     if floor.ending is not None:
         floor.rest()
     elif floor.book.typed or (floor.book.noted and not floor.speech.talking):
@@ -174,7 +170,7 @@ def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
 
 def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
     """The held reply ended by itself: the words are judged as if it had never run."""
-    floor.live = None
+    floor.finish()
     if floor.book.noted and not floor.speech.talking:
         pause(floor, event)
     else:
@@ -185,7 +181,7 @@ def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def ears(floor: TurnMemory, event: SttDown | SttUp) -> None:
-    floor.ears_down = isinstance(event, SttDown)
+    floor.note_ears(down=isinstance(event, SttDown))
 
 
 def speak(floor: TurnMemory, event: Prompt) -> None:
@@ -194,6 +190,67 @@ def speak(floor: TurnMemory, event: Prompt) -> None:
 
 def queue(floor: TurnMemory, event: Prompt) -> None:
     floor.queue(event)
+
+
+# --- the end of a call ---
+#
+# An ordered end may still have something to say. After the end of the source nobody talks any more: what was said is
+# still answered, and then the call is closed.
+
+
+def end(floor: TurnMemory, event: End) -> None:
+    """No reply lives: say what still is to be said, and close; or close at once."""
+    if event.graceful:
+        floor.order_end(event)
+        floor.rest()
+    else:
+        floor.close(event.why)
+
+
+def end_reply(floor: TurnMemory, event: End) -> None:
+    if event.graceful:
+        floor.order_end(event)
+    else:
+        floor.close(event.why)
+
+
+def end_doubt(floor: TurnMemory, event: End) -> None:
+    end_reply(floor, event)
+    if event.graceful:
+        floor.release("the call ends after this reply")
+
+
+def rest_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    floor.go_deaf()
+    floor.rest()
+
+
+def pause_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    floor.go_deaf()
+    pause(floor, event)
+
+
+def commit_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    floor.go_deaf()
+    floor.commit("the source has ended")
+
+
+def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    floor.go_deaf()
+
+
+def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    """Nothing more will be said: words that are more than a backchannel are a turn, all else was none."""
+    floor.go_deaf()
+    if floor.scales.weight(floor.book.noted.words):
+        floor.cut("the source ended on words in doubt")
+        floor.commit("the source has ended")
+    else:
+        floor.release("the source ended without words")
+
+
+def hang_up(floor: TurnMemory, event: Signal | None) -> None:
+    floor.close("the other side hung up")
 
 
 def _believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:

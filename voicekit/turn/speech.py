@@ -29,10 +29,6 @@ class CallerSpeech:
         self.talking = False
         self.stopped_at = mark.at
 
-    def silence(self) -> None:
-        """There is no sound any more, so nobody is talking."""
-        self.talking = False
-
     def doubt(self) -> None:
         """Count from here: what earlier stretches said is no evidence for this doubt; the running one is."""
         self._earlier = 0

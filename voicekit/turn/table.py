@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from voicekit.turn import closing, moves
+from voicekit.turn import moves
 from voicekit.turn.floor import TurnMemory
 from voicekit.turn.states import Column, TurnState
 
@@ -50,9 +50,9 @@ def _waiting() -> Mapping[Column, Cell]:
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
         Column.PROMPT: go(moves.speak, REPLYING),
-        Column.END: go(closing.end, REPLYING, CLOSED),
-        Column.SOURCE_ENDED: go(closing.rest_deaf, CLOSED),
-        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.END: go(moves.end, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(moves.rest_deaf, CLOSED),
+        Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: go(moves.idle, REPLYING, CLOSED),
     }
 
@@ -72,9 +72,9 @@ def _hearing() -> Mapping[Column, Cell]:
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
         Column.PROMPT: go(moves.queue, HEARING),
-        Column.END: go(closing.end, REPLYING, CLOSED),
-        Column.SOURCE_ENDED: go(closing.pause_deaf, SETTLING),
-        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.END: go(moves.end, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(moves.pause_deaf, SETTLING),
+        Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: go(moves.regret, REPLYING),
     }
 
@@ -94,9 +94,9 @@ def _settling() -> Mapping[Column, Cell]:
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
         Column.PROMPT: go(moves.queue, SETTLING),
-        Column.END: go(closing.end, REPLYING, CLOSED),
-        Column.SOURCE_ENDED: go(closing.commit_deaf, REPLYING, CLOSED),
-        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.END: go(moves.end, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(moves.commit_deaf, REPLYING, CLOSED),
+        Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: go(moves.pause_over, WAITING, SETTLING, REPLYING, CLOSED),
     }
 
@@ -116,9 +116,9 @@ def _replying() -> Mapping[Column, Cell]:
         Column.HEARD: ignore,
         Column.REPLY_OVER: go(moves.reply_over, WAITING, HEARING, REPLYING, CLOSED),
         Column.PROMPT: go(moves.queue, REPLYING),
-        Column.END: go(closing.end_reply, REPLYING, CLOSED),
-        Column.SOURCE_ENDED: go(closing.finish_deaf, REPLYING),
-        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.END: go(moves.end_reply, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(moves.finish_deaf, REPLYING),
+        Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: ignore,
     }
 
@@ -138,9 +138,9 @@ def _speaking() -> Mapping[Column, Cell]:
         Column.HEARD: ignore,
         Column.REPLY_OVER: go(moves.reply_over, WAITING, HEARING, REPLYING, CLOSED),
         Column.PROMPT: go(moves.queue, SPEAKING),
-        Column.END: go(closing.end_reply, SPEAKING, CLOSED),
-        Column.SOURCE_ENDED: go(closing.finish_deaf, SPEAKING),
-        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.END: go(moves.end_reply, SPEAKING, CLOSED),
+        Column.SOURCE_ENDED: go(moves.finish_deaf, SPEAKING),
+        Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: ignore,
     }
 
@@ -160,9 +160,9 @@ def _doubting() -> Mapping[Column, Cell]:
         Column.HEARD: ignore,
         Column.REPLY_OVER: go(moves.doubt_is_void, WAITING, HEARING, SETTLING, REPLYING),
         Column.PROMPT: go(moves.queue, DOUBTING),
-        Column.END: go(closing.end_doubt, REPLYING, SPEAKING, CLOSED),
-        Column.SOURCE_ENDED: go(closing.decide_deaf, REPLYING, SPEAKING),
-        Column.HANGUP: go(closing.hang_up, CLOSED),
+        Column.END: go(moves.end_doubt, REPLYING, SPEAKING, CLOSED),
+        Column.SOURCE_ENDED: go(moves.decide_deaf, REPLYING, SPEAKING),
+        Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: go(moves.decide_doubt, HEARING, REPLYING, SPEAKING, DOUBTING),
     }
 

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from voicekit.llm.faults import told
+from voicekit.llm.json_value import JsonValue
 from voicekit.llm.messages import (
-    Ask,
     Assistant,
     CallPiece,
     Delta,
     Done,
-    Fault,
-    Message,
-    Piece,
-    Results,
+    ModelFault,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelUsage,
     Stop,
-    Usage,
+    ToolResults,
     User,
     Why,
 )
-from voicekit.llm.model import Request, Secret, checked_url
+from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
 
-BASE_URL = "https://api.anthropic.com"
-KEY_VARIABLE = "ANTHROPIC_API_KEY"
-URL_VARIABLE = "ANTHROPIC_BASE_URL"
-VERSION = "2023-06-01"
+MAX_TOKENS = 1024
+"""Of one answer: some six minutes of speech. The service wants to be told a limit."""
 
 WHY: Mapping[str, Why] = {
     "end_turn": "end",
@@ -43,100 +41,36 @@ WHY: Mapping[str, Why] = {
 }
 
 
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-
-
-class _Message(msgspec.Struct):
-    usage: _Usage = msgspec.field(default_factory=_Usage)
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: str = ""
-    id: str | None = None
-    name: str | None = None
-
-
-class _Delta(msgspec.Struct):
-    type: str = ""
-    text: str = ""
-    partial_json: str = ""
-    stop_reason: str | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    index: int = 0
-    message: _Message = msgspec.field(default_factory=_Message)
-    content_block: _Block = msgspec.field(default_factory=_Block)
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    usage: _Usage | None = None
-
-
-class _Kind(msgspec.Struct):
-    type: str = ""
-
-
-_kind = msgspec.json.Decoder(_Kind)
-_decoder = msgspec.json.Decoder(_Event)
-
-
-class MessagesModel:
+class MessagesModel(HttpModel):
     """A model behind `/v1/messages`. See `voicekit.llm.Model`."""
 
-    service = "anthropic"
+    service, path = "anthropic", "/v1/messages"
 
-    def __init__(
-        self,
-        name: str,
-        max_tokens: int,
-        *,
-        base_url: str | None = None,
-        key: str | None = None,
-        body: Mapping[str, Any] | None = None,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        self.name = name
-        self.url = f"{checked_url(base_url or environ.get(URL_VARIABLE) or BASE_URL, 'anthropic')}/v1/messages"
-        self._secret = Secret.find(key, KEY_VARIABLE, environ, "Anthropic")
-        self._max_tokens = max_tokens
-        self._body = body or {}
-
-    def redact(self, text: str) -> str:
-        return self._secret.redact(text)
-
-    def request(self, ask: Ask) -> Request:
-        body: dict[str, Any] = {
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        tools = [
+            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+            for tool in query.tools
+        ]
+        return {
             "model": self.name,
-            "max_tokens": self._max_tokens,
-            "system": ask.system,
-            "messages": written(ask.messages),
+            "max_tokens": MAX_TOKENS,
+            "system": query.system,
+            "messages": written(query.messages),
             "stream": True,
+            "tools": tools or None,
+            "tool_choice": {"type": "none"} if tools and not query.may_call else None,
         }
-        if ask.tools:
-            body["tools"] = [
-                {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-                for tool in ask.tools
-            ]
-        if ask.tools and not ask.may_call:
-            body["tool_choice"] = {"type": "none"}
-        filled = {name: value for name, value in {**body, **self._body}.items() if value is not None}
-        headers = {"x-api-key": self._secret.value, "anthropic-version": VERSION}
-        return Request(self.url, headers, msgspec.json.encode(filled))
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
-        kind = _kind.decode(event.data).type
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
+        data = JsonValue.read(event.data)
+        kind = data["type"].word or event.kind
         if kind == "error":
-            return (told(event.data.encode()) or Fault(event.data),)
+            return (told(event.data) or ModelFault(event.data),)
         read = _READ.get(kind)
-        return () if read is None else read(_decoder.decode(event.data))
+        return () if read is None else read(data)
 
 
-def written(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def written(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
     """`messages` as the wire has them. Results are the caller's: what the caller says behind them joins them."""
     said: list[dict[str, Any]] = []
     for message in messages:
@@ -148,11 +82,11 @@ def written(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return said
 
 
-def _blocks(message: Message) -> list[dict[str, Any]]:
+def _blocks(message: ModelMessage) -> list[dict[str, Any]]:
     match message:
         case User(text):
             return [{"type": "text", "text": text}]
-        case Results(results):
+        case ToolResults(results):
             return [
                 {"type": "tool_result", "tool_use_id": result.id, "content": result.text, "is_error": result.failed}
                 for result in results
@@ -165,41 +99,43 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
             return [{"type": "text", "text": text}, *called] if text else called
 
 
-def _begun(event: _Event) -> Iterable[Piece]:
-    block = event.content_block
-    if block.type == "tool_use":
-        yield CallPiece(event.index, "", block.id, block.name)
-    elif block.type == "text" and block.text:
-        yield Delta(block.text)
+def _begun(data: JsonValue) -> Iterable[ModelPiece]:
+    block = data["content_block"]
+    kind, name, place = block["type"].word, block["name"].word, data["index"].number
+    if kind == "tool_use" or (not kind and name):
+        yield CallPiece(place, "", block["id"].word, name)
+        if block["input"]:  # all of it, if there are no pieces
+            yield CallPiece(place, msgspec.json.encode(block["input"].raw).decode(), block["id"].word, name, final=True)
+    elif text := block.part:
+        yield Delta(text)
 
 
-def _more(event: _Event) -> Iterable[Piece]:
-    if event.delta.type == "text_delta" and event.delta.text:
-        yield Delta(event.delta.text)
-    elif event.delta.type == "input_json_delta":
-        yield CallPiece(event.index, event.delta.partial_json)
+def _more(data: JsonValue) -> Iterable[ModelPiece]:
+    delta = data["delta"]
+    if text := delta.part:
+        yield Delta(text)
+    elif piece := delta["partial_json"].word:
+        yield CallPiece(data["index"].number, piece)
 
 
-def _used(usage: _Usage) -> Usage:
+def _used(usage: JsonValue) -> ModelUsage:
     """What is read from and written to a cache is counted apart on this wire."""
-    if usage.input_tokens is None:
-        return Usage(None, usage.output_tokens)
-    apart = (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
-    return Usage(usage.input_tokens + apart, usage.output_tokens)
+    given = usage["input_tokens"].number
+    apart = (usage[f"cache_{how}_input_tokens"].number or 0 for how in ("read", "creation"))
+    return ModelUsage(None if given is None else given + sum(apart), usage["output_tokens"].number)
 
 
-def _ended(event: _Event) -> Iterable[Piece]:
-    if event.usage is not None:
-        yield Usage(None, event.usage.output_tokens)
-    if event.delta.stop_reason is not None:
-        yield Stop(WHY.get(event.delta.stop_reason, "end"))
+def _ended(data: JsonValue) -> Iterable[ModelPiece]:
+    yield ModelUsage(None, data["usage"]["output_tokens"].number)
+    if reason := data["delta"]["stop_reason"].word:
+        yield Stop(WHY.get(reason, "end"))
 
 
-_READ: Mapping[str, Callable[[_Event], Iterable[Piece]]] = {
-    "message_start": lambda event: (_used(event.message.usage),),
+_READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
+    "message_start": lambda data: (_used(data["message"]["usage"]),),
     "content_block_start": _begun,
     "content_block_delta": _more,
     "message_delta": _ended,
-    "message_stop": lambda event: (Done(),),
+    "message_stop": lambda data: (Done(),),
 }
 """The events that matter; pings, ends of blocks and kinds that are yet to come don't."""

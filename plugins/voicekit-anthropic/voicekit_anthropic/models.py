@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from voicekit.errors import ConfigError
 from voicekit.llm import LanguageModel
-from voicekit_anthropic.messages import MessagesModel
+from voicekit.llm.model import ModelEndpoint
+from voicekit_anthropic.messages import MAX_TOKENS, MessagesModel
 
-MAX_TOKENS = 1024
-"""Of one answer: some six minutes of speech. The service wants to be told a limit."""
+BASE_URL = "https://api.anthropic.com"
+VERSION = "2023-06-01"
 
 
 def anthropic(
@@ -30,9 +32,15 @@ def anthropic(
     `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError without a key, or for options that don't
     fit.
     """
-    if not isinstance(model, str) or not model:
-        raise ConfigError(f"anthropic: expected the name of a model, got {model!r}")
     if not isinstance(max_tokens, int) or max_tokens < 1:
         raise ConfigError(f"anthropic: expected max_tokens, 1 or more, got {max_tokens!r}")
-    asked = MessagesModel(model, max_tokens, base_url=base_url, key=api_key, body=body)
+    asked = MessagesModel(model, endpoint(base_url, api_key), {"max_tokens": max_tokens, **(body or {})})
     return LanguageModel(asked, system=system, tools=tools, **how)
+
+
+def endpoint(url: str | None = None, key: str | None = None, environ: Mapping[str, str] = os.environ) -> ModelEndpoint:
+    """The endpoint at `url` with `key`, or those of the environment."""
+    url, key = url or environ.get("ANTHROPIC_BASE_URL"), key or environ.get("ANTHROPIC_API_KEY")
+    return ModelEndpoint.find(
+        "anthropic", BASE_URL, url, key, lambda key: {"x-api-key": key, "anthropic-version": VERSION}
+    )

@@ -19,7 +19,7 @@ from typing import Final
 
 import trio
 
-from voicekit.session.local import SpeechService, local_server
+from voicekit.soniox.local import SpeechService, local_server
 
 CALLS: Final = (1, 2, 4, 8)
 SPREAD_S: Final = 3.0  # between the beginnings of two calls: people don't ring at the same moment

@@ -24,9 +24,9 @@ from typing import Any, Final
 
 import trio
 
-from voicekit.session.local import SpeechService, local_server
 from voicekit.soniox.api.region import ApiKey
 from voicekit.soniox.connection.transport import Address, Disconnected, Socket, TrioWebsocket
+from voicekit.soniox.local import SpeechService, local_server
 from voicekit_local.wer import word_errors
 
 SPEECH: Final = Path(__file__).parents[3] / "tests" / "data" / "speech"

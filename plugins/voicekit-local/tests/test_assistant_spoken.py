@@ -17,9 +17,9 @@ import soxr
 import trio
 
 from voicekit import Session
-from voicekit.cli.bot import load_handler
+from voicekit.cli.bot import load_bot
 from voicekit.play.sink import NullSink
-from voicekit.session.local import SpeechService, soniox_or_local
+from voicekit.soniox.local import SpeechService, soniox_or_local
 from voicekit_local.demo.caller import PCM24K, Caller
 from voicekit_local.demo.script import Moments
 
@@ -60,7 +60,7 @@ def assistant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Modul
     monkeypatch.setenv("ASSISTANT_NOTES", str(tmp_path / "notes.txt"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     known = set(sys.modules)
-    load_handler(str(ASSISTANT))
+    load_bot(str(ASSISTANT))
     yield sys.modules["assistant"]
     for name in set(sys.modules) - known:
         if name.split(".")[0] in ("assistant", "skills"):

@@ -23,6 +23,7 @@ import pytest
 import soundfile
 import soxr
 
+from voicekit.session.eventlog import log_lines
 from voicekit_local.demo.script import lines
 from voicekit_local.engines.align import SphinxAligner
 from voicekit_local.engines.choose import choose_recogniser
@@ -127,7 +128,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
         caller=sound[:, 0],
         bot=sound[:, 1],
         history=json.loads((folder / "history.json").read_text(encoding="utf-8")),
-        events=(folder / "events.log").read_text(encoding="utf-8"),
+        events="\n".join(log_lines(folder / "events.jsonl")),
     )
 
 
@@ -181,8 +182,8 @@ def test_the_caller_is_understood(held: Held) -> None:
     errors = word_errors(said, heard)
     print(f"{errors.wrong} of {errors.words} words wrong: {heard!r}")
     assert errors.rate <= 0.10
-    assert "ears down" in held.events
-    assert "ears up" in held.events
+    assert "stt down" in held.events
+    assert "stt up" in held.events
 
 
 def test_every_line_gets_its_answer(held: Held) -> None:

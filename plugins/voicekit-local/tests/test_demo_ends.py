@@ -20,8 +20,9 @@ import pytest
 import soundfile
 import trio
 
-from voicekit.cli.progress import CLEAR
+from voicekit.cli.terminal import CLEAR
 from voicekit.errors import ConfigError
+from voicekit.session.eventlog import log_lines
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
@@ -33,7 +34,7 @@ from voicekit_local.demo.script import lines
 PATIENCE_S = 60
 """For some seconds of a call, on a machine that has much else to do."""
 
-ALL_THREE = "both sides in call.wav, what happened in events.log, who said what in history.json."
+ALL_THREE = "both sides in call.wav, what happened in events.jsonl, who said what in history.json."
 
 During = Callable[[trio.Process], Awaitable[None]]
 
@@ -106,7 +107,7 @@ async def test_ctrl_c_ends_the_call_and_keeps_it(tmp_path: Path) -> None:
     assert len(said) > 0.9 * PCM24K.rate
     assert np.array_equal(said, line[: len(said)])
     assert np.count_nonzero(bot) > PCM24K.rate
-    assert "session ended: SIGINT" in (tmp_path / "call" / "events.log").read_text(encoding="utf-8")
+    assert "session ended: SIGINT" in "\n".join(log_lines(tmp_path / "call" / "events.jsonl"))
     (greeting,) = json.loads((tmp_path / "call" / "history.json").read_text(encoding="utf-8"))
     assert greeting["heard"] == GREETING
 
@@ -135,7 +136,7 @@ async def test_a_history_that_can_not_be_written_is_told(tmp_path: Path) -> None
     assert done.err.startswith(f"voicekit: {tmp_path / 'call' / 'history.json'}: can't be written ")
     assert done.err.count("\n") == 1
     assert done.out.endswith(
-        f"The call is in {tmp_path / 'call'}: both sides in call.wav, what happened in events.log.\n"
+        f"The call is in {tmp_path / 'call'}: both sides in call.wav, what happened in events.jsonl.\n"
     )
 
 

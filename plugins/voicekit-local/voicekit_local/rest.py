@@ -26,6 +26,7 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionReq
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit.soniox.server.rest.http import RestConnection, SpokenPiece
 from voicekit.soniox.server.rest.server import (
     Begun,
     Dropped,
@@ -37,7 +38,6 @@ from voicekit.soniox.server.rest.server import (
     RestServer,
     Transcribe,
 )
-from voicekit.testing.soniox.rest_http import Driver, Spoken
 from voicekit_local.container import Decoder, Undecodable
 from voicekit_local.hearing import Hearing
 from voicekit_local.packing import unmakeable
@@ -71,7 +71,6 @@ class RestService:
     def __init__(self, studio: Studio, account: Account, offer: Offer, folder: Path, nursery: trio.Nursery) -> None:
         epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)  # it has just been made
         self._server = RestServer(account, offer=offer, epoch=epoch)
-        self._driver = Driver(self._server, self._act, self._speak)
         self._studio = studio
         self._folder = folder
         self._nursery = nursery
@@ -80,7 +79,7 @@ class RestService:
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Answer the requests of one connection until either side ends it."""
-        await self._driver.serve(Patient(stream))
+        await RestConnection(self._server, self._act, self._speak, Patient(stream)).serve()
 
     # --- what the role asks for ---
 
@@ -98,7 +97,7 @@ class RestService:
                 case Transcribe(name, request):
                     self._nursery.start_soon(self._transcribe, name, request)
                 case PrepareVoice(name, model):
-                    self._server.prepared(name, model, error=("voice_failed", "This server clones no voices."))
+                    self._server.voices.prepared(name, model, error=("voice_failed", "This server clones no voices."))
                 case Notify():
                     self._nursery.start_soon(self._notify, effect)
 
@@ -119,19 +118,19 @@ class RestService:
                 status = answer.status_code
         except Exception:  # its address and headers are a client's: whatever comes of them, the server goes on
             pass  # it is told as a status of 0
-        self._server.notified(notify.id, status)
+        self._server.jobs.notified(notify.id, status)
 
     # --- whole files ---
 
     async def _transcribe(self, name: str, request: TranscriptionRequest) -> None:
         async with self._transcribing:
-            self._server.processing(name)
+            self._server.jobs.processing(name)
             try:
                 tokens, duration_ms = await self._understood(request)
             except Exception as error:  # whatever is wrong with one file, the server goes on; it is told of
-                effects = self._server.failed(name, *_why(error))
+                effects = self._server.jobs.failed(name, *_why(error))
             else:
-                effects = self._server.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
+                effects = self._server.jobs.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
         await self._act(effects)
 
     async def _understood(self, request: TranscriptionRequest) -> Outcome:
@@ -154,13 +153,13 @@ class RestService:
 
     # --- one-shot speech ---
 
-    def _speak(self, request: SpeechRequest) -> AsyncGenerator[Spoken, None] | Refusal:
+    def _speak(self, request: SpeechRequest) -> AsyncGenerator[SpokenPiece, None] | Refusal:
         named = ("model", "language", "voice", "audio_format", "sample_rate", "bitrate", "speed")
         config = TtsConfig(**{name: getattr(request, name) for name in named})
         why = unmakeable(config)
         return self._sound(config, request.text) if why is None else invalid(why)
 
-    async def _sound(self, config: TtsConfig, text: str) -> AsyncGenerator[Spoken, None]:
+    async def _sound(self, config: TtsConfig, text: str) -> AsyncGenerator[SpokenPiece, None]:
         stream = Stream("", config, self._studio.voice)
         stream.feed(text, True, trio.current_time())
         while (piece := await stream.next()) is not None:
@@ -169,10 +168,10 @@ class RestService:
             for chunk in chunks:
                 stream.spoke(chunk.seconds)
                 if chunk.data:
-                    yield Spoken(chunk.data, chunk.seconds)
+                    yield SpokenPiece(chunk.data, chunk.seconds)
         rest = stream.packing.finish()
         if rest:
-            yield Spoken(rest, 0.0)
+            yield SpokenPiece(rest, 0.0)
 
 
 class _Reading:

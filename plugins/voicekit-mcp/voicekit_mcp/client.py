@@ -1,7 +1,7 @@
 """Connects to an MCP server and makes tools of what it offers. The official client does the talking, on trio.
 
 A connection may serve any number of calls at once, and lives as long as the block that opened it: what a server starts
-up for is not paid anew in each call.
+up for is not paid anew in each call. One that is lost is made once more before a tool fails.
 """
 
 from __future__ import annotations
@@ -11,23 +11,38 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import anyio
+import trio
 from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters
-from mcp.types import CallToolResult, TextContent
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.shared.exceptions import MCPError
+from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, TextContent
 from mcp.types import Tool as Offered
 
-from voicekit.errors import ConfigError, Unavailable
+from voicekit.errors import ConfigError, Unavailable, VoicekitError, redacted
 from voicekit.flow.groups import alone
 from voicekit.flow.opened import opened
-from voicekit.llm import Policy, Tool, remote_tool
+from voicekit.llm import Tool, ToolPolicy, remote_tool
 from voicekit.llm.messages import ToolSpec
 from voicekit.llm.tools import as_name
 
 OPEN_TIMEOUT = 20.0
-"""Seconds: a server that is started for us may first have to load what it serves."""
+"""Seconds for connecting and reading the list: a server that is started may first have to load what it serves."""
+
+MOST_TOOLS = 64
+"""Of a server, offered to a model: each request names all of them, and a model chooses worse among more."""
 
 MOST_PAGES = 50
-"""Of a list of tools; a model could not choose among as many."""
+"""Of a list of tools."""
+
+LONGEST_NAME = 128
+"""Characters of a tool's name; models take 64."""
+
+LONGEST_DESCRIPTION = 8_192
+"""Characters of a tool's description, and of its schema."""
+
+MOST_SAID = 300
+"""Characters of an error's text that are shown."""
 
 Server: TypeAlias = str | Sequence[str] | Any
 """A URL, a command with its arguments, or whatever else the official client connects to."""
@@ -39,7 +54,7 @@ async def open_mcp(
     *,
     prefix: str = "",
     only: Sequence[str] | None = None,
-    policies: Mapping[str, Policy] | None = None,
+    policies: Mapping[str, ToolPolicy] | None = None,
     environment: Mapping[str, str] | None = None,
     open_timeout: float = OPEN_TIMEOUT,
 ) -> AsyncIterator[list[Tool]]:
@@ -48,38 +63,127 @@ async def open_mcp(
     `prefix` stands before their names, to keep those of two servers apart; `only` those of these names (the server's
     own) are taken, and `policies` say for some of them how they are run. Of the others, those that the server calls
     read-only may run in a speculative turn, and the rest may not. `environment` is added to the few variables that a
-    command is given. Raises Unavailable where the server can't be reached, ConfigError where it has not what is asked.
+    command is given.
+
+    Raises Unavailable if the server is not connected to, or its list not read, within `open_timeout` seconds, and
+    ConfigError if it has not what is asked, or more than a model can be offered.
     """
-    connection = _Connection(_parameters(server, environment))
-    async with opened(connection, timeout=open_timeout) as (client,):
-        offered = {each.name: each for each in await _offered(client)}
-        _check(only, offered, "only")
-        _check(policies, offered, "policies")
-        chosen = [each for name, each in offered.items() if only is None or name in only]
-        yield [_tool(client, each, prefix, (policies or {}).get(each.name)) for each in chosen]
+    secrets = tuple((environment or {}).values())
+    connection = _Connection(_parameters(server, environment), secrets)
+    with alone():
+        async with trio.open_nursery() as nursery:
+            link = _Link(connection, open_timeout, nursery)
+            offered = {each.name: each for each in (await link.connected()).offered}
+            _check(only, offered, "only")
+            _check(policies, offered, "policies")
+            chosen = [each for name, each in offered.items() if only is None or name in only]
+            _check_size(chosen)
+            yield [_tool(link, each, prefix, (policies or {}).get(each.name)) for each in chosen]
+            nursery.cancel_scope.cancel()
+
+
+@dataclass
+class _Session:
+    """One connection and what was offered on it; `lost` is set once it has failed."""
+
+    client: Client
+    offered: Sequence[Offered]
+    lost: trio.Event
 
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """Opens a client in a task of its own and in bounded time, as everything is opened."""
+    """Opens a session in a task of its own and in bounded time, as everything is opened. `secrets` are in no error."""
 
     server: Any
+    secrets: Sequence[str]
     name: str = "MCP server"
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Client]:
-        ready = False
+    async def open(self) -> AsyncIterator[_Session]:
+        ready, server, lost = False, self.server, trio.Event()
+        if isinstance(server, StdioServerParameters):
+            server = _watched(stdio_client(server), lost)
         try:
             with alone():
-                async with Client(self.server) as client:
+                async with Client(server) as client:
+                    session = _Session(client, await _offered(client), lost)
                     ready = True
-                    yield client
+                    yield session
         except Exception as error:  # of the client's, its transports' or the system's: it could not connect
-            if ready:
+            if ready or isinstance(error, VoicekitError):
                 raise
-            raise Unavailable(
-                f"MCP: can't connect: {type(error).__name__}: {error}", service="mcp", retryable=True
-            ) from error
+            raise self.unavailable("can't connect", error) from None  # the text of the cause may show a password
+
+    def unavailable(self, what: str, error: Exception) -> Unavailable:
+        said = redacted(f"{type(error).__name__}: {error}", *self.secrets)[:MOST_SAID]
+        return Unavailable(f"MCP: {what}: {said}", service="mcp", retryable=True)
+
+
+@asynccontextmanager
+async def _watched(transport: Any, lost: trio.Event) -> AsyncIterator[tuple[Any, Any]]:
+    """`transport`, with `lost` set as soon as the server ends: the client would tell only in the middle of a call."""
+
+    async def pass_on(messages: Any, to: Any) -> None:
+        async for message in messages:
+            await to.send(message)
+        lost.set()
+        to.close()
+
+    async with transport as (read, write):
+        to, out = anyio.create_memory_object_stream[Any](0)
+        with to, out:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pass_on, read, to)
+                yield out, write
+                nursery.cancel_scope.cancel()
+
+
+class _Link:
+    """The connection of all tools of a server; one that was lost is made anew when a tool is called."""
+
+    def __init__(self, connection: _Connection, timeout: float, nursery: trio.Nursery) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._nursery = nursery
+        self._session: _Session | None = None
+        self._connecting = trio.Lock()
+
+    async def connected(self) -> _Session:
+        """A session that is not known to be lost. Raises Unavailable after the time for opening."""
+        async with self._connecting:
+            if self._session is None or self._session.lost.is_set():
+                self._session = await self._nursery.start(self._keep)
+            return self._session
+
+    async def call(self, name: str, arguments: dict[str, Any], *, again: bool) -> CallToolResult:
+        """What the tool answers. With a lost connection the call is made once more, on a new one.
+
+        But for one that was lost in the middle of a call: that may have had its effect, and is only made again if it
+        may be made twice (`again`). Raises Unavailable, and what the server answers with in place of a result.
+        """
+        session = await self.connected()
+        try:
+            return await session.client.call_tool(name, arguments)
+        except (MCPError, trio.ClosedResourceError, trio.BrokenResourceError) as error:
+            if isinstance(error, MCPError) and not _is_lost(error):
+                raise
+            session.lost.set()
+            never_arrived = isinstance(error, MCPError) and error.code == INVALID_REQUEST
+            if not again and not never_arrived:
+                raise self._connection.unavailable("the connection was lost in the middle of a call", error) from None
+        return await (await self.connected()).client.call_tool(name, arguments)
+
+    async def _keep(self, task_status: trio.TaskStatus[_Session]) -> None:
+        session: _Session | None = None
+        try:
+            async with opened(self._connection, timeout=self._timeout) as (session,):
+                task_status.started(session)
+                await session.lost.wait()
+        except Exception:
+            if session is None:
+                raise
+            session.lost.set()  # whoever calls next connects anew, or is told why it can't
 
 
 def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:
@@ -91,6 +195,11 @@ def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:
         return server
     command, *arguments = server
     return StdioServerParameters(command=command, args=arguments, env=dict(environment) if environment else None)
+
+
+def _is_lost(error: MCPError) -> bool:
+    """Whether `error` means that the connection is gone, or that the server does not know it any more."""
+    return error.code == CONNECTION_CLOSED or (error.code == INVALID_REQUEST and "terminated" in str(error))
 
 
 async def _offered(client: Client) -> list[Offered]:
@@ -109,17 +218,39 @@ async def _offered(client: Client) -> list[Offered]:
 def _check(names: Iterable[str] | None, offered: Mapping[str, Offered], option: str) -> None:
     for name in names or ():
         if name not in offered:
-            raise ConfigError(f"open_mcp: {option}: the server has no tool {name!r}; it has: {', '.join(offered)}")
+            some = ", ".join(each[:LONGEST_NAME] for each in list(offered)[:MOST_TOOLS])
+            raise ConfigError(f"open_mcp: {option}: the server has no tool {name!r}; it has: {some}")
 
 
-def _tool(client: Client, offered: Offered, prefix: str, policy: Policy | None) -> Tool:
-    async def call(arguments: Mapping[str, Any]) -> str:
-        return text_of(await client.call_tool(offered.name, dict(arguments)))
+def _check_size(chosen: Sequence[Offered]) -> None:
+    """ConfigError for more, or longer, than every request to a model should carry."""
+    if len(chosen) > MOST_TOOLS:
+        raise ConfigError(f"open_mcp: expected at most {MOST_TOOLS} tools, got {len(chosen)}: choose some with `only`")
+    for each in chosen:
+        sizes = {
+            "name": (len(each.name), LONGEST_NAME),
+            "description": (len(each.description or each.title or ""), LONGEST_DESCRIPTION),
+            "schema": (len(str(each.input_schema)), LONGEST_DESCRIPTION),
+        }
+        for what, (size, most) in sizes.items():
+            if size > most:
+                raise ConfigError(
+                    f"open_mcp: expected a {what} of at most {most} characters, got {size} of the tool "
+                    f"{each.name[:LONGEST_NAME]!r}: leave it out with `only`"
+                )
 
+
+def _tool(link: _Link, offered: Offered, prefix: str, policy: ToolPolicy | None) -> Tool:
     hints = offered.annotations
     read_only = hints is not None and hints.read_only_hint is True
+    policy = policy or ToolPolicy(side_effects=not read_only)
+    again = not policy.side_effects or (hints is not None and hints.idempotent_hint is True)
+
+    async def call(arguments: Mapping[str, Any]) -> str:
+        return text_of(await link.call(offered.name, dict(arguments), again=again))
+
     spec = ToolSpec(as_name(prefix + offered.name), offered.description or offered.title or "", offered.input_schema)
-    return remote_tool(spec, call, policy or Policy(side_effects=not read_only))
+    return remote_tool(spec, call, policy)
 
 
 def text_of(result: CallToolResult) -> str:

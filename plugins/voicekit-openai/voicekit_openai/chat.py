@@ -8,26 +8,25 @@ from typing import Any
 import msgspec
 
 from voicekit.llm.faults import told
+from voicekit.llm.json_value import JsonValue
 from voicekit.llm.messages import (
-    Ask,
     Assistant,
     CallPiece,
     Delta,
     Done,
-    Fault,
-    Message,
-    Piece,
-    Refusal,
-    Results,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelRefusal,
+    ModelUsage,
     Stop,
+    ToolResults,
     ToolSpec,
-    Usage,
     User,
     Why,
 )
-from voicekit.llm.model import Request
+from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
-from voicekit_openai.access import Access
 
 END = "[DONE]"
 
@@ -40,83 +39,41 @@ WHY: Mapping[str, Why] = {
 }
 
 
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _Call(msgspec.Struct):
-    index: int | None = None  # some services leave it out: then its place in the list is meant
-    id: str | None = None
-    function: _Function = msgspec.field(default_factory=_Function)
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Any = None  # that some services send in the middle of an answer
-
-
-_decoder = msgspec.json.Decoder(_Chunk)
-
-
-class ChatModel:
+class ChatModel(HttpModel):
     """A model behind `/chat/completions`. See `voicekit.llm.Model`."""
 
-    service = "openai"
+    service, path = "openai", "/chat/completions"
 
-    def __init__(self, name: str, access: Access, body: Mapping[str, Any]) -> None:
-        self.name = name
-        self.url = f"{access.base_url}/chat/completions"
-        self._access = access
-        self._body = body
-
-    def redact(self, text: str) -> str:
-        return self._access.redact(text)
-
-    def request(self, ask: Ask) -> Request:
-        body: dict[str, Any] = {
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        tools = [{"type": "function", "function": described(tool)} for tool in query.tools]
+        return {
             "model": self.name,
-            "messages": [{"role": "system", "content": ask.system}, *written(ask.messages)],
+            "messages": [{"role": "system", "content": query.system}, *written(query.messages)],
             "stream": True,
             "stream_options": {"include_usage": True},
+            "tools": tools or None,
+            "tool_choice": "none" if tools and not query.may_call else None,
         }
-        if ask.tools:
-            body["tools"] = [{"type": "function", "function": described(tool)} for tool in ask.tools]
-        if ask.tools and not ask.may_call:
-            body["tool_choice"] = "none"
-        return self._access.request(self.url, {**body, **self._body})
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
-        if event.data == END:
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
+        if event.data.strip() == END:
             yield Done()
             return
-        chunk = _decoder.decode(event.data)
-        if chunk.error is not None:
-            yield told(event.data.encode()) or Fault(str(chunk.error))
-        for choice in chunk.choices or ():
-            yield from _said(choice)
-        if chunk.usage is not None:
-            yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+        chunk = JsonValue.read(event.data)
+        fault = told(event.data) if chunk["error"] else None
+        for choice in chunk["choices"]:
+            yield from _pieces(choice["delta"], final=False)
+            yield from _pieces(choice["message"], final=True)
+            if reason := choice["finish_reason"].word:
+                yield Stop(WHY.get(reason, "end"))
+        usage = chunk["usage"]
+        if usage:
+            yield ModelUsage(usage["prompt_tokens"].number, usage["completion_tokens"].number)
+        if fault is not None:
+            yield fault
 
 
-def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
+def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
     """`messages` as the wire has them; each result is a message of its own."""
     for message in messages:
         match message:
@@ -130,7 +87,7 @@ def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
                     for call in calls
                 ]
                 yield {"role": "assistant", "content": text or None, "tool_calls": called}
-            case Results(results):
+            case ToolResults(results):
                 for result in results:
                     yield {"role": "tool", "tool_call_id": result.id, "content": result.text}
 
@@ -139,14 +96,22 @@ def described(tool: ToolSpec) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
-def _said(choice: _Choice) -> Iterable[Piece]:
-    delta = choice.delta
-    if delta.content:
-        yield Delta(delta.content)
-    if delta.refusal:
-        yield Refusal(delta.refusal)
-    for place, call in enumerate(delta.tool_calls or ()):
-        where = place if call.index is None else call.index
-        yield CallPiece(where, call.function.arguments or "", call.id, call.function.name)
-    if choice.finish_reason is not None:
-        yield Stop(WHY.get(choice.finish_reason, "end"))
+def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
+    """What a delta says, or, with `final`, a message that some services send in the place of deltas."""
+    if text := delta["content"].text:
+        yield Delta(text, final)
+    if refusal := delta["refusal"].text:
+        yield ModelRefusal(refusal, final)
+    calls = list(delta["tool_calls"])
+    for place, call in enumerate(calls):
+        index, function = call["index"].number, call["function"]
+        where = place if index is None and len(calls) > 1 else index  # some services leave it out
+        id, name, written = call["id"].word, function["name"].word, function["arguments"]  # noqa: A001  # the word for it
+        yield CallPiece(where, written.word, id, name, final)
+        if isinstance(written.raw, dict):  # some services send the object itself
+            yield CallPiece(where, arguments(written), id, name, final=True)
+
+
+def arguments(value: JsonValue) -> str:
+    """All the arguments as a text of JSON, be they sent as that or as the object itself."""
+    return msgspec.json.encode(value.raw).decode() if isinstance(value.raw, dict) else value.word

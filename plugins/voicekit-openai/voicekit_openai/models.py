@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from voicekit.errors import ConfigError
-from voicekit.llm import LanguageModel, Model
-from voicekit_openai.access import Access
+from voicekit.llm import LanguageModel
+from voicekit.llm.model import HttpModel
+from voicekit_openai.access import endpoint
 from voicekit_openai.chat import ChatModel
 from voicekit_openai.responses import ResponsesModel
 
-APIS: Mapping[str, Callable[[str, Access, Mapping[str, Any]], Model]] = {"chat": ChatModel, "responses": ResponsesModel}
+APIS: Mapping[str, type[HttpModel]] = {"chat": ChatModel, "responses": ResponsesModel}
 
 
 def openai(
@@ -33,7 +34,4 @@ def openai(
     """
     if api not in APIS:
         raise ConfigError(f"openai: expected api {' or '.join(map(repr, APIS))}, got {api!r}")
-    if not isinstance(model, str) or not model:
-        raise ConfigError(f"openai: expected the name of a model, got {model!r}")
-    asked = APIS[api](model, Access(base_url, api_key), body or {})
-    return LanguageModel(asked, system=system, tools=tools, **how)
+    return LanguageModel(APIS[api](model, endpoint(base_url, api_key), body or {}), system=system, tools=tools, **how)

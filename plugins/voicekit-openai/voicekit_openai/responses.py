@@ -5,113 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from voicekit.llm.json_value import JsonValue
 from voicekit.llm.messages import (
-    Ask,
     Assistant,
     CallPiece,
     Delta,
     Done,
-    Fault,
-    Message,
-    Piece,
-    Refusal,
-    Results,
+    ModelFault,
+    ModelMessage,
+    ModelPiece,
+    ModelQuery,
+    ModelRefusal,
+    ModelUsage,
     Stop,
-    Usage,
+    ToolResults,
     User,
     Why,
 )
-from voicekit.llm.model import Request
+from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
-from voicekit_openai.access import Access
-from voicekit_openai.chat import described
+from voicekit_openai.chat import arguments, described
 
 INCOMPLETE: Mapping[str, Why] = {"max_output_tokens": "length", "content_filter": "filtered"}
 
 
-class _Item(msgspec.Struct):
-    type: str = ""
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str = ""
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-class _Details(msgspec.Struct):
-    reason: str = ""
-
-
-class _Error(msgspec.Struct):
-    message: str = ""
-    code: str | None = None
-
-
-class _Response(msgspec.Struct):
-    usage: _Usage | None = None
-    error: _Error | None = None
-    incomplete_details: _Details | None = None
-
-
-class _Event(msgspec.Struct):
-    """All that any of the events tells which matter here."""
-
-    type: str = ""
-    delta: str = ""
-    output_index: int = 0
-    item: _Item = msgspec.field(default_factory=_Item)
-    response: _Response = msgspec.field(default_factory=_Response)
-    message: str = ""
-    code: str | None = None
-
-
-class _Kind(msgspec.Struct):
-    type: str = ""
-
-
-_kind = msgspec.json.Decoder(_Kind)
-_decoder = msgspec.json.Decoder(_Event)
-
-
-class ResponsesModel:
+class ResponsesModel(HttpModel):
     """A model behind `/responses`. See `voicekit.llm.Model`."""
 
-    service = "openai"
+    service, path = "openai", "/responses"
 
-    def __init__(self, name: str, access: Access, body: Mapping[str, Any]) -> None:
-        self.name = name
-        self.url = f"{access.base_url}/responses"
-        self._access = access
-        self._body = body
-
-    def redact(self, text: str) -> str:
-        return self._access.redact(text)
-
-    def request(self, ask: Ask) -> Request:
-        body: dict[str, Any] = {
+    def fields(self, query: ModelQuery) -> Mapping[str, Any]:
+        tools = [{"type": "function", "strict": False, **described(tool)} for tool in query.tools]
+        return {
             "model": self.name,
-            "instructions": ask.system,
-            "input": list(written(ask.messages)),
+            "instructions": query.system,
+            "input": list(written(query.messages)),
             "stream": True,
             "store": False,
+            "tools": tools or None,
+            "tool_choice": "none" if tools and not query.may_call else None,
         }
-        if ask.tools:
-            body["tools"] = [{"type": "function", "strict": False, **described(tool)} for tool in ask.tools]
-        if ask.tools and not ask.may_call:
-            body["tool_choice"] = "none"
-        return self._access.request(self.url, {**body, **self._body})
 
-    def parse(self, event: ServerSentEvent) -> Iterable[Piece]:
-        read = _READ.get(_kind.decode(event.data).type)
-        return () if read is None else read(_decoder.decode(event.data))
+    def parse(self, event: ServerSentEvent) -> Iterable[ModelPiece]:
+        data = JsonValue.read(event.data)
+        read = _READ.get(data["type"].word or event.kind)
+        return () if read is None else read(data)
 
 
-def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
+def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
     """`messages` as the wire has them; calls and results are items of their own."""
     for message in messages:
         match message:
@@ -122,48 +63,73 @@ def written(messages: Sequence[Message]) -> Iterable[dict[str, Any]]:
                     yield {"role": "assistant", "content": text}
                 for call in calls:
                     yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
-            case Results(results):
+            case ToolResults(results):
                 for result in results:
                     yield {"type": "function_call_output", "call_id": result.id, "output": result.text}
 
 
-def _call(event: _Event) -> Iterable[Piece]:
-    item = event.item
-    if item.type == "function_call":
-        yield CallPiece(event.output_index, item.arguments, item.call_id, item.name)
+def _item(item: JsonValue, place: int | None, *, final: bool) -> Iterable[ModelPiece]:
+    """What an item of the output says: a call, or, if it is the `final` one, a message as well."""
+    kind, name = item["type"].word, item["name"].word
+    if kind == "function_call" or (not kind and name):
+        written = arguments(item["arguments"]) if final else item["arguments"].word
+        yield CallPiece(place, written, item["call_id"].word, name, final)
+    elif final and kind in ("message", ""):
+        for part in item["content"]:
+            if text := part.text:
+                yield Delta(text, final)
+            if refusal := part["refusal"].text:
+                yield ModelRefusal(refusal, final)
 
 
-def _completed(event: _Event) -> Iterable[Piece]:
-    yield from _used(event)
-    yield Stop("end")
+def _begun(data: JsonValue) -> Iterable[ModelPiece]:
+    return _item(data["item"], data["output_index"].number, final=False)
+
+
+def _done(data: JsonValue) -> Iterable[ModelPiece]:
+    return _item(data["item"], data["output_index"].number, final=True)
+
+
+def _arguments(data: JsonValue) -> Iterable[ModelPiece]:
+    yield CallPiece(data["output_index"].number, data["delta"].word)
+
+
+def _all_arguments(data: JsonValue) -> Iterable[ModelPiece]:
+    yield CallPiece(data["output_index"].number, arguments(data["arguments"]), None, data["name"].word, final=True)
+
+
+def _ended(data: JsonValue) -> Iterable[ModelPiece]:
+    response, kind = data["response"], data["type"].word
+    items = list(response["output"])
+    if text := "".join(part.text for item in items if item["type"].word in ("message", "") for part in item["content"]):
+        yield Delta(text, final=True)
+    for item in items:
+        if item["type"].word != "message":
+            yield from _item(item, None, final=True)
+    usage = response["usage"]
+    yield ModelUsage(usage["input_tokens"].number, usage["output_tokens"].number)
+    reason = response["incomplete_details"]["reason"].word
+    cut_short = kind == "response.incomplete" or response["status"].word == "incomplete" or bool(reason)
+    yield Stop(INCOMPLETE.get(reason, "length") if cut_short else "end")
     yield Done()
 
 
-def _incomplete(event: _Event) -> Iterable[Piece]:
-    details = event.response.incomplete_details
-    yield from _used(event)
-    yield Stop(INCOMPLETE.get(details.reason if details else "", "length"))
-    yield Done()
+def _failed(data: JsonValue) -> Iterable[ModelPiece]:
+    error = next((error for error in (data["response"]["error"], data["error"], data) if error), data)
+    yield ModelFault(error["message"].text, error["code"].word or None)
 
 
-def _failed(event: _Event) -> Iterable[Piece]:
-    error = event.response.error or _Error(event.message, event.code)
-    yield Fault(error.message, error.code)
-
-
-def _used(event: _Event) -> Iterable[Piece]:
-    usage = event.response.usage
-    if usage is not None:
-        yield Usage(usage.input_tokens, usage.output_tokens)
-
-
-_READ: Mapping[str, Callable[[_Event], Iterable[Piece]]] = {
-    "response.output_text.delta": lambda event: (Delta(event.delta),),
-    "response.refusal.delta": lambda event: (Refusal(event.delta),),
-    "response.output_item.added": _call,
-    "response.function_call_arguments.delta": lambda event: (CallPiece(event.output_index, event.delta),),
-    "response.completed": _completed,
-    "response.incomplete": _incomplete,
+_READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
+    "response.output_text.delta": lambda data: (Delta(data["delta"].text),),
+    "response.output_text.done": lambda data: (Delta(data["text"].text, final=True),),
+    "response.refusal.delta": lambda data: (ModelRefusal(data["delta"].text),),
+    "response.refusal.done": lambda data: (ModelRefusal(data["refusal"].text, final=True),),
+    "response.output_item.added": _begun,
+    "response.output_item.done": _done,
+    "response.function_call_arguments.delta": _arguments,
+    "response.function_call_arguments.done": _all_arguments,
+    "response.completed": _ended,
+    "response.incomplete": _ended,
     "response.failed": _failed,
     "error": _failed,
 }

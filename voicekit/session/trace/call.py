@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicekit.errors import ConfigError
+from voicekit.session.eventlog import EVENTS, read_events
 from voicekit.session.trace.bars import Waterfall, waterfall
 from voicekit.session.trace.reading import read_turns
 from voicekit.session.trace.recording import Recording, read_recording
@@ -29,18 +30,22 @@ def read_call(path: Path) -> TracedCall:
 
     ConfigError where there is no log, or nothing in it that a traced session would have said.
     """
-    log = _only(path, "*.log") if path.is_dir() else path
-    if log is None or not log.is_file():
-        raise ConfigError(
-            f"expected a call's folder with one event log (*.log) in it, or an event log, got {str(path)!r}"
-        )
-    turns = read_turns(log.read_text(encoding="utf-8").splitlines())
+    log = event_log(path)
+    turns = read_turns(read_events(log))
     falls = tuple(fall for fall in map(waterfall, turns) if fall is not None)
     if not falls:
         raise ConfigError(f"{log}: no turn of a traced session in it; see voicekit.session.trace")
     sound = _only(log.parent, "*.wav")
     recording = None if sound is None else read_recording(sound)
     return TracedCall(falls, recording, {turn.number: turn.committed for turn in turns})
+
+
+def event_log(path: Path) -> Path:
+    """The log of the call in the folder `path`, or `path` itself; ConfigError if there is none."""
+    log = path / EVENTS if path.is_dir() else path
+    if not log.is_file():
+        raise ConfigError(f"expected a call's folder with {EVENTS} in it, or an event log, got {str(path)!r}")
+    return log
 
 
 def _only(folder: Path, pattern: str) -> Path | None:

@@ -1,17 +1,16 @@
-"""Reads an event log back: what happened in each turn, and when. Pure; it takes lines of text.
+"""What happened in each turn, and when, from the events of a logged call. Pure.
 
-Of the log of a session that was not traced it makes what it can: turns without bars.
+Of a session that was not traced it makes what it can: turns without bars.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
-_LINE = re.compile(r"\s*(\d+\.\d+) (.*)")
-_COMMITTED = re.compile(r'reply (\d+) (?:to "(.*)"|\((\w+)\))$')
-_MILESTONE = re.compile(r"reply (\d+) trace: (\w+) (-?\d+\.\d+)$")
+from voicekit.events import Endpoint, Final, SpeechStarted, SpeechStopped, TurnCommitted
+from voicekit.session.eventlog import LoggedEvent, Milestone
 
 
 @dataclass(slots=True)
@@ -23,78 +22,43 @@ class TurnTimes:
     """
 
     number: int
-    text: str
-    committed: float
+    text: str = ""
+    committed: float = inf
     heard: dict[str, float] = field(default_factory=dict)
     user_until: float | None = None
     reached: dict[str, float] = field(default_factory=dict)
     silence: float | None = None
 
 
-def read_turns(lines: Iterable[str]) -> list[TurnTimes]:
-    """The turns of a log, in order; lines of any other kind are passed over."""
-    reader = _Reader()
-    for line in lines:
-        found = _LINE.match(line)
-        if found is not None:
-            reader.take(float(found[1]), found[2].rstrip())
-    return [reader.turns[number] for number in sorted(reader.turns)]
+def read_turns(logged: Iterable[tuple[float, LoggedEvent]]) -> list[TurnTimes]:
+    """The turns that were committed, in order."""
+    turns: dict[int, TurnTimes] = {}
+    heard: dict[str, float] = {}
+    for at, event in logged:
+        match event:
+            case SpeechStarted():
+                heard.pop("voice detector", None)
+            case SpeechStopped():
+                heard["voice detector"] = at
+            case Final():
+                heard["final transcript"] = at
+            case Endpoint():
+                heard["endpoint"] = at
+            case TurnCommitted(number, text, reason):
+                turn = turns.setdefault(number, TurnTimes(number))
+                turn.text, turn.committed, turn.heard, heard = text or f"({reason})", at, heard, {}
+            case Milestone(number):
+                _reach(turns.setdefault(number, TurnTimes(number)), at, event)
+    return [turns[number] for number in sorted(turns) if turns[number].committed < inf]
 
 
-class _Reader:
-    def __init__(self) -> None:
-        self.turns: dict[int, TurnTimes] = {}
-        self._heard: dict[str, float] = {}
-        self._early: dict[int, dict[str, float]] = {}  # of replies that began before their turn was committed
-        self._silences: dict[int, float] = {}
-
-    def take(self, at: float, what: str) -> None:
-        if what == "user sounds":
-            self._heard.pop("voice detector", None)
-        elif what == "user is quiet":
-            self._heard["voice detector"] = at
-        elif what.startswith('final "'):
-            self._heard["final transcript"] = at
-        elif what == "endpoint":
-            self._heard["endpoint"] = at
-        else:
-            self._take_reply(at, what)
-
-    def _take_reply(self, at: float, what: str) -> None:
-        takers: tuple[tuple[re.Pattern[str], Callable[[float, re.Match[str]], None]], ...] = (
-            (_MILESTONE, self._reach),
-            (_COMMITTED, self._commit),
-        )
-        for pattern, take in takers:
-            found = pattern.match(what)
-            if found is not None:
-                take(at, found)
-                return
-
-    def _commit(self, at: float, found: re.Match[str]) -> None:
-        number = int(found[1])
-        self.turns[number] = TurnTimes(
-            number,
-            found[2] or f"({found[3]})",
-            at,
-            self._heard,
-            reached=self._early.setdefault(number, {}),
-            silence=self._silences.get(number),
-        )
-        self._heard = {}
-
-    def _reach(self, at: float, found: re.Match[str]) -> None:
-        number, what, seconds = int(found[1]), found[2], float(found[3])
-        turn = self.turns.get(number)
-        if what == "begun":  # a reply may be begun anew: what the one before it had reached is void
-            self._early.setdefault(number, {}).clear()
-            self._silences.pop(number, None)
-        if what == "silence":
-            self._silences[number] = seconds
-            if turn is not None:
-                turn.silence = seconds
-        elif what == "user":
-            if turn is not None:
-                turn.user_until = at - seconds
-        else:
-            self._early.setdefault(number, {})[what] = at - seconds
+def _reach(turn: TurnTimes, at: float, milestone: Milestone) -> None:
+    match milestone.what:
+        case "begun":  # a reply may be begun anew: what the one before it had reached is void
+            turn.reached, turn.silence = {"begun": at - milestone.seconds}, None
+        case "silence":
+            turn.silence = milestone.seconds
+        case "user":
+            turn.user_until = at - milestone.seconds
+        case what:
+            turn.reached[what] = at - milestone.seconds

@@ -26,10 +26,9 @@ from voicekit.flow.layers import Layer, Tapped, run_tapped
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run, Stage
 from voicekit.flow.transform import StreamContext, Tap, TransformPart
-from voicekit.session.eventlog import open_event_log
+from voicekit.session.eventlog import Milestone, MilestoneKind, open_event_log
 from voicekit.session.session import Session
 from voicekit.session.trace.levels import Level
-from voicekit.session.trace.milestone import Milestone, MilestoneKind
 
 MilestoneTap: TypeAlias = Callable[[Milestone], object]
 
@@ -110,13 +109,14 @@ class _Once:
 
     def __init__(self, tell: MilestoneTap) -> None:
         self._tell = tell
-        self._reply = this_reply.get(None)
+        scope = this_reply.get(None)
+        self._turn = None if scope is None else scope.reply.turn
         self._told: set[MilestoneKind] = set()
 
     def reach(self, what: MilestoneKind, seconds: float = 0.0) -> None:
-        if self._reply is not None and what not in self._told:
+        if self._turn is not None and what not in self._told:
             self._told.add(what)
-            self._tell(Milestone(self._reply.turn, what, seconds))
+            self._tell(Milestone(self._turn, what, seconds))
 
     def has(self, what: MilestoneKind) -> bool:
         return what in self._told

@@ -1,23 +1,34 @@
-"""What a cell of a state table may be besides a state.
+"""What a cell of a state table may be besides a state, for both roles.
 
 The tables are total: a cell is the next state, or a verdict. WRONG is a mistake, ours (LocalProtocolError) or theirs
-(RemoteProtocolError). IGNORE is for what crossed something else on the wire, so that nobody is to blame: what the
-service says of a stream that we have cancelled or that it has terminated, and what we say to one that has failed
-meanwhile, since that event is still on its way to the caller.
+(RemoteProtocolError). REFUSE is the client's mistake as the server sees it: an error frame answers it. IGNORE is for
+what crossed something else on the wire, so that neither side is to blame: messages about a stream that was cancelled or
+terminated meanwhile, and messages to one that has failed while that event was still on its way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 
 class Verdict(Enum):
     """A cell that is no state."""
 
     IGNORE = auto()
+    REFUSE = auto()
     WRONG = auto()
 
 
 IGNORE: Final = Verdict.IGNORE
+REFUSE: Final = Verdict.REFUSE
 WRONG: Final = Verdict.WRONG
+
+
+def assert_total(table: Mapping[Any, Mapping[Any, Any]], states: type[Enum], inputs: type[Enum]) -> None:
+    """Raise AssertionError unless each of `states` has a cell for each of `inputs`, and the table has no other cell."""
+    cells = {(state, what) for state, row in table.items() for what in row}
+    odd = cells ^ {(state, what) for state in states for what in inputs}
+    if odd:
+        raise AssertionError(f"expected one cell for each state and input; missing or unknown: {sorted(map(str, odd))}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from math import inf
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import trio
@@ -18,6 +18,7 @@ import trio
 from voicekit.flow.groups import alone
 from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
+from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.wire import Message
 from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport
 
@@ -30,12 +31,6 @@ UNSENT = 2**20
 
 Event_co = TypeVar("Event_co", covariant=True)
 Event = TypeVar("Event")
-
-WireLog: TypeAlias = Callable[[str, str, Message], None]
-"""Told of each message: on which connection ("transcribe-websocket"), which way ("sent", "received"), and what it was.
-
-Beside them, "opened" and "lost" say when a connection was made, and why it ended. What the handshake said, the key
-that is, is taken out of what it is told. It must not wait."""
 
 
 class Core(Protocol[Event_co]):

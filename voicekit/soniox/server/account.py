@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
@@ -43,13 +43,28 @@ class Key:
         return float("inf") if self.session_s is None else started_at + self.session_s
 
 
+@dataclass(frozen=True, slots=True)
+class StreamUse:
+    """What a session or a stream used: text and sound, from the first second to the last in which it was heard of."""
+
+    service: Service
+    model: str
+    reference: str
+    began: float
+    ended: float
+    text: int
+    sound_s: float
+
+
 class Account:
     """Keys and limits. With no keys at all, any key will do.
 
     `legacy` allows the deprecated key in a message; `twice` tolerates the same key there and in the handshake (whether
     the service does is not known; a client must not rely on it, so it is off). While `refusing` is set, every request
-    gets that answer: how a script plays an exhausted budget or an overloaded service. `full` may say that no more of a
-    service can begin now, though its number would allow it: how a machine that has too much to do protects its calls.
+    gets that answer: how a script plays an exhausted budget or an overloaded service. `full` may refuse to begin more
+    of a service although its number would allow it: how a machine that has too much to do protects its calls.
+
+    `begun` is called with the time when one more runs, and `used` when one is over.
     """
 
     def __init__(
@@ -67,20 +82,18 @@ class Account:
         self.legacy = legacy
         self.twice = twice
         self.refusing: Refusal | None = None
-        self.full: Callable[[Service, float], bool] = _never
-        self._at_once = {Service.STT: sessions, Service.TTS: streams}
+        self.full: Callable[[Service, float], bool] = lambda service, now: False
+        self.begun: Callable[[float], None] = lambda now: None
+        self.used: Callable[[StreamUse], None] = lambda use: None
+        self.at_once: Mapping[Service, int] = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
-        self._running = dict.fromkeys(Service, 0)
+        self.running = dict.fromkeys(Service, 0)  # sessions and streams under way
         self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
         self._requests = count(1)
 
     def add(self, key: Key) -> None:
         """Another key, such as a temporary one."""
         self._keys[key.secret] = key
-
-    def running(self, service: Service) -> int:
-        """How many sessions or streams are under way."""
-        return self._running[service]
 
     def request_id(self) -> str:
         """A new id in the shape of the service's, numbered in order, so that a run can be repeated exactly."""
@@ -118,12 +131,14 @@ class Account:
         if refusal is None:
             key.used = True
             recent.append(now)
-            self._running[service] += 1
+            self.running[service] += 1
+            self.begun(now)
         return refusal
 
-    def end(self, service: Service) -> None:
-        """One that had begun is over."""
-        self._running[service] -= 1
+    def end(self, use: StreamUse) -> None:
+        """One that had begun is over, having used this."""
+        self.running[use.service] -= 1
+        self.used(use)
 
     def _over_limit(self, key: Key, service: Service, now: float) -> Refusal | None:
         if key.single_use and key.used:
@@ -131,13 +146,9 @@ class Account:
         what = f"limit for {service.spoken} has been exceeded for your project."
         if len(self._recent[service]) >= self._per_minute:
             return Refusal("limit_exceeded", f"Requests per minute {what}")
-        if self._running[service] >= self._at_once[service] or self.full(service, now):
+        if self.running[service] >= self.at_once[service] or self.full(service, now):
             return Refusal("limit_exceeded", f"Concurrent requests {what}")
         return None
-
-
-def _never(service: Service, now: float) -> bool:
-    return False
 
 
 def handshake_key(authorization: str | None, subprotocols: Sequence[str] = ()) -> str | None:

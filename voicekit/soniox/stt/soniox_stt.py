@@ -27,11 +27,12 @@ from voicekit.flow.retried import TryAgain, retried
 from voicekit.flow.stage import Run
 from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Pipeable
+from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import stt_config
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
-from voicekit.soniox.connection.shell import WireLog, open_shell
+from voicekit.soniox.connection.shell import open_shell
 from voicekit.soniox.connection.transport import OPENING_S, Transport, TrioWebsocket, Unconnected
 from voicekit.soniox.stt.listening import Listening, SttConnection
 from voicekit.soniox.stt.session import SERVICE, SttSession
@@ -83,7 +84,7 @@ class SonioxStt(Pipeable):
         self._url = (endpoints or Endpoints.find()).stt
         self._finalize_on_pause = finalize_on_pause
         self._transport = transport or TrioWebsocket()
-        self._wire_log = wire_log
+        self.wire_log = wire_log
         self._roll = roll
 
     @property
@@ -149,7 +150,7 @@ class SonioxStt(Pipeable):
             self.config, self.accepts, base=base, finalize_on_pause=self._finalize_on_pause, redact=address.redact
         )
         connection = SttConnection(core)
-        async with open_shell(self._transport, address, core, connection.handle, self._wire_log) as shell:
+        async with open_shell(self._transport, address, core, connection.handle, self.wire_log) as shell:
             connection.flush = shell.flush
             yield connection
 

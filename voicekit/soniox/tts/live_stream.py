@@ -22,14 +22,14 @@ LINGER_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StreamSound:
-    """More sound of a stream: whole samples (`samples` is 0 where the format has no fixed size), and what they say.
+    """More sound of a stream: whole samples (`seconds` is 0 if the format has no fixed size), and their text.
 
     `words` are those that became complete; `characters` all that this piece speaks.
     """
 
     stream: str
     data: bytes = field(repr=False)
-    samples: int
+    seconds: float
     words: tuple[SpokenWord, ...] = ()
     characters: tuple[str, ...] = ()
 
@@ -58,16 +58,17 @@ class StreamGone:
 
 
 class LiveStream:
-    """A stream's state, and what of its sound and its words is not whole yet."""
+    """A stream's state on the wire, and what of its sound and its words is not whole yet."""
 
-    __slots__ = ("_left", "_rest", "_width", "_words", "moved_at", "state", "text_bytes")
+    __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "state", "text_bytes")
 
     def __init__(self, config: TtsConfig, now: float) -> None:
         self.state = TtsState.OPEN
         self.moved_at = now  # when it last moved, or was last heard of
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
-        self._left = round(LONGEST_S * (config.sample_rate or 0))  # samples
+        self._rate = config.sample_rate or 0
+        self._left = LONGEST_S
         self._rest = b""  # the beginning of a sample whose end has not come
         self._words = WordTimes()
 
@@ -83,16 +84,15 @@ class LiveStream:
         return self._left < 0
 
     def sound(self, stream: str, answer: TtsResponse) -> StreamSound:
-        data, samples = self._rest + (answer.audio or b""), 0
+        data, seconds = self._rest + (answer.audio or b""), 0.0
         if self._width:
-            samples = len(data) // self._width
-            whole = samples * self._width
+            whole = len(data) - len(data) % self._width
             data, self._rest = data[:whole], data[whole:]
-            self._left -= samples
+            seconds = whole / (self._width * self._rate)
+            self._left -= seconds
         stamps = answer.timestamps
-        if stamps is None:
-            return StreamSound(stream, data, samples)
-        return StreamSound(stream, data, samples, tuple(self._words.feed(stamps)), stamps.characters or ())
+        words, characters = (self._words.feed(stamps), stamps.characters) if stamps is not None else ((), ())
+        return StreamSound(stream, data, seconds, tuple(words), characters or ())
 
     def sound_ended(self, stream: str) -> SoundEnded:
         return SoundEnded(stream, tuple(self._words.finish()))

@@ -1,8 +1,8 @@
 """One speech connection, held and warm for as long as the voice is open, and shared by its replies.
 
-A reply starts streams on it and is told what comes of them. When the connection is lost, the streams fail, and a new
-one is made at once, so that the next reply finds it open. A reply that finds none asks for `trouble` and raises it
-itself, so that a lost connection ends a reply and not the call.
+A reply starts streams on it, and each stream hears what comes of it. When the connection is lost, the streams fail, and
+a new connection is made at once, so that the next reply finds it open. A reply that finds none asks for `trouble` and
+raises it itself, so that a lost connection ends a reply and not the call.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import trio
 from voicekit.contracts import tell
 from voicekit.errors import ProtocolError, ServiceError
 from voicekit.events import Trouble
-from voicekit.soniox.api.errors import Failed, Retry, delay, lost, refused_handshake
+from voicekit.flow.backoff import SOON, Backoff
+from voicekit.flow.wire_log import WireLog
+from voicekit.soniox.api.errors import WAITS, Failed, Retry, lost, refused_handshake
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access
-from voicekit.soniox.connection.shell import Shell, WireLog, open_shell
+from voicekit.soniox.connection.shell import Shell, open_shell
 from voicekit.soniox.connection.transport import Transport, Unconnected
 from voicekit.soniox.tts.connection import SERVICE, TtsConnection, TtsEvent
-from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamGone, StreamSound
+from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSound
+from voicekit.soniox.tts.stream import SpeechStream
 
 OPENING_S = 5.0
 """Seconds in which a new attempt at the first connection may begin: an attempt takes up to four, a session waits ten,
@@ -34,13 +37,10 @@ STEADY_S = 10.0
 """Seconds after which a connection on which nothing was said counts as one that worked, too."""
 
 
-class Listener(Protocol):
-    """Who started a stream. Called by the connection's reader: must not wait."""
+class Waiter(Protocol):
+    """A reply that wants to know when the connection, or one of its streams, has changed. Must not wait."""
 
-    def hear(self, event: StreamSound | SoundEnded | StreamFailed | StreamGone) -> None: ...
-    def look_again(self) -> None:
-        """The connection has come, gone, or has room again."""
-        ...
+    def look_again(self) -> None: ...
 
 
 class TtsPool:
@@ -62,14 +62,13 @@ class TtsPool:
         self._roll = roll
         self._core: TtsConnection | None = None
         self._shell: Shell[TtsEvent] | None = None
-        self._listeners: dict[str, Listener] = {}
-        self._waiting: set[Listener] = set()
+        self._streams: dict[str, SpeechStream] = {}  # of this connection, by their ids
+        self._waiting: set[Waiter] = set()
         self._wanted = trio.Event()
         self._lost = trio.Event()
         self._failure: Failed | None = None  # of the last connection, or attempt at one
         self._opened = False
-        self._has_spoken = False  # on this connection
-        self._ever_spoken = False
+        self._has_spoken = False
         self.trouble: ServiceError | ProtocolError | None = None
         """Why there is no connection; None while there is one, or before the first failure."""
         self.hopeless = False
@@ -80,35 +79,33 @@ class TtsPool:
         """Whether a stream can be started now."""
         return self._core is not None and self._core.has_room
 
-    def attend(self, listener: Listener) -> None:
-        """Have `listener` look again whenever something changes, until it leaves; connect now if there is a wait."""
-        self._waiting.add(listener)
+    def attend(self, waiter: Waiter) -> None:
+        """Have `waiter` look again whenever something changes, until it leaves; connect now if there is a wait."""
+        self._waiting.add(waiter)
         self.hopeless = False
         self._wanted.set()
 
-    def leave(self, listener: Listener) -> None:
-        """Cancel the streams of `listener`, at once, and tell it nothing more. Twice is once."""
-        self._waiting.discard(listener)
-        for stream in [stream for stream, owner in self._listeners.items() if owner is listener]:
-            self.cancel(stream)
-        self.flush()
+    def leave(self, waiter: Waiter) -> None:
+        """Call `waiter` no more. Twice is once."""
+        self._waiting.discard(waiter)
 
-    def start(self, config: TtsConfig, listener: Listener) -> str:
-        """Start a stream; only where there is room."""
+    def start(self, config: TtsConfig, stream: SpeechStream) -> None:
+        """Start `stream`; only if there is room."""
         assert self._core is not None, "there is room only on a connection"
-        stream = self._core.start(config, trio.current_time())
-        self._listeners[stream] = listener
-        return stream
+        stream.id = self._core.start(config, trio.current_time())
+        self._streams[stream.id] = stream
 
-    def send(self, stream: str, text: str, *, end: bool) -> None:
+    def send(self, stream: SpeechStream, text: str, *, end: bool) -> None:
         """More text for a stream; nothing, if that has failed meanwhile."""
-        if self._core is not None and stream in self._listeners:
-            self._core.text(stream, text, trio.current_time(), end=end)
+        if self._core is not None and self._streams.get(stream.id) is stream:
+            self._core.text(stream.id, text, trio.current_time(), end=end)
 
-    def cancel(self, stream: str) -> None:
-        """Stop a stream: nothing more of it is told."""
-        if self._listeners.pop(stream, None) is not None and self._core is not None:
-            self._core.cancel(stream, trio.current_time())
+    def cancel(self, stream: SpeechStream) -> None:
+        """Stop a stream: it hears nothing more."""
+        if self._streams.get(stream.id) is stream:
+            del self._streams[stream.id]
+            if self._core is not None:
+                self._core.cancel(stream.id, trio.current_time())
 
     def flush(self) -> None:
         """Have sent what was said since the last flush."""
@@ -121,41 +118,34 @@ class TtsPool:
         Raises what the service says as long as nothing was ever spoken and trying again is no use. A wrong key or the
         name of no voice is often told of after the connection has opened, and ends the call as if before.
         """
-        give_up_at = trio.current_time() + OPENING_S
-        failures = 0
+        self._backoff = Backoff(self._roll, give_up_s=OPENING_S, since=trio.current_time())
         while True:
-            began = trio.current_time()
             await self._hold(task_status)
-            failed = self._failure
+            failed, now = self._failure, trio.current_time()
             assert failed is not None, "a connection is lost when it has failed"
-            worked = self._has_spoken or (self._opened and trio.current_time() >= began + STEADY_S)
-            failures = 1 if worked else failures + 1
-            wait = self._wait(failed.retry, failures)
-            too_late = not self._opened and wait is not None and trio.current_time() + wait >= give_up_at
-            if too_late or (wait is None and not self._ever_spoken):
+            is_same_key = failed.retry is Retry.NEW_KEY and not self._access.mints
+            again = self._backoff.failed(now, None if is_same_key else WAITS[failed.retry])
+            if again is None and not self._has_spoken:
                 raise failed.error
-            if wait is None and worked:
-                wait = self._wait(Retry.BACKOFF, 1)
-            self.hopeless = wait is None
+            if again is None and self._backoff.failures == 1:  # the connection worked: another one may
+                again = now + SOON.first
+            self.hopeless = again is None
             self._look_again()
             self._wanted = trio.Event()
-            with trio.move_on_after(inf if wait is None else wait):
+            with trio.move_on_at(inf if again is None else again):
                 await self._wanted.wait()
             self.hopeless = False
 
-    def _wait(self, retry: Retry, failures: int) -> float | None:
-        if retry is Retry.NEW_KEY and not self._access.mints:
-            return None
-        return delay(retry, failures, self._roll())
-
     async def _hold(self, task_status: trio.TaskStatus[None]) -> None:
         """Hold one connection until it is lost; `_failure` says how."""
-        self._lost, self._failure, self._has_spoken = trio.Event(), None, False
+        self._lost, self._failure = trio.Event(), None
         try:
             async with self._connection():
                 if not self._opened:
                     self._opened = True
+                    self._backoff = Backoff(self._roll, steady_s=STEADY_S)
                     task_status.started()
+                self._backoff.works(trio.current_time())
                 self._look_again()
                 await self._lost.wait()
         except Unconnected as error:
@@ -176,24 +166,25 @@ class TtsPool:
 
     def _handle(self, event: TtsEvent) -> None:
         if isinstance(event, Failed):
-            self._listeners.clear()
+            self._streams.clear()
             self._core = self._shell = None
             self._fail(event)
             return
         if isinstance(event, StreamSound):
-            self._has_spoken = self._ever_spoken = True
+            self._has_spoken = True
+            self._backoff.reset()
         ended = isinstance(event, StreamFailed | StreamGone)
-        owner = self._listeners.pop(event.stream, None) if ended else self._listeners.get(event.stream)
-        if owner is not None:
-            owner.hear(event)
+        stream = self._streams.pop(event.stream, None) if ended else self._streams.get(event.stream)
+        if stream is not None:
+            stream.hear(event, trio.current_time())
         if isinstance(event, StreamFailed) and self._core is not None and self._core.failure is None:
             self._fell_through(event.failure)
-        if ended:
+        if stream is not None or ended:
             self._look_again()
 
     def _fell_through(self, failure: Failed) -> None:
         """A stream has failed and its connection has not; where none ever spoke, none will."""
-        if failure.retry is Retry.NEVER and not self._ever_spoken:
+        if failure.retry is Retry.NEVER and not self._has_spoken:
             self._fail(failure)
         else:
             tell.get()(Trouble(SERVICE, failure.error))

@@ -1,4 +1,4 @@
-"""The mouth: a stage that has Soniox speak, over one connection that is held for the whole session."""
+"""A stage that has Soniox speak, over one connection that is held for the whole session."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
+from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import tts_config
 from voicekit.soniox.api.limits import TTS_RATES
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
-from voicekit.soniox.connection.shell import WireLog
 from voicekit.soniox.connection.transport import Transport, TrioWebsocket
 from voicekit.soniox.tts.planner import StreamPlanner
 from voicekit.soniox.tts.pool import TtsPool
@@ -65,7 +65,7 @@ class SonioxTts(Pipeable):
         self._access = Access(key, auth)
         self._eager = eager
         self._transport = transport or TrioWebsocket()
-        self._wire_log = wire_log
+        self.wire_log = wire_log
         self._roll = roll
         self._current: ReplySpeech | None = None
         self._pace = 1.0  # of the voice, as the last reply has shown it
@@ -86,17 +86,18 @@ class SonioxTts(Pipeable):
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         if self.produces is None:
             raise ConfigError(f"{self.name}: negotiate() is asked first, with the sink's format")
-        mouth = TtsPool(self._url, self._access, self._transport, wire_log=self._wire_log, roll=self._roll)
+        pool = TtsPool(self._url, self._access, self._transport, wire_log=self.wire_log, roll=self._roll)
         with alone():
             async with trio.open_nursery() as nursery:
-                await nursery.start(mouth.keep)
-                yield partial(self._run, mouth)
+                await nursery.start(pool.keep)
+                yield partial(self._run, pool)
                 nursery.cancel_scope.cancel()
 
-    async def _run(self, mouth: TtsPool, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
+    async def _run(self, pool: TtsPool, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         assert self.produces is not None
-        speaking = StreamPlanner(speed=self._config.speed or 1.0, eager=self._eager, pace=self._pace)
-        self._current = utterance = ReplySpeech(mouth, self._config, self.produces, speaking, self._roll)
+        speed = self._config.speed or 1.0
+        planner = StreamPlanner(speed=speed, eager=self._eager, pace=self._pace, roll=self._roll)
+        self._current = speech = ReplySpeech(pool, self._config, self.produces, planner)
         with alone():
-            await utterance.run(inbox, outbox)
-        self._pace = speaking.pace
+            await speech.run(inbox, outbox)
+        self._pace = planner.pace

@@ -94,6 +94,11 @@ class WordTimer:
         self._know(len(self._text), self.sound)
 
     @property
+    def text(self) -> str:
+        """All that was sent."""
+        return self._text
+
+    @property
     def pace(self) -> float:
         place, at = self._last
         estimated = seconds_to_say(self._text[:place], self._speed)

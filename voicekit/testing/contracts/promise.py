@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import trio
 from trio.testing import MockClock
@@ -34,7 +34,7 @@ def who(part: object) -> str:
     return type(part).__name__ if name is None else f"{type(part).__name__} {name!r}"
 
 
-def check_members(role: Role, part: Any) -> None:
+def check_members(role: Role | Literal["stage"], part: Any) -> None:
     """The part has what its role asks for, and a name where one belongs to it."""
     why = misfit(role, part)
     promise(why is None, part, f"does not fit: {why}")

@@ -1,6 +1,6 @@
 """A stand-in for services of language models: the real wires over loopback or in memory, with scripted answers.
 
-    server = ModelServer("Good morning!", Answer(Calls("weather", {"city": "Ghent"})), Status(429, retry_after=1))
+    server = ModelServer("Good morning!", ScriptedAnswer(AnswerCalls("weather")), Status(429, retry_after=1))
 
     async with server.serve() as url: ...            # over loopback: base_url=f"{url}/v1"
     openai(model="any", transport=server.transport)  # in memory, for virtual time
@@ -9,21 +9,32 @@ Like the services it refuses conversations that are none: calls without results,
 """
 
 from voicekit.testing.llm.answering import Asked
-from voicekit.testing.llm.answers import Answer, Broken, Calls, Cut, Fails, Pause, Refuses, Stall, Status, Stops
+from voicekit.testing.llm.answers import (
+    AnswerCalls,
+    AnswerCut,
+    AnswerStall,
+    Broken,
+    Fails,
+    Pause,
+    Refuses,
+    ScriptedAnswer,
+    Status,
+    Stops,
+)
 from voicekit.testing.llm.refusals import why_refused
 from voicekit.testing.llm.server import ModelServer
 
 __all__ = [
-    "Answer",
+    "ModelServer",
+    "ScriptedAnswer",
+    "AnswerCalls",
+    "AnswerCut",
+    "AnswerStall",
     "Asked",
     "Broken",
-    "Calls",
-    "Cut",
     "Fails",
-    "ModelServer",
     "Pause",
     "Refuses",
-    "Stall",
     "Status",
     "Stops",
     "why_refused",

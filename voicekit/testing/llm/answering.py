@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 import trio
 
 from voicekit.testing.llm.answers import (
-    Answer,
+    AnswerCalls,
+    AnswerCut,
+    AnswerStall,
     Broken,
-    Calls,
-    Cut,
     Fails,
     Pause,
     Refuses,
-    Stall,
+    ScriptedAnswer,
     Status,
     Stops,
     tokens,
@@ -73,12 +73,12 @@ Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Respons
 """What answers a request: its path, its headers, its body."""
 
 
-async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[bytes, None]:
+async def streamed(answer: ScriptedAnswer, wire: Wire, asked: Asked) -> AsyncGenerator[bytes, None]:
     """The events of `answer`; raises ConnectionCut where the script cuts it."""
     for chunk in wire.begin():
         yield chunk
     stop, calls = "end", 0
-    trouble: Cut | Stall | None = None
+    trouble: AnswerCut | AnswerStall | None = None
     for part in answer.parts:
         match part:
             case str():
@@ -88,7 +88,7 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
                     asked.sent.append(trio.current_time())
                     for chunk in chunks:
                         yield chunk
-            case Calls():
+            case AnswerCalls():
                 stop = "calls"
                 for chunk in wire.call(calls, part):
                     await trio.sleep(answer.every)  # also one of no time lets others run
@@ -102,9 +102,9 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
                 stop = why
             case Pause(seconds):
                 await trio.sleep(seconds)
-            case Cut(None) | Stall(None):
+            case AnswerCut(None) | AnswerStall(None):
                 await _go_through(part)
-            case Cut() | Stall():
+            case AnswerCut() | AnswerStall():
                 trouble = part
             case Broken():
                 yield b'data: {"choices": [\n\n'
@@ -119,8 +119,8 @@ async def streamed(answer: Answer, wire: Wire, asked: Asked) -> AsyncGenerator[b
     asked.complete = True
 
 
-async def _go_through(trouble: Cut | Stall) -> None:
-    if isinstance(trouble, Cut):
+async def _go_through(trouble: AnswerCut | AnswerStall) -> None:
+    if isinstance(trouble, AnswerCut):
         raise ConnectionCut
     await trio.sleep_forever()
 

@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class AnswerCalls:
     """The model calls a tool; `arguments` given as text go out as they are, valid or not.
 
     `index` is the number that the service gives the call in its answer, as some do: the same to all, or None to none.
@@ -60,14 +60,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
-    """Nothing comes any more, and the connection stays; `behind` as with Cut."""
+class AnswerStall:
+    """Nothing comes any more, and the connection stays; `behind` as with AnswerCut."""
 
     behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class AnswerCut:
     """The connection breaks: here, or `behind` the word that the answer has stopped, or the one that it is over."""
 
     behind: Behind = None
@@ -86,18 +86,18 @@ class Fails:
     message: str = "The server had an error."
 
 
-Part: TypeAlias = str | Calls | Refuses | Stops | Pause | Stall | Cut | Broken | Fails
+AnswerPart: TypeAlias = str | AnswerCalls | Refuses | Stops | Pause | AnswerStall | AnswerCut | Broken | Fails
 
 
-class Answer:
+class ScriptedAnswer:
     """A streamed answer: its parts in their order, text among them token by token, each `every` seconds."""
 
-    def __init__(self, *parts: Part, every: float = 0.0) -> None:
+    def __init__(self, *parts: AnswerPart, every: float = 0.0) -> None:
         self.parts = parts
         self.every = every
 
     def __repr__(self) -> str:
-        return f"Answer({', '.join(map(repr, self.parts))})"
+        return f"ScriptedAnswer({', '.join(map(repr, self.parts))})"
 
 
 @dataclass(frozen=True, slots=True)

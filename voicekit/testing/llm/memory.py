@@ -11,7 +11,7 @@ import trio
 from voicekit.testing.llm.answering import Asked, ConnectionCut, Take
 
 
-class InMemory(httpx.AsyncBaseTransport):
+class ModelServerInMemory(httpx.AsyncBaseTransport):
     """Answers requests by `take`, whatever their address; `greeted` is called for one that asks nothing."""
 
     def __init__(self, take: Take, greeted: Callable[[], None]) -> None:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Body = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """Of a tool; some services take longer ones."""
 
 
-def why_refused(path: str, body: Body) -> str | None:
+def why_refused(path: str, body: JsonObject) -> str | None:
     """Why the service would answer 400 to `body` at `path`; None where it would answer."""
     if not isinstance(body.get("model"), str) or body.get("stream") is not True:
         return "expected a model, and stream: true"
@@ -27,7 +27,7 @@ def why_refused(path: str, body: Body) -> str | None:
     return _of_messages(body)
 
 
-def _of_chat(body: Body) -> str | None:
+def _of_chat(body: JsonObject) -> str | None:
     messages = body.get("messages", [])
     if messages and messages[0]["role"] == "system":
         messages = messages[1:]
@@ -49,7 +49,7 @@ def _of_chat(body: Body) -> str | None:
     return _out_of_order(turns)
 
 
-def _of_responses(body: Body) -> str | None:
+def _of_responses(body: JsonObject) -> str | None:
     turns: list[tuple[str, list[str]]] = []
     for place, item in enumerate(body.get("input", [])):
         kind = item.get("type", "message")
@@ -66,7 +66,7 @@ def _of_responses(body: Body) -> str | None:
     return _out_of_order(turns)
 
 
-def _of_messages(body: Body) -> str | None:
+def _of_messages(body: JsonObject) -> str | None:
     if not isinstance(body.get("max_tokens"), int):
         return "max_tokens: field required"
     turns: list[tuple[str, list[str]]] = []

@@ -12,9 +12,9 @@ import trio
 
 from voicekit.flow.groups import alone
 from voicekit.testing.llm.answering import EVENTS, Asked, Response, streamed, told
-from voicekit.testing.llm.answers import Answer, Status
+from voicekit.testing.llm.answers import ScriptedAnswer, Status
 from voicekit.testing.llm.http import serve_http
-from voicekit.testing.llm.memory import InMemory
+from voicekit.testing.llm.memory import ModelServerInMemory
 from voicekit.testing.llm.refusals import why_refused
 from voicekit.testing.llm.wires import ChatWire, MessagesWire, ResponsesWire, Wire
 
@@ -24,7 +24,7 @@ WIRES: Mapping[str, Callable[[int], Wire]] = {
     "/v1/messages": MessagesWire,
 }
 
-Reply: TypeAlias = str | Answer | Status
+ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
@@ -35,7 +35,10 @@ class ModelServer:
     """
 
     def __init__(
-        self, *replies: Reply, otherwise: Callable[[Asked], Reply] = lambda asked: "I see.", key: str | None = None
+        self,
+        *replies: ScriptedReply,
+        otherwise: Callable[[Asked], ScriptedReply] = lambda asked: "I see.",
+        key: str | None = None,
     ) -> None:
         self.replies = list(replies)
         self.asked: list[Asked] = []
@@ -46,7 +49,7 @@ class ModelServer:
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
         """Answers in memory, whatever the address: for virtual time."""
-        return InMemory(self.take, self._was_greeted)
+        return ModelServerInMemory(self.take, self._was_greeted)
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
@@ -76,7 +79,7 @@ class ModelServer:
         reply = self._refusal(asked) or (self.replies.pop(0) if self.replies else self._otherwise(asked))
         if isinstance(reply, Status):
             return asked, told(reply, asked)
-        answer = Answer(reply) if isinstance(reply, str) else reply
+        answer = ScriptedAnswer(reply) if isinstance(reply, str) else reply
         wire = next(wire for ending, wire in WIRES.items() if path.endswith(ending))(len(self.asked))
         return asked, Response(200, [("content-type", EVENTS)], streamed(answer, wire, asked))
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from voicekit.testing.llm.answers import Calls
+from voicekit.testing.llm.answers import AnswerCalls
 
-Body = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 GIVEN, WRITTEN, CACHED = 24, 7, 16
 """Tokens that every answer claims to have used."""
@@ -19,14 +19,14 @@ class Wire(Protocol):
 
     def begin(self) -> Iterable[bytes]: ...
     def words(self, text: str) -> Iterable[bytes]: ...
-    def call(self, place: int, call: Calls) -> Iterable[bytes]: ...
+    def call(self, place: int, call: AnswerCalls) -> Iterable[bytes]: ...
     def refuse(self, text: str) -> Iterable[bytes]: ...
     def stop(self, why: str) -> Iterable[bytes]: ...
     def done(self) -> Iterable[bytes]: ...
     def fail(self, error_type: str, message: str) -> Iterable[bytes]: ...
 
 
-def event(data: Body, kind: str | None = None) -> bytes:
+def event(data: JsonObject, kind: str | None = None) -> bytes:
     """One server-sent event."""
     named = f"event: {kind}\n" if kind is not None else ""
     return f"{named}data: {json.dumps(data)}\n\n".encode()
@@ -46,7 +46,7 @@ class ChatWire:
     def words(self, text: str) -> Iterable[bytes]:
         yield self._chunk({"content": text})
 
-    def call(self, place: int, call: Calls) -> Iterable[bytes]:
+    def call(self, place: int, call: AnswerCalls) -> Iterable[bytes]:
         which = call.numbered("index", place)
         own = {"id": call.id or f"call_{self._number}_{place}", "type": "function"}
         yield self._chunk({"tool_calls": [{**which, **own, "function": {"name": call.name, "arguments": ""}}]})
@@ -68,7 +68,7 @@ class ChatWire:
     def fail(self, error_type: str, message: str) -> Iterable[bytes]:
         yield event({"error": {"message": message, "type": error_type, "code": None}})
 
-    def _chunk(self, delta: Body, finish: str | None = None) -> bytes:
+    def _chunk(self, delta: JsonObject, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return event({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "stand-in", "choices": [choice]})
 
@@ -89,7 +89,7 @@ class ResponsesWire:
     def words(self, text: str) -> Iterable[bytes]:
         yield self._event("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta=text)
 
-    def call(self, place: int, call: Calls) -> Iterable[bytes]:
+    def call(self, place: int, call: AnswerCalls) -> Iterable[bytes]:
         where = call.numbered("output_index", place + 1)
         item = {
             "id": f"fc_{place}",
@@ -151,7 +151,13 @@ class MessagesWire:
             "cache_read_input_tokens": CACHED,
             "output_tokens": 1,
         }
-        message: Body = {"id": "msg_1", "type": "message", "role": "assistant", "content": [], "stop_reason": None}
+        message: JsonObject = {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "content": [],
+            "stop_reason": None,
+        }
         yield self._event("message_start", message={**message, "usage": usage})
         yield self._event("ping")
 
@@ -162,7 +168,7 @@ class MessagesWire:
             yield self._event("content_block_start", index=self._block, content_block={"type": "text", "text": ""})
         yield self._event("content_block_delta", index=self._block, delta={"type": "text_delta", "text": text})
 
-    def call(self, place: int, call: Calls) -> Iterable[bytes]:
+    def call(self, place: int, call: AnswerCalls) -> Iterable[bytes]:
         yield from self._close()
         self._block += 1
         which = call.numbered("index", self._block)

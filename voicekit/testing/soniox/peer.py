@@ -12,28 +12,25 @@ import trio
 
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
-from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.connection.transport import Address, Socket, TrioWebsocket
 from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer
 from voicekit.testing.scripted import Script
 from voicekit.testing.soniox.connection import PeerConnection
+from voicekit.testing.soniox.doors import STT_PATH, TTS_PATH, Doors
 from voicekit.testing.soniox.faults import Fault
-from voicekit.testing.soniox.memory import stream_pair
 from voicekit.testing.soniox.peer_tts import Speaking
 from voicekit.testing.soniox.record import ConnectionRecord, SpokenStream
 from voicekit.testing.soniox.results import Hearing
 from voicekit.testing.soniox.services import Behaviour
 
-PATHS: Final = {"/transcribe-websocket": Service.STT, "/tts-websocket": Service.TTS}
-HOST: Final = "soniox.test"
-"""Where a peer in memory is; no such host exists."""
+PATHS: Final = {STT_PATH: Service.STT, TTS_PATH: Service.TTS}
 LONGEST_HEAD: Final = 8 * 1024
 GOODBYE_S: Final = 0.05
 """How long a peer in memory may take to end after its client has left; one that is half open does not by itself."""
 
 
-class SonioxPeer:
+class SonioxPeer(Doors):
     """Both realtime services, as a Soniox account offers them, with scripted ears, a voice of its own, and faults.
 
     Speech to text understands `script`, played by a ScriptedSource in pcm_s16le mono at any rate, and nothing else.
@@ -63,7 +60,6 @@ class SonioxPeer:
         )
         self._living: dict[int, PeerConnection] = {}  # by the place of their records
         self._away_until: dict[Service, float] = {}
-        self._nursery: trio.Nursery | None = None
 
     # --- how clients come ---
 
@@ -72,42 +68,10 @@ class SonioxPeer:
         """Connects to this peer in memory; each connection's server side lives as long as the client's."""
         return PeerInMemory(self)
 
-    @property
-    def endpoints(self) -> Endpoints:
-        """Addresses for the transport in memory."""
-        return _endpoints(HOST)
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """While this is open, `open_stream` makes connections in memory."""
-        with alone():
-            async with trio.open_nursery() as self._nursery:
-                yield
-                self._nursery.cancel_scope.cancel()
-        self._nursery = None
-
     async def open_stream(self, host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
         """A connection in memory, for `TrioWebsocket(stream=peer.open_stream)`. There is no TLS on it."""
         await trio.lowlevel.checkpoint()
-        if self._nursery is None:
-            raise ConfigError("a scripted peer: open_stream works only inside `async with peer.listening()`")
-        return self.connected(self._nursery)
-
-    @asynccontextmanager
-    async def serve(self, port: int = 0) -> AsyncIterator[Endpoints]:
-        """Serve both services on a port of 127.0.0.1; yields their addresses."""
-        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
-        with alone():
-            async with trio.open_nursery() as nursery:
-                await nursery.start(trio.serve_listeners, self._serve, listeners)
-                yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
-                nursery.cancel_scope.cancel()
-
-    def connected(self, nursery: trio.Nursery) -> trio.abc.Stream:
-        """The client's end of a new connection in memory, whose other end is served in `nursery`."""
-        ours, theirs = stream_pair()
-        nursery.start_soon(self._serve, ours)
-        return theirs
+        return self.connected()
 
     # --- what happened ---
 
@@ -191,12 +155,6 @@ class PeerInMemory:
                 async with TrioWebsocket(stream=stream).connect(address) as socket:
                     yield socket
                 nursery.cancel_scope.deadline = trio.current_time() + GOODBYE_S
-
-
-def _endpoints(host: str) -> Endpoints:
-    stt, tts = PATHS
-    web = f"http://{host}"
-    return Endpoints(rest=web, stt=f"ws://{host}{stt}", tts=f"ws://{host}{tts}", tts_rest=web)
 
 
 async def _head(stream: trio.abc.Stream) -> bytes:

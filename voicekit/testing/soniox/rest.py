@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
@@ -21,14 +20,12 @@ from typing import Any, Final
 import httpx
 import trio
 
-from voicekit.errors import ConfigError
-from voicekit.flow.groups import alone
-from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.rest.schema.answers import TranscriptToken
 from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionRequest
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.refusal import Refusal, invalid
+from voicekit.soniox.server.rest.http import SpokenPiece
 from voicekit.soniox.server.rest.server import (
     Begun,
     Dropped,
@@ -43,13 +40,12 @@ from voicekit.soniox.server.rest.server import (
     Transcribe,
 )
 from voicekit.soniox.server.rest.shared import ReceivedUpload
-from voicekit.testing.soniox.memory import stream_pair
+from voicekit.testing.soniox.doors import Doors
+from voicekit.testing.soniox.memory import InMemoryHttp
 from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
-from voicekit.testing.soniox.rest_http import Driver, Spoken
-from voicekit.testing.soniox.rest_memory import InMemoryHttp
+from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-HOST: Final = "soniox.test"
 KEPT: Final = 10_000  # requests remembered
 BODY_KEPT: Final = 64 * 1024  # bytes of one that are
 
@@ -97,7 +93,7 @@ class Seen:
     upload: ReceivedUpload | None = None
 
 
-class RestPeer:
+class RestPeer(Doors):
     """The REST API of an account, with scripted transcriptions, a voice of its own, and faults.
 
     `outcomes` are by file name, "" stands for all others. `faults` may be added to. Without an `account`, any key will
@@ -126,48 +122,21 @@ class RestPeer:
         self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
         self._open: dict[int, Seen] = {}  # by the exchange
-        self._driver = Driver(self.server, self._act, self._speak, self._fault, self._seen, self._over)
-        self._nursery: trio.Nursery | None = None
+        self._watch = RestWatch(self._fault, self._seen, self._over)
 
     # --- how clients come ---
 
-    @property
-    def endpoints(self) -> Endpoints:
-        """Addresses for connections in memory."""
-        return _endpoints(HOST)
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """While this is open, `http` makes connections in memory."""
-        with alone():
-            async with trio.open_nursery() as self._nursery:
-                yield
-                self._nursery.cancel_scope.cancel()
-        self._nursery = None
-
     def http(self) -> httpx.AsyncBaseTransport:
         """A transport for httpx that leads here, in memory."""
-        return InMemoryHttp(self._connected)
+        return InMemoryHttp(self.connected)
 
-    @asynccontextmanager
-    async def serve(self, port: int = 0) -> AsyncIterator[Endpoints]:
-        """Serve on a port of 127.0.0.1; yields the addresses."""
-        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
-        with alone():
-            async with trio.open_nursery() as self._nursery:
-                await self._nursery.start(trio.serve_listeners, self._driver.serve, listeners)
-                yield _endpoints(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
-                self._nursery.cancel_scope.cancel()
-        self._nursery = None
-
-    def _connected(self) -> trio.abc.Stream:
-        if self._nursery is None:
-            raise ConfigError("a REST double: connections work only inside `async with peer.listening()`")
+    def connected(self, nursery: trio.Nursery | None = None) -> trio.abc.Stream:
         if self.away:
             raise ConnectionRefusedError("nobody is there")
-        ours, theirs = stream_pair()
-        self._nursery.start_soon(self._driver.serve, ours)
-        return theirs
+        return super().connected(nursery)
+
+    async def _serve(self, stream: trio.abc.Stream) -> None:
+        await FaultyRestConnection(self.server, self._act, self._speak, self._watch, stream).serve()
 
     async def requested(self, count: int) -> None:
         """Wait until there have been so many requests."""
@@ -206,16 +175,12 @@ class RestPeer:
                 case Dropped(name):
                     self.files.pop(name, None)
                 case Transcribe(name, request):
-                    self._start(self._transcribe, name, self._outcome(request))
+                    self._group.start_soon(self._transcribe, name, self._outcome(request))
                 case PrepareVoice(name, model):
-                    self._start(self._prepare, name, model)
+                    self._group.start_soon(self._prepare, name, model)
                 case Notify():
                     self.notified.append(effect)
-                    self.server.notified(effect.id, 200)
-
-    def _start(self, work: Any, *args: Any) -> None:
-        assert self._nursery is not None, "a connection was served, so there is a nursery"
-        self._nursery.start_soon(work, *args)
+                    self.server.jobs.notified(effect.id, 200)
 
     def _outcome(self, request: TranscriptionRequest) -> Outcome:
         stored = self.files.get(request.file_id or "")
@@ -224,18 +189,18 @@ class RestPeer:
 
     async def _transcribe(self, name: str, outcome: Outcome) -> None:
         await trio.sleep(outcome.queued)
-        self.server.processing(name, duration_ms=outcome.duration_ms)
+        self.server.jobs.processing(name, duration_ms=outcome.duration_ms)
         await trio.sleep(outcome.processing)
         if outcome.error is None:
-            await self._act(self.server.completed(name, outcome.tokens, trio.current_time()))
+            await self._act(self.server.jobs.completed(name, outcome.tokens, trio.current_time()))
         else:
-            await self._act(self.server.failed(name, *outcome.error))
+            await self._act(self.server.jobs.failed(name, *outcome.error))
 
     async def _prepare(self, name: str, model: str) -> None:
         await trio.sleep(1.0)
-        self.server.prepared(name, model)
+        self.server.voices.prepared(name, model)
 
-    def _speak(self, request: SpeechRequest) -> AsyncGenerator[Spoken, None] | Refusal:
+    def _speak(self, request: SpeechRequest) -> AsyncGenerator[SpokenPiece, None] | Refusal:
         self.spoken.append(request)
         config = TtsConfig(audio_format=request.audio_format, sample_rate=request.sample_rate, speed=request.speed)
         header = b""
@@ -247,15 +212,15 @@ class RestPeer:
             return invalid(f"This peer makes no {request.audio_format}.")
         return self._sound(header, PeerTts(config, self._speaking), request.text)
 
-    async def _sound(self, header: bytes, mouth: PeerTts, text: str) -> AsyncGenerator[Spoken, None]:
+    async def _sound(self, header: bytes, mouth: PeerTts, text: str) -> AsyncGenerator[SpokenPiece, None]:
         mouth.add(text, end=True)
         await trio.sleep(self._speaking.first_sound)
         if header:
-            yield Spoken(header, 0.0)
+            yield SpokenPiece(header, 0.0)
         done = False
         while not done:
             chunk = mouth.next()
-            yield Spoken(chunk.data, chunk.seconds)
+            yield SpokenPiece(chunk.data, chunk.seconds)
             await trio.sleep(chunk.seconds / self._speaking.faster)
             done = chunk.end
 
@@ -267,8 +232,3 @@ def endless_wav(rate: int) -> bytes:
     numbers += rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")
     numbers += (2).to_bytes(2, "little") + (16).to_bytes(2, "little")
     return b"RIFF" + unknown + b"WAVEfmt " + numbers + b"data" + unknown
-
-
-def _endpoints(host: str) -> Endpoints:
-    web = f"http://{host}"
-    return Endpoints(rest=web, stt=f"ws://{host}/transcribe-websocket", tts=f"ws://{host}/tts-websocket", tts_rest=web)

@@ -14,7 +14,7 @@ import trio
 
 from voicekit.cli import main
 from voicekit.errors import ConfigError, Unavailable
-from voicekit.session.local import local_server
+from voicekit.soniox.local import local_server
 from voicekit_local import command
 
 ENOUGH = 30.0

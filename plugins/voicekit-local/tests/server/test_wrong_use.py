@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit.session.local import local_server
 from voicekit.soniox.api import limits
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import MESSAGE_BYTES
 from voicekit.soniox.connection.transport import Disconnected
+from voicekit.soniox.local import local_server
 from voicekit.soniox.server.account import Account, Key, Service
 from voicekit.soniox.server.refusal import CODES, Refusal
 from voicekit_local import speaking, websocket
@@ -289,7 +289,7 @@ async def test_the_limits_of_the_account_are_those_of_the_machine(connect) -> No
         await first.say(**HEARS)
         await first.say(b"\0\0")
         with trio.fail_after(10):
-            while account.running(Service.STT) == 0:
+            while account.running[Service.STT] == 0:
                 await trio.lowlevel.checkpoint()
         async with connect(endpoints.stt) as second:
             await second.say(**HEARS)

@@ -107,12 +107,12 @@ class Upload:
 
 
 def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
-    if not isinstance(content, Path):
-        return BytesIO(content) if isinstance(content, bytes) else content
-    try:
-        return content.open("rb")
-    except OSError as error:
-        raise ConfigError(f"upload of {content}: {error.strerror}") from error
+    if isinstance(content, Path):
+        try:
+            return content.open("rb")
+        except OSError as error:
+            raise ConfigError(f"upload of {content}: {error.strerror}") from error
+    return BytesIO(content) if isinstance(content, bytes) else content
 
 
 def _size(content: Path | bytes | IO[bytes] | AsyncIterable[bytes]) -> int | None:

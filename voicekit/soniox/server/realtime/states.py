@@ -2,15 +2,15 @@
 
 A transcription connection:
 
-    STARTING --config--> LISTENING --end--> ENDING --finish--> CLOSED          any of them --refusal, closed--> CLOSED
+    STARTING --start--> LISTENING --end--> ENDING --finished--> CLOSED          any of them --error, closed--> CLOSED
 
 A stream of a synthesis connection:
 
     ABSENT --start--> OPEN --text_end--> DRAINING --audio_end--> ENDED --terminated--> ABSENT
-                      any of the three --cancel, refusal--> ABSENT
+                      any of the three --cancel, error--> ABSENT
 
-The tables are total. A cell is the next state, or a verdict. REFUSE is the client's mistake: it gets an error. WRONG is
-the engine's: LocalProtocolError. IGNORE is for what crossed the end on its way: neither could know.
+The inputs are those of the client's tables, seen from the other side; a keepalive counts as AUDIO. The kinds of cells
+are in `api.verdict`: WRONG is a mistake of the engine.
 """
 
 from __future__ import annotations
@@ -18,18 +18,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-
-class Verdict(Enum):
-    """A cell that is no state."""
-
-    IGNORE = auto()
-    REFUSE = auto()
-    WRONG = auto()
-
-
-IGNORE: Final = Verdict.IGNORE
-REFUSE: Final = Verdict.REFUSE
-WRONG: Final = Verdict.WRONG
+from voicekit.soniox.api.verdict import IGNORE, REFUSE, WRONG, Verdict
+from voicekit.soniox.stt.states import SttInput
+from voicekit.soniox.tts.states import TtsInput
 
 
 class ServedStt(Enum):
@@ -41,19 +32,6 @@ class ServedStt(Enum):
     CLOSED = auto()
 
 
-class ServedSttInput(Enum):
-    """What happens to it: the first five by the client, RESULT and FINISH by the engine, CLOSE by anyone."""
-
-    CONFIG = auto()
-    AUDIO = auto()
-    KEEPALIVE = auto()
-    FINALIZE = auto()
-    END = auto()
-    RESULT = auto()
-    FINISH = auto()
-    CLOSE = auto()
-
-
 class ServedTts(Enum):
     """Where a stream of speech is in its life."""
 
@@ -63,96 +41,82 @@ class ServedTts(Enum):
     ENDED = auto()
 
 
-class ServedTtsInput(Enum):
-    """What happens to it: the first four by the client, the others by the engine."""
-
-    START = auto()
-    TEXT = auto()
-    END = auto()
-    CANCEL = auto()
-    AUDIO = auto()
-    AUDIO_END = auto()
-    TERMINATED = auto()
-
-
-SERVED_STT: Final[dict[ServedStt, dict[ServedSttInput, ServedStt | Verdict]]] = {
-    ServedStt.STARTING: {
-        ServedSttInput.CONFIG: ServedStt.LISTENING,
-        ServedSttInput.AUDIO: REFUSE,
-        ServedSttInput.KEEPALIVE: REFUSE,
-        ServedSttInput.FINALIZE: REFUSE,
-        ServedSttInput.END: REFUSE,
-        ServedSttInput.RESULT: WRONG,
-        ServedSttInput.FINISH: WRONG,
-        ServedSttInput.CLOSE: ServedStt.CLOSED,
-    },
-    ServedStt.LISTENING: {
-        ServedSttInput.CONFIG: REFUSE,
-        ServedSttInput.AUDIO: ServedStt.LISTENING,
-        ServedSttInput.KEEPALIVE: ServedStt.LISTENING,
-        ServedSttInput.FINALIZE: ServedStt.LISTENING,
-        ServedSttInput.END: ServedStt.ENDING,
-        ServedSttInput.RESULT: ServedStt.LISTENING,
-        ServedSttInput.FINISH: WRONG,
-        ServedSttInput.CLOSE: ServedStt.CLOSED,
-    },
-    ServedStt.ENDING: {
-        ServedSttInput.CONFIG: REFUSE,
-        ServedSttInput.AUDIO: IGNORE,
-        ServedSttInput.KEEPALIVE: IGNORE,
-        ServedSttInput.FINALIZE: IGNORE,
-        ServedSttInput.END: IGNORE,
-        ServedSttInput.RESULT: ServedStt.ENDING,
-        ServedSttInput.FINISH: ServedStt.CLOSED,
-        ServedSttInput.CLOSE: ServedStt.CLOSED,
-    },
-    ServedStt.CLOSED: {
-        ServedSttInput.CONFIG: IGNORE,
-        ServedSttInput.AUDIO: IGNORE,
-        ServedSttInput.KEEPALIVE: IGNORE,
-        ServedSttInput.FINALIZE: IGNORE,
-        ServedSttInput.END: IGNORE,
-        ServedSttInput.RESULT: IGNORE,
-        ServedSttInput.FINISH: IGNORE,
-        ServedSttInput.CLOSE: IGNORE,
-    },
+_CLOSES: Final[dict[SttInput, ServedStt | Verdict]] = {
+    SttInput.ERROR: ServedStt.CLOSED,
+    SttInput.CLOSED: ServedStt.CLOSED,
+}
+_ENDS: Final[dict[TtsInput, ServedTts | Verdict]] = {
+    TtsInput.CANCEL: ServedTts.ABSENT,
+    TtsInput.ERROR: ServedTts.ABSENT,
+}
+_NO_MORE_TEXT: Final[dict[TtsInput, ServedTts | Verdict]] = {
+    TtsInput.START: REFUSE,
+    TtsInput.TEXT: REFUSE,
+    TtsInput.END: REFUSE,
 }
 
-SERVED_TTS: Final[dict[ServedTts, dict[ServedTtsInput, ServedTts | Verdict]]] = {
+SERVED_STT: Final[dict[ServedStt, dict[SttInput, ServedStt | Verdict]]] = {
+    ServedStt.STARTING: {
+        SttInput.START: ServedStt.LISTENING,
+        SttInput.AUDIO: REFUSE,
+        SttInput.FINALIZE: REFUSE,
+        SttInput.END: REFUSE,
+        SttInput.RESULT: WRONG,
+        SttInput.FINISHED: WRONG,
+        **_CLOSES,
+    },
+    ServedStt.LISTENING: {
+        SttInput.START: REFUSE,
+        SttInput.AUDIO: ServedStt.LISTENING,
+        SttInput.FINALIZE: ServedStt.LISTENING,
+        SttInput.END: ServedStt.ENDING,
+        SttInput.RESULT: ServedStt.LISTENING,
+        SttInput.FINISHED: WRONG,
+        **_CLOSES,
+    },
+    ServedStt.ENDING: {
+        SttInput.START: REFUSE,
+        SttInput.AUDIO: IGNORE,
+        SttInput.FINALIZE: IGNORE,
+        SttInput.END: IGNORE,
+        SttInput.RESULT: ServedStt.ENDING,
+        SttInput.FINISHED: ServedStt.CLOSED,
+        **_CLOSES,
+    },
+    ServedStt.CLOSED: dict.fromkeys(SttInput, IGNORE),
+}
+
+SERVED_TTS: Final[dict[ServedTts, dict[TtsInput, ServedTts | Verdict]]] = {
     ServedTts.ABSENT: {
-        ServedTtsInput.START: ServedTts.OPEN,
-        ServedTtsInput.TEXT: REFUSE,
-        ServedTtsInput.END: REFUSE,
-        ServedTtsInput.CANCEL: REFUSE,
-        ServedTtsInput.AUDIO: IGNORE,
-        ServedTtsInput.AUDIO_END: IGNORE,
-        ServedTtsInput.TERMINATED: IGNORE,
+        **_NO_MORE_TEXT,
+        TtsInput.START: ServedTts.OPEN,
+        TtsInput.CANCEL: REFUSE,
+        TtsInput.AUDIO: IGNORE,
+        TtsInput.AUDIO_END: IGNORE,
+        TtsInput.ERROR: IGNORE,
+        TtsInput.TERMINATED: IGNORE,
     },
     ServedTts.OPEN: {
-        ServedTtsInput.START: REFUSE,
-        ServedTtsInput.TEXT: ServedTts.OPEN,
-        ServedTtsInput.END: ServedTts.DRAINING,
-        ServedTtsInput.CANCEL: ServedTts.ABSENT,
-        ServedTtsInput.AUDIO: ServedTts.OPEN,
-        ServedTtsInput.AUDIO_END: WRONG,
-        ServedTtsInput.TERMINATED: WRONG,
+        TtsInput.START: REFUSE,
+        TtsInput.TEXT: ServedTts.OPEN,
+        TtsInput.END: ServedTts.DRAINING,
+        TtsInput.AUDIO: ServedTts.OPEN,
+        TtsInput.AUDIO_END: WRONG,
+        TtsInput.TERMINATED: WRONG,
+        **_ENDS,
     },
     ServedTts.DRAINING: {
-        ServedTtsInput.START: REFUSE,
-        ServedTtsInput.TEXT: REFUSE,
-        ServedTtsInput.END: REFUSE,
-        ServedTtsInput.CANCEL: ServedTts.ABSENT,
-        ServedTtsInput.AUDIO: ServedTts.DRAINING,
-        ServedTtsInput.AUDIO_END: ServedTts.ENDED,
-        ServedTtsInput.TERMINATED: WRONG,
+        **_NO_MORE_TEXT,
+        TtsInput.AUDIO: ServedTts.DRAINING,
+        TtsInput.AUDIO_END: ServedTts.ENDED,
+        TtsInput.TERMINATED: WRONG,
+        **_ENDS,
     },
     ServedTts.ENDED: {
-        ServedTtsInput.START: REFUSE,
-        ServedTtsInput.TEXT: REFUSE,
-        ServedTtsInput.END: REFUSE,
-        ServedTtsInput.CANCEL: ServedTts.ABSENT,
-        ServedTtsInput.AUDIO: WRONG,
-        ServedTtsInput.AUDIO_END: WRONG,
-        ServedTtsInput.TERMINATED: ServedTts.ABSENT,
+        **_NO_MORE_TEXT,
+        TtsInput.AUDIO: WRONG,
+        TtsInput.AUDIO_END: WRONG,
+        TtsInput.TERMINATED: ServedTts.ABSENT,
+        **_ENDS,
     },
 }

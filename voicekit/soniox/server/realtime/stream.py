@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from voicekit.soniox.api import limits
 from voicekit.soniox.api.wire import TtsConfig
+from voicekit.soniox.server.account import Service, StreamUse
 from voicekit.soniox.server.realtime.states import ServedTts
 from voicekit.soniox.server.refusal import Refusal, timeout
 
@@ -37,11 +38,6 @@ class StreamOver:
 
 
 @dataclass(frozen=True, slots=True)
-class TtsKeptAlive:
-    """The client is there, with nothing to say."""
-
-
-@dataclass(frozen=True, slots=True)
 class StreamEnded:
     """The connection is over, and all its streams with it."""
 
@@ -52,12 +48,14 @@ class ServedStream:
     """A stream's state, what was sent and spoken, and when it dies of neither."""
 
     __slots__ = (
-        "_any_sound", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at", "sound", "state", "text_bytes",
+        "_any_sound", "_config", "_ends_at", "_fed_at", "_judged", "_per_second", "_started_at",
+        "letters", "sound", "state", "text_bytes",
     )  # fmt: skip
 
     def __init__(self, config: TtsConfig, now: float, ends_at: float = math.inf) -> None:
         self.state = ServedTts.OPEN
-        self.text_bytes = 0
+        self._config = config
+        self.text_bytes = self.letters = 0
         self.sound = 0.0  # seconds
         self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
         self._started_at = self._fed_at = now
@@ -67,6 +65,7 @@ class ServedStream:
 
     def feed(self, text: str, now: float) -> None:
         self.text_bytes += len(text.encode())
+        self.letters += len(text)
         self._fed_at = now
 
     def speak(self, data: bytes, seconds: float | None) -> None:
@@ -75,6 +74,11 @@ class ServedStream:
             seconds = len(data) / self._per_second if self._per_second else 0.0
         self.sound += seconds
         self._any_sound = self._any_sound or bool(data)
+
+    def used(self, now: float) -> StreamUse:
+        """What it has used, if it ends now."""
+        model, reference = self._config.model or "", self._config.client_reference_id or ""
+        return StreamUse(Service.TTS, model, reference, self._started_at, now, self.letters, self.sound)
 
     @property
     def dies_at(self) -> float:

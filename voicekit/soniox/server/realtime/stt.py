@@ -2,8 +2,8 @@
 
 The client's messages come in through `receive`, which says what was asked for; results go out through `result` and
 `finish`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that. What
-may happen when is in `states.SESSION`. A refusal is an error frame and a close with code 1000; a key may be refused so
-although the upgrade succeeded.
+may happen when is in `states.SERVED_STT`. A refusal is an error frame and a close with code 1000; a key may be refused
+so although the upgrade succeeded.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from voicekit.errors import LocalProtocolError, RemoteProtocolError
 from voicekit.soniox.api import limits
+from voicekit.soniox.api.verdict import IGNORE, WRONG
 from voicekit.soniox.api.wire import (
     END_TOKEN,
     FIN_TOKEN,
@@ -25,16 +26,16 @@ from voicekit.soniox.api.wire import (
     Number,
     SttConfig,
     SttResponse,
-    SttStart,
     Token,
-    encode,
     read_stt_control,
     read_stt_start,
 )
-from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.server.account import Account, Service, StreamUse
 from voicekit.soniox.server.checks import Offer, refuse_stt
-from voicekit.soniox.server.realtime.states import IGNORE, SERVED_STT, WRONG, ServedStt, ServedSttInput
+from voicekit.soniox.server.realtime.role import KeptAlive, ServedConnection
+from voicekit.soniox.server.realtime.states import SERVED_STT, ServedStt
 from voicekit.soniox.server.refusal import CloseConnection, Refusal, invalid, timeout
+from voicekit.soniox.stt.states import SttInput
 
 END: Final = Token(text=END_TOKEN, is_final=True)
 FIN: Final = Token(text=FIN_TOKEN, is_final=True)
@@ -67,11 +68,6 @@ class FinalizeAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class SttKeptAlive:
-    """The client is there, with nothing to say."""
-
-
-@dataclass(frozen=True, slots=True)
 class EndAsked:
     """The sound is over: the rest of the results and `finish` are to follow."""
 
@@ -83,30 +79,27 @@ class SttEnded:
     refusal: Refusal | None = None
 
 
-SttServerEvent: TypeAlias = Configured | AudioCame | FinalizeAsked | SttKeptAlive | EndAsked | SttEnded
+SttServerEvent: TypeAlias = Configured | AudioCame | FinalizeAsked | KeptAlive | EndAsked | SttEnded
 
 
-class SttServer:
+class SttServer(ServedConnection):
     """One connection whose handshake brought `key`, if any."""
 
+    service = Service.STT
+
     def __init__(self, account: Account, key: str | None, now: float, *, offer: Offer | None = None) -> None:
+        super().__init__(account, key, now, offer=offer)
         self.state = ServedStt.STARTING
-        self.closing: CloseConnection | None = None
         self.config = SttConfig()
-        self._account = account
-        self._offer = offer or Offer()
-        self._handshake_key = key
-        self._outgoing: list[Message] = []
-        self._opened_at = self._heard_at = now
+        self._heard_at = now
         self._began = False
-        self._ends_at = math.inf
+        self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
-        self._most_bytes = math.inf
         self._fins = 0  # asked for and not answered
-        if key is not None:
-            refused = account.authenticate(key, Service.STT, now)
-            if isinstance(refused, Refusal):
-                self.refuse(refused)
+        self._per_second = 0  # bytes of sound, of a raw format
+        self._finals, self._total_ms = 0, 0.0  # tokens that were final, and sound that was heard
+        if (refused := self._known(now)) is not None:
+            self.refuse(refused)
 
     # --- the client says ---
 
@@ -163,13 +156,14 @@ class SttServer:
 
         A marker that was not asked for is such a thing: END without endpoint detection, FIN without a request.
         """
-        if self._do(ServedSttInput.RESULT):
+        if self._do(SttInput.RESULT):
             self._check(tokens)
+            self._total_ms = total_ms
             self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
 
     def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
         """Everything has been said: send the last message and close."""
-        if not self._do(ServedSttInput.FINISH):
+        if not self._do(SttInput.FINISHED):
             return []
         self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))
         return self._over(None, CloseConnection())
@@ -180,11 +174,6 @@ class SttServer:
             return []
         self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))
         return self._over(refusal, CloseConnection())
-
-    def outgoing(self) -> list[Message]:
-        """What is to be sent now, each message once."""
-        messages, self._outgoing = self._outgoing, []
-        return messages
 
     # --- inside ---
 
@@ -197,27 +186,20 @@ class SttServer:
             return self.refuse(invalid("Start request is malformed."))
         if start.model is None and start.audio_format is None:
             return self.refuse(invalid("Start request is malformed."))
-        key = self._admit(start, now)
+        key = self._admit(start.api_key, lambda: refuse_stt(start, self._offer), now)
         if isinstance(key, Refusal):
             return self.refuse(key)
         self.state, self.config, self._began = ServedStt.LISTENING, start, True
         self._ends_at = key.session_ends(now)
+        self._opened_at = now
         width = limits.STT_RAW_FORMATS.get(start.audio_format or "", 0)
         if width:
-            self._most_bytes = limits.STT_SESSION_S * width * (start.sample_rate or 1) * (start.num_channels or 1)
+            self._per_second = width * (start.sample_rate or 1) * (start.num_channels or 1)
+            self._most_bytes = limits.STT_SESSION_S * self._per_second
         return [Configured(start)]
 
-    def _admit(self, start: SttStart, now: float) -> Key | Refusal:
-        secret = self._account.one_key(self._handshake_key, start.api_key)
-        if isinstance(secret, Refusal):
-            return secret
-        key = self._account.authenticate(secret, Service.STT, now)
-        if isinstance(key, Refusal):
-            return key
-        return refuse_stt(start, self._offer) or self._account.begin(key, Service.STT, now) or key
-
     def _audio(self, data: bytes) -> list[SttServerEvent]:
-        if not self._asked(ServedSttInput.AUDIO) or not data:
+        if not self._asked(SttInput.AUDIO) or not data:
             return []
         at, self._bytes = self._bytes, self._bytes + len(data)
         if self._bytes > self._most_bytes:
@@ -230,10 +212,10 @@ class SttServer:
         except RemoteProtocolError:
             return self.refuse(invalid("Control request is malformed."))
         if control.type == "keepalive":
-            return [SttKeptAlive()] if self._asked(ServedSttInput.KEEPALIVE) else []
+            return [KeptAlive()] if self._asked(SttInput.AUDIO) else []
         if control.type != "finalize":  # another configuration has no type at all
             return self.refuse(invalid("Control request invalid type."))
-        if not self._asked(ServedSttInput.FINALIZE):
+        if not self._asked(SttInput.FINALIZE):
             return []
         self._fins += 1
         return [FinalizeAsked(self._bytes, control.trailing_silence_ms)]
@@ -241,17 +223,17 @@ class SttServer:
     def _end(self) -> list[SttServerEvent]:
         if self.state is ServedStt.LISTENING and not self._bytes:
             return self.refuse(invalid("No audio received."))
-        return [EndAsked()] if self._asked(ServedSttInput.END) else []
+        return [EndAsked()] if self._asked(SttInput.END) else []
 
-    def _asked(self, what: ServedSttInput) -> bool:
-        """Move by what the client says; False where it means nothing any more."""
+    def _asked(self, what: SttInput) -> bool:
+        """Move by a message of the client; False if it means nothing any more."""
         cell = SERVED_STT[self.state][what]
         if isinstance(cell, ServedStt):
             self.state = cell
         return cell is not IGNORE
 
-    def _do(self, what: ServedSttInput) -> bool:
-        """Move by what the engine says; False where nobody listens any more."""
+    def _do(self, what: SttInput) -> bool:
+        """Whether the engine may do `what` now; False if the connection is over."""
         cell = SERVED_STT[self.state][what]
         if cell is WRONG:
             raise LocalProtocolError(f"transcription server: {what.name} is not possible in {self.state.name}")
@@ -259,6 +241,7 @@ class SttServer:
 
     def _check(self, tokens: Sequence[Token]) -> None:
         final = [bool(token.is_final) for token in tokens]
+        self._finals += sum(final)
         if final != sorted(final, reverse=True):
             raise LocalProtocolError("transcription server: expected final tokens before the others")
         if END in tokens and not self.config.enable_endpoint_detection:
@@ -267,13 +250,16 @@ class SttServer:
         if self._fins < 0:
             raise LocalProtocolError("transcription server: <fin> without a request to finalize")
 
-    def _say(self, response: SttResponse) -> None:
-        self._outgoing.append(encode(response))
-
     def _over(self, refusal: Refusal | None, closing: CloseConnection | None = None) -> list[SttServerEvent]:
         if self.state is ServedStt.CLOSED:
             return []
         self.state, self.closing = ServedStt.CLOSED, closing
         if self._began:
-            self._account.end(Service.STT)
+            self._account.end(self._used)
         return [SttEnded(refusal)]
+
+    @property
+    def _used(self) -> StreamUse:
+        model, reference = self.config.model or "", self.config.client_reference_id or ""
+        heard_s = self._bytes / self._per_second if self._per_second else self._total_ms / 1000
+        return StreamUse(Service.STT, model, reference, self._opened_at, self._heard_at, self._finals, heard_s)

@@ -2,7 +2,7 @@
 
 The client's messages come in through `receive`, which says what was asked for; sound goes out through `audio` and
 `terminated`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that.
-What may happen to a stream when is in `states.STREAM`.
+What may happen to a stream when is in `states.SERVED_TTS`.
 
 A refusal that names a stream ends that stream, with an error frame and `terminated`; one that names none ends the
 connection. What an engine still says of a stream that is over is dropped: it could not know.
@@ -14,50 +14,40 @@ from typing import Final, TypeAlias
 
 from voicekit.errors import LocalProtocolError, RemoteProtocolError
 from voicekit.soniox.api import limits
-from voicekit.soniox.api.wire import (
-    Message,
-    Timestamps,
-    TtsRequest,
-    TtsResponse,
-    encode,
-    read_tts_request,
-)
-from voicekit.soniox.server.account import Account, Key, Service
+from voicekit.soniox.api.verdict import REFUSE, WRONG, Verdict
+from voicekit.soniox.api.wire import Message, Timestamps, TtsRequest, TtsResponse, read_tts_request
+from voicekit.soniox.server.account import Account, Service
 from voicekit.soniox.server.checks import Offer, refuse_tts
-from voicekit.soniox.server.realtime.states import REFUSE, SERVED_TTS, WRONG, ServedTts, ServedTtsInput
+from voicekit.soniox.server.realtime.role import KeptAlive, ServedConnection
+from voicekit.soniox.server.realtime.states import SERVED_TTS, ServedTts
 from voicekit.soniox.server.realtime.stream import (
     ServedStream,
     StreamEnded,
     StreamOver,
     StreamStarted,
     TextCame,
-    TtsKeptAlive,
 )
 from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, CloseConnection, Refusal, invalid, timeout
+from voicekit.soniox.tts.states import TtsInput
 
 AUDIO_BYTES: Final = 256 * 1024
 """The most sound in one message: with base64 well below the 1 MiB that clients read. The service's is not known."""
 
-TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | TtsKeptAlive | StreamEnded
+TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | KeptAlive | StreamEnded
 
 
-class TtsServer:
+class TtsServer(ServedConnection):
     """One connection whose handshake brought `key`, if any."""
 
+    service = Service.TTS
+
     def __init__(self, account: Account, key: str | None, now: float, *, offer: Offer | None = None) -> None:
-        self.closing: CloseConnection | None = None
-        self._account = account
-        self._offer = offer or Offer()
-        self._handshake_key = key
+        super().__init__(account, key, now, offer=offer)
         self._streams: dict[str, ServedStream] = {}
-        self._outgoing: list[Message] = []
-        self._active_at = now
-        self._any_stream = False
-        self._over = False
-        if key is not None:
-            refused = account.authenticate(key, Service.TTS, now)
-            if isinstance(refused, Refusal):
-                self.refuse(None, refused, now)
+        self._active_at = self._heard_at = now
+        self._any_stream = self._over = False
+        if (refused := self._known(now)) is not None:
+            self.refuse(None, refused, now)
 
     # --- the client says ---
 
@@ -65,6 +55,7 @@ class TtsServer:
         """What the client's message asks for."""
         if self._over:
             return []
+        self._heard_at = now
         if isinstance(message, bytes):
             return self.refuse(None, invalid("Only text messages are accepted."), now)
         try:
@@ -74,7 +65,7 @@ class TtsServer:
         if request.keep_alive:
             if self._handshake_key is not None:  # with the key in a message it did not help (measured)
                 self._active_at = now
-            return [TtsKeptAlive()]
+            return [KeptAlive()]
         if not request.stream_id:
             return self.refuse(None, invalid("Missing required field: stream_id"), now)
         return self._asked(request.stream_id, request, now)
@@ -120,7 +111,7 @@ class TtsServer:
             raise LocalProtocolError(
                 f"synthesis server: expected at most {AUDIO_BYTES} bytes of sound, got {len(data)}"
             )
-        live = self._engine(stream, ServedTtsInput.AUDIO_END if end else ServedTtsInput.AUDIO)
+        live = self._engine(stream, TtsInput.AUDIO_END if end else TtsInput.AUDIO)
         if live is None:
             return []
         live.speak(data, seconds)
@@ -132,7 +123,7 @@ class TtsServer:
 
     def terminated(self, stream: str, now: float) -> None:
         """Say that a stream is over, after its last sound."""
-        if self._engine(stream, ServedTtsInput.TERMINATED) is not None:
+        if self._engine(stream, TtsInput.TERMINATED) is not None:
             self._drop(stream, now)
 
     def refuse(self, stream: str | None, refusal: Refusal, now: float) -> list[TtsServerEvent]:
@@ -148,31 +139,24 @@ class TtsServer:
         self._drop(stream, now)
         return [StreamOver(stream, refusal)]
 
-    def outgoing(self) -> list[Message]:
-        """What is to be sent now, each message once."""
-        messages, self._outgoing = self._outgoing, []
-        return messages
-
     # --- what the client asks for ---
 
     def _asked(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
-        live = self._streams.get(stream)
-        state = ServedTts.ABSENT if live is None else live.state
         what = _what(request)
-        cell = SERVED_TTS[state][what]
+        live, state, cell = self._cell(stream, what)
         if request.cancel and (request.is_start or request.text is not None or request.text_end is not None):
             return self.refuse(stream, invalid("cancel must be sent alone."), now)
         if cell is REFUSE:
             return self.refuse(stream, Refusal("invalid_stream_state", _misuse(stream, state, what)), now)
         if live is None:
             return self._start(stream, request, now)
-        if what is ServedTtsInput.CANCEL:
+        if what is TtsInput.CANCEL:
             self._drop(stream, now)
             return [StreamOver(stream)]
         return self._text(stream, live, request, now)
 
     def _start(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
-        key = self._admit(stream, request, now)
+        key = self._admit(request.api_key, lambda: self._refusal(stream, request), now)
         if isinstance(key, Refusal):
             self.refuse(stream, key, now)
             self._say(TtsResponse(stream_id=stream, terminated=True))
@@ -181,19 +165,12 @@ class TtsServer:
         self._any_stream = True
         return [StreamStarted(stream, request)]
 
-    def _admit(self, stream: str, request: TtsRequest, now: float) -> Key | Refusal:
-        """The key of a stream that has begun herewith, or why it is refused."""
-        secret = self._account.one_key(self._handshake_key, request.api_key)
-        if isinstance(secret, Refusal):
-            return secret
-        key = self._account.authenticate(secret, Service.TTS, now)
-        if isinstance(key, Refusal):
-            return key
+    def _refusal(self, stream: str, request: TtsRequest) -> Refusal | None:
         refused = refuse_tts(stream, request, self._offer)
         if refused is None and len(self._streams) >= limits.TTS_STREAMS:
             most = f"At most {limits.TTS_STREAMS} streams can be active on a connection."
-            refused = Refusal("max_concurrent_streams_reached", most)
-        return refused or self._account.begin(key, Service.TTS, now) or key
+            return Refusal("max_concurrent_streams_reached", most)
+        return refused
 
     def _text(self, stream: str, live: ServedStream, request: TtsRequest, now: float) -> list[TtsServerEvent]:
         text, end = request.text or "", bool(request.text_end)
@@ -222,45 +199,44 @@ class TtsServer:
 
     # --- inside ---
 
-    def _engine(self, stream: str, what: ServedTtsInput) -> ServedStream | None:
+    def _engine(self, stream: str, what: TtsInput) -> ServedStream | None:
         """Move a stream by what the engine says; None where nobody listens any more."""
-        live = self._streams.get(stream)
-        state = ServedTts.ABSENT if live is None else live.state
-        cell = SERVED_TTS[state][what]
+        live, state, cell = self._cell(stream, what)
         if cell is WRONG:
             raise LocalProtocolError(f"synthesis server: {what.name} is not possible, stream {stream} is {state.name}")
         if live is not None and isinstance(cell, ServedTts):
             live.state = cell
         return live
 
+    def _cell(self, stream: str, what: TtsInput) -> tuple[ServedStream | None, ServedTts, ServedTts | Verdict]:
+        live = self._streams.get(stream)
+        state = ServedTts.ABSENT if live is None else live.state
+        return live, state, SERVED_TTS[state][what]
+
     def _drop(self, stream: str, now: float) -> None:
-        del self._streams[stream]
+        self._account.end(self._streams.pop(stream).used(now))
         self._active_at = now
-        self._account.end(Service.TTS)
         self._say(TtsResponse(stream_id=stream, terminated=True))
 
     def _end(self, refusal: Refusal | None) -> list[TtsServerEvent]:
         self._over = True
-        for _ in self._streams:
-            self._account.end(Service.TTS)
+        for live in self._streams.values():
+            self._account.end(live.used(self._heard_at))
         self._streams.clear()
         return [StreamEnded(refusal)]
 
-    def _say(self, response: TtsResponse) -> None:
-        self._outgoing.append(encode(response))
 
-
-def _what(request: TtsRequest) -> ServedTtsInput:
+def _what(request: TtsRequest) -> TtsInput:
     if request.cancel:
-        return ServedTtsInput.CANCEL
+        return TtsInput.CANCEL
     if request.is_start:
-        return ServedTtsInput.START
-    return ServedTtsInput.END if request.text_end else ServedTtsInput.TEXT
+        return TtsInput.START
+    return TtsInput.END if request.text_end else TtsInput.TEXT
 
 
-def _misuse(stream: str, state: ServedTts, what: ServedTtsInput) -> str:
+def _misuse(stream: str, state: ServedTts, what: TtsInput) -> str:
     if state is ServedTts.ABSENT:
         return f"Stream {stream} not found. Send a start message first."
-    if what is ServedTtsInput.START:
+    if what is TtsInput.START:
         return f"Stream {stream} is already active."
     return f"Stream {stream} has already ended its text."

@@ -10,7 +10,7 @@ from voicekit.errors import LocalProtocolError, RemoteProtocolError
 from voicekit.soniox.rest.schema.requests import SpeechRequest
 from voicekit.soniox.server.account import Key, Service, handshake_key
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.server.rest.form import PartBegun, PartData, ReceivedForm
+from voicekit.soniox.server.rest.form import PartBegun, ReceivedForm
 from voicekit.soniox.server.rest.reading import answer, violation
 from voicekit.soniox.server.rest.refusal import Problem, invalid
 from voicekit.soniox.server.rest.shared import (
@@ -29,7 +29,7 @@ from voicekit.soniox.server.rest.shared import (
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
 BODY_BYTES: Final = 2**20  # of a request that is no upload: a context of 10,000 characters and some
-FIELD_BYTES: Final = 64 * 1024  # of a form's fields together
+FIELD_BYTES: Final = 64 * 1024  # of a form, besides its file: fields, heads, and what is around them
 
 
 class RestExchange:
@@ -49,7 +49,10 @@ class RestExchange:
         self._in_speech_shape = self._path == "/tts"
         self._speaking: SpeechRequest | None = None
         self._form: ReceivedForm | None = None
-        self._part: PartBegun | None = None
+        self._field = ""  # whose bytes come now; the file's are not kept
+        self._fields: dict[str, bytearray] = {}
+        self._body = bytearray()
+        self._came = 0  # bytes
         try:
             self._route, self._call.ids = self._find(request)
             self._key = self._authenticate(request, now)
@@ -60,7 +63,7 @@ class RestExchange:
     @property
     def body(self) -> bytes:
         """The body as far as it has come; empty for an upload, which is never kept."""
-        return self._call.body
+        return bytes(self._body)
 
     @property
     def upload(self) -> ReceivedUpload | None:
@@ -81,10 +84,13 @@ class RestExchange:
         """The body is complete. Afterwards there is an answer, or something to speak."""
         if self.answer is not None:
             return []
-        self._call.now = now
+        self._call.now, self._call.body = now, self.body
         try:
             if self._form is not None and not self._form.finished:
                 raise invalid([violation("body", "a complete form")])
+            if self._call.upload is not None:
+                said = {name: bytes(data).decode("utf-8", "replace") for name, data in self._fields.items()}
+                self._call.upload.fields = said
             self.answer = self._route.handle(self._call)
             if self.answer is None:
                 self._begin_speech(now)
@@ -117,7 +123,7 @@ class RestExchange:
     def spoken(self, now: float, seconds: float) -> None:
         """The speech is over, complete or not; it lasted so long. More than once is once."""
         if self._speaking is not None:
-            self._speech.end(self._speaking, self.request_id, self._began, now, seconds)
+            self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
@@ -161,14 +167,13 @@ class RestExchange:
                 raise invalid([violation("header.content-type", str(error))]) from None
 
     def _take(self, data: bytes) -> None:
-        if self._form is None:
-            self._call.body += data
-            if len(self._call.body) > BODY_BYTES:
+        self._came += len(data)
+        upload, most = self._call.upload, self._route.uploads
+        if self._form is None or upload is None or most is None:
+            self._body += data
+            if self._came > BODY_BYTES:
                 raise invalid([violation("body", f"at most {BODY_BYTES} bytes")])
             return
-        upload, most = self._call.upload, self._route.uploads
-        assert upload is not None
-        assert most is not None
         try:
             events = self._form.feed(data)
         except RemoteProtocolError as error:
@@ -176,30 +181,25 @@ class RestExchange:
         for event in events:
             if isinstance(event, PartBegun):
                 self._begin_part(event, upload)
-            elif isinstance(event, PartData):
-                self._part_data(event.data, upload, most)
+            elif self._field != "file":
+                self._fields[self._field] += event
+            else:
+                upload.size += len(event)
+                self._call.effects.append(FileChunk(upload.id, event))
+        if upload.size > most:
+            raise invalid([violation("body.file", f"at most {most} bytes")])
+        if self._came - upload.size > FIELD_BYTES:
+            raise invalid([violation("body", f"at most {FIELD_BYTES} bytes besides the file")])
 
     def _begin_part(self, part: PartBegun, upload: ReceivedUpload) -> None:
-        self._part = part
-        if part.name == "file":
-            if upload.begun:
-                raise invalid([violation("body.file", "one file")])
-            upload.begun, upload.filename = True, part.filename or "file"
-            self._call.effects.append(Begun(upload.id, upload.filename))
-        else:
-            upload.fields[part.name] = ""
-
-    def _part_data(self, data: bytes, upload: ReceivedUpload, most: int) -> None:
-        assert self._part is not None
-        if self._part.name == "file":
-            upload.size += len(data)
-            if upload.size > most:
-                raise invalid([violation("body.file", f"at most {most} bytes")])
-            self._call.effects.append(FileChunk(upload.id, data))
+        self._field = part.name
+        if part.name != "file":
+            self._fields[part.name] = bytearray()
             return
-        upload.fields[self._part.name] += data.decode("utf-8", "replace")
-        if sum(map(len, upload.fields.values())) > FIELD_BYTES:
-            raise invalid([violation("body", f"fields of at most {FIELD_BYTES} bytes in all")])
+        if upload.begun:
+            raise invalid([violation("body.file", "one file")])
+        upload.begun, upload.filename = True, part.filename or "file"
+        self._call.effects.append(Begun(upload.id, upload.filename))
 
     def _begin_speech(self, now: float) -> None:
         spoken = next(effect for effect in self._call.effects if isinstance(effect, Speak))

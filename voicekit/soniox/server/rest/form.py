@@ -1,8 +1,10 @@
 """Reads multipart forms (RFC 7578) piece by piece: a file passes through without ever being held.
 
-form = Form(content_type)
-for event in form.feed(data): ...       PartBegun, PartData and PartDone, in this order for each part
+form = ReceivedForm(content_type)
+for event in form.feed(data): ...       a PartBegun for each part, then its bytes
 form.finished                           whether the last boundary has come
+
+The work is linear in the bytes, however they are cut, and a form has at most PARTS parts.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Final
 from voicekit.errors import RemoteProtocolError
 
 HEAD_BYTES: Final = 16 * 1024  # of a part's headers: far more than any client sends
+PARTS: Final = 64  # of a form: the API has forms of two
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +27,7 @@ class PartBegun:
     filename: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PartData:
-    """More bytes of the part."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PartDone:
-    """The part is complete."""
-
-
-FormEvent = PartBegun | PartData | PartDone
+FormEvent = PartBegun | bytes
 
 
 class ReceivedForm:
@@ -49,57 +40,57 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = b"\r\n"  # as if a line had ended before the first boundary, which has none before it
-        self._in_part = False
-        self._in_head = False
-        self.finished = False
+        self._rest = bytearray(b"\r\n")  # as if a line had ended before the first boundary, which has none before it
+        self._at = 0  # of what is left, the first byte that has not been looked at
+        self._parts = 0
+        self._in_head = self.finished = False
 
     def feed(self, data: bytes) -> list[FormEvent]:
         """What `data` brings. What may be the beginning of a boundary is kept until more comes."""
-        if self.finished:
-            return []
-        self._rest += data
         events: list[FormEvent] = []
-        while not self.finished and (self._head(events) if self._in_head else self._content(events)):
-            pass
+        if not self.finished:
+            self._rest += data
+            while not self.finished and (self._head(events) if self._in_head else self._content(events)):
+                pass
+            del self._rest[: self._at]
+            self._at = 0
         return events
 
     def _head(self, events: list[FormEvent]) -> bool:
-        head, blank, rest = self._rest.partition(b"\r\n\r\n")
-        if len(head) > HEAD_BYTES:
+        end = self._rest.find(b"\r\n\r\n", self._at)
+        if (len(self._rest) if end < 0 else end) - self._at > HEAD_BYTES:
             raise RemoteProtocolError(f"a part of a form: expected headers of at most {HEAD_BYTES} bytes")
-        if not blank:
+        if end < 0:
             return False
-        events.append(_part(head))
-        self._rest, self._in_head, self._in_part = rest, False, True
+        events.append(_part(self._rest[self._at : end]))
+        self._at, self._in_head = end + 4, False
         return True
 
     def _content(self, events: list[FormEvent]) -> bool:
         """Pass on what is before the next boundary; whether there is one."""
-        at = self._rest.find(self._mark)
-        after = at + len(self._mark)
-        if at < 0 or len(self._rest) < after + 2:
-            self._pass(events, len(self._rest) - len(self._mark) - 2 if at < 0 else at)
-            return False
-        self._pass(events, at)
-        if self._in_part:
-            events.append(PartDone())
-        ending = self._rest[len(self._mark) : len(self._mark) + 2]
+        found = self._rest.find(self._mark, self._at)
+        after = found + len(self._mark)
+        whole = found >= 0 and after + 2 <= len(self._rest)
+        end = found if found >= 0 else max(self._at, len(self._rest) - len(self._mark) - 2)
+        if self._parts and end > self._at:
+            events.append(bytes(self._rest[self._at : end]))
+        self._at = end
+        if whole:
+            self._boundary(bytes(self._rest[after : after + 2]))
+            self._at = after + 2
+        return whole
+
+    def _boundary(self, ending: bytes) -> None:
         if ending not in (b"--", b"\r\n"):
             raise RemoteProtocolError(f"a boundary of a form: expected a line end or '--' behind it, got {ending!r}")
-        self._rest = self._rest[len(self._mark) + 2 :]
         self.finished = ending == b"--"
-        self._in_part, self._in_head = False, not self.finished
-        return True
-
-    def _pass(self, events: list[FormEvent], count: int) -> None:
-        if count > 0:
-            if self._in_part:
-                events.append(PartData(self._rest[:count]))
-            self._rest = self._rest[count:]
+        self._in_head = not self.finished
+        self._parts += 1
+        if self._parts > PARTS and not self.finished:
+            raise RemoteProtocolError(f"a form: expected at most {PARTS} parts")
 
 
-def _part(head: bytes) -> PartBegun:
+def _part(head: bytearray) -> PartBegun:
     headers = Message()
     for line in head.decode("utf-8", "replace").split("\r\n"):
         name, _, value = line.partition(":")

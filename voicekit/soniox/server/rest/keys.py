@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from msgspec import Struct
-
-from voicekit.soniox.api import limits as realtime
 from voicekit.soniox.rest.schema.answers import TemporaryKey
 from voicekit.soniox.rest.schema.requests import KeyRequest
 from voicekit.soniox.rest.schema.usage_answers import AtOnce, Concurrency, ConcurrencyLimits
@@ -15,19 +12,11 @@ from voicekit.soniox.server.rest.reading import answer, read
 from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
 
 
-class Ceilings(Struct, frozen=True):
-    """How many sessions and streams may run at once; those of the account, which are said here and not kept here."""
-
-    project: AtOnce = AtOnce(transcribe_concurrent=realtime.STT_SESSIONS, tts_concurrent=realtime.TTS_ACCOUNT_STREAMS)
-    organization: AtOnce = project
-
-
 class ServedKeys:
     """Making temporary keys, which the account then knows, and saying what runs."""
 
-    def __init__(self, desk: Desk, ceilings: Ceilings) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._ceilings = ceilings
 
     def routes(self) -> list[Route]:
         return [
@@ -50,8 +39,9 @@ class ServedKeys:
         return answer(201, TemporaryKey(api_key=key.secret, expires_at=expires))
 
     def _concurrency(self, call: RestCall) -> RestAnswer:
-        account = self._desk.account
-        now = AtOnce(transcribe_concurrent=account.running(Service.STT), tts_concurrent=account.running(Service.TTS))
-        project = Concurrency(current=now, limits=self._ceilings.project)
-        organization = Concurrency(current=now, limits=self._ceilings.organization)
-        return answer(200, ConcurrencyLimits(project=project, organization=organization))
+        running, most = (
+            AtOnce(transcribe_concurrent=numbers[Service.STT], tts_concurrent=numbers[Service.TTS])
+            for numbers in (self._desk.account.running, self._desk.account.at_once)
+        )
+        both = Concurrency(current=running, limits=most)
+        return answer(200, ConcurrencyLimits(project=both, organization=both))

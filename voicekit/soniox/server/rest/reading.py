@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, Generic, TypeVar
 
@@ -14,16 +14,17 @@ from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.schema.answers import Violation
 from voicekit.soniox.rest.schema.requests import wrongs
 from voicekit.soniox.server.rest.refusal import Problem, invalid
-from voicekit.soniox.server.rest.shared import RestAnswer, RestCall
+from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, Route
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """Things by id, in the order in which they came, which is that of their pages."""
+    """Things of one kind by id, in the order in which they came, which is that of their pages; at most `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
+        self._kind, self._most, self._view = kind, most, view
         self._things: dict[str, tuple[int, T]] = {}
         self._numbers = count(1)
 
@@ -33,25 +34,45 @@ class Shelf(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return (thing for _, thing in self._things.values())
 
+    def routes(self, delete: Callable[[RestCall], RestAnswer], counts: Callable[[int], Any]) -> list[Route]:
+        """The list of the things, their number, and one of them; `delete` handles the removal of one."""
+        path = f"/v1/{self._kind}s"
+        return [
+            Route("GET", path, self._page),
+            Route("GET", f"{path}/count", lambda call: answer(200, counts(len(self)))),
+            Route("GET", f"{path}/{{id}}", lambda call: answer(200, self._view(self.find(call.ids[0])))),
+            Route("DELETE", f"{path}/{{id}}", delete),
+        ]
+
+    def admit(self) -> None:
+        """Problem if there is no room for another one."""
+        if len(self) >= self._most:
+            raise Problem("limit_exceeded", f"At most {self._most} {self._kind}s can be kept.")
+
     def put(self, name: str, thing: T) -> None:
         """Put it there, in the place of one of the same name."""
         number = self._things[name][0] if name in self._things else next(self._numbers)
         self._things[name] = (number, thing)
 
     def get(self, name: str) -> T | None:
-        found = self._things.get(name)
-        return None if found is None else found[1]
+        return self._things.get(name, (0, None))[1]
 
-    def take(self, name: str) -> None:
-        self._things.pop(name, None)
+    def find(self, name: str) -> T:
+        """The thing; Problem if there is none."""
+        found = self.get(name)
+        if found is None:
+            raise Problem(f"{self._kind}_not_found", f"{self._kind.capitalize()} {name} was not found.")
+        return found
 
-    def numbered(self) -> list[tuple[int, T]]:
-        """All things with their places, which stay theirs."""
-        return list(self._things.values())
+    def drop(self, call: RestCall) -> RestAnswer:
+        """Delete the thing that the path names."""
+        self.find(call.ids[0])
+        del self._things[call.ids[0]]
+        return answer(204)
 
-    def page(self, call: RestCall, name: str) -> RestAnswer:
-        """The page that the query asks for."""
-        return page(call, name, self.numbered())
+    def _page(self, call: RestCall) -> RestAnswer:
+        things = [(number, self._view(thing)) for number, thing in self._things.values()]
+        return page(call, f"{self._kind}s", things)
 
 
 def page(
@@ -91,12 +112,12 @@ def answer(status: int, body: Any = None) -> RestAnswer:
 def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
     """The body as a `kind` whose fields are all within bounds; Problem otherwise. Null is the same as absent."""
     try:
-        said = msgspec.json.decode(call.body or b"{}")
+        said = _without_nulls(msgspec.json.decode(call.body or b"{}"))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise invalid([violation("body", "JSON")]) from None
     if not isinstance(said, dict):
         raise invalid([violation("body", "an object")])
-    return checked(_without_nulls(said), kind, required)
+    return checked(said, kind, required)
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
@@ -119,10 +140,6 @@ def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = 
 
 def violation(location: str, expected: str) -> Violation:
     return Violation(error_type="value_error", location=location, message=f"Expected {expected}.")
-
-
-def not_found(kind: str, name: str) -> Problem:
-    return Problem(f"{kind}_not_found", f"{kind.capitalize()} {name} was not found.")
 
 
 def _without_nulls(said: Any) -> Any:

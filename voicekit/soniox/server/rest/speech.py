@@ -7,13 +7,11 @@ from typing import Final
 
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.rest.schema.requests import SpeechRequest
-from voicekit.soniox.rest.schema.usage_answers import UsageLog
-from voicekit.soniox.server.account import Key, Service
+from voicekit.soniox.server.account import Key, Service, StreamUse
 from voicekit.soniox.server.checks import Offer, refuse_tts
 from voicekit.soniox.server.rest.reading import read
 from voicekit.soniox.server.rest.refusal import Problem
 from voicekit.soniox.server.rest.shared import Desk, RestCall, Route, Speak
-from voicekit.soniox.server.rest.usage import ServedUsage
 from voicekit.soniox.server.rest.voices import ServedVoices
 
 REQUIRED: Final = ("model", "language", "voice", "audio_format", "text")
@@ -30,11 +28,8 @@ CONTENT_TYPES: Final = {
 class ServedSpeech:
     """Judges a request to speak; once the account has let it begin, `end` must follow."""
 
-    def __init__(self, desk: Desk, voices: ServedVoices, usage: ServedUsage, offer: Offer) -> None:
-        self._desk = desk
-        self._voices = voices
-        self._usage = usage
-        self._offer = offer
+    def __init__(self, desk: Desk, voices: ServedVoices, offer: Offer) -> None:
+        self._desk, self._voices, self._offer = desk, voices, offer
 
     def routes(self) -> list[Route]:
         return [Route("POST", "/tts", self._speak, speech=True)]
@@ -44,23 +39,11 @@ class ServedSpeech:
         refusal = self._desk.account.begin(key, Service.TTS, now)
         if refusal is not None:
             raise Problem.of(refusal)
-        self._usage.count(now)
 
-    def end(self, request: SpeechRequest, request_id: str, began: float, now: float, seconds: float) -> None:
+    def end(self, request: SpeechRequest, began: float, now: float, seconds: float) -> None:
         """It is over, having made so many seconds of sound."""
-        self._desk.account.end(Service.TTS)
-        self._usage.add(
-            UsageLog(
-                uuid=request_id,
-                request_scope="api",
-                client_reference_id=request.client_reference_id or "",
-                model=request.model,
-                start_time=self._desk.date(began),
-                end_time=self._desk.date(now),
-                input_text_tokens=len(request.text),
-                output_audio_duration_ms=round(seconds * 1000),
-            )
-        )
+        reference = request.client_reference_id or ""
+        self._desk.account.end(StreamUse(Service.TTS, request.model, reference, began, now, len(request.text), seconds))
 
     def _speak(self, call: RestCall) -> None:
         request = read(call, SpeechRequest, REQUIRED)

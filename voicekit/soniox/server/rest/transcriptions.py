@@ -17,12 +17,14 @@ import msgspec
 
 from voicekit.errors import LocalProtocolError
 from voicekit.soniox.rest.http import rest_limits as limits
-from voicekit.soniox.rest.schema.answers import Count, Transcription, TranscriptText, TranscriptToken
+from voicekit.soniox.rest.schema.answers import Transcription, TranscriptText, TranscriptToken
 from voicekit.soniox.rest.schema.requests import TranscriptionRequest
-from voicekit.soniox.server.rest.files import Quotas, ServedFiles
-from voicekit.soniox.server.rest.reading import Shelf, answer, not_found, page, read, violation
+from voicekit.soniox.rest.schema.usage_answers import UsageLog
+from voicekit.soniox.server.rest.files import Quotas, ServedFiles, counted
+from voicekit.soniox.server.rest.reading import Shelf, answer, read, violation
 from voicekit.soniox.server.rest.refusal import Problem, invalid
 from voicekit.soniox.server.rest.shared import Desk, Effect, Notify, RestAnswer, RestCall, Route, Transcribe
+from voicekit.soniox.server.rest.usage import ServedUsage
 
 MODELS: Final = frozenset({limits.ASYNC_MODEL})
 MASK: Final = "********"
@@ -46,41 +48,52 @@ class ServedTranscriptions:
         self,
         desk: Desk,
         files: ServedFiles,
+        usage: ServedUsage,
         quotas: Quotas,
         models: Collection[str] = MODELS,
         languages: Collection[str] = (),
     ) -> None:
-        self._desk = desk
-        self._files = files
-        self._quotas = quotas
-        self._models = models
-        self._languages = languages
-        self._jobs: Shelf[Job] = Shelf()
+        self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
+        self._models, self._languages = models, languages
+        self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/v1/transcriptions", self._list),
             Route("POST", "/v1/transcriptions", self._create),
-            Route("GET", "/v1/transcriptions/count", self._count),
-            Route("GET", "/v1/transcriptions/{id}", lambda call: answer(200, self._find(call.ids[0]).now)),
-            Route("DELETE", "/v1/transcriptions/{id}", self._delete),
+            *self._jobs.routes(self._delete, counted),
             Route("GET", "/v1/transcriptions/{id}/transcript", self._transcript),
         ]
 
     # --- the engine ---
 
-    def processing(self, name: str, duration_ms: int | None) -> None:
+    def processing(self, name: str, *, duration_ms: int | None = None) -> None:
         """The engine has begun, and perhaps knows already how long the sound is."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
-    def completed(self, name: str, tokens: Sequence[TranscriptToken], duration_ms: int | None) -> list[Effect]:
+    def completed(
+        self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
+    ) -> list[Effect]:
+        """A transcription is done, and these are its words; perhaps a webhook is to be called."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
         job.tokens = tuple(tokens)
+        self._usage.add(
+            UsageLog(
+                uuid=name,
+                request_scope="api",
+                client_reference_id=job.now.client_reference_id or "",
+                model=job.now.model,
+                start_time=job.now.created_at,
+                end_time=self._desk.date(now),
+                input_audio_duration_ms=job.now.audio_duration_ms or 0,
+                output_text_tokens=len(tokens),
+            )
+        )
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
+        """A transcription can't be done: a type and a sentence; perhaps a webhook is to be called."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
@@ -89,9 +102,6 @@ class ServedTranscriptions:
         job = self._jobs.get(name)
         if job is not None:
             job.now = msgspec.structs.replace(job.now, webhook_status_code=status_code)
-
-    def job(self, name: str) -> Job | None:
-        return self._jobs.get(name)
 
     def _move(self, name: str, status: str, **changes: object) -> Job | None:
         job = self._jobs.get(name)
@@ -105,14 +115,11 @@ class ServedTranscriptions:
 
     # --- the client ---
 
-    def _list(self, call: RestCall) -> RestAnswer:
-        return page(call, "transcriptions", [(place, job.now) for place, job in self._jobs.numbered()])
-
     def _create(self, call: RestCall) -> RestAnswer:
         request = read(call, TranscriptionRequest, required=("model",))
         self._check(request)
         self._admit()
-        filename = None if request.file_id is None else self._files.find(request.file_id).filename
+        filename = None if request.file_id is None else self._files.shelf.find(request.file_id).filename
         made = Transcription(
             id=self._desk.new_id(),
             status="queued",
@@ -145,32 +152,20 @@ class ServedTranscriptions:
             raise invalid([violation("body.payload.language_hints", f"known languages, not {unknown[0]!r}")])
 
     def _admit(self) -> None:
-        pending = sum(not job.now.done for job in self._jobs)
-        if pending >= self._quotas.pending:
-            raise Problem("limit_exceeded", f"At most {self._quotas.pending} transcriptions can be pending.")
-        if len(self._jobs) >= self._quotas.transcriptions:
-            raise Problem("limit_exceeded", f"At most {self._quotas.transcriptions} transcriptions can be kept.")
-
-    def _count(self, call: RestCall) -> RestAnswer:
-        return answer(200, Count(total=len(self._jobs), public_api=len(self._jobs)))
-
-    def _find(self, name: str) -> Job:
-        job = self._jobs.get(name)
-        if job is None:
-            raise not_found("transcription", name)
-        return job
+        if sum(not job.now.done for job in self._jobs) >= self._pending:
+            raise Problem("limit_exceeded", f"At most {self._pending} transcriptions can be pending.")
+        self._jobs.admit()
 
     def _delete(self, call: RestCall) -> RestAnswer:
-        job = self._find(call.ids[0])
+        job = self._jobs.find(call.ids[0])
         if job.now.status == "processing":
             raise Problem("transcription_invalid_state", "A transcription cannot be deleted while it is processing.")
         # Its file stays: the reference says that it goes too, but the vendor's newest client then deletes the file
         # itself, and would fail if it were gone.
-        self._jobs.take(job.now.id)
-        return answer(204)
+        return self._jobs.drop(call)
 
     def _transcript(self, call: RestCall) -> RestAnswer:
-        job = self._find(call.ids[0])
+        job = self._jobs.find(call.ids[0])
         if job.now.status != "completed":
             raise Problem("transcription_invalid_state", f"The transcription is {job.now.status}, not completed.")
         text = "".join(token.text for token in job.tokens if token.translation_status != "translation")

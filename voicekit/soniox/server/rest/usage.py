@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final
 
 from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.schema.usage_answers import StreamsHistory, StreamsPeriod, UsageEntry, UsageLog, UsageSummary
-from voicekit.soniox.server.account import Service
+from voicekit.soniox.server.account import Service, StreamUse
 from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
 from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
@@ -37,7 +38,8 @@ class ServedUsage:
         self._desk = desk
         self._logs: dict[int, UsageLog] = {}
         self._peaks: dict[tuple[Service, datetime], int] = {}
-        self._number = 0
+        self._numbers = count(1)
+        desk.account.begun, desk.account.used = self._count, self._used
 
     def routes(self) -> list[Route]:
         return [
@@ -48,21 +50,33 @@ class ServedUsage:
 
     def add(self, log: UsageLog) -> None:
         """Another entry, whose end is not before that of the last one."""
-        self._number += 1
-        self._logs[self._number] = log
-        if len(self._logs) > KEPT:
-            del self._logs[next(iter(self._logs))]
+        self._logs[next(self._numbers)] = log
+        _bound(self._logs)
 
-    def count(self, now: float) -> None:
-        """Note how many streams run now; to be called when their number rises."""
+    # --- the account ---
+
+    def _count(self, now: float) -> None:
+        """Note how many streams run now."""
         minute = self._desk.date(now).replace(second=0, microsecond=0)
-        for service in Service:
-            running = self._desk.account.running(service)
-            place = (service, minute)
-            if running > self._peaks.get(place, 0):
-                self._peaks[place] = running
-        while len(self._peaks) > KEPT:
-            del self._peaks[next(iter(self._peaks))]
+        for service, running in self._desk.account.running.items():
+            self._peaks[service, minute] = max(running, self._peaks.get((service, minute), 0))
+        _bound(self._peaks)
+
+    def _used(self, use: StreamUse) -> None:
+        heard = use.service is Service.STT
+        sound_ms, side = round(use.sound_s * 1000), ("input", "output")[:: 1 if heard else -1]
+        used: dict[str, Any] = {f"{side[0]}_audio_duration_ms": sound_ms, f"{side[1]}_text_tokens": use.text}
+        self.add(
+            UsageLog(
+                uuid=self._desk.account.request_id(),
+                request_scope="api",
+                client_reference_id=use.reference,
+                model=use.model,
+                start_time=self._desk.date(use.began),
+                end_time=self._desk.date(use.ended),
+                **used,
+            )
+        )
 
     # --- the client ---
 
@@ -90,8 +104,8 @@ class ServedUsage:
         kind = _choice(call, "kind", limits.KINDS)
         start, end = self._window(call, PERIODS * seconds // 86_400)
         first = datetime.fromtimestamp(start.timestamp() // seconds * seconds, UTC)
-        count = -int((first - end).total_seconds() // seconds)
-        starts = [first + timedelta(seconds=seconds * n) for n in range(count)]
+        number = -int((first - end).total_seconds() // seconds)
+        starts = [first + timedelta(seconds=seconds * n) for n in range(number)]
         entries = tuple(self._period(_KINDS[kind], at, seconds) for at in starts if at >= start)
         return answer(200, StreamsHistory(kind=kind, entries=entries))
 
@@ -114,6 +128,11 @@ class ServedUsage:
         if end - start > timedelta(days=most_days):
             raise invalid([violation("query.end_time", f"at most {most_days} days after start_time")])
         return start, end
+
+
+def _bound(kept: dict[Any, Any]) -> None:
+    while len(kept) > KEPT:
+        del kept[next(iter(kept))]
 
 
 def _entry(model: str | None, days: Sequence[date], logs: Sequence[UsageLog]) -> UsageEntry:

@@ -11,7 +11,7 @@ from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.schema.answers import Voice, VoiceModel
 from voicekit.soniox.rest.schema.requests import RecomputeRequest, VoiceFields
 from voicekit.soniox.server.rest.files import Quotas, arrived
-from voicekit.soniox.server.rest.reading import Shelf, answer, checked, not_found, read
+from voicekit.soniox.server.rest.reading import Shelf, answer, checked, read
 from voicekit.soniox.server.rest.refusal import Problem
 from voicekit.soniox.server.rest.shared import Desk, Dropped, FileKept, PrepareVoice, RestAnswer, RestCall, Route
 
@@ -23,17 +23,13 @@ class ServedVoices:
 
     def __init__(self, desk: Desk, quotas: Quotas, models: Sequence[str]) -> None:
         self._desk = desk
-        self._quotas = quotas
         self._models = models
-        self._voices: Shelf[Voice] = Shelf()
+        self._voices: Shelf[Voice] = Shelf("voice", quotas.voices)
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/v1/voices", lambda call: self._voices.page(call, "voices")),
-            Route("POST", "/v1/voices", self._create, uploads=limits.VOICE_BYTES, admit=self._admit),
-            Route("GET", "/v1/voices/count", lambda call: answer(200, {"total": len(self._voices)})),
-            Route("GET", "/v1/voices/{id}", lambda call: answer(200, self._find(call.ids[0]))),
-            Route("DELETE", "/v1/voices/{id}", self._delete),
+            Route("POST", "/v1/voices", self._create, uploads=limits.VOICE_BYTES, admit=self._voices.admit),
+            *self._voices.routes(self._delete, lambda number: {"total": number}),
             Route("POST", "/v1/voices/{id}/recompute", self._recompute),
         ]
 
@@ -58,10 +54,6 @@ class ServedVoices:
     def knows(self, name: str) -> bool:
         return self._voices.get(name) is not None
 
-    def _admit(self) -> None:
-        if len(self._voices) >= self._quotas.voices:
-            raise Problem("limit_exceeded", f"At most {self._quotas.voices} voices can be kept.")
-
     def _create(self, call: RestCall) -> RestAnswer:
         upload = arrived(call)
         name = checked(upload.fields, VoiceFields, required=("name",), where="body").name
@@ -79,7 +71,7 @@ class ServedVoices:
         return answer(201, self._prepare(call, voice, self._models))
 
     def _recompute(self, call: RestCall) -> RestAnswer:
-        voice = self._find(call.ids[0])
+        voice = self._voices.find(call.ids[0])
         wanted = read(call, RecomputeRequest).model
         if wanted is not None and wanted not in self._models:
             raise Problem("model_not_available", "The requested model is not available.")
@@ -98,13 +90,7 @@ class ServedVoices:
         self._voices.put(voice.id, voice)
         return voice
 
-    def _find(self, name: str) -> Voice:
-        voice = self._voices.get(name)
-        if voice is None:
-            raise not_found("voice", name)
-        return voice
-
     def _delete(self, call: RestCall) -> RestAnswer:
-        self._voices.take(self._find(call.ids[0]).id)
+        done = self._voices.drop(call)
         call.effects.append(Dropped(call.ids[0]))
-        return answer(204)
+        return done

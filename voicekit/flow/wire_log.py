@@ -12,24 +12,25 @@ handshake is not logged, and wherever else its key occurs, or any other, it is t
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import msgspec
 import trio
 
 from voicekit.errors import ConfigError
 from voicekit.flow.scribe import open_scribe, private, renew
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
-from voicekit.soniox.api.wire import Message
-from voicekit.soniox.connection.shell import WireLog
+
+WireLog: TypeAlias = Callable[[str, str, str | bytes], None]
+"""Called with the connection's name, "sent" or "received", and the message."""
 
 WAITING: Final = 4 * 2**20
 """Characters that may wait for the disk: a minute of speech as base64. What does not fit is counted."""
@@ -55,7 +56,7 @@ async def open_wire_log(path: str | Path) -> AsyncIterator[WireLog]:
     async with open_scribe(write, WAITING, Full.DROP_NEWEST, weigh=_weight, name=f"wire log {path}") as out:
         start = trio.current_time()
 
-        def log(connection: str, way: str, message: Message) -> None:
+        def log(connection: str, way: str, message: str | bytes) -> None:
             said = message if isinstance(message, str) else len(message)
             out.offer((trio.current_time() - start, connection, way, said))
 
@@ -95,7 +96,7 @@ def _harmless(text: str) -> str:
 
 
 def _line(values: dict[str, object]) -> str:
-    return msgspec.json.encode(values).decode() + "\n"
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _weight(entry: _Entry) -> int:

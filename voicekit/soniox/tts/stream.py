@@ -1,13 +1,18 @@
-"""One stream of a reply as its feeder sees it: how full it is, where its text may be cut, what it has spoken. Pure."""
+"""One stream of a reply: its text, the sound that came of it, and how much more text it may take. Pure.
+
+The planner sends the text, the connection's events come to `hear`, and playout takes the sound. Times are seconds: of
+the clock if their names end in `_at`, else of the stream's own sound.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
 from voicekit.soniox.api import limits
+from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.api.text_ends import (
     bytes_reach,
     clause_end,
@@ -17,8 +22,8 @@ from voicekit.soniox.api.text_ends import (
     sentence_end,
     word_end,
 )
-from voicekit.soniox.api.word_times import SpokenWord
-from voicekit.soniox.tts.timing import PlacedWord, WordTimer
+from voicekit.soniox.tts.live_stream import SoundEnded, StreamFailed, StreamGone, StreamSound
+from voicekit.soniox.tts.timing import WordTimer
 
 OWED_S: Final = 15.0
 """The most that may be owed. It bounds what is made in vain when the caller interrupts, and what waits in memory."""
@@ -46,52 +51,63 @@ _TAIL: Final = 8
 """Characters already sent that are looked at to tell whether a sentence or a word ended with them."""
 
 
-@dataclass(slots=True)
-class StreamBudget:
-    """What stream `number` was sent, from character `start` of the reply on, and what sound came of it."""
+def _ignore(stream: SpeechStream, now: float) -> None:
+    """A stream whose end interests no planner."""
 
-    number: int
-    start: int
-    opened_at: float
-    fed_at: float
-    speed: float
-    text: str = ""
-    bytes: int = 0
-    ended: bool = False
-    complete: bool = False
-    pace: float = 1.0  # see WordTimer
-    quiet_at: float = inf  # when to look whether the voice has fallen silent
-    voice: WordTimer = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.voice = WordTimer(self.speed, self.pace)
+class SpeechStream:
+    """Has the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound will come.
 
-    @property
-    def end(self) -> int:
-        """The reply's first character that was not sent here."""
-        return self.start + len(self.text)
+    `pace` is how the voice kept to the estimates before: see `WordTimer`.
+    """
 
-    @property
-    def sound(self) -> float:
-        """Seconds of it that have come."""
-        return self.voice.sound
+    def __init__(
+        self,
+        start: int,
+        now: float,
+        *,
+        speed: float = 1.0,
+        pace: float = 1.0,
+        when_over: Callable[[SpeechStream, float], None] = _ignore,
+    ) -> None:
+        self.id = ""  # on its connection, which gives it
+        self.start = start
+        self.end = start  # the reply's first character that was not sent here
+        self.voice = WordTimer(speed, pace)
+        self.pieces: deque[bytes] = deque()  # sound that was not taken
+        self.queued = 0.0  # seconds of it
+        self.ended = False  # no more text will be sent
+        self.over = False  # no more sound will come
+        self.failure: Failed | None = None  # why, if some is missing
+        self.quiet_at = inf  # when to look whether the voice has fallen silent
+        self._when_over = when_over
+        self._speed = speed
+        self._opened_at = self._fed_at = now
+        self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
-        self.text += text
-        self.bytes += len(text.encode())
-        self.fed_at = now
+        """More text was sent."""
+        self.end += len(text)
+        self._bytes += len(text.encode())
+        self._fed_at = now
         self.quiet_at = max(self.quiet_at, now + QUIET_S) if self.quiet_at < inf else inf
         self.voice.send(text)
 
-    def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord], now: float) -> None:
-        """Sound came, with what it says as far as that is told."""
-        self.voice.hear(seconds, characters, words)
-        self.quiet_at = inf if self.voice.told else now + QUIET_S
-
-    def finish(self, words: Iterable[SpokenWord]) -> None:
-        """All its sound has come."""
-        self.voice.finish(words)
-        self.complete = True
+    def hear(self, event: StreamSound | SoundEnded | StreamFailed | StreamGone, now: float) -> None:
+        """Something came of it. Called by the connection's reader."""
+        if isinstance(event, StreamSound):
+            self.voice.hear(event.seconds, event.characters, event.words)
+            self.quiet_at = inf if self.voice.told else now + QUIET_S
+            self.queued += event.seconds
+            if event.data:
+                self.pieces.append(event.data)
+        elif isinstance(event, SoundEnded | StreamFailed):
+            self.over = True
+            if isinstance(event, SoundEnded):
+                self.voice.finish(event.words)
+            else:
+                self.failure = event.failure
+            self._when_over(self, now)
 
     def look(self, now: float) -> None:
         """Notice that the voice has been quiet for a while."""
@@ -99,28 +115,30 @@ class StreamBudget:
             self.quiet_at = inf
             self.voice.catch_up()
 
-    def words(self, until: float) -> list[PlacedWord]:
-        """The next words, by their places in the reply; see `WordTimer.words`."""
-        return [replace(word, to=self.start + word.to) for word in self.voice.words(until)]
+    @property
+    def owed(self) -> float:
+        """Seconds of sound that are here, and about how many are still to come for what was sent."""
+        return self.queued + self._unsounded
 
-    def unsounded(self) -> float:
-        """About how many seconds of sound are still to come for what was sent."""
-        return 0.0 if self.complete else self.voice.left()
+    @property
+    def _unsounded(self) -> float:
+        return 0.0 if self.over else self.voice.left()
 
     def resume_at(self) -> int:
         """The reply's character with which the first word begins that was not spoken whole."""
-        told = self.voice.spoken if self.voice.told else reach(self.text, self.sound / self.voice.pace, self.speed)
-        if told >= len(self.text.rstrip()):
+        text, voice = self.voice.text, self.voice
+        told = voice.spoken if voice.told else reach(text, voice.sound / voice.pace, self._speed)
+        if told >= len(text.rstrip()):
             return self.end
-        return self.start + (told if self.text[told].isspace() else word_end(self.text, told))
+        return self.start + (told if text[told].isspace() else word_end(text, told))
 
-    def is_slow(self, now: float) -> bool:
-        return self.sound < SLOW_RATE * (now - self.opened_at)
+    def _is_slow(self, now: float) -> bool:
+        return self.voice.sound < SLOW_RATE * (now - self._opened_at)
 
     def dies_at(self) -> float:
         """When it must be ended unless text comes."""
-        slow_at = self.opened_at + SLOW_S
-        return min(self.fed_at + IDLE_S, slow_at) if self.is_slow(slow_at) else self.fed_at + IDLE_S
+        slow_at = self._opened_at + SLOW_S
+        return min(self._fed_at + IDLE_S, slow_at) if self._is_slow(slow_at) else self._fed_at + IDLE_S
 
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
         """How many characters of `pending` to send now, and whether the stream ends with them; 0 means to wait.
@@ -128,7 +146,7 @@ class StreamBudget:
         `owed` is that of the whole reply, this stream's included.
         """
         space = self._space(pending)
-        allowed = reach(pending, OWED_S - owed, self.speed)
+        allowed = reach(pending, OWED_S - owed, self._speed)
         if allowed < min(space, len(pending)):
             return self._drip(pending, allowed, owed), False
         if space < len(pending):
@@ -138,8 +156,8 @@ class StreamBudget:
 
     def _space(self, pending: str) -> int:
         """How many characters of `pending` the stream can still take."""
-        count = reach(pending, FULL_S - self.sound - self.unsounded(), self.speed)
-        return bytes_reach(pending[:count], max(0, FULL_BYTES - self.bytes))
+        count = reach(pending, FULL_S - self.voice.sound - self._unsounded, self._speed)
+        return bytes_reach(pending[:count], max(0, FULL_BYTES - self._bytes))
 
     def _drip(self, pending: str, allowed: int, owed: float) -> int:
         """How much to send of what would be owed too long: a little at a time, at the best end that there is."""
@@ -161,9 +179,9 @@ class StreamBudget:
 
     def _ending(self, pending: str, now: float) -> int | None:
         """Where in `pending` the stream should end although all of it fits; None where it should go on."""
-        sound = self.sound + self.unsounded() + seconds_to_say(pending, self.speed)
-        age = (now - self.opened_at) / SLOW_S if self.is_slow(now) else 0.0
-        fullness = max(sound / FULL_S, self.bytes / FULL_BYTES, age)
+        sound = self.voice.sound + self._unsounded + seconds_to_say(pending, self._speed)
+        age = (now - self._opened_at) / SLOW_S if self._is_slow(now) else 0.0
+        fullness = max(sound / FULL_S, self._bytes / FULL_BYTES, age)
         ending = self._last(sentence_end, pending, len(pending)) if fullness >= SENTENCE_AT else None
         if ending is None and fullness >= CLAUSE_AT:
             ending = self._last(clause_end, pending, len(pending))
@@ -171,6 +189,6 @@ class StreamBudget:
 
     def _last(self, end_of: Callable[[str, int], int], pending: str, room: int) -> int | None:
         """The last such end within `room`; 0 where what was sent ends so; None where there is none."""
-        before = self.text[-_TAIL:]
+        before = self.voice.text[-_TAIL:]
         place = end_of(before + pending, len(before) + room)
         return max(0, place - len(before)) if place >= max(1, len(before.rstrip())) else None

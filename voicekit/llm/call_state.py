@@ -1,4 +1,4 @@
-"""What a model's handler keeps for as long as a call lasts: its connection, its notes, and a place for late tools.
+"""What a model's handler keeps while a call lasts: its connection, its notes, and a place for late tools.
 
 It is opened when the handler is first asked, or before; it runs beside the conversation, and ends with the call. A
 handler that is tried out on its own has one for each turn.
@@ -22,11 +22,12 @@ import httpx
 import trio
 
 from voicekit.contracts import tell
-from voicekit.errors import Unavailable
 from voicekit.events import SessionEvent, SpeechStarted, Trouble
 from voicekit.flow.groups import alone
 from voicekit.flow.threads import in_thread
-from voicekit.llm.conversation import Step
+from voicekit.llm.conversation import ModelStep
+from voicekit.llm.faults import lost
+from voicekit.llm.model import Model
 from voicekit.reply.handler import CallView, NoCall, Turn
 
 KEEP_WARM = 300.0
@@ -38,6 +39,9 @@ and trying one that is there costs a request, and a question that comes meanwhil
 
 CLOSE_TIMEOUT = 0.3
 """Seconds for the goodbyes of TLS, when the call is over."""
+
+LATE_AT_ONCE = 8
+"""Tools that report later and run at once in a call; the others wait until one of them is done."""
 
 CONNECTIONS = 8
 """Of one call: a reply and the one before it that is still unwinding, and tools that report."""
@@ -51,27 +55,28 @@ class Watchable(Protocol):
 
 
 @dataclass
-class Backstage:
+class CallState:
     """Of one handler in one call. `begun` are the turns that it was asked and what it called in them, by number.
 
-    `patience` is how many seconds it may take to connect.
+    `model` is where it connects to, within `patience` seconds.
     """
 
     client: httpx.AsyncClient
-    url: str
+    model: Model
     patience: float
     start_soon: Callable[..., None]
-    begun: dict[int, tuple[Turn, list[Step]]] = field(default_factory=dict)
+    begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
+    late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
     _uses: int = 0  # of the connection, now: a reply, the one before it that still unwinds, tools that report
     _idle_since: float = inf
 
-    def begin(self, turn: Turn) -> list[Step]:
+    def begin(self, turn: Turn) -> list[ModelStep]:
         """The steps of `turn`, which is answered anew; what a speculation of this number has left is forgotten."""
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
 
-    def steps(self, now: Turn | None = None) -> dict[int, list[Step]]:
+    def steps(self, now: Turn | None = None) -> dict[int, list[ModelStep]]:
         """What was called, by turn: in `now`, and in turns that really happened."""
         return {number: steps for number, (turn, steps) in self.begun.items() if turn is now or happened(turn)}
 
@@ -103,12 +108,11 @@ class Backstage:
         """Have a connection. What the service answers to nothing asked does not matter."""
         try:
             with self.in_use(), trio.fail_after(self.patience):
-                await self.client.head(self.url)
-        except httpx.HTTPError as error:
-            tell.get()(Trouble("handler", error))
-        except trio.TooSlowError:
-            mute = f"{self.url}: no answer to HEAD in {self.patience:g} s"
-            tell.get()(Trouble("handler", Unavailable(mute, service=httpx.URL(self.url).host, retryable=True)))
+                await self.client.head(self.model.url)
+        except (httpx.HTTPError, trio.TooSlowError) as error:
+            mute = f"no answer to HEAD in {self.patience:g} s"
+            why = mute if isinstance(error, trio.TooSlowError) else f"{type(error).__name__}: {error}"
+            tell.get()(Trouble("handler", lost(self.model, f"{self.model.url}: {why}")))
 
     async def run(self) -> None:
         """Keep a connection for as long as this is let run."""
@@ -122,36 +126,36 @@ class Backstage:
                 await self.client.aclose()
 
 
-class Backstages(dict[object, Backstage]):
+class CallStates(dict[object, CallState]):
     """Those of one call, by handler; kept in its stash."""
 
 
 @asynccontextmanager
-async def backstage(
-    handler: object, session: CallView, url: str, transport: httpx.AsyncBaseTransport | None, connect: float
-) -> AsyncIterator[Backstage]:
-    """The backstage of `handler` in `session`, opened if need be; where there is no call, it ends with the block.
+async def call_state(
+    handler: object, session: CallView, model: Model, transport: httpx.AsyncBaseTransport | None, connect: float
+) -> AsyncIterator[CallState]:
+    """The state of `handler` in `session`, opened if need be; if there is no call, it ends with the block.
 
-    `url` is where it connects to, within `connect` seconds, through `transport` if there is one.
+    It connects to `model` within `connect` seconds, through `transport` if there is one.
     """
     if isinstance(session, NoCall):
         with alone():
             async with trio.open_nursery() as nursery:
-                stage = Backstage(await _client(transport, connect), url, connect, nursery.start_soon)
-                nursery.start_soon(stage.run)
-                yield stage
+                state = CallState(await _client(transport, connect), model, connect, nursery.start_soon)
+                nursery.start_soon(state.run)
+                yield state
                 nursery.cancel_scope.cancel()
         return
-    stages = session.stash.get(Backstages)
-    if stages is None:
-        stages = session.stash[Backstages] = Backstages()
-    if handler not in stages:
-        made = Backstage(await _client(transport, connect), url, connect, session.start_soon)
-        if stages.setdefault(handler, made) is made:  # nobody was quicker
+    states = session.stash.get(CallStates)
+    if states is None:
+        states = session.stash[CallStates] = CallStates()
+    if handler not in states:
+        made = CallState(await _client(transport, connect), model, connect, session.start_soon)
+        if states.setdefault(handler, made) is made:  # nobody was quicker
             session.start_soon(made.run)
             if isinstance(session, Watchable):
                 session.watch(made.hear)
-    yield stages[handler]
+    yield states[handler]
 
 
 def happened(turn: Turn) -> bool:

@@ -5,7 +5,8 @@
 
 The local server comes with the plugin voicekit-local and speaks the same protocol, so nothing else changes. It runs
 in a process of its own, because a recogniser would keep the event loop from the call. Its standard input is its life
-line: it ends when that is closed, which the system does for a program that is killed.
+line: it ends when that is closed, which the system does for a program that is killed. A server that dies early has one
+successor, at the same address.
 """
 
 from __future__ import annotations
@@ -14,23 +15,26 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import trio
 
 from voicekit.errors import ConfigError, Unavailable, VoicekitError
 from voicekit.extend import Commands, load_plugins
-from voicekit.extend.install import why_missing
+from voicekit.extend.install import brought_by, why_missing
 from voicekit.flow.groups import alone
 from voicekit.soniox.api.region import KEY_VARIABLE, Endpoints
-from voicekit.soniox.api.server_hello import LONGEST_LINE, read_hello
+from voicekit.soniox.api.server_hello import LONGEST_LINE, ServerHello, read_hello
 from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.soniox.tts.soniox_tts import SonioxTts
 
-PLUGIN: Final = "voicekit-local"
 COMMAND: Final = "local-server"
+
+LIVES: Final = 2
+"""Processes for one use: one that dies has a successor, and of a second death something else is the reason."""
 
 SILENT_S: Final = 180.0
 """Seconds without any word from a server that is starting: it tells of its progress far more often."""
@@ -51,14 +55,20 @@ class SpeechService:
     endpoints: Endpoints
     key: str = field(repr=False)
     local: bool
+    current: Callable[[], str] | None = field(default=None, repr=False)
+    """The key as of now: a successor of the local server has another."""
+
+    def options(self) -> dict[str, Any]:
+        """What SonioxStt and SonioxTts need to know of it."""
+        return {"key": self.current or self.key, "endpoints": self.endpoints}
 
     def transcriber(self, **options: Any) -> SonioxStt:
-        """The ears of a session; `options` are those of SonioxStt."""
-        return SonioxStt(key=self.key, endpoints=self.endpoints, **options)
+        """The stt of a session; `options` are those of SonioxStt."""
+        return SonioxStt(**self.options(), **options)
 
     def voice(self, **options: Any) -> SonioxTts:
-        """The voice of a session; `options` are those of SonioxTts."""
-        return SonioxTts(key=self.key, endpoints=self.endpoints, **options)
+        """The tts of a session; `options` are those of SonioxTts."""
+        return SonioxTts(**self.options(), **options)
 
 
 def _to_stderr(line: str) -> None:
@@ -77,14 +87,63 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
     if key:
         yield SpeechService(Endpoints.find(), key, local=False)
         return
-    _check_there()
-    async with local_server([sys.executable, "-m", "voicekit", COMMAND, "--embedded"], tell) as service:
+    async with _local(tell) as service:
         yield service
 
 
 @asynccontextmanager
+async def options_of_local(tell: Announce = _to_stderr) -> AsyncIterator[dict[str, Any]]:
+    """What SonioxStt and SonioxTts need in order to use the local server; see `soniox_or_local`."""
+    async with _local(tell) as service:
+        yield service.options()
+
+
+def _local(tell: Announce) -> AbstractAsyncContextManager[SpeechService]:
+    _check_there()
+    return local_server([sys.executable, "-m", "voicekit", COMMAND, "--embedded"], tell)
+
+
+@asynccontextmanager
 async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[SpeechService]:
-    """The server that `command` starts; see `soniox_or_local`."""
+    """The server that `command` starts; see `soniox_or_local`. If it dies twice, raises Unavailable out of the body."""
+    lives = _Lives(command, tell)
+    with alone():
+        async with trio.open_nursery() as nursery:
+            hello = await nursery.start(lives.run)
+            tell(f"no {KEY_VARIABLE}: a local server hears and speaks ({hello.endpoints.stt})")
+            yield SpeechService(hello.endpoints, hello.key, local=True, current=lambda: lives.key)
+            nursery.cancel_scope.cancel()
+
+
+class _Lives:
+    """The server's process, and its successor."""
+
+    def __init__(self, command: Sequence[str], tell: Announce) -> None:
+        self._command = command
+        self._tell = tell
+        self.key = ""
+
+    async def run(self, task_status: trio.TaskStatus[ServerHello]) -> None:
+        """Serve; raises what is wrong with a server that does not come up, and Unavailable for one that dies twice."""
+        command, how = list(self._command), ""
+        for life in range(LIVES):
+            if life:
+                self._tell(f"the local server has {how}: starting another")
+            async with _process(command) as process, trio.open_nursery() as nursery:
+                child = _Child(process, self._tell)
+                nursery.start_soon(child.listen)
+                hello = await child.greeting()
+                self.key = hello.key
+                if not life:
+                    task_status.started(hello)
+                    command += ["--port", str(urlsplit(hello.endpoints.stt).port)]
+                how = f"ended with status {await process.wait()}"
+                nursery.cancel_scope.cancel()
+        raise Unavailable(f"the local server has {how} again", service="local server", retryable=True)
+
+
+@asynccontextmanager
+async def _process(command: Sequence[str]) -> AsyncIterator[trio.Process]:
     process = await trio.lowlevel.open_process(
         command,
         stdin=subprocess.PIPE,
@@ -93,15 +152,7 @@ async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[
         start_new_session=True,  # else Ctrl-C would end it before the call that it serves
     )
     try:
-        with alone():
-            async with trio.open_nursery() as nursery:
-                child = _Child(process, tell)
-                nursery.start_soon(child.listen)
-                service = await child.greeting()
-                tell(f"no {KEY_VARIABLE}: a local server hears and speaks ({service.endpoints.stt})")
-                nursery.start_soon(child.mind)
-                yield service
-                nursery.cancel_scope.cancel()
+        yield process
     finally:
         await _end(process)
 
@@ -131,7 +182,7 @@ class _Child:
                 self._heard(line.decode(errors="replace").strip())
         self._silent.set()
 
-    async def greeting(self) -> SpeechService:
+    async def greeting(self) -> ServerHello:
         """Wait until it is ready."""
         line = b""
         self._starting.deadline = trio.current_time() + SILENT_S
@@ -143,17 +194,12 @@ class _Child:
                 line += block
             greeting = read_hello(line)
             await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
-            return SpeechService(greeting.endpoints, greeting.key, local=True)
+            return greeting
         raise Unavailable(
             f"the local server said nothing for {SILENT_S:g} s while it was starting",
             service="local server",
             retryable=True,
         )
-
-    async def mind(self) -> None:
-        """Say so when it ends before it should; whoever uses it finds out by himself."""
-        status = await self._process.wait()
-        self._tell(f"the local server has ended with status {status}")
 
     def _heard(self, line: str) -> None:
         if line.startswith(ERROR):
@@ -191,5 +237,5 @@ def _check_there() -> None:
     plugins = load_plugins(strict=False)
     plugins.commands(commands)
     if COMMAND not in [command.name for command in commands]:
-        why = why_missing(PLUGIN, plugins)
+        why = why_missing(brought_by("verb", COMMAND) or COMMAND, plugins)
         raise ConfigError(f"there is no {KEY_VARIABLE}, and the local server that could stand in for the service {why}")

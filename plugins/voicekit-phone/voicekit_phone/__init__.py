@@ -1,0 +1,18 @@
+"""Telephone carriers: the protocols of their media streams, both sides of each, and their webhooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicekit import hookimpl
+
+if TYPE_CHECKING:
+    from voicekit.extend import Registry
+
+CARRIERS = ("Twilio", "Telnyx", "Plivo", "Vobiz", "Exotel", "Vonage", "Genesys", "Jambonz")
+
+
+@hookimpl
+def voicekit_register(registry: Registry) -> None:
+    for carrier in CARRIERS:
+        registry.transport(carrier.lower(), f"voicekit_phone.transports:{carrier}")

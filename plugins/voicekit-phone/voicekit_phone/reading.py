@@ -1,0 +1,92 @@
+"""Reading a carrier's JSON leniently: numbers may be text, fields may be absent, unknown ones are passed over."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+from voicekit.call.info import CallEnd, EndReason, Known
+from voicekit.call.wire import WireEnded, WireMessage
+from voicekit.errors import RemoteProtocolError
+
+LONGEST_MESSAGE = 256 * 1024
+"""Characters of one message; carriers send some hundreds. A longer one is not parsed."""
+
+
+def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
+    """The JSON object that a text message is; RemoteProtocolError for everything else. Nothing of it is quoted."""
+    if not isinstance(message, str):
+        raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
+    if len(message) > LONGEST_MESSAGE:
+        raise RemoteProtocolError(f"{wire}: expected at most {LONGEST_MESSAGE} characters, got {len(message)}")
+    try:
+        value = json.loads(message)
+    except (ValueError, RecursionError):
+        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are none") from None
+    if not isinstance(value, dict):
+        raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object under `name`; an empty one if there is none."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def text(value: Mapping[str, Any], *names: str) -> str:
+    """The first of `names` that is there, as text; "" if none is."""
+    for name in names:
+        found = value.get(name)
+        if isinstance(found, str):
+            return found
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return str(found)
+    return ""
+
+
+def whole(value: Mapping[str, Any], *names: str) -> int | None:
+    """The first of `names` that is there, as an integer; None if none is, or it is no number."""
+    try:
+        return int(text(value, *names) or "-")
+    except ValueError:
+        return None
+
+
+def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes:
+    """The sound under "payload": whole samples, the odd bytes at its end dropped. RemoteProtocolError if it is none."""
+    try:
+        sound = base64.b64decode(text(value, "payload"), validate=True)
+    except (binascii.Error, ValueError):
+        raise RemoteProtocolError(f"{wire}: expected sound in base64, got something else") from None
+    return sound[: len(sound) - len(sound) % sample_bytes]
+
+
+def dumped(**fields: Any) -> str:
+    """A message of ours, without the white space."""
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def base64_of(pcm: bytes) -> str:
+    return base64.b64encode(pcm).decode("ascii")
+
+
+def swapped(pcm: bytes) -> bytes:
+    """16-bit samples in the other byte order."""
+    samples = array("h", pcm)
+    samples.byteswap()
+    return samples.tobytes()
+
+
+def known(value: str) -> Known | None:
+    """A claimed fact; None if it is empty."""
+    return Known(value) if value else None
+
+
+def end_of(stopped: bool, code: int | None) -> WireEnded:
+    """What a closed connection means: the caller's goodbye if there was one, else a loss."""
+    return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))

@@ -1,0 +1,193 @@
+"""Twilio Media Streams, both roles, and what leads there: TwiML and request signatures.
+
+Facts: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, read in 2024 copies; its Python helper
+for signatures. Never run against Twilio from here. All numbers come as text, `connected` has no sequence number, and
+a mark that comes back may have been cleared instead of played.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+from xml.sax.saxutils import quoteattr
+
+from voicekit.audio.format import AudioFormat
+from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
+from voicekit.call.wire import (
+    CallStarted,
+    MarkPassed,
+    WireDigit,
+    WireEnded,
+    WireEvent,
+    WireMessage,
+    WireNotice,
+    WireSound,
+)
+from voicekit.errors import ConfigError
+from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
+from voicekit_phone.reading import base64_of, dumped, end_of, part, payload, read_object, text
+
+MULAW = AudioFormat(8000, "mulaw")
+
+
+class TwilioWire:
+    """Our side of one stream. Closing the socket hangs up: the TwiML behind `<Connect>` goes on, or the call ends."""
+
+    name = "twilio"
+    can = frozenset({"mark", "clear", "hang_up"})
+    packet = 0.02
+    lead = 0.2
+
+    def __init__(self) -> None:
+        self._stream = ""
+        self._stopped = False
+
+    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
+        value = read_object(message, self.name)
+        match text(value, "event"):
+            case "media" if self._stream:
+                media = part(value, "media")
+                if text(media, "track") in ("", "inbound", "inbound_track"):
+                    return [WireSound(payload(media, self.name))]
+                return []
+            case "start" if not self._stream:
+                return [self._start(value)]
+            case "mark":
+                return [MarkPassed(text(part(value, "mark"), "name"))]
+            case "dtmf":
+                return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
+            case "stop":
+                self._stopped = True
+                return [WireEnded(CallEnd(EndReason.CALLER))]
+            case "connected":
+                return []
+            case event:
+                return [WireNotice(f"message {event[:40]!r} passed over")]
+
+    def _start(self, value: Mapping[str, object]) -> CallStarted:
+        start = part(value, "start")
+        self._stream = text(start, "streamSid") or text(value, "streamSid") or "stream"
+        parameters = {name: Known(str(said)) for name, said in part(start, "customParameters").items()}
+        info = CallInfo(self.name, Known(text(start, "callSid")), self._stream, parameters=parameters)
+        return CallStarted(info, MULAW, MULAW)
+
+    def closed(self, code: int | None) -> WireEnded:
+        return end_of(self._stopped, code)
+
+    def sound(self, pcm: bytes) -> Sequence[WireMessage]:
+        return [dumped(event="media", streamSid=self._stream, media={"payload": base64_of(pcm)})]
+
+    def mark(self, name: str) -> Sequence[WireMessage]:
+        return [dumped(event="mark", streamSid=self._stream, mark={"name": name})]
+
+    def clear(self) -> Sequence[WireMessage]:
+        return [dumped(event="clear", streamSid=self._stream)]
+
+    def digits(self, digits: str) -> Sequence[WireMessage]:
+        raise ConfigError("twilio: keys can't be sent while a stream is open")
+
+    def hang_up(self, reason: str) -> Sequence[WireMessage]:
+        return []
+
+
+class TwilioPeer:
+    """Twilio's side of one stream, for tests: what it sends, and what it makes of our messages."""
+
+    def __init__(self, *, stream: str = "MZ01", call: str = "CA01", account: str = "AC01") -> None:
+        self._ids = {"streamSid": stream}
+        self._call = {"accountSid": account, "callSid": call}
+        self._sequence = 0
+
+    def _event(self, event: str, **fields: object) -> str:
+        self._sequence += 1
+        return dumped(event=event, sequenceNumber=str(self._sequence), **self._ids, **fields)
+
+    def begin(self, parameters: Mapping[str, str] | None = None) -> Sequence[str]:
+        form = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+        start = {**self._ids, **self._call, "tracks": ["inbound"], "mediaFormat": form}
+        start["customParameters"] = dict(parameters or {})
+        return [dumped(event="connected", protocol="Call", version="1.0.0"), self._event("start", start=start)]
+
+    def sound(self, pcm: bytes, at_ms: int) -> str:
+        media = {"track": "inbound", "chunk": str(at_ms // 20 + 1), "timestamp": str(at_ms), "payload": base64_of(pcm)}
+        return self._event("media", media=media)
+
+    def digit(self, digit: str) -> str:
+        return self._event("dtmf", dtmf={"track": "inbound_track", "digit": digit})
+
+    def passed(self, name: str) -> str:
+        return self._event("mark", mark={"name": name})
+
+    def stop(self) -> Sequence[str]:
+        return [self._event("stop", stop=self._call)]
+
+    def receive(self, message: WireMessage) -> PeerEvent:
+        value = read_object(message, "twilio")
+        match text(value, "event"):
+            case "media":
+                return PeerSound(payload(part(value, "media"), "twilio"))
+            case "mark":
+                return PeerMark(text(part(value, "mark"), "name"))
+            case "clear":
+                return PeerCleared()
+            case event:
+                raise AssertionError(f"Twilio knows no message {event!r}")
+
+
+def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
+    """TwiML that joins the call to `url`; ConfigError for an address that Twilio refuses: not wss, or with a query."""
+    parts = urlsplit(url)
+    if parts.scheme != "wss" or parts.query:
+        raise ConfigError("twilio: expected a wss:// address without a query: Twilio strips it, put tokens in the path")
+    inside = "".join(
+        f"<Parameter name={quoteattr(name)} value={quoteattr(value)}/>" for name, value in (parameters or {}).items()
+    )
+    stream = f"<Stream url={quoteattr(url)}>{inside}</Stream>"
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response><Connect>{stream}</Connect></Response>'
+
+
+def busy_twiml() -> str:
+    """TwiML for a call that can't be taken now."""
+    return '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>'
+
+
+def signature(token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
+    """The `X-Twilio-Signature` of a request to `url`, with the fields of its form. For an upgrade, `url` is wss://."""
+    fields: dict[str, set[str]] = {}
+    for name, value in form:
+        fields.setdefault(name, set()).add(value)
+    signed = url + "".join(name + value for name in sorted(fields) for value in sorted(fields[name]))
+    return b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()).decode("ascii")
+
+
+def is_signed(token: str, header: str, url: str, form: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bool:
+    """Whether `header` is Twilio's signature of the request. `url` is the public one, as configured at Twilio.
+
+    A body that is no form is covered by `bodySHA256` in the query. Both the address with its port and the one without
+    are tried, as Twilio signs either.
+    """
+    fields = list(form)
+    parts = urlsplit(url)
+    claimed = next(
+        (value for name, _, value in (q.partition("=") for q in parts.query.split("&")) if name == "bodySHA256"), None
+    )
+    if claimed is not None and not hmac.compare_digest(hashlib.sha256(body).hexdigest(), claimed.lower()):
+        return False
+    if claimed is None and body and not fields:
+        return False
+    fields = [] if claimed is not None else fields
+    ok = False
+    for candidate in _with_and_without_port(url):
+        ok |= hmac.compare_digest(signature(token, candidate, fields).encode(), header.encode("utf-8", "replace"))
+    return ok
+
+
+def _with_and_without_port(url: str) -> list[str]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
+    return [parts._replace(netloc=host).geturl(), parts._replace(netloc=f"{host}:{port}").geturl()]

@@ -1,0 +1,22 @@
+"""A server for many calls: one port for carriers' webhooks and sockets, health and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from voicekit import hookimpl
+
+if TYPE_CHECKING:
+    from voicekit.extend import Commands
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    from voicekit_serve.command import main
+
+    return main(arguments)
+
+
+@hookimpl
+def voicekit_commands(commands: Commands) -> None:
+    commands.add("serve", _serve, help="answer many calls with a bot, over one or more carriers")

@@ -1,0 +1,88 @@
+"""From a bot to the sessions of many calls: each call has parts of its own, so no call can hear another."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from voicekit import Session, Use
+from voicekit.call.connection import Call
+from voicekit.call.desk import CallAnswer, Conversation
+from voicekit.errors import ConfigError
+from voicekit.extend import Plugins
+from voicekit.session.bot import Bot
+from voicekit.session.callfolder import open_call_folder
+from voicekit.session.running import served
+
+SPOKEN = ("stt", "tts", "vad")
+
+
+@asynccontextmanager
+async def answering(
+    bot: Bot, plugins: Plugins, tell: Callable[[str], None], record: Path | None = None
+) -> AsyncIterator[CallAnswer]:
+    """What answers each call with `bot`: what it asks for by name is built anew for each.
+
+    A part or handler that is one object for all calls is refused with ConfigError, unless its `shared` is true. If
+    there is no key, one local server hears and speaks for all calls, for as long as this is open. With `record`, each
+    call has a folder in it.
+    """
+    parts = bot.spoken(plugins.registry)
+    for role in SPOKEN:
+        _check_own(role, parts[role])
+    make_handler = _handlers(parts.pop("handler"))
+    async with served(parts, plugins.registry, tell) as ready:
+
+        async def answer(call: Call) -> Conversation:
+            session = Session(handler=make_handler(), source=call.source, sink=call.sink, plugins=plugins, **ready)
+            return session if record is None else Recorded(session, record)
+
+        yield answer
+
+
+class Recorded:
+    """A session that is recorded into a folder of its own in `where`."""
+
+    def __init__(self, session: Session, where: Path) -> None:
+        self._session = session
+        self._where = where
+
+    async def run(self) -> object:
+        number = 1
+        while (folder := self._where / f"call-{number:06}").exists():
+            number += 1
+        async with open_call_folder(folder) as recording:
+            recording.record(self._session)
+            return await self._session.run()
+
+    def end(self, *, why: str, farewell: str | None = None) -> None:
+        self._session.end(why=why, farewell=farewell)
+
+
+def _check_own(role: str, thing: Any) -> None:
+    last = thing[-1] if isinstance(thing, list | tuple) else thing
+    if last is None or last is ... or isinstance(last, str | Use) or getattr(last, "shared", False):
+        return
+    raise ConfigError(
+        f"{role}: expected a name or Use(...), of which each call has its own, got one {type(last).__name__} for all"
+    )
+
+
+def _handlers(handler: Any) -> Callable[[], Any]:
+    """What gives each call its handler: a class is called for each; a function or a text keeps nothing."""
+    if isinstance(handler, type):
+        return handler
+    if inspect.isroutine(handler) or isinstance(handler, str) or getattr(handler, "shared", False):
+        return lambda: handler
+    raise ConfigError(
+        f"bot: expected a function, or a class that each call has one of, got one {type(handler).__name__} for all "
+        "calls; if it keeps nothing of a call, set `shared = True` on it"
+    )
+
+
+def with_greeting(bot: Bot, greeting: str | None) -> Bot:
+    return bot if greeting is None else replace(bot, greeting=greeting)

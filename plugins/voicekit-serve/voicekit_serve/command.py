@@ -1,0 +1,78 @@
+"""`voicekit serve BOT --transport twilio --public-url https://...`: answer many calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from voicekit.cli.bot import find_bot, plugins_beside
+from voicekit.cli.spec import read_part
+from voicekit.cli.terminal import Parser
+from voicekit.errors import ConfigError
+from voicekit_serve import limits
+from voicekit_serve.bots import answering, with_greeting
+from voicekit_serve.server import serve
+
+SECRET = "VOICEKIT_SECRET"
+METRICS_TOKEN = "VOICEKIT_METRICS_TOKEN"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until a signal; 0 once it has drained."""
+    parser = Parser(prog="voicekit serve", description="answer many calls with a bot, over one or more carriers")
+    parser.add_argument("bot", metavar="BOT", help="a Python file with a handler in it, or the name of a handler")
+    spec = "a carrier, such as twilio; may be repeated"
+    parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
+    parser.add_argument(
+        "--public-url", required=True, help="the address that carriers call, such as https://bot.example"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
+    parser.add_argument("--max-calls", type=int, default=20, help="calls at a time; more hear busy (20)")
+    drain = f"seconds that calls may go on after the first signal ({limits.DRAIN_S:g})"
+    parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
+    parser.add_argument("--farewell", metavar="TEXT", help="what calls hear that are still there after that")
+    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument(
+        "--record", metavar="FOLDER", type=Path, help="record each call into a folder of its own in this"
+    )
+    options = parser.parse_args(arguments)
+    if options.max_calls < 1:
+        raise ConfigError(f"--max-calls: expected 1 or more, got {options.max_calls}")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    plugins = plugins_beside(options.bot)
+    bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
+    transports = [
+        read_part(spec, "transport", plugins.registry).build(plugins.registry, "transport")
+        for spec in options.transport
+    ]
+    if options.record is not None:
+        options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def run() -> None:
+        async with answering(bot, plugins, _tell, options.record) as answer:
+            _tell(f"listening on {options.host}:{options.port} for {options.public_url}")
+            await serve(
+                answer,
+                *transports,
+                public_url=options.public_url,
+                host=options.host,
+                port=options.port,
+                max_calls=options.max_calls,
+                drain=options.drain,
+                farewell=options.farewell,
+                secret=os.environ.get(SECRET),
+                metrics_token=os.environ.get(METRICS_TOKEN),
+            )
+
+    trio.run(run)
+    return 0
+
+
+def _tell(line: str) -> None:
+    print(f"voicekit: {line}", file=sys.stderr, flush=True)

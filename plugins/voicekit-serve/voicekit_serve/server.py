@@ -1,0 +1,97 @@
+"""`serve`: a site on a port, until it has drained."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as serve_asgi
+from starlette.routing import BaseRoute
+
+from voicekit.call.desk import CallAnswer
+from voicekit.call.transport import Transport
+from voicekit.flow.groups import alone
+from voicekit_serve import limits
+from voicekit_serve.asgi import build_app
+from voicekit_serve.site import CallSite
+
+
+async def serve(
+    answer: CallAnswer,
+    *transports: Transport,
+    public_url: str,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    max_calls: int = 20,
+    drain: float = limits.DRAIN_S,
+    farewell: str | None = None,
+    secret: str | None = None,
+    metrics_token: str | None = None,
+    routes: Sequence[BaseRoute] = (),
+    certificate: tuple[str, str] | None = None,
+    task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, wait, say `farewell`, and return.
+
+    The first signal, or `site.stop()`, drains; the second cancels all calls. `certificate` are the files of a
+    certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
+    only in the main thread.
+    """
+    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret)
+    app = build_app(site, routes, metrics_token=metrics_token)
+    over = trio.Event()
+    with alone():
+        async with trio.open_nursery() as nursery:
+            urls = await nursery.start(_listening, app, _config(host, port, certificate), over.wait)
+            site.urls = tuple(urls)
+            task_status.started(site)
+            async with trio.open_nursery() as living:
+                living.start_soon(site.desk.measure)
+                await _until_told(site)
+                living.start_soon(_at_the_second, site, living.cancel_scope)
+                await site.desk.drain(patience=drain, farewell=farewell)
+                living.cancel_scope.cancel()
+            over.set()  # hypercorn closes its listener and what is still connected, and returns
+
+
+async def _listening(
+    app: Any, config: Config, over: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[list[str]]
+) -> None:
+    await serve_asgi(app, config, shutdown_trigger=over, task_status=task_status, mode="asgi")
+
+
+async def _until_told(site: CallSite) -> None:
+    """Until a signal comes, or `site.stop()` was called."""
+    async with trio.open_nursery() as nursery:
+
+        async def watch_signals() -> None:
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch_signals)
+        await site.stopping.wait()
+        nursery.cancel_scope.cancel()
+
+
+async def _at_the_second(site: CallSite, scope: trio.CancelScope) -> None:
+    site.stopping = trio.Event()
+    await _until_told(site)
+    scope.cancel()
+
+
+def _config(host: str, port: int, certificate: tuple[str, str] | None) -> Config:
+    config = Config()
+    config.bind = [f"{host}:{port}"]
+    config.accesslog = None  # paths have tokens in them
+    config.errorlog = None
+    config.h11_max_incomplete_size = limits.HEAD_BYTES
+    config.websocket_max_message_size = limits.MESSAGE_BYTES
+    config.websocket_ping_interval = limits.PING_S
+    config.graceful_timeout = 1.0
+    if certificate is not None:
+        config.certfile, config.keyfile = certificate
+    return config

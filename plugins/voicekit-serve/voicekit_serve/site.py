@@ -1,0 +1,112 @@
+"""The site: transports and a desk behind one public address; what is logged and counted of calls."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+import trio
+
+from voicekit.call.connection import open_call
+from voicekit.call.desk import CallAnswer, CallRefused, Desk
+from voicekit.call.info import CallInfo
+from voicekit.call.tokens import CallFacts, Tokens
+from voicekit.call.transport import Transport, Upgrade
+from voicekit.call.wire import StreamClosed, Wire
+from voicekit.errors import ConfigError, VoicekitError
+from voicekit_serve import limits
+
+log = logging.getLogger("voicekit.serve")
+"""A line at a call's start and one at its end: a number of our own, the transport, reason, seconds. No caller's words,
+numbers, keys or tokens."""
+
+
+class CallSite:
+    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example."""
+
+    def __init__(
+        self,
+        answer: CallAnswer,
+        transports: Sequence[Transport],
+        *,
+        public_url: str,
+        max_calls: int = 20,
+        secret: str | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        parts = urlsplit(public_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ConfigError("public_url: expected an address such as https://bot.example, got something else")
+        self.transports = transports
+        self.desk = Desk(answer, max_calls=max_calls, on_error=self._failed)
+        self.tokens = Tokens(secret)
+        self.now = now
+        self.stopping = trio.Event()
+        self.urls: tuple[str, ...] = ()
+        """Where it listens, once it does."""
+        self._public = f"{parts.netloc}{parts.path.rstrip('/')}"
+        self._secure = parts.scheme == "https"
+        self._numbers = itertools.count(1)
+        self._waiting = 0
+
+    def stop(self) -> None:
+        """Drain, as at a signal."""
+        self.stopping.set()
+
+    @property
+    def ready(self) -> bool:
+        return self.desk.ready
+
+    def address(self, path: str, *, scheme: str = "https") -> str:
+        """The public address of `path`. For a server that is reached without TLS, ws instead of wss."""
+        plain = {"https": "http", "wss": "ws"}
+        return f"{scheme if self._secure else plain.get(scheme, scheme)}://{self._public}{path}"
+
+    async def hold(
+        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
+    ) -> None:
+        if self._waiting >= limits.WAITING:
+            await upgrade.refuse(503)
+            return
+        try:
+            with self.desk.place():
+                number, began = next(self._numbers), trio.current_time()
+                self._waiting += 1
+                waiting = True
+                try:
+                    async with open_call(await upgrade.accept(subprotocol), wire, facts) as call:
+                        self._waiting -= 1
+                        waiting = False
+                        log.info("call %d begins over %s", number, wire.name)
+                        end = await self.desk.hold(call)
+                        log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
+                except (VoicekitError, StreamClosed) as error:
+                    log.warning("call %d over %s did not start: %s", number, wire.name, type(error).__name__)
+                finally:
+                    self._waiting -= waiting
+        except CallRefused as refused:
+            log.info("a call over %s was refused: %s", wire.name, refused.reason)
+            await upgrade.refuse(503)
+
+    def _failed(self, info: CallInfo, error: Exception) -> None:
+        log.error("a call over %s failed: %s", info.transport, type(error).__name__)
+
+    def metrics(self) -> str:
+        """Counts in the text format of Prometheus."""
+        counts = self.desk.counts
+        lines = [
+            "# TYPE voicekit_active_calls gauge",
+            f"voicekit_active_calls {counts.active}",
+            "# TYPE voicekit_draining gauge",
+            f"voicekit_draining {int(self.desk.draining)}",
+            "# TYPE voicekit_refused_total counter",
+            f"voicekit_refused_total {counts.refused}",
+            "# TYPE voicekit_loop_lateness_seconds gauge",
+            f"voicekit_loop_lateness_seconds {self.desk.lateness:.4f}",
+            "# TYPE voicekit_calls_total counter",
+            *(f'voicekit_calls_total{{ended="{reason}"}} {number}' for reason, number in sorted(counts.ended.items())),
+        ]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,10 @@
+"""Calls: a source and a sink on one connection, what is known of the caller, and many calls side by side.
+
+    info          who calls, how far that can be believed, and why a call ended
+    wire          the contract of a wire's protocol (pure) and of the connection below it
+    played        how much of what was sent has been heard (pure)
+    connection    the driver: one reader that always drains, one writer that alone sends
+    desk          admission, one nursery per call, drain
+
+A carrier is a `Wire`: it knows its messages and no socket. `open_call(stream, wire)` makes a `Call` of it.
+"""

@@ -1,0 +1,164 @@
+"""The desk: lets calls in, holds each in a nursery of its own, keeps their errors apart, and closes in good order.
+
+    desk = Desk(answer, max_calls=20)
+    nursery.start_soon(desk.measure)              the brake: no call is let in while the loop is late
+    with desk.place():                            CallRefused if draining, full or late; before anything is accepted
+        async with open_call(stream, wire) as call:
+            await desk.hold(call)                 asks `answer`, runs its session, never raises that session's errors
+    await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")
+
+Pure trio: no HTTP here. A server calls `place` before it accepts a connection, and tells its load balancer `ready`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import trio
+
+from voicekit.call.connection import Call
+from voicekit.call.info import CallEnd, CallInfo, EndReason
+
+LATE_S = 0.1
+"""A loop that is late by this much, smoothed over a second, lets no further call in."""
+
+STEP_S = 0.05
+"""The loop's lateness is measured this often."""
+
+FAREWELL_S = 15.0
+"""After a farewell was ordered, a call may take this long to end; then it is cancelled."""
+
+
+class Conversation(Protocol):
+    """What `answer` returns for a call: a `voicekit.Session`, or anything that runs and ends like one."""
+
+    async def run(self) -> object: ...
+    def end(self, *, why: str, farewell: str | None = None) -> None: ...
+
+
+CallAnswer: TypeAlias = Callable[[Call], Awaitable[Conversation | None]]
+"""Makes the conversation for a call; None refuses it."""
+
+
+class CallRefused(Exception):
+    """No place for this call now. `reason` is "draining", "full" or "late"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no call is let in: {reason}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class DeskCounts:
+    """How many calls there are and were. `ended` counts by reason."""
+
+    active: int
+    answered: int
+    refused: int
+    ended: Mapping[EndReason, int]
+
+
+class Desk:
+    """Holds calls. `on_error(info, error)` is called for each call that its own error ended; it must not raise."""
+
+    def __init__(
+        self,
+        answer: CallAnswer,
+        *,
+        max_calls: int = 20,
+        on_error: Callable[[CallInfo, Exception], None] | None = None,
+    ) -> None:
+        self.max_calls = max_calls
+        self.draining = False
+        self.lateness = 0.0
+        self._answer = answer
+        self._on_error = on_error
+        self._places = 0
+        self._answered = 0
+        self._refused = 0
+        self._ended: Counter[EndReason] = Counter()
+        self._live: dict[Call, tuple[Conversation, trio.CancelScope]] = {}
+        self._free = trio.lowlevel.ParkingLot()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a call that came now would be let in."""
+        return self._objection() is None
+
+    @property
+    def counts(self) -> DeskCounts:
+        return DeskCounts(self._places, self._answered, self._refused, dict(self._ended))
+
+    async def measure(self) -> None:
+        """Measure how late the loop is, for ever."""
+        while True:
+            due = trio.current_time() + STEP_S
+            await trio.sleep_until(due)
+            self.lateness += (trio.current_time() - due - self.lateness) * STEP_S
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place for one call; raises `CallRefused` if there is none. Synchronous: no two calls take the last one."""
+        objection = self._objection()
+        if objection is not None:
+            self._refused += 1
+            raise CallRefused(objection)
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
+            self._free.unpark_all()
+
+    async def hold(self, call: Call) -> CallEnd:
+        """Hold one call to its end. An error of its session ends this call alone, and is told to `on_error`."""
+        try:
+            with trio.CancelScope() as scope:
+                conversation = await self._answer(call)
+                if conversation is None:
+                    self._refused += 1
+                    call.finish(CallEnd(EndReason.REFUSED))
+                else:
+                    self._answered += 1
+                    self._live[call] = (conversation, scope)
+                    await conversation.run()
+                    call.finish(CallEnd(EndReason.DRAINED if self.draining else EndReason.BOT))
+            if scope.cancelled_caught:
+                call.finish(CallEnd(EndReason.DRAINED))
+        except Exception as error:  # whatever one call's bot raises, the other calls go on
+            call.finish(CallEnd(EndReason.ERROR, type(error).__name__))
+            if self._on_error is not None:
+                self._on_error(call.info, error)
+        finally:
+            self._live.pop(call, None)
+        end = call.end or CallEnd(EndReason.BOT)
+        self._ended[end.reason] += 1
+        return end
+
+    async def drain(self, *, patience: float, farewell: str | None = None) -> None:
+        """Refuse new calls, wait `patience` seconds for those inside, say `farewell` to the rest, and end them."""
+        self.draining = True
+        with trio.move_on_after(patience):
+            await self._until_empty()
+        for conversation, _ in list(self._live.values()):
+            conversation.end(why="the server stops", farewell=farewell)
+        with trio.move_on_after(FAREWELL_S):
+            await self._until_empty()
+        for _, scope in list(self._live.values()):
+            scope.cancel()
+        await self._until_empty()
+
+    async def _until_empty(self) -> None:
+        while self._places:
+            await self._free.park()
+
+    def _objection(self) -> str | None:
+        if self.draining:
+            return "draining"
+        if self._places >= self.max_calls:
+            return "full"
+        return "late" if self.lateness > LATE_S else None

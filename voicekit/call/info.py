@@ -1,0 +1,73 @@
+"""What is known of a call: who is on the line, how far each fact can be believed, and why the call ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Trust: TypeAlias = Literal["signed", "claimed"]
+"""`signed`: from a request whose signature was checked. `claimed`: from a message that anyone who reached the socket
+could have sent; a claimed call id must not go into a request made with our credentials."""
+
+
+class EndReason(StrEnum):
+    """Why a call ended: a closed list."""
+
+    CALLER = "caller"
+    """The caller hung up."""
+    BOT = "bot"
+    """The bot ended it."""
+    TRANSFERRED = "transferred"
+    LIMIT = "limit"
+    """The longest duration or the longest silence was reached."""
+    DRAINED = "drained"
+    """The server stopped."""
+    REFUSED = "refused"
+    """No session was made."""
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    """An outbound call could not be connected."""
+    LOST = "lost"
+    """The connection closed without a goodbye."""
+    CARRIER = "carrier"
+    """The carrier ended it, with a code of its own."""
+    ERROR = "error"
+    """Our mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """A reason, and the carrier's own code or words where it gave some."""
+
+    reason: EndReason
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A fact and how far it can be believed. The repr shows no value: it may be a telephone number."""
+
+    value: str
+    trust: Trust = "claimed"
+
+    def __repr__(self) -> str:
+        return f"Known(..., {self.trust!r})"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What a transport knows of a call. Numbers and parameters never show in the repr, so a log can have it."""
+
+    transport: str
+    call_id: Known
+    stream_id: str = ""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    caller: Known | None = field(default=None, repr=False)
+    called: Known | None = field(default=None, repr=False)
+    parameters: Mapping[str, Known] = field(default_factory=dict, repr=False)

@@ -1,0 +1,111 @@
+"""What a transport tells a server: its routes for webhooks and for sockets, and what it does with what comes in.
+
+A server of any kind can stand below: it makes a `Webhook` of a request and an `Upgrade` of a handshake, and hands in
+a `Site`. Addresses are the public ones, as the carrier called them, never those of a Host header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from voicekit.call.tokens import CallFacts, Tokens
+from voicekit.call.wire import MessageStream, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A request: header names in small letters, the raw body, and its fields if it was a form."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    form: Sequence[tuple[str, str]] = field(repr=False)
+
+    def field(self, name: str) -> str:
+        """The first field of this name; "" if there is none."""
+        return next((value for key, value in self.form if key == name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    body: str = field(default="", repr=False)
+    content_type: str = "text/plain"
+    status: int = 200
+
+
+class Upgrade(Protocol):
+    """A websocket's handshake that is not accepted yet."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def target(self) -> str:
+        """Path and query, as they came."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The parts of the path that the route names."""
+        ...
+
+    async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
+    async def refuse(self, status: int) -> None: ...
+
+
+class Site(Protocol):
+    """The server as a transport sees it."""
+
+    tokens: Tokens
+
+    @property
+    def ready(self) -> bool:
+        """Whether a call that came now would be let in."""
+        ...
+
+    def now(self) -> float:
+        """The time of day, in seconds: for signatures and tokens."""
+        ...
+
+    def address(self, path: str, *, scheme: str = "https") -> str:
+        """The public address of `path`; `scheme` "wss" for a socket."""
+        ...
+
+    async def hold(
+        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
+    ) -> None:
+        """Let the call in, or refuse the handshake with 503; hold it to its end.
+
+        With `facts`, a call that says it is another one is closed with 1008.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRoute:
+    path: str
+    answer: Callable[[Webhook], Awaitable[WebhookAnswer]]
+    methods: tuple[str, ...] = ("POST",)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRoute:
+    """`path` names its parameters in braces: "/twilio/media/{token}"."""
+
+    path: str
+    handle: Callable[[Upgrade], Awaitable[None]]
+
+
+Route: TypeAlias = WebhookRoute | SocketRoute
+
+
+class Transport(Protocol):
+    """Makes calls of what reaches a server. `secrets` are texts that no log may show."""
+
+    name: str
+
+    def routes(self, site: Site) -> Sequence[Route]: ...

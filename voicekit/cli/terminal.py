@@ -1,0 +1,64 @@
+"""How text is written over, coloured and cut to a terminal's width: for every verb that shows something."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from typing import Any, Final, NoReturn, TextIO
+
+CLEAR: Final = "\r\x1b[K"
+"""Back to the beginning of the line, which is emptied."""
+
+DIM: Final = "\x1b[2m"
+GREEN: Final = "\x1b[32m"
+PLAIN: Final = "\x1b[0m"
+
+
+USAGE_ERROR: Final = 2
+"""The exit status for what was asked wrongly, or what is missing here; 1 is for what went wrong while it ran."""
+
+
+def coloured(text: str, colour: str) -> str:
+    """`text` in `colour`, unless NO_COLOR forbids colours."""
+    return text if "NO_COLOR" in os.environ else f"{colour}{text}{PLAIN}"
+
+
+def columns() -> int:
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def complain(message: str) -> None:
+    """One line on the standard error."""
+    print(f"voicekit: {message}", file=sys.stderr, flush=True)
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes no abbreviations, and answers a wrong use with one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class Bar:
+    """A line on a terminal that is written over; elsewhere there is none."""
+
+    def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
+        self.out = sys.stderr if out is None else out
+        self.shows = self.out.isatty() if terminal is None else terminal
+
+    def draw(self, text: str) -> None:
+        if self.shows:
+            print(f"{CLEAR}{text}", end="", file=self.out, flush=True)
+
+    def clear(self) -> None:
+        self.draw("")
+
+    def line(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        self.clear()
+        print(text, file=self.out, flush=True)

@@ -1,0 +1,45 @@
+"""The words that plugins add behind `voicekit` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from voicekit.errors import PluginError
+from voicekit.extend.names import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A word after `voicekit` on the command line: `run` gets what follows it and returns the exit status."""
+
+    plugin: str
+    name: str
+    run: Callable[[list[str]], int]
+    help: str
+
+
+class Commands:
+    """The commands that plugins add."""
+
+    def __init__(self, plugin: str = "voicekit") -> None:
+        self._plugin = plugin
+        self._commands: dict[str, Command] = {}
+
+    def signed(self, plugin: str) -> Commands:
+        """The same collection; what is added through this end of it is `plugin`'s."""
+        end = Commands(plugin)
+        end._commands = self._commands
+        return end
+
+    def add(self, name: str, run: Callable[[list[str]], int], help: str) -> None:  # noqa: A002
+        """Raises PluginError for a name that is taken or malformed."""
+        check_name(name, "command")
+        taken = self._commands.get(name)
+        if taken is not None:
+            raise PluginError(f"command {name!r} is already added by plugin {taken.plugin!r}")
+        self._commands[name] = Command(self._plugin, name, run, help)
+
+    def __iter__(self) -> Iterator[Command]:
+        """Sorted by name."""
+        return iter(sorted(self._commands.values(), key=lambda command: command.name))

@@ -1,0 +1,137 @@
+"""What pluggy calls in place of a plugin's own function: it checks the answer and names the plugin in every error.
+
+pluggy alone would let a stranger's exception out without a name, and one observer's failure would cost the others
+theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, Final, TypeAlias
+
+from voicekit.errors import PluginError
+from voicekit.events import Trouble
+from voicekit.extend import hookspecs
+from voicekit.extend.commands import Commands
+from voicekit.extend.hookspecs import Apologise, Restart
+from voicekit.extend.parts import Role, misfit
+from voicekit.extend.registry import Registry
+
+Tracer: TypeAlias = Callable[[str], None]
+
+
+class Silenced(set[str]):
+    """The plugins that may not observe a session any more, kept in its stash."""
+
+
+@dataclass
+class Layers:
+    """A part in the layers that plugins have put around it so far; each plugin is given what the last one made."""
+
+    part: Any
+    role: Role
+
+    def signed(self, plugin: str) -> Any:
+        return self.part
+
+
+def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Tracer | None) -> Callable[..., object]:
+    """`function`, which is `plugin`'s for `hook`, as pluggy may call it: with everything that the hook offers.
+
+    Raises PluginError; for an observer returns a Trouble instead, and for `voicekit_register` the plugin's name and
+    its error, so that the others are asked all the same.
+    """
+    spec = getattr(hookspecs, hook)
+    offered, wanted = tuple(signature(spec).parameters), _wanted(function)
+
+    @wraps(spec)  # pluggy reads the arguments' names from what is wrapped
+    def ask(*arguments: Any) -> object:
+        given = dict(zip(offered, arguments, strict=True))
+        silenced = given["session"].stash.get(Silenced) or Silenced() if hook == "voicekit_observe" else ()
+        if plugin in silenced:
+            return None
+        try:
+            answer = _checked(hook, plugin, function, [_own(given[name], plugin) for name in wanted], given, trace)
+        except PluginError as failure:
+            if hook == "voicekit_register":
+                return plugin, failure
+            if not isinstance(silenced, Silenced):
+                raise
+            given["session"].stash[Silenced] = Silenced({*silenced, plugin})
+            return Trouble(f"plugin {plugin!r}", failure)
+        if hook == "voicekit_wrap_stage" and answer is not None:
+            given["stage"].part = answer
+        return answer
+
+    return ask
+
+
+def _checked(
+    hook: str,
+    plugin: str,
+    function: Callable[..., object],
+    own: list[Any],
+    given: dict[str, Any],
+    trace: Tracer | None,
+) -> object:
+    """The answer to one call. Traced are names and types only, because values may be private."""
+    try:
+        answer = function(*own)
+    except Exception as error:  # a plugin is a stranger's: whatever it raises gets the plugin's name
+        if trace is not None:
+            trace(f"{hook}: {plugin} -> raised {type(error).__name__}")
+        raise PluginError(f"plugin {plugin!r}: {hook} raised {type(error).__name__}: {error}") from error
+    if trace is not None:
+        trace(f"{hook}: {plugin} -> {'None' if answer is None else type(answer).__name__}")
+    why = None if answer is None else _CHECKS.get(hook, _not_nothing)(answer, given)
+    if why is not None:
+        raise PluginError(f"plugin {plugin!r}: from {hook}, {why}")
+    return answer
+
+
+def _wanted(function: Callable[..., object]) -> list[str]:
+    """The arguments without a default: those of the hook's that the plugin asks for."""
+    parameters = signature(function).parameters.values()
+    some = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in some]
+
+
+def _own(value: Any, plugin: str) -> Any:
+    """`value` as `plugin` is given it: a collection under the plugin's own name."""
+    return value.signed(plugin) if isinstance(value, Registry | Commands | Layers) else value
+
+
+def _not_nothing(answer: object, given: dict[str, Any]) -> str:
+    return f"expected None, got {type(answer).__name__}"
+
+
+def _no_layer(answer: object, given: dict[str, Any]) -> str | None:
+    return misfit(given["role"], answer)
+
+
+def _no_context(answer: object, given: dict[str, Any]) -> str | None:
+    if hasattr(answer, "__aenter__") and hasattr(answer, "__aexit__"):
+        return None
+    return f"expected an async context manager, got {type(answer).__name__}"
+
+
+def _no_answer(answer: object, given: dict[str, Any]) -> str | None:
+    return None if isinstance(answer, str) else misfit("handler", answer)
+
+
+def _no_decision(answer: object, given: dict[str, Any]) -> str | None:
+    if isinstance(answer, Apologise | Restart):
+        return None
+    return f"expected Apologise, Restart or None, got {type(answer).__name__}"
+
+
+_CHECKS: Final[dict[str, Callable[[object, dict[str, Any]], str | None]]] = {
+    "voicekit_wrap_stage": _no_layer,
+    "voicekit_session": _no_context,
+    "voicekit_answer": _no_answer,
+    "voicekit_handle_error": _no_decision,
+}
+"""By hook, why an answer can't be used, as "expected ..., got ..."; None for one that can. Other hooks return None."""

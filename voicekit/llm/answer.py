@@ -1,0 +1,117 @@
+"""One answer of a model, from the bytes of its stream: what is to be said at once, and what is known at its end. Pure.
+
+The same for all wires: an event that can't be read is passed over, thoughts are taken out, calls are put together, and
+whatever a model chooses the size of has a bound. Behind its Stop an answer is complete, and nothing is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from voicekit.errors import ProtocolError
+from voicekit.llm.calls import ModelCalls
+from voicekit.llm.messages import CallPiece, Delta, Done, ModelFault, ModelPiece, ModelRefusal, ModelUsage, Stop, Why
+from voicekit.llm.model import Model
+from voicekit.llm.sse import EventReader
+from voicekit.llm.thoughts import ThoughtFilter
+from voicekit.reply.say import has_ended
+from voicekit.reply.tags import is_audible
+
+MOST_TEXT = 64 * 1024
+"""Characters of one answer: an hour of speech, and a model that writes more goes round in a circle."""
+
+MOST_JUDGED = 2_000
+"""Characters from the beginning of an answer in which something must be audible."""
+
+
+class ModelAnswer:
+    """What has come of one answer so far. `stop` is None until the model has stopped.
+
+    `fault` is the error that the service reports in place of the rest, `over` says that no more is to be read,
+    `refused` that there were words of a refusal, and `unread` why the last event that could not be read could not.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._parse = model.parse
+        self._events = EventReader()
+        self._thoughts = ThoughtFilter()
+        self._written = ""  # the text of all events, thoughts too
+        self._deltas = False
+        self._said = ""  # the beginning of what was said
+        self._tail = ""  # its end
+        self.calls = ModelCalls()
+        self.usage = ModelUsage()
+        self.stop: Why | None = None
+        self.fault: ModelFault | None = None
+        self.refused = False
+        self.over = False
+        self.unread = ""
+
+    def feed(self, received: bytes) -> Iterator[str]:
+        """The words in `received`, in pieces that are never empty."""
+        for event in self._events.feed(received):
+            try:
+                pieces = list(self._parse(event))
+            except (msgspec.DecodeError, ProtocolError, RecursionError) as error:
+                self.unread = str(error)
+                continue
+            for piece in pieces:
+                if not self.over and (words := self._taken(piece)):
+                    yield words
+
+    def end(self) -> Iterator[str]:
+        """The words that were still held back, now that the stream has ended in good order.
+
+        One that ends without a Stop has stopped, if it ends behind a whole sentence or whole calls.
+        """
+        yield from self.feed(b"\n\n")  # an event whose empty line is missing
+        if words := self._spoken(self._thoughts.finish()):
+            yield words
+        if self.stop is None and (self.over or has_ended(self._tail) or self.calls.are_whole()):
+            self.stop = "calls" if self.calls else "end"
+
+    @property
+    def audible(self) -> bool:
+        """Whether anything of it can be heard."""
+        return is_audible(self._said)
+
+    def _taken(self, piece: ModelPiece) -> str:
+        match piece:
+            case Delta(text, final) | ModelRefusal(text, final):
+                words = self._words(text, final)
+                self.refused = self.refused or (isinstance(piece, ModelRefusal) and bool(words.strip()))
+                return words
+            case CallPiece():
+                self.calls.add(piece)
+                self.over = self.calls.full
+            case ModelUsage(given, written):
+                before = self.usage
+                self.usage = ModelUsage(
+                    before.input if given is None else given, before.output if written is None else written
+                )
+            case Stop(why):
+                self.stop = why
+            case ModelFault() if self.stop is None:
+                self.fault, self.over = piece, True
+            case Done():
+                self.over = True
+        return ""
+
+    def _words(self, text: str, final: bool) -> str:
+        """What of `text` is to be said now; of a final event, what the events before it have left out."""
+        if final and text.startswith(self._written):
+            text = text[len(self._written) :]
+        elif final and (self._deltas or text in self._written):
+            return ""
+        self._deltas = self._deltas or (bool(text) and not final)
+        self._written += text
+        if len(self._written) > MOST_TEXT:
+            self.stop, self.over = "length", True
+        return self._spoken(self._thoughts.feed(text))
+
+    def _spoken(self, words: str) -> str:
+        self._said = (self._said + words)[:MOST_JUDGED] if len(self._said) < MOST_JUDGED else self._said
+        self._tail = (self._tail + words)[-100:]
+        return words

@@ -1,0 +1,157 @@
+"""Puts the pieces of a model's calls together, whatever order they come in, and bounds how many and how long they are.
+
+Services number parallel calls alike or not at all, leave out ids, repeat names, or send arguments only at the end. What
+a piece belongs to is judged by everything that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from math import inf
+
+import msgspec
+
+from voicekit.llm.messages import CallPiece, ModelCall, ToolResult
+from voicekit.llm.tools import as_name
+
+MOST_CALLS = 32
+"""Calls of one answer that are run; a caller waits for all of them."""
+
+MOST_KEPT = 2 * MOST_CALLS
+"""Calls of one answer that a model is shown again; behind them the answer is not read any further."""
+
+MOST_ARGUMENTS = 64 * 1024
+"""Characters of the arguments of an answer's calls together."""
+
+LONGEST_ID = 128
+"""Characters; a longer id is replaced by one of ours."""
+
+MOST_SHOWN = 200
+"""Characters of broken arguments that a model is shown again."""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A call as far as it has come; `final` are the arguments as an event at the end repeats them."""
+
+    place: int | None
+    id: str = ""
+    name: str = ""
+    pieces: list[str] = field(default_factory=list)
+    final: str = ""
+
+    @property
+    def arguments(self) -> str:
+        """The pieces, or what an event at the end said, if the pieces are none or don't fit together."""
+        written = "".join(self.pieces).strip()
+        return written if written and (not self.final or is_object(written)) else self.final.strip()
+
+
+class ModelCalls:
+    """The calls of one answer. `full` says that there are more, or longer ones, than anybody wants to read."""
+
+    def __init__(self) -> None:
+        self._begun: list[_Begun] = []
+        self._size = 0
+        self.full = False
+        self.complete_ones = 0  # so far: those before one that began later
+
+    def __bool__(self) -> bool:
+        return any(call.name or call.id for call in self._begun)
+
+    def add(self, piece: CallPiece) -> None:
+        """Add `piece` to the call that it belongs to, or begin another one."""
+        call = self._final_of(piece) if piece.final else self._continued_by(piece)
+        if call is None:
+            if len(self._begun) == MOST_KEPT:
+                self.full = True
+                return
+            self.complete_ones += bool(self._begun) and is_object(self._begun[-1].arguments)
+            call = _Begun(piece.place)
+            self._begun.append(call)
+        call.id, call.name = call.id or piece.id or "", call.name or piece.name or ""
+        if piece.final:
+            call.final = piece.arguments[: MOST_ARGUMENTS + 1] or call.final
+            return
+        self._size += len(piece.arguments)
+        self.full = self.full or self._size > MOST_ARGUMENTS
+        call.pieces.append(piece.arguments[: MOST_ARGUMENTS + 1])
+
+    def complete(self, turn: int, round: int) -> tuple[ModelCall, ...]:  # noqa: A002  # the word for it
+        """The calls in their places; one that the service gave no id of its own is given one."""
+        calls: dict[str, ModelCall] = {}
+        begun = [call for call in self._begun if call.name or call.id]
+        for number, call in enumerate(sorted(begun, key=lambda call: inf if call.place is None else call.place)):
+            usable = call.id and call.id not in calls and len(call.id) <= LONGEST_ID
+            own = call.id if usable else f"call_{turn}_{round}_{number}"
+            calls[own] = ModelCall(own, call.name, call.arguments or "{}")
+        return tuple(calls.values())
+
+    def are_whole(self) -> bool:
+        """Whether there are calls, each with arguments that are complete."""
+        return bool(self) and all(is_object(call.arguments) for call in self._begun)
+
+    def _at(self, place: int | None) -> _Begun | None:
+        """The last call at `place`; without one, the last of all, if it was given no place either."""
+        last = self._begun[-1] if self._begun else None
+        if place is None or (last is not None and last.place == place):
+            return last
+        here = next((call for call in reversed(self._begun) if call.place == place), None)
+        return here or (last if last is not None and last.place is None else None)
+
+    def _continued_by(self, piece: CallPiece) -> _Begun | None:
+        call = self._at(piece.place)
+        if call is None:
+            return None
+        if piece.id and call.id:
+            if piece.id != call.id:
+                return next((each for each in self._begun if piece.place is None and each.id == piece.id), None)
+            if not piece.arguments.strip():
+                return call
+        names_anew = piece.name and call.name and (piece.name != call.name or is_object(call.arguments))
+        return None if names_anew else call
+
+    def _final_of(self, piece: CallPiece) -> _Begun | None:
+        """The call that `piece` repeats: the one with its id, else the one at its place, else one that is like it."""
+        call = next((each for each in self._begun if piece.id and each.id == piece.id), None) or self._at(piece.place)
+        other = call is not None and bool(piece.id and call.id and piece.id != call.id)
+        if call is not None and not other and (piece.place is not None or not piece.name or piece.id == call.id):
+            return call
+        same = (piece.name, piece.arguments.strip())
+        nameless = (each for each in self._begun if not (piece.id and each.id))
+        return next((each for each in nameless if (each.name, each.arguments) == same), None)
+
+
+def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
+    """The calls as they may be repeated to a model, and the results of those that are not run.
+
+    A model may make up a name like none that was offered; the services would refuse it in every later request.
+    """
+    kept, results = [], {}
+    for number, call in enumerate(calls):
+        why = _why_not_run(call, number)
+        if why is not None:
+            results[call.id] = ToolResult(call.id, f"Not run: {why}", failed=True)
+            call = replace(call, arguments="{}")
+        kept.append(replace(call, name=as_name(call.name)))
+    return tuple(kept), results
+
+
+def is_object(text: str) -> bool:
+    """Whether `text` is a complete JSON object."""
+    try:
+        msgspec.json.decode(text, type=dict)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+def _why_not_run(call: ModelCall, number: int) -> str | None:
+    if number >= MOST_CALLS:
+        return f"too many calls; of one answer at most {MOST_CALLS} are run."
+    if len(call.arguments) > MOST_ARGUMENTS:
+        return f"the arguments are longer than {MOST_ARGUMENTS} characters."
+    if not is_object(call.arguments):
+        return f"the arguments are no JSON object: {call.arguments[:MOST_SHOWN]}"
+    return None

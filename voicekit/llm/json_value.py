@@ -1,0 +1,82 @@
+"""JSON of a peer, read leniently: whatever is missing, null or of another type than expected reads as nothing.
+
+Services change their wires, and gateways in front of them change more. A field that can't be read costs what it held,
+and never the rest of its event.
+
+>>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}')
+>>> [choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number
+(['Hello.', ''], None)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+
+TEXT_KINDS = ("", "text", "output_text", "text_delta")
+"""The types of a part that is text to be said; thoughts, pictures and whatever else there may be have others."""
+
+MOST_ITEMS = 1_000
+"""Of a list; real ones have a few, and a hostile one of a megabyte would hold up every call of the process."""
+
+LONGEST_NUMBER = 18
+"""Digits; a service that numbers anything by more has not numbered it."""
+
+
+class JsonValue:
+    """One value, which may be nothing: then everything in it is nothing as well."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: object = None) -> None:
+        self.raw = raw
+
+    @classmethod
+    def read(cls, text: str | bytes) -> JsonValue:
+        """The value that `text` is. Raises msgspec's DecodeError for text that is no JSON."""
+        try:
+            return cls(msgspec.json.decode(text))
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            try:
+                return cls(json.loads(text, strict=False))  # takes control characters and halves of an emoji
+            except (ValueError, RecursionError) as error:
+                raise msgspec.DecodeError(f"no JSON: {error}") from None
+
+    def __getitem__(self, name: str) -> JsonValue:
+        return JsonValue(self.raw.get(name) if isinstance(self.raw, dict) else None)
+
+    def __iter__(self) -> Iterator[JsonValue]:
+        """The items of a list, up to MOST_ITEMS."""
+        return map(JsonValue, self.raw[:MOST_ITEMS] if isinstance(self.raw, list) else ())
+
+    def __bool__(self) -> bool:
+        """Whether there is anything: a value that is neither null nor empty nor 0."""
+        return bool(self.raw)
+
+    @property
+    def word(self) -> str:
+        """A string, such as a name or an id; "" for anything else."""
+        return self.raw.encode("utf-8", "ignore").decode() if isinstance(self.raw, str) else ""
+
+    @property
+    def text(self) -> str:
+        """Text to be said: a string, a part that is text, or a list of both, of which other parts are left out."""
+        if isinstance(self.raw, list):
+            return "".join(part.text for part in self)
+        return self.part if isinstance(self.raw, dict) else self.word
+
+    @property
+    def part(self) -> str:
+        """The text of an object that is a part of type text; "" for anything else."""
+        return self["text"].text if self["type"].word in TEXT_KINDS else ""
+
+    @property
+    def number(self) -> int | None:
+        """A whole number, also one that is written as text or as 1.0; None for anything else."""
+        if isinstance(self.raw, str) and self.raw.isdecimal() and len(self.raw) <= LONGEST_NUMBER:
+            return int(self.raw)
+        if isinstance(self.raw, float) and self.raw.is_integer() and abs(self.raw) < 10**LONGEST_NUMBER:
+            return int(self.raw)
+        return self.raw if isinstance(self.raw, int) and not isinstance(self.raw, bool) else None

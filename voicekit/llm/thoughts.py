@@ -1,0 +1,120 @@
+"""Takes out of an answer what the model only thinks: neither the voice nor the history gets any of it.
+
+Local servers and gateways send thoughts as a part of the text, between tags of the model's own. The tags of all usual
+families are known here, however the stream cuts them. Text that could still become a tag is held back, and no other.
+"""
+
+# ruff: noqa: SIM905  # a list of words reads better as words
+
+from __future__ import annotations
+
+import re
+
+_NAMES = frozenset(
+    "think thinking thought thoughts reason reasoning reflection analysis scratchpad antthinking seed:think monologue "
+    "inner_monologue internal_monologue inner_thoughts reasoning_content reasoning_process".split()
+)
+
+_OTHERS = {
+    "[think]": "[/think]",
+    "[thinking]": "[/thinking]",
+    "◁think▷": "◁/think▷",
+    "<|think|>": "<|/think|>",
+    "<|thinking|>": "<|/thinking|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|start_thinking|>": "<|end_thinking|>",
+    "<|channel|>analysis<|message|>": "<|end|>",
+    "<|channel|>commentary<|message|>": "<|channel|>final<|message|>",
+}
+"""The opening tags that are not of XML's shape, and what closes them."""
+
+_ALONE = ("<|start|>assistant", "<|return|>")
+"""Marks around an answer that are no part of it."""
+
+_ATTRIBUTES = r"\s[^<>]{0,100}"
+_XML = "|".join(map(re.escape, sorted(_NAMES, key=len, reverse=True)))
+_OPENING = re.compile(rf"<(?:{_XML})(?:{_ATTRIBUTES})?>|{'|'.join(map(re.escape, _OTHERS))}", re.IGNORECASE)
+_TAG = re.compile(
+    rf"</?(?:{_XML})(?:{_ATTRIBUTES})?/?>|{'|'.join(map(re.escape, (*_OTHERS, *_OTHERS.values(), *_ALONE)))}",
+    re.IGNORECASE,
+)
+_WHOLE_TAGS = (
+    *(f"<{name}/>" for name in _NAMES),
+    *(f"<{name}>" for name in _NAMES),
+    *(f"</{name}>" for name in _NAMES),
+    *_OTHERS,
+    *_OTHERS.values(),
+    *_ALONE,
+)
+_IN_A_TAG = re.compile(rf"</?(?:{_XML}){_ATTRIBUTES}", re.IGNORECASE)
+_BEGINS = re.compile(r"[<\[◁]")
+
+LONGEST_TAG = 140
+"""Characters: what is longer is no tag."""
+
+MOST_DOUBT = 64 * 1024
+"""Characters that are kept of text of which nobody knows yet whether it is a thought."""
+
+
+class ThoughtFilter:
+    """Of one answer: `feed` takes its text as it comes, and gives what is to be said.
+
+    Thoughts may be nested, and a thought may also mention its own tag. So what stands behind one closing tag of two is
+    kept until the other comes, or the answer ends without it: then it was the answer. What a tag opened that is never
+    closed is not said.
+    """
+
+    __slots__ = ("_behind_a_thought", "_depth", "_doubt", "_held", "_in_doubt", "_last")
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._depth = 0
+        self._doubt = ""
+        self._in_doubt = False  # inside a thought, behind a closing tag
+        self._behind_a_thought = False  # with nothing said since
+        self._last = " "  # of what was said
+
+    def feed(self, text: str) -> str:
+        """What of `text`, and of what was held back before it, is to be said now."""
+        held, said, at = self._held + text, "", 0
+        for tag in _TAG.finditer(held):
+            said += self._outside(held[at : tag.start()])
+            self._pass_tag(tag[0])
+            at = tag.end()
+        cut = _where_a_tag_may_begin(held, at)
+        self._held = held[cut:]
+        return said + self._outside(held[at:cut])
+
+    def finish(self) -> str:
+        """What is still held back and turns out to be text. Behind it the filter is as new."""
+        said = self._outside(self._held) + (self._doubt.lstrip() if self._depth else "")
+        ThoughtFilter.__init__(self)
+        return said
+
+    def _outside(self, text: str) -> str:
+        if self._depth:
+            if self._in_doubt:
+                self._doubt = (self._doubt + text)[:MOST_DOUBT]
+            return ""
+        if self._behind_a_thought and self._last.isspace():
+            text = text.lstrip()
+        if text:
+            self._behind_a_thought, self._last = False, text[-1]
+        return text
+
+    def _pass_tag(self, tag: str) -> None:
+        if _OPENING.fullmatch(tag) and not tag.endswith("/>"):
+            self._depth += 1
+        elif self._depth and tag.lower() not in _ALONE:
+            self._depth -= 1
+            self._doubt, self._in_doubt = "", self._depth > 0
+        self._behind_a_thought = True
+
+
+def _where_a_tag_may_begin(text: str, start: int) -> int:
+    """The place at which a tag may have begun of which the rest is yet to come; the end of `text` if there is none."""
+    for begin in _BEGINS.finditer(text, max(start, len(text) - LONGEST_TAG)):
+        rest = text[begin.start() :]
+        if _IN_A_TAG.fullmatch(rest) or any(tag.startswith(rest.lower()) for tag in _WHOLE_TAGS):
+            return begin.start()
+    return len(text)

@@ -1,0 +1,43 @@
+"""What was written to a sink that can't pause, and how it comes back for a hold. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from voicekit.audio.frame import AudioFrame
+
+
+class Rewind:
+    """Keeps what was written and perhaps not heard. Positions are samples of the reply.
+
+    `taken_back` is what must be written once more, in front of everything else: whoever writes it takes it out.
+    """
+
+    def __init__(self) -> None:
+        self.taken_back: deque[AudioFrame] = deque()
+        self._unheard: deque[AudioFrame] = deque()
+        self._from = 0  # the first sample in there
+
+    @property
+    def samples(self) -> int:
+        """How many were taken back."""
+        return sum(frame.samples for frame in self.taken_back)
+
+    def keep(self, frame: AudioFrame, position: int) -> None:
+        """`frame` was written; everything up to `position` has been heard."""
+        self._unheard.append(frame)
+        self._forget(position)
+
+    def take_back(self, position: int) -> None:
+        """The sink has dropped all that lies behind `position`."""
+        self._forget(position)
+        if self._unheard:
+            self._unheard[0] = self._unheard[0].part(position - self._from)
+        self.taken_back.extendleft(reversed(self._unheard))
+        self._unheard.clear()
+        self._from = position
+
+    def _forget(self, position: int) -> None:
+        while self._unheard and (end := self._from + self._unheard[0].samples) <= position:
+            self._from = end
+            self._unheard.popleft()

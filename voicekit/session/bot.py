@@ -1,0 +1,84 @@
+"""A bot is more than its handler: how it takes turns, what hears and speaks for it, and what it says first.
+
+    bot = voicekit.Bot(answer, greeting="Good morning!", tts=voicekit.Use("soniox", voice="Maya"), language="en")
+
+`voicekit.run`, `voicekit.testing.hold_call` and the verbs take one wherever they take a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from voicekit.extend import Registry, Role, Use
+from voicekit.turn.policy import Policy
+
+SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts")
+"""The roles that speak a language, and that a service may play."""
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A handler, and what belongs to it. Of `stt`, `tts` and `vad`, `...` is the default; see `Session`.
+
+    `greeting` replaces that of the policy. `language` is given to an stt and a tts that are asked for by name, take an
+    option of that name, and were not given one.
+    """
+
+    handler: Any
+    policy: Policy | None = None
+    greeting: str | None = None
+    stt: Any = ...
+    tts: Any = ...
+    vad: Any = ...
+    language: str | None = None
+
+    @classmethod
+    def of(cls, thing: Any) -> Bot:
+        """`thing` itself if it is a Bot, else a bot with it for a handler."""
+        return thing if isinstance(thing, Bot) else cls(thing)
+
+    def spoken(self, registry: Registry, **given: Any) -> dict[str, Any]:
+        """The keywords of a Session for a spoken call; what is `given` wins."""
+        parts = {"stt": self.stt, "tts": self.tts, "vad": self.vad, **given}
+        spoken: tuple[Role, ...] = SPOKEN if self.language is not None else ()
+        for role in spoken:
+            parts[role] = self._in_language(role, parts[role], registry)
+        return {"handler": self.handler, "policy": self._policy(), **parts}
+
+    def silent(self, tts: Any, /, **given: Any) -> dict[str, Any]:
+        """The same for a call that is typed or scripted: of the bot's parts, only its text transforms have a use."""
+        texts = self.tts[:-1] if _several(self.tts) else ()
+        return {"handler": self.handler, "policy": self._policy(), "tts": [*texts, tts], **given}
+
+    def _policy(self) -> Policy | None:
+        if self.greeting is None:
+            return self.policy
+        policy = self.policy if self.policy is not None else Policy()
+        return replace(policy, call=replace(policy.call, greeting=self.greeting))
+
+    def _in_language(self, role: Role, thing: Any, registry: Registry) -> Any:
+        use = asked_for(role, thing, registry)
+        if use is None or use.options.keys() & {"language", "language_hints", "config"}:
+            return thing
+        if "language" not in registry.find(role, use.name).parameters():
+            return thing
+        return instead(thing, Use(use.name, **{**use.options, "language": self.language}))
+
+
+def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
+    """What `thing`, or the last of a sequence, asks for by its name or as the default; None for an object."""
+    last = thing[-1] if _several(thing) else thing
+    if last is ...:
+        return registry.default(role)
+    return Use(last) if isinstance(last, str) else last if isinstance(last, Use) else None
+
+
+def instead(thing: Any, part: Any) -> Any:
+    """`part` in the place of what `asked_for` finds in `thing`."""
+    return [*thing[:-1], part] if _several(thing) else part
+
+
+def _several(thing: Any) -> bool:
+    return isinstance(thing, Sequence) and not isinstance(thing, str)
