@@ -30,7 +30,7 @@ from voicekit.soniox.rest import KeyDesk, KeyRequest, Patience, SonioxClient, Sp
 from voicekit.soniox.rest.http.atomic_file import written
 from voicekit.soniox.rest.http.rest_limits import FILE_BYTES
 from voicekit.soniox.rest.speech import SOUND_BYTES
-from voicekit.testing.soniox.rest_memory import InMemoryHttp
+from voicekit.testing.soniox.memory import InMemoryHttp
 
 KEY = "sk-MAINKEY/4711+x="
 SPELLED = (KEY, "sk-MAINKEY%2F4711%2Bx%3D", "sk-MAINKEY/4711%2Bx%3D")

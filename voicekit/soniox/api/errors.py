@@ -164,12 +164,6 @@ def lost(why: str, *, service: str, retry: Retry = Retry.BACKOFF) -> Failed:
     return Failed(Unavailable(f"{service}: {why}", service=service, retryable=True), retry)
 
 
-def delay(retry: Retry, failures: int, roll: float) -> float | None:
-    """Seconds to wait after the `failures`-th failure in a row, None when trying again is no use."""
-    waits = WAITS[retry]
-    return None if waits is None else waits.after(failures, roll)
-
-
 def _retryable(retry: Retry) -> bool:
     return retry in (Retry.NOW, Retry.BACKOFF, Retry.LONG_BACKOFF)
 
