@@ -10,9 +10,9 @@ import pytest
 import voicekit.soniox
 
 CORES = (
-    "api/config api/errors api/limits api/region api/text_ends api/verdict api/wire api/word_times "
+    "api/config api/errors api/limits api/region api/text_ends api/verdict api/wire api/word_times api/wrongs "
     "stt/replay stt/session stt/states stt/timers stt/tokens stt/transcript "
-    "tts/budget tts/connection tts/live_stream tts/planner tts/states "
+    "tts/connection tts/live_stream tts/planner tts/states tts/stream "
     "server/account server/checks server/refusal "
     "server/realtime/role server/realtime/states server/realtime/stream server/realtime/stt server/realtime/tts"
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavailable
-from voicekit.soniox.api.errors import RULES, TYPE_OF_CODE, Retry, delay, lost, refused, refused_handshake, rule
+from voicekit.soniox.api.errors import RULES, TYPE_OF_CODE, Failed, Retry, lost, refused, refused_handshake, rule
 from voicekit.soniox.api.wire import Refused
 from voicekit.soniox.server.refusal import CODES
 
@@ -95,19 +95,23 @@ def test_a_lost_connection_is_unavailable_and_tried_again() -> None:
     assert failed.retry is Retry.BACKOFF
 
 
+def after(retry: Retry, failures: int, roll: float, *, new_keys: bool = True) -> float | None:
+    waits = Failed(Unavailable("no", service="s"), retry).waits(new_keys=new_keys)
+    return None if waits is None else waits.after(failures, roll)
+
+
 @given(st.sampled_from(Retry), st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
 def test_waits_are_bounded(retry: Retry, failures: int, roll: float) -> None:
     """However many failures there were, a wait is at most half a minute, and never negative."""
-    wait = delay(retry, failures, roll)
+    wait = after(retry, failures, roll)
     assert wait is None or 0 <= wait <= 30
 
 
-def test_waits_double_and_spread() -> None:
-    """The back-off doubles to its cap, the roll chooses in its upper half, and NOW waits from the second on."""
-    assert [delay(Retry.BACKOFF, n, 0.999999) for n in (1, 2, 3)] == pytest.approx([0.2, 0.4, 0.8], abs=0.001)
-    assert delay(Retry.BACKOFF, 1, 0.0) == pytest.approx(0.1)
-    assert delay(Retry.BACKOFF, 99, 0.999999) == pytest.approx(5.0, abs=0.001)
-    assert [delay(Retry.NOW, n, 0.0) for n in (1, 2)] == pytest.approx([0.0, 0.2])
-    assert [delay(Retry.NEW_KEY, n, 0.0) for n in (1, 2)] == [0.0, None]
-    assert delay(Retry.NEVER, 1, 0.5) is None
-    assert delay(Retry.LONG_BACKOFF, 1, 0.0) == pytest.approx(1.0)
+def test_each_kind_of_retry() -> None:
+    """At once, soon, later or never; and with a new key only once, and only if each connection has one."""
+    assert [after(Retry.BACKOFF, n, 0.999999) for n in (1, 2, 3)] == pytest.approx([0.2, 0.4, 0.8], abs=0.001)
+    assert [after(Retry.NOW, n, 0.0) for n in (1, 2)] == pytest.approx([0.0, 0.2])
+    assert [after(Retry.NEW_KEY, n, 0.0) for n in (1, 2)] == [0.0, None]
+    assert after(Retry.NEW_KEY, 1, 0.0, new_keys=False) is None
+    assert after(Retry.NEVER, 1, 0.5) is None
+    assert after(Retry.LONG_BACKOFF, 1, 0.0) == pytest.approx(1.0)

@@ -323,10 +323,14 @@ async def test_sound_may_be_left_early(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("address", ["http://", "https://[", "http://x test"])
 async def test_an_address_that_is_none_is_our_mistake(address: str) -> None:
-    """An address at which nobody can be asked is told as such, at once."""
+    """An address that no host can have is a ConfigError, at once or at the first request."""
+    with pytest.raises((ConfigError, Unavailable)):
+        await _count_at(address)
+
+
+async def _count_at(address: str) -> None:
     async with SonioxClient(KEY, endpoints=Endpoints.find(rest=address, environ={})) as soniox:
-        with pytest.raises((ConfigError, Unavailable)):
-            await soniox.files.count()
+        await soniox.files.count()
 
 
 async def test_a_stream_is_not_sent_twice(autojump_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""Whether hosts can be reached: a connection to each, with TLS where their address says so, all at once."""
+"""Whether hosts can be reached: a connection to each, the way that a call would take, all at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from urllib.parse import urlsplit
 
 import trio
 
+from voicekit.errors import ConfigError
+from voicekit.soniox.connection.proxy import proxy_for
+from voicekit.soniox.connection.tls import tls_context
+from voicekit.soniox.connection.transport import open_stream
+
 PATIENCE_S: Final = 5.0
 """For name look-up, connection and handshake together: a call would have given up as well."""
 
@@ -19,7 +24,7 @@ SECURE: Final = ("https", "wss")
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How long `host` took, or why it could not be reached."""
+    """How long `host` took, or why it could not be reached; `host` says through which proxy, if there is one."""
 
     host: str
     seconds: float
@@ -42,10 +47,12 @@ async def reach(urls: Iterable[str], *, patience: float = PATIENCE_S) -> list[Re
 
 async def _reach(host: str, port: int, secure: bool, patience: float) -> Reached:
     shown = host if port in PORTS.values() else f"{host}:{port}"
+    proxy = None
     began = trio.current_time()
     error: str | None = f"no answer within {patience:g} s"
     with trio.move_on_after(patience):
         try:
+            proxy = proxy_for("https" if secure else "http", host, port)
             await _connect(host, port, secure)
             error = None
         except ssl.SSLError as failure:
@@ -54,14 +61,11 @@ async def _reach(host: str, port: int, secure: bool, patience: float) -> Reached
             error = f"no secure connection: {failure.__cause__ or failure}"
         except OSError as failure:
             error = failure.strerror or str(failure)
-    return Reached(shown, trio.current_time() - began, error)
+        except ConfigError as failure:
+            error = str(failure)
+    return Reached(shown if proxy is None else f"{shown} through {proxy}", trio.current_time() - began, error)
 
 
 async def _connect(host: str, port: int, secure: bool) -> None:
-    stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
-    try:
-        if secure:
-            stream = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host)
-            await stream.do_handshake()
-    finally:
-        await trio.aclose_forcefully(stream)
+    stream = await open_stream(host, port, await tls_context() if secure else None)
+    await trio.aclose_forcefully(stream)

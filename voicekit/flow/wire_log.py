@@ -13,7 +13,9 @@ handshake is not logged, and wherever else its key occurs, or any other, it is t
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,7 +25,7 @@ from typing import Final, TypeAlias
 import trio
 
 from voicekit.errors import ConfigError
-from voicekit.flow.scribe import open_scribe
+from voicekit.flow.scribe import open_scribe, private, renew
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
 
@@ -47,7 +49,7 @@ async def open_wire_log(path: str | Path) -> AsyncIterator[WireLog]:
     half a second, or counted.
     """
     try:
-        await in_thread(_append, path, [], "w")
+        await in_thread(_begin, path)
     except OSError as error:
         raise ConfigError(f"wire log: can't write {str(path)!r}: {error.strerror}") from error
     write = partial(_write, path)
@@ -68,9 +70,16 @@ def _write(path: str | Path, entries: list[_Entry]) -> None:
     _append(path, map(_entry, entries))
 
 
-def _append(path: str | Path, lines: Iterable[str], mode: str = "a") -> None:
+def _begin(path: str | Path) -> None:
+    """A new file in place of an old one. A device stays; a link, which somebody else may have made, is an error."""
+    if not os.path.lexists(path) or stat.S_ISREG(os.lstat(path).st_mode):
+        renew(path)
+    _append(path, [])
+
+
+def _append(path: str | Path, lines: Iterable[str]) -> None:
     """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
-    with open(path, mode, encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
         file.writelines(lines)
 
 

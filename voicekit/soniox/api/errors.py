@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
+
+from msgspec import Struct, structs
 
 from voicekit.errors import ProtocolError, QuotaExceeded, ServiceError, Unauthenticated, Unavailable
 from voicekit.flow.backoff import SOON, Waits
@@ -97,6 +100,11 @@ TYPE_OF_CODE: dict[int, str] = {
 }
 """What a number means where no known type comes with it; the last two are what proxies in between answer."""
 
+LONGEST = 2_000
+"""Characters of the service's words that an error shows."""
+
+T = TypeVar("T", bound=Struct)
+
 _UNKNOWN_5XX = RetryRule(Unavailable, Retry.BACKOFF)
 _UNKNOWN = RetryRule(ServiceError, Retry.NEVER)
 
@@ -118,15 +126,22 @@ def rule(error_type: str | None, code: int | None) -> RetryRule:
     return _UNKNOWN_5XX if code is not None and code >= 500 else _UNKNOWN
 
 
+def cleaned(answer: T, redact: Callable[[str], str]) -> T:
+    """`answer` with every text in it redacted: the door for what a peer sends, before it is shown anywhere."""
+    words = {name: redact(said) for name, said in structs.asdict(answer).items() if isinstance(said, str)}
+    return structs.replace(answer, **words)
+
+
 def as_said(message: str) -> str:
     """`message`, unchanged; where a redacting function may stand."""
     return message
 
 
 def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_said) -> Failed:
-    """The failure that an error frame means. `redact` takes keys out of the service's words."""
+    """The failure that an error frame means. `redact` takes keys out of all of the service's words."""
     row = rule(answer.error_type, answer.error_code)
-    said = redact(answer.error_message or answer.error_type or "an error without a message")
+    answer = cleaned(answer, redact)
+    said = (answer.error_message or answer.error_type or "an error without a message")[:LONGEST]
     named = f"{answer.error_code or '-'} {answer.error_type or 'without a type'}"
     error = row.error(
         _sentence(f"{service} refused: {said.rstrip('.')} ({named}).", row.advice),
@@ -147,12 +162,6 @@ def refused_handshake(status: int, reason: str, *, service: str) -> Failed:
 def lost(why: str, *, service: str, retry: Retry = Retry.BACKOFF) -> Failed:
     """The failure of a connection that broke, fell silent or ended too early."""
     return Failed(Unavailable(f"{service}: {why}", service=service, retryable=True), retry)
-
-
-def delay(retry: Retry, failures: int, roll: float) -> float | None:
-    """Seconds to wait after the `failures`-th failure in a row, None when trying again is no use."""
-    waits = WAITS[retry]
-    return None if waits is None else waits.after(failures, roll)
 
 
 def _retryable(retry: Retry) -> bool:

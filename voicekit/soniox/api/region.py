@@ -13,8 +13,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, redacted
 
 REGIONS: dict[str, str] = {"us": "", "eu": ".eu", "jp": ".jp"}
 """What each region adds to the names of its hosts: `stt-rt.soniox.com`, `stt-rt.eu.soniox.com`."""
@@ -69,6 +70,11 @@ class Endpoints:
         }
         return cls(**{name: _url(name, own[name] or environ.get(URL_VARIABLES[name]) or usual[name]) for name in usual})
 
+    def __repr__(self) -> str:
+        return redacted(
+            f"Endpoints(rest={self.rest!r}, stt={self.stt!r}, tts={self.tts!r}, tts_rest={self.tts_rest!r})"
+        )
+
 
 class ApiKey:
     """A key that never shows itself: only `headers`, `subprotocols` and `redact` know it."""
@@ -108,8 +114,8 @@ class ApiKey:
         return [KEY_SUBPROTOCOL, self._secret]
 
     def redact(self, text: str) -> str:
-        """`text` with the key, wherever it occurs, replaced."""
-        return text.replace(self._secret, "[key]")
+        """`text` with the key replaced, wherever and however it is spelled."""
+        return redacted(text, self._secret)
 
     def __repr__(self) -> str:
         return "ApiKey(...)"
@@ -124,6 +130,11 @@ def _infix(region: str) -> str:
 
 def _url(name: str, url: str) -> str:
     schemes = ("ws://", "wss://") if name in ("stt", "tts") else ("http://", "https://")
-    if not url.startswith(schemes):
-        raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {url!r}")
+    try:
+        where = urlsplit(url)
+        complete = bool(where.hostname) and where.port != 0
+    except ValueError:  # which quotes the address, password and all
+        complete = False
+    if not complete or not url.startswith(schemes):
+        raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {redacted(url)!r}")
     return url if name in ("stt", "tts") else url.rstrip("/").removesuffix("/v1")

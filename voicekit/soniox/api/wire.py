@@ -10,10 +10,10 @@ Facts: the vendor's WebSocket API reference, speech-to-text and text-to-speech.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from voicekit.errors import RemoteProtocolError
 
@@ -23,6 +23,13 @@ Number: TypeAlias = int | float
 MESSAGE_BYTES = 1 << 20
 """The longest message that we read: the most that the common client libraries take by default, so no service sends
 more on purpose; anything longer is garbage or an attack."""
+
+VALUES = 1 << 14
+"""Values in a message, counted by the commas in it. Real messages have some hundreds; each value costs about a
+microsecond, in which all calls of the process stand still."""
+
+TOKENS = 1024
+"""Tokens in an answer; real ones have dozens."""
 
 _QUOTED = 80
 """Characters of a bad answer that an error quotes: enough to recognise it, too few to flood a log. A request is never
@@ -139,7 +146,7 @@ class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SttResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
     """Results: new final tokens, then the whole non-final tail; `finished` on the last one. Or an error."""
 
-    tokens: tuple[Token, ...] | None = None
+    tokens: Annotated[tuple[Token, ...], Meta(max_length=TOKENS)] | None = None
     final_audio_proc_ms: Number | None = None
     total_audio_proc_ms: Number | None = None
     finished: bool | None = None
@@ -238,29 +245,51 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(message: Struct) -> str:
-    """`message` as the text of a frame."""
-    return _encoder.encode(message).decode()
+    """`message` as the text of a frame. Halves of characters that were cut in two become U+FFFD."""
+    try:
+        return _encoder.encode(message).decode()
+    except UnicodeEncodeError:
+        return _encoder.encode(_whole(msgspec.to_builtins(message))).decode()
 
 
-def _reader(kind: type[T], quoted: bool = False) -> Callable[[Message], T]:
-    """A function that reads a message as `kind`, and raises RemoteProtocolError when it is none."""
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(inner) for inner in value]
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+
+
+def _reader(kind: type[T]) -> Callable[..., T]:
+    """A function that reads a message as `kind`, and raises RemoteProtocolError when it is none.
+
+    An error quotes the message only if `redact` is given, which takes keys out of it.
+    """
     decoder = msgspec.json.Decoder(kind)
 
-    def read(message: Message) -> T:
+    def read(message: Message, redact: Callable[[str], str] | None = None) -> T:
         if len(message) > MESSAGE_BYTES:
             raise RemoteProtocolError(f"expected a message of at most {MESSAGE_BYTES} bytes, got {len(message)}")
+        values = message.count(",") if isinstance(message, str) else message.count(b",")
+        if values > VALUES:
+            raise RemoteProtocolError(f"expected a message of at most {VALUES} values, got about {values}")
         try:
             return decoder.decode(message)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            more = "..." if len(message) > _QUOTED else ""
-            where = f", in {message[:_QUOTED]!r}{more}" if quoted else ""
-            raise RemoteProtocolError(f"expected a {kind.__name__}: {error}{where}") from error
+            where = "" if redact is None else f", in {_start_of(message, redact)}"
+            raise RemoteProtocolError(f"expected a {kind.__name__}: {error}{where}") from None
 
     return read
 
 
-read_stt_response = _reader(SttResponse, quoted=True)
+def _start_of(message: Message, redact: Callable[[str], str]) -> str:
+    """Redacted before it is cut: half a key could not be recognised."""
+    text = redact(message if isinstance(message, str) else message.decode(errors="backslashreplace"))
+    return f"{text[:_QUOTED]!r}{'...' if len(text) > _QUOTED else ''}"
+
+
+read_stt_response = _reader(SttResponse)
 read_stt_start = _reader(SttStart)
 read_stt_control = _reader(Control)
-read_tts_response = _reader(TtsResponse, quoted=True)
+read_tts_response = _reader(TtsResponse)
 read_tts_request = _reader(TtsRequest)

@@ -10,8 +10,9 @@ A key goes into the handshake and nowhere else, and never into both places of it
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from voicekit.errors import ConfigError
 from voicekit.soniox.api.region import ApiKey
@@ -19,6 +20,9 @@ from voicekit.soniox.connection.transport import Address
 
 KeySource: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
 """A key, what makes one for each connection, or None for the one in SONIOX_API_KEY."""
+
+REMEMBERED: Final = 16
+"""Keys that answers which are still on their way may quote."""
 
 Auth: TypeAlias = Literal["header", "subprotocol"]
 
@@ -35,6 +39,7 @@ class Access:
         self._auth = auth
         self._mint = key if callable(key) else None
         self._key = None if callable(key) else ApiKey.find(key)
+        self._known = deque([self._key] if self._key else [], maxlen=REMEMBERED)
         if self._key is not None:
             self._address("", self._key)  # so that one which can't be a subprotocol is found before anything opens
 
@@ -48,7 +53,14 @@ class Access:
             assert self._key is not None, "without a function there is a key"
             return self._address(url, self._key)
         made = self._mint()
-        return self._address(url, ApiKey(await made if inspect.isawaitable(made) else made))
+        self._known.append(ApiKey(await made if inspect.isawaitable(made) else made))
+        return self._address(url, self._known[-1])
+
+    def redact(self, text: str) -> str:
+        """`text` without the latest keys: every text of the peer passes here before it is shown or logged."""
+        for key in self._known:
+            text = key.redact(text)
+        return text
 
     def _address(self, url: str, key: ApiKey) -> Address:
         if self._auth == "header":

@@ -20,10 +20,13 @@ import trio
 import trio_websocket
 import wsproto
 
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, redacted
 from voicekit.flow.groups import alone
 from voicekit.soniox.api.errors import Failed, lost, refused_handshake
+from voicekit.soniox.api.region import KEY_SUBPROTOCOL
 from voicekit.soniox.api.wire import Message
+from voicekit.soniox.connection.proxy import open_tunnel, over_tls, proxy_for
+from voicekit.soniox.connection.tls import tls_context
 
 CONNECT_S = 4.0
 """Seconds for the connection and its upgrade: a caller is waiting, and a second attempt is better than a long one. Two
@@ -85,10 +88,12 @@ class Address:
     subprotocols: Sequence[str] = field(default=(), repr=False)
 
     def redact(self, text: str) -> str:
-        """`text` without what the handshake says: nothing of that belongs in a message or a log."""
-        for said in [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]:
-            text = text.replace(said, "[key]")
-        return text
+        """`text` without the key of the handshake: every text of the peer passes here before it is shown or logged."""
+        words = [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]
+        return redacted(text, *(word for word in words if word != KEY_SUBPROTOCOL))
+
+    def __repr__(self) -> str:
+        return f"Address({redacted(self.url)!r}, ...)"
 
 
 class Socket(Protocol):
@@ -117,16 +122,20 @@ OpenStream: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[tr
 
 
 async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
-    """A TCP connection, with TLS where there is a context for it."""
+    """A connection, through a proxy if the environment names one, with TLS if there is a context for it."""
+    proxy = proxy_for("http" if context is None else "https", host, port)
+    stream = await trio.open_tcp_stream(host, port) if proxy is None else await open_tunnel(proxy, host, port)
     if context is None:
-        return await trio.open_tcp_stream(host, port)
-    stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
-    await stream.do_handshake()
-    return stream
+        return stream
+    try:
+        return await over_tls(stream, context, host)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
 
 
 class TrioWebsocket:
-    """The default transport. `ssl_context` replaces the system's for wss addresses; proxies are not supported.
+    """The default transport. `ssl_context` replaces the system's for wss addresses; proxies: `connection.proxy`.
 
     `stream` opens the byte stream underneath; the test kit puts streams in memory there.
     """
@@ -137,8 +146,10 @@ class TrioWebsocket:
 
     @asynccontextmanager
     async def connect(self, address: Address) -> AsyncIterator[Socket]:
+        secure = urlsplit(address.url).scheme == "wss"
+        context = (self._ssl_context or await tls_context()) if secure else None
         deadline = trio.current_time() + CONNECT_S
-        stream = _Watched(await self._reach(address.url, deadline))
+        stream = _Watched(await self._reach(address.url, context, deadline))
         try:
             with alone():
                 async with trio.open_nursery() as nursery:
@@ -153,19 +164,15 @@ class TrioWebsocket:
         finally:
             await trio.aclose_forcefully(stream)  # the library leaves it open where the connection was lost
 
-    async def _reach(self, url: str, deadline: float) -> trio.abc.Stream:
+    async def _reach(self, url: str, context: ssl.SSLContext | None, deadline: float) -> trio.abc.Stream:
         """The byte stream to where `url` is, by `deadline`."""
         where = urlsplit(url)
         if where.scheme not in ("ws", "wss") or where.hostname is None:
-            raise ConfigError(f"expected a websocket address (ws:// or wss://), got {url!r}")
-        secure = where.scheme == "wss"
-        if secure and self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
+            raise ConfigError(f"expected a websocket address (ws:// or wss://), got {redacted(url)!r}")
+        port = where.port or (80 if context is None else 443)
         try:
             with trio.move_on_at(deadline):
-                return await self._stream(
-                    where.hostname, where.port or (443 if secure else 80), self._ssl_context if secure else None
-                )
+                return await self._stream(where.hostname, port, context)
         except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
             why = _deepest(error)
             raise Unconnected(f"{type(why).__name__}: {why}") from error

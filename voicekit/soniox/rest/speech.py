@@ -7,19 +7,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 import trio
 
-from voicekit.errors import Unavailable
+from voicekit.errors import ConfigError, Unavailable
 from voicekit.flow.threads import in_thread
+from voicekit.soniox.api.limits import ID_LENGTH
+from voicekit.soniox.api.wrongs import length
 from voicekit.soniox.rest.http.atomic_file import check_writable, written
 from voicekit.soniox.rest.http.bodies import reading
 from voicekit.soniox.rest.http.driver import Http, RestQuery
 from voicekit.soniox.rest.http.rest_errors import SERVICE
-from voicekit.soniox.rest.http.retry import Patience, Repeat
+from voicekit.soniox.rest.http.retry import Repeat
 from voicekit.soniox.rest.schema.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import Ending
+
+SOUND_BYTES: Final = 64 * 2**20
+"""More than two minutes of sound, which is all that the service makes in one go, have in any format."""
 
 
 class SpeechSound:
@@ -29,15 +35,15 @@ class SpeechSound:
     where something is known to be missing, the iteration ends with Unavailable.
     """
 
-    def __init__(
-        self, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str, patience: Patience
-    ) -> None:
-        self.request_id = response.headers.get("x-request-id")
+    def __init__(self, http: Http, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str) -> None:
+        request_id = response.headers.get("x-request-id")
+        self.request_id = None if request_id is None else http.redact(request_id)
         self.content_type = response.headers.get("content-type", "")
+        self._why = http.why
         self._pieces = pieces
         self._ending = Ending(audio_format)
-        self._left = patience.speech
-        self._stall = patience.stall
+        self._left = http.patience.speech
+        self._stall = http.patience.stall
         self._framed = "content-length" in response.headers or "transfer-encoding" in response.headers
 
     @property
@@ -60,6 +66,8 @@ class SpeechSound:
         piece = await self._next()
         if piece is not None:
             self._ending.feed(piece)
+            if self.received > SOUND_BYTES:
+                raise self._interrupted("more came than any speech has", retryable=False)
             return piece
         if not self._framed:
             raise self._interrupted("the answer said neither its length nor its end")
@@ -71,17 +79,17 @@ class SpeechSound:
         """The next piece, None at the end; only what is spent waiting for the service counts."""
         before = trio.current_time()
         try:
-            with trio.move_on_after(min(self._left, self._stall)):
+            with trio.move_on_after(max(0.0, min(self._left, self._stall))):
                 return await anext(self._pieces, None)
         except httpx.RequestError as error:
-            raise self._interrupted(str(error) or type(error).__name__) from error
+            raise self._interrupted(self._why(error)) from None
         finally:
             self._left -= trio.current_time() - before
         raise self._interrupted("no more came in time" if self._left > 0 else "it took too long in all")
 
-    def _interrupted(self, why: str) -> Unavailable:
+    def _interrupted(self, why: str, *, retryable: bool = True) -> Unavailable:
         message = f"{SERVICE}: the sound was interrupted after {self.received} bytes: {why}"
-        return Unavailable(message, service=SERVICE, retryable=True, request_id=self.request_id)
+        return Unavailable(message, service=SERVICE, retryable=retryable, request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +114,14 @@ class Speech:
         It is asked for again only as long as none has come. Unavailable where it breaks off, with how much came.
         """
         check(request)
+        for wrong in length("request_id", request_id, (1, ID_LENGTH)):
+            raise wrong.error
+        if request_id is not None and not (request_id.isascii() and request_id.isprintable()):
+            raise ConfigError(f"Soniox option request_id: expected printable ASCII, got {request_id!r}")
         headers = {} if request_id is None else {"x-request-id": request_id}
         ask = RestQuery("POST", self._url, json=request, repeat=Repeat.REFUSED, headers=headers)
         async with self._http.open(ask) as response, reading(response) as pieces:
-            yield SpeechSound(response, pieces, request.audio_format, self._http.patience)
+            yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
         """All of the sound: at most two minutes of it, as the service makes no more in one go."""

@@ -12,6 +12,7 @@ import trio
 
 from voicekit.errors import ProtocolError, ServiceError
 from voicekit.soniox.api import errors as table
+from voicekit.soniox.api.errors import cleaned
 from voicekit.soniox.rest.files import Files
 from voicekit.soniox.rest.http.driver import Http, RestQuery
 from voicekit.soniox.rest.http.rest_errors import SERVICE
@@ -65,7 +66,7 @@ class Transcriptions(Resource[Transcription]):
                 progress(now)
             status = now.status
             if now.status == "error":
-                raise _failed(now)
+                raise _failed(cleaned(now, self._http.redact))
             if now.done:
                 return now
             await trio.sleep(pause)
@@ -121,7 +122,7 @@ class Transcriptions(Resource[Transcription]):
         except (ServiceError, ProtocolError) as error:
             if made is not None and made.status != "error":
                 lost = True  # it is our way there that failed, not the transcription
-                error.add_note(f"the transcription {made.id} is still at the service")
+                error.add_note(f"the transcription {self._http.redact(made.id)} is still at the service")
             raise
         finally:
             if not keep:

@@ -60,7 +60,10 @@ class WebhookReceiver:
     def __init__(self, secret: str, header: str = HEADER) -> None:
         if not secret or not header:
             raise ConfigError("webhook: expected the name of a header and a secret for it")
-        self._secret = secret.encode()
+        try:
+            self._secret = secret.encode()
+        except UnicodeEncodeError:
+            raise ConfigError("webhook: expected a secret that is text, got half a character in it") from None
         self.header = header
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -97,10 +100,18 @@ class WebhookReceiver:
 
     def _verify(self, headers: Iterable[tuple[str, str]]) -> None:
         """Compared in constant time, so that the secret can't be found out letter by letter."""
-        given = [value for name, value in headers if name.lower() == self.header.lower()]
-        if len(given) != 1 or not hmac.compare_digest(given[0].encode("utf-8", "surrogateescape"), self._secret):
+        given = [_bytes(value) for name, value in headers if name.lower() == self.header.lower()]
+        if len(given) != 1 or not hmac.compare_digest(given[0], self._secret):
             raise Unauthenticated(
                 f"webhook: expected the secret in the header {self.header}, which is "
                 f"{'missing' if not given else 'another one' if len(given) == 1 else 'there more than once'}",
                 service=SERVICE,
             )
+
+
+def _bytes(value: str) -> bytes:
+    """As they came; none, which is no secret, for half a character, which can't have come."""
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b""

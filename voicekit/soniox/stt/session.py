@@ -20,6 +20,7 @@ from voicekit.soniox.api.config import check_stt, stt_config
 from voicekit.soniox.api.errors import Failed, Retry, as_said, lost, refused
 from voicekit.soniox.api.verdict import IGNORE, Verdict
 from voicekit.soniox.api.wire import (
+    END_TOKEN,
     FIN_TOKEN,
     STT_END,
     STT_FINALIZE,
@@ -45,6 +46,8 @@ FINISH_S: Final = 3.0
 ROLL_OVER_S: Final = 290 * 60.0
 ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
 """Age at which another session should take over, of the 300 minutes that one may last: in a pause, or at last."""
+MARKERS: Final = 16
+"""Ends of utterances in one message; each makes several events, and the links in front of us hold some dozens."""
 PIECE_S: Final = 0.5
 """Silence in one message where a Gap is filled."""
 
@@ -174,10 +177,11 @@ class SttSession:
         if self.state in (SttState.DONE, SttState.FAILED):
             return []
         try:
-            answer = read_stt_response(message)
+            answer = read_stt_response(message, self._redact)
+            if sum(token.text in (END_TOKEN, FIN_TOKEN) for token in answer.tokens or ()) > MARKERS:
+                raise RemoteProtocolError(f"expected at most {MARKERS} ends of utterances in one message")
         except RemoteProtocolError as error:
-            garbage = RemoteProtocolError(f"{SERVICE}: {self._redact(str(error))}")  # it quotes what came
-            return self._fail(Failed(garbage, Retry.BACKOFF))
+            return self._fail(Failed(RemoteProtocolError(f"{SERVICE}: {error}"), Retry.BACKOFF))
         self._answers.came()
         out: list[SttEvent] = []
         for what in _inputs(answer):

@@ -124,9 +124,9 @@ class TtsConnection:
         if self.failure is not None:
             return []
         try:
-            answer = read_tts_response(message)
+            answer = read_tts_response(message, self._redact)
         except RemoteProtocolError as error:
-            garbage = RemoteProtocolError(f"{SERVICE}: {self._redact(str(error))}")  # it quotes what came
+            garbage = RemoteProtocolError(f"{SERVICE}: {error}")
             return self._fail(Failed(garbage, Retry.BACKOFF))
         if answer.stream_id is not None:
             return self._hear(answer.stream_id, answer, now)

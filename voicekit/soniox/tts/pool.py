@@ -19,18 +19,14 @@ from voicekit.errors import ProtocolError, ServiceError
 from voicekit.events import Trouble
 from voicekit.flow.backoff import SOON, Backoff
 from voicekit.flow.wire_log import WireLog
-from voicekit.soniox.api.errors import WAITS, Failed, Retry, lost, refused_handshake
+from voicekit.soniox.api.errors import Failed, Retry
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access
 from voicekit.soniox.connection.shell import Shell, open_shell
-from voicekit.soniox.connection.transport import Transport, Unconnected
+from voicekit.soniox.connection.transport import OPENING_S, Transport, Unconnected
 from voicekit.soniox.tts.connection import SERVICE, TtsConnection, TtsEvent
 from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSound
 from voicekit.soniox.tts.stream import SpeechStream
-
-OPENING_S = 5.0
-"""Seconds in which a new attempt at the first connection may begin: an attempt takes up to four, a session waits ten,
-and it is better told what was wrong than that it took too long."""
 
 STEADY_S = 10.0
 """Seconds after which a connection on which nothing was said counts as one that worked, too."""
@@ -122,8 +118,7 @@ class TtsPool:
             await self._hold(task_status)
             failed, now = self._failure, trio.current_time()
             assert failed is not None, "a connection is lost when it has failed"
-            is_same_key = failed.retry is Retry.NEW_KEY and not self._access.mints
-            again = self._backoff.failed(now, None if is_same_key else WAITS[failed.retry])
+            again = self._backoff.failed(now, failed.waits(new_keys=self._access.mints))
             if again is None and not self._has_spoken:
                 raise failed.error
             if again is None and self._backoff.failures == 1:  # the connection worked: another one may
@@ -151,8 +146,7 @@ class TtsPool:
                 self._look_again()
                 await self._lost.wait()
         except Unconnected as error:
-            known = refused_handshake(error.status, "", service=SERVICE) if error.status is not None else None
-            self._fail(known or lost(f"can't connect: {error}", service=SERVICE))
+            self._fail(error.failure(SERVICE))
         except ServiceError as error:  # there is no key
             self._fail(Failed(error, Retry.BACKOFF if error.retryable else Retry.NEVER))
         finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from voicekit.errors import ConfigError, DeviceError
+from voicekit.flow.scribe import private
 from voicekit.flow.threads import in_thread
 
 
@@ -40,12 +41,12 @@ def check_writable(path: Path) -> None:
 
 
 def _opened(path: Path) -> tuple[IO[bytes], Path]:
-    """A new file with ordinary permissions. Devices and folders are left alone: a file would take their place."""
+    """A new file that only its owner may read. Devices and folders are left alone: a file would take their place."""
     beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path}: expected a file, or a place for one")
-        return os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb"), beside
+        return open(beside, "xb", opener=private), beside
     except OSError as error:
         raise ConfigError(f"{path}: a file cannot be written there: {error.strerror}") from error
 

@@ -28,7 +28,7 @@ class InOne:
     def __init__(self, data: bytes | None) -> None:
         self._left = [] if data is None else [data]
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> InOne:
         return self
 
     async def __anext__(self) -> bytes:
@@ -42,8 +42,11 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
     """The pieces of the body, which may be left before their end.
 
     httpx reads through a row of generators and closes only the outermost, and trio complains of the others. So one that
-    is left early is read on, cancelled: that ends all of them, and the connection.
+    is left early is read on, cancelled: that ends all of them, and the connection. The answer of a mock has been read.
     """
+    if response.is_stream_consumed:
+        yield InOne(response.content)
+        return
     pieces = response.aiter_raw()
     try:
         yield pieces

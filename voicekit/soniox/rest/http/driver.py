@@ -16,11 +16,12 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, ProtocolError, redacted
 from voicekit.flow.backoff import Backoff
 from voicekit.flow.retried import TryAgain, retried
 from voicekit.soniox.api import errors
 from voicekit.soniox.connection.access import Access
+from voicekit.soniox.connection.tls import tls_context
 from voicekit.soniox.rest.http.bodies import InOne, RequestBody, close, reading
 from voicekit.soniox.rest.http.rest_errors import SERVICE, refused, unexpected
 from voicekit.soniox.rest.http.retry import LONGEST_WAIT_S, Patience, Repeat, RequestTrouble, may_repeat
@@ -83,10 +84,23 @@ class Http:
         timeout = httpx.Timeout(
             patience.answer, connect=patience.connect, write=patience.stall, pool=patience.connect + patience.answer
         )
-        self._client = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=transport is None)
+        self.redact = access.redact
+        self._timeout = timeout
+        self._made: list[httpx.AsyncClient] = []
+        if transport is not None:
+            self._made.append(httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False))
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        for client in self._made:
+            await client.aclose()
+
+    async def _client(self) -> httpx.AsyncClient:
+        """Made at the first request, with a TLS context that a thread has made."""
+        if not self._made:
+            context = await tls_context(httpx.create_ssl_context)
+            if not self._made:  # no other task was quicker
+                self._made.append(httpx.AsyncClient(verify=context, timeout=self._timeout))
+        return self._made[0]
 
     async def answer(self, ask: RestQuery, kind: type[T]) -> T:
         """The answer as a `kind`. ServiceError, or ProtocolError for an answer that is none."""
@@ -94,9 +108,9 @@ class Http:
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            problem = unexpected(status, headers, body, f"{kind.__name__} in answer to {ask.what}")
-            problem.add_note(str(error))
-            raise problem from error
+            problem = self._unexpected(status, headers, body, f"{kind.__name__} in answer to {ask.what}")
+            problem.add_note(self.redact(str(error)))
+            raise problem from None
 
     async def done(self, ask: RestQuery) -> None:
         """Wait for an answer without content."""
@@ -148,7 +162,7 @@ class Http:
                 scope.deadline = trio.current_time() + self.patience.connect + self.patience.answer
             response = await self._opened(ask, lambda: self._limit(scope))
             try:
-                body = await _read(response, ask, ANSWER_BYTES, moved=lambda: self._limit(scope))
+                body = await self._read(response, ask, ANSWER_BYTES, moved=lambda: self._limit(scope))
                 return response.status_code, dict(response.headers), body
             finally:
                 await close(response)
@@ -172,42 +186,83 @@ class Http:
         if content is not None:
             headers["content-type"] = "application/json"
         if ask.upload is None:
-            response = await self._send(ask, self._request(ask, headers, content))
+            response = await self._send(ask, await self._request(ask, headers, content))
         else:
             async with aclosing(_told(ask.upload, out)) as form:
-                request = self._request(ask, {**headers, **ask.upload.headers}, None)
-                request.stream = RequestBody(form)
+                request = await self._request(ask, {**headers, **ask.upload.headers}, RequestBody(form))
                 response = await self._send(ask, request)
         if response.status_code == ask.status and "content-encoding" not in response.headers:
             return response
         try:
-            body = await _read(response, ask, ERROR_BYTES, whole=False)
+            body = await self._read(response, ask, ERROR_BYTES, whole=False)
         finally:
             await close(response)
         if response.status_code < 400:
-            raise unexpected(response.status_code, dict(response.headers), body, f"{ask.status} for {ask.what}")
-        failed = refused(response.status_code, body, redact=address.redact)
+            raise self._unexpected(response.status_code, response.headers, body, f"{ask.status} for {ask.what}")
+        failed = refused(response.status_code, body, redact=self.redact)
         raise Setback(failed, RequestTrouble.REFUSED, _seconds(response.headers.get("retry-after", "")))
 
-    def _request(self, ask: RestQuery, headers: Mapping[str, str], content: bytes | None) -> httpx.Request:
+    async def _request(
+        self, ask: RestQuery, headers: Mapping[str, str], content: RequestBody | bytes | None
+    ) -> httpx.Request:
         query = {name: value for name, value in ask.query.items() if value is not None}
+        client = await self._client()
         try:
-            request = self._client.build_request(ask.method, ask.url, params=query, headers=headers, content=content)
-        except httpx.InvalidURL as error:
-            raise ConfigError(f"Soniox address: expected https://host, got {ask.url!r}: {error}") from error
-        request.stream = RequestBody(InOne(content))
+            request = client.build_request(ask.method, ask.url, params=query, headers=headers, content=content)
+        except (httpx.InvalidURL, UnicodeError):
+            raise ConfigError(f"Soniox address: expected https://host, got {redacted(ask.url)!r}") from None
+        request.stream = content if isinstance(content, RequestBody) else RequestBody(InOne(content))
         return request
 
     async def _send(self, ask: RestQuery, request: httpx.Request) -> httpx.Response:
         try:
-            return await self._client.send(request, stream=True, follow_redirects=False)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            why = f"{httpx.URL(ask.url).host} was not reached: {_why(error)}"
-            raise Setback(errors.lost(why, service=SERVICE), RequestTrouble.UNSENT) from error
+            return await (await self._client()).send(request, stream=True, follow_redirects=False)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            why = f"{httpx.URL(ask.url).host} was not reached: {self.why(error)}"
+            raise Setback(errors.lost(why, service=SERVICE), RequestTrouble.UNSENT) from self._cause(error)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise ConfigError(f"Soniox address: {ask.url!r} cannot be asked: {_why(error)}") from error
+            raise ConfigError(f"Soniox address: {redacted(ask.url)!r} cannot be asked: {self.why(error)}") from None
         except httpx.TransportError as error:
-            raise lost(ask, _why(error)) from error
+            raise lost(ask, self.why(error)) from self._cause(error)
+
+    async def _read(
+        self,
+        response: httpx.Response,
+        ask: RestQuery,
+        most: int,
+        whole: bool = True,
+        moved: Callable[[], None] = lambda: None,
+    ) -> bytes:
+        """The body, up to `most` bytes of it; Setback if it is cut short. `moved` is called for each step."""
+        body = bytearray()
+        steps = 0
+        try:
+            async with reading(response) as pieces:
+                async for piece in pieces:
+                    body += piece
+                    if len(body) // STEP_BYTES > steps:
+                        steps = len(body) // STEP_BYTES
+                        moved()
+                    if len(body) > most:
+                        if whole:
+                            raise self._unexpected(response.status_code, response.headers, b"", f"at most {most} bytes")
+                        break
+        except httpx.RequestError as error:
+            if whole:
+                why = f"the answer broke off after {len(body)} bytes ({self.why(error)})"
+                raise lost(ask, why) from self._cause(error)
+        return bytes(body)
+
+    def why(self, error: BaseException) -> str:
+        """What to say of an error of httpx, which may quote the peer, or be empty."""
+        return self.redact(str(error)) or type(error).__name__
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """`error`, unless it shows what must not be shown."""
+        return error if self.redact(str(error)) == str(error) else None
+
+    def _unexpected(self, status: int, headers: Mapping[str, str], body: bytes, wanted: str) -> ProtocolError:
+        return unexpected(status, headers, body, wanted, redact=self.redact)
 
 
 def lost(ask: RestQuery, why: str) -> Setback:
@@ -223,34 +278,6 @@ async def _told(upload: Upload, out: Callable[[], None]) -> AsyncGenerator[bytes
         async for piece in body:
             yield piece
     out()
-
-
-async def _read(
-    response: httpx.Response, ask: RestQuery, most: int, whole: bool = True, moved: Callable[[], None] = lambda: None
-) -> bytes:
-    """The body, of which at most so many bytes are read; Setback where it is cut short. `moved`: a step has come."""
-    body = bytearray()
-    steps = 0
-    try:
-        async with reading(response) as pieces:
-            async for piece in pieces:
-                body += piece
-                if len(body) // STEP_BYTES > steps:
-                    steps = len(body) // STEP_BYTES
-                    moved()
-                if len(body) > most:
-                    if whole:
-                        raise unexpected(response.status_code, dict(response.headers), b"", f"at most {most} bytes")
-                    break
-    except httpx.RequestError as error:
-        if whole:
-            raise lost(ask, f"the answer broke off after {len(body)} bytes ({_why(error)})") from error
-    return bytes(body)
-
-
-def _why(error: BaseException) -> str:
-    """httpx leaves some of its messages empty."""
-    return str(error) or type(error).__name__
 
 
 def _seconds(asked: str) -> float:

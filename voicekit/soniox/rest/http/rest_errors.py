@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -15,16 +15,17 @@ from voicekit.soniox.rest.schema.answers import RestError
 
 SERVICE: Final = "Soniox"
 QUOTED: Final = 80  # characters of an answer that an error shows
+LOOKED_AT: Final = 64 * 1024  # bytes of it in which keys are looked for, far more than are shown
 
 _decoder = msgspec.json.Decoder(RestError)
 
 
 def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
     """The failure that an error answer means, whichever shape it has; where it has none, its number decides."""
-    said = _read(body)
-    wrong = said.validation_errors or ()
-    fields = [FieldError(redact(one.location), one.error_type, redact(one.message)) for one in wrong]
-    message = said.message or said.error_message or _without_words(status, body)
+    said = errors.cleaned(_read(body), redact)
+    wrong = [errors.cleaned(one, redact) for one in said.validation_errors or ()]
+    fields = [FieldError(one.location, one.error_type, one.message) for one in wrong]
+    message = said.message or said.error_message or _without_words(status, body, redact)
     parts = [message.rstrip("."), *(f"{field.location}: {field.message.rstrip('.')}" for field in fields)]
     frame = RefusedFrame(
         error_code=said.status_code or said.error_code or status,
@@ -32,23 +33,25 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
         error_message="; ".join(parts),
         request_id=said.request_id,
     )
-    failed = errors.refused(frame, service=SERVICE, redact=redact)
+    failed = errors.refused(frame, service=SERVICE, redact=redact)  # once more, as parts of a key may have met
     if isinstance(failed.error, ServiceError):
         failed.error.validation_errors = tuple(fields)
         failed.error.more_info = said.more_info
     return failed
 
 
-def unexpected(status: int, headers: dict[str, str], body: bytes, wanted: str) -> ProtocolError:
+def unexpected(
+    status: int, headers: Mapping[str, str], body: bytes, wanted: str, *, redact: Callable[[str], str] = errors.as_said
+) -> ProtocolError:
     """The error of an answer that the API never gives: a page, a redirection, nothing at all."""
-    kind = headers.get("content-type", "").partition(";")[0] or "no content type"
+    kind = redact(headers.get("content-type", "")).partition(";")[0][:QUOTED] or "no content type"
     if 300 <= status < 400:
-        where = headers.get("location", "nowhere")
+        where = redact(headers.get("location", "nowhere"))[: 4 * QUOTED]
         return RemoteProtocolError(
             f"{SERVICE}: expected {wanted}, got {status}, which leads to {where}. The address of the service is wrong, "
             "or something in between catches requests; keys are not sent elsewhere."
         )
-    got = f"{kind}, {_quoted(body)}" if body else "an empty body"
+    got = f"{kind}, {_quoted(body, redact)}" if body else "an empty body"
     return RemoteProtocolError(f"{SERVICE}: expected {wanted}, got {status} with {got}")
 
 
@@ -59,12 +62,13 @@ def _read(body: bytes) -> RestError:
         return RestError()
 
 
-def _without_words(status: int, body: bytes) -> str:
+def _without_words(status: int, body: bytes, redact: Callable[[str], str]) -> str:
     known = status in HTTPStatus._value2member_map_
     phrase = HTTPStatus(status).phrase if known else "an unknown status"
-    return f"HTTP {status} {phrase}" + (f", with {_quoted(body)}" if body else "")
+    return f"HTTP {status} {phrase}" + (f", with {_quoted(body, redact)}" if body else "")
 
 
-def _quoted(body: bytes) -> str:
-    text = body[: 4 * QUOTED].decode("utf-8", "replace")[:QUOTED]
-    return f"{text!r}{'...' if len(body) > len(text.encode()) else ''}"
+def _quoted(body: bytes, redact: Callable[[str], str]) -> str:
+    """Redacted before it is cut: half a key could not be recognised."""
+    text = redact(body[:LOOKED_AT].decode("utf-8", "replace"))
+    return f"{text[:QUOTED]!r}{'...' if len(text) > QUOTED else ''}"

@@ -150,4 +150,7 @@ def _head(boundary: str, fields: Mapping[str, str], filename: str) -> bytes:
     quoted = filename.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\n')
     parts.append("Content-Type: application/octet-stream\r\n\r\n")
-    return "".join(parts).encode("utf-8", "surrogateescape")
+    try:
+        return "".join(parts).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"upload: expected a name that is text, got {filename!r}") from error

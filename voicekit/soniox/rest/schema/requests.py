@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
+from voicekit.errors import ConfigError
 from voicekit.soniox.api import limits as realtime
 from voicekit.soniox.api.wire import Context, Translation
 from voicekit.soniox.api.wrongs import Wrong, Wrongs, between, context, hints, length, one_of, reference, translation
@@ -110,9 +111,13 @@ class RecomputeRequest(Struct, frozen=True, kw_only=True):
 
 
 def check(request: Struct) -> None:
-    """ConfigError for the first field of `request` that the service would refuse."""
+    """ConfigError for the first field of `request` that the service would refuse, or that can't be sent."""
     for wrong in wrongs(request):
         raise wrong.error
+    try:
+        msgspec.json.encode(request)
+    except UnicodeEncodeError as error:
+        raise ConfigError("Soniox request: expected text, got half a character (a lone surrogate) in it") from error
 
 
 def encode(request: Struct) -> bytes:
