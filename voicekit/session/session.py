@@ -23,11 +23,16 @@ from voicekit.events import (
     End,
     Hangup,
     Prompt,
+    ReplyDone,
     ReplyFailed,
     SessionEnded,
     SessionEvent,
     SessionStarted,
     Signal,
+    SttDown,
+    SttUp,
+    Trouble,
+    TurnCommitted,
     Typed,
 )
 from voicekit.extend import Apologise, Plugins, Restart, Use, load_plugins
@@ -56,7 +61,16 @@ from voicekit.turn.machine import TurnMachine
 from voicekit.turn.policy import Policy
 
 SPOKEN_FOR = 32
-"""Beyond this many waiting signals, `say` waits instead of adding another."""
+"""Beyond this many waiting signals, `say` waits instead of adding another, and `type` and `press` are refused."""
+
+MOST_FAILURES = 3
+"""Replies in a row: when they all failed, the call is ended. A caller has said the same thing three times by then."""
+
+HEAR_OUT = 10.0
+"""Seconds: how long the end at `max_duration` waits for a caller to finish speaking."""
+
+WARN_BEFORE = 30.0
+"""Seconds before `max_duration` at which `warning` is spoken, in calls of two minutes and more."""
 
 
 class Session:
@@ -64,8 +78,9 @@ class Session:
 
     `handler` is anything that `as_handler` takes. Soniox hears and speaks (SONIOX_API_KEY) unless other parts are
     given. `stt=None` leaves only typed words and keys, `vad=None` leaves turn-taking to the transcriber. `tts` may be
-    a sequence: text transforms, and the voice last. Raises ConfigError or PluginError here, or in `run` before any
-    sound flows, for whatever does not fit together.
+    a sequence: text transforms, and the voice last. An exception in a handler is a Trouble, an apology is said and the
+    call goes on; `strict` raises it instead, as tests want it. Raises ConfigError or PluginError here, or in `run`
+    before any sound flows, for whatever does not fit together.
     """
 
     def __init__(
@@ -79,6 +94,7 @@ class Session:
         vad: Vad | Use | str | None = "webrtc",
         policy: Policy | None = None,
         plugins: Plugins | None = None,
+        strict: bool = False,
     ) -> None:
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigError(f"policy: expected a Policy, got {policy!r}")
@@ -90,7 +106,9 @@ class Session:
         self.parts = assemble(
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
+        self.strict = strict
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._reporter.watch(self._follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -98,6 +116,10 @@ class Session:
         self._has_run = False
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
+        self._ordered = 0  # 1: to end gracefully, 2: at once
+        self._reason = ""  # of the latest reply
+        self._failures = 0  # of replies, in a row
+        self._deaf: str | None = None  # why the stt is down
 
     @property
     def running(self) -> bool:
@@ -141,18 +163,22 @@ class Session:
         self._nursery.start_soon(task, *args, name=task)
 
     def type(self, text: str) -> None:
-        """The user typed `text`: it is answered at once, and cuts off a reply in progress."""
-        self._running().offer(Typed(text))
+        """The caller typed `text`: it is answered at once, and cuts off a reply in progress.
+
+        Raises VoicekitError, also from `press`, if 32 lines, keys and the like were not taken yet.
+        """
+        self._enter(Typed(text))
 
     def press(self, digit: str) -> None:
-        """The user pressed a key of a telephone: 0-9, *, #, A-D."""
-        self._running().offer(Dtmf(digit))
+        """The caller pressed a key of a telephone: 0-9, *, #, A-D."""
+        self._enter(Dtmf(digit))
 
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
         """Order the end. A graceful one plays the reply in progress to its end, and then `farewell`.
 
         A graceful end takes as long as the sound still queued and a second more; the other at most a second. While
-        everything is still being opened, either ends that at once; an order that comes too late changes nothing.
+        everything is still being opened, either ends that at once; an order that comes too late, or again, changes
+        nothing.
         """
         self._order(End(graceful, why, farewell))
 
@@ -161,9 +187,9 @@ class Session:
         self._order(Hangup())
 
     async def run(self) -> SessionEnded:
-        """Hold the conversation, and say how it ended; raises what made it fail, un-grouped when it is one error.
+        """Hold the conversation, and return how it ended; raises what made it fail, un-grouped when it is one error.
 
-        Cancelling it ends the conversation at once.
+        A call that ends while its stt is down has that in `why`. Cancelling it ends the conversation at once.
         """
         if self._has_run:
             raise ConfigError("a Session runs once; make another for the next conversation")
@@ -177,8 +203,9 @@ class Session:
                 ended = SessionEnded(await self._converse())
             if whole.cancelled_caught:
                 ended = SessionEnded(self._given_up)
-        except Exception as error:
-            ended = SessionEnded("error", error)
+        except BaseException as error:
+            if not _is_cancellation(error):
+                ended = SessionEnded("error" if isinstance(error, Exception) else type(error).__name__, error)
             raise
         finally:
             self._opening = None
@@ -221,19 +248,21 @@ class Session:
                 end_within=self.policy.call.end_within,
             )
             await self._conduct(conductor, hear, outlet)
-        return conductor.why
+        if self._deaf is None:
+            return conductor.why
+        return f"{conductor.why}, and the stt was down: {self._deaf or 'it gave no reason'}"
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
-        self._opening, self._outlet = None, outlet
+        call = self.policy.call
         try:
-            self._reporter.report(SessionStarted())
-            if self.policy.call.greeting is not None:
-                outlet.offer(Prompt("greeting", self.policy.call.greeting))
             with alone():
-                async with trio.open_nursery() as self._nursery:
-                    nursery = self._nursery
+                async with trio.open_nursery() as nursery:
+                    self._opening, self._outlet, self._nursery = None, outlet, nursery
+                    self._reporter.report(SessionStarted())
+                    if call.greeting is not None:
+                        outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
                     nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
-                    nursery.start_soon(self._limit, outlet)
+                    nursery.start_soon(self._limit, conductor, outlet)
                     nursery.start_soon(self._reporter.pump)
                     nursery.start_soon(self.parts.warm, self)
                     await conductor.run()
@@ -242,12 +271,22 @@ class Session:
             self._outlet = self._nursery = None
 
     def _order(self, order: End | Hangup) -> None:
-        """The conductor obeys it. Before there is one, there is only the opening to be given up."""
+        """The conductor obeys it, once. Before there is one, there is only the opening to be given up."""
+        weight = 1 if isinstance(order, End) and order.graceful else 2
+        if weight <= self._ordered:
+            return
         if self._opening is not None:
             self._given_up = order.why if isinstance(order, End) else "the other side hung up"
             self._opening.cancel()
         elif self._outlet is not None or not self._has_run:
             self._running().offer(order)
+            self._ordered = weight
+
+    def _enter(self, signal: Typed | Dtmf) -> None:
+        outlet = self._running()
+        if not outlet.is_below(SPOKEN_FOR):
+            raise VoicekitError(f"expected fewer than {SPOKEN_FOR} lines, keys and prompts that wait, got one more")
+        outlet.offer(signal)
 
     def _running(self) -> Outlet[Signal]:
         if self._outlet is None:
@@ -275,15 +314,36 @@ class Session:
         handler = self.plugins.answer(turn)
         return as_handler(handler) if handler is not None else self.parts.handler
 
+    def _follow(self, event: SessionEvent) -> None:
+        """Remember what later decisions need."""
+        match event:
+            case TurnCommitted():
+                self._reason = event.reason
+            case ReplyDone() if self._reason != "apology":
+                self._failures = 0
+            case SttDown(why):
+                self._deaf = why
+            case SttUp():
+                self._deaf = None
+
     def _reply_failed(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
-        """What follows from a reply's error: a service's failure ends the reply, anything else the call."""
-        verdict = self._judge(error)
+        """What follows from a reply's error: an apology, if something has one, or the end of the call."""
+        verdict, role, failed = self._judge(error), self.parts.role_of(error), ReplyFailed(reply.turn, error)
         if verdict is None and not isinstance(error, ServiceError):
-            return None
-        failed = ReplyFailed(reply.turn, error)
-        if isinstance(verdict, Apologise) and reply.reason != "apology":  # one that fails would be followed for ever
-            return [failed, Prompt("apology", verdict.text)]
-        return [failed]
+            if self.strict or role == "sink":  # without a sink, nothing can be said
+                return None
+            self._reporter.report(Trouble(role, error))
+        if reply.cut or reply.reason == "apology":  # the caller has gone on; an apology would be followed for ever
+            return [failed]
+        self._failures += 1
+        call = self.policy.call
+        if self._failures >= MOST_FAILURES and not self.strict:
+            last_words = call.apology if call.farewell is None else call.farewell
+            return [failed, End(True, f"{MOST_FAILURES} replies in a row failed", last_words)]
+        words = call.apology if role != "tts" and not self.strict else None
+        if isinstance(verdict, Apologise):
+            words = verdict.text
+        return [failed] if words is None else [failed, Prompt("apology", words)]
 
     def _judge(self, error: Exception) -> Apologise | Restart | None:
         """What the plugins make of `error`; they are told which part it came from."""
@@ -291,8 +351,23 @@ class Session:
 
     # The tasks beside the conductor.
 
-    async def _limit(self, outlet: Outlet[Signal]) -> None:
-        longest = self.policy.call.max_duration
-        if longest is not None:
-            await trio.sleep(longest)
-            outlet.offer(End(True, "maximum duration"))
+    async def _limit(self, conductor: Conductor, outlet: Outlet[Signal]) -> None:
+        call = self.policy.call
+        if call.max_duration is None:
+            return
+        if call.warning is not None:
+            before = min(WARN_BEFORE, call.max_duration / 4)
+            await trio.sleep(call.max_duration - before)
+            outlet.offer(Prompt("warning", call.warning))
+            await trio.sleep(before)
+        else:
+            await trio.sleep(call.max_duration)
+        with trio.move_on_after(HEAR_OUT):
+            await conductor.until_caller_is_done()
+        self._order(End(True, "maximum duration", call.farewell))
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)

@@ -20,6 +20,9 @@ Ahead: TypeAlias = Literal["text", "sound"]
 # A recogniser's cap on its own delay is kept to the moment; half a second covers the way to us and a slow decode.
 FALLBACK_MARGIN = 0.5
 
+FAREWELL = "I have to end this call now. Goodbye."
+APOLOGY = "I'm sorry, something went wrong. Could you say that again?"
+
 
 @dataclass(frozen=True, slots=True)
 class Speculation:
@@ -105,24 +108,34 @@ class InterruptPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How a call begins, how it is kept alive, and when it ends.
+    """How a call begins, how it is kept alive, what is said when something fails, and when it ends.
 
-    `greeting`: spoken before the caller speaks; None waits for the caller. `idle_after`: silence after which the bot
+    `greeting`: spoken before the caller speaks; None waits for the caller. `greeting_interruptible`: whether speech can
+    cut it; what is said over one that it can't cut is answered behind it. `idle_after`: silence after which the bot
     prompts (None: never) with `idle_prompt` (None: the handler is asked); after `idle_limit` prompts in a row the
-    next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully.
-    `open_timeout`: what each stage may take to open. `end_within`: what a graceful end may take.
+    next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully, as
+    soon as the caller has finished speaking, and at the latest 10 s later. `warning`: spoken before that, 30 s or a
+    quarter of `max_duration` earlier. `farewell`: spoken before the call is ended by `idle_limit`, by `max_duration` or
+    by failures. `apology`: spoken when a reply failed and nothing else has spoken for it; the call goes on. After three
+    failed replies in a row it ends. None is silence in each case. `open_timeout`: what each stage may take to open.
+    `end_within`: what a graceful end may take.
     """
 
     greeting: str | None = None
+    greeting_interruptible: bool = True
     idle_after: float | None = None
     idle_prompt: str | None = None
     idle_limit: int | None = None
     max_duration: float | None = None
+    warning: str | None = None
+    farewell: str | None = FAREWELL
+    apology: str | None = APOLOGY
     open_timeout: float = 10.0
     end_within: float = 15.0
 
     def __post_init__(self) -> None:
-        _text(self, "greeting", "idle_prompt")
+        _text(self, "greeting", "idle_prompt", "warning", "farewell", "apology")
+        _flag(self, "greeting_interruptible")
         if self.idle_limit is not None:
             _count(self, "idle_limit", least=0)
         _positive(self, *(name for name in ("idle_after", "max_duration") if getattr(self, name) is not None))

@@ -20,7 +20,8 @@ from voicekit.cli.run import FAILED, SIGNALLED
 from voicekit.errors import DeviceError, ServiceError
 from voicekit.events import SessionEnded
 from voicekit.play.sink import NullSink
-from voicekit.session.callfolder import EVENTS, SOUND, CallFolder, open_call_folder
+from voicekit.session.callfolder import SOUND, CallFolder, open_call_folder
+from voicekit.session.eventlog import EVENTS
 from voicekit.session.local import SpeechService, soniox_or_local
 from voicekit.session.running import run_session
 from voicekit.soniox.stt.soniox_stt import SonioxStt
