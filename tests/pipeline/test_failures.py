@@ -199,6 +199,38 @@ def test_a_sink_that_fails_ends_the_call():
         hold_call("Hello.", typed("one"), strict=False, sink=Torn())
 
 
+def test_a_handler_that_cannot_prepare_is_asked_all_the_same():
+    """An error in `warm` is a Trouble, and the call goes on; a strict session raises it."""
+
+    class Cold:
+        async def warm(self, call: Any) -> None:
+            raise ValueError("no connection")
+
+        async def __call__(self, turn: Any, say: Any) -> None:
+            await say("Here.")
+
+    call = hold_call(Cold(), typed("one"), strict=False)
+    assert (heard(call), troubles(call)) == (["Here."], ["no connection"])
+    with pytest.raises(ValueError, match="no connection"):
+        hold_call(Cold(), typed("one"))
+
+
+def test_an_error_of_a_reply_that_was_cut_has_no_apology():
+    """The caller has gone on: the error is a Trouble, and the next turn is answered."""
+
+    async def untidy(turn: Any, say: Any) -> None:
+        try:
+            await say("I will tell you everything that I know about this. " * (1 + 9 * (turn.number == 1)))
+            await trio.sleep(9.0)
+        finally:
+            if turn.number == 1:
+                raise ValueError("untidy")
+
+    call = hold_call(untidy, typed("one", "two"), strict=False)
+    assert troubles(call) == ["untidy"]
+    assert [exchange.reason for exchange in call.history] == ["typed", "typed"]
+
+
 def test_tests_see_the_error_itself():
     """`hold_call` is strict unless it is told otherwise: what the handler raises is raised."""
     with pytest.raises(KeyError, match="menu"):

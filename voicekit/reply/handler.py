@@ -103,7 +103,7 @@ Handler: TypeAlias = Callable[[Turn, Say], Awaitable[str | None]]
 """Answers one turn; returns when all is said, is cancelled when the caller interrupts. Text that it returns is said.
 
 One that is an object may also have `async def warm(self, call: CallView)`: it runs beside the call from its beginning,
-to connect to what the first answer will need. An error in it ends the call.
+to connect to what the first answer will need. An error in it is a Trouble (of a strict session: ends the call).
 """
 
 Answer: TypeAlias = (

@@ -144,7 +144,7 @@ async def open_event_log(
         await in_thread(renew, path)
     except OSError as error:
         raise ConfigError(f"event log: can't write {str(path)!r}: {error.strerror}") from error
-    write = partial(_write, path)
+    write = partial(_write, path, [f"{HEADER}\n"])
     async with open_scribe(write, LINES, Full.DROP_NEWEST, weigh=COUNT, name=f"event log {path}") as outlet:
         clock = clock or CallClock()
 
@@ -188,11 +188,14 @@ def log_lines(path: Path) -> list[str]:
     return [f"{at:9.3f} {words}" for at, words in described if words is not None]
 
 
-def _write(path: str | Path, entries: Iterable[tuple[float, LoggedEvent]]) -> None:
-    """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
+def _write(path: str | Path, pending: list[str], entries: Iterable[tuple[float, LoggedEvent]]) -> None:
+    """Write what is `pending`, once, and `entries`.
+
+    The file is opened each time, so that a disk that has filled up is told of once, and not when closing again.
+    """
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
-        if not file.tell():
-            file.write(f"{HEADER}\n")
+        while pending:
+            file.write(pending.pop())
         for at, event in entries:
             if type(event).__name__ in _KINDS:
                 file.write(_line({"time": round(at, 4), "event": type(event).__name__, **_shown(event)}))

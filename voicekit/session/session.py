@@ -264,7 +264,7 @@ class Session:
                     nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
                     nursery.start_soon(self._limit, conductor, outlet)
                     nursery.start_soon(self._reporter.pump)
-                    nursery.start_soon(self.parts.warm, self)
+                    nursery.start_soon(self._warm)
                     await conductor.run()
                     nursery.cancel_scope.cancel()
         finally:
@@ -350,6 +350,15 @@ class Session:
         return self.plugins.handle_error(error, self.parts.role_of(error), self)
 
     # The tasks beside the conductor.
+
+    async def _warm(self) -> None:
+        """Let the handler prepare its first answer; a failure of that is the first answer's."""
+        try:
+            await self.parts.warm(self)
+        except Exception as error:
+            if self.strict:
+                raise
+            self._reporter.report(Trouble("handler", error))
 
     async def _limit(self, conductor: Conductor, outlet: Outlet[Signal]) -> None:
         call = self.policy.call
