@@ -37,7 +37,7 @@ from voicekit.events import (
 from voicekit.extend import Apologise, Restart, hookimpl, load_plugins
 from voicekit.flow import Inlet, Outlet
 from voicekit.session import Session, run_session
-from voicekit.session.session import HEAR_OUT
+from voicekit.session.duration import HEAR_OUT
 from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, ScriptedVad
 from voicekit.turn.policy import CallPolicy, Policy, Speculation, TurnPolicy
 

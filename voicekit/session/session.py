@@ -11,32 +11,26 @@ failed; then nothing of it is left: no task, no open link, and the sink has been
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import trio
 
 from voicekit.contracts import Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
-from voicekit.errors import ConfigError, ServiceError, VoicekitError
+from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
     Dtmf,
     End,
     Hangup,
     Prompt,
-    ReplyDone,
-    ReplyFailed,
     SessionEnded,
     SessionEvent,
     SessionStarted,
     Signal,
-    SttDown,
-    SttUp,
-    Trouble,
-    TurnCommitted,
     Typed,
 )
-from voicekit.extend import Apologise, Plugins, Restart, Use, load_plugins
-from voicekit.flow.groups import alone
+from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
 from voicekit.flow.pipeline import Pipeline
@@ -52,6 +46,8 @@ from voicekit.session.assembly import (
     open_signals,
     reply_pipeline,
 )
+from voicekit.session.duration import end_in_time
+from voicekit.session.failures import Failures
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -62,15 +58,6 @@ from voicekit.turn.policy import Policy
 
 SPOKEN_FOR = 32
 """Beyond this many waiting signals, `say` waits instead of adding another, and `type` and `press` are refused."""
-
-MOST_FAILURES = 3
-"""Replies in a row: when they all failed, the call is ended. A caller has said the same thing three times by then."""
-
-HEAR_OUT = 10.0
-"""Seconds: how long the end at `max_duration` waits for a caller to finish speaking."""
-
-WARN_BEFORE = 30.0
-"""Seconds before `max_duration` at which `warning` is spoken, in calls of two minutes and more."""
 
 
 class Session:
@@ -108,7 +95,8 @@ class Session:
         )
         self.strict = strict
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
-        self._reporter.watch(self._follow)
+        self._failures = Failures(self)
+        self._reporter.watch(self._failures.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -117,9 +105,6 @@ class Session:
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: at once
-        self._reason = ""  # of the latest reply
-        self._failures = 0  # of replies, in a row
-        self._deaf: str | None = None  # why the stt is down
 
     @property
     def running(self) -> bool:
@@ -204,7 +189,7 @@ class Session:
             if whole.cancelled_caught:
                 ended = SessionEnded(self._given_up)
         except BaseException as error:
-            if not _is_cancellation(error):
+            if not is_cancellation(error):
                 ended = SessionEnded("error" if isinstance(error, Exception) else type(error).__name__, error)
             raise
         finally:
@@ -244,13 +229,11 @@ class Session:
                 outlet=outlet,
                 begin=performer.begin,
                 report=self._reporter.report,
-                failed=self._reply_failed,
+                failed=self._failures.after,
                 end_within=self.policy.call.end_within,
             )
             await self._conduct(conductor, hear, outlet)
-        if self._deaf is None:
-            return conductor.why
-        return f"{conductor.why}, and the stt was down: {self._deaf or 'it gave no reason'}"
+        return conductor.why + self._failures.at_the_end
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         call = self.policy.call
@@ -261,10 +244,10 @@ class Session:
                     self._reporter.report(SessionStarted())
                     if call.greeting is not None:
                         outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
-                    nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
-                    nursery.start_soon(self._limit, conductor, outlet)
+                    nursery.start_soon(listen, hear, outlet, self._failures.judge, self._reporter.report)
+                    nursery.start_soon(end_in_time, call, conductor, outlet, self._order)
                     nursery.start_soon(self._reporter.pump)
-                    nursery.start_soon(self._warm)
+                    nursery.start_soon(self.parts.warm, self, None if self.strict else self._reporter.report)
                     await conductor.run()
                     nursery.cancel_scope.cancel()
         finally:
@@ -313,70 +296,3 @@ class Session:
             return as_handler(script)
         handler = self.plugins.answer(turn)
         return as_handler(handler) if handler is not None else self.parts.handler
-
-    def _follow(self, event: SessionEvent) -> None:
-        """Remember what later decisions need."""
-        match event:
-            case TurnCommitted():
-                self._reason = event.reason
-            case ReplyDone() if self._reason != "apology":
-                self._failures = 0
-            case SttDown(why):
-                self._deaf = why
-            case SttUp():
-                self._deaf = None
-
-    def _reply_failed(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
-        """What follows from a reply's error: an apology, if something has one, or the end of the call."""
-        verdict, role, failed = self._judge(error), self.parts.role_of(error), ReplyFailed(reply.turn, error)
-        if verdict is None and not isinstance(error, ServiceError):
-            if self.strict or role == "sink":  # without a sink, nothing can be said
-                return None
-            self._reporter.report(Trouble(role, error))
-        if reply.cut or reply.reason == "apology":  # the caller has gone on; an apology would be followed for ever
-            return [failed]
-        self._failures += 1
-        call = self.policy.call
-        if self._failures >= MOST_FAILURES and not self.strict:
-            last_words = call.apology if call.farewell is None else call.farewell
-            return [failed, End(True, f"{MOST_FAILURES} replies in a row failed", last_words)]
-        words = call.apology if role != "tts" and not self.strict else None
-        if isinstance(verdict, Apologise):
-            words = verdict.text
-        return [failed] if words is None else [failed, Prompt("apology", words)]
-
-    def _judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins make of `error`; they are told which part it came from."""
-        return self.plugins.handle_error(error, self.parts.role_of(error), self)
-
-    # The tasks beside the conductor.
-
-    async def _warm(self) -> None:
-        """Let the handler prepare its first answer; a failure of that is the first answer's."""
-        try:
-            await self.parts.warm(self)
-        except Exception as error:
-            if self.strict:
-                raise
-            self._reporter.report(Trouble("handler", error))
-
-    async def _limit(self, conductor: Conductor, outlet: Outlet[Signal]) -> None:
-        call = self.policy.call
-        if call.max_duration is None:
-            return
-        if call.warning is not None:
-            before = min(WARN_BEFORE, call.max_duration / 4)
-            await trio.sleep(call.max_duration - before)
-            outlet.offer(Prompt("warning", call.warning))
-            await trio.sleep(before)
-        else:
-            await trio.sleep(call.max_duration)
-        with trio.move_on_after(HEAR_OUT):
-            await conductor.until_caller_is_done()
-        self._order(End(True, "maximum duration", call.farewell))
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.Cancelled)[1] is None
-    return isinstance(error, trio.Cancelled)
