@@ -133,6 +133,48 @@ def test_a_plugin_that_apologises_comes_first():
     assert heard(call) == ["", "The handler is ill."]
 
 
+class Worse:
+    """A plugin that fails where it is asked about failures, and where it is asked for answers."""
+
+    @hookimpl
+    def voicekit_handle_error(self, error: Exception, role: str, session: Any) -> Apologise:
+        raise LookupError("no idea")
+
+    @hookimpl
+    def voicekit_answer(self, turn: Any) -> None:
+        if turn.number == 1:
+            raise LookupError("no answer")
+
+
+def test_plugins_that_fail_in_a_turn_leave_no_silence():
+    """Neither an answer nor a remedy that raises ends the call: both are Troubles, and the policy apologises."""
+    call = hold_call("Here.", typed("one", "two"), strict=False, plugins=load_plugins(extra=[Worse()]))
+    assert heard(call) == ["", APOLOGY, "Here."]
+    assert [text.rpartition("LookupError: ")[2] for text in troubles(call)] == ["no idea", "no answer"]
+
+
+async def two_at_once(turn: Any, say: Any) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fail)
+        nursery.start_soon(fail)
+
+
+async def generator(turn: Any) -> Any:
+    yield "Well, "
+    raise ValueError
+
+
+@pytest.mark.parametrize("handler", [two_at_once, generator])
+def test_handlers_of_every_shape_are_apologised_for(handler):
+    """Several errors at once, and one between two words, are one Trouble and one apology."""
+    call = hold_call(handler, typed("one", until=20.0), strict=False)
+    assert heard(call)[1:] == [APOLOGY]
+    assert len(troubles(call)) == 1
+
+
 def test_three_failures_in_a_row_end_the_call_with_a_farewell():
     """A bot that can't answer says goodbye instead of apologising for ever; it is no error of the call."""
     call = hold_call(broken, typed("one", "two", "three", "four", until=60.0), strict=False)

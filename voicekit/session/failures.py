@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from voicekit.contracts import Reply
-from voicekit.errors import ServiceError
+from voicekit.errors import PluginError, ServiceError
 from voicekit.events import (
     End,
     Prompt,
@@ -44,9 +44,15 @@ class Failures:
         return "" if down is None else f", and the stt was down: {down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins make of `error`; they are told which part it came from."""
+        """What the plugins make of `error`; they are told which part it came from. One that fails itself has no say."""
         session = self._session
-        return session.plugins.handle_error(error, session.parts.role_of(error), session)
+        try:
+            return session.plugins.handle_error(error, session.parts.role_of(error), session)
+        except PluginError as failure:
+            if session.strict:
+                raise
+            session.report(Trouble("voicekit_handle_error", failure))
+            return None
 
     def follow(self, event: SessionEvent) -> None:
         """Watches the session."""
