@@ -180,7 +180,7 @@ class ReplyFailed:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without having been asked: `reason` is "greeting", "idle", "say", "apology" or "farewell".
+    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology" or "farewell".
 
     With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
     """

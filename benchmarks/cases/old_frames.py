@@ -17,7 +17,7 @@ from benchmarks.no_words import NoWords
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Speaker
-from voicekit.events import Audible, Decided, Interim, SessionEvent, Word
+from voicekit.events import Audible, Decided, Interim, SessionEvent, TurnAct, Word
 from voicekit.extend import load_plugins
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.listen.source import SilenceSource
@@ -103,7 +103,7 @@ async def played_after_a_cut(sink: Watched) -> float:
         nonlocal at_the_cut
         if isinstance(event, Audible):
             sounding.set()
-        elif isinstance(event, Decided) and event.what.startswith("cut"):
+        elif isinstance(event, Decided) and event.act is TurnAct.CUT:
             at_the_cut = sink.played
             cut.set()
 

@@ -124,7 +124,7 @@ def test_a_farewell_is_spoken_when_the_ears_are_gone() -> None:
     """The end of a call does not wait for ears that are away: it comes when it was ordered."""
     user = long(30.0)
     peer = SonioxPeer(user, faults=[Cut(At(seconds=5.0), away=500.0)])
-    held = hold(user, transcriber(peer), policy=Policy(call=CallPolicy(max_duration=10.0)))
+    held = hold(user, transcriber(peer), policy=Policy(call=CallPolicy(max_duration=10.0, farewell=None)))
     assert held.error is None
     assert held.events[-1][0] <= 13.0
 

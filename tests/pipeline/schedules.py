@@ -37,6 +37,7 @@ from voicekit.events import (
 from voicekit.extend import Apologise, Restart, hookimpl, load_plugins
 from voicekit.flow import Inlet, Outlet
 from voicekit.session import Session, run_session
+from voicekit.session.duration import HEAR_OUT
 from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, ScriptedVad
 from voicekit.turn.policy import CallPolicy, Policy, Speculation, TurnPolicy
 
@@ -316,6 +317,7 @@ def _session(made: Schedule, sink: hostile.WatchedSink) -> Session:
         vad=parts["vad"],
         policy=Policy(turn=made.turn, call=made.call),
         plugins=_plugins,
+        strict=True,
     )
 
 
@@ -445,7 +447,9 @@ def latest_end(held: Held) -> float:
     call, world = held.schedule.call, held.schedule.world
     started = next((at for at, event in held.events if isinstance(event, SessionStarted)), None)
     opened = (
-        held.began + OPEN_TIMEOUT + hostile.SHIELDED if started is None else started + call.max_duration + END_WITHIN
+        held.began + OPEN_TIMEOUT + hostile.SHIELDED
+        if started is None
+        else started + call.max_duration + HEAR_OUT + END_WITHIN
     )
     came = [raised for raised in world.raised if raised.error in members(held.error)]
     fatal = [raised.at for raised in came if not _doubly_hostile(held, raised.stage)]

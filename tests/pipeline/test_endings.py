@@ -206,6 +206,7 @@ async def test_clean_up_that_fails_in_a_cancelled_call_raises_its_error_alone(au
         tts=FakeTts(),
         sink="null",
         plugins=load_plugins(),
+        strict=True,
     )
     with pytest.raises(ZeroDivisionError) as raised, trio.move_on_after(2.0):
         await session.run()

@@ -61,9 +61,9 @@ def test_a_greeting_is_spoken_before_the_user_says_anything():
 
 def test_silence_is_prompted_and_at_last_ends_the_call():
     """After `idle_after` seconds the bot asks; after `idle_limit` questions in a row it ends the call."""
-    policy = calling(idle_after=5.0, idle_prompt="Are you there?", idle_limit=2)
+    policy = calling(idle_after=5.0, idle_prompt="Are you there?", idle_limit=2, farewell="Goodbye.")
     call = hold_call(repeat, quiet(until=60.0), policy=policy)
-    assert [exchange.said for exchange in call.history] == ["Are you there?"] * 2
+    assert [exchange.said for exchange in call.history] == ["Are you there?", "Are you there?", "Goodbye."]
     assert call.seconds < 25
 
 
@@ -251,7 +251,7 @@ def test_a_handler_may_end_the_call_with_a_farewell():
 
 def test_no_call_is_longer_than_its_maximum():
     """After `max_duration` the call ends gracefully."""
-    call = hold_call(repeat, quiet(until=100.0), policy=calling(max_duration=7.0))
+    call = hold_call(repeat, quiet(until=100.0), policy=calling(max_duration=7.0, farewell=None))
     assert call.seconds == pytest.approx(7.0, abs=1.1)
     assert call.ended == SessionEnded("maximum duration")
 

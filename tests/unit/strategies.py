@@ -51,6 +51,7 @@ LISTS: dict[str, Any] = {
     "stop_words": {"en": tuple(f"w{n}" for n in range(5, MOST_WORDS, 11))},
 }
 IDLE = CallPolicy(idle_after=5.0, idle_limit=1)
+SILENT_END = CallPolicy(idle_after=5.0, idle_limit=1, farewell=None)
 
 BARGE_IN, NO_BARGE_IN = InterruptPolicy(**LISTS), InterruptPolicy(barge_in=False, **LISTS)
 OFTEN, ONCE = Speculation(after=0.04, most=5), Speculation(after=0.0, most=1)
@@ -61,7 +62,7 @@ POLICIES = {
     "stt, idle prompts": Policy(interrupt=BARGE_IN, call=IDLE),
     "stt, no barge-in": Policy(interrupt=NO_BARGE_IN),
     "vad": Policy(TurnPolicy(endpointing="vad"), BARGE_IN),
-    "vad, idle prompts": Policy(TurnPolicy(endpointing="vad"), BARGE_IN, IDLE),
+    "vad, idle prompts": Policy(TurnPolicy(endpointing="vad"), BARGE_IN, SILENT_END),
     "vad, no barge-in": Policy(TurnPolicy(endpointing="vad"), NO_BARGE_IN),
     "stt, speculating": Policy(TurnPolicy(speculate=OFTEN), BARGE_IN),
     "vad, speculating": Policy(TurnPolicy(endpointing="vad", speculate=OFTEN), BARGE_IN, IDLE),

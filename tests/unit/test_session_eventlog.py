@@ -159,6 +159,20 @@ def test_only_the_owner_can_read_the_log(tmp_path):
     assert precious.read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no such device")
+def test_a_device_stays_a_device(tmp_path):
+    """A log to /dev/null or to a pipe is written to it, and nothing is put in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        written(pipe, CALL[:1])
+        assert os.read(reader, 1_000).decode().splitlines()[0] == '{"format": "voicekit events", "version": 1}'
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
 @given(st.text(), st.text())
 def test_any_text_survives(tmp_path_factory, said, why):
     """No text that a recogniser or a handler could produce breaks the log."""

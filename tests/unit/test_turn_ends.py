@@ -79,7 +79,8 @@ def test_a_prompt_that_is_cut_is_not_repeated() -> None:
 
 def test_silence_brings_idle_prompts_and_then_the_end() -> None:
     """Each `idle_after` of silence brings a prompt; after `idle_limit` of them the next silence ends the call."""
-    talk = Talk(Policy(call=CallPolicy(idle_after=5.0, idle_prompt="Still there?", idle_limit=2))).until(5.0)
+    call = CallPolicy(idle_after=5.0, idle_prompt="Still there?", idle_limit=2, farewell=None)
+    talk = Talk(Policy(call=call)).until(5.0)
     assert talk.take() == ["5.00 start 1 idle '' says 'Still there?'"]
     talk.at(6.0, ReplyDone(1)).until(11.0)
     assert talk.take() == ["11.00 start 2 idle '' says 'Still there?'"]
@@ -90,6 +91,15 @@ def test_silence_brings_idle_prompts_and_then_the_end() -> None:
         "prompt 2: nobody spoke for 5 s",
         "close: nobody spoke for 5 s, after 2 idle prompts",
     ]
+
+
+def test_the_end_for_silence_has_a_farewell() -> None:
+    """The farewell can't be interrupted, and nothing is said behind it."""
+    talk = Talk(Policy(call=CallPolicy(idle_after=5.0, idle_limit=0, farewell="Goodbye."))).until(5.0)
+    assert talk.take() == ["5.00 start 1 farewell '' says 'Goodbye.', not to be interrupted"]
+    assert talk.machine.ending == "nobody spoke for 5 s, after 0 idle prompts"
+    talk.at(5.5, started(5.4)).at(6.0, Prompt("say", "More.")).at(7.0, ReplyDone(1))
+    assert (talk.state, talk.take()) == (TurnState.CLOSED, [])
 
 
 def test_a_turn_of_the_caller_starts_the_count_of_idle_prompts_anew() -> None:
@@ -105,7 +115,7 @@ def test_without_idle_after_a_call_waits_for_ever() -> None:
 
 def test_a_limit_of_no_idle_prompts_ends_the_first_silence() -> None:
     """With `idle_limit=0` the call ends without a prompt."""
-    talk = Talk(Policy(call=CallPolicy(idle_after=5.0, idle_limit=0))).until(5.0)
+    talk = Talk(Policy(call=CallPolicy(idle_after=5.0, idle_limit=0, farewell=None))).until(5.0)
     assert (talk.state, talk.take()) == (TurnState.CLOSED, [])
 
 

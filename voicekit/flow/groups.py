@@ -30,6 +30,13 @@ def sole(error: BaseException) -> BaseException:
     return error
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Whether `error` is nothing but trio's way of stopping tasks."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
+
+
 @contextmanager
 def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None]:
     """Raise what is inside a group of one in the group's place; add `note` to every Exception that passes.

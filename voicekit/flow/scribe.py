@@ -7,9 +7,9 @@ logs and for traces alike.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -33,9 +33,12 @@ def private(path: str | os.PathLike[str], flags: int) -> int:
 
 
 def renew(path: str | os.PathLike[str]) -> None:
-    """Make a new, empty, private file. A file or link of that name goes; what the link points to stays."""
+    """Make a new, empty, private file. A file or a link of that name goes; its target and devices stay."""
     with suppress(FileNotFoundError):
-        Path(path).unlink()
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+            return
+        os.unlink(path)
     with open(path, "x", opener=private):
         pass
 

@@ -42,11 +42,11 @@ _SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')
 
 
 @asynccontextmanager
-async def open_wire_log(path: str | Path) -> AsyncIterator[WireLog]:
+async def open_wire_log(path: str | Path, clock: Callable[[], float] | None = None) -> AsyncIterator[WireLog]:
     """What to give to `wire_log=` of the transcriber and of the voice, so that both are written to the file `path`.
 
-    Raises ConfigError when the file can't be written. Lines that still wait when the log closes are written within
-    half a second, or counted.
+    `clock` gives the seconds of each message, by default since the log was opened. Raises ConfigError when the file
+    can't be written. Lines that still wait when the log closes are written within half a second, or counted.
     """
     try:
         await in_thread(_begin, path)
@@ -55,10 +55,11 @@ async def open_wire_log(path: str | Path) -> AsyncIterator[WireLog]:
     write = partial(_write, path)
     async with open_scribe(write, WAITING, Full.DROP_NEWEST, weigh=_weight, name=f"wire log {path}") as out:
         start = trio.current_time()
+        seconds = clock or (lambda: trio.current_time() - start)
 
         def log(connection: str, way: str, message: str | bytes) -> None:
             said = message if isinstance(message, str) else len(message)
-            out.offer((trio.current_time() - start, connection, way, said))
+            out.offer((seconds(), connection, way, said))
 
         yield log
         dropped = out.statistics().dropped

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeAlias
 import trio
 
 from voicekit.contracts import HistoryView, Reply, Stash, Text, this_reply
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, VoicekitError
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import FunctionStage
@@ -99,11 +99,11 @@ class Turn:
         self.end_call(farewell)
 
 
-Handler: TypeAlias = Callable[[Turn, Say], Awaitable[None]]
-"""Answers one turn; returns when all is said, is cancelled when the caller interrupts.
+Handler: TypeAlias = Callable[[Turn, Say], Awaitable[str | None]]
+"""Answers one turn; returns when all is said, is cancelled when the caller interrupts. Text that it returns is said.
 
 One that is an object may also have `async def warm(self, call: CallView)`: it runs beside the call from its beginning,
-to connect to what the first answer will need. An error in it ends the call.
+to connect to what the first answer will need. An error in it is a Trouble (of a strict session: ends the call).
 """
 
 Answer: TypeAlias = (
@@ -117,6 +117,12 @@ Answer: TypeAlias = (
 
 HANDLER = "handler"
 """The name of the stage that runs it."""
+
+NOT_ASYNCIO = (
+    "voicekit runs on trio, and this handler used asyncio: use a library for trio or anyio instead, or run the asyncio "
+    "code in a thread, `await trio.to_thread.run_sync(asyncio.run, fetch())`"
+)
+_OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
 SHAPES = """a handler is one of
     async def handler(turn, say): ...       says what it likes with `await say(text)`
@@ -136,11 +142,20 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
             scope = this_reply.get(None)
             reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
             say = Say(outbox, reply)
-            with alone():
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(say.take_breaths)
-                    await answer(turn)(turn, say)
-                    nursery.cancel_scope.cancel()
+            try:
+                with alone():
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(say.take_breaths)
+                        handler = answer(turn)
+                        if text := _text(handler, await handler(turn, say)):
+                            await say(text)
+                        nursery.cancel_scope.cancel()
+            except (RuntimeError, TypeError) as error:
+                if any(words in str(error) for words in _OF_ASYNCIO):
+                    raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
+                raise
+            finally:
+                say.end()
             return
 
     return FunctionStage(run, HANDLER)
@@ -214,13 +229,18 @@ def _from_function(answer: Callable[[Turn], Any]) -> Handler:
         text = answer(turn)
         if inspect.isawaitable(text):
             text = await text
-        if text is not None and not isinstance(text, str):
-            raise TypeError(
-                f"{_name(answer)} returned {text!r:.80} ({type(text).__name__}); expected text (str) or None"
-            )
-        await say(text or "")
+        await say(_text(answer, text))
 
     return say_what_it_returns
+
+
+def _text(answer: object, returned: object) -> str:
+    """What `answer` has returned, as text: None is nothing."""
+    if returned is not None and not isinstance(returned, str):
+        raise TypeError(
+            f"{_name(answer)} returned {returned!r:.80} ({type(returned).__name__}); expected text (str) or None"
+        )
+    return returned or ""
 
 
 def _from_generator(answer: Callable[[Turn], Generator[str, None, None]]) -> Handler:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from inspect import CORO_CREATED, getcoroutinestate
+from typing import Any
 
 import trio
 
-from voicekit.contracts import Reply, Text
+from voicekit.contracts import Reply, Text, tell
+from voicekit.errors import VoicekitError
+from voicekit.events import Trouble
 from voicekit.flow.link import Outlet
 from voicekit.reply.text import NOTHING
 from voicekit.writing import ends_sentence, is_unspaced, letters, sentence_mark, whole_clusters
@@ -23,6 +27,9 @@ of a model come 10 to 50 ms apart, so it is not stalling but thinking, or waitin
 BREATH = 0.5
 """The same in the middle of a sentence, or behind "3.": time for a stalled model to finish its word or its number."""
 
+MOST_ASKED = 100
+"""Calls of `say` that are remembered until they are awaited, to report those that never are."""
+
 
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, white space included.
@@ -36,7 +43,7 @@ class Say:
     the voice has is part of what was said. Raises TypeError for anything but str.
     """
 
-    __slots__ = ("_chunk", "_due", "_outlet", "_patience", "_reply", "_room", "_turns")
+    __slots__ = ("_asked", "_chunk", "_due", "_outlet", "_over", "_patience", "_reply", "_room", "_turns")
 
     def __init__(self, outlet: Outlet[Text], reply: Reply) -> None:
         self._outlet = outlet
@@ -46,13 +53,36 @@ class Say:
         self._chunk = ""  # the end of the last one
         self._due = math.inf  # when to take a breath
         self._patience = trio.CancelScope()
+        self._over = False
+        self._asked: list[Coroutine[Any, Any, None]] = []  # that may not have been awaited
 
-    async def __call__(self, text: str) -> None:
+    def __call__(self, text: str) -> Coroutine[Any, Any, None]:
+        saying = self._say(text)
+        self._asked = [asked for asked in self._asked if not _has_begun(asked)]
+        if len(self._asked) < MOST_ASKED:
+            self._asked.append(saying)
+        return saying
+
+    def end(self) -> None:
+        """The turn is over: tell of each `say(...)` that was never awaited, and of whatever is still to come."""
+        self._over = True
+        forgotten = [asked for asked in self._asked if not _has_begun(asked)]
+        self._asked = []
+        for asked in forgotten:
+            asked.close()  # else Python warns of it too
+        if forgotten:
+            tell.get()(Trouble("handler", VoicekitError("say(...) was called without await: write `await say(text)`")))
+
+    async def _say(self, text: str) -> None:
+        if self._over:
+            await trio.lowlevel.checkpoint()
+            why = f"say({text!r:.40}) came when its turn was over; to speak later, keep turn.session and call its say()"
+            return tell.get()(Trouble("handler", VoicekitError(why)))
         if not isinstance(text, str):
             raise TypeError(f"say() takes text (str), got {type(text).__name__}: {text!r:.80}")
         if not text:
             await trio.lowlevel.checkpoint()
-            return
+            return None
         await self._take_turn()
         try:
             if _belong_apart(self._chunk, text):
@@ -91,6 +121,10 @@ class Say:
         text = Text.raw(piece, len(self._reply.said))
         self._reply.said += piece
         await self._outlet.send(text)
+
+
+def _has_begun(asked: Coroutine[Any, Any, None]) -> bool:
+    return getcoroutinestate(asked) != CORO_CREATED
 
 
 def pieces(text: str, most: int = PIECE) -> Iterator[str]:

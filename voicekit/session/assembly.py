@@ -21,7 +21,20 @@ from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
 from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad
 from voicekit.errors import ConfigError
-from voicekit.events import Dtmf, End, Hangup, HeardSoFar, Interim, Progress, Signal, Transcript, Typed, WordMark
+from voicekit.events import (
+    Dtmf,
+    End,
+    Hangup,
+    HeardSoFar,
+    Interim,
+    Progress,
+    SessionEvent,
+    Signal,
+    Transcript,
+    Trouble,
+    Typed,
+    WordMark,
+)
 from voicekit.extend import Plugins
 from voicekit.extend.parts import Part, Role, misfit
 from voicekit.extend.registry import Registry, Use
@@ -77,11 +90,18 @@ class Parts:
     sink: Sink
     texts: tuple[TransformPart[Text, Text], ...] = ()
 
-    async def warm(self, call: CallView) -> None:
-        """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything."""
-        warm = getattr(self.handler, "warm", None)
-        if warm is not None:
-            await warm(call)
+    async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
+        """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything.
+
+        An error in it is reported, since the first answer will show whether it matters; without `report` it is raised.
+        """
+        try:
+            if (warm := getattr(self.handler, "warm", None)) is not None:
+                await warm(call)
+        except Exception as error:
+            if report is None:
+                raise
+            report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
         """Which part `error` came from, by the stage that has signed it; None if from none of them."""

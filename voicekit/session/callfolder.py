@@ -9,7 +9,7 @@
     events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
     wire.jsonl    every message from and to the services, without sound and keys
 
-All three count from the opening of the folder. What is written at most half a second before the end of a program that
+All three count from the start of the session. What is written at most half a second before the end of a program that
 is killed is lost; the rest can be played and read.
 """
 
@@ -22,8 +22,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import trio
-
 from voicekit.audio.frame import AudioFrame
 from voicekit.errors import ConfigError, DeviceError
 from voicekit.events import Overrun
@@ -33,7 +31,7 @@ from voicekit.flow.scribe import open_scribe, renew
 from voicekit.flow.store import Full
 from voicekit.flow.threads import in_thread
 from voicekit.flow.wire_log import WireLog, open_wire_log
-from voicekit.session.eventlog import EVENTS, LoggedEvent, open_event_log
+from voicekit.session.eventlog import EVENTS, CallClock, LoggedEvent, open_event_log
 from voicekit.session.recording_taps import OverheardSink, overheard_source
 from voicekit.session.stereo import Track, TwoTrackFile
 from voicekit.session.trace.taps import trace
@@ -67,7 +65,13 @@ class CallFolder:
     """An open folder, for one call."""
 
     def __init__(
-        self, path: Path, note: Callable[[LoggedEvent], None], wire_log: WireLog, tape: _Tape, outlet: Outlet[_Heard]
+        self,
+        path: Path,
+        note: Callable[[LoggedEvent], None],
+        wire_log: WireLog,
+        tape: _Tape,
+        outlet: Outlet[_Heard],
+        clock: CallClock,
     ) -> None:
         self.path = path
         self.wire_log = wire_log
@@ -75,7 +79,7 @@ class CallFolder:
         self._note = note
         self._tape = tape
         self._outlet = outlet
-        self._start = trio.current_time()
+        self._clock = clock
         self._dropped = 0
 
     def record(self, session: Session) -> None:
@@ -98,8 +102,8 @@ class CallFolder:
                 session.report(Overrun("sound to the recording", dropped - self._dropped))
                 self._dropped = dropped
 
-        source = overheard_source(parts.source, lambda frame: heard(CALLER, frame), self._start)
-        sink = OverheardSink(parts.sink, lambda frame: heard(BOT, frame), self._start)
+        source = overheard_source(parts.source, lambda frame: heard(CALLER, frame), self._clock)
+        sink = OverheardSink(parts.sink, lambda frame: heard(BOT, frame), self._clock)
         session.parts = replace(parts, source=cast("Source", source), sink=cast("Sink", sink))
         trace(session, self._note)
 
@@ -114,14 +118,15 @@ async def open_call_folder(path: str | Path) -> AsyncIterator[CallFolder]:
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)
+    clock = CallClock()
     with _one_error(), _gone_if_empty(folder, tape, was_there):
         async with AsyncExitStack() as stack:
-            note = await stack.enter_async_context(open_event_log(folder / EVENTS))
-            wire_log = await stack.enter_async_context(open_wire_log(folder / WIRE))
+            note = await stack.enter_async_context(open_event_log(folder / EVENTS, clock))
+            wire_log = await stack.enter_async_context(open_wire_log(folder / WIRE, clock))
             scribe = open_scribe(tape.write, QUEUED, Full.DROP_NEWEST, weigh=_samples, name=str(folder / SOUND))
             outlet = await stack.enter_async_context(scribe)
             try:
-                yield CallFolder(folder, note, wire_log, tape, outlet)
+                yield CallFolder(folder, note, wire_log, tape, outlet, clock)
             finally:
                 outlet.offer(_Heard(CALLER, None))
 

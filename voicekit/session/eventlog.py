@@ -1,8 +1,8 @@
 """The event log: the events of a session as lines of JSON, with their times, streamed to disk; and events in words.
 
-The first line names the format and its version. Each other line is one event: `time` (in seconds since the log was
-opened), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat themselves
-many times a second, are left out.
+The first line names the format and its version. Each other line is one event: `time` (in seconds since the session
+has started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat
+themselves many times a second, are left out.
 
 Events wait in a bounded link. One thread encodes and writes them, so a slow disk costs the log and not the call: events
 that do not fit are counted, and their number is the last line.
@@ -55,6 +55,21 @@ class Milestone:
 
     def __str__(self) -> str:
         return f"reply {self.turn} trace: {self.what} {self.seconds:.4f}"
+
+
+class CallClock:
+    """Seconds since a session has started; 0 before that, whatever had to be waited for until then."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+
+    def note(self, event: object) -> None:
+        """Watches the session."""
+        if isinstance(event, events.SessionStarted):
+            self._start = trio.current_time()
+
+    def __call__(self) -> float:
+        return 0.0 if self._start is None else trio.current_time() - self._start
 
 
 LoggedEvent: TypeAlias = SessionEvent | Milestone
@@ -121,9 +136,12 @@ def trouble(event: SessionEvent) -> str | None:
 
 
 @asynccontextmanager
-async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[LoggedEvent], None]]:
-    """A watcher for `Session.watch` that writes each event to the new file `path`, from the moment it is opened.
+async def open_event_log(
+    path: str | Path, clock: CallClock | None = None
+) -> AsyncIterator[Callable[[LoggedEvent], None]]:
+    """A watcher for `Session.watch` that writes each event to the new file `path`.
 
+    Times are those of `clock`, by default of one of its own: seconds since the session has started.
     It takes the milestones of a traced session as well. Only the file's owner may read it; a file of that name that was
     there before is replaced. Raises ConfigError when the file can't be written. Events still waiting when the log
     closes are written within half a second, or counted.
@@ -132,19 +150,20 @@ async def open_event_log(path: str | Path) -> AsyncIterator[Callable[[LoggedEven
         await in_thread(renew, path)
     except OSError as error:
         raise ConfigError(f"event log: can't write {str(path)!r}: {error.strerror}") from error
-    write = partial(_write, path)
+    write = partial(_write, path, [f"{HEADER}\n"])
     async with open_scribe(write, LINES, Full.DROP_NEWEST, weigh=count, name=f"event log {path}") as outlet:
-        start = trio.current_time()
+        clock = clock or CallClock()
 
         def note(event: LoggedEvent) -> None:
+            clock.note(event)
             if not isinstance(event, _UNLOGGED):
-                outlet.offer((trio.current_time() - start, event))
+                outlet.offer((clock(), event))
 
         yield note
         dropped = outlet.statistics().dropped
     if dropped:
         missing = VoicekitError(f"{dropped} events are missing: the disk was too slow")
-        write([(trio.current_time() - start, events.Trouble("the event log", missing))])
+        write([(clock(), events.Trouble("the event log", missing))])
 
 
 def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
@@ -175,11 +194,14 @@ def log_lines(path: Path) -> list[str]:
     return [f"{at:9.3f} {words}" for at, words in described if words is not None]
 
 
-def _write(path: str | Path, entries: Iterable[tuple[float, LoggedEvent]]) -> None:
-    """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
+def _write(path: str | Path, pending: list[str], entries: Iterable[tuple[float, LoggedEvent]]) -> None:
+    """Write what is `pending`, once, and `entries`.
+
+    The file is opened each time, so that a disk that has filled up is told of once, and not when closing again.
+    """
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
-        if not file.tell():
-            file.write(f"{HEADER}\n")
+        while pending:
+            file.write(pending.pop())
         for at, event in entries:
             if type(event).__name__ in _KINDS:
                 file.write(_line({"time": round(at, 4), "event": type(event).__name__, **_shown(event)}))

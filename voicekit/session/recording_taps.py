@@ -1,8 +1,8 @@
 """Overhears a call: layers around the source and the sink that tell what was said and what was heard, and when.
 
-Each frame is told with its place in time: `at` counts samples, at the frame's own rate, since `start`. The caller's
-sound lies where its source says, from the moment it began. The bot's lies where the sink's position says that it was
-heard: what was held is late, what was discarded is missing, and what a device was too slow for has holes.
+Each frame is told with its place in time: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
+caller's sound lies where its source says, from the moment it began. The bot's lies where the sink's position says that
+it was heard: what was held is late, what was discarded is missing, and what a device was too slow for has holes.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
-import trio
-
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Sink, Source, Speaker
 from voicekit.flow.layers import Layer, Tapped
 
 FrameTap: TypeAlias = Callable[[AudioFrame], object]
+Clock: TypeAlias = Callable[[], float]
+"""Seconds, which never go back."""
 
 GRAIN = 2
 """Samples: as exactly as a position, which is a whole number, can tell when something began."""
 
 
-def overheard_source(source: Source, tell: FrameTap, start: float) -> Tapped:
+def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
     """`source`, of which `tell` is told every frame."""
-    return Tapped(source, outward=_Said(source, tell, start).note)
+    return Tapped(source, outward=_Said(source, tell, clock).note)
 
 
 class OverheardSink(Layer):
     """A sink of which `tell` is told what was heard: when its position is next asked for; playout always does."""
 
-    def __init__(self, sink: Sink, tell: FrameTap, start: float) -> None:
+    def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
         self._tell = tell
-        self._start = start
+        self._clock = clock
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[OverheardSpeaker]:
         sink: Any = self.stage
         async with sink.open() as speaker:
-            overheard = OverheardSpeaker(speaker, sink.format, self._tell, self._start)
+            overheard = OverheardSpeaker(speaker, sink.format, self._tell, self._clock)
             try:
                 yield overheard
             finally:
@@ -52,10 +52,10 @@ class OverheardSink(Layer):
 class _Said:
     """Lays a source's frames on the time line. One that begins again (a restart) goes on where it is by then."""
 
-    def __init__(self, source: Source, tell: FrameTap, start: float) -> None:
+    def __init__(self, source: Source, tell: FrameTap, clock: Clock) -> None:
         self._source = source
         self._tell = tell
-        self._start = start
+        self._clock = clock
         self._shift: int | None = None
         self._to = 0
 
@@ -69,7 +69,7 @@ class _Said:
         self._tell(said)
 
     def _place_of(self, first: AudioFrame) -> int:
-        began = trio.current_time() - self._start - (first.seconds if self._source.live else 0.0)
+        began = self._clock() - (first.seconds if self._source.live else 0.0)
         return max(self._to, round(began * first.format.rate))
 
 
@@ -80,11 +80,11 @@ class OverheardSpeaker:
     something anew, and then the position says when that was.
     """
 
-    def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, start: float) -> None:  # noqa: A002
+    def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002
         self._speaker = speaker
         self._rate = format.rate
         self._tell = tell
-        self._start = start
+        self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
         self._to = 0  # on the time line
@@ -96,7 +96,7 @@ class OverheardSpeaker:
         self.look()
         await self._speaker.write(frame)
         if not self._unheard:
-            self._since = trio.current_time()
+            self._since = self._clock()
         self._unheard.append(frame)
 
     @property
@@ -116,7 +116,7 @@ class OverheardSpeaker:
         self.look()
         self._speaker.release()
         if self._held and self._unheard:
-            self._since = trio.current_time()
+            self._since = self._clock()
         self._held = False
 
     def discard(self) -> None:
@@ -133,7 +133,7 @@ class OverheardSpeaker:
         new = position - self._heard
         self._heard = position
         if new > 0 and self._unheard:
-            self._hand_over(new, trio.current_time())
+            self._hand_over(new, self._clock())
         return position
 
     def _hand_over(self, samples: int, now: float) -> None:
@@ -141,7 +141,7 @@ class OverheardSpeaker:
         if self._since is not None:
             ended = sum(frame.samples for frame in self._unheard) <= samples
             begun = self._begun(self._since, now - samples / self._rate, ended)
-            place = max(place, round((begun - self._start) * self._rate))
+            place = max(place, round(begun * self._rate))
             self._since = None
         while samples > 0 and self._unheard:
             frame = self._unheard.popleft()

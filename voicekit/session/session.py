@@ -10,28 +10,27 @@ failed; then nothing of it is left: no task, no open link, and the sink has been
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import EllipsisType
 
 import trio
 
 from voicekit.contracts import Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
-from voicekit.errors import ConfigError, ServiceError, VoicekitError
+from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
     Dtmf,
     End,
     Hangup,
     Prompt,
-    ReplyFailed,
     SessionEnded,
     SessionEvent,
     SessionStarted,
     Signal,
     Typed,
 )
-from voicekit.extend import Apologise, Plugins, Restart, Use, load_plugins
-from voicekit.flow.groups import alone
+from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
 from voicekit.flow.pipeline import Pipeline
@@ -47,6 +46,8 @@ from voicekit.session.assembly import (
     open_signals,
     reply_pipeline,
 )
+from voicekit.session.duration import end_in_time
+from voicekit.session.failures import Failures
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -56,7 +57,7 @@ from voicekit.turn.machine import TurnMachine
 from voicekit.turn.policy import Policy
 
 SPOKEN_FOR = 32
-"""Beyond this many waiting signals, `say` waits instead of adding another."""
+"""Beyond this many waiting signals, `say` waits instead of adding another, and `type` and `press` are refused."""
 
 
 class Session:
@@ -64,8 +65,9 @@ class Session:
 
     `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
     brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
-    turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. Raises ConfigError or
-    PluginError here, or in `run` before any sound flows, for whatever does not fit together.
+    turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. An exception in a handler is
+    a Trouble, an apology is said and the call goes on; `strict` raises it instead, as tests want it. Raises ConfigError
+    or PluginError here, or in `run` before any sound flows, for whatever does not fit together.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Session:
         vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
+        strict: bool = False,
     ) -> None:
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigError(f"policy: expected a Policy, got {policy!r}")
@@ -89,7 +92,10 @@ class Session:
         self.parts = assemble(
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
+        self.strict = strict
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._failures = Failures(self)
+        self._reporter.watch(self._failures.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -97,6 +103,7 @@ class Session:
         self._has_run = False
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
+        self._ordered = 0  # 1: to end gracefully, 2: at once
 
     @property
     def running(self) -> bool:
@@ -140,18 +147,22 @@ class Session:
         self._nursery.start_soon(task, *args, name=task)
 
     def type(self, text: str) -> None:
-        """The user typed `text`: it is answered at once, and cuts off a reply in progress."""
-        self._running().offer(Typed(text))
+        """The caller typed `text`: it is answered at once, and cuts off a reply in progress.
+
+        Raises VoicekitError, also from `press`, if 32 lines, keys and the like were not taken yet.
+        """
+        self._enter(Typed(text))
 
     def press(self, digit: str) -> None:
-        """The user pressed a key of a telephone: 0-9, *, #, A-D."""
-        self._running().offer(Dtmf(digit))
+        """The caller pressed a key of a telephone: 0-9, *, #, A-D."""
+        self._enter(Dtmf(digit))
 
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
         """Order the end. A graceful one plays the reply in progress to its end, and then `farewell`.
 
         A graceful end takes as long as the sound still queued and a second more; the other at most a second. While
-        everything is still being opened, either ends that at once; an order that comes too late changes nothing.
+        everything is still being opened, either ends that at once; an order that comes too late, or again, changes
+        nothing.
         """
         self._order(End(graceful, why, farewell))
 
@@ -160,9 +171,9 @@ class Session:
         self._order(Hangup())
 
     async def run(self) -> SessionEnded:
-        """Hold the conversation, and say how it ended; raises what made it fail, un-grouped when it is one error.
+        """Hold the conversation, and return how it ended; raises what made it fail, un-grouped when it is one error.
 
-        Cancelling it ends the conversation at once.
+        A call that ends while its stt is down has that in `why`. Cancelling it ends the conversation at once.
         """
         if self._has_run:
             raise ConfigError("a Session runs once; make another for the next conversation")
@@ -176,8 +187,9 @@ class Session:
                 ended = SessionEnded(await self._converse())
             if whole.cancelled_caught:
                 ended = SessionEnded(self._given_up)
-        except Exception as error:
-            ended = SessionEnded("error", error)
+        except BaseException as error:
+            if not is_cancellation(error):
+                ended = SessionEnded("error" if isinstance(error, Exception) else type(error).__name__, error)
             raise
         finally:
             self._opening = None
@@ -216,37 +228,47 @@ class Session:
                 outlet=outlet,
                 begin=performer.begin,
                 report=self._reporter.report,
-                failed=self._reply_failed,
+                failed=self._failures.after,
                 end_within=self.policy.call.end_within,
             )
             await self._conduct(conductor, hear, outlet)
-        return conductor.why
+        return conductor.why + self._failures.at_the_end
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
-        self._opening, self._outlet = None, outlet
+        call = self.policy.call
         try:
-            self._reporter.report(SessionStarted())
-            if self.policy.call.greeting is not None:
-                outlet.offer(Prompt("greeting", self.policy.call.greeting))
             with alone():
-                async with trio.open_nursery() as self._nursery:
-                    nursery = self._nursery
-                    nursery.start_soon(listen, hear, outlet, self._judge, self._reporter.report)
-                    nursery.start_soon(self._limit, outlet)
+                async with trio.open_nursery() as nursery:
+                    self._opening, self._outlet, self._nursery = None, outlet, nursery
+                    self._reporter.report(SessionStarted())
+                    if call.greeting is not None:
+                        outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
+                    nursery.start_soon(listen, hear, outlet, self._failures.judge, self._reporter.report)
+                    nursery.start_soon(end_in_time, call, conductor, outlet, self._order)
                     nursery.start_soon(self._reporter.pump)
-                    nursery.start_soon(self.parts.warm, self)
+                    nursery.start_soon(self.parts.warm, self, None if self.strict else self._reporter.report)
                     await conductor.run()
                     nursery.cancel_scope.cancel()
         finally:
             self._outlet = self._nursery = None
 
     def _order(self, order: End | Hangup) -> None:
-        """The conductor obeys it. Before there is one, there is only the opening to be given up."""
+        """The conductor obeys it, once. Before there is one, there is only the opening to be given up."""
+        weight = 1 if isinstance(order, End) and order.graceful else 2
+        if weight <= self._ordered:
+            return
         if self._opening is not None:
             self._given_up = order.why if isinstance(order, End) else "the other side hung up"
             self._opening.cancel()
         elif self._outlet is not None or not self._has_run:
             self._running().offer(order)
+            self._ordered = weight
+
+    def _enter(self, signal: Typed | Dtmf) -> None:
+        outlet = self._running()
+        if not outlet.is_below(SPOKEN_FOR):
+            raise VoicekitError(f"expected fewer than {SPOKEN_FOR} lines, keys and prompts that wait, got one more")
+        outlet.offer(signal)
 
     def _running(self) -> Outlet[Signal]:
         if self._outlet is None:
@@ -273,25 +295,3 @@ class Session:
             return as_handler(script)
         handler = self.plugins.answer(turn)
         return as_handler(handler) if handler is not None else self.parts.handler
-
-    def _reply_failed(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
-        """What follows from a reply's error: a service's failure ends the reply, anything else the call."""
-        verdict = self._judge(error)
-        if verdict is None and not isinstance(error, ServiceError):
-            return None
-        failed = ReplyFailed(reply.turn, error)
-        if isinstance(verdict, Apologise) and reply.reason != "apology":  # one that fails would be followed for ever
-            return [failed, Prompt("apology", verdict.text)]
-        return [failed]
-
-    def _judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins make of `error`; they are told which part it came from."""
-        return self.plugins.handle_error(error, self.parts.role_of(error), self)
-
-    # The tasks beside the conductor.
-
-    async def _limit(self, outlet: Outlet[Signal]) -> None:
-        longest = self.policy.call.max_duration
-        if longest is not None:
-            await trio.sleep(longest)
-            outlet.offer(End(True, "maximum duration"))

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from voicekit.contracts import Sink
 from voicekit.events import SessionEnded, SessionEvent, SessionStarted
 from voicekit.extend import Plugins, load_plugins
+from voicekit.flow.groups import alone
 from voicekit.flow.threads import inline
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Bot, Session
@@ -50,19 +51,22 @@ def hold_call(
     policy: Policy | None = None,
     plugins: Plugins | None = None,
     during: Callable[[Session], Any] | None = None,
+    strict: bool = True,
     **parts: Any,
 ) -> HeldCall:
     """Hold one call with `bot`, a handler or a Bot, in virtual time; raises what `Session.run` raises.
 
-    Of a Bot, its policy, its greeting and its text transforms count; `policy` wins over them. `parts` replace the
-    scripted source, vad and stt or the fake tts. `during(session)` may be an async function that runs beside the call
-    once it has started. `plugins` are those that are installed, unless others are given.
+    Of a Bot, its policy, its greeting and its text transforms count; `policy` wins over them. `strict` (the default)
+    raises what a handler raises; without it, an apology is said and the call goes on. `parts` replace the scripted
+    source, vad and stt or the fake tts. `during(session)` may be an async function that runs beside the call once it
+    has started. `plugins` are those that are installed, unless others are given.
     """
     sink = sink if sink is not None else RecordingSink()
     scripted = {"source": ScriptedSource(script), "vad": ScriptedVad(), "stt": ScriptedStt(script), "sink": sink}
     if policy is not None:
         parts["policy"] = policy
     session = Session(
+        strict=strict,
         plugins=plugins if plugins is not None else load_plugins(),
         **Bot.of(bot).silent(FakeTts(), **{**scripted, **parts}),
     )
@@ -77,15 +81,12 @@ async def _hold(call: HeldCall, during: Callable[[Session], Any] | None) -> None
     living = trio.lowlevel.current_statistics().tasks_living
     call.session.watch(call.timeline.note)
     try:
-        async with trio.open_nursery() as nursery:
-            if during is not None:
-                nursery.start_soon(_once_started, call.session, during)
-            call.ended = await call.session.run()
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        raise group.exceptions[0] from None
+        with alone():
+            async with trio.open_nursery() as nursery:
+                if during is not None:
+                    nursery.start_soon(_once_started, call.session, during)
+                call.ended = await call.session.run()
+                nursery.cancel_scope.cancel()
     finally:
         call.seconds = trio.current_time() - start
         call.tasks_left = trio.lowlevel.current_statistics().tasks_living - living

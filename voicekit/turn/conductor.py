@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 import trio
+from trio.lowlevel import ParkingLot
 
 from voicekit.contracts import Reply
 from voicekit.errors import VoicekitError
@@ -107,7 +108,13 @@ class Conductor:
         self._guess: _Live | None = None  # begun before the caller's turn is committed
         self._unwinding: deque[_Live] = deque()
         self._ending = GracefulEnd(end_within)
+        self._free = ParkingLot()
         self.why = "cancelled"
+
+    async def until_caller_is_done(self) -> None:
+        """Wait until the caller does not speak, and has been answered or not understood."""
+        while self._machine.caller_has_floor:
+            await self._free.park()
 
     async def run(self) -> None:
         """Conduct until the machine is closed; then nothing sounds any more, and all replies' tasks have ended."""
@@ -115,7 +122,7 @@ class Conductor:
             with alone():
                 async with trio.open_nursery() as nursery:
                     try:
-                        self._told(nursery)
+                        self._told()
                         while not self._closed:
                             await self._step(nursery)
                     finally:
@@ -134,7 +141,9 @@ class Conductor:
         for signal in signals:
             self._take(signal, now, nursery)
         if not signals and self._machine.deadline <= now:
-            self._obey(self._machine.due(now), nursery)
+            self._obey(self._machine.due(now), now, nursery)
+        if not self._machine.caller_has_floor:
+            self._free.unpark_all()
         self._ending.listen(self._reply, now)
         if self._ending.deadline <= now and self._ending.is_over(self._queued(), self._reply, now):
             self._take(End(False, self._ending.why), now, nursery)
@@ -146,13 +155,12 @@ class Conductor:
         self._report(signal)
         if isinstance(signal, ReplyDone | ReplyFailed):
             self._finished(signal)
-        commands = self._machine.handle(signal, now)
-        if isinstance(signal, End) and signal.graceful:
-            self._ending.order(self._queued(), self._reply, now, signal.why)
-        self._obey(commands, nursery)
+        self._obey(self._machine.handle(signal, now), now, nursery)
 
-    def _obey(self, commands: Sequence[TurnCommand], nursery: trio.Nursery) -> None:
-        self._told(nursery)
+    def _obey(self, commands: Sequence[TurnCommand], now: float, nursery: trio.Nursery) -> None:
+        if self._machine.ending is not None:
+            self._ending.order(self._queued(), self._reply, now, self._machine.ending)
+        self._told()
         for command in commands:
             match command:
                 case StartReply():
@@ -175,7 +183,7 @@ class Conductor:
                     if self._live is not None:
                         self._live.performance.release()
 
-    def _told(self, nursery: trio.Nursery) -> None:
+    def _told(self) -> None:
         for decision in self._machine.take_decisions():
             self._report(decision)
             if decision.act is TurnAct.CLOSE:

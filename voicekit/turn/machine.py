@@ -112,6 +112,16 @@ class TurnMachine:
         """The number of the reply that is being made on a guess."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
+    @property
+    def caller_has_floor(self) -> bool:
+        """Whether the caller speaks, has just paused, or may be about to interrupt."""
+        return self.state in (TurnState.HEARING, TurnState.SETTLING, TurnState.DOUBTING)
+
+    @property
+    def ending(self) -> str | None:
+        """Why the call is to end gracefully; None while it is not."""
+        return self._floor.ending
+
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:
         """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""
         column = column_of(event)

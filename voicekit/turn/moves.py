@@ -88,7 +88,8 @@ def idle(floor: TurnMemory, event: None) -> None:
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
-        floor.close(f"{why}, after {floor.idle_prompts} idle prompts")
+        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell))
+        floor.rest()
     else:
         floor.prompt_idle(why)
 

@@ -7,8 +7,8 @@ Raises ConfigError, naming the field, for a value that no call could be run with
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from voicekit.errors import ConfigError
@@ -19,6 +19,9 @@ Ahead: TypeAlias = Literal["text", "sound"]
 
 # A recogniser's cap on its own delay is kept to the moment; half a second covers the way to us and a slow decode.
 FALLBACK_MARGIN = 0.5
+
+FAREWELL = "I have to end this call now. Goodbye."
+APOLOGY = "I'm sorry, something went wrong. Could you say that again?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class Speculation:
     ahead: Ahead = "text"
 
     def __post_init__(self) -> None:
-        _seconds(self, "after")
-        _count(self, "most", least=1)
-        _one_of(self, "ahead", get_args(Ahead))
+        _check(self, _SECONDS, "after")
+        _check(self, _count(1), "most")
+        _check(self, _one_of(get_args(Ahead)), "ahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,9 @@ class TurnPolicy:
     speculate: bool | Speculation = False
 
     def __post_init__(self) -> None:
-        _one_of(self, "endpointing", get_args(Endpointing))
-        _seconds(self, "settle", "max_endpoint_delay")
-        if not isinstance(self.speculate, bool | Speculation):
-            raise _wrong(self, "speculate", "True, False or a Speculation")
+        _check(self, _one_of(get_args(Endpointing)), "endpointing")
+        _check(self, _SECONDS, "settle", "max_endpoint_delay")
+        _check(self, _SPECULATE, "speculate")
 
     @property
     def speculation(self) -> Speculation | None:
@@ -99,36 +101,50 @@ class InterruptPolicy:
     ignore_words: WordLists = field(default_factory=lambda: IGNORE_WORDS, hash=False)
 
     def __post_init__(self) -> None:
-        _flag(self, "barge_in")
-        _seconds(self, "doubt", "regret", "min_speech")
-        _count(self, "min_words", least=1)
-        _word_lists(self, "stop_words", "ignore_words")
+        _check(self, _FLAG, "barge_in")
+        _check(self, _SECONDS, "doubt", "regret", "min_speech")
+        _check(self, _count(1), "min_words")
+        _check(self, _WORD_LISTS, "stop_words", "ignore_words")
+        for name in ("stop_words", "ignore_words"):  # copies, so that the caller's own can change on their own
+            lists = {language: tuple(phrases) for language, phrases in getattr(self, name).items()}
+            object.__setattr__(self, name, lists)
 
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How a call begins, how it is kept alive, and when it ends.
+    """How a call begins, how it is kept alive, what is said when something fails, and when it ends.
 
-    `greeting`: spoken before the caller speaks; None waits for the caller. `idle_after`: silence after which the bot
+    `greeting`: spoken before the caller speaks; None waits for the caller. `greeting_interruptible`: whether speech can
+    cut it; what is said over one that it can't cut is answered behind it. `idle_after`: silence after which the bot
     prompts (None: never) with `idle_prompt` (None: the handler is asked); after `idle_limit` prompts in a row the
-    next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully.
-    `open_timeout`: what each stage may take to open. `end_within`: what a graceful end may take.
+    next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully, as
+    soon as the caller has finished speaking, and at the latest 10 s later. `warning`: spoken before that, 30 s or a
+    quarter of `max_duration` earlier. `farewell`: spoken before the call is ended by `idle_limit`, by `max_duration` or
+    by failures. `apology`: spoken when a reply failed and nothing else has spoken for it; the call goes on. After three
+    failed replies in a row it ends. None is silence in each case. `open_timeout`: what each stage may take to open.
+    `end_within`: what a graceful end may take.
     """
 
     greeting: str | None = None
+    greeting_interruptible: bool = True
     idle_after: float | None = None
     idle_prompt: str | None = None
     idle_limit: int | None = None
     max_duration: float | None = None
+    warning: str | None = None
+    farewell: str | None = FAREWELL
+    apology: str | None = APOLOGY
     open_timeout: float = 10.0
     end_within: float = 15.0
 
     def __post_init__(self) -> None:
-        _text(self, "greeting", "idle_prompt")
-        if self.idle_limit is not None:
-            _count(self, "idle_limit", least=0)
-        _positive(self, *(name for name in ("idle_after", "max_duration") if getattr(self, name) is not None))
-        _positive(self, "open_timeout", "end_within")
+        _check(self, _TEXT, "greeting", "idle_prompt", "warning", "farewell", "apology")
+        _check(self, _FLAG, "greeting_interruptible")
+        _check(self, _count(0), *self._given("idle_limit"))
+        _check(self, _POSITIVE, "open_timeout", "end_within", *self._given("idle_after", "max_duration"))
+
+    def _given(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,61 +156,48 @@ class Policy:
     call: CallPolicy = field(default_factory=CallPolicy)
 
     def __post_init__(self) -> None:
-        for part, kind in zip(fields(self), (TurnPolicy, InterruptPolicy, CallPolicy), strict=True):
-            if not isinstance(getattr(self, part.name), kind):
-                raise _wrong(self, part.name, f"a {kind.__name__}")
+        for name, kind in (("turn", TurnPolicy), ("interrupt", InterruptPolicy), ("call", CallPolicy)):
+            _check(self, _Kind(f"a {kind.__name__}", kind.__instancecheck__), name)
 
 
-def _wrong(policy: Any, name: str, expected: str) -> ConfigError:
-    return ConfigError(f"{type(policy).__name__}.{name}: expected {expected}, got {getattr(policy, name)!r}")
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What the value of a field must be, in words and as a test."""
+
+    words: str
+    holds: Callable[[Any], bool]
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _seconds(policy: Any, *names: str) -> None:
-    for name in names:
-        if not _is_number(getattr(policy, name)) or getattr(policy, name) < 0:
-            raise _wrong(policy, name, "a number of seconds, 0 or more")
-
-
-def _positive(policy: Any, *names: str) -> None:
-    for name in names:
-        if not _is_number(getattr(policy, name)) or getattr(policy, name) <= 0:
-            raise _wrong(policy, name, "a number of seconds above 0")
-
-
-def _count(policy: Any, name: str, *, least: int) -> None:
-    value = getattr(policy, name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise _wrong(policy, name, f"an integer, {least} or more")
-
-
-def _flag(policy: Any, name: str) -> None:
-    if not isinstance(getattr(policy, name), bool):
-        raise _wrong(policy, name, "True or False")
-
-
-def _text(policy: Any, *names: str) -> None:
-    for name in names:
-        if not isinstance(getattr(policy, name), str | None):
-            raise _wrong(policy, name, "a text or None")
-
-
-def _one_of(policy: Any, name: str, allowed: tuple[str, ...]) -> None:
-    if getattr(policy, name) not in allowed:
-        raise _wrong(policy, name, f"one of {', '.join(allowed)}")
-
-
-def _word_lists(policy: Any, *names: str) -> None:
-    """Checks the lists and keeps copies, so that the caller's own can change without changing the policy."""
-    for name in names:
-        lists = getattr(policy, name)
-        if not isinstance(lists, Mapping) or not all(_is_phrases(phrases) for phrases in lists.values()):
-            raise _wrong(policy, name, 'phrases by language such as {"en": ("stop", "hold on")}')
-        object.__setattr__(policy, name, {language: tuple(phrases) for language, phrases in lists.items()})
-
-
 def _is_phrases(value: object) -> bool:
     return isinstance(value, Collection) and not isinstance(value, str) and all(isinstance(item, str) for item in value)
+
+
+def _is_lists(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_phrases, value.values()))
+
+
+def _count(least: int) -> _Kind:
+    return _Kind(f"an integer, {least} or more", lambda value: type(value) is int and value >= least)
+
+
+def _one_of(allowed: tuple[str, ...]) -> _Kind:
+    return _Kind(f"one of {', '.join(allowed)}", lambda value: value in allowed)
+
+
+def _check(policy: object, kind: _Kind, *names: str) -> None:
+    for name in names:
+        value = getattr(policy, name)
+        if not kind.holds(value):
+            raise ConfigError(f"{type(policy).__name__}.{name}: expected {kind.words}, got {value!r}")
+
+
+_SECONDS = _Kind("a number of seconds, 0 or more", lambda value: _is_number(value) and value >= 0)
+_POSITIVE = _Kind("a number of seconds above 0", lambda value: _is_number(value) and value > 0)
+_FLAG = _Kind("True or False", lambda value: isinstance(value, bool))
+_TEXT = _Kind("a text or None", lambda value: isinstance(value, str | None))
+_WORD_LISTS = _Kind('phrases by language such as {"en": ("stop", "hold on")}', _is_lists)
+_SPECULATE = _Kind("True, False or a Speculation", lambda value: isinstance(value, bool | Speculation))

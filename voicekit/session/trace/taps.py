@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -59,7 +59,7 @@ def trace(session: Session, tell: MilestoneTap) -> None:
         source=cast("Source", Tapped(parts.source, outward=caller.hear)),
         texts=(_first_words(tell, air), *parts.texts),
         tts=cast("Tts", _TracedVoice(parts.tts, tell)),
-        sink=air,
+        sink=cast("Sink", air),
     )
 
     def look(event: SessionEvent) -> None:
@@ -152,36 +152,19 @@ class _TracedVoice(Layer):
             yield traced
 
 
-class _Air:
+class _Air(Layer):
     """The sink, and when the first sample of a reply was heard, by its position."""
 
     def __init__(self, sink: Sink, tell: MilestoneTap) -> None:
-        self._sink = sink
+        super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
         self._tell = tell
         self._speaker: Speaker | None = None
         self._base = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sink, name)
-
-    @property
-    def name(self) -> str:
-        return self._sink.name
-
-    @property
-    def format(self) -> AudioFormat:
-        return self._sink.format
-
-    @property
-    def pausable(self) -> bool:
-        return self._sink.pausable
-
-    def open(self) -> AbstractAsyncContextManager[Speaker]:
-        return self._opened()
-
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[Speaker]:
-        async with self._sink.open() as speaker:
+    async def open(self) -> AsyncIterator[Speaker]:
+        sink: Any = self.stage
+        async with sink.open() as speaker:
             self._speaker = speaker
             yield speaker
 

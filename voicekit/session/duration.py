@@ -1,0 +1,34 @@
+"""Ends a call at its longest duration: with a warning before it, never in the caller's sentence, in bounded time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from voicekit.events import End, Prompt, Signal
+from voicekit.flow.link import Outlet
+from voicekit.turn.conductor import Conductor
+from voicekit.turn.policy import CallPolicy
+
+HEAR_OUT = 10.0
+"""Seconds: how long the end waits for a caller to finish speaking."""
+
+WARN_BEFORE = 30.0
+"""Seconds before the end at which the warning is spoken, in calls of two minutes and more."""
+
+
+async def end_in_time(
+    call: CallPolicy, conductor: Conductor, outlet: Outlet[Signal], order: Callable[[End], None]
+) -> None:
+    """Order the end at `max_duration`, if there is one."""
+    if call.max_duration is None:
+        return
+    end = trio.current_time() + call.max_duration
+    if call.warning is not None:
+        await trio.sleep_until(end - min(WARN_BEFORE, call.max_duration / 4))
+        outlet.offer(Prompt("warning", call.warning))
+    await trio.sleep_until(end)
+    with trio.move_on_after(HEAR_OUT):
+        await conductor.until_caller_is_done()
+    order(End(True, "maximum duration", call.farewell))

@@ -1,0 +1,87 @@
+"""What follows from a reply that failed: one apology, or the end of the call, and never silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from voicekit.contracts import Reply
+from voicekit.errors import PluginError, ServiceError
+from voicekit.events import (
+    End,
+    Prompt,
+    ReplyDone,
+    ReplyFailed,
+    SessionEvent,
+    Signal,
+    SttDown,
+    SttUp,
+    Trouble,
+    TurnCommitted,
+)
+from voicekit.extend import Apologise, Restart
+
+if TYPE_CHECKING:
+    from voicekit.session.session import Session
+
+MOST_FAILURES = 3
+"""Replies in a row: when they all failed, the call is ended. A caller has said the same thing three times by then."""
+
+
+class Failures:
+    """Those of one call."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._reason = ""  # of the latest reply
+        self._in_a_row = 0
+        self._stt_down: str | None = None  # why
+
+    @property
+    def at_the_end(self) -> str:
+        """What the reason of the call's end must not leave out: that the caller is not heard."""
+        down = self._stt_down
+        return "" if down is None else f", and the stt was down: {down or 'it gave no reason'}"
+
+    def judge(self, error: Exception) -> Apologise | Restart | None:
+        """What the plugins make of `error`; they are told which part it came from. One that fails itself has no say."""
+        session = self._session
+        try:
+            return session.plugins.handle_error(error, session.parts.role_of(error), session)
+        except PluginError as failure:
+            if session.strict:
+                raise
+            session.report(Trouble("voicekit_handle_error", failure))
+            return None
+
+    def follow(self, event: SessionEvent) -> None:
+        """Watches the session."""
+        match event:
+            case TurnCommitted():
+                self._reason = event.reason
+            case ReplyDone() if self._reason != "apology":
+                self._in_a_row = 0
+            case SttDown(why):
+                self._stt_down = why
+            case SttUp():
+                self._stt_down = None
+
+    def after(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
+        """What follows from the error of `reply`; None if it ends the call, as everything does in a strict session."""
+        session, failed = self._session, ReplyFailed(reply.turn, error)
+        verdict, role, strict = self.judge(error), session.parts.role_of(error), session.strict
+        if verdict is None and not isinstance(error, ServiceError):
+            if strict or role == "sink":  # without a sink, nothing can be said
+                return None
+            session.report(Trouble(role or "a stage", error))
+        if reply.cut or reply.reason == "apology":  # the caller has gone on; an apology would be followed for ever
+            return [failed]
+        call = session.policy.call
+        self._in_a_row += 1
+        if self._in_a_row >= MOST_FAILURES and not strict:
+            last_words = call.apology if call.farewell is None else call.farewell
+            return [failed, End(True, f"{MOST_FAILURES} replies in a row failed", last_words)]
+        words = None if strict or role == "tts" else call.apology
+        if isinstance(verdict, Apologise):
+            words = verdict.text
+        return [failed] if words is None else [failed, Prompt("apology", words)]
