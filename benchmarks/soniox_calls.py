@@ -26,7 +26,7 @@ from voicekit.listen.vad import WebRtcVad
 from voicekit.play.sink import NullSink
 from voicekit.session import Session
 from voicekit.soniox.api.region import Endpoints
-from voicekit.soniox.connection.transport import Transport
+from voicekit.soniox.connection.transport import WebsocketTransport
 from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.scripted import Script, ScriptedVad
@@ -42,7 +42,7 @@ class Call:
     """One call to a peer at `endpoints`, of at most `seconds`. `done`: seconds of its work that are done."""
 
     endpoints: Endpoints
-    transport: Transport
+    transport: WebsocketTransport
     seconds: float
     done: float = 0.0
     moving: trio.Event = field(default_factory=trio.Event)

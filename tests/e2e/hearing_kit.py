@@ -21,7 +21,7 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full
 from voicekit.reply import Say, Turn
 from voicekit.session import Session
-from voicekit.soniox.connection.transport import Address, Socket, Transport, Unconnected
+from voicekit.soniox.connection.transport import Address, Socket, Unconnected, WebsocketTransport
 from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.testing import Script, Timeline, hold_call
 from voicekit.testing.soniox import SonioxPeer
@@ -175,7 +175,7 @@ def in_virtual_time(work: Callable[[], Awaitable[T]]) -> T:
 class Attempts:
     """A transport that notes when it is asked to connect (trio's time); with `dead`, in vain."""
 
-    def __init__(self, inner: Transport, *, dead: bool = False) -> None:
+    def __init__(self, inner: WebsocketTransport, *, dead: bool = False) -> None:
         self._inner = inner
         self._dead = dead
         self.at: list[float] = []

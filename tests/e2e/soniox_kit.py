@@ -19,7 +19,7 @@ from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.api.region import ApiKey, Endpoints
 from voicekit.soniox.api.wire import SttConfig, TtsConfig
 from voicekit.soniox.connection.shell import open_shell
-from voicekit.soniox.connection.transport import Address, Transport
+from voicekit.soniox.connection.transport import Address, WebsocketTransport
 from voicekit.soniox.stt.session import Finished, SttSession
 from voicekit.soniox.stt.states import SttState
 from voicekit.soniox.tts.connection import TtsConnection
@@ -127,7 +127,7 @@ async def transcribe(
     pcm: bytes,
     *,
     base: int = 0,
-    transport: Transport | None = None,
+    transport: WebsocketTransport | None = None,
     endpoints: Endpoints | None = None,
     pace: float = 0.02,
     **config: Any,
@@ -182,7 +182,7 @@ async def speak(
     peer: SonioxPeer,
     texts: Sequence[str],
     *,
-    transport: Transport | None = None,
+    transport: WebsocketTransport | None = None,
     endpoints: Endpoints | None = None,
     sound: AudioFormat = PCM16K,
     then: Callable[[TtsConnection, list[str]], None] | None = None,

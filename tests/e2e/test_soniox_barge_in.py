@@ -25,7 +25,7 @@ from voicekit.play.sink import RecordingSink
 from voicekit.reply import Say, Turn
 from voicekit.session import Session
 from voicekit.soniox.api.wire import Message
-from voicekit.soniox.connection.transport import Address, Socket, Transport
+from voicekit.soniox.connection.transport import Address, Socket, WebsocketTransport
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.tts.soniox_tts import SonioxTts
 from voicekit.testing.soniox import SonioxPeer, Speaking, SpokenStream
@@ -39,7 +39,7 @@ PLENTY = 10**6
 class Watched:
     """A transport that knows who sends on it, and whether a send was ever cut short."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: WebsocketTransport) -> None:
         self.senders: set[str] = set()
         self.sent = 0
         self.cut_short = 0

@@ -14,7 +14,7 @@ import soundfile
 from tests.unit.rest_kit import contents
 from voicekit.errors import ConfigError, DeviceError
 from voicekit.soniox.rest.http.atomic_file import written
-from voicekit.soniox.rest.sound import Ending
+from voicekit.soniox.rest.sound import SoundEnding
 from voicekit.testing.soniox.rest import endless_wav
 
 
@@ -27,7 +27,7 @@ def encoded(kind: str, subtype: str | None = None) -> bytes:
 
 
 def whole(audio_format: str, data: bytes, piece: int = 1000) -> bool | None:
-    ending = Ending(audio_format)
+    ending = SoundEnding(audio_format)
     for place in range(0, len(data), piece):
         ending.feed(data[place : place + piece])
     return ending.whole

@@ -41,7 +41,7 @@ class TokenRefused(Exception):
     """Not a token of ours, too old, or taken before; the text says which."""
 
 
-class Tokens:
+class CallTokens:
     """Makes and takes tokens. Without a `secret` one is made, good for this process alone."""
 
     def __init__(self, secret: str | None = None) -> None:

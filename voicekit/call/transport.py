@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from voicekit.call.tokens import CallFacts, Tokens
+from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.wire import MessageStream, Wire
 
 
@@ -60,7 +60,7 @@ class Upgrade(Protocol):
 class Site(Protocol):
     """The server as a transport sees it."""
 
-    tokens: Tokens
+    tokens: CallTokens
 
     @property
     def ready(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from voicekit.cli.terminal import GREEN, Bar, Parser, coloured, columns, complain
+from voicekit.cli.terminal import GREEN, Parser, StatusLine, coloured, columns, complain
 
 if TYPE_CHECKING:
     from voicekit.soniox.rest import SonioxClient
@@ -66,7 +66,7 @@ def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         print(line[:most])
 
 
-class ProgressBar(Bar):
+class ProgressBar(StatusLine):
     """How many are done, and what happens now."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, TextIO
 
-from voicekit.cli.terminal import Bar
+from voicekit.cli.terminal import StatusLine
 
 CELLS: Final = 30
 
@@ -16,7 +16,7 @@ class Teller:
     """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and is a line like any other elsewhere."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
-        self._bar = Bar(out, terminal=terminal)
+        self._bar = StatusLine(out, terminal=terminal)
         self._about = ""  # of the bar on the last line; empty if there is none
 
     def __call__(self, line: str) -> None:

@@ -80,7 +80,7 @@ def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CallPlan:
     """A call as it was asked for: `parts` are the keywords of a Session; of a typed call those that were asked for."""
 
     bot: Bot
@@ -88,7 +88,7 @@ class Plan:
     plugins: Plugins
 
 
-def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> Plan:
+def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> CallPlan:
     """What the options of `call_parser` ask for; `usual` without a BOT. The command line wins over the bot's file.
 
     Of a call that is `typed`, the stt, tts and vad are only those of the command line. Raises ConfigError for whatever
@@ -107,7 +107,7 @@ def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -
     if "tts" in given:
         given["tts"] = instead(bot.tts, given["tts"])
     parts = given if typed else bot.spoken(registry, **given)
-    return Plan(
+    return CallPlan(
         bot, {**parts, **{role: _ready(role, parts[role], registry) for role in PARTS if role in parts}}, plugins
     )
 
@@ -123,7 +123,7 @@ def _ready(role: Role, thing: Any, registry: Registry) -> Any:
     return thing
 
 
-async def hold(plan: Plan, options: argparse.Namespace, begin: str | None = None) -> int:
+async def hold(plan: CallPlan, options: argparse.Namespace, begin: str | None = None) -> int:
     """Hold the call, print it, and return the exit status; `begin` is printed when one may speak."""
     tell = Teller()
     live: Live | None = None

@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-class Bar:
+class StatusLine:
     """A line on a terminal that is written over; elsewhere there is none."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:

@@ -10,7 +10,7 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.cli.cloud import FAILED
-from voicekit.cli.terminal import DIM, Bar, coloured, columns, complain
+from voicekit.cli.terminal import DIM, StatusLine, coloured, columns, complain
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
 from voicekit.events import Endpoint, Interim, Word, joined
 from voicekit.events import Final as FinalWords
@@ -65,7 +65,7 @@ class Page:
     """Prints utterances line by line. As JSON each is a line of its own, with the times of its words in seconds."""
 
     def __init__(self, *, json: bool, out: TextIO | None = None) -> None:
-        self._bar = Bar(sys.stdout if out is None else out)
+        self._bar = StatusLine(sys.stdout if out is None else out)
         self._json = json
         self._words: tuple[Word, ...] = ()
 

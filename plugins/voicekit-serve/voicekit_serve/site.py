@@ -13,7 +13,7 @@ import trio
 from voicekit.call.connection import open_call
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
 from voicekit.call.info import CallInfo
-from voicekit.call.tokens import CallFacts, Tokens
+from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.transport import Transport, Upgrade
 from voicekit.call.wire import StreamClosed, Wire
 from voicekit.errors import ConfigError, VoicekitError
@@ -42,7 +42,7 @@ class CallSite:
             raise ConfigError("public_url: expected an address such as https://bot.example, got something else")
         self.transports = transports
         self.desk = Desk(answer, max_calls=max_calls, on_error=self._failed)
-        self.tokens = Tokens(secret)
+        self.tokens = CallTokens(secret)
         self.now = now
         self.stopping = trio.Event()
         self.urls: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from voicekit.flow.link import open_link
 from voicekit.flow.store import Full
 from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.wire import Message
-from voicekit.soniox.connection.transport import Address, Disconnected, Socket, Transport
+from voicekit.soniox.connection.transport import Address, Disconnected, Socket, WebsocketTransport
 
 PING_EVERY_S = 2.0
 PING_ANSWER_S = 3.0
@@ -137,7 +137,7 @@ class Shell(Generic[Event]):
 
 @asynccontextmanager
 async def open_shell(
-    transport: Transport,
+    transport: WebsocketTransport,
     address: Address,
     core: Core[Event],
     handle: Callable[[Event], None],

@@ -112,7 +112,7 @@ class Socket(Protocol):
         ...
 
 
-class Transport(Protocol):
+class WebsocketTransport(Protocol):
     """Makes connections; `connect` raises Unconnected when it can't, and closes in bounded time when it is left."""
 
     def connect(self, address: Address) -> AbstractAsyncContextManager[Socket]: ...

@@ -19,7 +19,7 @@ TAIL_BYTES: Final = 70_000
 """An Ogg page has at most 65,307 bytes, so the last one's head is in a tail of this length."""
 
 
-class Ending:
+class SoundEnding:
     """Watches sound go by, and keeps its head and its tail."""
 
     def __init__(self, audio_format: str) -> None:

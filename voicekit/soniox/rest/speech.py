@@ -22,7 +22,7 @@ from voicekit.soniox.rest.http.driver import Http, RestQuery
 from voicekit.soniox.rest.http.rest_errors import SERVICE
 from voicekit.soniox.rest.http.retry import Repeat
 from voicekit.soniox.rest.schema.requests import SpeechRequest, check
-from voicekit.soniox.rest.sound import Ending
+from voicekit.soniox.rest.sound import SoundEnding
 
 SOUND_BYTES: Final = 64 * 2**20
 """More than two minutes of sound, which is all that the service makes in one go, have in any format."""
@@ -41,7 +41,7 @@ class SpeechSound:
         self.content_type = response.headers.get("content-type", "")
         self._why = http.why
         self._pieces = pieces
-        self._ending = Ending(audio_format)
+        self._ending = SoundEnding(audio_format)
         self._left = http.patience.speech
         self._stall = http.patience.stall
         self._framed = "content-length" in response.headers or "transfer-encoding" in response.headers

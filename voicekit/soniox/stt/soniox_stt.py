@@ -33,7 +33,7 @@ from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
 from voicekit.soniox.connection.shell import open_shell
-from voicekit.soniox.connection.transport import OPENING_S, Transport, TrioWebsocket, Unconnected
+from voicekit.soniox.connection.transport import OPENING_S, TrioWebsocket, Unconnected, WebsocketTransport
 from voicekit.soniox.stt.listening import Listening, SttConnection
 from voicekit.soniox.stt.session import SERVICE, SttSession
 
@@ -74,7 +74,7 @@ class SonioxStt(Pipeable):
         auth: Auth = "header",
         endpoints: Endpoints | None = None,
         finalize_on_pause: bool = False,
-        transport: Transport | None = None,
+        transport: WebsocketTransport | None = None,
         wire_log: WireLog | None = None,
         roll: Callable[[], float] = random.random,
     ) -> None:

@@ -23,7 +23,7 @@ from voicekit.soniox.api.errors import Failed, Retry
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access
 from voicekit.soniox.connection.shell import Shell, open_shell
-from voicekit.soniox.connection.transport import OPENING_S, Transport, Unconnected
+from voicekit.soniox.connection.transport import OPENING_S, Unconnected, WebsocketTransport
 from voicekit.soniox.tts.connection import SERVICE, TtsConnection, TtsEvent
 from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSound
 from voicekit.soniox.tts.stream import SpeechStream
@@ -45,7 +45,7 @@ class TtsPool:
         self,
         url: str,
         access: Access,
-        transport: Transport,
+        transport: WebsocketTransport,
         *,
         wire_log: WireLog | None = None,
         roll: Callable[[], float] = random.random,

@@ -23,7 +23,7 @@ from voicekit.soniox.api.limits import TTS_RATES
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
-from voicekit.soniox.connection.transport import Transport, TrioWebsocket
+from voicekit.soniox.connection.transport import TrioWebsocket, WebsocketTransport
 from voicekit.soniox.tts.planner import StreamPlanner
 from voicekit.soniox.tts.pool import TtsPool
 from voicekit.soniox.tts.reply_speech import ReplySpeech
@@ -54,7 +54,7 @@ class SonioxTts(Pipeable):
         auth: Auth = "header",
         endpoints: Endpoints | None = None,
         eager: bool = True,
-        transport: Transport | None = None,
+        transport: WebsocketTransport | None = None,
         wire_log: WireLog | None = None,
         roll: Callable[[], float] = random.random,
     ) -> None:

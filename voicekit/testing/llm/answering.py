@@ -22,7 +22,7 @@ from voicekit.testing.llm.answers import (
     Stops,
     tokens,
 )
-from voicekit.testing.llm.wires import Wire
+from voicekit.testing.llm.wires import ModelWire
 
 EVENTS = "text/event-stream; charset=utf-8"
 JSON = "application/json"
@@ -73,7 +73,7 @@ Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Respons
 """What answers a request: its path, its headers, its body."""
 
 
-async def streamed(answer: ScriptedAnswer, wire: Wire, asked: Asked) -> AsyncGenerator[bytes, None]:
+async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> AsyncGenerator[bytes, None]:
     """The events of `answer`; raises ConnectionCut where the script cuts it."""
     for chunk in wire.begin():
         yield chunk

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-JsonObject = Mapping[str, Any]
+from voicekit.testing.llm.wires import JsonObject
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """Of a tool; some services take longer ones."""

@@ -16,9 +16,9 @@ from voicekit.testing.llm.answers import ScriptedAnswer, Status
 from voicekit.testing.llm.http import serve_http
 from voicekit.testing.llm.memory import ModelServerInMemory
 from voicekit.testing.llm.refusals import why_refused
-from voicekit.testing.llm.wires import ChatWire, MessagesWire, ResponsesWire, Wire
+from voicekit.testing.llm.wires import ChatWire, MessagesWire, ModelWire, ResponsesWire
 
-WIRES: Mapping[str, Callable[[int], Wire]] = {
+WIRES: Mapping[str, Callable[[int], ModelWire]] = {
     "/chat/completions": ChatWire,
     "/responses": ResponsesWire,
     "/v1/messages": MessagesWire,

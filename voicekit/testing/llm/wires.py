@@ -14,7 +14,7 @@ GIVEN, WRITTEN, CACHED = 24, 7, 16
 """Tokens that every answer claims to have used."""
 
 
-class Wire(Protocol):
+class ModelWire(Protocol):
     """Writes the events of one answer, as bytes. The number of the answer makes the ids of its calls its own."""
 
     def begin(self) -> Iterable[bytes]: ...

@@ -16,15 +16,15 @@ from voicekit.soniox.server.rest.reading import answer, violation
 from voicekit.soniox.server.rest.refusal import Problem, invalid
 from voicekit.soniox.server.rest.shared import (
     Begun,
-    Desk,
     Dropped,
     Effect,
     FileChunk,
     ReceivedUpload,
     RestAnswer,
     RestCall,
+    RestDesk,
     RestRequest,
-    Route,
+    RestRoute,
     Speak,
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
@@ -43,8 +43,8 @@ class RestExchange:
 
     def __init__(
         self,
-        desk: Desk,
-        routes: Sequence[Route],
+        desk: RestDesk,
+        routes: Sequence[RestRoute],
         speech: ServedSpeech,
         request: RestRequest,
         now: float,
@@ -167,7 +167,7 @@ class RestExchange:
     def _to_page(self, made: RestAnswer) -> RestAnswer:
         return replace(made, headers=(*made.headers, *self._page))
 
-    def _find(self, request: RestRequest) -> tuple[Route, tuple[str, ...]]:
+    def _find(self, request: RestRequest) -> tuple[RestRoute, tuple[str, ...]]:
         path = self._path
         found = [(route, ids) for route in self._routes if (ids := _match(route.path, path)) is not None]
         found.sort(key=lambda one: len(one[1]))  # a word before a placeholder: /count is no id

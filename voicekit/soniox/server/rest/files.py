@@ -9,7 +9,15 @@ from voicekit.soniox.rest.schema.answers import Count, File
 from voicekit.soniox.rest.schema.requests import FileFields
 from voicekit.soniox.server.rest.reading import Shelf, answer, checked, violation
 from voicekit.soniox.server.rest.refusal import invalid
-from voicekit.soniox.server.rest.shared import Desk, Dropped, FileKept, ReceivedUpload, RestAnswer, RestCall, Route
+from voicekit.soniox.server.rest.shared import (
+    Dropped,
+    FileKept,
+    ReceivedUpload,
+    RestAnswer,
+    RestCall,
+    RestDesk,
+    RestRoute,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +33,12 @@ class Quotas:
 class ServedFiles:
     """Uploading, listing, deleting."""
 
-    def __init__(self, desk: Desk, quotas: Quotas) -> None:
+    def __init__(self, desk: RestDesk, quotas: Quotas) -> None:
         self._desk = desk
         self.shelf: Shelf[File] = Shelf("file", quotas.files)
 
-    def routes(self) -> list[Route]:
-        keep = Route("POST", "/v1/files", self._keep, uploads=limits.FILE_BYTES, admit=self.shelf.admit)
+    def routes(self) -> list[RestRoute]:
+        keep = RestRoute("POST", "/v1/files", self._keep, uploads=limits.FILE_BYTES, admit=self.shelf.admit)
         return [keep, *self.shelf.routes(self._delete, counted)]
 
     def _keep(self, call: RestCall) -> RestAnswer:

@@ -9,19 +9,19 @@ from voicekit.soniox.rest.schema.requests import KeyRequest
 from voicekit.soniox.rest.schema.usage_answers import AtOnce, Concurrency, ConcurrencyLimits
 from voicekit.soniox.server.account import TEMPORARY, Key, Service
 from voicekit.soniox.server.rest.reading import answer, read
-from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
+from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
 
 class ServedKeys:
     """Making temporary keys, which the account then knows, and saying what runs."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: RestDesk) -> None:
         self._desk = desk
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RestRoute]:
         return [
-            Route("POST", "/v1/auth/temporary-api-key", self._create),
-            Route("GET", "/v1/concurrency-limits", self._concurrency),
+            RestRoute("POST", "/v1/auth/temporary-api-key", self._create),
+            RestRoute("GET", "/v1/concurrency-limits", self._concurrency),
         ]
 
     def _create(self, call: RestCall) -> RestAnswer:

@@ -15,7 +15,7 @@ from voicekit.soniox.rest.schema.requests import SharedVoicesQuery
 from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.rest.reading import answer, checked, page
 from voicekit.soniox.server.rest.refusal import Problem
-from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, Route
+from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestRoute
 
 NO_DELAY: Final = realtime.MODELS_WITHOUT_ENDPOINT_DELAY
 M = TypeVar("M", SttModel, TtsModel)
@@ -101,11 +101,11 @@ class Catalogue:
         named = None if offer.voices is None else tuple(SharedVoice(id=name) for name in offer.voices)
         return cls(_stt_models(offer), _tts_models(offer), _VOICES if named is None else named)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RestRoute]:
         return [
-            Route("GET", "/v1/models", lambda call: answer(200, {"models": self.stt_models})),
-            Route("GET", "/v1/tts-models", lambda call: answer(200, {"models": self.speaking()})),
-            Route("GET", "/v1/shared-voices", self._shared),
+            RestRoute("GET", "/v1/models", lambda call: answer(200, {"models": self.stt_models})),
+            RestRoute("GET", "/v1/tts-models", lambda call: answer(200, {"models": self.speaking()})),
+            RestRoute("GET", "/v1/shared-voices", self._shared),
         ]
 
     def speaking(self) -> tuple[TtsModel, ...]:

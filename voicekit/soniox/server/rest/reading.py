@@ -14,7 +14,7 @@ from voicekit.soniox.rest.http import rest_limits as limits
 from voicekit.soniox.rest.schema.answers import Violation
 from voicekit.soniox.rest.schema.requests import wrongs
 from voicekit.soniox.server.rest.refusal import Problem, invalid
-from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, Route
+from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestRoute
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -34,14 +34,14 @@ class Shelf(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return (thing for _, thing in self._things.values())
 
-    def routes(self, delete: Callable[[RestCall], RestAnswer], counts: Callable[[int], Any]) -> list[Route]:
+    def routes(self, delete: Callable[[RestCall], RestAnswer], counts: Callable[[int], Any]) -> list[RestRoute]:
         """The list of the things, their number, and one of them; `delete` handles the removal of one."""
         path = f"/v1/{self._kind}s"
         return [
-            Route("GET", path, self._page),
-            Route("GET", f"{path}/count", lambda call: answer(200, counts(len(self)))),
-            Route("GET", f"{path}/{{id}}", lambda call: answer(200, self._view(self.find(call.ids[0])))),
-            Route("DELETE", f"{path}/{{id}}", delete),
+            RestRoute("GET", path, self._page),
+            RestRoute("GET", f"{path}/count", lambda call: answer(200, counts(len(self)))),
+            RestRoute("GET", f"{path}/{{id}}", lambda call: answer(200, self._view(self.find(call.ids[0])))),
+            RestRoute("DELETE", f"{path}/{{id}}", delete),
         ]
 
     def admit(self) -> None:

@@ -26,7 +26,6 @@ from voicekit.soniox.server.rest.models import Catalogue
 from voicekit.soniox.server.rest.shared import (
     EPOCH,
     Begun,
-    Desk,
     Dropped,
     Effect,
     FileChunk,
@@ -34,8 +33,9 @@ from voicekit.soniox.server.rest.shared import (
     Notify,
     PrepareVoice,
     RestAnswer,
+    RestDesk,
     RestRequest,
-    Route,
+    RestRoute,
     Speak,
     Transcribe,
 )
@@ -72,7 +72,7 @@ class RestServer:
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)
-        self._desk = Desk(account or Account(), epoch, mint)
+        self._desk = RestDesk(account or Account(), epoch, mint)
         files, usage = ServedFiles(self._desk, quotas), ServedUsage(self._desk)
         self.jobs = ServedTranscriptions(self._desk, files, usage, quotas, catalogue.transcribing(), offer, stoppable)
         self.voices = ServedVoices(
@@ -83,7 +83,7 @@ class RestServer:
         self._speech = ServedSpeech(self._desk, self.voices, offer)
         self._origins = origins
         rooms = (files, self.jobs, catalogue, self.voices, usage, self._speech, ServedKeys(self._desk))
-        self.routes: list[Route] = [route for room in rooms for route in room.routes()]
+        self.routes: list[RestRoute] = [route for room in rooms for route in room.routes()]
 
     @property
     def account(self) -> Account:

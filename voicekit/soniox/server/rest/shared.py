@@ -139,7 +139,7 @@ RestHandler = Callable[[RestCall], RestAnswer | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RestRoute:
     """A method and a path ("{id}" stands for one segment), and who answers; uploads say how large a file may be."""
 
     method: str
@@ -150,7 +150,7 @@ class Route:
     speech: bool = False
 
 
-class Desk:
+class RestDesk:
     """The account, the date of `now`, and ids in the order in which they are given, so that a run can be repeated."""
 
     def __init__(

@@ -11,7 +11,7 @@ from voicekit.soniox.server.account import Key, Service, StreamUse
 from voicekit.soniox.server.checks import Offer, refuse_tts
 from voicekit.soniox.server.rest.reading import read
 from voicekit.soniox.server.rest.refusal import Problem
-from voicekit.soniox.server.rest.shared import Desk, RestCall, Route, Speak
+from voicekit.soniox.server.rest.shared import RestCall, RestDesk, RestRoute, Speak
 from voicekit.soniox.server.rest.voices import ServedVoices
 
 REQUIRED: Final = ("model", "language", "voice", "audio_format", "text")
@@ -28,11 +28,11 @@ CONTENT_TYPES: Final = {
 class ServedSpeech:
     """Judges a request to speak; once the account has let it begin, `end` must follow."""
 
-    def __init__(self, desk: Desk, voices: ServedVoices, offer: Offer) -> None:
+    def __init__(self, desk: RestDesk, voices: ServedVoices, offer: Offer) -> None:
         self._desk, self._voices, self._offer = desk, voices, offer
 
-    def routes(self) -> list[Route]:
-        return [Route("POST", "/tts", self._speak, speech=True)]
+    def routes(self) -> list[RestRoute]:
+        return [RestRoute("POST", "/tts", self._speak, speech=True)]
 
     def begin(self, key: Key, now: float) -> None:
         """Count it; Problem when the account lets nothing more begin."""

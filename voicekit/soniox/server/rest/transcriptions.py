@@ -24,7 +24,16 @@ from voicekit.soniox.server.checks import Offer, refuse_hints
 from voicekit.soniox.server.rest.files import Quotas, ServedFiles, counted
 from voicekit.soniox.server.rest.reading import Shelf, answer, read, violation
 from voicekit.soniox.server.rest.refusal import Problem, invalid
-from voicekit.soniox.server.rest.shared import Desk, Dropped, Effect, Notify, RestAnswer, RestCall, Route, Transcribe
+from voicekit.soniox.server.rest.shared import (
+    Dropped,
+    Effect,
+    Notify,
+    RestAnswer,
+    RestCall,
+    RestDesk,
+    RestRoute,
+    Transcribe,
+)
 from voicekit.soniox.server.rest.usage import ServedUsage
 
 MODELS: Final = frozenset({limits.ASYNC_MODEL})
@@ -47,7 +56,7 @@ class ServedTranscriptions:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: RestDesk,
         files: ServedFiles,
         usage: ServedUsage,
         quotas: Quotas,
@@ -60,11 +69,11 @@ class ServedTranscriptions:
         self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RestRoute]:
         return [
-            Route("POST", "/v1/transcriptions", self._create),
+            RestRoute("POST", "/v1/transcriptions", self._create),
             *self._jobs.routes(self._delete, counted),
-            Route("GET", "/v1/transcriptions/{id}/transcript", self._transcript),
+            RestRoute("GET", "/v1/transcriptions/{id}/transcript", self._transcript),
         ]
 
     # --- the engine ---

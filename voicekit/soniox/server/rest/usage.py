@@ -16,7 +16,7 @@ from voicekit.soniox.rest.schema.usage_answers import StreamsHistory, StreamsPer
 from voicekit.soniox.server.account import Service, StreamUse
 from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
-from voicekit.soniox.server.rest.shared import Desk, RestAnswer, RestCall, Route
+from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
 KEPT: Final = 100_000  # entries, after which the oldest go: a server that runs for months must not grow
 PERIODS: Final = 10_000  # in one answer of the history; our own bound
@@ -34,18 +34,18 @@ _COSTS: Final = ("cost_usd", "input_cost_usd", "output_cost_usd")
 class ServedUsage:
     """The logs, and what can be told from them."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: RestDesk) -> None:
         self._desk = desk
         self._logs: dict[int, UsageLog] = {}
         self._peaks: dict[tuple[Service, datetime], int] = {}
         self._numbers = count(1)
         desk.account.begun, desk.account.used = self._count, self._used
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RestRoute]:
         return [
-            Route("GET", "/v1/usage-logs", self._list),
-            Route("GET", "/v1/usage/summary", self._summary),
-            Route("GET", "/v1/concurrent-streams-history", self._history),
+            RestRoute("GET", "/v1/usage-logs", self._list),
+            RestRoute("GET", "/v1/usage/summary", self._summary),
+            RestRoute("GET", "/v1/concurrent-streams-history", self._history),
         ]
 
     def add(self, log: UsageLog) -> None:

@@ -13,7 +13,15 @@ from voicekit.soniox.rest.schema.requests import RecomputeRequest, VoiceFields
 from voicekit.soniox.server.rest.files import Quotas, arrived
 from voicekit.soniox.server.rest.reading import Shelf, answer, checked, read
 from voicekit.soniox.server.rest.refusal import Problem
-from voicekit.soniox.server.rest.shared import Desk, Dropped, FileKept, PrepareVoice, RestAnswer, RestCall, Route
+from voicekit.soniox.server.rest.shared import (
+    Dropped,
+    FileKept,
+    PrepareVoice,
+    RestAnswer,
+    RestCall,
+    RestDesk,
+    RestRoute,
+)
 
 TO_BE_DONE: Final = ("not_computed", "failed")
 
@@ -21,16 +29,16 @@ TO_BE_DONE: Final = ("not_computed", "failed")
 class ServedVoices:
     """Creating, preparing, listing, deleting; and the engine's side of it."""
 
-    def __init__(self, desk: Desk, quotas: Quotas, models: Sequence[str]) -> None:
+    def __init__(self, desk: RestDesk, quotas: Quotas, models: Sequence[str]) -> None:
         self._desk = desk
         self._models = models
         self._voices: Shelf[Voice] = Shelf("voice", quotas.voices)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RestRoute]:
         return [
-            Route("POST", "/v1/voices", self._create, uploads=limits.VOICE_BYTES, admit=self._voices.admit),
+            RestRoute("POST", "/v1/voices", self._create, uploads=limits.VOICE_BYTES, admit=self._voices.admit),
             *self._voices.routes(self._delete, lambda number: {"total": number}),
-            Route("POST", "/v1/voices/{id}/recompute", self._recompute),
+            RestRoute("POST", "/v1/voices/{id}/recompute", self._recompute),
         ]
 
     def prepared(self, name: str, model: str, error: tuple[str, str] | None = None) -> None:
