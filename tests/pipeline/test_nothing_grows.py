@@ -29,6 +29,7 @@ from voicekit.play.sink import DEVICE_SECONDS, NullSink
 from voicekit.reply.say import PIECE
 from voicekit.session import Session, open_event_log
 from voicekit.session.assembly import EAR_SECONDS, TEXT_CHARACTERS, VOICE_SECONDS
+from voicekit.session.eventlog import log_lines
 from voicekit.session.reporting import OBSERVED
 from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedStt, ScriptedVad, hold_call
 from voicekit.testing.fakes import PER_CHARACTER
@@ -191,7 +192,7 @@ def check_stalled_ears(call: Watched, ears: Stalling, log: Path, seconds: int, l
     assert link.peak == link.level == link.capacity == PCM16K.samples(EAR_SECONDS)
     source = PCM16K.samples(seconds)
     assert ears.read + link.level + link.dropped == pytest.approx(source, abs=PCM16K.samples(late))
-    logged = re.findall(rf"overrun: (\d+) samples dropped from '{link.name}'", log.read_text())
+    logged = re.findall(rf"overrun: (\d+) samples dropped from '{link.name}'", "\n".join(log_lines(log)))
     assert sum(map(int, logged)) == call.lost == call.session.statistics()[0].dropped
     assert call.lost > source - PCM16K.samples(EAR_SECONDS + WARM_UP)
     assert min(call.seen[SpeechStarted], call.seen[TurnEnded]) >= seconds // 20

@@ -58,7 +58,7 @@ P = TypeVar("P", bound=Part)
 SpokenBy: TypeAlias = Tts | Use | str | Sequence[TransformPart[Text, Text] | Tts | Use | str]
 """A voice, or text transforms with a voice behind them."""
 
-SIGNALS = 64
+SIGNALS = 128
 """Waiting for the conductor, who only ever awaits them: full means a bug."""
 
 LATEST = latest_of(Interim, Progress, HeardSoFar)

@@ -57,7 +57,10 @@ from voicekit.turn.machine import TurnMachine
 from voicekit.turn.policy import Policy
 
 SPOKEN_FOR = 32
-"""Beyond this many waiting signals, `say` waits instead of adding another, and `type` and `press` are refused."""
+"""Beyond this many waiting signals, `say` waits instead of adding another."""
+
+ENTERED = 64
+"""Beyond this many, `type` and `press` are refused; half of the link stays free for what the parts signal."""
 
 
 class Session:
@@ -149,7 +152,7 @@ class Session:
     def type(self, text: str) -> None:
         """The caller typed `text`: it is answered at once, and cuts off a reply in progress.
 
-        Raises VoicekitError, also from `press`, if 32 lines, keys and the like were not taken yet.
+        Raises VoicekitError, also from `press`, if 64 lines, keys and the like were not taken yet.
         """
         self._enter(Typed(text))
 
@@ -266,16 +269,14 @@ class Session:
 
     def _enter(self, signal: Typed | Dtmf) -> None:
         outlet = self._running()
-        if not outlet.is_below(SPOKEN_FOR):
-            raise VoicekitError(f"expected fewer than {SPOKEN_FOR} lines, keys and prompts that wait, got one more")
+        if not outlet.is_below(ENTERED):
+            raise VoicekitError(f"expected fewer than {ENTERED} lines, keys and prompts that wait, got one more")
         outlet.offer(signal)
 
     def _running(self) -> Outlet[Signal]:
         if self._outlet is None:
             raise VoicekitError("this session is not running")
         return self._outlet
-
-    # Called back by the conductor and the reply line.
 
     def _turn(self, reply: Reply) -> Turn:
         return Turn(
