@@ -37,6 +37,7 @@ class Call:
 
     start_soon: Callable[..., None]
     stash: Stash = field(default_factory=Stash)
+    call: None = None
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
         raise NotImplementedError  # no tool reports here

@@ -123,17 +123,21 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 _ROOMS = (
     "audio",
+    "call",
     "contracts",
     "errors",
     "events",
     "extend",
     "flow",
     "listen",
+    "llm",
     "play",
     "reply",
+    "rules",
     "session",
     "soniox",
     "turn",
+    "writing",
 )
 
 

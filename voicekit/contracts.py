@@ -142,6 +142,17 @@ class Sink(Protocol):
     def open(self) -> AbstractAsyncContextManager[Speaker]: ...
 
 
+class CallEnds(Protocol):
+    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`."""
+
+    @property
+    def source(self) -> Source: ...
+    @property
+    def sink(self) -> Sink: ...
+    def hang_up(self, why: str = "") -> None: ...
+    def send_digits(self, digits: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Text on its way to the voice, which remembers what it was made from.

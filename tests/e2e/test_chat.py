@@ -81,7 +81,7 @@ def test_plugins_lists_what_is_loaded(bot):
     """`voicekit plugins` names each plugin, its origin and its hooks."""
     done = voicekit("plugins")
     assert done.returncode == 0
-    assert "voicekit-ears  (built in)  voicekit_register" in done.stdout
+    assert "voicekit-listen  (built in)  voicekit_register" in done.stdout
 
 
 def test_a_handler_that_blocks_the_loop_is_named(tmp_path):

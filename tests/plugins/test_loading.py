@@ -126,7 +126,7 @@ def test_plugins_are_asked_from_the_program_outwards(
     given = [plugin(name, voicekit_register=lambda: None) for name in ("second", "first")]
     monkeypatch.setenv("VOICEKIT_TRACE", "1")
     plugins = load_plugins(extra=given, voicefile=path)
-    expected = ["second", "first", "voicefile", "ant", "zebra", "voicekit-ears", "voicekit-speakers"]
+    expected = ["second", "first", "voicefile", "ant", "zebra", "voicekit-listen", "voicekit-speakers"]
     assert [each.name for each in plugins.listing() if each.name in expected] == expected
     assert asked(capsys.readouterr().err, "voicekit_register", set(expected)) == expected
 
@@ -144,8 +144,8 @@ def test_a_plugin_can_ask_to_be_first_or_last(
         given.append(module)
     monkeypatch.setenv("VOICEKIT_TRACE", "1")
     loaded(*given)
-    among = {*wishes, "voicekit-ears"}
-    assert asked(capsys.readouterr().err, "voicekit_register", among) == ["d", "e", "c", "b", "a", "voicekit-ears"]
+    among = {*wishes, "voicekit-listen"}
+    assert asked(capsys.readouterr().err, "voicekit_register", among) == ["d", "e", "c", "b", "a", "voicekit-listen"]
 
 
 @pytest.mark.parametrize("blocked", ["sonar", "other, sonar", ",sonar,"])
@@ -168,7 +168,7 @@ def test_a_program_can_block_plugins_itself(install: Install) -> None:
 
 def test_the_environment_is_read_when_plugins_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered between loads: a later value counts for a later load only."""
-    monkeypatch.setenv("VOICEKIT_BLOCK", "voicekit-ears")
+    monkeypatch.setenv("VOICEKIT_BLOCK", "voicekit-listen")
     assert "webrtc" not in load_plugins().registry.names("vad")
     monkeypatch.delenv("VOICEKIT_BLOCK")
     assert "webrtc" in load_plugins().registry.names("vad")

@@ -156,18 +156,18 @@ def test_plugins_tells_what_each_brings(monkeypatch, capsys):
         voicekit_register=register,
         voicekit_commands=lambda commands: commands.add("ring", lambda arguments: 0, "ring the bell"),
     )
-    with_plugins(monkeypatch, "voicekit.cli.bot.load_plugins", house, plugin("cellar"), block=("voicekit-ears",))
+    with_plugins(monkeypatch, "voicekit.cli.bot.load_plugins", house, plugin("cellar"), block=("voicekit-listen",))
     assert main(["plugins"]) == 1
     shown = capsys.readouterr().out
     assert (
         "house  (given: module house)  voicekit_register, voicekit_commands\n    handler butler\n    verb ring\n"
     ) in shown
     assert "cellar  (given: module cellar)  BROKEN: " in shown
-    assert "voicekit-ears  (built in)  blocked\n" in shown
+    assert "voicekit-listen  (built in)  blocked\n" in shown
     main(["plugins", "--json"])
     listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
     assert listed["house"]["parts"] == {"handler": ["butler"]}
-    assert [listed[name]["state"] for name in ("house", "cellar", "voicekit-ears")] == ["loaded", "broken", "blocked"]
+    assert [listed[name]["state"] for name in ("house", "cellar", "voicekit-listen")] == ["loaded", "broken", "blocked"]
 
 
 def test_plugins_are_listed_beside_one_that_fails_when_asked_for_verbs(monkeypatch, capsys):
@@ -180,7 +180,7 @@ def test_plugins_are_listed_beside_one_that_fails_when_asked_for_verbs(monkeypat
     assert main(["plugins"]) == 1
     shown = capsys.readouterr()
     assert "house  (given: module house)  voicekit_commands\n" in shown.out
-    assert "voicekit-ears  (built in)" in shown.out
+    assert "voicekit-listen  (built in)" in shown.out
     assert shown.err == "voicekit: plugin 'house': voicekit_commands raised LookupError: no bell\n"
 
 

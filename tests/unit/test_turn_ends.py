@@ -31,8 +31,8 @@ from voicekit.events import (
     SttDown,
     Typed,
 )
-from voicekit.turn.floor import QUEUED_PROMPTS
 from voicekit.turn.machine import TurnState
+from voicekit.turn.memory import QUEUED_PROMPTS
 from voicekit.turn.policy import CallPolicy, Policy
 
 GREETING = Prompt("greeting", "Hello!")

@@ -22,7 +22,7 @@ from voicekit.soniox import Endpoints, SonioxStt, SttConfig
 from voicekit.soniox.rest.http.rest_limits import ASYNC_MODEL
 from voicekit.soniox.rest.schema.as_json import as_json
 
-EARS: Final = AudioFormat(16_000)
+HEARD: Final = AudioFormat(16_000)
 SILENCE_S: Final = 0.5  # behind the file, so that its last word is not cut off
 EVENTS: Final = 256
 
@@ -45,13 +45,13 @@ def hear(options: argparse.Namespace) -> int:
         context=options.context,
         enable_endpoint_detection=True,
     )
-    ears = SonioxStt(config, endpoints=Endpoints.find(options.region))
-    ears.negotiate(EARS)
+    stt = SonioxStt(config, endpoints=Endpoints.find(options.region))
+    stt.negotiate(HEARD)
     source = FileSource(options.sources[0], paced=True, trailing_silence=SILENCE_S)
     page = Page(json=options.json)
     try:
         with alone():
-            trio.run(_play, pipeline(source, resample(EARS), ears), page)
+            trio.run(_play, pipeline(source, resample(HEARD), stt), page)
     except (ServiceError, ProtocolError) as error:
         page.clear()
         complain(str(error))
@@ -112,7 +112,7 @@ def _plain(words: tuple[Word, ...]) -> dict[str, Any]:
     return {
         "text": joined(words),
         "words": [
-            {"text": word.text.strip(), "start": word.start / EARS.rate, "end": word.end / EARS.rate,
+            {"text": word.text.strip(), "start": word.start / HEARD.rate, "end": word.end / HEARD.rate,
              "speaker": word.speaker}
             for word in words
         ],

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from voicekit.extend.registry import Registry
 
 
-class _Ears:
-    """What hears: sources and voice activity detectors."""
+class _Listen:
+    """What listens: sources and voice activity detectors."""
 
     @hookimpl(trylast=True)
     def voicekit_register(self, registry: Registry) -> None:
@@ -33,7 +33,7 @@ class _Speakers:
 
 
 BUILT_IN: dict[str, object] = {
-    "voicekit-ears": _Ears(),
+    "voicekit-listen": _Listen(),
     "voicekit-soniox": "voicekit.soniox.plugin",
     "voicekit-speakers": _Speakers(),
 }

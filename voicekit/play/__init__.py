@@ -1,1 +1,1 @@
-"""Mouth, second half: sound -> air. Sinks, and the playout that knows what was heard."""
+"""Sound on its way to the caller: sinks, and the playout that knows what was heard."""

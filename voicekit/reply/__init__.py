@@ -1,4 +1,4 @@
-"""The mouth, first half: from what the caller said to the words of the answer, and what makes them speakable."""
+"""From what the caller said to the words of the answer, and what makes them speakable; the tts comes behind it."""
 
 from voicekit.reply.align import Aligner
 from voicekit.reply.emoji import strip_emoji

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 import trio
 
-from voicekit.contracts import HistoryView, Reply, Stash, Text, this_reply
+from voicekit.contracts import CallEnds, HistoryView, Reply, Stash, Text, this_reply
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
@@ -27,6 +27,11 @@ from voicekit.reply.say import Say
 
 class CallView(Protocol):
     """What a handler may do with the call it is in."""
+
+    @property
+    def call(self) -> CallEnds | None:
+        """The connection to the caller, if source and sink are two ends of one."""
+        ...
 
     @property
     def stash(self) -> Stash:
@@ -47,6 +52,7 @@ class NoCall:
     """Stands for the call where there is none: a handler tried out on its own."""
 
     stash: Stash = field(default_factory=Stash)
+    call: CallEnds | None = None
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
         raise ConfigError("session.say(): this turn belongs to no call; give Turn a `session`")
@@ -93,6 +99,11 @@ class Turn:
             await trio.lowlevel.checkpoint()
         else:
             await self.commitment.wait()
+
+    @property
+    def call(self) -> CallEnds | None:
+        """The connection to the caller (`voicekit.call`), where there is one: to hang up, to send keys."""
+        return self.session.call
 
     def end(self, farewell: str | None = None) -> None:
         """End the call when this reply has been played to its end, and `farewell` after it. Does not wait."""

@@ -216,7 +216,7 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float
 ) -> tuple[Pipeline, AudioFormat]:
-    """The ears, and the format whose rate all positions of the listening side are counted in."""
+    """The listen pipeline, and the format whose rate all positions of the listening side are counted in."""
     source = parts.source
     given = source.produces
     offered = _offer(given, parts.vad)
@@ -246,7 +246,7 @@ def reply_pipeline(
     open_timeout: float,
     speculation: Speculation | None,
 ) -> Pipeline:
-    """The mouth: takes one Turn, says what playout says. With `speculation`, a gate stands where that says."""
+    """The reply pipeline: takes one Turn, passes on what playout signals. With `speculation`, it has a gate."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")

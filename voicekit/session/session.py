@@ -16,7 +16,7 @@ from types import EllipsisType
 
 import trio
 
-from voicekit.contracts import Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
+from voicekit.contracts import CallEnds, Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
     Dtmf,
@@ -66,6 +66,8 @@ ENTERED = 64
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
+    A `call` (`voicekit.call`) is both ends of one connection, in the place of `source` and `sink`.
+
     `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
     brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
     turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. An exception in a handler is
@@ -77,8 +79,9 @@ class Session:
         self,
         *,
         handler: Answer | Use,
-        source: Source | Use | str,
-        sink: Sink | Use | str,
+        source: Source | Use | str | None = None,
+        sink: Sink | Use | str | None = None,
+        call: CallEnds | None = None,
         tts: SpokenBy | EllipsisType = ...,
         stt: Stt | Use | str | EllipsisType | None = ...,
         vad: Vad | Use | str | EllipsisType | None = ...,
@@ -88,6 +91,11 @@ class Session:
     ) -> None:
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigError(f"policy: expected a Policy, got {policy!r}")
+        if call is not None and source is None and sink is None:
+            source, sink = call.source, call.sink
+        elif call is not None or source is None or sink is None:
+            raise ConfigError("Session: expected a source and a sink, or a call, which has both")
+        self.call = call
         self.plugins = plugins if plugins is not None else load_plugins()
         self.policy = policy if policy is not None else Policy()
         self.stash = Stash()
@@ -206,18 +214,20 @@ class Session:
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
-        mouth = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
-        ears, ear = listen_pipeline(parts, self._reporter.losses, timeout)
-        self._lines = (ears, mouth)
+        speaking = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
+        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout)
+        self._lines = (hearing, speaking)
         for each in self._lines:
             await each.load()
         outlet, inlet = open_signals()
         async with AsyncExitStack() as stack:
             stack.enter_context(inlet)
             stack.enter_context(outlet)
-            runs = await stack.enter_async_context(opened(*contexts, *mouth.stages, *ears.stages, timeout=timeout))
+            runs = await stack.enter_async_context(
+                opened(*contexts, *speaking.stages, *hearing.stages, timeout=timeout)
+            )
             runs = runs[len(contexts) :]
-            speak, hear = mouth.bind(runs[: len(mouth.stages)]), ears.bind(runs[len(mouth.stages) :])
+            speak, hear = speaking.bind(runs[: len(speaking.stages)]), hearing.bind(runs[len(speaking.stages) :])
             self._performer = performer = Performer(
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )

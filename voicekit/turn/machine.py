@@ -57,7 +57,7 @@ from voicekit.events import (
     SpeechStopped,
     TurnCommand,
 )
-from voicekit.turn.floor import TurnMemory
+from voicekit.turn.memory import TurnMemory
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, TurnState, column_of
 from voicekit.turn.table import TABLE

@@ -1,7 +1,7 @@
 """The moves of the turn table: what happens in one cell. Each is short and named as the table shows it.
 
 A move is called with the floor and the event (None at a deadline) and leaves `floor.state` in one of the states that
-its cell declares. It writes nothing itself: `voicekit.turn.floor` does. What an event means in *every* state (who is
+its cell declares. It writes nothing itself: `voicekit.turn.memory` does. What an event means in *every* state (who is
 talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 """
 
@@ -23,7 +23,7 @@ from voicekit.events import (
     TurnAct,
     Typed,
 )
-from voicekit.turn.floor import TurnMemory
+from voicekit.turn.memory import TurnMemory
 from voicekit.turn.states import TurnState
 
 
@@ -48,7 +48,7 @@ def note(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def wake(floor: TurnMemory, event: Interim | Final) -> None:
-    """Words without a speech mark: the ears caught what the detector missed."""
+    """Words without a speech mark: the stt caught what the detector missed."""
     floor.note(event)
     if floor.book.noted:
         floor.enter(TurnState.SETTLING)
@@ -178,11 +178,11 @@ def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
         floor.listen_on()
 
 
-# --- ears and prompts ---
+# --- the stt and prompts ---
 
 
-def ears(floor: TurnMemory, event: SttDown | SttUp) -> None:
-    floor.note_ears(down=isinstance(event, SttDown))
+def stt_changed(floor: TurnMemory, event: SttDown | SttUp) -> None:
+    floor.note_stt(down=isinstance(event, SttDown))
 
 
 def speak(floor: TurnMemory, event: Prompt) -> None:

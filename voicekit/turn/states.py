@@ -29,7 +29,7 @@ class Column(Enum):
     ENDPOINT = "Endpoint"
     FINALIZED = "Finalized"
     PROGRESS = "Progress, Translated"
-    EARS = "SttDown, SttUp"
+    STT = "SttDown, SttUp"
     TYPED = "Typed, Dtmf"
     AUDIBLE = "Audible"
     HEARD = "HeardSoFar"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from voicekit.turn import moves
-from voicekit.turn.floor import TurnMemory
+from voicekit.turn.memory import TurnMemory
 from voicekit.turn.states import Column, TurnState
 
 Move: TypeAlias = Callable[[TurnMemory, Any], None]
@@ -44,7 +44,7 @@ def _waiting() -> Mapping[Column, Cell]:
         Column.ENDPOINT: ignore,
         Column.FINALIZED: ignore,
         Column.PROGRESS: ignore,
-        Column.EARS: go(moves.ears, WAITING),
+        Column.STT: go(moves.stt_changed, WAITING),
         Column.TYPED: go(moves.answer, WAITING, REPLYING),
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
@@ -66,7 +66,7 @@ def _hearing() -> Mapping[Column, Cell]:
         Column.ENDPOINT: go(moves.complete, HEARING, REPLYING),
         Column.FINALIZED: ignore,
         Column.PROGRESS: ignore,
-        Column.EARS: go(moves.ears, HEARING),
+        Column.STT: go(moves.stt_changed, HEARING),
         Column.TYPED: go(moves.answer, HEARING, REPLYING),
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
@@ -88,7 +88,7 @@ def _settling() -> Mapping[Column, Cell]:
         Column.ENDPOINT: go(moves.complete, WAITING, SETTLING, REPLYING, CLOSED),
         Column.FINALIZED: go(moves.complete, WAITING, SETTLING, REPLYING, CLOSED),
         Column.PROGRESS: ignore,
-        Column.EARS: go(moves.ears, SETTLING),
+        Column.STT: go(moves.stt_changed, SETTLING),
         Column.TYPED: go(moves.answer, SETTLING, REPLYING),
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
@@ -110,7 +110,7 @@ def _replying() -> Mapping[Column, Cell]:
         Column.ENDPOINT: ignore,
         Column.FINALIZED: ignore,
         Column.PROGRESS: ignore,
-        Column.EARS: go(moves.ears, REPLYING),
+        Column.STT: go(moves.stt_changed, REPLYING),
         Column.TYPED: go(moves.interject, REPLYING),
         Column.AUDIBLE: go(moves.audible, SPEAKING),
         Column.HEARD: ignore,
@@ -132,7 +132,7 @@ def _speaking() -> Mapping[Column, Cell]:
         Column.ENDPOINT: ignore,
         Column.FINALIZED: ignore,
         Column.PROGRESS: ignore,
-        Column.EARS: go(moves.ears, SPEAKING),
+        Column.STT: go(moves.stt_changed, SPEAKING),
         Column.TYPED: go(moves.interject, REPLYING, SPEAKING),
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
@@ -154,7 +154,7 @@ def _doubting() -> Mapping[Column, Cell]:
         Column.ENDPOINT: go(moves.judge, REPLYING, SPEAKING, DOUBTING),
         Column.FINALIZED: go(moves.judge, REPLYING, SPEAKING, DOUBTING),
         Column.PROGRESS: ignore,
-        Column.EARS: go(moves.ears, DOUBTING),
+        Column.STT: go(moves.stt_changed, DOUBTING),
         Column.TYPED: go(moves.interject, REPLYING, DOUBTING),
         Column.AUDIBLE: go(moves.remember_audible, DOUBTING),
         Column.HEARD: ignore,
@@ -176,7 +176,7 @@ def _closed() -> Mapping[Column, Cell]:
         Column.ENDPOINT: ignore,
         Column.FINALIZED: ignore,
         Column.PROGRESS: ignore,
-        Column.EARS: ignore,
+        Column.STT: ignore,
         Column.TYPED: ignore,
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,

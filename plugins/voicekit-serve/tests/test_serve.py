@@ -33,7 +33,7 @@ FORM = {"CallSid": "CA01", "From": CALLER, "To": "+15550002222", "CallStatus": "
 async def greet(call: Call) -> Session:
     """A bot that greets, and hangs up when the caller does."""
     policy = Policy(call=CallPolicy(greeting="Hello."))
-    return Session(handler="Yes?", source=call.source, sink=call.sink, stt=None, vad=None, tts=FakeTts(), policy=policy)
+    return Session(handler="Yes?", call=call, stt=None, vad=None, tts=FakeTts(), policy=policy)
 
 
 @asynccontextmanager

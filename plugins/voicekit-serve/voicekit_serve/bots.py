@@ -38,7 +38,7 @@ async def answering(
     async with served(parts, plugins.registry, tell) as ready:
 
         async def answer(call: Call) -> Conversation:
-            session = Session(handler=make_handler(), source=call.source, sink=call.sink, plugins=plugins, **ready)
+            session = Session(handler=make_handler(), call=call, plugins=plugins, **ready)
             return session if record is None else Recorded(session, record)
 
         yield answer

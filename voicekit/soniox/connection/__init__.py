@@ -1,1 +1,1 @@
-"""One websocket to Soniox: transports, the shell that reads and writes, keys, the wire log."""
+"""One websocket to Soniox: transports, proxies, the shell that reads and writes, keys."""

@@ -1,7 +1,7 @@
 """One transcription session as the client sees it, without a socket or a clock.
 
 Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` say what happened. What may happen
-when is in `states.SESSION`. The service knows no second configuration and no resumption: what a new session must hear
+when is in `states.STT_TABLE`. The service knows no second configuration and no resumption: what a new session must hear
 again after this one has failed begins at `replay_from`.
 """
 

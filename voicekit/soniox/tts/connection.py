@@ -1,7 +1,7 @@
 """A speech-synthesis connection and its streams as the client sees them, without a socket or a clock.
 
 Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` say what happened. What may happen to
-a stream when is in `states.STREAM`. A stream that the service ends by itself fails.
+a stream when is in `states.TTS_TABLE`. A stream that the service ends by itself fails.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ from voicekit.events import (
     TurnAct,
     TurnCommand,
 )
-from voicekit.turn.guess import Speculations
 from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
+from voicekit.turn.speculations import Speculations
 from voicekit.turn.speech import CallerSpeech
 from voicekit.turn.states import TurnState
 from voicekit.turn.words import PendingQuestion, QuestionMemory
@@ -109,7 +109,7 @@ class TurnMemory:
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last: no Endpoint is worth waiting for while the ears are down, or gone."""
+        """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
         awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
         return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
 
@@ -140,7 +140,7 @@ class TurnMemory:
         """The reply ended by itself."""
         self.live = None
 
-    def note_ears(self, *, down: bool) -> None:
+    def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
 
     def note(self, event: Interim | Final) -> None:

@@ -1,0 +1,86 @@
+"""The caller's side of a call: what they say and press, as the source of one session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame, Gap
+from voicekit.events import Dtmf, Hangup
+from voicekit.flow.link import Inlet, Outlet, open_link
+from voicekit.flow.stage import Run
+from voicekit.flow.store import Full
+from voicekit.flow.transform import Pipeable
+
+HEARD_S = 0.5
+"""The caller's sound that waits in front of a session; beyond it the oldest becomes a gap."""
+
+QUIET_S = 0.5
+"""A wire that sends nothing for longer (silence suppressed, a hold) leaves a gap, so that times stay true."""
+
+CallerItem = AudioFrame | Gap | Dtmf | Hangup
+
+
+class CallSource(Pipeable):
+    """The caller's sound, once: frames in order, gaps for what never came, keys, and a hang-up at the end."""
+
+    name = "caller"
+    live = True
+    accepts: AudioFormat | None = None
+
+    def __init__(self, produces: AudioFormat) -> None:
+        self.produces = produces
+        self._at = 0
+        self._began: float | None = None
+        self._outlet: Outlet[CallerItem]
+        self._inlet: Inlet[CallerItem]
+        self._outlet, self._inlet = open_link(produces.samples(HEARD_S), Full.DROP_OLDEST, name="sound of the caller")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[object, CallerItem]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
+        try:
+            while True:
+                for item in await self._inlet.receive_all():
+                    await outbox.send(item)
+        except trio.EndOfChannel:
+            return
+
+    def hear(self, pcm: bytes, now: float) -> None:
+        """Sound has come: it is placed by the clock if more than QUIET_S is missing before it, else behind the last."""
+        samples = len(pcm) // self.produces.sample_bytes
+        if self._began is None:
+            self._began = now - samples / self.produces.rate
+        self.keep_time(now - samples / self.produces.rate)
+        self._offer(AudioFrame(pcm, self._at, self.produces))
+        self._at += samples
+
+    def keep_time(self, now: float) -> None:
+        """Leave a gap where more than QUIET_S of sound should have come by `now` and did not."""
+        if self._began is None:
+            self._began = now
+        missing = self.produces.samples(now - self._began) - self._at
+        if missing > self.produces.samples(QUIET_S):
+            self._offer(Gap(missing, self._at))
+            self._at += missing
+
+    def press(self, digit: str) -> None:
+        self._offer(Dtmf(digit))
+
+    def finish(self) -> None:
+        """The caller is gone: the session is told, behind what they last said."""
+        self._offer(Hangup())
+        self._outlet.close()
+
+    def close(self) -> None:
+        self._outlet.close()
+        self._inlet.close()
+
+    def _offer(self, item: CallerItem) -> None:
+        with suppress(trio.ClosedResourceError, trio.BrokenResourceError):  # the session has closed its end
+            self._outlet.offer(item)

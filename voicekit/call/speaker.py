@@ -1,0 +1,169 @@
+"""Our side of a call: the queue in front of the writer, and the position of what left it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.call.played import PlayedEstimate
+from voicekit.call.wire import Wire, WireMessage
+from voicekit.contracts import Speaker
+from voicekit.errors import ConfigError, FormatMismatch, Unavailable
+
+PENDING_S = 0.4
+"""Our sound that waits for the writer: more would be heard after a cut on wires that have no `clear`."""
+
+MARK_S = 0.2
+"""Sound between two marks: the position is known that exactly. A carrier holds the marks of its lead, no more."""
+
+SERVICE = "call"
+
+
+class CallSink:
+    """Where a session's sound goes: `voicekit.contracts.Sink` with the wire's own lead."""
+
+    def __init__(self, wire: Wire, spoken: AudioFormat, speaker: CallSpeaker) -> None:
+        self.name = wire.name
+        self.format = spoken
+        self.pausable = False
+        self.lead = wire.lead
+        self._speaker = speaker
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Speaker]:
+        yield self._speaker
+
+
+class CallSpeaker:
+    """The queue in front of the writer, and the position of what left it: `voicekit.contracts.Speaker`."""
+
+    def __init__(self, wire: Wire, spoken: AudioFormat) -> None:
+        self._wire = wire
+        self._format = spoken
+        self._packet = spoken.samples(wire.packet) * spoken.sample_bytes
+        self._capacity = max(spoken.samples(PENDING_S) * spoken.sample_bytes, 2 * self._packet)
+        self._urgent: deque[WireMessage] = deque()
+        self._messages: deque[WireMessage] = deque()  # of the packet that is being sent
+        self._pending = bytearray()
+        self._unsent = 0  # samples of the packet that is being sent, 0 if none is
+        self._padding = 0  # samples of silence at its end
+        self._generation = 0
+        self._estimate = PlayedEstimate(spoken.rate)
+        self._unmarked = 0
+        self._before = 0  # samples heard in earlier generations
+        self._pads: deque[tuple[int, int]] = deque()  # in this generation: place and size of silence of our own
+        self._changed = trio.lowlevel.ParkingLot()
+        self._lost = False
+
+    # The session's side.
+
+    async def write(self, frame: AudioFrame) -> None:
+        if frame.format != self._format:
+            raise FormatMismatch(f"{self._wire.name} plays {self._format}, but was given {frame.format}")
+        while True:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if self._lost:
+                raise Unavailable(f"{self._wire.name}: the call is over", service=SERVICE)
+            if not self._pending or len(self._pending) + len(frame.pcm) <= self._capacity:
+                self._pending += frame.pcm
+                self._changed.unpark_all()
+                return
+            await self._changed.park()
+
+    @property
+    def position(self) -> int:
+        heard = self._estimate.heard(trio.current_time())
+        return self._before + heard - sum(min(size, max(0, heard - place)) for place, size in self._pads)
+
+    @property
+    def position_error(self) -> float:
+        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip."""
+        return MARK_S + self._wire.packet if "mark" in self._wire.can else 0.3
+
+    def hold(self) -> None:
+        raise ConfigError(f"{self._wire.name} can't pause")
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    def discard(self) -> None:
+        self._before = self.position
+        self._generation += 1
+        self._estimate = PlayedEstimate(self._format.rate)
+        self._pads.clear()
+        self._pending.clear()
+        self._messages.clear()
+        self._unsent = self._unmarked = self._padding = 0
+        self.post(self._wire.clear())
+
+    # The connection's side.
+
+    def post(self, messages: Sequence[WireMessage]) -> None:
+        """Send `messages` ahead of all sound."""
+        self._urgent.extend(messages)
+        self._changed.unpark_all()
+
+    def take_urgent(self) -> Sequence[WireMessage]:
+        """What still had to be sent ahead of all sound."""
+        urgent = list(self._urgent)
+        self._urgent.clear()
+        return urgent
+
+    def passed(self, name: str, now: float) -> None:
+        generation, _, _ = name.partition(".")
+        if generation == str(self._generation):
+            self._estimate.passed(name, now)
+
+    def lose(self) -> None:
+        """Nothing can be sent any more: `write` raises from now on."""
+        self._lost = True
+        self._changed.unpark_all()
+
+    async def next_message(self) -> WireMessage | None:
+        """What to send next; waits for something. None when the call is over."""
+        while not self._lost:
+            if self._urgent:
+                return self._urgent.popleft()
+            if not self._messages:
+                self._pack(pad=False)
+            if self._messages:
+                return self._messages.popleft()
+            dry_at = self._estimate.dry_at - 2 * self._wire.packet if self._pending else float("inf")
+            with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
+                await self._changed.park()
+            if waiting.cancelled_caught:  # the far end has all but run dry: this is the end of what is said
+                self._pack(pad=True)
+        return None
+
+    def sent(self, now: float) -> None:
+        """The last message went out. The sound of a packet counts from its last message on."""
+        if self._unsent and not self._messages:
+            samples, self._unsent = self._unsent, 0
+            self._estimate.send(samples, now)
+            if self._padding:
+                self._pads.append((self._estimate.sent - self._padding, self._padding))
+            self._unmarked += samples
+            if self._unmarked >= self._format.samples(MARK_S) or self._padding:
+                name = f"{self._generation}.{self._estimate.sent}"
+                self._messages.extend(marks := self._wire.mark(name))
+                if marks:
+                    self._estimate.mark(name)
+                self._unmarked = 0
+            self._padding = 0
+            self._changed.unpark_all()
+
+    def _pack(self, *, pad: bool) -> None:
+        """Turn the next packet of what is pending into messages: whole packets, or with `pad` the rest and silence."""
+        pcm = bytes(self._pending[: self._packet])
+        if not pcm or (len(pcm) < self._packet and not pad):
+            return
+        del self._pending[: self._packet]
+        self._padding = (self._packet - len(pcm)) // self._format.sample_bytes
+        pcm += self._format.silence(self._padding)
+        self._unsent = self._format.count(pcm)
+        self._messages.extend(self._wire.sound(pcm))
