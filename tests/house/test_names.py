@@ -34,7 +34,8 @@ OPEN_DOORS = {
     "voicekit/session/performance.py": "runs of a pipeline of parts that plugins may have replaced",
     "voicekit/session/console.py": "options of a call as a program has them",
     "voicekit/session/running.py": "options of a call as a program has them",
-    "voicekit/session/local.py": "options of Soniox's two sides",
+    "voicekit/session/bot.py": "the parts of a bot are whatever a program gives; a session checks them",
+    "voicekit/session/stopping.py": "runs any function in the loop",
 }
 """Modules and rooms with `Any` in a public signature, and the reason."""
 

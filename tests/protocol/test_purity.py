@@ -30,4 +30,4 @@ def test_a_core_knows_no_trio_no_socket_and_no_clock(file: Path) -> None:
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not {name.partition(".")[0] for name in names} & FORBIDDEN
     rooms = {name.split(".")[1] for name in names if name.startswith("voicekit.") and name not in PURE}
-    assert rooms <= {"audio", "errors", "events", "listen", "soniox"}
+    assert rooms <= {"audio", "errors", "events", "listen", "soniox", "writing"}

@@ -14,7 +14,7 @@ from voicekit.errors import ConfigError
 def recorded(folder: Path, days: float, *names: str) -> Path:
     """A call in `folder` that is so many days old."""
     folder.mkdir(parents=True)
-    for name in names or ("call.wav", "events.log", "wire.jsonl"):
+    for name in names or ("call.wav", "events.jsonl", "wire.jsonl"):
         (folder / name).write_text("x", encoding="utf-8")
         then = (folder / name).stat().st_mtime - days * DAY_S
         os.utime(folder / name, (then, then))
@@ -51,7 +51,7 @@ def test_what_is_no_recording_is_never_deleted(tmp_path):
     elsewhere = recorded(tmp_path / "elsewhere", 100)
     (kept / "link").symlink_to(elsewhere)
     half = recorded(kept / "half", 100, "call.wav")
-    (half / "events.log").symlink_to(elsewhere / "events.log")
+    (half / "events.jsonl").symlink_to(elsewhere / "events.jsonl")
     folder_for(kept, 1)
     for path in (notes / "notes.txt", mixed / "call.wav", empty, kept / "list.txt", elsewhere / "call.wav", half):
         assert path.exists()

@@ -104,8 +104,9 @@ Route: TypeAlias = WebhookRoute | SocketRoute
 
 
 class Transport(Protocol):
-    """Makes calls of what reaches a server. `secrets` are texts that no log may show."""
+    """Makes calls of what reaches a server."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def routes(self, site: Site) -> Sequence[Route]: ...

@@ -19,6 +19,10 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-local": {"verb": ("demo", "local-server")},
     "voicekit-mcp": {"verb": ("mcp",)},
     "voicekit-openai": {"handler": ("openai",)},
+    "voicekit-phone": {
+        "transport": ("exotel", "genesys", "jambonz", "plivo", "telnyx", "twilio", "vobiz", "vonage"),
+    },
+    "voicekit-serve": {"verb": ("serve",)},
     "voicekit-silero": {"vad": ("confirmed", "silero")},
 }
 """What each of voicekit's own distributions brings, by role: the core's only knowledge of its plugins' names."""
