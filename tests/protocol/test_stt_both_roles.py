@@ -173,10 +173,9 @@ def test_the_service_refuses_nothing_that_the_client_sends(steps: list[str], end
         for message in server.outgoing():
             assert not any(isinstance(event, Failed) for event in session.receive(message, now))
     session.end(now)
-    *waiting, end = session.outgoing()  # a request that waited for an answer may still stand before the end
-    for message in waiting:
-        assert [type(event) for event in server.receive(message, now)] == [FinalizeAsked]
-    assert server.receive(end, now) == [EndAsked()]
-    server.finish(0, 0)
-    assert [type(event) for event in session.receive(server.outgoing()[-1], now)][-1] is Finished
+    asked_for = [type(event) for message in session.outgoing() for event in server.receive(message, now)]
+    assert asked_for in ([], [FinalizeAsked], [EndAsked], [FinalizeAsked, EndAsked])  # without sound there is no end
+    if EndAsked in asked_for:
+        server.finish(0, 0)
+        assert [type(event) for event in session.receive(server.outgoing()[-1], now)][-1] is Finished
     assert session.state is SttState.DONE
