@@ -532,7 +532,7 @@ def test_a_session_can_be_used_as_soon_as_it_has_started():
 
     class Starts:
         @hookimpl
-        def voicekit_configure(self, session: Any) -> None:
+        def voicekit_session(self, session: Any) -> None:
             session.watch(
                 lambda event: session.start_soon(task, session) if isinstance(event, SessionStarted) else None
             )

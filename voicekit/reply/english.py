@@ -25,7 +25,9 @@ _NUMBER = (  # 1,250.50, or 12,34,567 as in India; not the 1 of "1 250,00"
 _TO = r"(?:[-–—]|[ ]–[ ])"
 _MAYBE_GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _START = r"(?<![\w.,:/–—-])"  # not in the middle of a word, a longer number or a date
-_BEFORE_NUMBER = r"(?<![\w.,])(?<!\d[ \u00a0\u202f])"  # not in a word or a longer number, grouped by spaces or else
+_BEFORE_NUMBER = (  # not in a word or a longer number, nor the 250 of "1 250"
+    r"(?<![\w.,])(?:(?<!\d[ \u00a0\u202f])|(?!\d{3}(?!\d)))"
+)
 _MINUS = r"(?P<{}>(?<!\w)[-−])?"
 _TOP_LEVEL = "com|org|net|edu|gov|info|io|ai|dev|app|co|me|tv|eu|uk|us|ca|au|de|fr|es|it|nl|ch|at|in|jp"
 
