@@ -33,7 +33,7 @@ from voicekit.events import (
     Word,
     joined,
 )
-from voicekit.session.eventlog import describe, trouble
+from voicekit.session.eventlog import Troubles, describe
 from voicekit.session.screen import Screen
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Live:
         self._blocked = blocked
         self._begin = begin
         self.started = False
+        self._trouble = Troubles()
         self.waits: list[float] = []
         """How long the caller waited for each answer, in seconds."""
         self._began = trio.current_time()
@@ -107,7 +108,7 @@ class Live:
             case SessionEnded():
                 self._flush()
                 self._forget()
-            case _ if (line := trouble(event)) is not None:
+            case _ if (line := self._trouble(event)) is not None:
                 self._line(self._now, " ! ", line)
 
     def summary(self) -> str:

@@ -21,7 +21,7 @@ from voicekit.listen.source import SilenceSource
 from voicekit.play.sink import NullSink
 from voicekit.reply.quiet import QuietTts
 from voicekit.session.bot import Bot
-from voicekit.session.eventlog import trouble
+from voicekit.session.eventlog import Troubles
 from voicekit.session.screen import Screen
 from voicekit.session.session import Session
 from voicekit.session.stopping import stopping
@@ -63,6 +63,7 @@ class Printer:
         self.screen = Screen(out)
         self._session = session
         self._typing = typing
+        self._trouble = Troubles()
         self._troubles = Screen(sys.stderr)
         self._speaking = session.policy.call.greeting is not None
         self._ending = False
@@ -90,7 +91,7 @@ class Printer:
                 self._prompt()
             case End():
                 self._ending = True
-            case _ if (line := trouble(event)) is not None:
+            case _ if (line := self._trouble(event)) is not None:
                 self._troubles.show(f"voicekit: {line}\n")
 
     def asked(self, text: str) -> None:

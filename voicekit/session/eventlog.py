@@ -124,15 +124,29 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
 
 def describe(event: LoggedEvent) -> str | None:
     """`event` in a few words, on one line; None for events that only programs need, such as Progress."""
-    words = _WORDS.get(type(event))
+    words = next((_WORDS[kind] for kind in type(event).__mro__ if kind in _WORDS), None)
     line = None if words is None else words(event)
     return None if line is None else " ".join(line.splitlines())
 
 
-def trouble(event: SessionEvent) -> str | None:
-    """`event` in a few words if the user should see it while the call goes on, because something went wrong."""
-    kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
-    return describe(event) if isinstance(event, kinds) or getattr(event, "failed", False) else None
+class Troubles:
+    """Called with each event of a call: a few words on one that the user should see, because something went wrong.
+
+    A Trouble and the ReplyFailed of the same error are one line.
+    """
+
+    def __init__(self) -> None:
+        self._shown: Exception | None = None
+
+    def __call__(self, event: SessionEvent) -> str | None:
+        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
+        if not isinstance(event, kinds) and not getattr(event, "failed", False):
+            return None
+        if isinstance(event, events.ReplyFailed | events.Trouble):
+            again, self._shown = event.error is self._shown, event.error
+            if again:
+                return None
+        return describe(event)
 
 
 @asynccontextmanager
