@@ -31,6 +31,7 @@ ELSEWHERE = {
     "voicekit init mybot": "tests/e2e/test_init.py",
     "voicekit init NAME --plugin": "tests/e2e/test_init.py",
     "voicekit doctor": "tests/unit/test_cli_words.py",
+    "voicekit serve": "plugins/voicekit-serve/tests/test_command.py",
 }
 """Commands that need more than a bot's file, and the tests in which they run."""
 
