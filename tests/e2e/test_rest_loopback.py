@@ -94,7 +94,10 @@ async def test_the_vendors_client_understands_the_double(tmp_path: Path) -> None
         "status": "completed",
         "text": "this is what was said",
         "tokens": 5,
-        "models": ["stt-rt-v5", "stt-async-v5", "tts-rt-v2"],
+        "models": [
+            *("stt-rt-v5", "stt-async-v5", "stt-rt-v4", "stt-rt-v3", "stt-rt-preview"),
+            *("stt-async-v4", "stt-async-v3", "stt-async-preview", "tts-rt-v2", "tts-rt-v1", "tts-rt-v1-preview"),
+        ],
         "shared": ["Adrian", "Maya", "Arthur"],
         "voice": ["Me", "processing"],
         "key": True,

@@ -359,7 +359,9 @@ async def test_a_conversation_is_held_over_the_card(card: Card, tmp_path: Path, 
     if not machine.keeps_time(LATE_S):
         return
     assert peer.transcripts == ["two cups of tea please"]
-    lines = [line.split(maxsplit=1)[1] for line in printed.decode().splitlines()[1:]]
+    _, *shown, summary = printed.decode().splitlines()
+    assert summary.startswith("answered once, after ")
+    lines = [line.split(maxsplit=1)[1] for line in shown]
     assert [re.sub(r"  \(\d\.\d\d s\)$", "", line) for line in lines] == [
         "you  two cups of tea please",
         "bot  Two teas coming.",
