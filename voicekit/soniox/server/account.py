@@ -98,7 +98,7 @@ class Account:
     def add(self, key: Key) -> None:
         """Another key, such as a temporary one."""
         self._keys[key.secret] = key
-        if key.expires_at is not None:
+        if key.expires_at is not None and key.secret.startswith(TEMPORARY):  # what it was can be told when it is gone
             heappush(self._expiring, (key.expires_at, key.secret))
 
     def request_id(self) -> str:
