@@ -21,7 +21,6 @@ def test_a_new_plugin_is_found_where_it_is_installed(fresh):
         "hooks": ["voicekit_register"],
         "parts": {"handler": ["night-watch"]},
         "commands": [],
-        "settings": [],
         "error": None,
     }
 

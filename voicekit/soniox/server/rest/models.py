@@ -21,6 +21,11 @@ NO_DELAY: Final = realtime.MODELS_WITHOUT_ENDPOINT_DELAY
 M = TypeVar("M", SttModel, TtsModel)
 
 
+def _neutral(name: str) -> SharedVoice:
+    """A voice of which no more than its name is known: the vendor's clients refuse one without these words."""
+    return SharedVoice(id=name, gender="neutral", age="middle_aged")
+
+
 def _languages(codes: Iterable[str]) -> tuple[Language, ...]:
     return tuple(Language(code=code, name=code) for code in sorted(codes))
 
@@ -98,8 +103,9 @@ class Catalogue:
     @classmethod
     def of(cls, offer: Offer) -> Catalogue:
         """The lists that promise what `offer` does; voices that it names, or else some of the service's."""
-        named = None if offer.voices is None else tuple(SharedVoice(id=name) for name in offer.voices)
-        return cls(_stt_models(offer), _tts_models(offer), _VOICES if named is None else named)
+        known = {voice.id: voice for voice in _VOICES}
+        voices = _VOICES if offer.voices is None else tuple(known.get(name) or _neutral(name) for name in offer.voices)
+        return cls(_stt_models(offer), _tts_models(offer), voices)
 
     def routes(self) -> list[RestRoute]:
         return [
