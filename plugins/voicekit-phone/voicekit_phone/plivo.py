@@ -184,6 +184,12 @@ def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mappin
     return f'<?xml version="1.0" encoding="UTF-8"?><Response><Stream {how}{headers}>{escape(url)}</Stream></Response>'
 
 
+def dial_xml(to: str) -> str:
+    """XML that joins the call to `to`, a number or a SIP address."""
+    inside = f"<User>{escape(to)}</User>" if to.startswith(("sip:", "sips:")) else f"<Number>{escape(to)}</Number>"
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response><Dial>{inside}</Dial></Response>'
+
+
 def busy_xml() -> str:
     """XML for a call that can't be taken now."""
     return '<?xml version="1.0" encoding="UTF-8"?><Response><Hangup reason="busy"/></Response>'

@@ -1,9 +1,9 @@
 """SignalWire's cXML streams: Twilio's messages, with the codec that `<Stream codec=...>` asks for, and its signatures.
 
 Facts: SignalWire's pages on cXML `<Stream>`, and its SDK for signatures. Never run against SignalWire from here.
-Unproven: the name that `mediaFormat` gives the codec (L16 in any spelling is read), the byte order of L16 (little-endian
-is what its own bridges to speech models send; `l16="big"` turns it round), and which of two signatures a form carries
-(Twilio's, or the hexadecimal one over the raw body: either is taken).
+Unproven: the name that `mediaFormat` gives the codec (L16 in any spelling is read), the byte order of L16 (taken to be
+little-endian; `l16="big"` turns it round), and which of two signatures a form carries (Twilio's, or the hexadecimal one
+over the raw body: either is taken).
 """
 
 from __future__ import annotations
