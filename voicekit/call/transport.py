@@ -131,3 +131,7 @@ class DialingTransport(Transport, Protocol):
     async def dial(self, site: Site, to: str, **how: Any) -> str:
         """Have the carrier call `to`; returns the id of the call, which reaches the site like one that came in."""
         ...
+
+    def control(self, site: Site, call_id: str) -> CallControl | None:
+        """What the carrier does to this call at our request; None without an account."""
+        ...
