@@ -17,12 +17,14 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from urllib.parse import parse_qsl, urlsplit
 
+from voicekit.audio.format import PCM16K
+from voicekit.call.peer import Dialect
 from voicekit.call.tokens import CallFacts, TokenRefused
 from voicekit.call.transport import Route, Site, SocketRoute, Upgrade, Webhook, WebhookAnswer, WebhookRoute
 from voicekit.call.wire import Wire
 from voicekit.errors import ConfigError
 from voicekit_phone import genesys, jambonz, plivo, telnyx, twilio, vonage
-from voicekit_phone.exotel import ExotelWire
+from voicekit_phone.exotel import ExotelPeer, ExotelWire
 
 XML = "text/xml"
 JSON = "application/json"
@@ -95,6 +97,7 @@ class Twilio(WebhookTransport):
     """Twilio: `token` or TWILIO_AUTH_TOKEN checks its signatures."""
 
     name = "twilio"
+    dialect = Dialect(twilio.TwilioWire, twilio.TwilioPeer, twilio.MULAW)
 
     def __init__(self, token: str | None = None) -> None:
         self._token = _secret(token, "TWILIO_AUTH_TOKEN", self.name)
@@ -120,6 +123,7 @@ class Telnyx(WebhookTransport):
     """Telnyx with TeXML: `public_key` or TELNYX_PUBLIC_KEY checks its signatures."""
 
     name = "telnyx"
+    dialect = Dialect(telnyx.TelnyxWire, telnyx.TelnyxPeer, twilio.MULAW)
 
     def __init__(self, public_key: str | None = None, *, codec: str = "PCMU") -> None:
         self._key = _secret(public_key, "TELNYX_PUBLIC_KEY", self.name)
@@ -147,6 +151,7 @@ class Plivo(WebhookTransport):
     """Plivo: `token` or PLIVO_AUTH_TOKEN checks its signatures."""
 
     name = "plivo"
+    dialect = Dialect(plivo.PlivoWire, plivo.PlivoPeer, PCM16K)
     variable = "PLIVO_AUTH_TOKEN"
 
     def __init__(self, token: str | None = None) -> None:
@@ -174,6 +179,7 @@ class Vobiz(Plivo):
     """Vobiz, with Plivo's messages: `token` or VOBIZ_AUTH_TOKEN checks its signatures."""
 
     name = "vobiz"
+    dialect = Dialect(plivo.VobizWire, plivo.PlivoPeer, PCM16K)
     variable = "VOBIZ_AUTH_TOKEN"
 
     def make_wire(self) -> Wire:
@@ -184,6 +190,7 @@ class Vonage(WebhookTransport):
     """Vonage: `secret` or VONAGE_SIGNATURE_SECRET checks its signed webhooks, each of which counts once."""
 
     name = "vonage"
+    dialect = Dialect(vonage.VonageWire, vonage.VonagePeer, PCM16K)
     content_type = JSON
     methods = ("GET", "POST")
 
@@ -214,6 +221,7 @@ class Jambonz(WebhookTransport):
     """jambonz: `token` or JAMBONZ_WEBHOOK_TOKEN is the password of its webhook's basic authentication."""
 
     name = "jambonz"
+    dialect = Dialect(jambonz.JambonzWire, jambonz.JambonzPeer, PCM16K)
     content_type = JSON
     subprotocol = jambonz.SUBPROTOCOL
 
@@ -245,6 +253,7 @@ class Exotel:
     """
 
     name = "exotel"
+    dialect = Dialect(ExotelWire, ExotelPeer, PCM16K, packet=0.1)
 
     def __init__(self, token: str | None = None) -> None:
         self._token = _secret(token, "EXOTEL_PATH_TOKEN", self.name)
@@ -267,6 +276,7 @@ class Genesys:
     """Genesys AudioHook: `key` and `secret`, or GENESYS_API_KEY and GENESYS_CLIENT_SECRET, check the signed upgrade."""
 
     name = "genesys"
+    dialect = Dialect(genesys.GenesysWire, genesys.GenesysPeer, genesys.MULAW)
 
     def __init__(self, key: str | None = None, secret: str | None = None) -> None:
         self._key = _secret(key, "GENESYS_API_KEY", self.name)
