@@ -13,7 +13,7 @@ every turn, so no cancelled turn leaves half a message on the socket.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import trio
@@ -150,6 +150,14 @@ class Call:
         self.answered_by = who
         self.source.note(who)
 
+    async def settle(self) -> None:
+        """Wait, at most half a second, until the caller has heard the last of what was said; at once if they are gone.
+
+        The position is an estimate, and a wire plays nothing more once it is closed.
+        """
+        if self.end is None:
+            await self._line.settle()
+
     def finish(self, end: CallEnd) -> None:
         """The call is over for this reason; what ended it first stands. A stream ends before its transfer returns."""
         if self.end is None:
@@ -212,14 +220,12 @@ class Call:
     async def _say_goodbye(self, code: int) -> None:
         await self._hang_up_by_request()
         with trio.move_on_after(GOODBYE_S, shield=True):
-            try:
+            with suppress(StreamClosed):
                 for message in self._line.take_urgent():  # such as the answer to a goodbye
                     await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
                         await self._stream.send(message)
-            except StreamClosed:
-                return
             await self._stream.close(code)
 
     async def _hang_up_by_request(self) -> None:
@@ -270,6 +276,7 @@ async def open_call(
                 nursery.start_soon(call._write)
                 call.take(rest)
                 yield call
+                await call.settle()
                 code = 1000
                 nursery.cancel_scope.cancel()
     finally:

@@ -12,13 +12,15 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from voicekit.audio.format import PCM16K
 from voicekit.call.control import CallControl, CallReport
+from voicekit.call.peer import Dialect
 from voicekit.call.tokens import CallFacts
 from voicekit.call.transport import Route, Site, SocketRoute, Upgrade, Webhook
 from voicekit.call.wire import Wire
 from voicekit.events import AnsweredBy
 from voicekit_phone import genesys, jambonz, vonage
-from voicekit_phone.exotel import ExotelWire
+from voicekit_phone.exotel import ExotelPeer, ExotelWire
 from voicekit_phone.reading import text
 from voicekit_phone.rest.accounts import ExotelAccount
 from voicekit_phone.rest.vonage_account import VonageAccount
@@ -51,6 +53,7 @@ class Vonage:
     """
 
     name = "vonage"
+    dialect = Dialect(vonage.VonageWire, vonage.VonagePeer, PCM16K)
     content_type = JSON
     methods: tuple[str, ...] = ("GET", "POST")
     subprotocol: str | None = None
@@ -117,6 +120,7 @@ class Jambonz:
     """jambonz: `token` or JAMBONZ_WEBHOOK_TOKEN is the password of its webhook's basic authentication."""
 
     name = "jambonz"
+    dialect = Dialect(jambonz.JambonzWire, jambonz.JambonzPeer, PCM16K)
     content_type = JSON
     methods: tuple[str, ...] = ("POST",)
     subprotocol: str | None = jambonz.SUBPROTOCOL
@@ -161,6 +165,7 @@ class Exotel:
     """
 
     name = "exotel"
+    dialect = Dialect(ExotelWire, ExotelPeer, PCM16K, packet=0.1)
 
     def __init__(
         self,
@@ -203,6 +208,7 @@ class Genesys:
     """
 
     name = "genesys"
+    dialect = Dialect(genesys.GenesysWire, genesys.GenesysPeer, genesys.MULAW)
 
     def __init__(self, key: str | None = None, secret: str | None = None, *, route: str = "transfer_to") -> None:
         self._key = needed(key, "GENESYS_API_KEY", self.name)

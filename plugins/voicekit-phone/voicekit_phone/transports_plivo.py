@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from voicekit.audio.format import PCM16K
 from voicekit.call.control import CallControl, CallReport
+from voicekit.call.peer import Dialect
 from voicekit.call.tokens import CallFacts, TokenRefused
 from voicekit.call.transport import Route, Site, Webhook, WebhookAnswer, WebhookRoute
 from voicekit.call.wire import Wire
@@ -34,6 +36,7 @@ class Plivo:
     """
 
     name = "plivo"
+    dialect = Dialect(plivo.PlivoWire, plivo.PlivoPeer, PCM16K)
     variables: ClassVar[tuple[str, str, str]] = ("PLIVO_AUTH_TOKEN", "PLIVO_AUTH_ID", "PLIVO_NUMBER")
     make_account: ClassVar[type[PlivoAccount]] = PlivoAccount
     content_type = XML
@@ -104,6 +107,7 @@ class Vobiz(Plivo):
     """Vobiz, with Plivo's messages: `token` or VOBIZ_AUTH_TOKEN checks its signatures, VOBIZ_AUTH_ID is its account."""
 
     name = "vobiz"
+    dialect = Dialect(plivo.VobizWire, plivo.PlivoPeer, PCM16K)
     variables = ("VOBIZ_AUTH_TOKEN", "VOBIZ_AUTH_ID", "VOBIZ_NUMBER")
     make_account = VobizAccount
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from voicekit.call.control import CallControl, CallReport
 from voicekit.call.info import CallEnd, EndReason
+from voicekit.call.peer import Dialect
 from voicekit.call.tokens import CallFacts
 from voicekit.call.transport import Route, Site, Webhook, WebhookAnswer, WebhookRoute
 from voicekit.call.wire import Wire
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import AnsweredBy
 from voicekit_phone import telnyx, twilio
+from voicekit_phone.json_stream import MULAW
 from voicekit_phone.reading import part, text
 from voicekit_phone.rest.accounts import TelnyxAccount
 from voicekit_phone.rest.client import CarrierClient
@@ -38,6 +40,7 @@ class Telnyx:
     """
 
     name = "telnyx"
+    dialect = Dialect(telnyx.TelnyxWire, telnyx.TelnyxPeer, MULAW)
     content_type = "text/xml"
     methods: tuple[str, ...] = ("POST",)
     subprotocol: str | None = None

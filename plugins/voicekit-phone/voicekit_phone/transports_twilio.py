@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from voicekit.call.control import CallControl, CallReport
+from voicekit.call.peer import Dialect
 from voicekit.call.tokens import CallFacts
 from voicekit.call.transport import Route, Site, Webhook
 from voicekit.call.wire import Wire
 from voicekit.events import AnsweredBy
 from voicekit_phone import cloudonix, signalwire, twilio
+from voicekit_phone.json_stream import MULAW
 from voicekit_phone.rest.accounts import SignalWireAccount, TwilioAccount
 from voicekit_phone.webhooks import (
     client_of,
@@ -34,6 +36,7 @@ class Twilio:
     """
 
     name = "twilio"
+    dialect = Dialect(twilio.TwilioWire, twilio.TwilioPeer, MULAW)
     content_type = XML
     methods: tuple[str, ...] = ("POST",)
     subprotocol: str | None = None
@@ -96,6 +99,7 @@ class SignalWire:
     """
 
     name = "signalwire"
+    dialect = Dialect(signalwire.SignalWireWire, signalwire.SignalWirePeer, MULAW)
     content_type = XML
     methods: tuple[str, ...] = ("POST",)
     subprotocol: str | None = None
@@ -153,6 +157,7 @@ class Cloudonix:
     """Cloudonix: `token` or CLOUDONIX_PATH_TOKEN stands in the path of its webhook; nothing is known to be signed."""
 
     name = "cloudonix"
+    dialect = Dialect(cloudonix.CloudonixWire, cloudonix.CloudonixPeer, MULAW)
     content_type = XML
     methods: tuple[str, ...] = ("POST",)
     subprotocol: str | None = None
