@@ -156,7 +156,7 @@ async def _hold_over(held: HeldCall, answer: CallAnswer, line: PhoneLine, dialec
     with _measured(held):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(dial, carrier, line, dialect, script)
-            async with open_call(carrier.stream, dialect.wire()) as call:
+            async with open_call(carrier.stream, dialect.wire(), control=line.control) as call:
                 await desk.hold(call)
         if errors:
             raise errors[0]
