@@ -48,7 +48,7 @@ def collect_keys(most: int, turn: Turn) -> str:
 
 
 def transfer_call(destinations: Mapping[str, str], *, sorry: str | None = SORRY) -> Tool:
-    """A tool that hands the caller over to one of `destinations`: names for the model, and a number or address for each.
+    """A tool that hands the caller over to one of `destinations`: a name for the model, and a number or address each.
 
     The caller is handed over once the reply was heard, and not if they interrupt it. If the carrier refuses, `sorry`
     is said and the call goes on. ConfigError if there is no destination.
