@@ -218,11 +218,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`."""
+    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`.
+
+    `limit`: it comes of the longest duration, or of the longest silence.
+    """
 
     graceful: bool
     why: str
     farewell: str | None = None
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,10 +457,11 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over; `error` is what ended it, None where it ended as it should."""
+    """The call is over; `error` is what ended it, None where it ended as it should. `limit`: see End."""
 
     why: str
     error: BaseException | None = None
+    limit: bool = False
 
 
 CallNews: TypeAlias = AnsweredBy | Transferred

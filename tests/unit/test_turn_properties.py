@@ -137,7 +137,7 @@ class Witness:
         elif state in (TurnState.SETTLING, TurnState.DOUBTING):
             assert deadline < math.inf
         elif state is TurnState.WAITING:
-            collecting = self.world.machine._floor.collecting is not None
+            collecting = self.world.machine._floor.keys.first is not None
             assert (deadline < math.inf) is (collecting or self.policy.call.idle_after is not None)
         elif state is TurnState.HEARING:
             assert deadline == math.inf or self.cut, "only a cut is regretted"

@@ -125,9 +125,9 @@ class Desk:
                 else:
                     self._answered += 1
                     self._live[call] = (conversation, scope)
-                    await conversation.run()
+                    ended = await conversation.run()
                     await call.settle()
-                    call.finish(CallEnd(EndReason.DRAINED if self.draining else EndReason.BOT))
+                    call.finish(CallEnd(self._reason(ended)))
             if scope.cancelled_caught:
                 call.finish(CallEnd(EndReason.DRAINED))
         except Exception as error:  # whatever one call's bot raises, the other calls go on
@@ -139,6 +139,12 @@ class Desk:
         end = call.end or CallEnd(EndReason.BOT)
         self._ended[end.reason] += 1
         return end
+
+    def _reason(self, ended: object) -> EndReason:
+        """Why a conversation ended that nothing else has ended."""
+        if self.draining:
+            return EndReason.DRAINED
+        return EndReason.LIMIT if getattr(ended, "limit", False) else EndReason.BOT
 
     async def drain(self, *, patience: float, farewell: str | None = None) -> None:
         """Refuse new calls, wait `patience` seconds for those inside, say `farewell` to the rest, and end them."""

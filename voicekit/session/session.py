@@ -199,7 +199,7 @@ class Session:
         try:
             with alone(), trio.CancelScope() as whole:
                 self._opening = whole
-                ended = SessionEnded(await self._converse())
+                ended = await self._converse()
             if whole.cancelled_caught:
                 ended = SessionEnded(self._given_up)
         except BaseException as error:
@@ -212,8 +212,8 @@ class Session:
             self._reporter.finish(ended)
         return ended
 
-    async def _converse(self) -> str:
-        """Open everything, hold the conversation, close everything; why it ended."""
+    async def _converse(self) -> SessionEnded:
+        """Open everything, hold the conversation, close everything; how it ended."""
         contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
@@ -249,7 +249,7 @@ class Session:
                 end_within=self.policy.call.end_within,
             )
             await self._conduct(conductor, hear, outlet)
-        return conductor.why + self._failures.at_the_end
+        return SessionEnded(conductor.why + self._failures.at_the_end, limit=machine.limited)
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         call = self.policy.call

@@ -57,12 +57,12 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    if _believed(floor, event) and not floor.keying:
+    if _believed(floor, event) and not floor.keys.begun:
         floor.commit(_why_complete(floor, event), event.at)
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
-    if floor.keying:
+    if floor.keys.begun:
         floor.take_keys(f"no other key within {floor.keys.within:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
@@ -83,7 +83,7 @@ def regret(floor: TurnMemory, event: None) -> None:
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    if isinstance(event, Dtmf) and floor.collecting is not None:
+    if isinstance(event, Dtmf) and floor.keys.wanted is not None:
         _collect(floor, event)
     elif not _blank(event):
         floor.book.read(event)
@@ -97,7 +97,7 @@ def idle(floor: TurnMemory, event: None) -> None:
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
-        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell))
+        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell, limit=True))
         floor.rest()
     else:
         floor.prompt_idle(why)
@@ -163,7 +163,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
     if floor.reply.interruptible:
         floor.cut(_why_read(event))
         answer(floor, event)
-    elif isinstance(event, Dtmf) and floor.collecting is not None:
+    elif isinstance(event, Dtmf) and floor.keys.wanted is not None:
         floor.press(event)
     else:
         floor.book.read(event)
@@ -174,7 +174,7 @@ def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
     floor.finish()
     if floor.ending is not None:
         floor.rest()
-    elif floor.keying:
+    elif floor.keys.begun:
         _go_on_collecting(floor)
     elif floor.book.typed or (floor.book.noted and not floor.speech.talking):
         floor.commit(f"kept while reply {event.turn} ran")
@@ -287,7 +287,7 @@ def _collect(floor: TurnMemory, event: Dtmf) -> None:
 
 
 def _go_on_collecting(floor: TurnMemory) -> None:
-    if floor.keys_complete:
+    if floor.keys.complete:
         floor.take_keys("the keys are complete")
     else:
         floor.await_key()
