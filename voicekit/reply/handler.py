@@ -13,6 +13,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import trio
@@ -149,27 +150,38 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
-        async for turn in inbox:
-            scope = this_reply.get(None)
-            reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
-            say = Say(outbox, reply)
-            try:
-                with alone():
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(say.take_breaths)
-                        handler = answer(turn)
-                        if text := _text(handler, await handler(turn, say)):
-                            await say(text)
-                        nursery.cancel_scope.cancel()
-            except (RuntimeError, TypeError) as error:
-                if any(words in str(error) for words in _OF_ASYNCIO):
-                    raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
-                raise
-            finally:
-                say.end()
+        turn = await _one(inbox)
+        if turn is None:
             return
+        scope = this_reply.get(None)
+        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
+        say = Say(outbox, reply)
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    say.after_first = partial(nursery.start_soon, say.take_breaths)
+                    handler = answer(turn)
+                    if text := _text(handler, await handler(turn, say)):
+                        await say(text)
+                    nursery.cancel_scope.cancel()
+        except (RuntimeError, TypeError) as error:
+            if any(words in str(error) for words in _OF_ASYNCIO):
+                raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
+            raise
+        finally:
+            say.end()
 
     return FunctionStage(run, HANDLER)
+
+
+async def _one(inbox: Inlet[Turn]) -> Turn | None:
+    """The turn, at once if it is there, as it mostly is; None if none comes."""
+    try:
+        return inbox.receive_nowait()
+    except trio.WouldBlock:
+        return await anext(aiter(inbox), None)
+    except trio.EndOfChannel:
+        return None
 
 
 def as_handler(answer: Answer) -> Handler:

@@ -104,7 +104,7 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
         self._outlet: Outlet[Signal] | None = None
