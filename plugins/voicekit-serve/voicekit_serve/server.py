@@ -12,7 +12,7 @@ from hypercorn.trio import serve as serve_asgi
 from starlette.routing import BaseRoute
 
 from voicekit.call.desk import CallAnswer
-from voicekit.call.transport import Transport
+from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
 from voicekit_serve import limits
 from voicekit_serve.asgi import build_app
@@ -47,8 +47,11 @@ async def serve(
         async with trio.open_nursery() as nursery:
             urls = await nursery.start(_listening, app, _config(host, port, certificate), over.wait)
             site.urls = tuple(urls)
-            task_status.started(site)
             async with trio.open_nursery() as living:
+                for transport in transports:
+                    if isinstance(transport, ListeningTransport):
+                        await living.start(transport.listen, site)
+                task_status.started(site)
                 living.start_soon(site.desk.measure)
                 await _until_told(site)
                 living.start_soon(_at_the_second, site, living.cancel_scope)

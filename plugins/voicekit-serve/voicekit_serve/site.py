@@ -14,7 +14,7 @@ from voicekit.call.connection import open_call
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
 from voicekit.call.info import CallInfo
 from voicekit.call.tokens import CallFacts, CallTokens
-from voicekit.call.transport import Transport, Upgrade
+from voicekit.call.transport import Arrival, Transport
 from voicekit.call.wire import StreamClosed, Wire
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit_serve import limits
@@ -66,10 +66,10 @@ class CallSite:
         return f"{scheme if self._secure else plain.get(scheme, scheme)}://{self._public}{path}"
 
     async def hold(
-        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
+        self, arrival: Arrival, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
     ) -> None:
         if self._waiting >= limits.WAITING:
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
             return
         try:
             with self.desk.place():
@@ -77,7 +77,7 @@ class CallSite:
                 self._waiting += 1
                 waiting = True
                 try:
-                    async with open_call(await upgrade.accept(subprotocol), wire, facts) as call:
+                    async with open_call(await arrival.accept(subprotocol), wire, facts) as call:
                         self._waiting -= 1
                         waiting = False
                         log.info("call %d begins over %s", number, wire.name)
@@ -89,7 +89,7 @@ class CallSite:
                     self._waiting -= waiting
         except CallRefused as refused:
             log.info("a call over %s was refused: %s", wire.name, refused.reason)
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
 
     def _failed(self, info: CallInfo, error: Exception) -> None:
         log.error("a call over %s failed: %s", info.transport, type(error).__name__)

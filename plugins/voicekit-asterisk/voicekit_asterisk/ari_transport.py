@@ -1,0 +1,213 @@
+"""ARI as a transport of a server: calls that enter a Stasis app are answered, and calls are dialled.
+
+    extensions.conf    exten => 100,1,Stasis(voicekit)
+    voicekit serve bot.py --transport ari:http://127.0.0.1:8088/voicekit
+
+There is one connection for the app's events. If it is lost, the calls are over and it is opened again, for as long as
+it takes; each time what an earlier process has left in Asterisk is removed first.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+import trio
+
+from voicekit.call.info import CallEnd
+from voicekit.call.transport import Route, Site
+from voicekit.call.wire import StreamClosed
+from voicekit.errors import ConfigError, RemoteProtocolError, ServiceError
+from voicekit.flow.backoff import Backoff
+from voicekit_asterisk import ari
+from voicekit_asterisk.ari import AriEvent, AriNames
+from voicekit_asterisk.ari_call import AriLegs
+from voicekit_asterisk.ari_client import PING_S, AriClient, MediaStream
+from voicekit_asterisk.ari_wire import AriWire
+from voicekit_asterisk.audiosocket_transport import Arrival
+from voicekit_asterisk.chan_websocket import FORMATS
+
+USER = "VOICEKIT_ARI_USER"
+PASSWORD = "VOICEKIT_ARI_PASSWORD"
+
+STEADY_S = 5.0
+"""A connection that lasted for this long has worked: the next attempt after it comes soon."""
+
+log = logging.getLogger("voicekit.asterisk")
+
+
+class Ari:
+    """`address` is that of Asterisk's HTTP server and the app's name: http://127.0.0.1:8088/voicekit.
+
+    `user` and `password` are those of ari.conf, else VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD. `context` is where
+    extensions are looked for to which a caller is transferred.
+    """
+
+    name = "ari"
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        codec: str = "slin16",
+        context: str = "",
+        roll: Callable[[], float] = random.random,
+    ) -> None:
+        self.address, self.app = read_app(address)
+        self._user = user or os.environ.get(USER) or "voicekit"
+        found = password or os.environ.get(PASSWORD)
+        if not found:
+            raise ConfigError(f"transport ari: expected ARI's password in {PASSWORD}, got none")
+        if codec not in FORMATS:
+            raise ConfigError(f"transport ari: codec: expected one of {', '.join(FORMATS)}, got {codec!r}")
+        self._password = found
+        self._codec = codec
+        self._context = context
+        self._roll = roll
+        self._legs: dict[str, AriLegs] = {}  # by the names of all its channels
+        self._client: AriClient | None = None
+        self._site: Site | None = None
+
+    def routes(self, site: Site) -> Sequence[Route]:
+        return []
+
+    async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Make calls of what enters the app, until cancelled; raises ServiceError if Asterisk is not there at first."""
+        async with AriClient(self.address, self._user, self._password) as client, trio.open_nursery() as calls:
+            self._client, self._site = client, site
+            await calls.start(self._keep_connected, calls)
+            task_status.started()
+
+    async def dial(self, endpoint: str, *, caller: str = "", timeout: int = 30) -> CallEnd | None:
+        """Call `endpoint`, such as PJSIP/+15550001@trunk, and hold the call; only while `listen` runs.
+
+        Returns once it is over: None if it was answered, else why not.
+        """
+        if self._client is None or self._site is None:
+            raise ConfigError("transport ari: expected to be listening before it dials")
+        names = AriNames.new(self.app)
+        legs = self._know(names, names.call)
+        try:
+            await self._client.ask(ari.dial(names, endpoint, caller=caller, timeout=timeout))
+            if (end := await legs.answered()) is None:
+                wire = AriWire(names, names.call, {}, outbound=True)
+                await self._hold(self._site, legs, wire)
+            return end
+        finally:
+            self._forget(legs)
+
+    async def _keep_connected(
+        self, calls: trio.Nursery, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        backoff, connected = Backoff(self._roll, steady_s=STEADY_S), False
+        while True:
+            try:
+                assert self._client is not None, "listen has made it"
+                async with self._client.events(self.app) as stream:
+                    await self._remove_leftovers()
+                    if not connected:
+                        task_status.started()
+                    else:
+                        log.warning("ari: connected again")
+                    connected = True
+                    backoff.works(trio.current_time())
+                    await self._read(stream, calls)
+            except ServiceError as error:
+                if not connected:
+                    raise
+                log.warning("ari: %s", type(error).__name__)
+            for legs in set(self._legs.values()):
+                legs.lose()
+            again = backoff.failed(trio.current_time())
+            assert again is not None, "this backoff never gives up"
+            await trio.sleep_until(again)
+
+    async def _read(self, stream: MediaStream, calls: trio.Nursery) -> None:
+        """Read events until the connection is over."""
+        async with trio.open_nursery() as nursery:
+
+            async def ping() -> None:
+                while True:
+                    await trio.sleep(PING_S)
+                    try:
+                        await stream.ping()
+                    except StreamClosed:
+                        nursery.cancel_scope.cancel()
+
+            nursery.start_soon(ping)
+            while True:
+                try:
+                    message = await stream.receive()
+                except StreamClosed:
+                    nursery.cancel_scope.cancel()
+                    return
+                if isinstance(message, str):
+                    self._happened(message, calls)
+
+    def _happened(self, message: str, calls: trio.Nursery) -> None:
+        """Pass one event on to the call that it is about; a new caller begins a call. Never waits."""
+        try:
+            event = ari.read_ari(message)
+        except RemoteProtocolError as error:
+            log.warning("ari: %s", error)
+            return
+        legs = self._legs.get(event.channel)
+        if legs is not None:
+            legs.happened(event, message)
+        elif event.kind == "StasisStart" and not ari.is_ours(self.app, event.channel):
+            calls.start_soon(self._answer, event)
+
+    async def _answer(self, event: AriEvent) -> None:
+        assert self._client is not None, "listen has made it"
+        assert self._site is not None, "listen has it"
+        if not self._site.ready:
+            await self._client.ask_again(ari.hang_up(event.channel, "busy"))
+            return
+        legs = self._know(AriNames.new(self.app), event.channel)
+        arguments = {f"arg{n}": value for n, value in enumerate(event.args, 1)}
+        try:
+            wire = AriWire(legs.names, event.channel, {**ari.caller_of(event), **arguments})
+            await self._hold(self._site, legs, wire)
+        finally:
+            self._forget(legs)
+
+    async def _hold(self, site: Site, legs: AriLegs, wire: AriWire) -> None:
+        try:
+            async with legs.opened(self._codec) as stream:
+                await site.hold(Arrival(stream, goodbye=None), wire)
+        except ServiceError as error:
+            log.warning("a call over ari was not connected: %s", type(error).__name__)
+
+    async def _remove_leftovers(self) -> None:
+        assert self._client is not None, "listen has made it"
+        bridges, channels = await self._client.ask(ari.list_bridges()), await self._client.ask(ari.list_channels())
+        names = {name for legs in self._legs.values() for name in legs.names.all}
+        requests = ari.leftovers(self.app, bridges, channels, names)
+        for request in requests:
+            await self._client.ask_again(request)
+        if requests:
+            log.warning("ari: removed %d channels and bridges that an earlier process had left", len(requests))
+
+    def _know(self, names: AriNames, channel: str) -> AriLegs:
+        assert self._client is not None, "listen has made it"
+        legs = AriLegs(self._client, names, channel, context=self._context)
+        self._legs |= dict.fromkeys((channel, names.media, names.partner), legs)
+        return legs
+
+    def _forget(self, legs: AriLegs) -> None:
+        for name in (legs.channel, legs.names.media, legs.names.partner):
+            self._legs.pop(name, None)
+
+
+def read_app(address: str) -> tuple[str, str]:
+    """The server's address and the app's name in http://127.0.0.1:8088/app; ConfigError for anything else."""
+    parts = urlsplit(address)
+    app = parts.path.rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not parts.netloc or not ari.is_name(app):
+        raise ConfigError("transport ari: expected an address and an app, as in http://127.0.0.1:8088/voicekit")
+    return address.removesuffix(f"/{app}"), app
