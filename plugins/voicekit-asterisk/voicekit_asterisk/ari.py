@@ -31,6 +31,12 @@ CAUSES: Final[Mapping[int, EndReason]] = {
 }  # fmt: skip
 """Q.850 causes of a channel's end. Every other one is the carrier's, with its number."""
 
+DIALLED: Final[Mapping[str, EndReason]] = {
+    "BUSY": EndReason.BUSY, "NOANSWER": EndReason.NO_ANSWER, "CONGESTION": EndReason.FAILED,
+    "CHANUNAVAIL": EndReason.FAILED,
+}  # fmt: skip
+"""What a Dial event says of a channel that was not answered."""
+
 BEFORE_ANSWER: Final[Mapping[int, EndReason]] = {
     17: EndReason.BUSY, 18: EndReason.NO_ANSWER, 19: EndReason.NO_ANSWER, 0: EndReason.NO_ANSWER,
 }  # fmt: skip
@@ -136,9 +142,10 @@ def end_of(cause: int) -> CallEnd:
     return CallEnd(CAUSES.get(cause, EndReason.CARRIER), str(cause) if cause else "")
 
 
-def end_of_dialling(cause: int) -> CallEnd:
-    """Why a channel that we dialled ended before anyone answered."""
-    return CallEnd(BEFORE_ANSWER.get(cause, EndReason.FAILED), str(cause) if cause else "")
+def end_of_dialling(status: str, cause: int) -> CallEnd:
+    """Why a channel that we dialled ended before anyone answered: by its Dial event, or else by its cause."""
+    reason = DIALLED.get(status) or BEFORE_ANSWER.get(cause, EndReason.FAILED)
+    return CallEnd(reason, str(cause) if cause else status)
 
 
 def leftovers(

@@ -109,12 +109,14 @@ class AriLegs:
         self._client = client
         self._context = context
         self._cause = 0
+        self._status = ""  # of a Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
         """An event about one of the channels; `message` is the whole of it. Never waits."""
         started, over = event.kind == "StasisStart", event.kind in ("StasisEnd", "ChannelDestroyed")
         if event.channel == self.channel:
             self._cause = event.cause or self._cause
+            self._status = str(event.message.get("dialstatus") or self._status)
             if started:
                 self.ready.set()
             elif over:
@@ -134,7 +136,7 @@ class AriLegs:
     async def answered(self) -> CallEnd | None:
         """Wait for the answer of a channel that was dialled; the reason if there is none."""
         await self._until_one_of(self.ready, self.gone)
-        return None if self.ready.is_set() else ari.end_of_dialling(self._cause)
+        return None if self.ready.is_set() else ari.end_of_dialling(self._status, self._cause)
 
     # CallControl
 

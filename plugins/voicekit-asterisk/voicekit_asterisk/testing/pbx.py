@@ -38,6 +38,7 @@ astvarlibdir => /var/lib/asterisk
 astdatadir => /usr/share/asterisk
 [options]
 nocolor = yes
+verbose = 3
 maxcalls = 100
 """,
     "modules.conf": """
@@ -109,12 +110,13 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 class Pbx:
-    """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server` is where voicekit is."""
+    """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server` and `audio` are voicekit's."""
 
-    def __init__(self, root: Path, *, extensions: str, server: int = 0, files: dict[str, str] | None = None) -> None:
+    def __init__(self, root: Path, *, extensions: str, files: dict[str, str] | None = None) -> None:
+        """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds."""
         self.root = root
         self.here = Path(tempfile.mkdtemp(prefix="pbx-", dir=_folder(root)))
-        self.http, self.server = free_port(), server or free_port()
+        self.http, self.server, self.audio = free_port(), free_port(), free_port()
         self.sip, self.phone = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
         self._extensions = extensions
         self._files = {**FILES, **(files or {})}
@@ -217,7 +219,9 @@ class Pbx:
         }  # fmt: skip
         for name, text in self._files.items():
             (self.here / "etc" / name).write_text(text.lstrip().format(**values), encoding="utf-8")
-        extensions = self._extensions.replace("SOUNDS", f"{self._inside}/sounds")
+        extensions = self._extensions
+        for name, value in {"SOUNDS": f"{self._inside}/sounds", "SERVER": self.server, "AUDIO": self.audio}.items():
+            extensions = extensions.replace(name, str(value))
         (self.here / "etc" / "extensions.conf").write_text(extensions, encoding="utf-8")
 
 
