@@ -8,6 +8,9 @@ the last known point, and a mark that comes back is such a point:
     now        0.0                    0.31        mark "1" comes back: 1600 were played by 0.31 - half a round trip
     heard                              1600       never more than the next mark that has not come back, plus `slack`
 
+A mark that is later than `slack` and LOST_S together never comes: it is forgotten, and the clock alone goes on. So the
+estimate stands still for LOST_S at most, which is less than a word, even if a wire loses all of its marks.
+
 The estimate is the lower bound of what was heard: claiming words that the caller did not hear is worse than repeating
 some after a hold. It never falls, and never passes what was sent.
 """
@@ -16,11 +19,16 @@ from __future__ import annotations
 
 from collections import deque
 
+LOST_S = 0.25
+"""Seconds beyond `slack` after which a mark is taken for lost; most words are longer."""
+
 
 class PlayedEstimate:
     """One generation of sound: from the first sample sent behind a clear to the next clear."""
 
-    __slots__ = ("_anchor", "_anchored_at", "_best", "_delay", "_held", "_marks", "_rate", "_slack", "_started", "sent")
+    __slots__ = (
+        "_anchor", "_anchored_at", "_best", "_delay", "_held", "_lost", "_marks", "_rate", "_slack", "_started", "sent",
+    )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
         """`delay`: seconds from sending to the ear that no mark shows; `slack`: seconds that a mark may be late."""
@@ -28,6 +36,7 @@ class PlayedEstimate:
         self._rate = rate
         self._delay = delay
         self._slack = round(slack * rate)
+        self._lost = round(LOST_S * rate)
         self._anchor = 0
         self._anchored_at = 0.0
         self._started = False
@@ -79,6 +88,8 @@ class PlayedEstimate:
         if not self._started or self._held:
             return self._best
         guess = self._anchor + int(max(0.0, now - self._anchored_at) * self._rate + 1e-6)
+        while self._marks and guess > self._marks[0][1] + self._slack + self._lost:
+            self._marks.popleft()
         if self._marks:
             guess = min(guess, self._marks[0][1] + self._slack)
         self._best = max(self._best, min(guess, self.sent))

@@ -21,6 +21,12 @@ PENDING_S = 0.4
 MARK_S = 0.2
 """Sound between two marks: the position is known that exactly. A carrier holds the marks of its lead, no more."""
 
+SETTLE_S = 0.5
+"""At the end of a call, for the last sound to reach the ear: the clock alone does not know how long its way is."""
+
+UNMARKED_S = 0.3
+"""The same on a wire without marks: a long way, and as much as its position may be wrong."""
+
 SERVICE = "call"
 
 
@@ -89,7 +95,7 @@ class CallSpeaker:
         """
         if isinstance(self._wire, PausableWire):
             return 2 * self._wire.packet
-        return MARK_S + self._wire.packet if "mark" in self._wire.can else 0.3
+        return MARK_S + self._wire.packet if "mark" in self._wire.can else UNMARKED_S
 
     def hold(self) -> None:
         if not isinstance(self._wire, PausableWire):
@@ -131,6 +137,7 @@ class CallSpeaker:
         generation, _, _ = name.partition(".")
         if generation == str(self._generation):
             self._estimate.passed(name, now)
+            self._changed.unpark_all()
 
     def pinned(self, samples: int, now: float) -> None:
         """The far end has counted: of this generation, `samples` were played."""
@@ -172,13 +179,27 @@ class CallSpeaker:
                 self._pads.append((self._estimate.sent - self._padding, self._padding))
             self._unmarked += samples
             if self._unmarked >= self._format.samples(MARK_S) or self._padding:
-                name = f"{self._generation}.{self._estimate.sent}"
-                self._messages.extend(marks := self._wire.mark(name))
-                if marks:
-                    self._estimate.mark(name)
-                self._unmarked = 0
+                self._mark()
             self._padding = 0
             self._changed.unpark_all()
+
+    async def settle(self) -> None:
+        """Wait until the last sound was heard, as far as the wire can tell: at most SETTLE_S."""
+        if self._lost or not self._estimate.sent:
+            return
+        if self._unmarked:
+            self._mark()
+            self._changed.unpark_all()
+        with trio.move_on_after(SETTLE_S if "mark" in self._wire.can else UNMARKED_S):
+            while not self._lost and ("mark" not in self._wire.can or self._estimate.marks_pending):
+                await self._changed.park()
+
+    def _mark(self) -> None:
+        name = f"{self._generation}.{self._estimate.sent}"
+        self._messages.extend(marks := self._wire.mark(name))
+        if marks:
+            self._estimate.mark(name)
+        self._unmarked = 0
 
     def _pack(self, *, pad: bool) -> None:
         """Turn the next packet of what is pending into messages: whole packets, or with `pad` the rest and silence."""

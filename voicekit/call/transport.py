@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import trio
 
+from voicekit.call.control import CallControl, CallReport
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.wire import MessageStream, Wire
 
@@ -82,12 +83,23 @@ class Site(Protocol):
         ...
 
     async def hold(
-        self, arrival: Arrival, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
+        self,
+        arrival: Arrival,
+        wire: Wire,
+        facts: CallFacts | None = None,
+        *,
+        subprotocol: str | None = None,
+        control: CallControl | None = None,
     ) -> None:
         """Let the call in, or refuse the arrival with 503; hold it to its end.
 
-        With `facts`, a call that says it is another one is closed with 1008.
+        With `facts`, a call that says it is another one is closed with 1008. `control` is what its carrier does at our
+        request.
         """
+        ...
+
+    def report(self, transport: str, report: CallReport) -> None:
+        """The carrier has news of a call, which may be live, or was dialled and never will be."""
         ...
 
 
@@ -127,4 +139,13 @@ class ListeningTransport(Transport, Protocol):
 
         It raises only for what was wrong from the start; a connection that is lost later is its own to mend.
         """
+        ...
+
+
+@runtime_checkable
+class DialingTransport(Transport, Protocol):
+    """A transport that makes calls as well."""
+
+    async def dial(self, site: Site, to: str, **how: Any) -> str:
+        """Have the carrier call `to`; returns the id of the call, which reaches the site like one that came in."""
         ...

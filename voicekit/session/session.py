@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import EllipsisType
 
 import trio
@@ -48,6 +49,7 @@ from voicekit.session.assembly import (
 )
 from voicekit.session.duration import end_in_time
 from voicekit.session.failures import Failures
+from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -107,6 +109,8 @@ class Session:
         self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
+        self._hand_overs = HandOvers(self)
+        self._reporter.watch(self._hand_overs.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -297,6 +301,8 @@ class Session:
             previous_cut=self.history.previous_cut,
             session=self,
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+            order_keys=lambda wanted: self._running().offer(wanted),
+            hand_over=partial(self._hand_overs.after, reply.turn),
         )
 
     def _answer(self, turn: Turn) -> Handler:

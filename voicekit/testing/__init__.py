@@ -9,6 +9,7 @@ def test_it_greets_back():
     assert call.history[0].heard == "Good morning!"
 """
 
+from voicekit.testing.carrier import PhoneLine, ScriptedCarrier
 from voicekit.testing.contracts import (
     check_handler,
     check_sink,
@@ -26,7 +27,9 @@ from voicekit.testing.timeline import Timeline
 __all__ = [
     "HeldCall",
     "FakeTts",
+    "PhoneLine",
     "Script",
+    "ScriptedCarrier",
     "ScriptedSource",
     "ScriptedStt",
     "ScriptedVad",

@@ -19,6 +19,7 @@ from voicekit.contracts import Reply
 from voicekit.errors import VoicekitError
 from voicekit.events import (
     AmendTurn,
+    CallerHeld,
     Confirm,
     CutReply,
     Discard,
@@ -109,12 +110,23 @@ class Conductor:
         self._unwinding: deque[_Live] = deque()
         self._ending = GracefulEnd(end_within)
         self._free = ParkingLot()
+        self._holds = ParkingLot()  # for whoever waits for the far side to hold the call, or to take it back
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
         """Wait until the caller does not speak, and has been answered or not understood."""
         while self._machine.caller_has_floor:
             await self._free.park()
+
+    async def spend(self, seconds: float) -> None:
+        """Wait for `seconds` of the call, not counting those for which the far side holds it."""
+        while seconds > 0:
+            while self._machine.held:
+                await self._holds.park()
+            began = trio.current_time()
+            with trio.move_on_after(seconds):
+                await self._holds.park()
+            seconds -= trio.current_time() - began
 
     async def run(self) -> None:
         """Conduct until the machine is closed; then nothing sounds any more, and all replies' tasks have ended."""
@@ -156,6 +168,8 @@ class Conductor:
         if isinstance(signal, ReplyDone | ReplyFailed):
             self._finished(signal)
         self._obey(self._machine.handle(signal, now), now, nursery)
+        if isinstance(signal, CallerHeld):
+            self._holds.unpark_all()
 
     def _obey(self, commands: Sequence[TurnCommand], now: float, nursery: trio.Nursery) -> None:
         if self._machine.ending is not None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from voicekit.call.info import CallEnd
+from voicekit.call.control import CallReport
 from voicekit.call.transport import Route, Site
 from voicekit.call.wire import StreamClosed
 from voicekit.errors import ConfigError, RemoteProtocolError, ServiceError
@@ -32,6 +32,7 @@ from voicekit_asterisk.chan_websocket import FORMATS
 
 USER = "VOICEKIT_ARI_USER"
 PASSWORD = "VOICEKIT_ARI_PASSWORD"
+NUMBER = "VOICEKIT_ARI_NUMBER"
 
 STEADY_S = 5.0
 """A connection that lasted for this long has worked: the next attempt after it comes soon."""
@@ -43,7 +44,8 @@ class Ari:
     """`address` is that of Asterisk's HTTP server and the app's name: http://127.0.0.1:8088/voicekit.
 
     `user` and `password` are those of ari.conf, else VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD. `context` is where
-    extensions are looked for to which a caller is transferred.
+    extensions are looked for to which a caller is transferred. `trunk`, such as PJSIP/{}@provider, is how numbers are
+    dialled, from `number` or VOICEKIT_ARI_NUMBER.
     """
 
     name = "ari"
@@ -56,6 +58,8 @@ class Ari:
         password: str | None = None,
         codec: str = "slin16",
         context: str = "",
+        trunk: str = "",
+        number: str | None = None,
         roll: Callable[[], float] = random.random,
     ) -> None:
         self.address, self.app = read_app(address)
@@ -68,10 +72,13 @@ class Ari:
         self._password = found
         self._codec = codec
         self._context = context
+        self._trunk = trunk
+        self._number = number or os.environ.get(NUMBER) or ""
         self._roll = roll
         self._legs: dict[str, AriLegs] = {}  # by the names of all its channels
         self._client: AriClient | None = None
         self._site: Site | None = None
+        self._calls: trio.Nursery | None = None
 
     def routes(self, site: Site) -> Sequence[Route]:
         return []
@@ -79,25 +86,52 @@ class Ari:
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Make calls of what enters the app, until cancelled; raises ServiceError if Asterisk is not there at first."""
         async with AriClient(self.address, self._user, self._password) as client, trio.open_nursery() as calls:
-            self._client, self._site = client, site
-            await calls.start(self._keep_connected, calls)
-            task_status.started()
+            self._client, self._site, self._calls = client, site, calls
+            try:
+                await calls.start(self._keep_connected, calls)
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                self._client = self._site = self._calls = None
 
-    async def dial(self, endpoint: str, *, caller: str = "", timeout: int = 30) -> CallEnd | None:
-        """Call `endpoint`, such as PJSIP/+15550001@trunk, and hold the call; only while `listen` runs.
+    async def dial(
+        self,
+        site: Site,
+        to: str,
+        *,
+        keys: str = "",
+        ring: float = 30.0,
+        limit: float | None = None,
+        detect_machine: bool = False,
+    ) -> str:
+        """Call `to`, an endpoint such as PJSIP/200 or what `trunk` makes of a number; the id of the call.
 
-        Returns once it is over: None if it was answered, else why not.
+        Only while `listen` runs. The call reaches the site once it is answered, and the `keys` are sent then; if it is
+        not answered within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call there.
         """
-        if self._client is None or self._site is None:
+        if self._client is None or self._calls is None:
             raise ConfigError("transport ari: expected to be listening before it dials")
+        if limit is not None or detect_machine:
+            raise ConfigError("transport ari: expected no limit and no detect_machine: Asterisk has neither here")
+        if "/" not in to and not self._trunk:
+            raise ConfigError("transport ari: expected an endpoint such as PJSIP/200, or trunk=PJSIP/{}@trunk")
         names = AriNames.new(self.app)
         legs = self._know(names, names.call)
+        endpoint = to if "/" in to else self._trunk.replace("{}", to)
         try:
-            await self._client.ask(ari.dial(names, endpoint, caller=caller, timeout=timeout))
-            if (end := await legs.answered()) is None:
-                wire = AriWire(names, names.call, {}, outbound=True)
-                await self._hold(self._site, legs, wire)
-            return end
+            await self._client.ask(ari.dial(names, endpoint, caller=self._number, timeout=round(ring)))
+        except BaseException:
+            self._forget(legs)
+            raise
+        self._calls.start_soon(self._dialled, site, legs, keys)
+        return names.call
+
+    async def _dialled(self, site: Site, legs: AriLegs, keys: str) -> None:
+        try:
+            if (end := await legs.answered()) is not None:
+                site.report(self.name, CallReport(legs.channel, end))
+                return
+            await self._hold(site, legs, AriWire(legs.names, legs.channel, {}, outbound=True), keys)
         finally:
             self._forget(legs)
 
@@ -176,10 +210,12 @@ class Ari:
         finally:
             self._forget(legs)
 
-    async def _hold(self, site: Site, legs: AriLegs, wire: AriWire) -> None:
+    async def _hold(self, site: Site, legs: AriLegs, wire: AriWire, keys: str = "") -> None:
         try:
             async with legs.opened(self._codec) as stream:
-                await site.hold(Arrival(stream, goodbye=None), wire)
+                if keys:
+                    await legs.send_digits(keys)
+                await site.hold(Arrival(stream, goodbye=None), wire, control=legs)
         except ServiceError as error:
             log.warning("a call over ari was not connected: %s", type(error).__name__)
 

@@ -22,7 +22,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
 from voicekit.call.wire import CallStarted, WireDigit, WireEnded, WireEvent, WireMessage, WireNotice, WireSound
 from voicekit.errors import ConfigError, RemoteProtocolError
-from voicekit_asterisk.peers import PeerEvent, PeerHungUp, PeerSound
+from voicekit_asterisk.peers import AsteriskEvent, PeerHungUp, PeerSound
 
 HANGUP: Final = 0x00
 IDENTITY: Final = 0x01
@@ -179,7 +179,7 @@ class AudioSocketPeer:
     def stop(self) -> Sequence[bytes]:
         return []  # the end of the connection is all there is
 
-    def receive(self, message: WireMessage) -> PeerEvent:
+    def receive(self, message: WireMessage) -> AsteriskEvent:
         assert isinstance(message, bytes), "AudioSocket has no texts"
         assert len(message) >= HEAD, "half a frame ends the call"
         assert int.from_bytes(message[1:HEAD], "big") == len(message) - HEAD, "half a frame ends the call"

@@ -35,9 +35,9 @@ from voicekit.call.wire import (
 from voicekit.errors import ConfigError, RemoteProtocolError
 from voicekit_asterisk.controls import command, is_json, read_command, read_event
 from voicekit_asterisk.peers import (
+    AsteriskEvent,
     PeerAsked,
     PeerCleared,
-    PeerEvent,
     PeerHungUp,
     PeerMark,
     PeerOther,
@@ -233,7 +233,7 @@ class ChanWebsocketPeer:
     def stop(self) -> Sequence[str]:
         return []  # the close is the caller's goodbye
 
-    def receive(self, message: WireMessage) -> PeerEvent:
+    def receive(self, message: WireMessage) -> AsteriskEvent:
         if isinstance(message, bytes):
             assert len(message) <= 65_500, "a message of this size closes the connection with 1009"
             assert self._is_buffering or len(message) % self._frame_bytes == 0, "a frame that is cut is dropped"

@@ -1,28 +1,15 @@
-"""What Asterisk makes of our messages, for the scripted peers of tests: the same few things on every way in."""
+"""What Asterisk makes of our messages, for the scripted peers of tests: what all carriers do, and two things more."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from voicekit.call.peer import PeerCleared, PeerHungUp, PeerMark, PeerOther, PeerSound
 
-@dataclass(frozen=True, slots=True)
-class PeerSound:
-    """Sound for the caller, in the wire's own encoding."""
-
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PeerMark:
-    """A mark behind the sound that came before it."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PeerCleared:
-    """The order to drop what has not been played."""
+__all__ = [
+    "AsteriskEvent", "PeerAsked", "PeerCleared", "PeerHungUp", "PeerMark", "PeerOther", "PeerPaused", "PeerSound",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +24,4 @@ class PeerAsked:
     """The order to answer with the length of the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerHungUp:
-    """The order to end the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerOther:
-    """A message that changes nothing that can be heard."""
-
-    kind: str
-
-
-PeerEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerPaused | PeerAsked | PeerHungUp | PeerOther
+AsteriskEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerPaused | PeerAsked | PeerHungUp | PeerOther

@@ -110,7 +110,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 class Pbx:
-    """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server` and `audio` are voicekit's."""
+    """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server`, `audio` are voicekit's."""
 
     def __init__(self, root: Path, *, extensions: str, files: dict[str, str] | None = None) -> None:
         """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds."""

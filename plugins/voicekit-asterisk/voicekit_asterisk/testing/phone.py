@@ -1,10 +1,10 @@
 """A SIP phone for tests: baresip, that calls an Asterisk over loopback, speaks from files and records both sides.
 
-    with Phone(port=5090) as phone:
-        phone.dial("sip:100@127.0.0.1:5070")
-        phone.speak(Path("question.wav"))          8 kHz, mono, and silence to the end of the call
-        phone.hang_up()
-    phone.heard                                    what came, as a WAV file; phone.said is what went out
+with Phone(port=5090) as phone:
+    phone.dial("sip:100@127.0.0.1:5070")
+    phone.speak(Path("question.wav"))          8 kHz, mono, and silence to the end of the call
+    phone.hang_up()
+phone.heard                                    what came, as a WAV file; phone.said is what went out
 """
 
 from __future__ import annotations

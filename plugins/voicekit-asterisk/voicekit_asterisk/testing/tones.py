@@ -47,7 +47,7 @@ def tone_of(word: int) -> float:
 def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
     """PCM16 of a tone that is continuous over calls with a growing `at`."""
     phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
-    return (PEAK * np.sin(phase)).astype("<i2").tobytes()
+    return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
 
 
 class ToneTts(Pipeable):
@@ -123,5 +123,3 @@ def loudness(pcm: bytes | Any, rate: int) -> list[float]:
     step = round(STEP_S * rate)
     whole = samples[: len(samples) // step * step].reshape(-1, step)
     return [float(level) for level in np.sqrt((whole**2).mean(axis=1))]
-
-
