@@ -25,9 +25,11 @@ from voicekit.call.speaker import SERVICE, CallSink, CallSpeaker
 from voicekit.call.tokens import CallFacts
 from voicekit.call.wire import (
     CallStarted,
+    FarFull,
     FarHold,
     MarkPassed,
     MessageStream,
+    PlayedTo,
     StreamClosed,
     Wire,
     WireDigit,
@@ -193,6 +195,10 @@ class Call:
                     self.source.hear(pcm, now)
                 case MarkPassed(name):
                     self._line.passed(name, now)
+                case PlayedTo(samples):
+                    self._line.pinned(samples, now)
+                case FarFull(full):
+                    self._line.keep_back(full)
                 case WireDigit(digit):
                     self.source.press(digit)
                 case WireReply(message):

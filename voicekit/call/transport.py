@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import trio
+
 from voicekit.call.control import CallControl, CallReport
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.wire import MessageStream, Wire
@@ -37,7 +39,14 @@ class WebhookAnswer:
     status: int = 200
 
 
-class Upgrade(Protocol):
+class Arrival(Protocol):
+    """A connection that is not let in yet."""
+
+    async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
+    async def refuse(self, status: int) -> None: ...
+
+
+class Upgrade(Arrival, Protocol):
     """A websocket's handshake that is not accepted yet."""
 
     @property
@@ -53,9 +62,6 @@ class Upgrade(Protocol):
     def parameters(self) -> Mapping[str, str]:
         """The parts of the path that the route names."""
         ...
-
-    async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
-    async def refuse(self, status: int) -> None: ...
 
 
 class Site(Protocol):
@@ -78,14 +84,14 @@ class Site(Protocol):
 
     async def hold(
         self,
-        upgrade: Upgrade,
+        arrival: Arrival,
         wire: Wire,
         facts: CallFacts | None = None,
         *,
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
-        """Let the call in, or refuse the handshake with 503; hold it to its end.
+        """Let the call in, or refuse the arrival with 503; hold it to its end.
 
         With `facts`, a call that says it is another one is closed with 1008. `control` is what its carrier does at our
         request.
@@ -122,6 +128,18 @@ class Transport(Protocol):
     def name(self) -> str: ...
 
     def routes(self, site: Site) -> Sequence[Route]: ...
+
+
+@runtime_checkable
+class ListeningTransport(Transport, Protocol):
+    """A transport with a way in of its own, beside its routes: a listener, or a connection to a telephone exchange."""
+
+    async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
+        """Make calls of what comes, until cancelled; started once calls can come. Its calls are drained before that.
+
+        It raises only for what was wrong from the start; a connection that is lost later is its own to mend.
+        """
+        ...
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, CallInfo
@@ -49,6 +49,20 @@ class MarkPassed:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayedTo:
+    """Of what was sent since the last `clear`, this many samples had been played: from a wire that is able to count."""
+
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class FarFull:
+    """The far end's buffer is full (`full`): no sound may be sent until it has room again."""
+
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WireCleared:
     """What was not yet played when we asked is gone."""
 
@@ -82,7 +96,17 @@ class WireNotice:
 
 
 WireEvent: TypeAlias = (
-    CallStarted | WireSound | WireDigit | MarkPassed | WireCleared | FarHold | WireReply | WireEnded | WireNotice
+    CallStarted
+    | WireSound
+    | WireDigit
+    | MarkPassed
+    | PlayedTo
+    | FarFull
+    | WireCleared
+    | FarHold
+    | WireReply
+    | WireEnded
+    | WireNotice
 )
 
 
@@ -110,6 +134,17 @@ class Wire(Protocol):
     def digits(self, digits: str) -> Sequence[WireMessage]: ...
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         """The messages that end the call; none where closing the connection does."""
+        ...
+
+
+@runtime_checkable
+class PausableWire(Protocol):
+    """What a wire has besides, if its far end can pause: then its sink is pausable, and a hold takes nothing back."""
+
+    def pause(self) -> Sequence[WireMessage]: ...
+    def resume(self) -> Sequence[WireMessage]: ...
+    def query(self) -> Sequence[WireMessage]:
+        """The message that is answered with `PlayedTo`. It is sent behind all sound that was encoded before it."""
         ...
 
 

@@ -17,7 +17,7 @@ from voicekit.call.control import CallControl, CallReport
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
 from voicekit.call.info import CallInfo
 from voicekit.call.tokens import CallFacts, CallTokens
-from voicekit.call.transport import DialingTransport, Transport, Upgrade
+from voicekit.call.transport import Arrival, DialingTransport, Transport
 from voicekit.call.wire import StreamClosed, Wire
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit_serve import limits
@@ -72,7 +72,7 @@ class CallSite:
 
     async def hold(
         self,
-        upgrade: Upgrade,
+        arrival: Arrival,
         wire: Wire,
         facts: CallFacts | None = None,
         *,
@@ -80,7 +80,7 @@ class CallSite:
         control: CallControl | None = None,
     ) -> None:
         if self._waiting >= limits.WAITING:
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
             return
         try:
             with self.desk.place():
@@ -88,7 +88,7 @@ class CallSite:
                 self._waiting += 1
                 waiting = True
                 try:
-                    stream = await upgrade.accept(subprotocol)
+                    stream = await arrival.accept(subprotocol)
                     async with open_call(stream, wire, facts, control=control) as call:
                         self._waiting -= 1
                         waiting = False
@@ -104,7 +104,7 @@ class CallSite:
                     self._waiting -= waiting
         except CallRefused as refused:
             log.info("a call over %s was refused: %s", wire.name, refused.reason)
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
 
     @contextmanager
     def _known(self, call: Call) -> Iterator[None]:
