@@ -34,6 +34,7 @@ from voicekit.call.wire import (
     WireNotice,
     WireReply,
     WireSound,
+    WireTyped,
 )
 from voicekit.errors import ConfigError, RemoteProtocolError, Unavailable
 from voicekit.flow.groups import alone
@@ -65,6 +66,15 @@ class Call:
     def can(self) -> frozenset[str]:
         """What this wire is able to do, of `transfer`, `digits`, `hang_up`."""
         return self._wire.can
+
+    def join(self, session: object) -> None:
+        """Called by the session that this call has got, before it runs: a wire that shows it to the caller watches it.
+
+        Such a wire has `join(session, post)`; `post` sends its messages ahead of all sound.
+        """
+        join = getattr(self._wire, "join", None)
+        if join is not None:
+            join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
         """End the call from our side; returns at once. A second call does nothing."""
@@ -111,6 +121,8 @@ class Call:
                     self._line.passed(name, now)
                 case WireDigit(digit):
                     self.source.press(digit)
+                case WireTyped(text):
+                    self.source.type(text)
                 case WireReply(message):
                     self._line.post([message])
                 case FarHold(held):

@@ -7,11 +7,15 @@ a `Site`. Addresses are the public ones, as the carrier called them, never those
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.wire import MessageStream, Wire
+
+if TYPE_CHECKING:
+    from voicekit.call.connection import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class WebhookAnswer:
     body: str = field(default="", repr=False)
     content_type: str = "text/plain"
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Upgrade(Protocol):
@@ -67,6 +72,11 @@ class Site(Protocol):
         """Whether a call that came now would be let in."""
         ...
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only this computer reaches the server: it listens on loopback, and its public address is there."""
+        ...
+
     def now(self) -> float:
         """The time of day, in seconds: for signatures and tokens."""
         ...
@@ -81,6 +91,13 @@ class Site(Protocol):
         """Let the call in, or refuse the handshake with 503; hold it to its end.
 
         With `facts`, a call that says it is another one is closed with 1008.
+        """
+        ...
+
+    async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
+        """Let the call in that entering `opening` begins, and hold it to its end; `name` is that of its wire.
+
+        For a transport that has accepted the connection itself. Raises CallRefused if there is no place for it.
         """
         ...
 

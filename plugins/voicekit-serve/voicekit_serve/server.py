@@ -40,7 +40,7 @@ async def serve(
     certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
     only in the main thread.
     """
-    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret)
+    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret, host=host)
     app = build_app(site, routes, metrics_token=metrics_token)
     over = trio.Event()
     with alone():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlsplit
 
 import trio
 
-from voicekit.call.connection import open_call
+from voicekit.call.connection import Call, open_call
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
 from voicekit.call.info import CallInfo
 from voicekit.call.tokens import CallFacts, CallTokens
@@ -23,9 +24,15 @@ log = logging.getLogger("voicekit.serve")
 """A line at a call's start and one at its end: a number of our own, the transport, reason, seconds. No caller's words,
 numbers, keys or tokens."""
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this computer reaches."""
+
 
 class CallSite:
-    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example."""
+    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example.
+
+    `host` is the address that the server listens on, "" if that is not known.
+    """
 
     def __init__(
         self,
@@ -35,6 +42,7 @@ class CallSite:
         public_url: str,
         max_calls: int = 20,
         secret: str | None = None,
+        host: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(public_url)
@@ -51,6 +59,7 @@ class CallSite:
         self._secure = parts.scheme == "https"
         self._numbers = itertools.count(1)
         self._waiting = 0
+        self.is_local = host in LOOPBACK and parts.hostname in LOOPBACK
 
     def stop(self) -> None:
         """Drain, as at a signal."""
@@ -72,24 +81,39 @@ class CallSite:
             await upgrade.refuse(503)
             return
         try:
+            await self.hold_call(wire.name, self._opened(upgrade, wire, facts, subprotocol))
+        except CallRefused:
+            await upgrade.refuse(503)
+
+    async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
+        try:
             with self.desk.place():
                 number, began = next(self._numbers), trio.current_time()
-                self._waiting += 1
-                waiting = True
                 try:
-                    async with open_call(await upgrade.accept(subprotocol), wire, facts) as call:
-                        self._waiting -= 1
-                        waiting = False
-                        log.info("call %d begins over %s", number, wire.name)
+                    async with opening as call:
+                        log.info("call %d begins over %s", number, name)
                         end = await self.desk.hold(call)
                         log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
                 except (VoicekitError, StreamClosed) as error:
-                    log.warning("call %d over %s did not start: %s", number, wire.name, type(error).__name__)
-                finally:
-                    self._waiting -= waiting
+                    log.warning("call %d over %s did not start: %s", number, name, type(error).__name__)
         except CallRefused as refused:
-            log.info("a call over %s was refused: %s", wire.name, refused.reason)
-            await upgrade.refuse(503)
+            log.info("a call over %s was refused: %s", name, refused.reason)
+            raise
+
+    @asynccontextmanager
+    async def _opened(
+        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None, subprotocol: str | None
+    ) -> AsyncIterator[Call]:
+        """The call of a socket, which waits among at most WAITING others until it has started."""
+        self._waiting += 1
+        waiting = True
+        try:
+            async with open_call(await upgrade.accept(subprotocol), wire, facts) as call:
+                self._waiting -= 1
+                waiting = False
+                yield call
+        finally:
+            self._waiting -= waiting
 
     def _failed(self, info: CallInfo, error: Exception) -> None:
         log.error("a call over %s failed: %s", info.transport, type(error).__name__)
