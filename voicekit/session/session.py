@@ -119,6 +119,8 @@ class Session:
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: at once
+        if (join := getattr(call, "join", None)) is not None:
+            join(self)
 
     @property
     def running(self) -> bool:

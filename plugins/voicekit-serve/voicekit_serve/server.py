@@ -42,7 +42,7 @@ async def serve(
     only in the main thread.
     """
     pass_on_codes()
-    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret)
+    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret, host=host)
     app = build_app(site, routes, metrics_token=metrics_token)
     over = trio.Event()
     with alone():
