@@ -13,6 +13,7 @@ from voicekit.contracts import Sink
 from voicekit.events import SessionEnded, SessionEvent, SessionStarted
 from voicekit.extend import Plugins, load_plugins
 from voicekit.flow.groups import alone
+from voicekit.flow.held_time import HeldTime, held_time
 from voicekit.flow.threads import inline
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Bot, Session
@@ -71,12 +72,14 @@ def hold_call(
         **Bot.of(bot).silent(FakeTts(), **{**scripted, **parts}),
     )
     call = HeldCall(session, sink)
-    trio.run(_hold, call, during, clock=MockClock(autojump_threshold=0))
+    clock = MockClock(autojump_threshold=0)
+    trio.run(_hold, call, during, HeldTime(clock), clock=clock)
     return call
 
 
-async def _hold(call: HeldCall, during: Callable[[Session], Any] | None) -> None:
+async def _hold(call: HeldCall, during: Callable[[Session], Any] | None, time: HeldTime) -> None:
     inline.set(True)
+    held_time.set(time)
     start = trio.current_time()
     living = trio.lowlevel.current_statistics().tasks_living
     call.session.watch(call.timeline.note)
