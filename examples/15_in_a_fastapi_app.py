@@ -1,6 +1,7 @@
 """A FastAPI app with a voice bot beside its own routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
 
-The app stays on asyncio; voicekit runs on trio in a thread beside it. Needs fastapi and uvicorn; uvloop makes it faster.
+The app stays on asyncio; voicekit runs on trio in a thread beside it. Needs fastapi and uvicorn; uvloop makes both
+cheaper.
 """
 
 from collections.abc import AsyncIterator

@@ -1,4 +1,8 @@
-"""Every example runs as a program of its own, and says what it should; 07_keys_for_browsers.py in test_rest_example."""
+"""Every example runs as a program of its own, and says what it should.
+
+07_keys_for_browsers.py is in test_rest_example, 14_asyncio_agent.py in test_aio_agents, 15_in_a_fastapi_app.py in
+test_aio_fastapi.
+"""
 
 from __future__ import annotations
 

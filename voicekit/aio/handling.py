@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import trio
 
-from voicekit.aio.job import Job
+from voicekit.aio.job import FarTask
 from voicekit.aio.stream import Put, open_stream
 from voicekit.aio.turns import TrioDesk, crossed
 from voicekit.errors import ConfigError
@@ -49,7 +49,7 @@ async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
     async def main() -> T:
         return await function(*args)
 
-    job: Job[T] = Job(main, _name(function))
+    job: FarTask[T] = FarTask(main, _name(function))
     job.start()
     return await job.result()
 
@@ -102,7 +102,11 @@ def handler(answer: AsyncioAnswer) -> Handler:
 
 
 async def _on_desk(
-    produce: Callable[..., Coroutine[Any, Any, Any]], turn: Turn, nursery: trio.Nursery, put: Put[str], job: Job[Any]
+    produce: Callable[..., Coroutine[Any, Any, Any]],
+    turn: Turn,
+    nursery: trio.Nursery,
+    put: Put[str],
+    job: FarTask[Any],
 ) -> None:
     text = await produce(crossed(turn, TrioDesk(nursery, job)), put)
     if text is not None:

@@ -61,7 +61,9 @@ class Host:
     ) -> None:
         self._open = False
         self._cross(self._cancel_all)
-        await asyncio.wait({self._over}, timeout=END_S)
+        done, _ = await asyncio.wait({self._over}, timeout=END_S)
+        if done and self._thread is not None:
+            self._thread.join()  # it has nothing left to do
 
     def wire(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> HostedWire:
         """The connection on an accepted `websocket` of Starlette or FastAPI, for `run`.

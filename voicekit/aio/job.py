@@ -1,7 +1,7 @@
 """One asyncio task as trio sees it: started from trio, awaited in trio, cancelled when trio's side is.
 
     trio                              asyncio
-    Job(main) ──call_soon_threadsafe──▶ task made, with a copy of trio's context
+    FarTask(main) ──call_soon_threadsafe──▶ task made, with a copy of trio's context
     result() ◀──────run_sync_soon────── done: what it returned or raised
     cancelled ──call_soon_threadsafe──▶ task.cancel(); trio waits 0.5 s for the end, shielded, then gives it up
 
@@ -30,7 +30,7 @@ CANCEL_S = 0.5
 """Seconds that a cancelled task has for its clean-up; longer would keep a call from ending."""
 
 
-class Job(Generic[T]):
+class FarTask(Generic[T]):
     """Runs `main()` on the asyncio loop. Make and start it in trio, and call `stop` or `result` in the end.
 
     Raises VoicekitError if too many tasks that ignored their cancellation still run.

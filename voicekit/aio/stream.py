@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 
-from voicekit.aio.job import Job
+from voicekit.aio.job import FarTask
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class Far(Generic[T]):
     """asyncio's end."""
 
     def __init__(self) -> None:
-        self.job: Job[Any]
+        self.job: FarTask[Any]
         self.near: Near[T]
         self._sent = 0
         self._acknowledged = 0
@@ -64,7 +64,7 @@ class Near(Generic[T]):
     """trio's end: an async iterator. Asking for an item acknowledges the one before it."""
 
     def __init__(self, far: Far[T]) -> None:
-        self.job: Job[Any]
+        self.job: FarTask[Any]
         self._far = far
         self._items: deque[T] = deque()
         self._news = trio.lowlevel.ParkingLot()
@@ -115,7 +115,7 @@ class Near(Generic[T]):
 
 @asynccontextmanager
 async def open_stream(
-    produce: Callable[[Put[T], Job[Any]], Coroutine[Any, Any, Any]], name: str
+    produce: Callable[[Put[T], FarTask[Any]], Coroutine[Any, Any, Any]], name: str
 ) -> AsyncIterator[Near[T]]:
     """Run `produce(put, job)` on the asyncio loop and yield what it puts.
 
@@ -131,7 +131,7 @@ async def open_stream(
         finally:
             far.close()
 
-    job: Job[Any] = Job(main, name, when_done=near.over)
+    job: FarTask[Any] = FarTask(main, name, when_done=near.over)
     near.job = far.job = job
     far.near = near
     job.start()

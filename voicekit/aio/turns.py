@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from voicekit.aio.job import Job
+from voicekit.aio.job import FarTask
 from voicekit.contracts import CallEnds, Sink, Source, Stash
 from voicekit.reply.handler import CallView, Turn
 
@@ -21,7 +21,7 @@ from voicekit.reply.handler import CallView, Turn
 class TrioDesk:
     """Runs in trio what asyncio code waits for, in `nursery`, the handler's own."""
 
-    def __init__(self, nursery: trio.Nursery, job: Job[Any]) -> None:
+    def __init__(self, nursery: trio.Nursery, job: FarTask[Any]) -> None:
         self._nursery = nursery
         self._job = job
 
