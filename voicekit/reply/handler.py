@@ -98,6 +98,13 @@ def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
     )
 
 
+class CommitmentEvent(Protocol):
+    """Comes when the caller's turn is over for certain: a trio.Event."""
+
+    def is_set(self) -> bool: ...
+    async def wait(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of the caller, to be answered. `text` is what the caller said, in words.
@@ -124,7 +131,7 @@ class Turn:
     order_keys: Callable[[CollectKeys], None] = field(default=_no_keys, repr=False)
     hand_over: Callable[[str, str | None], None] = field(default=_nobody_to_hand_over, repr=False)
     speculative: bool = False
-    commitment: trio.Event | None = field(default=None, repr=False, compare=False)
+    commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
     async def committed(self) -> None:
         """Wait until the turn is committed; a checkpoint where it already is.
@@ -196,8 +203,8 @@ HANDLER = "handler"
 """The name of the stage that runs it."""
 
 NOT_ASYNCIO = (
-    "voicekit runs on trio, and this handler used asyncio: use a library for trio or anyio instead, or run the asyncio "
-    "code in a thread, `await trio.to_thread.run_sync(asyncio.run, fetch())`"
+    "voicekit runs on trio, and this handler used asyncio: put @voicekit.aio.handler above it, or call the asyncio "
+    "code with `await voicekit.aio.call(function, ...)`"
 )
 _OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
