@@ -91,7 +91,8 @@ class PageCall(Call):
     def can(self) -> frozenset[str]:
         return frozenset({"hang_up", "clear", "mark"})
 
-    def send_digits(self, digits: str) -> None:
+    async def send_digits(self, digits: str) -> None:
+        await trio.lowlevel.checkpoint()
         raise ConfigError("send_digits: a page takes no keys")
 
     def join(self, session: Any) -> None:
