@@ -22,6 +22,7 @@ async def receive(inlet: Inlet[int], taken: list[int]) -> None:
 
 
 async def test_an_item_is_taken_before_its_sender_goes_on():
+    """Nothing is queued, and no task has to wake."""
     outlet, inlet = open_link(4)
     taken: list[int] = []
     async with trio.open_nursery() as nursery:
@@ -38,6 +39,7 @@ async def test_an_item_is_taken_before_its_sender_goes_on():
 
 
 async def test_what_was_queued_before_is_taken_first():
+    """Whoever comes late to a link takes what waits there at once."""
     outlet, inlet = open_link(4)
     taken: list[int] = []
     with outlet, inlet:
@@ -49,6 +51,7 @@ async def test_what_was_queued_before_is_taken_first():
 
 
 async def test_what_is_sent_while_one_is_taken_comes_behind_it():
+    """A taker that sends to its own link is not called inside itself."""
     outlet, inlet = open_link(8)
     taken: list[str] = []
 
@@ -64,6 +67,7 @@ async def test_what_is_sent_while_one_is_taken_comes_behind_it():
 
 
 async def test_an_error_is_the_receivers_and_not_the_senders():
+    """The sender goes on; `ended` raises what happened."""
     outlet, inlet = open_link(4)
 
     def take(number: int) -> None:
@@ -78,6 +82,7 @@ async def test_an_error_is_the_receivers_and_not_the_senders():
 
 
 async def test_items_queue_while_the_receiver_is_not_ready_and_senders_wait():
+    """Backpressure is that of the link."""
     outlet, inlet = open_link(2, Full.WAIT)
     taken: list[int] = []
     ready = False
@@ -95,6 +100,7 @@ async def test_items_queue_while_the_receiver_is_not_ready_and_senders_wait():
 
 
 async def test_ended_waits_for_what_is_queued_when_all_outlets_are_closed():
+    """The end comes behind the last item."""
     outlet, inlet = open_link(2)
     taken: list[int] = []
     ready, over = False, trio.Event()
@@ -118,6 +124,7 @@ async def test_ended_waits_for_what_is_queued_when_all_outlets_are_closed():
 
 
 async def test_after_the_with_items_queue_again():
+    """A taker that is gone is not called."""
     outlet, inlet = open_link(2)
     taken: list[int] = []
     with outlet, inlet:
@@ -129,6 +136,7 @@ async def test_after_the_with_items_queue_again():
 
 
 async def test_items_are_taken_in_the_context_of_the_receiver():
+    """Context variables are those of the receiver, whoever sends."""
     outlet, inlet = open_link(2)
     seen: list[str] = []
 
@@ -147,6 +155,8 @@ async def test_items_are_taken_in_the_context_of_the_receiver():
 
 
 async def test_a_fused_inlet_hands_over_what_its_transform_makes_of_it_and_the_rest_at_the_end():
+    """Transforms stand before the taker."""
+
     class Pairs(Each):
         def __init__(self) -> None:
             super().__init__(lambda item: item)
