@@ -24,7 +24,7 @@ from voicekit.events import CollectKeys
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import FunctionStage
-from voicekit.reply.keys import KEYED, PHONE_KEYS, keys_at_the_end
+from voicekit.reply.phone_keys import KEYED, PHONE_KEYS, keys_at_the_end
 from voicekit.reply.say import Say
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from voicekit.errors import ConfigError
 from voicekit.reply.handler import Turn
-from voicekit.reply.keys import PHONE_KEYS
+from voicekit.reply.phone_keys import PHONE_KEYS
 from voicekit.rules.actions import Action, RuleAnswer, action
 from voicekit.rules.kinds import TEXT, SlotKind
 from voicekit.rules.matching import Match, Pattern, best, match

@@ -31,7 +31,7 @@ from voicekit.events import (
     TurnAct,
     TurnCommand,
 )
-from voicekit.turn.keys import KeyCollector
+from voicekit.turn.key_collector import KeyCollector
 from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
 from voicekit.turn.speculations import Speculations

@@ -178,7 +178,7 @@ async def test_another_secret_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SIGNED if name != "jambonz"])
 async def test_a_changed_request_is_refused(name: str) -> None:
-    """Another caller than the one that was signed. (jambonz has a password, and no signature.)"""
+    """Another caller than the one that was signed; jambonz has a password, and no signature."""
     make, sign, said, _ = VOICE[name]
     site, transport = MemorySite(), make()
     there = route(transport, site, "/voice")
@@ -248,7 +248,7 @@ async def test_a_socket_without_a_good_token_is_refused_before_it_is_accepted(na
 
 @pytest.mark.parametrize("name", [name for name in VOICE if name != "vonage"])
 def test_a_socket_that_names_another_call_is_closed(name: str) -> None:
-    """The token is of one call, `start` of another: 1008, before any session. (Vonage's socket names none.)"""
+    """The token is of one call, `start` of another: 1008, before any session; Vonage's socket names none."""
     dialect = VOICE[name][0]().dialect
 
     async def main() -> ScriptedCarrier:
