@@ -176,10 +176,13 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
 
 
 def _closes(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether an utterance is over: any Endpoint says so, since it costs no patience here; a Finalized, if it may."""
-    if isinstance(event, Endpoint):
-        return event.at > floor.book.heard_to
-    return is_believed(floor, event) and not floor.speech.talking  # else it is about what was said before
+    """Whether an utterance is over. Any Endpoint says so, since it costs no patience here, and a Finalized if it may.
+
+    What the policy does not believe otherwise is not believed while the caller makes sounds.
+    """
+    if floor.speech.talking and not (floor.stt and isinstance(event, Endpoint)):
+        return False
+    return event.at > floor.book.heard_to if isinstance(event, Endpoint) else is_believed(floor, event)
 
 
 def _why_let_go(floor: TurnMemory, verdict: Verdict) -> str:
