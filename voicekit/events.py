@@ -303,7 +303,9 @@ TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply |
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on."""
+    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+
+    vad: str = ""
 
 
 class TurnAct(Enum):
