@@ -260,7 +260,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys", "silence" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -331,7 +331,9 @@ TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply |
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on."""
+    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+
+    vad: str = ""
 
 
 class TurnAct(Enum):
@@ -342,10 +344,10 @@ class TurnAct(Enum):
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
     DISCARD = "discard"  # throw that reply away
     PROMPT = "prompt"  # speak without having been asked
-    SILENCE = "silence"  # speak because a cut was followed by no word
     HOLD = "hold"  # pause the reply: is that an interruption?
     RELEASE = "release"  # it was none
     CUT = "cut"  # it was one
+    IGNORE = "ignore"  # words or a sound that are not the caller's
     DROP_PROMPT = "drop prompt"  # it will not be spoken
     CLOSE = "close"  # the call is over
 

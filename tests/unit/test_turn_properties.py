@@ -140,7 +140,8 @@ class Witness:
             collecting = self.world.machine._floor.collecting is not None
             assert (deadline < math.inf) is (collecting or self.policy.call.idle_after is not None)
         elif state is TurnState.HEARING:
-            assert deadline == math.inf or self.cut, "only a cut is regretted"
+            idle = self.policy.call.idle_after is not None
+            assert deadline < math.inf or self.world.down or not (idle or self.world.machine._floor.book)
         else:
             assert deadline == math.inf
 

@@ -27,6 +27,7 @@ from voicekit.events import (
 )
 from voicekit.turn.machine import TurnMachine, TurnState
 from voicekit.turn.policy import InterruptPolicy, Policy, TurnPolicy
+from voicekit.turn.whose import Levels
 
 RATE = 1_000
 
@@ -37,8 +38,8 @@ NO_BARGE_IN = Policy(interrupt=InterruptPolicy(barge_in=False))
 class Talk:
     """Drives a machine as the conductor does, deadlines included, and keeps a line for each command."""
 
-    def __init__(self, policy: Policy | None = None, *, endpoints: bool = True) -> None:
-        self.machine = TurnMachine(policy or Policy(), rate=RATE, endpoints=endpoints, now=0.0)
+    def __init__(self, policy: Policy | None = None, *, endpoints: bool = True, levels: Levels | None = None) -> None:
+        self.machine = TurnMachine(policy or Policy(), rate=RATE, endpoints=endpoints, now=0.0, levels=levels)
         self.lines: list[str] = []
 
     def at(self, now: float, *events: Signal) -> Talk:
@@ -62,6 +63,12 @@ class Talk:
 
     def decisions(self) -> list[str]:
         return [f"{decided.what}: {decided.why}" for decided in self.machine.take_decisions()]
+
+    def says(self, now: float, said: str, said_to: int | None = None) -> Talk:
+        """The reply is heard: the first `said_to` characters of `said`, or all of it."""
+        self.until(now)
+        self.machine.follow(said, len(said) if said_to is None else said_to, now)
+        return self
 
     @property
     def state(self) -> TurnState:

@@ -91,7 +91,7 @@ def _answered(event: events.ModelAnswered) -> str:
 
 
 _WORDS: dict[type, Callable[[Any], str | None]] = {
-    events.SessionStarted: lambda event: "session started",
+    events.SessionStarted: lambda event: "session started" + (f", vad {event.vad}" if event.vad else ""),
     events.SpeechStarted: lambda event: "user sounds",
     events.SpeechStopped: lambda event: "user is quiet",
     events.Interim: lambda event: f'interim "{event.text}"' if event.words else None,

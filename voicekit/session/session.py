@@ -37,6 +37,7 @@ from voicekit.flow.opened import opened
 from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
+from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
 from voicekit.session.assembly import (
@@ -221,7 +222,8 @@ class Session:
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
         speaking = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
-        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout)
+        loudness = Loudness() if parts.vad is not None and self.policy.interrupt.faint_db is not None else None
+        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout, loudness)
         self._lines = (hearing, speaking)
         for each in self._lines:
             await each.load()
@@ -238,8 +240,14 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
-            now, languages = trio.current_time(), getattr(parts.stt, "languages", ())
-            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=now, languages=languages)
+            machine = TurnMachine(
+                self.policy,
+                rate=ear.rate,
+                endpoints=endpoints,
+                now=trio.current_time(),
+                languages=getattr(parts.stt, "languages", ()),
+                levels=loudness.over if loudness is not None else None,
+            )
             conductor = Conductor(
                 machine,
                 self.history,
@@ -259,7 +267,7 @@ class Session:
             with alone():
                 async with trio.open_nursery() as nursery:
                     self._opening, self._outlet, self._nursery = None, outlet, nursery
-                    self._reporter.report(SessionStarted())
+                    self._reporter.report(SessionStarted(self.parts.vad_name))
                     if call.greeting is not None:
                         outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
                     nursery.start_soon(listen, hear, outlet, self._failures.judge, self._reporter.report)
