@@ -47,8 +47,10 @@ from collections.abc import Sequence
 
 from voicekit.errors import ConfigError
 from voicekit.events import (
+    AnswerExpected,
     Audible,
     Decided,
+    Finalized,
     HeardSoFar,
     ReplyDone,
     ReplyFailed,
@@ -70,12 +72,21 @@ class TurnMachine:
 
     `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it says Endpoint, and `now` the
     time at which the call begins to wait. All times are seconds of one clock that never goes back. `languages` are
-    those that the recogniser was told to expect, for words that come without a language.
+    those that the recogniser was told to expect, for words that come without a language. `finalizes`: the stt obeys
+    Finalize; `scores`: there is a sound model, which answers ScorePause.
     Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that says no Endpoint.
     """
 
     def __init__(
-        self, policy: Policy, *, rate: int, endpoints: bool, now: float, languages: Sequence[str] = ()
+        self,
+        policy: Policy,
+        *,
+        rate: int,
+        endpoints: bool,
+        now: float,
+        languages: Sequence[str] = (),
+        finalizes: bool = False,
+        scores: bool = False,
     ) -> None:
         if rate <= 0:
             raise ConfigError(f"turn machine: expected an ear rate above 0 Hz, got {rate!r}")
@@ -86,7 +97,9 @@ class TurnMachine:
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"
-        self._floor = TurnMemory(policy, rate=rate, stt=stt, now=now, languages=languages)
+        self._floor = TurnMemory(
+            policy, rate=rate, stt=stt, now=now, languages=languages, finalizes=finalizes, scores=scores
+        )
 
     @property
     def state(self) -> TurnState:
@@ -133,6 +146,8 @@ class TurnMachine:
             floor.speech.start(event, now)
         elif isinstance(event, SpeechStopped):
             floor.speech.stop(event)
+        elif isinstance(event, Finalized):
+            floor.advising.finalized(event.at)
         return self._move(column, event)
 
     def due(self, now: float) -> list[TurnCommand]:
@@ -147,7 +162,8 @@ class TurnMachine:
 
     def _is_stale(self, event: Signal) -> bool:
         """Whether `event` is about a reply that is no longer, or never was, alive."""
-        return isinstance(event, Audible | HeardSoFar | ReplyDone | ReplyFailed) and event.turn != self.live
+        about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
+        return isinstance(event, about) and event.turn != self.live
 
     def _move(self, column: Column, event: Signal | None) -> list[TurnCommand]:
         TABLE[self.state][column].move(self._floor, event)

@@ -14,14 +14,18 @@ from dataclasses import dataclass
 
 from voicekit.events import (
     AmendTurn,
+    AnswerExpected,
     Confirm,
     CutReply,
     Decided,
     Discard,
+    EarCommand,
     End,
     Final,
+    Finalize,
     HoldOutput,
     Interim,
+    PauseScored,
     Prompt,
     ReleaseOutput,
     Speculate,
@@ -29,6 +33,8 @@ from voicekit.events import (
     TurnAct,
     TurnCommand,
 )
+from voicekit.turn.advice import AdviceAct
+from voicekit.turn.advising import Advising
 from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
 from voicekit.turn.speculations import Speculations
@@ -53,7 +59,17 @@ class LiveReply:
 class TurnMemory:
     """The memory of one call. `now` is told before each act; nothing here reads a clock."""
 
-    def __init__(self, policy: Policy, *, rate: int, stt: bool, now: float, languages: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        rate: int,
+        stt: bool,
+        now: float,
+        languages: Sequence[str] = (),
+        finalizes: bool = False,
+        scores: bool = False,
+    ) -> None:
         self.policy = policy
         self.rate = rate
         self.stt = stt
@@ -65,6 +81,8 @@ class TurnMemory:
         self.book = QuestionMemory()
         self.scales = InterruptionWeigher(policy.interrupt, languages)
         self.guesses = Speculations(policy.turn.speculation)
+        asks = finalizes and stt  # in vad mode a Finalized ends the turn: it is no mere question there
+        self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
         self.ears_down = False
@@ -92,7 +110,7 @@ class TurnMemory:
             case TurnState.HEARING | TurnState.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
             case TurnState.SETTLING:
-                return min(self.settled_at, self._guess_at)
+                return min(self.settled_at, self._guess_at, self.commit_at)
             case TurnState.DOUBTING:
                 return self.doubt_until
         return math.inf
@@ -103,6 +121,11 @@ class TurnMemory:
         return self.settling_since + self.settle_time
 
     @property
+    def commit_at(self) -> float:
+        """When the adviser has the turn committed; infinity while it does not."""
+        return self.advising.commit_at if self.book.noted and not self.source_ended else math.inf
+
+    @property
     def _guess_at(self) -> float:
         """When to guess that nothing more will be said in this pause."""
         return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
@@ -111,7 +134,8 @@ class TurnMemory:
     def settle_time(self) -> float:
         """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
         awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
-        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+        usual = self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+        return usual if self.source_ended or not self.book.noted else self.advising.settle_time(usual)
 
     @property
     def yields(self) -> bool:
@@ -129,6 +153,32 @@ class TurnMemory:
         """The caller is quiet: judge the pause from now on."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
+        self.advising.pause(self.speech.stopped_at, self.now)
+        self.consult()
+
+    def consult(self) -> None:
+        """Ask the adviser about the words in this pause; without words it is not asked."""
+        if self.state is not TurnState.SETTLING or not self.book.noted or self.source_ended:
+            return
+        noted, before = self.book.noted, self.advising.advice
+        commands = self.advising.consult(noted.words, tail=bool(noted.tail), now=self.now)
+        advice = self.advising.advice
+        if advice.act is AdviceAct.WAIT and advice != before:
+            self.decide(TurnAct.WAIT, f"{advice.seconds:g} s: {advice.why}")
+        self._ask(commands)
+
+    def _ask(self, commands: Sequence[EarCommand]) -> None:
+        self.commands += commands
+        if any(isinstance(command, Finalize) for command in commands):
+            self.decide(TurnAct.FINALIZE, self.advising.advice.why)
+
+    def heed(self, event: AnswerExpected | PauseScored) -> None:
+        """News for the adviser: what the reply asks for, or how the pause sounds."""
+        if isinstance(event, AnswerExpected):
+            self.advising.expect(event.answer)
+        else:
+            self.advising.score(event.at, event.probability)
+        self.consult()
 
     def sound(self) -> None:
         """The first sample of the reply was heard; a reply that is held was heard before the hold."""
@@ -156,6 +206,7 @@ class TurnMemory:
             self.owed_since = self.now
         if self.guesses.on and self.guesses.note(self.book.text, self.now):
             self.discard("the words changed")
+        self.consult()
 
     def queue(self, prompt: Prompt) -> None:
         """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
@@ -242,6 +293,7 @@ class TurnMemory:
             self.listen_on()
             return
         question = self.book.ask(self.turn + 1, upto)
+        self.advising.start_over()
         self.idle_prompts = 0
         confirmed = question.reason == "speech" and self.guesses.confirmed_by(question.text)
         if confirmed:

@@ -8,12 +8,14 @@ talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 from __future__ import annotations
 
 from voicekit.events import (
+    AnswerExpected,
     Dtmf,
     End,
     Endpoint,
     Final,
     Finalized,
     Interim,
+    PauseScored,
     Prompt,
     ReplyDone,
     ReplyFailed,
@@ -55,13 +57,23 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    if _believed(floor, event):
+    """An utterance is complete, unless the adviser waits; a Finalized that ends no turn is news for the adviser."""
+    if isinstance(event, Finalized):
+        floor.consult()
+    pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
+    if _believed(floor, event) and not (pausing and floor.advising.holds(event.at, floor.now)):
         floor.commit(_why_complete(floor, event), event.at)
+
+
+def heed(floor: TurnMemory, event: AnswerExpected | PauseScored) -> None:
+    floor.heed(event)
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
     if floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
+    elif floor.now >= floor.commit_at:
+        floor.commit(f"adviser: {floor.advising.advice.why}")
     elif floor.now < floor.settled_at:
         floor.speculate()
     else:
@@ -275,7 +287,9 @@ def _why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
 def _why_settled(floor: TurnMemory) -> str:
     """Which wait ended, and why it was that long."""
     reason = "no endpoint"
-    if not floor.stt:
+    if why := floor.advising.why_waited:
+        reason = why
+    elif not floor.stt:
         reason = "vad mode"
     elif floor.source_ended:
         reason = "the source has ended"

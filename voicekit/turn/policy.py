@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from voicekit.errors import ConfigError
+from voicekit.turn.advice import Adviser
+from voicekit.turn.adviser import WordAdviser
 from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
@@ -52,18 +54,29 @@ class TurnPolicy:
     transcriber declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all
     pauses inside a sentence. `max_endpoint_delay`: the longest that the recogniser takes over its Endpoint.
     `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off, because a
-    handler must be made for it: asked, it may be for nothing (see `Turn.committed`).
+    handler must be made for it: asked, it may be for nothing (see `Turn.committed`). `adviser`: judges each pause by
+    its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`); True is
+    `WordAdviser()`, False leaves both to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
     settle: float = 0.8
     max_endpoint_delay: float = 2.0
     speculate: bool | Speculation = False
+    adviser: bool | Adviser = True
 
     def __post_init__(self) -> None:
         _check(self, _one_of(get_args(Endpointing)), "endpointing")
         _check(self, _SECONDS, "settle", "max_endpoint_delay")
         _check(self, _SPECULATE, "speculate")
+        _check(self, _ADVISER, "adviser")
+
+    @property
+    def advises(self) -> Adviser | None:
+        """The adviser; None where it is off."""
+        if isinstance(self.adviser, bool):
+            return _BY_WORDS if self.adviser else None
+        return self.adviser
 
     @property
     def speculation(self) -> Speculation | None:
@@ -200,4 +213,6 @@ _POSITIVE = _Kind("a number of seconds above 0", lambda value: _is_number(value)
 _FLAG = _Kind("True or False", lambda value: isinstance(value, bool))
 _TEXT = _Kind("a text or None", lambda value: isinstance(value, str | None))
 _WORD_LISTS = _Kind('phrases by language such as {"en": ("stop", "hold on")}', _is_lists)
+_ADVISER = _Kind("True, False or a function of a CallerPause", lambda value: isinstance(value, bool) or callable(value))
+_BY_WORDS = WordAdviser()
 _SPECULATE = _Kind("True, False or a Speculation", lambda value: isinstance(value, bool | Speculation))
