@@ -6,7 +6,7 @@ import pytest
 
 from voicekit.errors import ConfigError
 from voicekit.events import ExpectedAnswer, Word
-from voicekit.turn.advice import NO_OPINION, AdviceAct, CallerPause, checked_answer
+from voicekit.turn.advice import NO_OPINION, AdviceAct, CallerPause
 from voicekit.turn.adviser import Patience, WordAdviser
 from voicekit.turn.endings import LANGUAGES, endings_of
 from voicekit.turn.spelling import bare
@@ -209,20 +209,6 @@ def test_the_numbers_are_options() -> None:
     for wrong in (-1, 60, "1", True, float("nan")):
         with pytest.raises(ConfigError, match=r"Patience.number: expected seconds from 0 to 60"):
             Patience(number=wrong)  # type: ignore[arg-type]
-
-
-def test_an_answer_is_a_kind_or_seconds() -> None:
-    """Anything else is a mistake, told where it is made."""
-    assert [checked_answer(each) for each in ("number", "name", "yes_no", 1, 0.5)] == [
-        "number",
-        "name",
-        "yes_no",
-        1,
-        0.5,
-    ]
-    for wrong in ("digits", -1, True, None, float("inf"), float("nan")):
-        with pytest.raises(ConfigError, match="expected 'number', 'name', 'yes_no' or a number of seconds"):
-            checked_answer(wrong)
 
 
 def test_lists_hold_what_they_compare() -> None:

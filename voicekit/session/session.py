@@ -19,8 +19,10 @@ import trio
 from voicekit.contracts import CallEnds, Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
+    AnswerExpected,
     Dtmf,
     End,
+    ExpectedAnswer,
     Hangup,
     Prompt,
     SessionEnded,
@@ -47,6 +49,7 @@ from voicekit.session.assembly import (
     reply_pipeline,
 )
 from voicekit.session.duration import end_in_time
+from voicekit.session.ears import Ears
 from voicekit.session.failures import Failures
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
@@ -232,8 +235,16 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
-            now, languages = trio.current_time(), getattr(parts.stt, "languages", ())
-            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=now, languages=languages)
+            now, ears = trio.current_time(), Ears(parts.stt)
+            machine = TurnMachine(
+                self.policy,
+                rate=ear.rate,
+                endpoints=endpoints,
+                now=now,
+                languages=getattr(parts.stt, "languages", ()),
+                finalizes=ears.finalizes,
+                scores=ears.scores,
+            )
             conductor = Conductor(
                 machine,
                 self.history,
@@ -243,6 +254,7 @@ class Session:
                 report=self._reporter.report,
                 failed=self._failures.after,
                 end_within=self.policy.call.end_within,
+                ask=ears.ask,
             )
             await self._conduct(conductor, hear, outlet)
         return conductor.why + self._failures.at_the_end
@@ -297,7 +309,12 @@ class Session:
             previous_cut=self.history.previous_cut,
             session=self,
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+            listen_for=lambda answer: self._listen_for(reply, answer),
         )
+
+    def _listen_for(self, reply: Reply, answer: ExpectedAnswer) -> None:
+        if self._outlet is not None:
+            self._outlet.offer(AnswerExpected(reply.turn, answer))
 
     def _answer(self, turn: Turn) -> Handler:
         """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import trio
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError
-from voicekit.events import Dtmf, Endpoint, Final, Hangup, Interim, Transcript, Typed, Word
+from voicekit.events import Dtmf, Endpoint, Final, Finalized, Hangup, Interim, Transcript, Typed, Word
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
@@ -45,6 +46,7 @@ class _Sound:
     text: str = ""
 
 
+_Said: TypeAlias = Interim | Final | Endpoint | Finalized
 _Act: TypeAlias = Typed | Dtmf | Hangup
 
 
@@ -162,7 +164,8 @@ class ScriptedStt(Pipeable):
     """Understands a Script's words when their samples have arrived; a word of which half is missing is not heard.
 
     Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after
-    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False.
+    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`,
+    it can be asked to finalise, and answers after as many seconds, as the service does.
     """
 
     name = "scripted ears"
@@ -176,11 +179,19 @@ class ScriptedStt(Pipeable):
         interim: float = 0.12,
         final: float = 0.26,
         endpoint: float = 0.7,
+        fin: float | None = None,
     ) -> None:
         self.endpoints = endpoints
+        self.finalizes = fin is not None
         self.accepts: AudioFormat | None = None
         self._script = script
-        self._delays = (interim, final, endpoint)
+        self._delays = (interim, final, endpoint, fin or 0.0)
+        self._heard: _Hearing | None = None
+
+    def finalize(self, at: int) -> None:
+        """Make everything up to sample `at` final; see the contract `Stt`."""
+        if self._heard is not None and self.finalizes:
+            self._heard.finalize(at)
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = AudioFormat(offered.rate)
@@ -192,7 +203,7 @@ class ScriptedStt(Pipeable):
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
         rate = self.accepts.rate if self.accepts is not None else PCM16K.rate
-        heard = _Hearing(self._script.utterances(rate), [round(delay * rate) for delay in self._delays])
+        self._heard = heard = _Hearing(self._script.utterances(rate), [round(delay * rate) for delay in self._delays])
         async for item in inbox:
             if isinstance(item, AudioFrame):
                 _check_samples(item)
@@ -221,7 +232,8 @@ class _Hearing:
 
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
         self._utterances = utterances
-        self._interim, self._final, self._endpoint = delays
+        self._interim, self._final, self._endpoint, self._fin = delays
+        self._asked: deque[int] = deque()  # to finalise up to there
         self._to = 0
         self._gaps: list[Gap] = []
         self._said_final = 0
@@ -234,10 +246,29 @@ class _Hearing:
         self._to = gap.end
         self._gaps.append(gap)
 
-    def say(self, endpoints: bool) -> list[Interim | Final | Endpoint]:
+    def finalize(self, at: int) -> None:
+        self._asked.append(at)
+
+    def say(self, endpoints: bool) -> list[_Said]:
+        out: list[_Said] = []
+        while self._asked and self._asked[0] + self._fin <= self._to:
+            out += self._finalized(self._asked.popleft())
+        return out + self._usual(endpoints)
+
+    def _finalized(self, at: int) -> list[_Said]:
+        """What has sounded before `at` is final from here on."""
+        if not self._utterances:
+            return [Finalized(at)]
+        heard = [word for word in self._utterances[0] if not self._missed(word)]
+        finals = tuple(word for word in heard[self._said_final :] if word.end <= at)
+        self._said_final += len(finals)
+        self._shown = tuple(word for word in self._shown if word.end > at)
+        return [*([Final(finals)] if finals else []), Finalized(at)]
+
+    def _usual(self, endpoints: bool) -> list[_Said]:
         if not self._utterances or self._to < self._utterances[0][0].end:
             return []
-        out: list[Interim | Final | Endpoint] = []
+        out: list[_Said] = []
         heard = [word for word in self._utterances[0] if not self._missed(word)]
         finals = tuple(word for word in heard[self._said_final :] if word.end + self._final <= self._to)
         if finals:
@@ -255,7 +286,7 @@ class _Hearing:
             self._next()
         return out
 
-    def finish(self) -> list[Interim | Final | Endpoint]:
+    def finish(self) -> list[_Said]:
         """The sound is over: what has arrived and was not said yet is final now."""
         if not self._utterances:
             return []

@@ -7,14 +7,12 @@ limits: see `voicekit.turn.advising`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
-from voicekit.errors import ConfigError
-from voicekit.events import AnswerKind, ExpectedAnswer, Word
+from voicekit.events import ExpectedAnswer, Word
 
 
 class AdviceAct(Enum):
@@ -58,17 +56,3 @@ class CallerPause:
 
 Adviser: TypeAlias = Callable[[CallerPause], Advice]
 """Asked in a pause; never waits."""
-
-
-def checked_answer(answer: object) -> ExpectedAnswer:
-    """`answer` if it is one that can be expected; ConfigError if not.
-
-    >>> checked_answer("number"), checked_answer(1)
-    ('number', 1.0)
-    """
-    if isinstance(answer, str) and answer in get_args(AnswerKind):
-        return answer  # type: ignore[return-value]  # it is one of the literals
-    if isinstance(answer, int | float) and not isinstance(answer, bool) and 0 <= answer < math.inf:
-        return float(answer)
-    kinds = ", ".join(map(repr, get_args(AnswerKind)))
-    raise ConfigError(f"expect: expected {kinds} or a number of seconds, got {answer!r}")
