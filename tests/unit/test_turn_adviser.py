@@ -7,13 +7,13 @@ import pytest
 from voicekit.errors import ConfigError
 from voicekit.events import ExpectedAnswer, Word
 from voicekit.turn.advice import NO_OPINION, AdviceAct, CallerPause
-from voicekit.turn.adviser import Patience, WordAdviser
+from voicekit.turn.adviser import PausePatience, WordAdviser
 from voicekit.turn.endings import LANGUAGES, endings_of
 from voicekit.turn.spelling import bare
 from voicekit.writing import letters
 
 ADVISER = WordAdviser()
-PATIENCE = Patience()
+PATIENCE = PausePatience()
 
 
 def words(text: str, language: str | None = None) -> tuple[Word, ...]:
@@ -203,12 +203,12 @@ def test_reasons_hold_no_words_of_the_caller() -> None:
 
 def test_the_numbers_are_options() -> None:
     """A bot may be given more patience, and no nonsense."""
-    adviser = WordAdviser(Patience(number=2.5))
+    adviser = WordAdviser(PausePatience(number=2.5))
     assert adviser(CallerPause(words("one two three"))).seconds == 2.5
-    assert repr(adviser).startswith("WordAdviser(Patience(complete=0.15, ")
+    assert repr(adviser).startswith("WordAdviser(PausePatience(complete=0.15, ")
     for wrong in (-1, 60, "1", True, float("nan")):
-        with pytest.raises(ConfigError, match=r"Patience.number: expected seconds from 0 to 60"):
-            Patience(number=wrong)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"PausePatience.number: expected seconds from 0 to 60"):
+            PausePatience(number=wrong)  # type: ignore[arg-type]
 
 
 def test_lists_hold_what_they_compare() -> None:

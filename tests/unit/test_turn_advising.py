@@ -49,7 +49,7 @@ def groups(call: Talk, *texts: str, apart: float = 0.9) -> Talk:
 
 
 def test_a_complete_sentence_is_committed_before_the_endpoint() -> None:
-    """The stt is asked at the pause, and its final words are enough: 0.56 s after the voice. Was: 1.30."""
+    """The stt is asked at the pause, and its final words are enough: 0.56 s after the voice, not 0.7."""
     call = said("good morning.").at(1.16, final("good morning.", 0.0), finalized(0.8)).at(1.3, endpoint(0.6))
     assert call.take() == ["0.90 finalize to 0.80", "1.16 start 1 speech 'good morning.'"]
     assert call.state is TurnState.REPLYING
@@ -91,7 +91,7 @@ def test_a_late_endpoint_of_the_same_pause_is_stale() -> None:
 
 
 def test_an_unfinished_sentence_holds_the_endpoint() -> None:
-    """The recogniser's endpoint at 1.3 waits until the pause has lasted 1.4 s. Was: 1.30."""
+    """The recogniser's endpoint at 1.3 waits until the pause has lasted 1.4 s; it committed then."""
     call = said("I want a").at(1.1, final("I want a", 0.0)).at(1.3, endpoint(0.9)).until(3.0)
     assert call.take() == ["2.30 start 1 speech 'I want a'"]
     assert call.decisions() == [
@@ -114,7 +114,7 @@ def test_an_endpoint_that_does_not_come_is_not_waited_for_twice() -> None:
 
 @pytest.mark.parametrize("policy", [None, VAD], ids=["stt", "vad"])
 def test_three_groups_of_digits_are_one_number(policy: Policy | None) -> None:
-    """Untold, with pauses of 0.9 s. Was: three replies, of which the first two were cut."""
+    """Untold, with pauses of 0.9 s; they were three turns, of which two replies were cut."""
     call = talk(policy, finalizes=False)
     texts = ("oh one seven", "five five one", "two three four")
     call.until(5.0)

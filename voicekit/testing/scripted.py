@@ -165,7 +165,7 @@ class ScriptedStt(Pipeable):
 
     Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after
     the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`,
-    it can be asked to finalise, and answers after as many seconds, as the service does.
+    it can be asked to finalise, and answers when as many seconds have sounded after the place that it was asked about.
     """
 
     name = "scripted ears"

@@ -41,7 +41,7 @@ TRAILS_OFF = ("...", "…")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class PausePatience:
     """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
 
     `complete`: behind a complete sentence; together with the hangover as long as the vendor's own quickest endpoints.
@@ -61,7 +61,7 @@ class Patience:
         for name in self.__slots__:
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 60:
-                raise ConfigError(f"Patience.{name}: expected seconds from 0 to 60, got {value!r}")
+                raise ConfigError(f"PausePatience.{name}: expected seconds from 0 to 60, got {value!r}")
 
 
 class WordAdviser:
@@ -69,8 +69,8 @@ class WordAdviser:
 
     __slots__ = ("_patience",)
 
-    def __init__(self, patience: Patience | None = None) -> None:
-        self._patience = patience or Patience()
+    def __init__(self, patience: PausePatience | None = None) -> None:
+        self._patience = patience or PausePatience()
 
     def __repr__(self) -> str:
         return f"WordAdviser({self._patience!r})"

@@ -154,9 +154,8 @@ class Advising:
         self.held = at
         return True
 
-    @property
-    def why_waited(self) -> str | None:
-        """Why the pause that is over was as long as it was, if that was not the usual one."""
+    def why_waited(self, usual: float) -> str | None:
+        """Why the pause that is over was as long as it was; None if it is `usual` without advice, too."""
         if isinstance(self.expected, float):
             return f"the question left {self.expected:g} s for its answer"
-        return self.advice.why if self.patience else None
+        return self.advice.why if self.patience and self.settle_time(usual) != usual else None

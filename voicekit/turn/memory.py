@@ -133,9 +133,14 @@ class TurnMemory:
     @property
     def settle_time(self) -> float:
         """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
+        advised = self.book.noted and not self.source_ended
+        return self.advising.settle_time(self.usual_settle_time) if advised else self.usual_settle_time
+
+    @property
+    def usual_settle_time(self) -> float:
+        """The same as it is without an adviser."""
         awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
-        usual = self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
-        return usual if self.source_ended or not self.book.noted else self.advising.settle_time(usual)
+        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
 
     @property
     def yields(self) -> bool:

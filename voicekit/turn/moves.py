@@ -287,7 +287,7 @@ def _why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
 def _why_settled(floor: TurnMemory) -> str:
     """Which wait ended, and why it was that long."""
     reason = "no endpoint"
-    if why := floor.advising.why_waited:
+    if why := floor.advising.why_waited(floor.usual_settle_time):
         reason = why
     elif not floor.stt:
         reason = "vad mode"
