@@ -9,8 +9,12 @@ import pytest
 from tests.e2e.hearing_kit import transcriber
 from voicekit import Policy, TurnPolicy
 from voicekit.events import Audible, Decided, Endpoint, Finalized, TurnAct, TurnCommitted
+from voicekit.llm import tool
+from voicekit.reply import Turn
 from voicekit.testing import HeldCall, Script, ScriptedStt, hold_call
+from voicekit.testing.llm import AnswerCalls, ModelServer, ScriptedAnswer
 from voicekit.testing.soniox import SonioxPeer
+from voicekit_openai.models import openai
 
 GOLDEN = Path(__file__).parent / "golden" / "advised.txt"
 
@@ -131,6 +135,25 @@ def test_what_a_guess_expects_counts_once_it_is_confirmed() -> None:
     call = held(user, Policy(turn=TurnPolicy(speculate=True)), answer=bot)
     assert TurnAct.DISCARD in acts(call)
     assert [text for _, text in committed(call)] == ["a table", "two or three"]
+
+
+def test_a_tool_asks_for_patience() -> None:
+    """A tool that is given the turn may say what the model's next question expects."""
+
+    @tool
+    def ask_for_the_size(turn: Turn) -> str:
+        """Called before the size of the party is asked for."""
+        turn.expect(2.0)
+        return "ask now"
+
+    user = Script()
+    user.says("a table", at=1.0, for_=1.0)
+    user.says("two", at=8.0, for_=0.4)
+    user.says("or three", at=9.9, for_=0.6)
+    user.stays(until=18.0)
+    server = ModelServer(ScriptedAnswer(AnswerCalls("ask_for_the_size")), "For how many people?", "Thank you.")
+    model = openai(model="m", api_key="k", tools=[ask_for_the_size], transport=server.transport)
+    assert [text for _, text in committed(held(user, answer=model))] == ["a table", "two or three"]
 
 
 def test_an_early_commit_confirms_what_was_begun() -> None:

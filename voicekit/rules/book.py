@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from voicekit.contracts import Stash
 from voicekit.errors import ConfigError
+from voicekit.events import ExpectedAnswer
 from voicekit.reply.handler import Handler, Turn
 from voicekit.reply.say import Say
 from voicekit.rules.actions import Action, Occasion, Place, RuleAnswer, action
@@ -97,12 +98,15 @@ class Rules(Table):
         choices: Choices | None = None,
         phrases: Sequence[str | re.Pattern[str]] = (),
         check: Check | None = None,
+        expect: ExpectedAnswer | None = None,
         reprompts: Sequence[RuleLine] | None = None,
         give_up: RuleAnswer = GIVE_UP,
     ) -> State:
         """A state that asks for `slot`, a value of `kind` or one of `choices`.
 
         `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be said, or None.
+        `expect` is how the answer is listened to (`Turn.expect`); the default is "number" for three digits or more and
+        "yes_no" for yes/no.
         `reprompts` are said one after the other to what is no answer, and then `give_up`; the default is to ask twice
         again. Decorate with its `then` what follows.
         """
@@ -110,7 +114,15 @@ class Rules(Table):
             raise ConfigError(f"ask({slot!r}): expected a kind or choices, got both, kind {kind!r}")
         of = kind_of(kind, self.named, f"ask({slot!r})") if choices is None else choice(choices, f"ask({slot!r})")
         state = ask_state(
-            prompt, slot, of, phrases=phrases, check=check, table=self, reprompts=reprompts, give_up=give_up
+            prompt,
+            slot,
+            of,
+            phrases=phrases,
+            check=check,
+            expect=expect,
+            table=self,
+            reprompts=reprompts,
+            give_up=give_up,
         )
         self.states.append(state)
         return state
@@ -220,6 +232,9 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         else:
             break
         talk.memory = decision.memory
+    state = talk.memory.state
+    if state is not None and state.question is not None and state.question.expects is not None:
+        turn.expect(state.question.expects)
     await say(" ".join(said))
     if decision.hangs_up:
         turn.end()
