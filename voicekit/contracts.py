@@ -72,6 +72,9 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     Optional attribute `finalizes`: True for one with a method `finalize(at: int) -> None`, which asks for all sound up
     to sample `at` to be made final as soon as that has been heard, unless a SpeechStarted comes before. It is answered
     with Finalized, or not at all; it never waits or raises, and means nothing before and after `run`.
+
+    Optional attribute `scores`, mostly a layer's: True for one with a method `score(at: int) -> None`, which asks how
+    finished the sound before the pause at sample `at` is, and is answered with PauseScored. False forbids such layers.
     """
 
     @property

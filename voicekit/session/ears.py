@@ -13,10 +13,14 @@ class Ears:
     def __init__(self, stt: Stt | None) -> None:
         self._stt = stt
         self.finalizes = getattr(stt, "finalizes", False) is True
-        self.scores = False
+        self.scores = getattr(stt, "scores", False) is True
 
     def ask(self, command: EarCommand) -> None:
         """Have `command` carried out. An error is signed by the stage that has raised it."""
-        if isinstance(command, Finalize) and self._stt is not None and self.finalizes:
+        if self._stt is None:
+            return
+        able = self.finalizes if isinstance(command, Finalize) else self.scores
+        method = "finalize" if isinstance(command, Finalize) else "score"
+        if able:
             with alone(stage=self._stt.name):
-                self._stt.finalize(command.at)  # type: ignore[attr-defined]  # an optional member of the contract
+                getattr(self._stt, method)(command.at)

@@ -170,6 +170,7 @@ class ScriptedStt(Pipeable):
 
     name = "scripted ears"
     produces = None
+    scores = False  # a script's sound has no melody
 
     def __init__(
         self,

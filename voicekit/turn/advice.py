@@ -26,11 +26,15 @@ class AdviceAct(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`act`, `seconds` of pause that it speaks of, and `why` for the event log, without any of the caller's words."""
+    """`act`, `seconds` of pause that it speaks of, and `why` for the event log, without any of the caller's words.
+
+    `melody`: a sound model, if there is one, should judge this pause, and the adviser be asked again.
+    """
 
     act: AdviceAct
     why: str
     seconds: float = 0.0
+    melody: bool = False
 
 
 NO_OPINION = Advice(AdviceAct.NONE, "no opinion")

@@ -80,7 +80,7 @@ class WordAdviser:
         if not pause.words:
             return NO_OPINION
         endings = _endings(pause)
-        return self._wait(pause, endings) or _finalize(pause) or self._commit(pause, endings) or NO_OPINION
+        return self._wait(pause, endings) or _finalize(pause, endings) or self._commit(pause, endings) or NO_OPINION
 
     def _wait(self, pause: CallerPause, endings: Endings) -> Advice | None:
         words, patience = pause.words, self._patience
@@ -105,22 +105,25 @@ class WordAdviser:
         if not endings or not _is_sentence(pause.words):
             return None
         if pause.score is None:
-            return _commits("a complete sentence", self._patience.complete)
+            return Advice(AdviceAct.COMMIT, "a complete sentence", self._patience.complete, melody=True)
         if pause.score >= SURE:
             return _commits("a complete sentence, and it sounds finished")
         return _waits("a complete sentence that does not sound finished", self._patience.unsettled)
 
 
-def _finalize(pause: CallerPause) -> Advice | None:
-    return None if pause.final else Advice(AdviceAct.FINALIZE, "the last word may end the turn")
+def _finalize(pause: CallerPause, endings: Endings) -> Advice | None:
+    if pause.final:
+        return None
+    is_sentence = bool(endings) and _is_sentence(pause.words)
+    return Advice(AdviceAct.FINALIZE, "the last word may end the turn", melody=is_sentence)
 
 
 def _waits(why: str, seconds: float) -> Advice:
     return Advice(AdviceAct.WAIT, why, seconds)
 
 
-def _commits(why: str, seconds: float = 0.0) -> Advice:
-    return Advice(AdviceAct.COMMIT, why, seconds)
+def _commits(why: str) -> Advice:
+    return Advice(AdviceAct.COMMIT, why)
 
 
 def _endings(pause: CallerPause) -> Endings:

@@ -7,7 +7,7 @@ Asked by the machine's memory in SETTLING only. The limits hold for every advise
 - a commit needs final words, from an stt that can be asked for them. Where that has been asked, or refused by the
   limits, and nothing comes, the endpoint and the usual silence decide as they do without an adviser;
 - a wait holds an endpoint back, for LONGEST_WAIT at most; it is not counted anew by a cough;
-- a sound model is asked once in a pause, and only about words that do not ask to wait themselves.
+- a sound model is asked once in a pause, if the advice wants it.
 
 An answer that the handler expects in a number of seconds is a fact and no advice: that pause ends it.
 """
@@ -102,7 +102,7 @@ class Advising:
             words, now - self._since, not tail and self._is_all(end), self.expected, self._score, self._languages
         )
         self.advice, self._advised_at = self._adviser(pause), now
-        return [*self._finalize(now), *self._ask_model(words, now)]
+        return [*self._finalize(now), *self._ask_model(now)]
 
     def _is_all(self, end: int) -> bool:
         """Whether no word can come any more behind final ones that end at `end`."""
@@ -119,9 +119,8 @@ class Advising:
         self._asked_at = now
         return [Finalize(self._paused_at + round(FINALIZE_AFTER * self._rate))]
 
-    def _ask_model(self, words: Sequence[Word], now: float) -> list[EarCommand]:
-        wanted = self.advice.act in (AdviceAct.FINALIZE, AdviceAct.COMMIT) and words
-        if not wanted or not self._scores or self._score_asked_at is not None:
+    def _ask_model(self, now: float) -> list[EarCommand]:
+        if not self.advice.melody or not self._scores or self._score_asked_at is not None:
             return []
         self._score_asked_at = now
         return [ScorePause(self._paused_at)]
