@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import platform
+import resource
 import statistics
-import time
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,26 +26,36 @@ FINISHED = 0.5
 
 
 def main() -> None:
-    began = time.thread_time()
+    began = cpu()
     network()
-    loaded = time.thread_time() - began
+    loaded = cpu() - began
     labels = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))
     whole, broken, times = [], [], []
-    print(f"python {platform.python_version()}, {platform.machine()}, {time.strftime('%d %B %Y')}")
-    print(f"{'recording':14}{'whole':>8}{'broken off':>12}")
+    tell(f"python {platform.python_version()}, {platform.machine()}")
+    tell(f"{'recording':14}{'whole':>8}{'broken off':>12}")
     for name, label in labels.items():
         sound, rate = soundfile.read(SPEECH / f"{name}.flac", dtype="int16")
         start, end = label["speech"][0]
         for until, into in ((end, whole), ((start + end) / 2, broken)):
             quiet = np.zeros(round(TRAIL_S * rate), np.int16)
             pcm = np.concatenate([sound[: round(until * rate)], quiet]).tobytes()
-            began = time.thread_time()
+            began = cpu()
             into.append(probability(pcm, rate))
-            times.append(time.thread_time() - began)
-        print(f"{name:14}{whole[-1]:8.2f}{broken[-1]:12.2f}")
+            times.append(cpu() - began)
+        tell(f"{name:14}{whole[-1]:8.2f}{broken[-1]:12.2f}")
     for what, scores in (("whole", whole), ("broken off", broken)):
-        print(f"{what}: {sum(score >= FINISHED for score in scores)} of {len(scores)} sound finished")
-    print(f"loading {loaded:.2f} s, a judgement {1000 * statistics.median(times):.0f} ms (median)")
+        tell(f"{what}: {sum(score >= FINISHED for score in scores)} of {len(scores)} sound finished")
+    tell(f"loading {loaded:.2f} s, a judgement {1000 * statistics.median(times):.0f} ms (median)")
+
+
+def cpu() -> float:
+    """Seconds that the processor has worked for this program."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":
