@@ -38,7 +38,8 @@ def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     power = np.abs(np.fft.rfft(frames * _window())) ** 2
     logs = np.log10(np.maximum(_FLOOR, _filters() @ power.T))
     limited = np.maximum(logs, logs.max() - 8.0)
-    return ((limited + 4.0) / 4.0).astype(np.float32)
+    features: NDArray[np.float32] = ((limited + 4.0) / 4.0).astype(np.float32)
+    return features
 
 
 @cache
