@@ -262,7 +262,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "silence" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -365,10 +365,10 @@ class TurnAct(Enum):
     FINALIZE = "finalize"  # ask the stt for its final words in this pause
     WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
     PROMPT = "prompt"  # speak without having been asked
-    SILENCE = "silence"  # speak because a cut was followed by no word
     HOLD = "hold"  # pause the reply: is that an interruption?
     RELEASE = "release"  # it was none
     CUT = "cut"  # it was one
+    IGNORE = "ignore"  # words or a sound that are not the caller's
     DROP_PROMPT = "drop prompt"  # it will not be spoken
     CLOSE = "close"  # the call is over
 

@@ -115,6 +115,7 @@ class World:
         self.spoken = 0
         self.final: set[int] = set()
         self.typed = 0
+        self.down = False  # whether the recogniser is
         self.turn = 0
         self._seen = seen
 
@@ -201,6 +202,10 @@ class World:
         """News of the last reply, or of that many after it."""
         return kind(self.turn + other)
 
+    def ears(self, news: SttDown | SttUp) -> Signal:
+        self.down = isinstance(news, SttDown)
+        return news
+
     def type(self) -> Signal:
         self.typed += 1
         return Typed(f"t{self.typed}")
@@ -213,8 +218,8 @@ def _acts() -> dict[str, Act]:
         "speech stops": lambda world: SpeechStopped(world.heard),
         "an empty tail": lambda world: Interim(()),
         "progress": lambda world: Progress(world.heard),
-        "stt down": lambda world: SttDown(),
-        "stt up": lambda world: SttUp(),
+        "stt down": lambda world: world.ears(SttDown()),
+        "stt up": lambda world: world.ears(SttUp()),
         "a line": lambda world: world.type(),
         "a blank line": lambda world: Typed(" "),
         "a key": lambda world: Dtmf("#"),

@@ -45,7 +45,7 @@ def test_other_words_discard_at_once_and_are_guessed_anew() -> None:
 
 def test_nothing_is_guessed_while_the_caller_speaks() -> None:
     """Words that stand while speech goes on are no pause."""
-    talk = Talk(ON).at(0.1, started(0.0)).at(0.7, interim("good morning")).until(5.0)
+    talk = Talk(ON).at(0.1, started(0.0)).at(0.7, interim("good morning")).until(4.5)
     assert talk.take() == []
 
 

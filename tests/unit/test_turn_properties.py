@@ -154,7 +154,8 @@ class Witness:
         elif state is TurnState.WAITING:
             assert (deadline < math.inf) is (self.policy.call.idle_after is not None)
         elif state is TurnState.HEARING:
-            assert deadline == math.inf or self.cut, "only a cut is regretted"
+            idle = self.policy.call.idle_after is not None
+            assert deadline < math.inf or self.world.down or not (idle or self.world.machine._floor.book)
         else:
             assert deadline == math.inf
 

@@ -104,5 +104,13 @@ def test_the_text_table_shows_every_cell() -> None:
     assert rows[0] == ["event", *(state.name for state in TurnState)]
     assert [row[0] for row in rows[2:]] == [column.value for column in Column]
     shown = {row[0]: row[1:] for row in rows[2:]}
-    assert shown["SpeechStopped"] == ["·", "pause → SETTLING", "·", "·", "·", "·", "·"]
+    assert shown["SpeechStopped"] == [
+        "·",
+        "pause → SETTLING",
+        "·",
+        "·",
+        "·",
+        "fall silent → REPLYING, SPEAKING, DOUBTING",
+        "·",
+    ]
     assert shown["Audible"] == ["·", "·", "·", "audible → SPEAKING", "·", "remember audible", "·"]

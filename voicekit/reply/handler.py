@@ -75,10 +75,9 @@ def _unheeded(answer: ExpectedAnswer) -> None:
 class Turn:
     """One turn of the caller, to be answered. `text` is what the caller said, in words.
 
-    `reason` says why we are asked: "speech", "typed", "dtmf", "silence" (an interruption without words), "greeting"
-    (the call has just begun), "idle" (nobody has spoken for a while) or another word that a Prompt carried; `text` is
-    empty where nobody said anything. `previous_cut`: the caller interrupted the reply before this one; `history`
-    shows how much of it was heard.
+    `reason` says why we are asked: "speech", "typed", "dtmf", "greeting" (the call has just begun), "idle" (nobody has
+    spoken for a while) or another word that a Prompt carried; `text` is empty if the caller has said nothing.
+    `previous_cut`: the caller interrupted the reply before this one; `history` shows how much of it was heard.
 
     `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
     says is held back until the turn is committed, and the handler is cancelled where the words turn out to be others.

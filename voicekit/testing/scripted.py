@@ -62,8 +62,8 @@ class Script:
         """Speak `text` from `at` on, for `for_` seconds; the words take as long as they have letters."""
         self._sound(_Sound(at, at + for_, text))
 
-    def coughs(self, *, at: float, for_: float = 0.3) -> None:
-        """Make a sound that is no word."""
+    def coughs(self, *, at: float, for_: float = 0.5) -> None:
+        """Make a sound that is no word; coughs take 0.3 to 0.6 s."""
         self._sound(_Sound(at, at + for_))
 
     def types(self, text: str, *, at: float) -> None:

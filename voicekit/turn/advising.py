@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from voicekit.events import EarCommand, ExpectedAnswer, Finalize, ScorePause, Word
+from voicekit.events import EarCommand, Endpoint, ExpectedAnswer, Finalize, Finalized, ScorePause, Word
 from voicekit.turn.advice import NO_OPINION, AdviceAct, Adviser, CallerPause
 
 FINALIZE_AFTER = 0.2
@@ -64,19 +64,20 @@ class Advising:
         self._asked_at = -inf
         self._score: float | None = None
         self._score_asked_at: float | None = None
+        self._seen: tuple[object, ...] = ()  # what the advice in force is about
 
     def pause(self, paused_at: int, now: float) -> None:
         """A pause has begun, whose silence begins at sample `paused_at`."""
         self._since, self._paused_at = now, paused_at
         self._score = self._score_asked_at = None
-        self.advice, self.held = NO_OPINION, None
+        self.advice, self.held, self._seen = NO_OPINION, None, ()
 
     def expect(self, answer: ExpectedAnswer) -> None:
         self.expected = answer
 
-    def finalized(self, at: int) -> None:
-        """All sound up to `at` is final."""
-        self._final_to = max(self._final_to, at)
+    def finalized(self, event: Endpoint | Finalized) -> None:
+        """All sound up to there is final."""
+        self._final_to = max(self._final_to, event.at)
 
     def score(self, at: int, probability: float) -> None:
         """The sound model's answer; one about another pause is dropped."""
@@ -86,12 +87,15 @@ class Advising:
     def start_over(self) -> None:
         """The turn is committed, or its words are forgotten."""
         self.expected = self.held = None
-        self.advice = NO_OPINION
+        self.advice, self._seen = NO_OPINION, ()
         self._asked = 0
 
     def consult(self, words: Sequence[Word], *, tail: bool, now: float) -> list[EarCommand]:
-        """Ask the adviser about `words`, of which some may still change if there is a `tail`; what to ask others."""
-        if self._adviser is None:
+        """Ask the adviser about `words`, of which some may still change if there is a `tail`; what to ask others.
+
+        Means nothing if all is as it was when it was asked last.
+        """
+        if self._adviser is None or self._knows(words, tail):
             return []
         end = max((word.end for word in words), default=0)
         if end > self._paused_at + LATE_END * self._rate:  # spoken after the mark: the detector did not hear it
@@ -103,6 +107,10 @@ class Advising:
         )
         self.advice, self._advised_at = self._adviser(pause), now
         return [*self._finalize(now), *self._ask_model(now)]
+
+    def _knows(self, words: Sequence[Word], tail: bool) -> bool:
+        seen, self._seen = self._seen, (*words, tail, self._final_to, self._score, self.expected)
+        return seen == self._seen
 
     def _is_all(self, end: int) -> bool:
         """Whether no word can come any more behind final ones that end at `end`."""

@@ -25,6 +25,7 @@ from voicekit.events import (
     EarCommand,
     End,
     Finalize,
+    HeardSoFar,
     HoldOutput,
     ReleaseOutput,
     ReplyDone,
@@ -159,8 +160,10 @@ class Conductor:
             self._tell_failure(signal)
             return
         self._report(signal)
-        if isinstance(signal, ReplyDone | ReplyFailed):
-            self._finished(signal)
+        if isinstance(signal, HeardSoFar):
+            self._follow(signal.turn, signal.said_to, now)
+        elif isinstance(signal, ReplyDone | ReplyFailed):
+            self._finished(signal, now)
         self._obey(self._machine.handle(signal, now), now, nursery)
 
     def _obey(self, commands: Sequence[TurnCommand], now: float, nursery: trio.Nursery) -> None:
@@ -226,10 +229,16 @@ class Conductor:
             finally:
                 live.scope.cancel()
 
-    def _finished(self, signal: ReplyDone | ReplyFailed) -> None:
+    def _follow(self, turn: int, said_to: int, now: float) -> None:
+        """Let the machine know what the caller is hearing, by which it tells echo from words."""
+        if self._live is not None and self._live.reply.turn == turn:
+            self._machine.follow(self._live.reply.said, said_to, now)
+
+    def _finished(self, signal: ReplyDone | ReplyFailed, now: float) -> None:
         live = self._live
         if live is None or live.reply.turn != signal.turn:
             return
+        self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
             live.reply.heard_to = len(live.reply.said)  # everything was played, punctuation after the last word too
         else:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from voicekit.events import (
     AmendTurn,
     AnswerExpected,
     Confirm,
     CutReply,
-    Decided,
     Discard,
     EarCommand,
     End,
@@ -31,32 +29,21 @@ from voicekit.events import (
     Speculate,
     StartReply,
     TurnAct,
-    TurnCommand,
 )
 from voicekit.turn.advice import AdviceAct
 from voicekit.turn.advising import Advising
-from voicekit.turn.phrases import InterruptionWeigher
+from voicekit.turn.caller_memory import CallerMemory, LiveReply
 from voicekit.turn.policy import Policy
 from voicekit.turn.speculations import Speculations
-from voicekit.turn.speech import CallerSpeech
 from voicekit.turn.states import TurnState
-from voicekit.turn.words import PendingQuestion, QuestionMemory
+from voicekit.turn.whose import Levels
+from voicekit.writing import letters
 
 # More prompts than this can't wait for their moment: by the time the last is spoken, the first means nothing.
 QUEUED_PROMPTS = 8
 
 
-@dataclass(slots=True)
-class LiveReply:
-    """The one reply that is being made or spoken."""
-
-    turn: int
-    question: PendingQuestion | None
-    interruptible: bool
-    audible: bool = False
-
-
-class TurnMemory:
+class TurnMemory(CallerMemory):
     """The memory of one call. `now` is told before each act; nothing here reads a clock."""
 
     def __init__(
@@ -67,39 +54,20 @@ class TurnMemory:
         stt: bool,
         now: float,
         languages: Sequence[str] = (),
+        levels: Levels | None = None,
         finalizes: bool = False,
         scores: bool = False,
     ) -> None:
-        self.policy = policy
-        self.rate = rate
-        self.stt = stt
-        self.now = now
-        self.state = TurnState.WAITING
+        super().__init__(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
         self.turn = 0
-        self.live: LiveReply | None = None
-        self.speech = CallerSpeech(rate)
-        self.book = QuestionMemory()
-        self.scales = InterruptionWeigher(policy.interrupt, languages)
         self.guesses = Speculations(policy.turn.speculation)
         asks = finalizes and stt  # in vad mode a Finalized ends the turn: it is no mere question there
         self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
-        self.ears_down = False
-        self.source_ended = False
         self.ending: str | None = None  # why the call is to end once the live reply is over
         self.waiting_since = now
-        self.settling_since = now
         self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
-        self.doubt_until = math.inf
-        self.commands: list[TurnCommand] = []
-        self.decisions: list[Decided] = []
-
-    @property
-    def reply(self) -> LiveReply:
-        """The live reply, in those states that have one."""
-        assert self.live is not None, f"no live reply in {self.state}"
-        return self.live
 
     @property
     def deadline(self) -> float:
@@ -109,16 +77,27 @@ class TurnMemory:
                 return self.waiting_since + self.policy.call.idle_after
             case TurnState.HEARING | TurnState.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
+            case TurnState.HEARING:
+                return self._noise_ends
             case TurnState.SETTLING:
                 return min(self.settled_at, self._guess_at, self.commit_at)
             case TurnState.DOUBTING:
-                return self.doubt_until
+                return self.doubt.until
         return math.inf
+
+    @property
+    def _noise_ends(self) -> float:
+        """When a sound without words has gone on for long enough: to answer what was said before it, or to prompt."""
+        since = max(self.settling_since, self.speech.since)
+        if self.book:
+            return math.inf if self.ears_down else since + self.policy.turn.noise
+        idle = self.policy.call.idle_after
+        return math.inf if idle is None else since + max(idle, self.policy.turn.noise)
 
     @property
     def settled_at(self) -> float:
         """When the pause will have lasted long enough."""
-        return self.settling_since + self.settle_time
+        return self.settling_since + self.pause_time
 
     @property
     def commit_at(self) -> float:
@@ -131,25 +110,16 @@ class TurnMemory:
         return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
 
     @property
-    def settle_time(self) -> float:
-        """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
+    def pause_time(self) -> float:
+        """How long the pause must last: `settle_time`, or as the adviser wants it."""
         advised = self.book.noted and not self.source_ended
-        return self.advising.settle_time(self.usual_settle_time) if advised else self.usual_settle_time
-
-    @property
-    def usual_settle_time(self) -> float:
-        """The same as it is without an adviser."""
-        awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
-        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+        return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
     @property
     def yields(self) -> bool:
         """Whether speech can hold or cut the live reply."""
         barred = self.ending is not None or self.source_ended or not self.policy.interrupt.barge_in
         return self.reply.interruptible and not barred
-
-    def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
-        self.decisions.append(Decided(act, turn, why, about))
 
     def enter(self, state: TurnState) -> None:
         self.state = state
@@ -158,8 +128,6 @@ class TurnMemory:
         """The caller is quiet: judge the pause from now on."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
-        self.advising.pause(self.speech.stopped_at, self.now)
-        self.consult()
 
     def consult(self) -> None:
         """Ask the adviser about the words in this pause; without words it is not asked."""
@@ -183,7 +151,6 @@ class TurnMemory:
             self.advising.expect(event.answer)
         else:
             self.advising.score(event.at, event.probability)
-        self.consult()
 
     def sound(self) -> None:
         """The first sample of the reply was heard; a reply that is held was heard before the hold."""
@@ -197,21 +164,17 @@ class TurnMemory:
 
     def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
+        if self.speech.talking and not down:  # words of what was said meanwhile are still to come
+            self.settling_since = self.now
 
     def note(self, event: Interim | Final) -> None:
-        """Remember words. One that sounded after all that is known is a sign of speech: the pause starts anew."""
-        known = max(self.book.noted.end, self.speech.stopped_at)
-        if isinstance(event, Interim):
-            self.book.hear_tail(event.words)
-        elif amended := self.book.hear_finals(event.words):
+        """Remember words; they may refute a guess."""
+        for amended in self.hear(event):
             self.commands.append(AmendTurn(amended.turn, amended.text))
-        if self.book.noted.end > known:
-            self.settling_since = self.now
         if self.book.noted and self.owed_since is not None:
             self.owed_since = self.now
         if self.guesses.on and self.guesses.note(self.book.text, self.now):
             self.discard("the words changed")
-        self.consult()
 
     def queue(self, prompt: Prompt) -> None:
         """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
@@ -233,6 +196,7 @@ class TurnMemory:
         self.turn += 1
         self.live = LiveReply(self.turn, None, interruptible)
         self.owed_since = None
+        self.whose.begin()
         self.state = TurnState.REPLYING
         self.guesses.start_over()
 
@@ -260,18 +224,16 @@ class TurnMemory:
         self.decide(TurnAct.PROMPT, why, self.turn)
 
     def hold(self, why: str) -> None:
+        self.close_stale()
         self.state = TurnState.DOUBTING
-        self.doubt_until = self.now + self.policy.interrupt.doubt
+        self.doubt.begin(self.now, self.policy.interrupt.doubt)
         self.speech.doubt()
         self.commands.append(HoldOutput(self.reply.turn))
         self.decide(TurnAct.HOLD, why, self.reply.turn)
 
-    def doubt_on(self, seconds: float) -> None:
-        self.doubt_until = self.now + seconds
-
-    def release(self, why: str, upto: int = 0) -> None:
-        """The reply goes on, and the words that raised the doubt are forgotten."""
-        self.book.forget(upto)
+    def release(self, why: str) -> None:
+        """The reply goes on, for now: words that change are judged again."""
+        self.doubt.let_pass = letters(self.book.noted.text)
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
         self.commands.append(ReleaseOutput(self.reply.turn))
@@ -299,6 +261,7 @@ class TurnMemory:
             return
         question = self.book.ask(self.turn + 1, upto)
         self.advising.start_over()
+        self.whose.learn(question.spoken.words)
         self.idle_prompts = 0
         confirmed = question.reason == "speech" and self.guesses.confirmed_by(question.text)
         if confirmed:
@@ -308,6 +271,19 @@ class TurnMemory:
             self.start(question.reason, question.text)
         self.reply.question = question
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
+
+    def after_reply(self, turn: int) -> None:
+        """Reply `turn` ended by itself: answer what was kept, or go on with what is being said."""
+        self.close_stale()
+        self.recall_answer()
+        if self.book.typed:
+            self.commit(f"kept while reply {turn} ran")
+        elif self.speech.talking:
+            self.state = TurnState.HEARING
+        elif self.book.noted and not self.source_ended:
+            self.state = TurnState.SETTLING
+        else:
+            self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
         """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
