@@ -200,6 +200,34 @@ class ReplyFailed:
     error: Exception
 
 
+# --- the handler says ---
+
+AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
+"""What a question asks for, as far as it matters to how long its answer may pause."""
+
+ExpectedAnswer: TypeAlias = AnswerKind | float
+"""A kind, or the pause in seconds that ends the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerExpected:
+    """Reply `turn` asks the caller for `answer`; it counts until the caller's next turn is committed."""
+
+    turn: int
+    answer: ExpectedAnswer
+
+
+# --- a sound model says ---
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScored:
+    """The sound before the pause at sample `at` is, by its melody, a finished utterance with this probability."""
+
+    at: int
+    probability: float
+
+
 # --- the session says ---
 
 
@@ -249,6 +277,8 @@ Signal: TypeAlias = (
     | HeardSoFar
     | ReplyDone
     | ReplyFailed
+    | AnswerExpected
+    | PauseScored
     | Prompt
     | End
     | SourceEnded
@@ -324,7 +354,26 @@ class AmendTurn:
     text: str
 
 
-TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Ask the stt to make all sound up to sample `at` final, as soon as that has been sent; Finalized answers."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePause:
+    """Ask the sound model whether what sounded before the pause at sample `at` is finished; PauseScored answers."""
+
+    at: int
+
+
+EarCommand: TypeAlias = Finalize | ScorePause
+"""Commands to the listening side."""
+
+TurnCommand: TypeAlias = (
+    StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn | EarCommand
+)
 
 # --- session events: what observers and the event log see ---
 
@@ -343,6 +392,8 @@ class TurnAct(Enum):
     CONFIRM = "confirm"  # the same, and the reply was begun on a guess
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
     DISCARD = "discard"  # throw that reply away
+    FINALIZE = "finalize"  # ask the stt for its final words in this pause
+    WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
     PROMPT = "prompt"  # speak without having been asked
     HOLD = "hold"  # pause the reply: is that an interruption?
     RELEASE = "release"  # it was none

@@ -13,10 +13,12 @@ from voicekit.events import (
     Discard,
     Endpoint,
     Final,
+    Finalize,
     Finalized,
     HoldOutput,
     Interim,
     ReleaseOutput,
+    ScorePause,
     Signal,
     Speculate,
     SpeechStarted,
@@ -38,8 +40,24 @@ NO_BARGE_IN = Policy(interrupt=InterruptPolicy(barge_in=False))
 class Talk:
     """Drives a machine as the conductor does, deadlines included, and keeps a line for each command."""
 
-    def __init__(self, policy: Policy | None = None, *, endpoints: bool = True, levels: Levels | None = None) -> None:
-        self.machine = TurnMachine(policy or Policy(), rate=RATE, endpoints=endpoints, now=0.0, levels=levels)
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        endpoints: bool = True,
+        finalizes: bool = False,
+        scores: bool = False,
+        levels: Levels | None = None,
+    ) -> None:
+        self.machine = TurnMachine(
+            policy or Policy(),
+            rate=RATE,
+            endpoints=endpoints,
+            now=0.0,
+            levels=levels,
+            finalizes=finalizes,
+            scores=scores,
+        )
         self.lines: list[str] = []
 
     def at(self, now: float, *events: Signal) -> Talk:
@@ -97,6 +115,10 @@ def shown(command: TurnCommand) -> str:
             return f"hold {turn}"
         case ReleaseOutput(turn):
             return f"release {turn}"
+        case Finalize(at):
+            return f"finalize to {at / RATE:.2f}"
+        case ScorePause(at):
+            return f"score the pause at {at / RATE:.2f}"
 
 
 def samples(seconds: float) -> int:

@@ -23,6 +23,7 @@ from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad, tell
 from voicekit.errors import ConfigError
 from voicekit.events import (
     AnsweredBy,
+    AnswerExpected,
     CallerHeld,
     CallNews,
     Dtmf,
@@ -68,7 +69,7 @@ SpokenBy: TypeAlias = Tts | Use | str | Sequence[TransformPart[Text, Text] | Tts
 SIGNALS = 128
 """Waiting for the conductor, who only ever awaits them: full means a bug."""
 
-LATEST = latest_of(Interim, Progress, HeardSoFar)
+LATEST = latest_of(Interim, Progress, HeardSoFar, AnswerExpected)
 
 EAR_SECONDS = 5.0
 """In front of the transcriber. Nothing may make detection wait: a stalled recogniser must not deafen us."""

@@ -20,8 +20,10 @@ import trio
 from voicekit.contracts import CallEnds, Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
+    AnswerExpected,
     Dtmf,
     End,
+    ExpectedAnswer,
     Hangup,
     Prompt,
     SessionEnded,
@@ -49,6 +51,7 @@ from voicekit.session.assembly import (
     reply_pipeline,
 )
 from voicekit.session.duration import end_in_time
+from voicekit.session.ears import Ears
 from voicekit.session.failures import Failures
 from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
@@ -240,6 +243,7 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
+            ears = Ears(parts.stt)
             machine = TurnMachine(
                 self.policy,
                 rate=ear.rate,
@@ -247,6 +251,8 @@ class Session:
                 now=trio.current_time(),
                 languages=getattr(parts.stt, "languages", ()),
                 levels=loudness.over if loudness is not None else None,
+                finalizes=ears.finalizes,
+                scores=ears.scores,
             )
             conductor = Conductor(
                 machine,
@@ -257,6 +263,7 @@ class Session:
                 report=self._reporter.report,
                 failed=self._failures.after,
                 end_within=self.policy.call.end_within,
+                ask=ears.ask,
             )
             await self._conduct(conductor, hear, outlet)
         return conductor.why + self._failures.at_the_end
@@ -313,7 +320,12 @@ class Session:
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
             order_keys=lambda wanted: self._running().offer(wanted),
             hand_over=partial(self._hand_overs.after, reply.turn),
+            listen_for=lambda answer: self._listen_for(reply, answer),
         )
+
+    def _listen_for(self, reply: Reply, answer: ExpectedAnswer) -> None:
+        if self._outlet is not None:
+            self._outlet.offer(AnswerExpected(reply.turn, answer))
 
     def _answer(self, turn: Turn) -> Handler:
         """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""

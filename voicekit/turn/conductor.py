@@ -24,12 +24,15 @@ from voicekit.events import (
     Confirm,
     CutReply,
     Discard,
+    EarCommand,
     End,
+    Finalize,
     HeardSoFar,
     HoldOutput,
     ReleaseOutput,
     ReplyDone,
     ReplyFailed,
+    ScorePause,
     SessionEvent,
     Signal,
     Speculate,
@@ -90,6 +93,7 @@ class Conductor:
 
     `begin` makes the performance for a StartReply or a Speculate; `report` is told every session event, synchronously;
     `failed` is asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
+    `ask` hands commands to the listening side, which answers with signals; it must not wait.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class Conductor:
         report: Callable[[SessionEvent], None],
         failed: Callable[[Reply, Exception], Sequence[Signal] | None],
         end_within: float,
+        ask: Callable[[EarCommand], None],
     ) -> None:
         self._machine = machine
         self._history = history
@@ -111,6 +116,7 @@ class Conductor:
         self._begin = begin
         self._report = report
         self._failed = failed
+        self._ask = ask
         self._live: _Live | None = None
         self._guess: _Live | None = None  # begun before the caller's turn is committed
         self._unwinding: deque[_Live] = deque()
@@ -220,6 +226,8 @@ class Conductor:
                 case CutReply():
                     if self._live is not None:
                         self._over(self._live, cut=True)
+                case Finalize() | ScorePause():
+                    self._ask(command)
                 case HoldOutput():
                     if self._live is not None:
                         self._live.performance.hold()

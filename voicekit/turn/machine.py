@@ -52,6 +52,7 @@ from collections.abc import Sequence
 
 from voicekit.errors import ConfigError
 from voicekit.events import (
+    AnswerExpected,
     Audible,
     Decided,
     Endpoint,
@@ -80,7 +81,8 @@ class TurnMachine:
     `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it says Endpoint, and `now` the
     time at which the call begins to wait. All times are seconds of one clock that never goes back. `languages` are
     those that the recogniser was told to expect, for words that come without a language. `levels` has the level of the
-    sound between two samples, for telling the caller from the background; without it nothing is too soft.
+    sound between two samples, for telling the caller from the background; without it nothing is too soft. `finalizes`:
+    the stt obeys Finalize; `scores`: there is a sound model, which answers ScorePause.
     Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that says no Endpoint.
     """
 
@@ -93,6 +95,8 @@ class TurnMachine:
         now: float,
         languages: Sequence[str] = (),
         levels: Levels | None = None,
+        finalizes: bool = False,
+        scores: bool = False,
     ) -> None:
         if rate <= 0:
             raise ConfigError(f"turn machine: expected an ear rate above 0 Hz, got {rate!r}")
@@ -103,7 +107,16 @@ class TurnMachine:
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"
-        self._floor = TurnMemory(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
+        self._floor = TurnMemory(
+            policy,
+            rate=rate,
+            stt=stt,
+            now=now,
+            languages=languages,
+            levels=levels,
+            finalizes=finalizes,
+            scores=scores,
+        )
 
     @property
     def state(self) -> TurnState:
@@ -178,17 +191,21 @@ class TurnMachine:
             if floor.speech.talking:
                 floor.settling_since = now
             floor.speech.stop(event)
+            floor.advising.pause(event.at, now)
         elif isinstance(event, Progress):
             floor.pass_by(event.final_to)
             floor.whose.clock.note(event.final_to, now)
         elif isinstance(event, Endpoint | Finalized):
             floor.pass_by(event.at)
+            floor.advising.finalized(event)
 
     def _is_stale(self, event: Signal) -> bool:
         """Whether `event` is about a reply that is no longer, or never was, alive."""
-        return isinstance(event, Audible | HeardSoFar | ReplyDone | ReplyFailed) and event.turn != self.live
+        about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
+        return isinstance(event, about) and event.turn != self.live
 
     def _move(self, column: Column, event: Signal | None) -> list[TurnCommand]:
         TABLE[self.state][column].move(self._floor, event)
+        self._floor.consult()
         taken, self._floor.commands = self._floor.commands, []
         return taken

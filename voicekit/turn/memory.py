@@ -13,21 +13,27 @@ from collections.abc import Sequence
 
 from voicekit.events import (
     AmendTurn,
+    AnswerExpected,
     CollectKeys,
     Confirm,
     CutReply,
     Discard,
     Dtmf,
+    EarCommand,
     End,
     Final,
+    Finalize,
     HoldOutput,
     Interim,
+    PauseScored,
     Prompt,
     ReleaseOutput,
     Speculate,
     StartReply,
     TurnAct,
 )
+from voicekit.turn.advice import AdviceAct
+from voicekit.turn.advising import Advising
 from voicekit.turn.caller_memory import CallerMemory, LiveReply
 from voicekit.turn.policy import Policy
 from voicekit.turn.speculations import Speculations
@@ -51,10 +57,14 @@ class TurnMemory(CallerMemory):
         now: float,
         languages: Sequence[str] = (),
         levels: Levels | None = None,
+        finalizes: bool = False,
+        scores: bool = False,
     ) -> None:
         super().__init__(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
         self.turn = 0
         self.guesses = Speculations(policy.turn.speculation)
+        asks = finalizes and stt  # in vad mode a Finalized ends the turn: it is no mere question there
+        self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
         self.ending: str | None = None  # why the call is to end once the live reply is over
@@ -80,7 +90,7 @@ class TurnMemory(CallerMemory):
             case TurnState.HEARING:
                 return self._noise_ends
             case TurnState.SETTLING:
-                return min(self.settled_at, self._guess_at)
+                return min(self.settled_at, self._guess_at, self.commit_at)
             case TurnState.DOUBTING:
                 return self.doubt.until
         return math.inf
@@ -119,12 +129,23 @@ class TurnMemory(CallerMemory):
     @property
     def settled_at(self) -> float:
         """When the pause will have lasted long enough."""
-        return self.settling_since + self.settle_time
+        return self.settling_since + self.pause_time
+
+    @property
+    def commit_at(self) -> float:
+        """When the adviser has the turn committed; infinity while it does not."""
+        return self.advising.commit_at if self.book.noted and not self.source_ended else math.inf
 
     @property
     def _guess_at(self) -> float:
         """When to guess that nothing more will be said in this pause."""
         return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
+
+    @property
+    def pause_time(self) -> float:
+        """How long the pause must last: `settle_time`, or as the adviser wants it."""
+        advised = self.book.noted and not self.source_ended
+        return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
     @property
     def yields(self) -> bool:
@@ -139,6 +160,29 @@ class TurnMemory(CallerMemory):
         """The caller is quiet: judge the pause from now on."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
+
+    def consult(self) -> None:
+        """Ask the adviser about the words in this pause; without words it is not asked."""
+        if self.state is not TurnState.SETTLING or not self.book.noted or self.source_ended:
+            return
+        noted, before = self.book.noted, self.advising.advice
+        commands = self.advising.consult(noted.words, tail=bool(noted.tail), now=self.now)
+        advice = self.advising.advice
+        if advice.act is AdviceAct.WAIT and advice != before:
+            self.decide(TurnAct.WAIT, f"{advice.seconds:g} s: {advice.why}")
+        self._ask(commands)
+
+    def _ask(self, commands: Sequence[EarCommand]) -> None:
+        self.commands += commands
+        if any(isinstance(command, Finalize) for command in commands):
+            self.decide(TurnAct.FINALIZE, self.advising.advice.why)
+
+    def heed(self, event: AnswerExpected | PauseScored) -> None:
+        """News for the adviser: what the reply asks for, or how the pause sounds."""
+        if isinstance(event, AnswerExpected):
+            self.advising.expect(event.answer)
+        else:
+            self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
         """The first sample of the reply was heard; a reply that is held was heard before the hold."""
@@ -314,6 +358,7 @@ class TurnMemory(CallerMemory):
             return
         self._stop_collecting()
         question = self.book.ask(self.turn + 1, upto)
+        self.advising.start_over()
         self.whose.learn(question.spoken.words)
         self.idle_prompts = 0
         confirmed = question.reason == "speech" and self.guesses.confirmed_by(question.text)

@@ -8,6 +8,7 @@ talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 from __future__ import annotations
 
 from voicekit.events import (
+    AnswerExpected,
     CallerHeld,
     CollectKeys,
     Dtmf,
@@ -16,6 +17,7 @@ from voicekit.events import (
     Final,
     Finalized,
     Interim,
+    PauseScored,
     Prompt,
     Signal,
     SttDown,
@@ -54,8 +56,16 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    if is_believed(floor, event) and not floor.keying:
+    """An utterance is complete, unless the adviser waits."""
+    pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
+    if floor.keying:
+        return
+    if is_believed(floor, event) and not (pausing and floor.advising.holds(event.at, floor.now)):
         floor.commit(why_complete(floor, event), event.at)
+
+
+def heed(floor: TurnMemory, event: AnswerExpected | PauseScored) -> None:
+    floor.heed(event)
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
@@ -63,6 +73,8 @@ def pause_over(floor: TurnMemory, event: None) -> None:
         floor.take_keys(f"no other key within {floor.keys.within:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
+    elif floor.now >= floor.commit_at:
+        floor.commit(f"adviser: {floor.advising.advice.why}")
     elif floor.now < floor.settled_at:
         floor.speculate()
     else:
@@ -199,11 +211,13 @@ def why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
 def _why_settled(floor: TurnMemory) -> str:
     """Which wait ended, and why it was that long."""
     reason = "no endpoint"
-    if not floor.stt:
+    if why := floor.advising.why_waited(floor.settle_time):
+        reason = why
+    elif not floor.stt:
         reason = "vad mode"
     elif floor.source_ended:
         reason = "the source has ended"
     elif floor.ears_down:
         reason = "the transcriber is down"
     waited = floor.now - floor.settling_since
-    return f"waited {waited:.1f} s: {reason}, settle {floor.settle_time:g} s after the last sign of speech"
+    return f"waited {waited:.1f} s: {reason}, settle {floor.pause_time:g} s after the last sign of speech"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from voicekit.errors import ConfigError
+from voicekit.turn.advice import Adviser
+from voicekit.turn.adviser import WordAdviser
 from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
@@ -54,7 +56,9 @@ class TurnPolicy:
     `noise`: how long a sound may go on after the last word until the words are answered, as steady noise ends no pause;
     4 s is longer than anybody draws out a word, and than a busy recogniser takes for the next.
     `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off, because a
-    handler must be made for it: asked, it may be for nothing (see `Turn.committed`).
+    handler must be made for it: asked, it may be for nothing (see `Turn.committed`). `adviser`: judges each pause by
+    its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`); True is
+    `WordAdviser()`, False leaves both to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
@@ -62,11 +66,20 @@ class TurnPolicy:
     max_endpoint_delay: float = 2.0
     noise: float = 4.0
     speculate: bool | Speculation = False
+    adviser: bool | Adviser = True
 
     def __post_init__(self) -> None:
         _check(self, _one_of(get_args(Endpointing)), "endpointing")
         _check(self, _SECONDS, "settle", "max_endpoint_delay", "noise")
         _check(self, _SPECULATE, "speculate")
+        _check(self, _ADVISER, "adviser")
+
+    @property
+    def advises(self) -> Adviser | None:
+        """The adviser; None where it is off."""
+        if isinstance(self.adviser, bool):
+            return _BY_WORDS if self.adviser else None
+        return self.adviser
 
     @property
     def speculation(self) -> Speculation | None:
@@ -218,4 +231,6 @@ _DECIBELS = _Kind("decibels above 0, or None", lambda value: value is None or (_
 _FLAG = _Kind("True or False", lambda value: isinstance(value, bool))
 _TEXT = _Kind("a text or None", lambda value: isinstance(value, str | None))
 _WORD_LISTS = _Kind('phrases by language such as {"en": ("stop", "hold on")}', _is_lists)
+_ADVISER = _Kind("True, False or a function of a CallerPause", lambda value: isinstance(value, bool) or callable(value))
+_BY_WORDS = WordAdviser()
 _SPECULATE = _Kind("True, False or a Speculation", lambda value: isinstance(value, bool | Speculation))
