@@ -68,6 +68,13 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
     `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn. An attribute
     `languages` may hold the codes of the languages that it was told to expect, for words that come without one.
+
+    Optional attribute `finalizes`: True for one with a method `finalize(at: int) -> None`, which asks for all sound up
+    to sample `at` to be made final as soon as that has been heard, unless a SpeechStarted comes before. It is answered
+    with Finalized, or not at all; it never waits or raises, and means nothing before and after `run`.
+
+    Optional attribute `scores`, mostly a layer's: True for one with a method `score(at: int) -> None`, which asks how
+    finished the sound before the pause at sample `at` is, and is answered with PauseScored. False forbids such layers.
     """
 
     @property

@@ -200,6 +200,34 @@ class ReplyFailed:
     error: Exception
 
 
+# --- the handler says ---
+
+AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
+"""What a question asks for, as far as it matters to how long its answer may pause."""
+
+ExpectedAnswer: TypeAlias = AnswerKind | float
+"""A kind, or the pause in seconds that ends the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerExpected:
+    """Reply `turn` asks the caller for `answer`; it counts until the caller's next turn is committed."""
+
+    turn: int
+    answer: ExpectedAnswer
+
+
+# --- a sound model says ---
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScored:
+    """The sound before the pause at sample `at` is, by its melody, a finished utterance with this probability."""
+
+    at: int
+    probability: float
+
+
 # --- the session says ---
 
 
@@ -253,6 +281,8 @@ Signal: TypeAlias = (
     | HeardSoFar
     | ReplyDone
     | ReplyFailed
+    | AnswerExpected
+    | PauseScored
     | Prompt
     | End
     | SourceEnded
@@ -264,7 +294,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys", "silence" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -328,14 +358,35 @@ class AmendTurn:
     text: str
 
 
-TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Ask the stt to make all sound up to sample `at` final, as soon as that has been sent; Finalized answers."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePause:
+    """Ask the sound model whether what sounded before the pause at sample `at` is finished; PauseScored answers."""
+
+    at: int
+
+
+EarCommand: TypeAlias = Finalize | ScorePause
+"""Commands to the listening side."""
+
+TurnCommand: TypeAlias = (
+    StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn | EarCommand
+)
 
 # --- session events: what observers and the event log see ---
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on."""
+    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+
+    vad: str = ""
 
 
 class TurnAct(Enum):
@@ -345,11 +396,13 @@ class TurnAct(Enum):
     CONFIRM = "confirm"  # the same, and the reply was begun on a guess
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
     DISCARD = "discard"  # throw that reply away
+    FINALIZE = "finalize"  # ask the stt for its final words in this pause
+    WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
     PROMPT = "prompt"  # speak without having been asked
-    SILENCE = "silence"  # speak because a cut was followed by no word
     HOLD = "hold"  # pause the reply: is that an interruption?
     RELEASE = "release"  # it was none
     CUT = "cut"  # it was one
+    IGNORE = "ignore"  # words or a sound that are not the caller's
     DROP_PROMPT = "drop prompt"  # it will not be spoken
     CLOSE = "close"  # the call is over
 

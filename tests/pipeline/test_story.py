@@ -20,7 +20,7 @@ def story() -> Script:
     """Twenty seconds: a question, a cough during the reply, a real barge-in, a second reply."""
     user = Script()
     user.says("good morning", at=1.0, for_=1.0)
-    user.coughs(at=4.0, for_=0.3)
+    user.coughs(at=4.0, for_=0.5)
     user.says("stop please tell me the time", at=6.0, for_=1.6)
     user.stays(until=20.0)
     return user

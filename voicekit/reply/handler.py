@@ -20,10 +20,11 @@ import trio
 
 from voicekit.contracts import CallEnds, HistoryView, Reply, Stash, Text, this_reply
 from voicekit.errors import ConfigError, VoicekitError
-from voicekit.events import CollectKeys
+from voicekit.events import CollectKeys, ExpectedAnswer
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import FunctionStage
+from voicekit.reply.expecting import checked_answer
 from voicekit.reply.phone_keys import KEYED, PHONE_KEYS, keys_at_the_end
 from voicekit.reply.say import Say
 
@@ -88,15 +89,18 @@ class CommitmentEvent(Protocol):
     async def wait(self) -> None: ...
 
 
+def _unheeded(answer: ExpectedAnswer) -> None:
+    """There is no call whose caller could be listened to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of the caller, to be answered. `text` is what the caller said, in words.
 
     `reason` says why we are asked: "speech", "typed", "dtmf" (a key), "keys" (those that `collect` asked for),
-    "silence" (an interruption without words), "greeting" (the call has just begun), "idle" (nobody has spoken for a
-    while), "machine" (an answering machine waits for a message) or another word that a Prompt carried; `text` is empty
-    where nobody said anything. `previous_cut`: the caller interrupted the reply before this one; `history`
-    shows how much of it was heard.
+    "greeting" (the call has just begun), "idle" (nobody has spoken for a while), "machine" (an answering machine waits
+    for a message) or another word that a Prompt carried; `text` is empty if the caller has said nothing.
+    `previous_cut`: the caller interrupted the reply before this one; `history` shows how much of it was heard.
 
     `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
     says is held back until the turn is committed, and the handler is cancelled where the words turn out to be others.
@@ -113,6 +117,7 @@ class Turn:
     end_call: Callable[[str | None], None] = field(default=_nothing_to_end, repr=False)
     order_keys: Callable[[CollectKeys], None] = field(default=_no_keys, repr=False)
     hand_over: Callable[[str, str | None], None] = field(default=_nobody_to_hand_over, repr=False)
+    listen_for: Callable[[ExpectedAnswer], None] = field(default=_unheeded, repr=False, compare=False)
     speculative: bool = False
     commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
@@ -125,6 +130,15 @@ class Turn:
             await trio.lowlevel.checkpoint()
         else:
             await self.commitment.wait()
+
+    def expect(self, answer: ExpectedAnswer) -> None:
+        """Say what this reply asks the caller for: "number", "name", "yes_no", or the pause in seconds that ends it.
+
+        The caller's next turn is listened to with that much patience, and no later one; of several the last counts. It
+        is told with the reply, so before the handler returns; for a turn that belongs to no call it does nothing.
+        Raises ConfigError for anything else.
+        """
+        self.listen_for(checked_answer(answer))
 
     @property
     def call(self) -> CallEnds | None:

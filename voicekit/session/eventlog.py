@@ -90,8 +90,12 @@ def _answered(event: events.ModelAnswered) -> str:
     return f"{event.model} answered: {begun}, {event.stop} after {event.seconds:.3f} s"
 
 
+def _expected(answer: events.ExpectedAnswer) -> str:
+    return answer.replace("_", " or ") if isinstance(answer, str) else f"an answer that {answer:g} s of silence end"
+
+
 _WORDS: dict[type, Callable[[Any], str | None]] = {
-    events.SessionStarted: lambda event: "session started",
+    events.SessionStarted: lambda event: "session started" + (f", vad {event.vad}" if event.vad else ""),
     events.SpeechStarted: lambda event: "user sounds",
     events.SpeechStopped: lambda event: "user is quiet",
     events.Interim: lambda event: f'interim "{event.text}"' if event.words else None,
@@ -120,6 +124,8 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
     events.Trouble: lambda event: f"trouble in {event.where}: {_named(event.error)}",
     events.Blocked: lambda event: f"{event.where} blocked the event loop for {event.seconds:.3f} s",
     events.ModelAnswered: _answered,
+    events.AnswerExpected: lambda event: f"reply {event.turn} expects {_expected(event.answer)}",
+    events.PauseScored: lambda event: f"pause scored: {100 * event.probability:.0f} % finished",
     events.Prompt: lambda event: f"prompt: {event.reason}",
     events.End: lambda event: f"end {'gracefully' if event.graceful else 'at once'}: {event.why}",
     events.SourceEnded: lambda event: "source ended",

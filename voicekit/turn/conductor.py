@@ -24,11 +24,15 @@ from voicekit.events import (
     Confirm,
     CutReply,
     Discard,
+    EarCommand,
     End,
+    Finalize,
+    HeardSoFar,
     HoldOutput,
     ReleaseOutput,
     ReplyDone,
     ReplyFailed,
+    ScorePause,
     SessionEvent,
     Signal,
     Speculate,
@@ -89,6 +93,7 @@ class Conductor:
 
     `begin` makes the performance for a StartReply or a Speculate; `report` is told every session event, synchronously;
     `failed` is asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
+    `ask` hands commands to the listening side, which answers with signals; it must not wait.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class Conductor:
         report: Callable[[SessionEvent], None],
         failed: Callable[[Reply, Exception], Sequence[Signal] | None],
         end_within: float,
+        ask: Callable[[EarCommand], None],
     ) -> None:
         self._machine = machine
         self._history = history
@@ -110,6 +116,7 @@ class Conductor:
         self._begin = begin
         self._report = report
         self._failed = failed
+        self._ask = ask
         self._live: _Live | None = None
         self._guess: _Live | None = None  # begun before the caller's turn is committed
         self._unwinding: deque[_Live] = deque()
@@ -192,8 +199,10 @@ class Conductor:
             self._tell_failure(signal)
             return
         self._report(signal)
-        if isinstance(signal, ReplyDone | ReplyFailed):
-            self._finished(signal)
+        if isinstance(signal, HeardSoFar):
+            self._follow(signal.turn, signal.said_to, now)
+        elif isinstance(signal, ReplyDone | ReplyFailed):
+            self._finished(signal, now)
         self._obey(self._machine.handle(signal, now), now)
         if isinstance(signal, CallerHeld):
             self._holds.unpark_all()
@@ -217,6 +226,8 @@ class Conductor:
                 case CutReply():
                     if self._live is not None:
                         self._over(self._live, cut=True)
+                case Finalize() | ScorePause():
+                    self._ask(command)
                 case HoldOutput():
                     if self._live is not None:
                         self._live.performance.hold()
@@ -259,10 +270,16 @@ class Conductor:
             finally:
                 live.scope.cancel()
 
-    def _finished(self, signal: ReplyDone | ReplyFailed) -> None:
+    def _follow(self, turn: int, said_to: int, now: float) -> None:
+        """Let the machine know what the caller is hearing, by which it tells echo from words."""
+        if self._live is not None and self._live.reply.turn == turn:
+            self._machine.follow(self._live.reply.said, said_to, now)
+
+    def _finished(self, signal: ReplyDone | ReplyFailed, now: float) -> None:
         live = self._live
         if live is None or live.reply.turn != signal.turn:
             return
+        self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
             live.reply.heard_to = len(live.reply.said)  # everything was played, punctuation after the last word too
         else:

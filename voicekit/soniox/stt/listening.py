@@ -103,6 +103,12 @@ class Listening:
         self._ended_at = trio.current_time()
         self._feed()
 
+    def finalize(self, at: int) -> None:
+        """Ask the session that is connected to make all up to ear sample `at` final; without one, nothing happens."""
+        if self._connection is not None and self._over is None:
+            self._connection.core.finalize_pause(at, trio.current_time())
+            self._connection.flush()
+
     async def listen(self) -> None:
         """Have everything transcribed. Raises what can't be mended."""
         try:
