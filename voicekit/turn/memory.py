@@ -279,11 +279,10 @@ class TurnMemory(CallerMemory):
             self.settling_since += away
             self.doubt.shift(away)
             self.owed_since = None if self.owed_since is None else self.owed_since + away
-        if self.live is not None:
+        if self.live is not None and self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
             act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
-            if self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
-                self.commands.append(order(self.live.turn))
-                self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
+            self.commands.append(order(self.live.turn))
+            self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
 
     def collect(self, wanted: CollectKeys) -> None:
         """The caller's next keys are taken together. A newer order takes the place of this one until one is pressed."""
