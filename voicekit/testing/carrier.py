@@ -4,7 +4,8 @@
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-What was played is in `played`, with its time, and the marks that came back are in `marks`. To hold a whole conversation so, give `hold_call` a `PhoneLine`.
+What was played is in `played`, with its time; the marks that came back are in `marks`. To hold a whole conversation
+so, give `hold_call` a `PhoneLine`.
 """
 
 from __future__ import annotations
