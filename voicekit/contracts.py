@@ -143,7 +143,10 @@ class Sink(Protocol):
 
 
 class CallEnds(Protocol):
-    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`."""
+    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`.
+
+    Optional method `join(session)`: called at the end of the session's construction, so that the call can watch it.
+    """
 
     @property
     def source(self) -> Source: ...

@@ -25,9 +25,11 @@ from voicekit.call.speaker import SERVICE, CallSink, CallSpeaker
 from voicekit.call.tokens import CallFacts
 from voicekit.call.wire import (
     CallStarted,
+    FarFull,
     FarHold,
     MarkPassed,
     MessageStream,
+    PlayedTo,
     StreamClosed,
     Wire,
     WireDigit,
@@ -35,6 +37,7 @@ from voicekit.call.wire import (
     WireNotice,
     WireReply,
     WireSound,
+    WireTyped,
 )
 from voicekit.errors import ConfigError, RemoteProtocolError, Unavailable, VoicekitError
 from voicekit.events import AnsweredBy, CallerHeld, Transferred
@@ -91,6 +94,15 @@ class Call:
     def can(self) -> frozenset[str]:
         """What this call is able to do, of `transfer`, `digits`, `hang_up`, `mark`, `clear`."""
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
+
+    def join(self, session: object) -> None:
+        """Called by the session that this call has got, before it runs: a wire that shows it to the caller watches it.
+
+        Such a wire has `join(session, post)`; `post` sends its messages ahead of all sound.
+        """
+        join = getattr(self._wire, "join", None)
+        if join is not None:
+            join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
         """End the call from our side; returns at once. A second call does nothing."""
@@ -193,8 +205,14 @@ class Call:
                     self.source.hear(pcm, now)
                 case MarkPassed(name):
                     self._line.passed(name, now)
+                case PlayedTo(samples):
+                    self._line.pinned(samples, now)
+                case FarFull(full):
+                    self._line.keep_back(full)
                 case WireDigit(digit):
                     self.source.press(digit)
+                case WireTyped(text):
+                    self.source.type(text)
                 case WireReply(message):
                     self._line.post([message])
                 case FarHold(held):

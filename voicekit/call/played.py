@@ -26,7 +26,9 @@ LOST_S = 0.25
 class PlayedEstimate:
     """One generation of sound: from the first sample sent behind a clear to the next clear."""
 
-    __slots__ = ("_anchor", "_anchored_at", "_best", "_delay", "_lost", "_marks", "_rate", "_slack", "_started", "sent")
+    __slots__ = (
+        "_anchor", "_anchored_at", "_best", "_delay", "_held", "_lost", "_marks", "_rate", "_slack", "_started", "sent",
+    )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
         """`delay`: seconds from sending to the ear that no mark shows; `slack`: seconds that a mark may be late."""
@@ -39,6 +41,7 @@ class PlayedEstimate:
         self._anchored_at = 0.0
         self._started = False
         self._best = 0
+        self._held = False
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
@@ -63,10 +66,27 @@ class PlayedEstimate:
             self._anchor, self._anchored_at, self._best = place, now, place
         return True
 
+    def pin(self, samples: int, now: float) -> None:
+        """The far end says that `samples` were played: the estimate goes on from there, and waits if it was ahead."""
+        if self._started and samples <= self.sent:
+            self._anchor, self._anchored_at, self._best = samples, now, max(self._best, samples)
+            while self._marks and self._marks[0][1] <= samples:
+                self._marks.popleft()
+
+    def hold(self, now: float) -> None:
+        """The far end pauses from `now` on."""
+        if self._started and not self._held:
+            self._anchor, self._anchored_at = self.heard(now), now
+        self._held = True
+
+    def release(self, now: float) -> None:
+        """The far end goes on playing at `now`."""
+        self._held, self._anchored_at = False, now
+
     def heard(self, now: float) -> int:
         """Samples heard by `now`, at least."""
-        if not self._started:
-            return 0
+        if not self._started or self._held:
+            return self._best
         guess = self._anchor + int(max(0.0, now - self._anchored_at) * self._rate + 1e-6)
         while self._marks and guess > self._marks[0][1] + self._slack + self._lost:
             self._marks.popleft()
@@ -77,7 +97,9 @@ class PlayedEstimate:
 
     @property
     def dry_at(self) -> float:
-        """When the far end will have played all that was sent."""
+        """When the far end will have played all that was sent; never, while it pauses."""
+        if self._held:
+            return float("inf")
         return self._anchored_at + (self.sent - self._anchor) / self._rate
 
     @property

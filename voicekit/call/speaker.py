@@ -11,7 +11,7 @@ import trio
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.call.played import PlayedEstimate
-from voicekit.call.wire import Wire, WireMessage
+from voicekit.call.wire import PausableWire, Wire, WireMessage
 from voicekit.contracts import Speaker
 from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 
@@ -36,7 +36,7 @@ class CallSink:
     def __init__(self, wire: Wire, spoken: AudioFormat, speaker: CallSpeaker) -> None:
         self.name = wire.name
         self.format = spoken
-        self.pausable = False
+        self.pausable = isinstance(wire, PausableWire)
         self.lead = wire.lead
         self._speaker = speaker
 
@@ -65,6 +65,7 @@ class CallSpeaker:
         self._pads: deque[tuple[int, int]] = deque()  # in this generation: place and size of silence of our own
         self._changed = trio.lowlevel.ParkingLot()
         self._lost = False
+        self._far_full = False
 
     # The session's side.
 
@@ -88,14 +89,26 @@ class CallSpeaker:
 
     @property
     def position_error(self) -> float:
-        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip."""
+        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip.
+
+        A wire that counts what is queued is exact to the packet that sounds and the one under way.
+        """
+        if isinstance(self._wire, PausableWire):
+            return 2 * self._wire.packet
         return MARK_S + self._wire.packet if "mark" in self._wire.can else UNMARKED_S
 
     def hold(self) -> None:
-        raise ConfigError(f"{self._wire.name} can't pause")
+        if not isinstance(self._wire, PausableWire):
+            raise ConfigError(f"{self._wire.name} can't pause")
+        self._estimate.hold(trio.current_time())
+        self._messages.extend(self._wire.query())
+        self.post(self._wire.pause())
 
     def release(self) -> None:
-        """Nothing is held."""
+        """The far end goes on; nothing is held on a wire that can't pause."""
+        if isinstance(self._wire, PausableWire):
+            self._estimate.release(trio.current_time())
+            self.post(self._wire.resume())
 
     def discard(self) -> None:
         self._before = self.position
@@ -126,6 +139,15 @@ class CallSpeaker:
             self._estimate.passed(name, now)
             self._changed.unpark_all()
 
+    def pinned(self, samples: int, now: float) -> None:
+        """The far end has counted: of this generation, `samples` were played."""
+        self._estimate.pin(samples, now)
+
+    def keep_back(self, full: bool) -> None:
+        """The far end has no room (`full`), or has room again."""
+        self._far_full = full
+        self._changed.unpark_all()
+
     def lose(self) -> None:
         """Nothing can be sent any more: `write` raises from now on."""
         self._lost = True
@@ -136,11 +158,12 @@ class CallSpeaker:
         while not self._lost:
             if self._urgent:
                 return self._urgent.popleft()
-            if not self._messages:
+            if not self._messages and not self._far_full:
                 self._pack(pad=False)
             if self._messages:
                 return self._messages.popleft()
-            dry_at = self._estimate.dry_at - 2 * self._wire.packet if self._pending else float("inf")
+            rest = self._pending and not self._far_full
+            dry_at = self._estimate.dry_at - 2 * self._wire.packet if rest else float("inf")
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
             if waiting.cancelled_caught:  # the far end has all but run dry: this is the end of what is said

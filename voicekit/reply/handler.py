@@ -13,6 +13,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import trio
@@ -97,6 +98,13 @@ def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
     )
 
 
+class CommitmentEvent(Protocol):
+    """Comes when the caller's turn is over for certain: a trio.Event."""
+
+    def is_set(self) -> bool: ...
+    async def wait(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of the caller, to be answered. `text` is what the caller said, in words.
@@ -123,7 +131,7 @@ class Turn:
     order_keys: Callable[[CollectKeys], None] = field(default=_no_keys, repr=False)
     hand_over: Callable[[str, str | None], None] = field(default=_nobody_to_hand_over, repr=False)
     speculative: bool = False
-    commitment: trio.Event | None = field(default=None, repr=False, compare=False)
+    commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
     async def committed(self) -> None:
         """Wait until the turn is committed; a checkpoint where it already is.
@@ -195,8 +203,8 @@ HANDLER = "handler"
 """The name of the stage that runs it."""
 
 NOT_ASYNCIO = (
-    "voicekit runs on trio, and this handler used asyncio: use a library for trio or anyio instead, or run the asyncio "
-    "code in a thread, `await trio.to_thread.run_sync(asyncio.run, fetch())`"
+    "voicekit runs on trio, and this handler used asyncio: put @voicekit.aio.handler above it, or call the asyncio "
+    "code with `await voicekit.aio.call(function, ...)`"
 )
 _OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
@@ -214,27 +222,38 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
-        async for turn in inbox:
-            scope = this_reply.get(None)
-            reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
-            say = Say(outbox, reply)
-            try:
-                with alone():
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(say.take_breaths)
-                        handler = answer(turn)
-                        if text := _text(handler, await handler(turn, say)):
-                            await say(text)
-                        nursery.cancel_scope.cancel()
-            except (RuntimeError, TypeError) as error:
-                if any(words in str(error) for words in _OF_ASYNCIO):
-                    raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
-                raise
-            finally:
-                say.end()
+        turn = await _one(inbox)
+        if turn is None:
             return
+        scope = this_reply.get(None)
+        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
+        say = Say(outbox, reply)
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    say.after_first = partial(nursery.start_soon, say.take_breaths)
+                    handler = answer(turn)
+                    if text := _text(handler, await handler(turn, say)):
+                        await say(text)
+                    nursery.cancel_scope.cancel()
+        except (RuntimeError, TypeError) as error:
+            if any(words in str(error) for words in _OF_ASYNCIO):
+                raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
+            raise
+        finally:
+            say.end()
 
     return FunctionStage(run, HANDLER)
+
+
+async def _one(inbox: Inlet[Turn]) -> Turn | None:
+    """The turn, at once if it is there, as it mostly is; None if none comes."""
+    try:
+        return inbox.receive_nowait()
+    except trio.WouldBlock:
+        return await anext(aiter(inbox), None)
+    except trio.EndOfChannel:
+        return None
 
 
 def as_handler(answer: Answer) -> Handler:

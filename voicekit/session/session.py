@@ -106,7 +106,7 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
         self._hand_overs = HandOvers(self)
@@ -119,6 +119,8 @@ class Session:
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: at once
+        if (join := getattr(call, "join", None)) is not None:
+            join(self)
 
     @property
     def running(self) -> bool:

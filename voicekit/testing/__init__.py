@@ -19,6 +19,7 @@ from voicekit.testing.contracts import (
     check_tts,
     check_vad,
 )
+from voicekit.testing.control import ScriptedControl
 from voicekit.testing.fakes import FakeTts
 from voicekit.testing.harness import HeldCall, hold_call
 from voicekit.testing.scripted import Script, ScriptedSource, ScriptedStt, ScriptedVad
@@ -29,6 +30,7 @@ __all__ = [
     "FakeTts",
     "PhoneLine",
     "Script",
+    "ScriptedControl",
     "ScriptedCarrier",
     "ScriptedSource",
     "ScriptedStt",

@@ -20,6 +20,7 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.call.control import CallControl
 from voicekit.call.peer import Dialect, Peer, PeerCleared, PeerDigits, PeerEvent, PeerMark, PeerSound
 from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.play.clocked_device import ClockedDevice
@@ -37,6 +38,7 @@ class PhoneLine:
     does that), every `lose`-th never comes. `late_marks` is added to a mark's way back, `lose_marks` drops every mark
     whose number it divides. In `silences` (from, to) the wire sends no sound, in `holds` the far side has the call on
     hold. The connection dies without a goodbye at `dies_at`, and takes no message of ours from `stuck_at` on.
+    `control` is what the carrier does at our request, such as a `ScriptedControl`.
     """
 
     transport: str | Dialect
@@ -51,6 +53,7 @@ class PhoneLine:
     dies_at: float | None = None
     stuck_at: float | None = None
     seed: int = 0
+    control: CallControl | None = None
 
 
 class ScriptedCarrier:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from voicekit.call.control import CallControl, CallReport
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
 from voicekit.call.info import CallInfo
 from voicekit.call.tokens import CallFacts, CallTokens
-from voicekit.call.transport import DialingTransport, Transport, Upgrade
+from voicekit.call.transport import Arrival, DialingTransport, Transport
 from voicekit.call.wire import StreamClosed, Wire
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit_serve import limits
@@ -26,9 +26,15 @@ log = logging.getLogger("voicekit.serve")
 """A line at a call's start and one at its end: a number of our own, the transport, reason, seconds. No caller's words,
 numbers, keys or tokens."""
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this computer reaches."""
+
 
 class CallSite:
-    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example."""
+    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example.
+
+    `host` is the address that the server listens on, "" if that is not known.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class CallSite:
         public_url: str,
         max_calls: int = 20,
         secret: str | None = None,
+        host: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(public_url)
@@ -56,6 +63,7 @@ class CallSite:
         self._calls: dict[tuple[str, str], Call] = {}
         self._watchers: list[Callable[[CallReport], None]] = []
         self._waiting = 0
+        self.is_local = host in LOOPBACK and parts.hostname in LOOPBACK
 
     def stop(self) -> None:
         """Drain, as at a signal."""
@@ -72,7 +80,7 @@ class CallSite:
 
     async def hold(
         self,
-        upgrade: Upgrade,
+        arrival: Arrival,
         wire: Wire,
         facts: CallFacts | None = None,
         *,
@@ -80,31 +88,50 @@ class CallSite:
         control: CallControl | None = None,
     ) -> None:
         if self._waiting >= limits.WAITING:
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
             return
+        try:
+            await self.hold_call(wire.name, self._opened(arrival, wire, facts, subprotocol, control))
+        except CallRefused:
+            await arrival.refuse(503)
+
+    async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
         try:
             with self.desk.place():
                 number, began = next(self._numbers), trio.current_time()
-                self._waiting += 1
-                waiting = True
                 try:
-                    stream = await upgrade.accept(subprotocol)
-                    async with open_call(stream, wire, facts, control=control) as call:
-                        self._waiting -= 1
-                        waiting = False
-                        log.info("call %d begins over %s", number, wire.name)
+                    async with opening as call:
+                        log.info("call %d begins over %s", number, name)
                         with self._known(call):
                             end = await self.desk.hold(call)
                         log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
                     if call.trouble is not None:
                         log.warning("call %d was not hung up: %s", number, type(call.trouble).__name__)
                 except (VoicekitError, StreamClosed) as error:
-                    log.warning("call %d over %s did not start: %s", number, wire.name, type(error).__name__)
-                finally:
-                    self._waiting -= waiting
+                    log.warning("call %d over %s did not start: %s", number, name, type(error).__name__)
         except CallRefused as refused:
-            log.info("a call over %s was refused: %s", wire.name, refused.reason)
-            await upgrade.refuse(503)
+            log.info("a call over %s was refused: %s", name, refused.reason)
+            raise
+
+    @asynccontextmanager
+    async def _opened(
+        self,
+        arrival: Arrival,
+        wire: Wire,
+        facts: CallFacts | None,
+        subprotocol: str | None,
+        control: CallControl | None,
+    ) -> AsyncIterator[Call]:
+        """The call of a socket, which waits among at most WAITING others until it has started."""
+        self._waiting += 1
+        waiting = True
+        try:
+            async with open_call(await arrival.accept(subprotocol), wire, facts, control=control) as call:
+                self._waiting -= 1
+                waiting = False
+                yield call
+        finally:
+            self._waiting -= waiting
 
     @contextmanager
     def _known(self, call: Call) -> Iterator[None]:
