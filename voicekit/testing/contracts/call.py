@@ -142,7 +142,7 @@ async def _hears(dialect: Dialect) -> None:
 async def _plays(dialect: Dialect, line: dict[str, float]) -> None:
     async with _called(dialect, **line) as (call, carrier), call.sink.open() as speaker:
         form, lead = call.sink.format, call.sink.lead
-        written = last = 0
+        written, last, start = 0, 0, trio.current_time()
         total = form.samples(SECONDS + 0.013)
         while written < total:
             samples = min(form.samples(0.03), total - written)
@@ -156,8 +156,9 @@ async def _plays(dialect: Dialect, line: dict[str, float]) -> None:
             more = f"counts {position} samples as heard when {carrier.position} had been played, on a line with {line}"
             promise(position <= carrier.position + error, call._wire, more)
             last = position
-            await trio.sleep(max(0.0, (written - position) / form.rate - lead))
+            await trio.sleep_until(start + form.seconds(written) - lead)
         await trio.sleep(1.5)
+        promise(carrier.position >= written, call._wire, f"played {carrier.position} of {written} samples")
         played = b"".join(pcm for _, pcm in carrier.played).rstrip(form.silence(1))
         promise(played == _tone(call, 0, total), call._wire, "must play what was written once, whole and in order")
         promise(
@@ -171,11 +172,11 @@ async def _is_cut(dialect: Dialect) -> None:
     async with _called(dialect) as (call, carrier), call.sink.open() as speaker:
         form = call.sink.format
         with trio.move_on_after(1.0):
-            at = 0
+            at, start = 0, trio.current_time()
             while True:
                 await speaker.write(AudioFrame(_tone(call, at, form.samples(0.02)), at, form))
                 at += form.samples(0.02)
-                await trio.sleep(max(0.0, (at - speaker.position) / form.rate - call.sink.lead))
+                await trio.sleep_until(start + form.seconds(at) - call.sink.lead)
         speaker.discard()
         before, position = carrier.position, speaker.position
         await trio.sleep(1.0)
