@@ -199,6 +199,10 @@ class Line:
         assert call.end is not None
         return call.end
 
+    async def until_asked(self, met: Callable[[], bool], seconds: float = 20.0) -> None:
+        """`until`, for what asks Asterisk and so would block the loop."""
+        await until_asked(met, seconds)
+
     async def empty(self, seconds: float = 10.0) -> None:
         """Wait until neither side has a call: no place at the desk, no channel and no bridge in Asterisk."""
         with trio.move_on_after(seconds):
@@ -219,6 +223,15 @@ class Line:
         """What a caller heard: samples as int16, and their rate."""
         samples, rate = soundfile.read(self.pbx.sound(f"{caller}-rx.wav"), dtype="int16")
         return samples, rate
+
+
+async def until_asked(met: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait in a thread for something to be so; fails if it is not within `seconds`."""
+    with trio.move_on_after(seconds):
+        while not await trio.to_thread.run_sync(met):  # noqa: ASYNC110  # of another process
+            await trio.sleep(0.1)
+        return
+    raise AssertionError(f"not so within {seconds:g} s")
 
 
 class Talk:
@@ -287,6 +300,11 @@ def line(pbx: Pbx) -> Callable[..., Any]:
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return opened
+
+
+@pytest.fixture
+def asked() -> Callable[..., Awaitable[None]]:
+    return until_asked
 
 
 @pytest.fixture
