@@ -26,6 +26,9 @@ SERVICE = "asterisk"
 ASK_S = 5.0
 CONNECT_S = 3.0
 GOODBYE_S = 0.5
+
+KEPT = httpx.Limits(max_connections=50, max_keepalive_connections=1)
+"""After many calls at once, one connection is kept: those that are idle would only be closed by the next request."""
 RECEIVE_BYTES = 64 * 1024
 PING_S = 10.0
 """Between two pings of the events' websocket: an Asterisk that stands still is noticed."""
@@ -43,7 +46,7 @@ class AriClient:
         self._path = parts.path.rstrip("/")
         self._headers = [(b"Authorization", basic(user, password).encode())]
         self._http = httpx.AsyncClient(
-            base_url=f"{address.rstrip('/')}/ari", auth=(user, password), timeout=ASK_S, trust_env=False
+            base_url=f"{address.rstrip('/')}/ari", auth=(user, password), timeout=ASK_S, trust_env=False, limits=KEPT
         )
 
     async def __aenter__(self) -> AriClient:
@@ -92,17 +95,23 @@ class AriClient:
 
     @asynccontextmanager
     async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[MediaStream]:
-        with alone():
-            async with trio.open_nursery() as nursery:
-                stream = await self._tcp()
-                try:
-                    websocket = await self._websocket(nursery, stream, path, subprotocols)
-                    yield MediaStream(websocket)
-                    with trio.move_on_after(GOODBYE_S):
-                        await websocket.aclose()
-                finally:
-                    await trio.aclose_forcefully(stream)  # a client waits for the server to close, which takes its time
-                    nursery.cancel_scope.cancel()
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    stream = await self._tcp()
+                    try:
+                        websocket = await self._websocket(nursery, stream, path, subprotocols)
+                        yield MediaStream(websocket)
+                        with trio.move_on_after(GOODBYE_S):
+                            await websocket.aclose()
+                    finally:
+                        await trio.aclose_forcefully(stream)  # a client waits for the server to close, too long
+                        nursery.cancel_scope.cancel()
+        except HandshakeError as error:  # a refusal is raised by the reader's task
+            status = getattr(error, "status_code", None)
+            if status == 401:
+                raise Unauthenticated("ari: expected the user and password of ari.conf", service=SERVICE) from None
+            raise Unavailable(f"ari: no websocket ({status or type(error).__name__})", service=SERVICE) from None
 
     async def _tcp(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
         try:
@@ -133,11 +142,8 @@ class AriClient:
                     extra_headers=self._headers,
                     receive_buffer_size=RECEIVE_BYTES,
                 )
-        except (HandshakeError, trio.TooSlowError) as error:
-            status = getattr(error, "status_code", None)
-            if status == 401:
-                raise Unauthenticated("ari: expected the user and password of ari.conf", service=SERVICE) from None
-            raise Unavailable(f"ari: no websocket ({status or type(error).__name__})", service=SERVICE) from None
+        except trio.TooSlowError:
+            raise Unavailable(f"ari: no websocket within {CONNECT_S:g} s", service=SERVICE) from None
 
 
 class MediaStream:
