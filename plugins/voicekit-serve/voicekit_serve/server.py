@@ -16,7 +16,7 @@ from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
 from voicekit_serve import limits
 from voicekit_serve.asgi import build_app
-from voicekit_serve.closing import pass_on_codes
+from voicekit_serve.closing import mend_hypercorn
 from voicekit_serve.site import CallSite
 
 
@@ -41,7 +41,7 @@ async def serve(
     certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
     only in the main thread.
     """
-    pass_on_codes()
+    mend_hypercorn()
     site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret, host=host)
     app = build_app(site, routes, metrics_token=metrics_token)
     over = trio.Event()
