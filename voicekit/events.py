@@ -388,6 +388,21 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """A service failed with `error` and another stands in for it; `role` is "stt", "tts" or "model".
+
+    `crosses` names the two regions if the switch leaves one: "eu to us". A voice of one region need not exist in
+    another.
+    """
+
+    role: str
+    left: str
+    taken: str
+    error: Exception
+    crosses: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """The task `where` kept the event loop to itself for `seconds` of real time; every call in the process waited."""
 
@@ -424,6 +439,7 @@ SessionEvent: TypeAlias = (
     | Overrun
     | Underrun
     | Trouble
+    | Switched
     | Blocked
     | ModelAnswered
     | SessionEnded

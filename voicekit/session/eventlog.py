@@ -109,6 +109,10 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
     events.Underrun: lambda event: f"underrun: reply {event.turn} was {event.samples} samples late",
     events.ReplyFailed: lambda event: f"reply {event.turn} failed: {_named(event.error)}",
     events.Trouble: lambda event: f"trouble in {event.where}: {_named(event.error)}",
+    events.Switched: lambda event: (
+        f"{event.role}: {event.taken} stands in for {event.left}: {_named(event.error)}"
+        + (f"; warning: {event.crosses}, another region's voices" if event.crosses else "")
+    ),
     events.Blocked: lambda event: f"{event.where} blocked the event loop for {event.seconds:.3f} s",
     events.ModelAnswered: _answered,
     events.Prompt: lambda event: f"prompt: {event.reason}",
@@ -139,7 +143,7 @@ class Troubles:
         self._shown: Exception | None = None
 
     def __call__(self, event: SessionEvent) -> str | None:
-        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
+        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun | events.Switched
         if not isinstance(event, kinds) and not getattr(event, "failed", False):
             return None
         if isinstance(event, events.ReplyFailed | events.Trouble):

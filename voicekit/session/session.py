@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import EllipsisType
+from typing import Any
 
 import trio
 
@@ -30,6 +31,7 @@ from voicekit.events import (
     Typed,
 )
 from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
@@ -83,7 +85,7 @@ class Session:
         sink: Sink | Use | str | None = None,
         call: CallEnds | None = None,
         tts: SpokenBy | EllipsisType = ...,
-        stt: Stt | Use | str | EllipsisType | None = ...,
+        stt: Stt | Use | str | Fallback[Any] | EllipsisType | None = ...,
         vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
