@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from voicekit.errors import ConfigError, ProtocolError, QuotaExceeded, ServiceError
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 PATIENCE_S = 2.5
 """Seconds for which a service may leave us without what it owes: two of them in a row, and a reply's own 0.7 s, still
@@ -35,7 +35,7 @@ REST_REFUSED_S = 300.0
 """One that refused us for good: a wrong key, an empty account. Somebody may pay the bill meanwhile."""
 
 
-class Fallback(Generic[T]):
+class Fallback(Generic[T_co]):
     """Members in the order in which they are wanted; each has its own key and options.
 
     As the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; as the model of a
@@ -45,7 +45,7 @@ class Fallback(Generic[T]):
 
     def __init__(
         self,
-        *members: T,
+        *members: T_co,
         excuse: str | None = EXCUSE,
         patience: float = PATIENCE_S,
         roll: Callable[[], float] = random.random,

@@ -26,7 +26,7 @@ class Standby(Generic[S]):
 
     def __init__(
         self,
-        spec: Fallback[Any],
+        spec: Fallback[object],
         parts: Sequence[S],
         role: str,
         nursery: trio.Nursery,
@@ -84,7 +84,7 @@ class Standby(Generic[S]):
 
 @asynccontextmanager
 async def open_standby(
-    spec: Fallback[Any], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
+    spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
     """The members of `spec`, the first that works open; raises the last one's error if none does."""
     with alone():

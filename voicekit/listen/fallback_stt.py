@@ -44,7 +44,7 @@ class FallbackStt(Pipeable):
     name = "fallback stt"
     produces = None
 
-    def __init__(self, spec: Fallback[Any], ears: Sequence[Stt]) -> None:
+    def __init__(self, spec: Fallback[object], ears: Sequence[Stt]) -> None:
         self.accepts: AudioFormat | None = None
         self.ears = ears
         self._spec = spec

@@ -45,7 +45,7 @@ class FallbackTts(Pipeable):
     name = "fallback tts"
     accepts = None
 
-    def __init__(self, spec: Fallback[Any], voices: Sequence[Tts]) -> None:
+    def __init__(self, spec: Fallback[object], voices: Sequence[Tts]) -> None:
         self.produces: AudioFormat | None = None
         self.voices = voices
         self._spec = spec

@@ -58,9 +58,8 @@ from voicekit.turn.policy import Speculation
 
 P = TypeVar("P", bound=Part)
 
-SpokenBy: TypeAlias = (
-    Tts | Use | str | Fallback[Any] | Sequence[TransformPart[Text, Text] | Tts | Use | str | Fallback[Any]]
-)
+Speaks: TypeAlias = Tts | Use | str
+SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, Text] | Speaks | Fallback[Speaks]]
 """A voice, or text transforms with a voice behind them."""
 
 SIGNALS = 128
@@ -155,7 +154,7 @@ def assemble(
     source: Source | Use | str,
     sink: Sink | Use | str,
     tts: SpokenBy | EllipsisType,
-    stt: Stt | Use | str | Fallback[Any] | EllipsisType | None,
+    stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
     """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
@@ -192,7 +191,7 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     return thing
 
 
-def _fallback(role: Role, spec: Fallback[Any], registry: Registry) -> Any:
+def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
     """The part that is several, one behind the other."""
     if role not in ("stt", "tts"):
         raise ConfigError(f"{role}: a Fallback is for an stt, a tts, or the model of a LanguageModel")

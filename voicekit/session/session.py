@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import EllipsisType
-from typing import Any
 
 import trio
 
@@ -85,7 +84,7 @@ class Session:
         sink: Sink | Use | str | None = None,
         call: CallEnds | None = None,
         tts: SpokenBy | EllipsisType = ...,
-        stt: Stt | Use | str | Fallback[Any] | EllipsisType | None = ...,
+        stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None = ...,
         vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
