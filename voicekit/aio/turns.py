@@ -92,8 +92,15 @@ class _CrossedEnds:
     def hang_up(self, why: str = "") -> None:
         self._desk.order(self._ends.hang_up, why)
 
-    def send_digits(self, digits: str) -> None:
-        self._desk.order(self._ends.send_digits, digits)
+    @property
+    def can(self) -> frozenset[str]:
+        return self._ends.can
+
+    async def transfer(self, to: str) -> None:
+        await self._desk.ask(partial(self._ends.transfer, to))
+
+    async def send_digits(self, digits: str) -> None:
+        await self._desk.ask(partial(self._ends.send_digits, digits))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ends, name)

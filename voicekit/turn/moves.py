@@ -8,6 +8,8 @@ talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 from __future__ import annotations
 
 from voicekit.events import (
+    CallerHeld,
+    CollectKeys,
     Dtmf,
     End,
     Endpoint,
@@ -55,12 +57,14 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    if _believed(floor, event):
+    if _believed(floor, event) and not floor.keying:
         floor.commit(_why_complete(floor, event), event.at)
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
-    if floor.owed_since is not None and not floor.book.noted:
+    if floor.keying:
+        floor.take_keys(f"no other key within {floor.keys.within:g} s")
+    elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
     elif floor.now < floor.settled_at:
         floor.speculate()
@@ -79,12 +83,17 @@ def regret(floor: TurnMemory, event: None) -> None:
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    if not _blank(event):
+    if isinstance(event, Dtmf) and floor.collecting is not None:
+        _collect(floor, event)
+    elif not _blank(event):
         floor.book.read(event)
         floor.commit(_why_read(event))
 
 
 def idle(floor: TurnMemory, event: None) -> None:
+    if floor.now >= floor.first_key_due:
+        floor.take_keys("no key was pressed in time")
+        return
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
@@ -154,6 +163,8 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
     if floor.reply.interruptible:
         floor.cut(_why_read(event))
         answer(floor, event)
+    elif isinstance(event, Dtmf) and floor.collecting is not None:
+        floor.press(event)
     else:
         floor.book.read(event)
 
@@ -163,6 +174,8 @@ def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
     floor.finish()
     if floor.ending is not None:
         floor.rest()
+    elif floor.keying:
+        _go_on_collecting(floor)
     elif floor.book.typed or (floor.book.noted and not floor.speech.talking):
         floor.commit(f"kept while reply {event.turn} ran")
     else:
@@ -183,6 +196,14 @@ def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
 
 def stt_changed(floor: TurnMemory, event: SttDown | SttUp) -> None:
     floor.note_stt(down=isinstance(event, SttDown))
+
+
+def far_hold(floor: TurnMemory, event: CallerHeld) -> None:
+    floor.note_hold(event.held)
+
+
+def collect(floor: TurnMemory, event: CollectKeys) -> None:
+    floor.collect(event)
 
 
 def speak(floor: TurnMemory, event: Prompt) -> None:
@@ -259,12 +280,25 @@ def _believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 
+def _collect(floor: TurnMemory, event: Dtmf) -> None:
+    """A key that was asked for: the last of them commits, any other is waited behind."""
+    floor.press(event)
+    _go_on_collecting(floor)
+
+
+def _go_on_collecting(floor: TurnMemory) -> None:
+    if floor.keys_complete:
+        floor.take_keys("the keys are complete")
+    else:
+        floor.await_key()
+
+
 def _blank(event: Typed | Dtmf) -> bool:
     return isinstance(event, Typed) and not event.text.strip()
 
 
 def _why_read(event: Typed | Dtmf) -> str:
-    return "typed" if isinstance(event, Typed) else f"key {event.digit!r}"
+    return "typed" if isinstance(event, Typed) else "a key"
 
 
 def _why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:

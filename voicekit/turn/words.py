@@ -121,10 +121,10 @@ class QuestionMemory:
         self.noted.tail = [word for word in self.noted.tail if word.start >= self.heard_to]
         return self._asked if self._asked is not None and self._asked.amend(late) else None
 
-    def read(self, event: Typed | Dtmf) -> None:
-        """A typed line or a key. The watermark is for sound; it does not touch these."""
+    def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
+        """A typed line, or a key and why it is taken. The watermark is for sound; it does not touch these."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
-        self.typed_reason = "typed" if isinstance(event, Typed) else "dtmf"
+        self.typed_reason = "typed" if isinstance(event, Typed) else reason
 
     def forget(self, upto: int = 0) -> Utterance:
         """Take the noted words away, never to count again: the watermark moves to their end, and to `upto`."""
