@@ -452,6 +452,47 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRan:
+    """A tool that the model called in reply `turn` is over, after `seconds`; what it was given and returned is private.
+
+    `outcome` is "result", "failed", "late" (its time was up), "cancelled" (the caller interrupted), or "refused" (there
+    is no such tool, or the arguments were wrong).
+    """
+
+    turn: int
+    name: str
+    outcome: Literal["result", "failed", "late", "cancelled", "refused"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInTimed:
+    """Reply `turn` was cut `seconds` after the caller began to speak over it."""
+
+    turn: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimed:
+    """Reply `turn` has become audible, and these are the seconds that the caller waited for it.
+
+    `decision` is from the caller's last speech, as the detector heard it, until the turn was committed: the recogniser,
+    the pause, the judgement; of that, the last final words came after `stt`. `handler` is from there to the first word,
+    `tts` from the first word to the first sound, `total` all of it. None is what can't be told: nobody spoke, or the
+    reply was begun before the turn was committed (`handler` is then 0.0).
+    """
+
+    turn: int
+    reason: str
+    stt: float | None
+    decision: float | None
+    handler: float
+    tts: float | None
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
 class AnsweredBy:
     """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
 
@@ -488,6 +529,9 @@ SessionEvent: TypeAlias = (
     | Switched
     | Blocked
     | ModelAnswered
+    | ToolRan
+    | TurnTimed
+    | BargeInTimed
     | CallNews
     | SessionEnded
     | Signal

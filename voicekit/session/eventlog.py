@@ -124,6 +124,7 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
     ),
     events.Blocked: lambda event: f"{event.where} blocked the event loop for {event.seconds:.3f} s",
     events.ModelAnswered: _answered,
+    events.ToolRan: lambda event: f"tool {event.name!r}: {event.outcome} after {event.seconds:.3f} s",
     events.Prompt: lambda event: f"prompt: {event.reason}",
     events.End: lambda event: f"end {'gracefully' if event.graceful else 'at once'}: {event.why}",
     events.SourceEnded: lambda event: "source ended",

@@ -54,6 +54,7 @@ from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
+from voicekit.session.timing import TurnTimer
 from voicekit.turn.conductor import Conductor
 from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine
@@ -107,7 +108,10 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
+        self._timer = TurnTimer(lambda: self.reply)
+        self._reporter = Reporter(
+            (lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None, self._timer.follow_up
+        )
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
         self._hand_overs = HandOvers(self)
@@ -239,6 +243,7 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
+            self._timer.rate = ear.rate
             now, languages = trio.current_time(), getattr(parts.stt, "languages", ())
             machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=now, languages=languages)
             conductor = Conductor(
