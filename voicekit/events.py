@@ -473,6 +473,21 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """A service failed with `error` and another stands in for it; `role` is "stt", "tts" or "model".
+
+    `crosses` names the two regions if the switch leaves one: "eu to us". A voice of one region need not exist in
+    another.
+    """
+
+    role: str
+    left: str
+    taken: str
+    error: Exception
+    crosses: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """The task `where` kept the event loop to itself for `seconds` of real time; every call in the process waited."""
 
@@ -491,6 +506,47 @@ class ModelAnswered:
     seconds: float
     input_tokens: int | None = None
     output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRan:
+    """A tool that the model called in reply `turn` is over, after `seconds`; what it was given and returned is private.
+
+    `outcome` is "result", "failed", "late" (its time was up), "cancelled" (the caller interrupted), or "refused" (there
+    is no such tool, or the arguments were wrong).
+    """
+
+    turn: int
+    name: str
+    outcome: Literal["result", "failed", "late", "cancelled", "refused"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInTimed:
+    """Reply `turn` was cut `seconds` after the caller began to speak over it."""
+
+    turn: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimed:
+    """Reply `turn` has become audible, and these are the seconds that the caller waited for it.
+
+    `decision` is from the caller's last speech, as the detector heard it, until the turn was committed: the recogniser,
+    the pause, the judgement; of that, the last final words came after `stt`. `handler` is from there to the first word,
+    `tts` from the first word to the first sound, `total` all of it. None is what can't be told: nobody spoke, or the
+    reply was begun before the turn was committed (`handler` is then 0.0).
+    """
+
+    turn: int
+    reason: str
+    stt: float | None
+    decision: float | None
+    handler: float
+    tts: float | None
+    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,8 +584,12 @@ SessionEvent: TypeAlias = (
     | Overrun
     | Underrun
     | Trouble
+    | Switched
     | Blocked
     | ModelAnswered
+    | ToolRan
+    | TurnTimed
+    | BargeInTimed
     | CallNews
     | SessionEnded
     | Signal

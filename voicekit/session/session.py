@@ -33,6 +33,7 @@ from voicekit.events import (
     Typed,
 )
 from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
@@ -57,6 +58,7 @@ from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
+from voicekit.session.timing import TurnTimer
 from voicekit.turn.conductor import Conductor
 from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine
@@ -89,7 +91,7 @@ class Session:
         sink: Sink | Use | str | None = None,
         call: CallEnds | None = None,
         tts: SpokenBy | EllipsisType = ...,
-        stt: Stt | Use | str | EllipsisType | None = ...,
+        stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None = ...,
         vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
@@ -110,7 +112,10 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
+        self._timer = TurnTimer(lambda: self.reply)
+        self._reporter = Reporter(
+            (lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None, self._timer.follow_up
+        )
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
         self._hand_overs = HandOvers(self)
@@ -243,6 +248,7 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
+            self._timer.rate = ear.rate
             ears = Ears(parts.stt)
             machine = TurnMachine(
                 self.policy,

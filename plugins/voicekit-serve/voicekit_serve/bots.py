@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from voicekit import Session, Use
+from voicekit import Fallback, Session, Use
 from voicekit.call.connection import Call
 from voicekit.call.desk import CallAnswer, Conversation
 from voicekit.errors import ConfigError
@@ -73,11 +73,21 @@ def _own_folder(where: Path) -> Path:
 
 def _check_own(role: str, thing: Any) -> None:
     last = thing[-1] if isinstance(thing, list | tuple) else thing
-    if last is None or last is ... or isinstance(last, str | Use) or getattr(last, "shared", False):
+    if (
+        last is None
+        or last is ...
+        or isinstance(last, str | Use)
+        or _is_fallback_of_names(last)
+        or getattr(last, "shared", False)
+    ):
         return
     raise ConfigError(
         f"{role}: expected a name or Use(...), of which each call has its own, got one {type(last).__name__} for all"
     )
+
+
+def _is_fallback_of_names(thing: object) -> bool:
+    return isinstance(thing, Fallback) and all(isinstance(member, str | Use) for member in thing.members)
 
 
 def _handlers(handler: Any) -> Callable[[], Any]:
