@@ -2,7 +2,7 @@
 
 The caller, the voice and the score are those of virtual time; the recogniser listens for itself, so what the machine
 does at the time counts. A peer is a program that reads the caller's sound from its standard input, 20 ms at a time in
-real time, and writes what it plays to its standard output in the same way; see scripts/peers.
+real time, and writes what it plays to its standard output in the same way; see benchmarks/peer_work.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
 
 RATE: Final = 16_000
+JITTER_S: Final = 0.2
+"""Sound of a peer that comes this much early or late still belongs behind what came before it."""
+
 STARTS_S: Final = 40.0
 """Until a peer plays its first frame, silence included."""
 
@@ -122,18 +124,16 @@ async def _peer(scene: Scene, service: SpeechService, tts: str, command: Sequenc
 
 
 async def _listen(process: trio.Process, room: Room, plays: trio.Event) -> None:
-    """What the peer plays, by the time at which each 20 ms of it came."""
+    """What the peer plays, by the time at which it came; what is a little early or late is behind what came before."""
     assert process.stdout is not None, "it was opened with a pipe"
     rest, next_at = b"", 0.0
     async for block in process.stdout:
         rest += block
         while len(rest) >= 2 * FRAME:
             pcm, rest = rest[: 2 * FRAME], rest[2 * FRAME :]
-            # Frames that come in a bunch were played one after the other.
-            start = max(trio.current_time() - FRAME / RATE, next_at)
+            now = trio.current_time()
+            start = next_at if abs(now - next_at) < JITTER_S else now
             next_at = start + FRAME / RATE
-            if start - trio.current_time() > 0.5:
-                next_at = trio.current_time()
             if plays.is_set() and any(pcm):
                 room.sink.heard.append(HeardPiece(start, pcm))
             plays.set()
@@ -179,8 +179,3 @@ def _exchanges(history: Sequence[dict[str, str]], room: Room) -> list[Exchange]:
 
 def _samples(pcm: bytes) -> Samples:
     return np.frombuffer(pcm, "<i2") / 32_768
-
-
-def program(python: str, name: str) -> list[str]:
-    """The command of a peer's program beside this plugin."""
-    return [python, str(Path(__file__).parents[1] / "scripts" / "peers" / f"{name}_scene.py")]
