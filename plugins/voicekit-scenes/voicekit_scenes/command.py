@@ -17,6 +17,7 @@ from voicekit.errors import ConfigError
 from voicekit.extend import Plugins
 from voicekit.session.bot import Bot
 from voicekit_scenes.judged import Judged
+from voicekit_scenes.replay import MESSAGES
 from voicekit_scenes.scene import Scene, chosen
 
 HELP: Final = "hold scenes of turn-taking with a bot, and score them"
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     recogniser = "recorded: its messages, as they were recorded once; live: it listens (needs voicekit-local)"
     parser.add_argument("--recogniser", choices=("recorded", "live"), default="recorded", help=recogniser)
+    messages = "another file of recorded messages, such as messages-0.2.jsonl: those of the slower server of 0.2"
+    parser.add_argument("--messages", metavar="FILE", default=MESSAGES, help=messages)
     real = "hold the scenes marked for it in real time, over the local server (or Soniox, with SONIOX_API_KEY)"
     parser.add_argument("--real", action="store_true", help=real)
     parser.add_argument("--scenes", action="store_true", help="also a line for each scene")
@@ -72,7 +75,7 @@ def _held(options: argparse.Namespace, plugins: Plugins, vad: str) -> list[Judge
     for place, scene in enumerate(scenes):
         if shows:
             print(f"\r{place + 1} of {len(scenes)}: {scene.name:24}", end="", file=sys.stderr, flush=True)
-        recording = hold(scene, bot, vad=vad, engines=engines, plugins=plugins)
+        recording = hold(scene, bot, vad=vad, engines=engines, messages=options.messages, plugins=plugins)
         judged.append(judge(recording))
         if options.log:
             print(f"\n{scene.name}\n  " + "\n  ".join(recording.decided))

@@ -24,7 +24,7 @@ from voicekit.play.sink import RecordingSink
 from voicekit_scenes import noises
 from voicekit_scenes.director import BotHeard, Director
 from voicekit_scenes.noises import RATE
-from voicekit_scenes.replay import Replay, Track
+from voicekit_scenes.replay import MESSAGES, Replay, Track
 from voicekit_scenes.scene import Backdrop, CallerAct, Scene
 from voicekit_scenes.sounds import pcm16, sound
 from voicekit_scenes.voice import Utterance
@@ -69,14 +69,14 @@ class Placed:
 class Room:
     """One scene's room. `frame(at)` is the microphone's next frame; it also lets the caller act."""
 
-    def __init__(self, scene: Scene, voice: Speaks, *, replays: bool = True) -> None:
+    def __init__(self, scene: Scene, voice: Speaks, *, replays: bool = True, messages: str = MESSAGES) -> None:
         self.scene = scene
         self.voice = voice
         self.sink = RecordingSink(PCM)
         acts = scene.acts * scene.rounds
         self.director = Director(acts, [len(sound(act.sound)) / RATE for act in acts])
         self.placed: list[Placed] = []
-        self.replay = Replay(replays)
+        self.replay = Replay(replays, messages)
         self.caller = bytearray()
         """What the caller alone has said, as long as the stream."""
         self._start: float | None = None
