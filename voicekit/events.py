@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 # --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
 
@@ -142,6 +142,31 @@ class Dtmf:
     digit: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallerHeld:
+    """The far side put the caller on hold (`held`), or took them back: until then no time passes for the call."""
+
+    held: bool
+
+
+# --- the handler says ---
+
+
+@dataclass(frozen=True, slots=True)
+class CollectKeys:
+    """The order to take the caller's next keys together, as one turn of the reason "keys".
+
+    It is complete with `most` keys, at a key of `end`, which is dropped, or of `stop`, which is kept; `within` seconds
+    after the last key; and, if nobody presses any, `first` seconds after the prompt (None: never).
+    """
+
+    most: int
+    end: str = "#"
+    stop: str = ""
+    within: float = 5.0
+    first: float | None = None
+
+
 # --- playout says ---
 
 
@@ -175,12 +200,41 @@ class ReplyFailed:
     error: Exception
 
 
+# --- the handler says ---
+
+AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
+"""What a question asks for, as far as it matters to how long its answer may pause."""
+
+ExpectedAnswer: TypeAlias = AnswerKind | float
+"""A kind, or the pause in seconds that ends the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerExpected:
+    """Reply `turn` asks the caller for `answer`; it counts until the caller's next turn is committed."""
+
+    turn: int
+    answer: ExpectedAnswer
+
+
+# --- a sound model says ---
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScored:
+    """The sound before the pause at sample `at` is, by its melody, a finished utterance with this probability."""
+
+    at: int
+    probability: float
+
+
 # --- the session says ---
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology" or "farewell".
+    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
+    "machine" (an answering machine has taken the call, see AnsweredBy).
 
     With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
     """
@@ -217,10 +271,14 @@ Signal: TypeAlias = (
     | Transcript
     | Typed
     | Dtmf
+    | CallerHeld
+    | CollectKeys
     | Audible
     | HeardSoFar
     | ReplyDone
     | ReplyFailed
+    | AnswerExpected
+    | PauseScored
     | Prompt
     | End
     | SourceEnded
@@ -232,7 +290,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "silence" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -296,14 +354,35 @@ class AmendTurn:
     text: str
 
 
-TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Ask the stt to make all sound up to sample `at` final, as soon as that has been sent; Finalized answers."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePause:
+    """Ask the sound model whether what sounded before the pause at sample `at` is finished; PauseScored answers."""
+
+    at: int
+
+
+EarCommand: TypeAlias = Finalize | ScorePause
+"""Commands to the listening side."""
+
+TurnCommand: TypeAlias = (
+    StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn | EarCommand
+)
 
 # --- session events: what observers and the event log see ---
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on."""
+    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+
+    vad: str = ""
 
 
 class TurnAct(Enum):
@@ -313,11 +392,13 @@ class TurnAct(Enum):
     CONFIRM = "confirm"  # the same, and the reply was begun on a guess
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
     DISCARD = "discard"  # throw that reply away
+    FINALIZE = "finalize"  # ask the stt for its final words in this pause
+    WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
     PROMPT = "prompt"  # speak without having been asked
-    SILENCE = "silence"  # speak because a cut was followed by no word
     HOLD = "hold"  # pause the reply: is that an interruption?
     RELEASE = "release"  # it was none
     CUT = "cut"  # it was one
+    IGNORE = "ignore"  # words or a sound that are not the caller's
     DROP_PROMPT = "drop prompt"  # it will not be spoken
     CLOSE = "close"  # the call is over
 
@@ -409,12 +490,30 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
+
+    who: Literal["human", "machine", "fax", "unknown"]
+    greeted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The caller was handed over (`error` is None), or the carrier refused to."""
+
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The call is over; `error` is what ended it, None where it ended as it should."""
 
     why: str
     error: BaseException | None = None
 
+
+CallNews: TypeAlias = AnsweredBy | Transferred
+"""What the connection to a caller knows beside its sound, and the turn machine need not."""
 
 SessionEvent: TypeAlias = (
     SessionStarted
@@ -426,6 +525,7 @@ SessionEvent: TypeAlias = (
     | Trouble
     | Blocked
     | ModelAnswered
+    | CallNews
     | SessionEnded
     | Signal
 )

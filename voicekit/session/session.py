@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import EllipsisType
 
 import trio
@@ -19,8 +20,10 @@ import trio
 from voicekit.contracts import CallEnds, Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
+    AnswerExpected,
     Dtmf,
     End,
+    ExpectedAnswer,
     Hangup,
     Prompt,
     SessionEnded,
@@ -36,6 +39,7 @@ from voicekit.flow.opened import opened
 from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
+from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
 from voicekit.session.assembly import (
@@ -47,7 +51,9 @@ from voicekit.session.assembly import (
     reply_pipeline,
 )
 from voicekit.session.duration import end_in_time
+from voicekit.session.ears import Ears
 from voicekit.session.failures import Failures
+from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -104,9 +110,11 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
+        self._hand_overs = HandOvers(self)
+        self._reporter.watch(self._hand_overs.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -115,6 +123,8 @@ class Session:
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: at once
+        if (join := getattr(call, "join", None)) is not None:
+            join(self)
 
     @property
     def running(self) -> bool:
@@ -215,7 +225,8 @@ class Session:
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
         speaking = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
-        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout)
+        loudness = Loudness() if parts.vad is not None and self.policy.interrupt.faint_db is not None else None
+        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout, loudness)
         self._lines = (hearing, speaking)
         for each in self._lines:
             await each.load()
@@ -232,8 +243,17 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
-            now, languages = trio.current_time(), getattr(parts.stt, "languages", ())
-            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=now, languages=languages)
+            ears = Ears(parts.stt)
+            machine = TurnMachine(
+                self.policy,
+                rate=ear.rate,
+                endpoints=endpoints,
+                now=trio.current_time(),
+                languages=getattr(parts.stt, "languages", ()),
+                levels=loudness.over if loudness is not None else None,
+                finalizes=ears.finalizes,
+                scores=ears.scores,
+            )
             conductor = Conductor(
                 machine,
                 self.history,
@@ -243,6 +263,7 @@ class Session:
                 report=self._reporter.report,
                 failed=self._failures.after,
                 end_within=self.policy.call.end_within,
+                ask=ears.ask,
             )
             await self._conduct(conductor, hear, outlet)
         return conductor.why + self._failures.at_the_end
@@ -253,7 +274,7 @@ class Session:
             with alone():
                 async with trio.open_nursery() as nursery:
                     self._opening, self._outlet, self._nursery = None, outlet, nursery
-                    self._reporter.report(SessionStarted())
+                    self._reporter.report(SessionStarted(self.parts.vad_name))
                     if call.greeting is not None:
                         outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
                     nursery.start_soon(listen, hear, outlet, self._failures.judge, self._reporter.report)
@@ -297,7 +318,14 @@ class Session:
             previous_cut=self.history.previous_cut,
             session=self,
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+            order_keys=lambda wanted: self._running().offer(wanted),
+            hand_over=partial(self._hand_overs.after, reply.turn),
+            listen_for=lambda answer: self._listen_for(reply, answer),
         )
+
+    def _listen_for(self, reply: Reply, answer: ExpectedAnswer) -> None:
+        if self._outlet is not None:
+            self._outlet.offer(AnswerExpected(reply.turn, answer))
 
     def _answer(self, turn: Turn) -> Handler:
         """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""
