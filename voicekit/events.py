@@ -142,6 +142,31 @@ class Dtmf:
     digit: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallerHeld:
+    """The far side put the caller on hold (`held`), or took them back: until then no time passes for the call."""
+
+    held: bool
+
+
+# --- the handler says ---
+
+
+@dataclass(frozen=True, slots=True)
+class CollectKeys:
+    """The order to take the caller's next keys together, as one turn of the reason "keys".
+
+    It is complete with `most` keys, at a key of `end`, which is dropped, or of `stop`, which is kept; `within` seconds
+    after the last key; and, if nobody presses any, `first` seconds after the prompt (None: never).
+    """
+
+    most: int
+    end: str = "#"
+    stop: str = ""
+    within: float = 5.0
+    first: float | None = None
+
+
 # --- playout says ---
 
 
@@ -208,7 +233,8 @@ class PauseScored:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology" or "farewell".
+    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
+    "machine" (an answering machine has taken the call, see AnsweredBy).
 
     With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
     """
@@ -245,6 +271,8 @@ Signal: TypeAlias = (
     | Transcript
     | Typed
     | Dtmf
+    | CallerHeld
+    | CollectKeys
     | Audible
     | HeardSoFar
     | ReplyDone
@@ -262,7 +290,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -352,7 +380,9 @@ TurnCommand: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on."""
+    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+
+    vad: str = ""
 
 
 class TurnAct(Enum):
@@ -460,12 +490,30 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
+
+    who: Literal["human", "machine", "fax", "unknown"]
+    greeted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The caller was handed over (`error` is None), or the carrier refused to."""
+
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The call is over; `error` is what ended it, None where it ended as it should."""
 
     why: str
     error: BaseException | None = None
 
+
+CallNews: TypeAlias = AnsweredBy | Transferred
+"""What the connection to a caller knows beside its sound, and the turn machine need not."""
 
 SessionEvent: TypeAlias = (
     SessionStarted
@@ -477,6 +525,7 @@ SessionEvent: TypeAlias = (
     | Trouble
     | Blocked
     | ModelAnswered
+    | CallNews
     | SessionEnded
     | Signal
 )

@@ -36,6 +36,9 @@ Check: TypeAlias = Callable[..., RuleLine | None]
 REPROMPTS = 2
 """How often a question is asked again where its author does not say."""
 
+KEY_TIMEOUT = 5.0
+"""Seconds behind a key in which the next must come, where the author does not say: time to look at a card."""
+
 DIGITS = "digits"
 FEW = 3
 """Digits from which on a caller may take a breath among them."""
@@ -82,6 +85,7 @@ class State(Table, Place):
             raise ConfigError(f"{where}: reprompts: expected a list of texts, got {reprompts!r}")
         self.reprompts = tuple(written(line, f"{where}: reprompts") for line in again)
         self.next: Action = NOTHING
+        self.key_timeout = KEY_TIMEOUT
         self.give_up = NOTHING
         self.gives_up(give_up)
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
@@ -101,6 +105,12 @@ class State(Table, Place):
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer
+
+    def set_key_timeout(self, seconds: float) -> None:
+        """ConfigError for what is no time."""
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < 600:
+            raise ConfigError(f"{self.where}: key_timeout: expected seconds above 0, got {seconds!r}")
+        self.key_timeout = float(seconds)
 
     @property
     def collects(self) -> int | None:

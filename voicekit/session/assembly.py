@@ -19,19 +19,24 @@ import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
-from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad
+from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad, tell
 from voicekit.errors import ConfigError
 from voicekit.events import (
+    AnsweredBy,
     AnswerExpected,
+    CallerHeld,
+    CallNews,
     Dtmf,
     End,
     Hangup,
     HeardSoFar,
     Interim,
     Progress,
+    Prompt,
     SessionEvent,
     Signal,
     Transcript,
+    Transferred,
     Trouble,
     Typed,
     WordMark,
@@ -48,9 +53,11 @@ from voicekit.flow.stage import Stage, stage
 from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
+from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import HANDLER, Answer, CallView, Handler, Turn, as_handler
 from voicekit.reply.tags import default_texts
+from voicekit.session.bot import asked_for
 from voicekit.session.speculation import AfterCommit
 from voicekit.turn.policy import Speculation
 
@@ -90,6 +97,8 @@ class Parts:
     tts: Tts
     sink: Sink
     texts: tuple[TransformPart[Text, Text], ...] = ()
+    vad_name: str = ""
+    """The vad's name in the registry, if it was asked for by name or as the default."""
 
     async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
         """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything.
@@ -156,6 +165,7 @@ def assemble(
 ) -> Parts:
     """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
     texts, voice = _split(tts)
+    by_name = asked_for("vad", vad, registry)
     return Parts(
         source=_resolve("source", source, registry),
         vad=None if vad is None else _resolve("vad", vad, registry),
@@ -164,6 +174,7 @@ def assemble(
         tts=_resolve("tts", voice, registry),
         sink=_resolve("sink", sink, registry),
         texts=texts,
+        vad_name="" if by_name is None else registry.find("vad", by_name.name).name,
     )
 
 
@@ -199,7 +210,21 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
     """Takes what a source says that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
 
     def start(context: StreamContext) -> Each:
-        return Each(lambda item: context.signal(item) if isinstance(item, Typed | Dtmf | Hangup | End) else item)
+        report = tell.get()
+
+        def take(item: Sound | Signal | CallNews) -> Sound | Signal | None:
+            match item:
+                case Typed() | Dtmf() | Hangup() | End() | CallerHeld():
+                    context.signal(item)
+                case AnsweredBy() | Transferred():
+                    report(item)
+                    if item == AnsweredBy("machine", greeted=True):
+                        context.signal(Prompt("machine"))
+                case _:
+                    return item
+            return None
+
+        return Each(take)
 
     return TransformPart("divert", start)
 
@@ -215,9 +240,12 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 
 
 def listen_pipeline(
-    parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float
+    parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listen pipeline, and the format whose rate all positions of the listening side are counted in."""
+    """The listen pipeline, and the format whose rate all positions of the listening side are counted in.
+
+    What the vad takes for speech is measured for `loudness`.
+    """
     source = parts.source
     given = source.produces
     offered = _offer(given, parts.vad)
@@ -230,7 +258,7 @@ def listen_pipeline(
     if given != ear:
         between.append(resample(ear))
     if parts.vad is not None:
-        between.append(detect(parts.vad))
+        between.append(detect(parts.vad, loudness=loudness))
     if wanted != ear:
         between.append(encode_as(wanted))
     full = Full.DROP_OLDEST if source.live else Full.WAIT

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import EllipsisType
 
 import trio
@@ -38,6 +39,7 @@ from voicekit.flow.opened import opened
 from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
+from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
 from voicekit.session.assembly import (
@@ -51,6 +53,7 @@ from voicekit.session.assembly import (
 from voicekit.session.duration import end_in_time
 from voicekit.session.ears import Ears
 from voicekit.session.failures import Failures
+from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -107,9 +110,11 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
+        self._hand_overs = HandOvers(self)
+        self._reporter.watch(self._hand_overs.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -118,6 +123,8 @@ class Session:
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: at once
+        if (join := getattr(call, "join", None)) is not None:
+            join(self)
 
     @property
     def running(self) -> bool:
@@ -218,7 +225,8 @@ class Session:
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
         speaking = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
-        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout)
+        loudness = Loudness() if parts.vad is not None and self.policy.interrupt.faint_db is not None else None
+        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout, loudness)
         self._lines = (hearing, speaking)
         for each in self._lines:
             await each.load()
@@ -235,13 +243,14 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
-            now, ears = trio.current_time(), Ears(parts.stt)
+            ears = Ears(parts.stt)
             machine = TurnMachine(
                 self.policy,
                 rate=ear.rate,
                 endpoints=endpoints,
-                now=now,
+                now=trio.current_time(),
                 languages=getattr(parts.stt, "languages", ()),
+                levels=loudness.over if loudness is not None else None,
                 finalizes=ears.finalizes,
                 scores=ears.scores,
             )
@@ -265,7 +274,7 @@ class Session:
             with alone():
                 async with trio.open_nursery() as nursery:
                     self._opening, self._outlet, self._nursery = None, outlet, nursery
-                    self._reporter.report(SessionStarted())
+                    self._reporter.report(SessionStarted(self.parts.vad_name))
                     if call.greeting is not None:
                         outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
                     nursery.start_soon(listen, hear, outlet, self._failures.judge, self._reporter.report)
@@ -309,6 +318,8 @@ class Session:
             previous_cut=self.history.previous_cut,
             session=self,
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+            order_keys=lambda wanted: self._running().offer(wanted),
+            hand_over=partial(self._hand_overs.after, reply.turn),
             listen_for=lambda answer: self._listen_for(reply, answer),
         )
 
