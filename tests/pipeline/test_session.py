@@ -253,7 +253,7 @@ def test_no_call_is_longer_than_its_maximum():
     """After `max_duration` the call ends gracefully."""
     call = hold_call(repeat, quiet(until=100.0), policy=calling(max_duration=7.0, farewell=None))
     assert call.seconds == pytest.approx(7.0, abs=1.1)
-    assert call.ended == SessionEnded("maximum duration")
+    assert call.ended == SessionEnded("maximum duration", limit=True)
 
 
 def test_a_session_runs_once():
