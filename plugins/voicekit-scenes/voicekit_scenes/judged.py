@@ -20,6 +20,7 @@ from voicekit_scenes.score import (
     history_differs,
     lost_words,
     outcomes,
+    soon,
     whole,
 )
 from voicekit_scenes.sounds import sounding, span
@@ -165,7 +166,7 @@ def summary(judged: Sequence[Judged]) -> Summary:
         talked_over=sum(outcome.talked > 0.3 for _, outcome in came),
         false=len(false),
         undisturbed=sum(outcome.became is Became.WHOLE for outcome in false),
-        resumed_soon=sum(outcome.became is Became.RESUMED and (outcome.late or 0) <= 0.4 for outcome in false),
+        resumed_soon=sum(outcome.became is Became.RESUMED and soon(outcome.late) for outcome in false),
         resumed_late=_spread(late),
         false_cuts=sum(became in (Became.CUT, Became.ELSEWHERE) for one in judged for became in one.replies),
         empty=sum(one.empty for one in judged),

@@ -20,6 +20,9 @@ RATE: Final = 16_000
 SPEECH_DBFS: Final = -23.0
 """Of the callers' and the bot's speech, and of music, as a root mean square over what sounds."""
 
+RINGS_S: Final = 2.5
+"""Until a chord is 43 dB down."""
+
 FLOOR_DBFS: Final = -70.0
 """Of the noise that every room has: a digital silence is heard on no telephone."""
 
@@ -72,16 +75,17 @@ def hum(seconds: float, seed: int) -> Samples:
 
 
 def music(seconds: float, seed: int) -> Samples:
-    """Chords on something like a piano, two a second, with a bass."""
+    """Chords on something like a piano, two a second, with a bass; each fades within RINGS_S."""
     dice = np.random.default_rng(seed)
-    time = np.arange(_count(seconds)) / RATE
-    sound = np.zeros(len(time))
+    sound = np.zeros(_count(seconds + RINGS_S))
+    since = np.arange(_count(RINGS_S)) / RATE
     chords = ((220.0, 277.2, 329.6), (196.0, 246.9, 293.7), (174.6, 220.0, 261.6), (196.0, 246.9, 329.6))
     for number, start in enumerate(np.arange(0, seconds, 0.5)):
-        since = np.clip(time - start, 0, None)
         chord = chords[number // 4 % len(chords)]
+        first = _count(float(start))
         for pitch in (chord[0] / 2, *chord, dice.choice(chord) * 2):
-            sound += (since > 0) * np.exp(-since / 0.5) * _harmonics(since, float(pitch), 6, 0.5)
+            sound[first : first + len(since)] += np.exp(-since / 0.5) * _harmonics(since, float(pitch), 6, 0.5)
+    sound = sound[: _count(seconds)]
     return np.asarray(sound * (10 ** (SPEECH_DBFS / 20) / np.sqrt((sound**2).mean())))
 
 

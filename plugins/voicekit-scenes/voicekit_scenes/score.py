@@ -31,6 +31,9 @@ SAME_WORD_S: Final = 0.35
 NOTICED_S: Final = 0.04
 """A break in a reply shorter than this is none."""
 
+SOON_S: Final = 0.4
+"""A reply that goes on within this of the end of the sound goes on soon."""
+
 GOES_ON_S: Final = 0.25
 """A reply that sounds for less than this has not gone on."""
 
@@ -90,7 +93,12 @@ class Outcome:
             return False
         if self.due in (Due.YIELD, Due.HUSH):
             return self.yielded is not None and self.yielded <= 0.5 and self.talked <= 0.3
-        return self.became in (None, Became.WHOLE) or (self.became is Became.RESUMED and (self.late or 0.0) <= 0.4)
+        return self.became in (None, Became.WHOLE) or (self.became is Became.RESUMED and soon(self.late))
+
+
+def soon(late: float | None) -> bool:
+    """Whether a reply went on soon enough; half a window more is within what can be seen."""
+    return (late or 0.0) <= SOON_S + 0.005
 
 
 def mark(latency: float) -> float:
