@@ -122,6 +122,7 @@ _HOMES = {
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 _ROOMS = (
+    "aio",
     "audio",
     "call",
     "contracts",

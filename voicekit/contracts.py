@@ -15,14 +15,14 @@ from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
-from voicekit.events import SessionEvent, Signal, SpeechMark, Transcript, WordMark
+from voicekit.events import CallNews, SessionEvent, Signal, SpeechMark, Transcript, WordMark
 from voicekit.flow.stage import Stage
 
 T = TypeVar("T")
 
 
 @runtime_checkable
-class Source(Stage[object, Sound | Signal], Protocol):
+class Source(Stage[object, Sound | Signal | CallNews], Protocol):
     """A stage that ignores its inlet and says sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
 
     `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
@@ -143,14 +143,23 @@ class Sink(Protocol):
 
 
 class CallEnds(Protocol):
-    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`."""
+    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`.
+
+    Optional method `join(session)`: called at the end of the session's construction, so that the call can watch it.
+    """
 
     @property
     def source(self) -> Source: ...
     @property
     def sink(self) -> Sink: ...
+    @property
+    def can(self) -> frozenset[str]:
+        """What it is able to do, of `transfer`, `digits`, `hang_up`."""
+        ...
+
     def hang_up(self, why: str = "") -> None: ...
-    def send_digits(self, digits: str) -> None: ...
+    async def transfer(self, to: str) -> None: ...
+    async def send_digits(self, digits: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 # --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
 
@@ -142,6 +142,31 @@ class Dtmf:
     digit: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallerHeld:
+    """The far side put the caller on hold (`held`), or took them back: until then no time passes for the call."""
+
+    held: bool
+
+
+# --- the handler says ---
+
+
+@dataclass(frozen=True, slots=True)
+class CollectKeys:
+    """The order to take the caller's next keys together, as one turn of the reason "keys".
+
+    It is complete with `most` keys, at a key of `end`, which is dropped, or of `stop`, which is kept; `within` seconds
+    after the last key; and, if nobody presses any, `first` seconds after the prompt (None: never).
+    """
+
+    most: int
+    end: str = "#"
+    stop: str = ""
+    within: float = 5.0
+    first: float | None = None
+
+
 # --- playout says ---
 
 
@@ -180,7 +205,8 @@ class ReplyFailed:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology" or "farewell".
+    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
+    "machine" (an answering machine has taken the call, see AnsweredBy).
 
     With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
     """
@@ -217,6 +243,8 @@ Signal: TypeAlias = (
     | Transcript
     | Typed
     | Dtmf
+    | CallerHeld
+    | CollectKeys
     | Audible
     | HeardSoFar
     | ReplyDone
@@ -232,7 +260,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -411,12 +439,30 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
+
+    who: Literal["human", "machine", "fax", "unknown"]
+    greeted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The caller was handed over (`error` is None), or the carrier refused to."""
+
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The call is over; `error` is what ended it, None where it ended as it should."""
 
     why: str
     error: BaseException | None = None
 
+
+CallNews: TypeAlias = AnsweredBy | Transferred
+"""What the connection to a caller knows beside its sound, and the turn machine need not."""
 
 SessionEvent: TypeAlias = (
     SessionStarted
@@ -428,6 +474,7 @@ SessionEvent: TypeAlias = (
     | Trouble
     | Blocked
     | ModelAnswered
+    | CallNews
     | SessionEnded
     | Signal
 )

@@ -109,7 +109,7 @@ def test_keys_lead_through_menus():
     heard = [exchange.heard for exchange in call.history]
     assert call.history[0].cut
     assert call.history[1].cut
-    assert heard[2:] == ["", "", "", "Your balance is 5 5 1 2."]
+    assert heard[2:] == ["Your balance is 5 5 1 2."]
 
 
 def test_keys_pressed_in_an_instant_are_all_there():

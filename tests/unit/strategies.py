@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from voicekit.events import (
     Audible,
+    CallerHeld,
+    CollectKeys,
     Dtmf,
     End,
     Endpoint,
@@ -136,6 +138,7 @@ class World:
 
     def settle(self) -> None:
         """The caller is quiet, replies are played to their end, and time passes until nothing is pending."""
+        self.hand(CallerHeld(False))
         self.hand(SpeechStopped(self.heard))
         for _ in range(50):
             if self.machine.state in (TurnState.WAITING, TurnState.CLOSED):
@@ -212,6 +215,10 @@ def _acts() -> dict[str, Act]:
         "a line": lambda world: world.type(),
         "a blank line": lambda world: Typed(" "),
         "a key": lambda world: Dtmf("#"),
+        "a digit": lambda world: Dtmf("5"),
+        "collect keys": lambda world: CollectKeys(3, within=0.5, first=2.0),
+        "hold": lambda world: CallerHeld(True),
+        "the far side is back": lambda world: CallerHeld(False),
         "a prompt": lambda world: Prompt("say", "p"),
         "a prompt that must be heard": lambda world: Prompt("say", interruptible=False),
         "silence": lambda world: None,
@@ -247,7 +254,8 @@ WAITS = (0.0, 0.0, 0.0, 0.05, 0.05, 0.3, 0.7, 6.0)
 # What calls are made of comes up more often than what seldom happens.
 SPEECH = ("speech starts", "a noise starts", "speech stops", "speak 1", "endpoint 0 back", "finalized 0 back")
 REPLY = ("audible 0", "done 0")
-MIX = [*ACTS, *(SPEECH + REPLY) * 4, "a prompt", "a prompt"]
+KEYS = ("collect keys", "a digit", "the far side is back")
+MIX = [*ACTS, *(SPEECH + REPLY) * 4, "a prompt", "a prompt", *KEYS * 2]
 
 STEPS = [Step(wait, name, ACTS[name]) for name in MIX for wait in WAITS]
 LAST_STEPS = [Step(wait, name, ENDS[name]) for name in [*ENDS, "source ended", "source ended"] for wait in WAITS]

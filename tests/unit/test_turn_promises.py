@@ -13,6 +13,7 @@ from tests.counts import count
 from tests.unit.strategies import POLICIES, Step, World, conversations
 from tests.unit.test_turn_properties import Witness
 from voicekit.events import (
+    CallerHeld,
     Confirm,
     CutReply,
     Decided,
@@ -55,6 +56,7 @@ class Promises:
         self.world: World = self.witness.world
         self.world._seen = self.see
         self.held_since = 0.0
+        self.far_since: float | None = None
         self.ended = False
 
     def take(self, step: Step) -> None:
@@ -65,23 +67,35 @@ class Promises:
         self.witness.see(before, event, commands)
         decisions = self.world.machine.take_decisions()
         self.check_explained(commands, decisions)
-        for command in commands:
-            if isinstance(command, HoldOutput):
+        if isinstance(event, CallerHeld):
+            self.far_hold()
+            return
+        for decision in decisions:
+            if decision.act is TurnAct.HOLD:
                 self.held_since = self.world.now
-            elif isinstance(command, ReleaseOutput):
+            elif decision.act is TurnAct.RELEASE:
                 self.check_release(event)
-            elif isinstance(command, CutReply) and (event is None or isinstance(event, Interim | Final)):
+            elif decision.act is TurnAct.CUT and (event is None or isinstance(event, Interim | Final)):
                 assert self.weigher.weight(self.noted) or self.weigher.cuts(self.noted), "a cut without words"
-        if self.world.machine.state is TurnState.DOUBTING:
+        if self.world.machine.state is TurnState.DOUBTING and not self.world.machine.held:
             latest = self.held_since + self.policy.doubt
             assert self.world.now <= self.world.machine.deadline <= latest + GRAIN, "a doubt beyond its cap"
+
+    def far_hold(self) -> None:
+        """Time in which the far side holds the call does not count, not even that of a doubt which begins in it."""
+        if self.world.machine.held and self.far_since is None:
+            self.far_since = self.world.now
+        elif not self.world.machine.held and self.far_since is not None:
+            self.held_since += self.world.now - self.far_since
+            self.far_since = None
 
     def check_explained(self, commands: list[TurnCommand], decisions: list[Decided]) -> None:
         """Each command that changes the course of the call has its decision, in order, with a reason."""
         assert all(decision.why for decision in decisions)
         told = iter(decisions)
         for command in commands:
-            if type(command) in ACTS:
+            held_anyway = isinstance(command, HoldOutput) and self.world.machine.held  # its own line said so
+            if type(command) in ACTS and not held_anyway:
                 assert any(decision.act in ACTS[type(command)] for decision in told), f"nothing explains {command}"
 
     def check_release(self, event: Signal | None) -> None:

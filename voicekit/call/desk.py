@@ -126,6 +126,7 @@ class Desk:
                     self._answered += 1
                     self._live[call] = (conversation, scope)
                     await conversation.run()
+                    await call.settle()
                     call.finish(CallEnd(EndReason.DRAINED if self.draining else EndReason.BOT))
             if scope.cancelled_caught:
                 call.finish(CallEnd(EndReason.DRAINED))

@@ -34,6 +34,9 @@ Check: TypeAlias = Callable[..., RuleLine | None]
 REPROMPTS = 2
 """How often a question is asked again where its author does not say."""
 
+KEY_TIMEOUT = 5.0
+"""Seconds behind a key in which the next must come, where the author does not say: time to look at a card."""
+
 GIVE_UP = "I am sorry, I did not understand you. Let us leave it there."
 
 NOTHING = action(lambda: None, "nothing", sure=())
@@ -74,6 +77,7 @@ class State(Table, Place):
             raise ConfigError(f"{where}: reprompts: expected a list of texts, got {reprompts!r}")
         self.reprompts = tuple(written(line, f"{where}: reprompts") for line in again)
         self.next: Action = NOTHING
+        self.key_timeout = KEY_TIMEOUT
         self.give_up = NOTHING
         self.gives_up(give_up)
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
@@ -93,6 +97,12 @@ class State(Table, Place):
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer
+
+    def set_key_timeout(self, seconds: float) -> None:
+        """ConfigError for what is no time."""
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < 600:
+            raise ConfigError(f"{self.where}: key_timeout: expected seconds above 0, got {seconds!r}")
+        self.key_timeout = float(seconds)
 
     @property
     def collects(self) -> int | None:

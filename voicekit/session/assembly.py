@@ -19,18 +19,23 @@ import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
-from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad
+from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad, tell
 from voicekit.errors import ConfigError
 from voicekit.events import (
+    AnsweredBy,
+    CallerHeld,
+    CallNews,
     Dtmf,
     End,
     Hangup,
     HeardSoFar,
     Interim,
     Progress,
+    Prompt,
     SessionEvent,
     Signal,
     Transcript,
+    Transferred,
     Trouble,
     Typed,
     WordMark,
@@ -204,7 +209,21 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
     """Takes what a source says that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
 
     def start(context: StreamContext) -> Each:
-        return Each(lambda item: context.signal(item) if isinstance(item, Typed | Dtmf | Hangup | End) else item)
+        report = tell.get()
+
+        def take(item: Sound | Signal | CallNews) -> Sound | Signal | None:
+            match item:
+                case Typed() | Dtmf() | Hangup() | End() | CallerHeld():
+                    context.signal(item)
+                case AnsweredBy() | Transferred():
+                    report(item)
+                    if item == AnsweredBy("machine", greeted=True):
+                        context.signal(Prompt("machine"))
+                case _:
+                    return item
+            return None
+
+        return Each(take)
 
     return TransformPart("divert", start)
 

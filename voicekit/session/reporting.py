@@ -22,9 +22,12 @@ OVERRUN_EVERY = 1.0
 
 
 class Reporter:
-    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there."""
+    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there.
 
-    def __init__(self, observe: Callable[[SessionEvent], Sequence[Trouble]]) -> None:
+    Without it there are no observers, and nothing is queued for them.
+    """
+
+    def __init__(self, observe: Callable[[SessionEvent], Sequence[Trouble]] | None) -> None:
         self._observe = observe
         self._watchers: list[Callable[[SessionEvent], object]] = []
         self._ends: tuple[Outlet[SessionEvent], Inlet[SessionEvent]] | None = None
@@ -59,6 +62,8 @@ class Reporter:
 
     def start(self) -> None:
         """Begin to queue events for the observers."""
+        if self._observe is None:
+            return
         self._ends = open_link(OBSERVED, Full.DROP_NEWEST, weigh=count, name="events to observers")
         self._link = self._ends[0]
 
@@ -68,9 +73,9 @@ class Reporter:
 
     async def pump(self) -> None:
         """Show the queued events to the observers, one after the other, until cancelled."""
-        assert self._ends is not None, "start() comes first"
-        async for event in self._ends[1]:
-            self._show(event)
+        if self._ends is not None:
+            async for event in self._ends[1]:
+                self._show(event)
 
     def finish(self, last: SessionEvent) -> None:
         """Report what is still owed and `last`; show the observers everything that is still queued."""
@@ -92,6 +97,7 @@ class Reporter:
                 self._show(inlet.receive_nowait())
 
     def _show(self, event: SessionEvent) -> None:
+        assert self._observe is not None
         for trouble in self._observe(event):
             for watcher in self._watchers:
                 watcher(trouble)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import EllipsisType
 
 import trio
@@ -49,6 +50,7 @@ from voicekit.session.assembly import (
 )
 from voicekit.session.duration import end_in_time
 from voicekit.session.failures import Failures
+from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
@@ -105,9 +107,11 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
+        self._hand_overs = HandOvers(self)
+        self._reporter.watch(self._hand_overs.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -116,6 +120,8 @@ class Session:
         self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: at once
+        if (join := getattr(call, "join", None)) is not None:
+            join(self)
 
     @property
     def running(self) -> bool:
@@ -305,6 +311,8 @@ class Session:
             previous_cut=self.history.previous_cut,
             session=self,
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+            order_keys=lambda wanted: self._running().offer(wanted),
+            hand_over=partial(self._hand_overs.after, reply.turn),
         )
 
     def _answer(self, turn: Turn) -> Handler:

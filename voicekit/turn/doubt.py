@@ -34,6 +34,11 @@ class Doubt:
     def begin(self, now: float, longest: float) -> None:
         self.cap = self.until = now + longest
 
+    def put_off(self, seconds: float) -> None:
+        """So much time did not pass for the call."""
+        self.cap += seconds
+        self.until += seconds
+
     def wait(self, now: float, seconds: float) -> None:
         """End in `seconds`, unless the cap comes first."""
         self.until = min(self.cap, now + seconds)

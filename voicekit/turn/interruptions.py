@@ -23,7 +23,7 @@ from voicekit.events import (
 )
 from voicekit.turn.doubt import DoubtOutcome, Verdict
 from voicekit.turn.memory import TurnMemory
-from voicekit.turn.moves import answer, is_believed, is_blank, why_read
+from voicekit.turn.moves import answer, go_on_collecting, is_believed, is_blank, why_read
 from voicekit.writing import letters
 
 
@@ -123,6 +123,8 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
     if floor.reply.interruptible:
         floor.cut(why_read(event))
         answer(floor, event)
+    elif isinstance(event, Dtmf) and floor.collecting is not None:
+        floor.press(event)
     else:
         floor.book.read(event)
 
@@ -135,6 +137,8 @@ def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
     floor.finish()
     if floor.ending is not None:
         floor.rest()
+    elif floor.keying:
+        go_on_collecting(floor)
     else:
         floor.after_reply(event.turn)
 

@@ -19,6 +19,11 @@ is not cut short, while words that merely arrive late do not lengthen the pause.
 **A question** is what was put back, then what was spoken, then what was typed or keyed, a space between. All that is
 there is committed together. What is put back is committed again when the caller says nothing more.
 
+**Keys that are collected** (CollectKeys) cut as any key does, and are then waited for one after the other, in SETTLING
+or over the caller's voice in HEARING; no Endpoint ends that. The turn that they make, or any other, ends the order.
+
+**A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in whatever state.
+
 **Speculation**, where the policy has it, is a part of SETTLING: in a pause, words that have stood for a while are
 guessed to be the whole question, and their reply is begun (Speculate) with the number that is next. The commit of the
 same words uses the number up (Confirm); other words, or another reply, throw it away (Discard). Speech alone does not:
@@ -128,6 +133,11 @@ class TurnMachine:
     def caller_has_floor(self) -> bool:
         """Whether the caller speaks, has just paused, or may be about to interrupt."""
         return self.state in (TurnState.HEARING, TurnState.SETTLING, TurnState.DOUBTING)
+
+    @property
+    def held(self) -> bool:
+        """Whether the far side has put the caller on hold: no time passes for the call then."""
+        return self._floor.held_since is not None
 
     @property
     def ending(self) -> str | None:

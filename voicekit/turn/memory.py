@@ -13,9 +13,11 @@ from collections.abc import Sequence
 
 from voicekit.events import (
     AmendTurn,
+    CollectKeys,
     Confirm,
     CutReply,
     Discard,
+    Dtmf,
     End,
     Final,
     HoldOutput,
@@ -58,13 +60,21 @@ class TurnMemory(CallerMemory):
         self.ending: str | None = None  # why the call is to end once the live reply is over
         self.waiting_since = now
         self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
+        self.held_since: float | None = None  # by the far side: no time passes for this call until it is taken back
+        self.collecting: CollectKeys | None = None  # the keys that the next turn is to be made of
+        self.pressed = 0  # how many of them were
+        self.keys_complete = False
 
     @property
     def deadline(self) -> float:
         """When something must happen although nothing did."""
+        if self.held_since is not None:
+            return math.inf
         match self.state:
-            case TurnState.WAITING if self.policy.call.idle_after is not None:
-                return self.waiting_since + self.policy.call.idle_after
+            case TurnState.WAITING:
+                return min(self._idle_at, self.first_key_due)
+            case TurnState.SETTLING if self.keying:
+                return self.settling_since + self.keys.within
             case TurnState.HEARING | TurnState.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
             case TurnState.HEARING:
@@ -79,10 +89,32 @@ class TurnMemory(CallerMemory):
     def _noise_ends(self) -> float:
         """When a sound without words has gone on for long enough: to answer what was said before it, or to prompt."""
         since = max(self.settling_since, self.speech.since)
-        if self.book:
-            return math.inf if self.ears_down else since + self.policy.turn.noise
+        if self.book or self.keying:
+            return math.inf if self.ears_down and not self.keying else since + self.policy.turn.noise
         idle = self.policy.call.idle_after
         return math.inf if idle is None else since + max(idle, self.policy.turn.noise)
+
+    @property
+    def _idle_at(self) -> float:
+        idle_after = self.policy.call.idle_after
+        return math.inf if idle_after is None else self.waiting_since + idle_after
+
+    @property
+    def first_key_due(self) -> float:
+        """When it is too late for the first of the keys that are collected."""
+        wanted = self.collecting
+        return math.inf if wanted is None or wanted.first is None else self.waiting_since + wanted.first
+
+    @property
+    def keying(self) -> bool:
+        """Whether the first of the keys that are collected was pressed."""
+        return self.pressed > 0
+
+    @property
+    def keys(self) -> CollectKeys:
+        """What is collected, while it is."""
+        assert self.collecting is not None, "no keys are collected"
+        return self.collecting
 
     @property
     def settled_at(self) -> float:
@@ -146,6 +178,7 @@ class TurnMemory(CallerMemory):
         self.discard("the reply is to something else")
         self._begin(interruptible)
         self.commands.append(StartReply(self.turn, text, reason, script, interruptible))
+        self._begin_held()
 
     def _begin(self, interruptible: bool = True) -> None:
         """A reply is alive from here on."""
@@ -155,6 +188,11 @@ class TurnMemory(CallerMemory):
         self.whose.begin()
         self.state = TurnState.REPLYING
         self.guesses.start_over()
+
+    def _begin_held(self) -> None:
+        """A reply that begins while the far side holds the call waits for its end."""
+        if self.held_since is not None:
+            self.commands.append(HoldOutput(self.turn))
 
     def speculate(self) -> None:
         """Begin the reply to what has been said so far, and go on judging the pause."""
@@ -184,7 +222,8 @@ class TurnMemory(CallerMemory):
         self.state = TurnState.DOUBTING
         self.doubt.begin(self.now, self.policy.interrupt.doubt)
         self.speech.doubt()
-        self.commands.append(HoldOutput(self.reply.turn))
+        if self.held_since is None:
+            self.commands.append(HoldOutput(self.reply.turn))
         self.decide(TurnAct.HOLD, why, self.reply.turn)
 
     def release(self, why: str) -> None:
@@ -192,8 +231,69 @@ class TurnMemory(CallerMemory):
         self.doubt.let_pass = letters(self.book.noted.text)
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
-        self.commands.append(ReleaseOutput(self.reply.turn))
+        if self.held_since is None:
+            self.commands.append(ReleaseOutput(self.reply.turn))
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
+
+    def note_hold(self, held: bool) -> None:
+        """The far side holds the call, or takes it back: the reply pauses meanwhile, and so does every deadline."""
+        if held is (self.held_since is not None):
+            return
+        if held:
+            self.held_since = self.now
+        elif self.held_since is not None:
+            away, self.held_since = self.now - self.held_since, None
+            self.waiting_since += away
+            self.settling_since += away
+            self.aside_since += away
+            self.speech.since += away
+            self.doubt.put_off(away)
+            self.owed_since = None if self.owed_since is None else self.owed_since + away
+        if self.live is not None:
+            act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
+            if self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
+                self.commands.append(order(self.live.turn))
+                self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
+
+    def collect(self, wanted: CollectKeys) -> None:
+        """The caller's next keys are taken together. A newer order takes the place of this one until one is pressed."""
+        if not self.keying:
+            self.collecting, self.keys_complete = wanted, False
+            if self.state is TurnState.WAITING:
+                self.waiting_since = self.now
+
+    def press(self, event: Dtmf) -> None:
+        """Note a key that is collected."""
+        if self.keys_complete:
+            return
+        self.discard("a key was pressed")
+        self.pressed += 1
+        if event.digit not in self.keys.end:
+            self.book.read(event, "keys")
+        last = event.digit in self.keys.end or event.digit in self.keys.stop
+        self.keys_complete = last or self.pressed >= self.keys.most
+
+    def await_key(self) -> None:
+        """The next key is awaited, in silence or while the caller speaks: a cut is owed no other answer."""
+        self.owed_since = None
+        if self.speech.talking:
+            self.state = TurnState.HEARING
+            self.settling_since = self.now
+        else:
+            self.pause()
+
+    def take_keys(self, why: str) -> None:
+        """The keys are a turn, with whatever was said; so is that none was pressed."""
+        self._stop_collecting()
+        if self.book:
+            self.commit(why)
+        else:
+            self.idle_prompts = 0
+            self.start("keys")
+            self.decide(TurnAct.COMMIT, why, self.turn)
+
+    def _stop_collecting(self) -> None:
+        self.collecting, self.pressed, self.keys_complete = None, 0, False
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
@@ -215,6 +315,7 @@ class TurnMemory(CallerMemory):
         if not self.book:
             self.listen_on()
             return
+        self._stop_collecting()
         question = self.book.ask(self.turn + 1, upto)
         self.whose.learn(question.spoken.words)
         self.idle_prompts = 0
@@ -222,6 +323,7 @@ class TurnMemory(CallerMemory):
         if confirmed:
             self._begin()
             self.commands.append(Confirm(self.turn, question.text))
+            self._begin_held()
         else:
             self.start(question.reason, question.text)
         self.reply.question = question

@@ -8,6 +8,8 @@ talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 from __future__ import annotations
 
 from voicekit.events import (
+    CallerHeld,
+    CollectKeys,
     Dtmf,
     End,
     Endpoint,
@@ -52,12 +54,14 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    if is_believed(floor, event):
+    if is_believed(floor, event) and not floor.keying:
         floor.commit(why_complete(floor, event), event.at)
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
-    if floor.owed_since is not None and not floor.book.noted:
+    if floor.keying:
+        floor.take_keys(f"no other key within {floor.keys.within:g} s")
+    elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
     elif floor.now < floor.settled_at:
         floor.speculate()
@@ -67,7 +71,9 @@ def pause_over(floor: TurnMemory, event: None) -> None:
 
 def sound_over(floor: TurnMemory, event: None) -> None:
     """The caller's sound goes on and brings no word: noise, or a cut that was none."""
-    if floor.owed_since is not None and not floor.book.noted:
+    if floor.keying:
+        floor.take_keys(f"no other key for {floor.policy.turn.noise:g} s, though the sound goes on")
+    elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
     elif floor.book:
         floor.commit(f"no word for {floor.policy.turn.noise:g} s, though the sound goes on")
@@ -82,12 +88,17 @@ def regret(floor: TurnMemory, event: None) -> None:
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    if not is_blank(event):
+    if isinstance(event, Dtmf) and floor.collecting is not None:
+        _collect(floor, event)
+    elif not is_blank(event):
         floor.book.read(event)
         floor.commit(why_read(event))
 
 
 def idle(floor: TurnMemory, event: None) -> None:
+    if floor.now >= floor.first_key_due:
+        floor.take_keys("no key was pressed in time")
+        return
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
@@ -102,6 +113,14 @@ def idle(floor: TurnMemory, event: None) -> None:
 
 def stt_changed(floor: TurnMemory, event: SttDown | SttUp) -> None:
     floor.note_stt(down=isinstance(event, SttDown))
+
+
+def far_hold(floor: TurnMemory, event: CallerHeld) -> None:
+    floor.note_hold(event.held)
+
+
+def collect(floor: TurnMemory, event: CollectKeys) -> None:
+    floor.collect(event)
 
 
 def speak(floor: TurnMemory, event: Prompt) -> None:
@@ -151,12 +170,25 @@ def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 
+def _collect(floor: TurnMemory, event: Dtmf) -> None:
+    """A key that was asked for: the last of them commits, any other is waited behind."""
+    floor.press(event)
+    go_on_collecting(floor)
+
+
+def go_on_collecting(floor: TurnMemory) -> None:
+    if floor.keys_complete:
+        floor.take_keys("the keys are complete")
+    else:
+        floor.await_key()
+
+
 def is_blank(event: Typed | Dtmf) -> bool:
     return isinstance(event, Typed) and not event.text.strip()
 
 
 def why_read(event: Typed | Dtmf) -> str:
-    return "typed" if isinstance(event, Typed) else f"key {event.digit!r}"
+    return "typed" if isinstance(event, Typed) else "a key"
 
 
 def why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:

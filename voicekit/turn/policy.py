@@ -139,7 +139,7 @@ class CallPolicy:
     quarter of `max_duration` earlier. `farewell`: spoken before the call is ended by `idle_limit`, by `max_duration` or
     by failures. `apology`: spoken when a reply failed and nothing else has spoken for it; the call goes on. After three
     failed replies in a row it ends. None is silence in each case. `open_timeout`: what each stage may take to open.
-    `end_within`: what a graceful end may take.
+    `end_within`: what a graceful end may take. While the far side holds the call, none of these times goes on.
     """
 
     greeting: str | None = None

@@ -31,6 +31,8 @@ class Column(Enum):
     PROGRESS = "Progress, Translated"
     STT = "SttDown, SttUp"
     TYPED = "Typed, Dtmf"
+    HOLD = "CallerHeld"
+    COLLECT = "CollectKeys"
     AUDIBLE = "Audible"
     HEARD = "HeardSoFar"
     REPLY_OVER = "ReplyDone, ReplyFailed"

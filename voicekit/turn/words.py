@@ -159,10 +159,10 @@ class QuestionMemory:
         self.noted.settle(new)
         return self._amend(late) if late else []
 
-    def read(self, event: Typed | Dtmf) -> None:
-        """A typed line or a key. The watermark is for sound; it does not touch these."""
+    def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
+        """A typed line, or a key and why it is taken. The watermark is for sound; it does not touch these."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
-        self.typed_reason = "typed" if isinstance(event, Typed) else "dtmf"
+        self.typed_reason = "typed" if isinstance(event, Typed) else reason
 
     def close(self, upto: int, *, keep: bool) -> None:
         """The utterance that ends at `upto` is over: its final words are kept for the next question, or set aside."""

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     spec = "a carrier, such as twilio; may be repeated"
     parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
     parser.add_argument(
-        "--public-url", required=True, help="the address that carriers call, such as https://bot.example"
+        "--public-url", help="the address that carriers call, such as https://bot.example (that of --host and --port)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.max_calls < 1:
         raise ConfigError(f"--max-calls: expected 1 or more, got {options.max_calls}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    public_url = options.public_url or f"http://{options.host}:{options.port}"
     plugins = plugins_beside(options.bot)
     bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
     transports = [
@@ -56,11 +57,11 @@ def main(arguments: Sequence[str]) -> int:
 
     async def run() -> None:
         async with answering(bot, plugins, _tell, options.record) as answer:
-            _tell(f"listening on {options.host}:{options.port} for {options.public_url}")
+            _tell(f"listening on {options.host}:{options.port} for {public_url}")
             await serve(
                 answer,
                 *transports,
-                public_url=options.public_url,
+                public_url=public_url,
                 host=options.host,
                 port=options.port,
                 max_calls=options.max_calls,
