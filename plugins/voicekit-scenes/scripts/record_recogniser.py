@@ -5,7 +5,9 @@
 A line for each sound: {"sound", "level_db", "messages"}; a message is [seconds since the sound's first sample, kind,
 what]. Words are [text, start, end] in the same seconds. Each sound is heard in a quiet room, with a second of it in
 front and four behind. The bot's answers are recorded at each level of the scenes' echoes, and the backdrops at theirs.
-Lines with scripted messages are left out. With names, only those are recorded again.
+Lines with scripted messages are left out. What is in the repository was recorded with the thread time that each decode
+took on a machine with others on it, which is about twice as long as `LiveHearing` reckons for an idle core. With names,
+only those are recorded again.
 """
 
 from __future__ import annotations

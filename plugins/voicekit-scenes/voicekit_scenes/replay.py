@@ -71,7 +71,7 @@ class Track:
     language: str | None = None
     next: int = 0
     finalized_to: int = 0
-    """Words that began before this sample were made final on request, or when the track was cut short."""
+    """Words with their middle before this sample were made final on request, or when the track was cut short."""
     final_to: int = 0
     """The end of its last final word."""
     tail: tuple[Word, ...] = ()
@@ -91,7 +91,7 @@ class Track:
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given
         )
-        return tuple(word for word in made if word.start >= self.finalized_to)
+        return tuple(word for word in made if word.start + word.end > 2 * self.finalized_to)
 
     @property
     def over(self) -> bool:
@@ -141,9 +141,10 @@ class Replay:
             rest = [[since + 0.4, "final", words], [since + 0.75, "endpoint", words[-1][2]]]
         track.messages = [*kept, *rest]
 
-    def finalize(self, at: int) -> None:
-        """Everything up to sample `at` is asked to become final."""
-        self._requests.append((at + round(FINALIZED_S * RATE), at))
+    def finalize(self, now: int, at: int) -> None:
+        """At sample `now` it is asked that everything up to sample `at` becomes final."""
+        if self.wanted:
+            self._requests.append((now + round(FINALIZED_S * RATE), at))
 
     def hear(self, now: int) -> list[Transcript]:
         """What the recogniser has said by sample `now` since the last time."""
