@@ -16,9 +16,7 @@ from voicekit.events import (
     ReplyDone,
     ReplyFailed,
     Signal,
-    SpeechStarted,
     Translated,
-    TurnAct,
     Typed,
 )
 from voicekit.turn.doubt import DoubtOutcome, Verdict
@@ -38,12 +36,8 @@ def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
 # --- what raises a doubt ---
 
 
-def doubt(floor: TurnMemory, event: SpeechStarted) -> None:
-    if not floor.yields:
-        return
-    if why := floor.faint_since(event.at):
-        floor.decide(TurnAct.IGNORE, f"sound {why}", floor.reply.turn)
-    else:
+def doubt(floor: TurnMemory, event: Signal | None) -> None:
+    if floor.yields:
         floor.hold("speech started")
 
 
