@@ -22,6 +22,9 @@ from voicekit.writing import letters
 # Words move by so many seconds at most when they become final.
 NEAR = 0.4
 
+# Seconds behind a reply in which its echo may still be recognised.
+ECHO_ENDS = 2.0
+
 # A sample that lies behind all that was heard.
 NEWEST = 1 << 62
 
@@ -67,6 +70,7 @@ class CallerMemory:
         self.source_ended = False
         self.settling_since = now  # the last sign of speech
         self.aside_since = now  # the last one of the words that were set aside
+        self.sounded_at = -ECHO_ENDS  # when the last reply ended
         self.passed = 0  # up to this sample the recogniser has said everything
         self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
@@ -110,7 +114,9 @@ class CallerMemory:
         tail = self.book.noted.tail if isinstance(event, Final) else ()
         end = event.words[-1].end
         said = [*event.words, *self.book.noted.finals, *(word for word in tail if word.start >= end)]
-        foreign, why = self.whose.foreign(said)
+        foreign, why = self.whose.foreign(
+            said, replying=self.live is not None or self.now < self.sounded_at + ECHO_ENDS
+        )
         if foreign and isinstance(event, Final):
             self.decide(TurnAct.IGNORE, f"{len(foreign)} words: {why}", self.live.turn if self.live else None)
         return [word for place, word in enumerate(event.words) if place not in foreign]

@@ -39,6 +39,10 @@ class Doubt:
         self.cap += seconds
         self.until += seconds
 
+    def go_on(self) -> None:
+        """Nothing but the cap ends it now."""
+        self.until = self.cap
+
     def wait(self, now: float, seconds: float) -> None:
         """End in `seconds`, unless the cap comes first."""
         self.until = min(self.cap, now + seconds)

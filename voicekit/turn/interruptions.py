@@ -74,7 +74,7 @@ def weigh_on(floor: TurnMemory, event: Interim | Final) -> None:
 
 def talk_on(floor: TurnMemory, event: Signal | None) -> None:
     """The caller goes on within the doubt: its cap is what ends it now."""
-    floor.doubt.wait(floor.now, floor.policy.interrupt.doubt)
+    floor.doubt.go_on()
 
 
 def fall_silent(floor: TurnMemory, event: Signal | None) -> None:
@@ -168,7 +168,7 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
     elif verdict.outcome is DoubtOutcome.RELEASE:
         floor.release(verdict.why)
     elif verdict.pending or floor.speech.talking:
-        floor.doubt.wait(floor.now, floor.policy.interrupt.doubt)
+        floor.doubt.go_on()
     elif fresh:
         floor.doubt.wait(floor.now, floor.policy.interrupt.late_words)
 

@@ -148,7 +148,7 @@ class TurnMemory(CallerMemory):
 
     def finish(self) -> None:
         """The reply ended by itself."""
-        self.live = None
+        self.live, self.sounded_at = None, self.now
 
     def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
@@ -297,7 +297,7 @@ class TurnMemory(CallerMemory):
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
-        live, self.live = self.reply, None
+        live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
             why += "; not audible yet, its question is put back"

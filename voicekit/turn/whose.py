@@ -8,6 +8,7 @@ a recogniser understands about every second word, and makes up the rest; so half
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
@@ -129,22 +130,32 @@ class Whose:
             return None
         return f"{below:.0f} dB below the caller's usual level"
 
-    def foreign(self, words: Sequence[Word]) -> tuple[frozenset[int], str]:
-        """The places of those of `words`, an utterance so far, that are not the caller's, and why."""
+    def foreign(self, words: Sequence[Word], *, replying: bool) -> tuple[frozenset[int], str]:
+        """The places of those of `words`, an utterance so far, that are not the caller's, and why.
+
+        `replying`: a reply sounds, or has just sounded. Then words in which the detector has found no speech at all are
+        not those of a caller in whose words it did.
+        """
         if not words:
             return frozenset(), ""
         start, end = min(word.start for word in words), max(word.end for word in words)
+        everything = frozenset(range(len(words)))
+        unmeasured = self._levels is not None and self._levels(start, end) is None
         if why := self.why_faint(start, end):
-            return frozenset(range(len(words))), why
+            return everything, why
+        if replying and unmeasured and self._faint_db is not None and len(self._usual) >= FEW:
+            return everything, "no speech was detected there"
         echoed = frozenset(place for place, word in enumerate(words) if self._is_echo(word))
         if not echoed:
             return echoed, ""
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
+        if unmeasured:
+            below = math.inf
         if below is None:  # nothing is known of the sound: only what is the same counts, if it is nearly all
             return (echoed, why) if len(echoed) >= ALIKE * len(words) else (frozenset(), "")
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
             return frozenset(), ""
-        return frozenset(range(len(words))), why
+        return everything, why
 
     def _below(self, start: int, end: int, presumed: float | None = None) -> float | None:
         """By how many decibels the sound is below the caller's usual level; None while one of them is not known."""
