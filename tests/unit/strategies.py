@@ -51,9 +51,11 @@ from voicekit.writing import letters
 RATE = 1_000
 WORD = 300  # samples from the start of one word to the start of the next
 MOST_WORDS = 200
-# What of the words is a backchannel, and what always cuts, so that all kinds come up often.
+MISHEARD = 60  # samples by which a misheard word seems to begin too late
+# What of the words is a backchannel, and what always cuts, so that all kinds come up often. A misheard "w5"
+# is "m5" until it is heard right, and if one of them is a backchannel, the other is none.
 LISTS: dict[str, Any] = {
-    "ignore_words": {"en": tuple(f"w{n}" for n in range(0, MOST_WORDS, 2))},
+    "ignore_words": {"en": tuple(f"{'wm'[n % 2]}{n}" for n in range(MOST_WORDS))},
     "stop_words": {"en": tuple(f"w{n}" for n in range(5, MOST_WORDS, 11))},
 }
 IDLE = CallPolicy(idle_after=5.0, idle_limit=1)
@@ -115,7 +117,8 @@ class World:
         self.machine = TurnMachine(policy, rate=RATE, endpoints=True, now=0.0, finalizes=True, scores=True)
         self.now = 0.0
         self.spoken = 0
-        self.final: set[int] = set()
+        self.final: set[int] = set()  # words that do not come again, noises among them
+        self.said: set[int] = set()  # words that came as final
         self.typed = 0
         self.down = False  # whether the recogniser is
         self.turn = 0
@@ -169,13 +172,16 @@ class World:
         """The end of the last word spoken."""
         return self.spoken * WORD
 
-    def words(self, first: int, last: int, *, longer: int = 0) -> tuple[Word, ...]:
-        return tuple(Word(f" w{n}", n * WORD, n * WORD + WORD - 50 + longer) for n in range(max(0, first), last))
+    def words(self, first: int, last: int, *, longer: int = 0, misheard: bool = False) -> tuple[Word, ...]:
+        name, late = ("m", MISHEARD) if misheard else ("w", 0)
+        return tuple(
+            Word(f" {name}{n}", n * WORD + late, n * WORD + WORD - 50 + longer) for n in range(max(0, first), last)
+        )
 
-    def speak(self, count: int, longer: int) -> Signal:
+    def speak(self, count: int, longer: int = 0, *, misheard: bool = False) -> Signal:
         """`count` new words, as the whole tail that is not final yet."""
         self.spoken = min(self.spoken + count, MOST_WORDS)
-        return self.tail(4, longer)
+        return self.tail(4, longer, misheard=misheard)
 
     def noise(self) -> Signal:
         """A sound in the place of a word; no word ever comes of it."""
@@ -185,9 +191,9 @@ class World:
             self.spoken += 1
         return SpeechStarted(start)
 
-    def tail(self, count: int, longer: int = 0) -> Signal:
+    def tail(self, count: int, longer: int = 0, *, misheard: bool = False) -> Signal:
         """The last `count` words, without those that are final; their ends may be wrong by `longer`."""
-        words = self.words(self.spoken - count, self.spoken, longer=longer)
+        words = self.words(self.spoken - count, self.spoken, longer=longer, misheard=misheard)
         return Interim(tuple(word for word in words if word.start // WORD not in self.final))
 
     def finish(self, count: int, back: int) -> Signal:
@@ -195,6 +201,7 @@ class World:
         last = max(0, self.spoken - back)
         fresh = [n for n in range(max(0, last - count), last) if n not in self.final]
         self.final.update(fresh)
+        self.said.update(fresh)
         return Final(tuple(word for n in fresh for word in self.words(n, n + 1)))
 
     def position(self, kind: Callable[[int], Signal], back: int) -> Signal:
@@ -238,6 +245,7 @@ def _acts() -> dict[str, Act]:
         acts[f"speak {count}"] = partial(World.speak, count=count, longer=0)
         acts[f"speak {count}, longer"] = partial(World.speak, count=count, longer=120)
         acts[f"the last {count} again"] = partial(World.tail, count=count)
+        acts[f"speak {count}, misheard"] = partial(World.speak, count=count, misheard=True)
         for back in (0, 1, 4):
             acts[f"{count} final, {back} back"] = partial(World.finish, count=count, back=back)
     for back in (0, 1, 4):

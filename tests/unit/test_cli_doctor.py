@@ -7,7 +7,7 @@ from voicekit.extend import load_plugins
 
 
 def test_the_better_detector_is_named_if_it_is_there() -> None:
-    """With voicekit-silero nothing is left to do; without it, the finding says what webrtcvad lacks, and what to type."""
+    """With voicekit-silero all is well; without it, the finding says what webrtcvad lacks, and what to type."""
     found = doctor._vad(load_plugins())
     assert (found.state, found.found, found.remedy) == (doctor.FINE, "confirmed detects speech", "")
     missing = doctor._vad(load_plugins(block=["silero"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.turns import VAD_MODE, Talk, answered, endpoint, final, finalized, interim, started, stopped
-from voicekit.events import Audible, Interim, Progress, ReplyDone, SttDown
+from voicekit.events import Audible, Interim, Progress, Prompt, ReplyDone, SttDown
 from voicekit.turn.machine import TurnState
 from voicekit.turn.policy import InterruptPolicy, Policy
 
@@ -215,6 +215,45 @@ def test_a_television_does_not_interrupt() -> None:
     loud = {range(6_000, 9_000): SOFT, range(6_300, 6_900): LOUD}
     talk = heard_with(loud).at(6.1, started(6.0)).at(7.0, interim("the news at nine", 6.0))
     assert talk.take()[-1] == "7.00 cut 2", "a caller talks over it"
+
+
+def test_a_caller_who_repeats_what_was_offered_is_no_echo() -> None:
+    """An echo is softer than the caller: what is as loud is the caller's own, however soon it comes."""
+    for level, lines in ((LOUD, ["6.40 cut 2"]), (LOUD - 10, [])):
+        talk = heard_with({range(6_000, 9_000): level}).at(5.9, Progress(5_800)).says(6.0, "black tea")
+        assert talk.at(6.4, interim("black tea", 6.1)).take() == lines
+
+
+def test_what_the_echo_left_is_not_answered_after_the_reply() -> None:
+    """The recogniser is behind: the last words of the reply come when it is over."""
+    talk = answered().at(2.0, Progress(1_900)).says(2.0, "Is that all?").at(2.6, ReplyDone(1))
+    talk.at(2.9, started(2.1)).at(3.0, interim("that all", 2.3)).at(3.2, stopped(2.9)).at(3.5, final("that all", 2.3))
+    assert (talk.at(3.8, endpoint(2.9)).state, talk.take()) == (TurnState.WAITING, [])
+
+
+def test_a_television_behind_the_caller_does_not_prolong_the_turn() -> None:
+    """Faint words are ignored in a pause, too, and faint sound is no speech."""
+    talk = heard_with({range(8_000, 20_000): SOFT}).at(6.0, ReplyDone(2)).at(7.0, started(6.9))
+    talk.at(7.9, final("when do you open", 6.6)).at(8.1, stopped(7.8)).at(8.3, started(8.2)).until(8.4)
+    assert talk.state is TurnState.SETTLING
+    talk.at(9.0, interim("the news", 8.2)).at(9.5, final("the news", 8.2)).until(12.0)
+    assert talk.take() == ["10.40 start 3 speech 'when do you open'"]
+
+
+def test_the_greeting_is_not_held_by_sound_that_is_softer_than_callers_are() -> None:
+    """Before the caller has said anything, a usual level is presumed; words of a soft caller count all the same."""
+    for level, lines in ((-44.0, ["1.00 cut 1"]), (-40.0, ["0.60 hold 1", "1.00 cut 1"])):
+        talk = Talk(levels=lambda start, end, level=level: level).at(0.0, Prompt("greeting", "Hello."), Audible(1))
+        talk.take()
+        assert talk.at(0.6, started(0.5)).at(1.0, interim("listen to", 0.5)).take() == lines
+
+
+def test_a_caller_who_comes_behind_a_television_sets_the_level() -> None:
+    """What was taken for the caller first was the background: it does not count any more."""
+    levels = {range(6_000): SOFT, range(6_000, 9_000): LOUD, range(9_000, 12_000): SOFT}
+    talk = heard_with(levels).at(6.1, started(6.0)).at(7.0, final("when do you open", 6.0)).at(7.5, stopped(7.2))
+    talk.at(7.9, endpoint(7.2)).at(8.2, Audible(3)).take()
+    assert talk.at(9.2, started(9.1)).at(10.0, interim("the news at nine", 9.1)).take() == []
 
 
 def test_faint_sound_can_be_listened_to() -> None:

@@ -181,7 +181,8 @@ def test_the_invariants_hold(conversation: tuple[str, list[Step]]) -> None:
     for step in steps:
         witness.world.take(step)
     witness.world.settle()
-    spoken = [f"w{n}" for n in range(witness.world.spoken)] + [f"t{n + 1}" for n in range(witness.world.typed)]
+    spoken = [f"{name}{n}" for n in range(witness.world.spoken) for name in "wm"]
+    spoken += [f"t{n + 1}" for n in range(witness.world.typed)]
     for word in spoken:
         *earlier, _ = [0, *witness.turns_of(word)]
         assert all(turn == 0 or witness.unheard(turn) for turn in earlier), f"{word} is in two turns"

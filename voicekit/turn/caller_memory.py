@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voicekit.events import Decided, Final, Interim, TurnAct, TurnCommand, Word
+from voicekit.events import Decided, Final, Interim, SpeechStarted, TurnAct, TurnCommand, Word
 from voicekit.turn.doubt import Doubt, Evidence, Verdict, judge
 from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
 from voicekit.turn.speech import CallerSpeech
 from voicekit.turn.states import TurnState
-from voicekit.turn.whose import Levels, Whose
+from voicekit.turn.whose import PRESUMED_DBFS, Levels, Whose
 from voicekit.turn.words import PendingQuestion, QuestionMemory
 from voicekit.writing import letters
 
 # Words move by so many seconds at most when they become final.
 NEAR = 0.4
+
+# Seconds behind a reply in which its echo may still be recognised.
+ECHO_ENDS = 2.0
 
 # A sample that lies behind all that was heard.
 NEWEST = 1 << 62
@@ -67,6 +70,7 @@ class CallerMemory:
         self.source_ended = False
         self.settling_since = now  # the last sign of speech
         self.aside_since = now  # the last one of the words that were set aside
+        self.sounded_at = -ECHO_ENDS  # when the last reply ended
         self.passed = 0  # up to this sample the recogniser has said everything
         self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
@@ -104,15 +108,17 @@ class CallerMemory:
         return amended
 
     def _own_words(self, event: Interim | Final) -> Sequence[Word]:
-        """The words of `event` that may be the caller's: while a reply can be heard, others sound too."""
-        if self.live is None or not self.live.audible or not event.words:
+        """The words of `event` that may be the caller's; what others say is explained once it is final."""
+        if not event.words:
             return event.words
         tail = self.book.noted.tail if isinstance(event, Final) else ()
         end = event.words[-1].end
         said = [*event.words, *self.book.noted.finals, *(word for word in tail if word.start >= end)]
-        foreign, why = self.whose.foreign(said)
+        foreign, why = self.whose.foreign(
+            said, replying=self.live is not None or self.now < self.sounded_at + ECHO_ENDS
+        )
         if foreign and isinstance(event, Final):
-            self.decide(TurnAct.IGNORE, f"{len(foreign)} words: {why}", self.live.turn)
+            self.decide(TurnAct.IGNORE, f"{len(foreign)} words: {why}", self.live.turn if self.live else None)
         return [word for place, word in enumerate(event.words) if place not in foreign]
 
     def pass_by(self, at: int) -> None:
@@ -141,9 +147,14 @@ class CallerMemory:
         evidence = Evidence(noted.words, bool(noted.tail), sounds, speech.stopped_at, self.passed, self.rate)
         return judge(self.scales, evidence, least)
 
-    def faint_since(self, at: int) -> str | None:
-        """Why the sound since sample `at` is not the caller's, if a reply is heard that it could disturb."""
-        return self.whose.why_faint(at, NEWEST) if self.reply.audible else None
+    def start_speech(self, mark: SpeechStarted) -> bool:
+        """Note that speech has begun, unless it is too soft to be the caller's; whether it was noted."""
+        presumed = PRESUMED_DBFS if self.live is not None else None
+        if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):
+            self.decide(TurnAct.IGNORE, f"sound {why}", self.live.turn if self.live is not None else None)
+            return False
+        self.speech.start(mark, self.now)
+        return True
 
     def recall_answer(self) -> None:
         """A "yes" that was taken for a backchannel is the answer if the reply has just ended in a question."""

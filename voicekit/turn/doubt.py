@@ -34,10 +34,14 @@ class Doubt:
     def begin(self, now: float, longest: float) -> None:
         self.cap = self.until = now + longest
 
-    def shift(self, seconds: float) -> None:
-        """Take so much time out of it."""
+    def put_off(self, seconds: float) -> None:
+        """So much time did not pass for the call."""
         self.cap += seconds
         self.until += seconds
+
+    def go_on(self) -> None:
+        """Nothing but the cap ends it now."""
+        self.until = self.cap
 
     def wait(self, now: float, seconds: float) -> None:
         """End in `seconds`, unless the cap comes first."""

@@ -16,9 +16,7 @@ from voicekit.events import (
     ReplyDone,
     ReplyFailed,
     Signal,
-    SpeechStarted,
     Translated,
-    TurnAct,
     Typed,
 )
 from voicekit.turn.doubt import DoubtOutcome, Verdict
@@ -38,12 +36,8 @@ def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
 # --- what raises a doubt ---
 
 
-def doubt(floor: TurnMemory, event: SpeechStarted) -> None:
-    if not floor.yields:
-        return
-    if why := floor.faint_since(event.at):
-        floor.decide(TurnAct.IGNORE, f"sound {why}", floor.reply.turn)
-    else:
+def doubt(floor: TurnMemory, event: Signal | None) -> None:
+    if floor.yields:
         floor.hold("speech started")
 
 
@@ -80,7 +74,7 @@ def weigh_on(floor: TurnMemory, event: Interim | Final) -> None:
 
 def talk_on(floor: TurnMemory, event: Signal | None) -> None:
     """The caller goes on within the doubt: its cap is what ends it now."""
-    floor.doubt.wait(floor.now, floor.policy.interrupt.doubt)
+    floor.doubt.go_on()
 
 
 def fall_silent(floor: TurnMemory, event: Signal | None) -> None:
@@ -174,7 +168,7 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
     elif verdict.outcome is DoubtOutcome.RELEASE:
         floor.release(verdict.why)
     elif verdict.pending or floor.speech.talking:
-        floor.doubt.wait(floor.now, floor.policy.interrupt.doubt)
+        floor.doubt.go_on()
     elif fresh:
         floor.doubt.wait(floor.now, floor.policy.interrupt.late_words)
 

@@ -169,7 +169,8 @@ class TurnMachine:
         floor.now = now
         if self._is_stale(event):
             return []
-        self._remember(event, now)
+        if not self._remember(event, now):
+            return []
         return self._move(column, event)
 
     def follow(self, said: str, said_to: int, now: float) -> None:
@@ -186,13 +187,13 @@ class TurnMachine:
         taken, self._floor.decisions = self._floor.decisions, []
         return taken
 
-    def _remember(self, event: Signal, now: float) -> None:
-        """What an event means in every state."""
+    def _remember(self, event: Signal, now: float) -> bool:
+        """What an event means in every state. False for a sound that is not the caller's, and so no event."""
         floor = self._floor
         if isinstance(event, SpeechStarted) and not floor.source_ended:
-            floor.speech.start(event, now)
             floor.whose.clock.note(event.at, now)
-        elif isinstance(event, SpeechStopped):
+            return floor.start_speech(event)
+        if isinstance(event, SpeechStopped):
             if floor.speech.talking:
                 floor.settling_since = now
             floor.speech.stop(event)
@@ -203,6 +204,7 @@ class TurnMachine:
         elif isinstance(event, Endpoint | Finalized):
             floor.pass_by(event.at)
             floor.advising.finalized(event)
+        return True
 
     def _is_stale(self, event: Signal) -> bool:
         """Whether `event` is about a reply that is no longer, or never was, alive."""

@@ -96,6 +96,15 @@ class TurnMemory(CallerMemory):
         return math.inf
 
     @property
+    def _noise_ends(self) -> float:
+        """When a sound without words has gone on for long enough: to answer what was said before it, or to prompt."""
+        since = max(self.settling_since, self.speech.since)
+        if self.book or self.keys.begun:
+            return math.inf if self.ears_down and not self.keys.begun else since + self.policy.turn.noise
+        idle = self.policy.call.idle_after
+        return math.inf if idle is None else since + max(idle, self.policy.turn.noise)
+
+    @property
     def _idle_at(self) -> float:
         idle_after = self.policy.call.idle_after
         return math.inf if idle_after is None else self.waiting_since + idle_after
@@ -104,15 +113,6 @@ class TurnMemory(CallerMemory):
     def first_key_due(self) -> float:
         """When it is too late for the first of the keys that are collected."""
         return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
-
-    @property
-    def _noise_ends(self) -> float:
-        """When a sound without words has gone on for long enough: to answer what was said before it, or to prompt."""
-        since = max(self.settling_since, self.speech.since)
-        if self.book:
-            return math.inf if self.ears_down else since + self.policy.turn.noise
-        idle = self.policy.call.idle_after
-        return math.inf if idle is None else since + max(idle, self.policy.turn.noise)
 
     @property
     def settled_at(self) -> float:
@@ -180,7 +180,7 @@ class TurnMemory(CallerMemory):
 
     def finish(self) -> None:
         """The reply ended by itself."""
-        self.live = None
+        self.live, self.sounded_at = None, self.now
 
     def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
@@ -277,7 +277,9 @@ class TurnMemory(CallerMemory):
             away, self.held_since = self.now - self.held_since, None
             self.waiting_since += away
             self.settling_since += away
-            self.doubt.shift(away)
+            self.aside_since += away
+            self.speech.since += away
+            self.doubt.put_off(away)
             self.owed_since = None if self.owed_since is None else self.owed_since + away
         if self.live is not None and self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
             act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
@@ -300,6 +302,7 @@ class TurnMemory(CallerMemory):
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
+            self.settling_since = self.now
         else:
             self.pause()
 
@@ -315,7 +318,7 @@ class TurnMemory(CallerMemory):
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
-        live, self.live = self.reply, None
+        live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
             why += "; not audible yet, its question is put back"

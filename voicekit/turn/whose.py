@@ -1,12 +1,14 @@
 """Whose words are those? The caller's, or the reply's own, come back as an echo, or somebody's in the background.
 
 Pure. Two signs speak against the caller: the reply has just said the same words, aligned in time within an echo's
-delay; and the sound is far below the level at which this caller usually speaks. Both are judged over a whole
-utterance, since a caller may use a word of the reply, and speaks some words softly.
+delay, and not as loud as the caller is; and the sound is far below the level at which this caller usually speaks. Both
+are judged over a whole utterance, since a caller may use a word of the reply, and speaks some words softly. Of an echo
+a recogniser understands about every second word, and makes up the rest; so half of them are enough.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
@@ -20,18 +22,29 @@ from voicekit.writing import letters, units
 Levels: TypeAlias = Callable[[int, int], float | None]
 """The level of the sound between two ear samples in dBFS; None if there was no speech, or it is too long ago."""
 
-EARLY, LATE = 0.5, 1.2
+EARLY, LATE = 0.4, 0.9
 """Seconds by which an echoed word may start before and after the reply's word is counted as played: voices, sinks and
-recognisers know the times of words to some tenths, and a telephone's echo takes up to half a second."""
+recognisers know the times of words to some tenths, and a telephone's echo takes up to half a second. A caller who takes
+up what was offered begins later."""
 
 ALIKE = 0.75
-"""As much of a word's letters must agree, and as many words of an utterance."""
+"""As much of a word's letters must agree, and as many words of an utterance whose level is not known."""
+
+SHARE = 0.5
+"""As many words of an utterance must be the reply's."""
+
+SOFTER_DB = 6.0
+"""An echo is at least so much below the caller's usual level; what is louder is the caller, who repeats a word."""
 
 KEPT = 5.0
 """Seconds for which played words are remembered; a recogniser's final is seldom later."""
 
 USUAL = 40
 """Words by whose median the caller's usual level is known; half of them are as many as one long sentence has."""
+
+PRESUMED_DBFS = -28.0
+"""The usual level of a caller who has not said anything yet, for whether a sound holds the greeting: telephones and
+browsers bring speech to about that. A softer caller can still interrupt it, with words."""
 
 FEW = 4
 """With fewer words the usual level is not known yet."""
@@ -100,29 +113,55 @@ class Whose:
 
     def learn(self, words: Sequence[Word]) -> None:
         """The caller has said `words`."""
-        if self._levels is not None and self._faint_db is not None:
-            levels = (self._levels(word.start, word.end) for word in words)
-            self._usual.extend(level for level in levels if level is not None)
+        if self._levels is None or self._faint_db is None:
+            return
+        levels = [level for word in words if (level := self._levels(word.start, word.end)) is not None]
+        if levels and self._usual and median(levels) - median(self._usual) >= self._faint_db:
+            self._usual.clear()  # what was taken for the caller so far was the background
+        self._usual.extend(levels)
 
-    def why_faint(self, start: int, end: int) -> str | None:
-        """Why the sound between two samples is not the caller's, or None if it may be."""
-        if self._levels is None or self._faint_db is None or len(self._usual) < FEW:
+    def why_faint(self, start: int, end: int, *, presumed: float | None = None) -> str | None:
+        """Why the sound between two samples is not the caller's, or None if it may be.
+
+        `presumed` is the caller's usual level while it is not known.
+        """
+        below = self._below(start, end, presumed)
+        if below is None or self._faint_db is None or below < self._faint_db:
             return None
-        level = self._levels(start, end)
-        below = 0.0 if level is None else median(self._usual) - level
-        return f"{below:.0f} dB below the caller's usual level" if below >= self._faint_db else None
+        return f"{below:.0f} dB below the caller's usual level"
 
-    def foreign(self, words: Sequence[Word]) -> tuple[frozenset[int], str]:
-        """The places of those of `words`, an utterance so far, that are not the caller's, and why."""
+    def foreign(self, words: Sequence[Word], *, replying: bool) -> tuple[frozenset[int], str]:
+        """The places of those of `words`, an utterance so far, that are not the caller's, and why.
+
+        `replying`: a reply sounds, or has just sounded. Then words in which the detector has found no speech at all are
+        not those of a caller in whose words it did.
+        """
         if not words:
             return frozenset(), ""
         start, end = min(word.start for word in words), max(word.end for word in words)
+        everything = frozenset(range(len(words)))
+        unmeasured = self._levels is not None and self._levels(start, end) is None
         if why := self.why_faint(start, end):
-            return frozenset(range(len(words))), why
+            return everything, why
+        if replying and unmeasured and self._faint_db is not None and len(self._usual) >= FEW:
+            return everything, "no speech was detected there"
         echoed = frozenset(place for place, word in enumerate(words) if self._is_echo(word))
-        if len(echoed) >= ALIKE * len(words):
-            return echoed, "the reply is saying that itself"
-        return frozenset(), ""
+        if not echoed:
+            return echoed, ""
+        below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
+        if unmeasured:
+            below = math.inf
+        if below is None:  # nothing is known of the sound: only what is the same counts, if it is nearly all
+            return (echoed, why) if len(echoed) >= ALIKE * len(words) else (frozenset(), "")
+        if below < SOFTER_DB or len(echoed) < SHARE * len(words):
+            return frozenset(), ""
+        return everything, why
+
+    def _below(self, start: int, end: int, presumed: float | None = None) -> float | None:
+        """By how many decibels the sound is below the caller's usual level; None while one of them is not known."""
+        usual = median(self._usual) if len(self._usual) >= FEW else presumed
+        level = self._levels(start, end) if self._levels is not None else None
+        return None if level is None or usual is None else usual - level
 
     def _is_echo(self, word: Word) -> bool:
         if not self._spoken:

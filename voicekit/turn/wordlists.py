@@ -30,6 +30,13 @@ STOP_WORDS: WordLists = {
     "fr": (
         "stop", "arrête", "arrêtez", "attends", "attendez", "un instant", "un moment", "pause", "non", "silence",
     ),
+    "it": (
+        "stop", "ferma", "fermati", "si fermi", "aspetta", "aspetti", "un momento", "un attimo", "pausa", "no", "basta",
+        "silenzio",
+    ),
+    "pt": (
+        "pare", "espera", "espere", "um momento", "um instante", "pausa", "não", "chega", "silêncio",
+    ),
 }
 # What listeners say to show that they listen. None of these asks for the floor.
 IGNORE_WORDS: WordLists = {
@@ -46,6 +53,14 @@ IGNORE_WORDS: WordLists = {
     ),
     "fr": (
         "mhm", "hm", "hum", "euh", "ah", "okay", "ok", "oui", "ouais", "d'accord", "bien sûr", "voilà", "je vois",
+    ),
+    "it": (
+        "mhm", "mm", "hm", "eh", "ah", "okay", "ok", "sì", "certo", "va bene", "bene", "esatto", "giusto", "capisco",
+        "d'accordo",
+    ),
+    "pt": (
+        "mhm", "hm", "hum", "ah", "okay", "ok", "sim", "é", "pois", "pois é", "certo", "claro", "está bem", "tá",
+        "tá bom", "entendo", "exato",
     ),
 }
 # fmt: on
