@@ -71,7 +71,10 @@ class Program:
     url: str
     heard_file: Path
     log: Path
-    client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=ENOUGH_S))
+    client: httpx.AsyncClient = field(
+        # a connection of its own for each request: the server closes idle ones
+        default_factory=lambda: httpx.AsyncClient(timeout=ENOUGH_S, limits=httpx.Limits(max_keepalive_connections=0))
+    )
 
     def heard(self, call: str) -> str:
         """What the bot heard of one call."""
@@ -188,7 +191,16 @@ class Caller:
         return socket_address(await self._announced()) is None
 
     async def talk(self, tape: Tape, then: Callable[[Caller, Tape], Awaitable[None]]) -> None:
-        """Be a caller who does what `then(caller, tape)` does, to the end of the call."""
+        """Be a caller who does what `then(caller, tape)` does, to the end of the call.
+
+        A machine that is too busy to begin the call within five seconds closes it with 1008: the caller calls again.
+        """
+        self.code = 1008
+        while self.code == 1008:
+            self.code = None
+            await self._talk_once(tape, then)
+
+    async def _talk_once(self, tape: Tape, then: Callable[[Caller, Tape], Awaitable[None]]) -> None:
         first = FirstContact(self.name, self.call)
         line = PhoneLine(transport=first.dialect, delay=0.0)
         self.carrier = carrier = carrier_of(line, first.dialect)
