@@ -27,8 +27,9 @@ from benchmarks.measure import percentile
 from voicekit.soniox.connection.transport import Address
 from voicekit.testing import Script
 from voicekit.testing.phone_sound import caller_sound
+from voicekit_phone.json_stream import MULAW
 from voicekit_phone.peers import PeerMark, PeerSound
-from voicekit_phone.twilio import MULAW, TwilioPeer
+from voicekit_phone.twilio import TwilioPeer
 
 PACKET_S = 0.02
 LATE_S = 0.02

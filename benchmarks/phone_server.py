@@ -128,7 +128,7 @@ async def main(way: str) -> None:
             Route("/cpu", lambda request: PlainTextResponse(str(time.process_time()))),
             Route("/apart", apart),
         ]
-        app = Starlette(routes=[*more, WebSocketRoute("/echo", bare)]) if way == "bare" else build_app(site, more)
+        app: Any = Starlette(routes=[*more, WebSocketRoute("/echo", bare)]) if way == "bare" else build_app(site, more)
         config = Config()
         config.bind = ["127.0.0.1:0"]
         config.errorlog = config.accesslog = None

@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -71,7 +71,10 @@ class Program:
     url: str
     heard_file: Path
     log: Path
-    client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=ENOUGH_S))
+    client: httpx.AsyncClient = field(
+        # a connection of its own for each request: the server closes idle ones
+        default_factory=lambda: httpx.AsyncClient(timeout=ENOUGH_S, limits=httpx.Limits(max_keepalive_connections=0))
+    )
 
     def heard(self, call: str) -> str:
         """What the bot heard of one call."""
@@ -147,19 +150,25 @@ class Caller:
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[WebSocketConnection]:
         """The signed webhook, and the socket that its answer leads to; a program that is late is asked again."""
-        try:
-            async with trio.open_nursery() as nursery:
-                while (connection := await self._connected(nursery)) is None:  # noqa: ASYNC110
-                    await trio.sleep(0.2)
-                try:
-                    yield connection
-                finally:
-                    with trio.move_on_after(2, shield=True):
-                        await connection.aclose()
-                        await connection._stream.aclose()  # left open by the client where the server closed first
-                nursery.cancel_scope.cancel()
-        except* LocalProtocolError:
-            pass  # trio-websocket answers a ping that comes while it closes
+        done = False
+        while not done:
+            try:
+                async with trio.open_nursery() as nursery:
+                    if (connection := await self._connected(nursery)) is not None:
+                        done = True
+                        try:
+                            yield connection
+                        finally:
+                            with trio.move_on_after(2, shield=True):
+                                await connection.aclose()
+                                await connection._stream.aclose()  # left open where the server closed first
+                    nursery.cancel_scope.cancel()
+            except* ConnectionRejected:
+                pass  # the library says so in two tasks
+            except* LocalProtocolError:
+                pass  # the library answers a ping that comes while it closes
+            if not done:
+                await trio.sleep(0.2)
 
     async def _connected(self, nursery: trio.Nursery) -> WebSocketConnection | None:
         first = FirstContact(self.name, self.call)
@@ -170,10 +179,7 @@ class Caller:
         self.tokens.append(address.rpartition("/")[2])
         there = self.served.url.replace("http", "ws", 1) + urlsplit(address).path
         extra = [(name.encode(), value.encode()) for name, value in headers.items()]
-        try:
-            return await connect_websocket_url(nursery, there, extra_headers=extra)
-        except ConnectionRejected:
-            return None
+        return await connect_websocket_url(nursery, there, extra_headers=extra)
 
     async def _announced(self) -> WebhookAnswer:
         request = FirstContact(self.name, self.call).webhook(time.time())
@@ -188,7 +194,16 @@ class Caller:
         return socket_address(await self._announced()) is None
 
     async def talk(self, tape: Tape, then: Callable[[Caller, Tape], Awaitable[None]]) -> None:
-        """Be a caller who does what `then(caller, tape)` does, to the end of the call."""
+        """Be a caller who does what `then(caller, tape)` does, to the end of the call.
+
+        A machine that is too busy to begin the call within five seconds closes it with 1008: the caller calls again.
+        """
+        self.code = 1008
+        while self.code == 1008:
+            self.code = None
+            await self._talk_once(tape, then)
+
+    async def _talk_once(self, tape: Tape, then: Callable[[Caller, Tape], Awaitable[None]]) -> None:
         first = FirstContact(self.name, self.call)
         line = PhoneLine(transport=first.dialect, delay=0.0)
         self.carrier = carrier = carrier_of(line, first.dialect)
@@ -269,30 +284,16 @@ def recorded(name: str) -> Tape:
 
 
 def heard_text(caller: Caller) -> str:
-    """What the scripted service said to `caller`, letter by letter; a cut tears one letter at most."""
-    text, pcm = "", caller.heard_pcm
-    for _, run in _runs(array("h", pcm)):
-        text += run
-    return text
+    """What the scripted service said to `caller`, letter by letter: holes in the sound count for nothing."""
+    samples = [sample for sample in array("h", caller.heard_pcm) if sample]
+    letter = 0.06 * PCM16K.rate
+    return "".join(chr(sample) * max(1, round(len(list(run)) / letter)) for sample, run in groupby(samples))
 
 
 def letters(text: str) -> float:
     """How much of both questions was understood: a pause in a word tears it, and a letter may go with it."""
     plain = "".join(filter(str.isalpha, text))
     return SequenceMatcher(None, plain, "whenareyouopenandonholidaysplease").ratio()
-
-
-def _runs(samples: array[int]) -> list[tuple[int, str]]:
-    found, letter = [], round(0.06 * PCM16K.rate)
-    place = 0
-    while place < len(samples):
-        end = place
-        while end < len(samples) and samples[end] == samples[place]:
-            end += 1
-        if samples[place]:
-            found.append((place, chr(samples[place]) * max(1, round((end - place) / letter))))
-        place = end
-    return found
 
 
 async def ask_and_interrupt(caller: Caller, tape: Tape) -> None:
@@ -438,8 +439,8 @@ async def hold_eight(local: Program, remote: Program) -> None:
             nursery.start_soon(vanish, others[1])
             nursery.start_soon(shout, others[2])
             await has_active(remote, 5)
-            nursery.start_soon(never_start, silent)
-            await has_active(remote, 6)
+            while not await is_full(remote, nursery, silent):
+                silent.code = None  # it was closed before we looked
             assert not await remote.ready(), "six of six places are taken"
             assert await Caller(remote, "vonage", "seventh").refused_by_webhook()
             for caller in (*good, *others):
@@ -473,6 +474,16 @@ async def until(condition: Callable[[], bool]) -> None:
 async def has_active(served: Program, calls: int) -> None:
     while (await served.counts())["active_calls"] != calls:  # noqa: ASYNC110
         await trio.sleep(0.05)
+
+
+async def is_full(served: Program, nursery: trio.Nursery, silent: Caller) -> bool:
+    """Whether all six places are seen to be taken while `silent` holds one."""
+    nursery.start_soon(never_start, silent)
+    while silent.code is None:
+        if (await served.counts())["active_calls"] == 6:
+            return True
+        await trio.sleep(0.05)
+    return False
 
 
 async def drain(local: Program, remote: Program) -> None:

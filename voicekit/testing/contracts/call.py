@@ -37,7 +37,12 @@ GARBAGE = 300
 SOON = 1.5
 """Seconds within which the end of a call must be seen."""
 
-LINES = ({}, {"delay": 0.1, "jitter": 0.05}, {"delay": 0.02, "late_marks": 0.3}, {"lose_marks": 1})
+LINES: tuple[dict[str, Any], ...] = (
+    {},
+    {"delay": 0.1, "jitter": 0.05},
+    {"delay": 0.02, "late_marks": 0.3},
+    {"lose_marks": 1},
+)
 
 
 async def check_call(dialect: Dialect) -> None:
@@ -139,7 +144,7 @@ async def _hears(dialect: Dialect) -> None:
         )
 
 
-async def _plays(dialect: Dialect, line: dict[str, float]) -> None:
+async def _plays(dialect: Dialect, line: dict[str, Any]) -> None:
     async with _called(dialect, **line) as (call, carrier), call.sink.open() as speaker:
         form, lead = call.sink.format, call.sink.lead
         written, last, start = 0, 0, trio.current_time()

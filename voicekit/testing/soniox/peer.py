@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import trio
+from wsproto.utilities import LocalProtocolError
 
 from voicekit.errors import ConfigError
 from voicekit.flow.groups import alone
@@ -133,6 +134,8 @@ class SonioxPeer(Doors):
         self._living[place] = PeerConnection(record, self._how, faults, stream, head, leave)
         try:
             await self._living[place].serve()
+        except* LocalProtocolError:
+            pass  # trio-websocket answers a ping that comes while it closes: nothing of it reaches the client
         finally:
             del self._living[place]
 
