@@ -12,6 +12,7 @@ from tests.house.sizes import long_ones, report
 from tests.house.source import Module, names_used, product
 
 CLOCKED: dict[str, str] = {
+    "plugins/voicekit-browser/voicekit_browser/doors.py": "tokens have the time of day in them",
     "plugins/voicekit-serve/voicekit_serve/site.py": "signatures and tokens have the time of day in them",
     "voicekit/session/stopping.py": "a loop that stands still has no clock, and signals are answered in real seconds",
     "voicekit/flow/watchdog.py": "it measures how long the loop was really kept, and decides nothing by it",

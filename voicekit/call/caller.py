@@ -38,7 +38,9 @@ class CallSource(Pipeable):
         self._began: float | None = None
         self._outlet: Outlet[CallerItem]
         self._inlet: Inlet[CallerItem]
-        self._outlet, self._inlet = open_link(produces.samples(self.waiting), Full.DROP_OLDEST, name="sound of the caller")
+        self._outlet, self._inlet = open_link(
+            produces.samples(self.waiting), Full.DROP_OLDEST, name="sound of the caller"
+        )
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[object, CallerItem]]:

@@ -86,6 +86,7 @@ class PageCall(Call):
         self._pings = 0
         self._heard_at = 0.0  # when the page last sent anything
         self._changed = trio.lowlevel.ParkingLot()
+        self._parted = trio.Event()
 
     @property
     def can(self) -> frozenset[str]:
@@ -120,12 +121,15 @@ class PageCall(Call):
             self.finish(CallEnd(EndReason.DRAINED))  # only if nothing else has ended it
             self.source.close()
             await self._part()
+            self._parted.set()
 
     async def resume(self, stream: MessageStream, page: PageWire, spot: PageSpot) -> None:
         """Carry the call on `stream` from now on, in the place of the socket before it, until this one ends."""
         await self._drop_and_wait()
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
+        if self.end is not None:
+            await self._parted.wait()  # until then the goodbye is on its way, on this socket
 
     async def _carry(self, stream: MessageStream, page: PageWire) -> None:
         self.sockets += 1

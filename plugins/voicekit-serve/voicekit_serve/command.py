@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -14,12 +17,15 @@ from voicekit.cli.bot import find_bot, plugins_beside
 from voicekit.cli.spec import read_part
 from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
+from voicekit.extend import Registry, Use
 from voicekit_serve import limits
 from voicekit_serve.bots import answering, with_greeting
 from voicekit_serve.server import serve
+from voicekit_serve.site import LOOPBACK
 
 SECRET = "VOICEKIT_SECRET"
 METRICS_TOKEN = "VOICEKIT_METRICS_TOKEN"
+PAGE_PASSWORD = "VOICEKIT_PAGE_PASSWORD"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,9 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("bot", metavar="BOT", help="a Python file with a handler in it, or the name of a handler")
     spec = "a carrier, such as twilio; may be repeated"
     parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
-    parser.add_argument(
-        "--public-url", required=True, help="the address that carriers call, such as https://bot.example"
-    )
+    parser.add_argument("--public-url", help="the address that carriers call, such as https://bot.example")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
     parser.add_argument("--max-calls", type=int, default=20, help="calls at a time; more hear busy (20)")
@@ -38,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
     parser.add_argument("--farewell", metavar="TEXT", help="what calls hear that are still there after that")
     parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    password = f"what the browser's page asks for before a call; better in {PAGE_PASSWORD}, as others see commands"
+    parser.add_argument("--page-password", metavar="TEXT", help=password)
     parser.add_argument(
         "--record", metavar="FOLDER", type=Path, help="record each call into a folder of its own in this"
     )
@@ -47,20 +53,18 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     plugins = plugins_beside(options.bot)
     bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
-    transports = [
-        read_part(spec, "transport", plugins.registry).build(plugins.registry, "transport")
-        for spec in options.transport
-    ]
+    url = options.public_url or _local_url(options, parser)
+    transports = [_transport(spec, plugins.registry, options.page_password) for spec in options.transport]
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def run() -> None:
         async with answering(bot, plugins, _tell, options.record) as answer:
-            _tell(f"listening on {options.host}:{options.port} for {options.public_url}")
+            _tell(f"listening on {options.host}:{options.port} for {url}")
             await serve(
                 answer,
                 *transports,
-                public_url=options.public_url,
+                public_url=url,
                 host=options.host,
                 port=options.port,
                 max_calls=options.max_calls,
@@ -72,6 +76,24 @@ def main(arguments: Sequence[str]) -> int:
 
     trio.run(run)
     return 0
+
+
+def _local_url(options: argparse.Namespace, parser: Parser) -> str:
+    """The address of a server that only this computer reaches: a page can do with it, a carrier can't."""
+    if options.host not in LOOPBACK or not options.port or any(_name(spec) != "browser" for spec in options.transport):
+        parser.error("the following arguments are required: --public-url")
+    return f"http://localhost:{options.port}"
+
+
+def _transport(spec: str, registry: Registry, page_password: str | None) -> Any:
+    use = read_part(spec, "transport", registry)
+    if page_password is not None and use.name == "browser":
+        use = Use(use.name, **{"password": page_password, **use.options})
+    return use.build(registry, "transport")
+
+
+def _name(spec: str) -> str:
+    return re.split("[:,]", spec, maxsplit=1)[0]
 
 
 def _tell(line: str) -> None:
