@@ -107,12 +107,12 @@ class ChromiumPage:
             raise PageError(details.get("exception", {}).get("description", details["text"]))
         return found["result"].get("value")
 
-    async def until(self, condition: str, seconds: float = 30.0) -> Any:
-        """Wait until the expression is true; its value. TooSlowError names it."""
+    async def until(self, condition: str, seconds: float = 30.0) -> None:
+        """Wait until the expression is true. TooSlowError names it."""
         with trio.move_on_after(seconds):
-            while not (value := await self.run(condition)):  # noqa: ASYNC110  # of no event that DevTools has
+            while not await self.run(f"Boolean({condition})"):  # noqa: ASYNC110  # of no event that DevTools has
                 await trio.sleep(0.02)
-            return value
+            return
         raise trio.TooSlowError(f"not within {seconds:g} s: {condition}")
 
     async def click(self, selector: str) -> None:

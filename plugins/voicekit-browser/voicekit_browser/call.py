@@ -57,6 +57,9 @@ ENTRIES_S: Final = 10.0
 GONE_CODES: Final = (1000, 1001)
 """A page that was closed: it has ended its socket in good order, and does not come back."""
 
+CLOSE_S: Final = 0.2
+"""For the message that is being sent when its socket is left."""
+
 LOST: Final = 4408
 """Closes a socket that fell silent, or that another one has taken the place of."""
 
@@ -81,6 +84,7 @@ class PageCall(Call):
         self._shown = Shown(self.line.show, details=details)
         self._socket: trio.CancelScope | None = None
         self._stream: Any = None
+        self._sending = trio.CancelScope()
         self._entered = 0
         self._entries: list[float] = []
         self._pings = 0
@@ -196,10 +200,11 @@ class PageCall(Call):
         try:
             while True:
                 message = await self.line.next_message()
-                with trio.move_on_after(SEND_S) as late:
+                with trio.CancelScope(deadline=trio.current_time() + SEND_S, shield=True) as self._sending:
                     await stream.send(message)
-                if late.cancelled_caught:
+                if self._sending.cancelled_caught:
                     break
+                await trio.lowlevel.checkpoint_if_cancelled()
         except StreamClosed:
             pass
         self._drop()
@@ -217,8 +222,10 @@ class PageCall(Call):
         self._drop()
 
     def _drop(self) -> None:
+        """Leave the socket; a message that is half sent has CLOSE_S to be whole."""
         if self._socket is not None:
             self._socket.cancel()
+            self._sending.deadline = min(self._sending.deadline, trio.current_time() + CLOSE_S)
 
     async def _drop_and_wait(self) -> None:
         self._drop()

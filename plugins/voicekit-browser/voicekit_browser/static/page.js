@@ -319,7 +319,11 @@ button.talk.onclick = () => {
 button.mute.onclick = () => setMuted(button.mute.getAttribute("aria-pressed") !== "true");
 button.hold.onpointerdown = () => hold(true);
 for (const over of ["pointerup", "pointercancel", "blur"]) window.addEventListener(over, () => hold(false));
-button.hold.onkeydown = (event) => [" ", "Enter"].includes(event.key) && (event.preventDefault(), hold(true));
+button.hold.addEventListener("keydown", (event) => {
+  if (![" ", "Enter"].includes(event.key)) return;
+  event.preventDefault();
+  hold(true);
+});
 button.hold.onkeyup = () => hold(false);
 button.hold.oncontextmenu = (event) => event.preventDefault();
 $("keypad-open").onclick = () => keypad($("keypad").hidden);
