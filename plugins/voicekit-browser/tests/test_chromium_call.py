@@ -104,8 +104,9 @@ async def test_a_spoken_call_in_the_browser(voice: Any, tmp_path: Path, machine:
     after = next((event["here"] for event in seen if event["name"] == "audible" and event["here"] > cut["here"]), None)
     assert after is not None
     holds = [event["here"] for event in seen if event["name"] == "hold" and event["here"] <= cut["here"]]
-    silent = audible_to(heard, started, cut["here"] - 3.0, min(after - 0.3, cut["here"] + 3.0)) - cut["here"]
-    print(f"silent {1000 * silent:.0f} ms after the cut was known to the page; holds before it: {len(holds)}")
+    ordered = next((at for at in holds if at > cut["here"] - 3.0), cut["here"])  # a hold comes before most cuts
+    silent = audible_to(heard, started, ordered - 0.5, min(after - 0.3, cut["here"] + 3.0)) - ordered
+    print(f"silent {1000 * silent:.0f} ms after the page knew; {len(holds)} holds before the cut")
     assert silent <= 0.15
     loudest = int(np.abs(said.astype(np.int32)).max())
     assert loudest > 1_000

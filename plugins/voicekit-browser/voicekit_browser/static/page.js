@@ -191,7 +191,9 @@ function decided(act, turn) {
 
 function drawReply(turn) {
   const { row, said, heard } = turns.get(turn);
-  if (row) fill(row, [["heard", said.slice(0, heard)], ["unheard", said.slice(heard)]]);
+  if (!row) return;
+  const to = heard + said.slice(heard).search(/\S|$/); // the space between them is not struck out
+  fill(row, [["heard", said.slice(0, to)], ["unheard", said.slice(to)]]);
 }
 
 function annotate(reply, words, kind) {
