@@ -107,12 +107,12 @@ class ChromiumPage:
             raise PageError(details.get("exception", {}).get("description", details["text"]))
         return found["result"].get("value")
 
-    async def until(self, condition: str, seconds: float = 30.0) -> Any:
-        """Wait until the expression is true; its value. TooSlowError names it."""
+    async def until(self, condition: str, seconds: float = 30.0) -> None:
+        """Wait until the expression is true. TooSlowError names it."""
         with trio.move_on_after(seconds):
-            while not (value := await self.run(condition)):
+            while not await self.run(f"Boolean({condition})"):  # noqa: ASYNC110  # of no event that DevTools has
                 await trio.sleep(0.02)
-            return value
+            return
         raise trio.TooSlowError(f"not within {seconds:g} s: {condition}")
 
     async def click(self, selector: str) -> None:
@@ -135,7 +135,7 @@ class ChromiumPage:
     async def picture(self, path: Path) -> None:
         """A PNG of what is visible."""
         shot = await self.ask("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(shot["data"]))
+        await trio.Path(path).write_bytes(base64.b64decode(shot["data"]))
 
 
 class Chromium:
@@ -167,6 +167,13 @@ async def _attached(url: str, *, task_status: trio.TaskStatus[ChromiumPage]) -> 
         await page.read()
 
 
+async def _port(file: trio.Path) -> str:
+    """Where it listens, once it has written that down."""
+    while not await file.exists() or "\n" not in (text := await file.read_text()):  # noqa: ASYNC110
+        await trio.sleep(0.05)
+    return text.split()[0]
+
+
 def chromium_path() -> str | None:
     return next((found for name in EXECUTABLES if (found := shutil.which(name))), None)
 
@@ -175,7 +182,7 @@ def chromium_path() -> str | None:
 async def open_chromium(
     *, microphone: Path | None = None, loop: bool = False, flags: tuple[str, ...] = ()
 ) -> AsyncIterator[Chromium]:
-    """A browser with a profile of its own; at the end it is killed. `microphone` is a WAV file, from getUserMedia on."""
+    """A browser with a profile of its own, killed at the end. `microphone` is a WAV file, from getUserMedia on."""
     path = chromium_path()
     assert path is not None, "needs the Debian package chromium"
     more = [*flags]
@@ -186,10 +193,7 @@ async def open_chromium(
         process = await trio.lowlevel.open_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             with trio.fail_after(STARTS_S):
-                port = Path(profile, "DevToolsActivePort")
-                while not (port.exists() and "\n" in port.read_text()):  # noqa: ASYNC110, ASYNC240
-                    await trio.sleep(0.05)
-                number = port.read_text().split()[0]
+                number = await _port(trio.Path(profile, "DevToolsActivePort"))
             async with trio.open_nursery() as nursery:
                 yield Chromium(f"http://127.0.0.1:{number}", nursery)
                 nursery.cancel_scope.cancel()

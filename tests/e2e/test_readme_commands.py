@@ -25,6 +25,7 @@ ELSEWHERE = {
     "voicekit trace voicekit-demo": "tests/unit/test_trace_drawing.py",
     "voicekit local-server": "plugins/voicekit-local/tests/server/test_command.py",
     "voicekit talk": "plugins/voicekit-device/tests/test_over_a_card.py",
+    "voicekit talk --browser": "plugins/voicekit-browser/tests/test_command.py",
     "voicekit talk bot.py": "plugins/voicekit-device/tests/test_over_a_card.py",
     "voicekit devices": "plugins/voicekit-device/tests/test_over_a_card.py",
     "voicekit trace FOLDER": "tests/unit/test_trace_drawing.py",

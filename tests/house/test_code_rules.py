@@ -12,6 +12,7 @@ from tests.house.sizes import long_ones, report
 from tests.house.source import Module, names_used, product
 
 CLOCKED: dict[str, str] = {
+    "plugins/voicekit-browser/voicekit_browser/doors.py": "tokens have the time of day in them",
     "plugins/voicekit-serve/voicekit_serve/site.py": "signatures and tokens have the time of day in them",
     "plugins/voicekit-asterisk/voicekit_asterisk/testing/phone.py": "it waits, outside trio, for another program",
     "plugins/voicekit-otel/voicekit_otel/spans.py": "spans have the time of day in them; nothing is decided by it",

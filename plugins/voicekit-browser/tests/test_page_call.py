@@ -124,6 +124,7 @@ async def test_what_is_written_is_heard_once_and_in_order(autojump_clock: Any, d
     assert heard(page) == tone(60_000).pcm
 
 
+@pytest.mark.full_counts
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("delay", [0.0, 0.05])
 async def test_the_position_is_close_below_what_is_heard(autojump_clock: Any, seed: int, delay: float) -> None:

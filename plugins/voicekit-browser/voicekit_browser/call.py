@@ -57,6 +57,9 @@ ENTRIES_S: Final = 10.0
 GONE_CODES: Final = (1000, 1001)
 """A page that was closed: it has ended its socket in good order, and does not come back."""
 
+CLOSE_S: Final = 0.2
+"""For the message that is being sent when its socket is left."""
+
 LOST: Final = 4408
 """Closes a socket that fell silent, or that another one has taken the place of."""
 
@@ -81,11 +84,13 @@ class PageCall(Call):
         self._shown = Shown(self.line.show, details=details)
         self._socket: trio.CancelScope | None = None
         self._stream: Any = None
+        self._sending = trio.CancelScope()
         self._entered = 0
         self._entries: list[float] = []
         self._pings = 0
         self._heard_at = 0.0  # when the page last sent anything
         self._changed = trio.lowlevel.ParkingLot()
+        self._parted = trio.Event()
 
     @property
     def can(self) -> frozenset[str]:
@@ -121,12 +126,15 @@ class PageCall(Call):
             self.finish(CallEnd(EndReason.DRAINED))  # only if nothing else has ended it
             self.source.close()
             await self._part()
+            self._parted.set()
 
     async def resume(self, stream: MessageStream, page: PageWire, spot: PageSpot) -> None:
         """Carry the call on `stream` from now on, in the place of the socket before it, until this one ends."""
         await self._drop_and_wait()
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
+        if self.end is not None:
+            await self._parted.wait()  # until then the goodbye is on its way, on this socket
 
     async def _carry(self, stream: MessageStream, page: PageWire) -> None:
         self.sockets += 1
@@ -193,10 +201,11 @@ class PageCall(Call):
         try:
             while True:
                 message = await self.line.next_message()
-                with trio.move_on_after(SEND_S) as late:
+                with trio.CancelScope(deadline=trio.current_time() + SEND_S, shield=True) as self._sending:
                     await stream.send(message)
-                if late.cancelled_caught:
+                if self._sending.cancelled_caught:
                     break
+                await trio.lowlevel.checkpoint_if_cancelled()
         except StreamClosed:
             pass
         self._drop()
@@ -214,8 +223,10 @@ class PageCall(Call):
         self._drop()
 
     def _drop(self) -> None:
+        """Leave the socket; a message that is half sent has CLOSE_S to be whole."""
         if self._socket is not None:
             self._socket.cancel()
+            self._sending.deadline = min(self._sending.deadline, trio.current_time() + CLOSE_S)
 
     async def _drop_and_wait(self) -> None:
         self._drop()

@@ -70,7 +70,7 @@ class Browser:
     ) -> None:
         if rate not in (8000, 16_000, 24_000, 48_000):
             raise ConfigError(f"transport browser: expected a rate of 8000, 16000, 24000 or 48000 Hz, got {rate}")
-        self._password = password or os.environ.get(PASSWORD, "")
+        self._password = os.environ.get(PASSWORD, "") if password is None else password
         self._tokens = tokens
         self._origins = origins.split() if isinstance(origins, str) else list(origins)
         self._details = details

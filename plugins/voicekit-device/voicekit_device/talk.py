@@ -10,6 +10,8 @@ import trio
 from voicekit import Bot, Say, Turn
 from voicekit.cli.run import call_parser, hold, read_call
 from voicekit.cli.terminal import Parser
+from voicekit.errors import ConfigError
+from voicekit.extend.install import how_to_install
 from voicekit_device.cards import Direction, choose
 from voicekit_device.microphone import Microphone
 from voicekit_device.portaudio import PortAudio
@@ -34,6 +36,8 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Hold a conversation until somebody ends it; the exit status is that of `voicekit run`."""
+    if "--browser" in arguments:
+        return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)
     cards = PortAudio()
     wanted: dict[Direction, str | None] = {"microphone": options.microphone, "speaker": options.speaker}
@@ -45,8 +49,19 @@ def main(arguments: Sequence[str]) -> int:
     return trio.run(hold, plan, options, BEGIN)
 
 
+def _in_the_browser(arguments: Sequence[str]) -> int:
+    """The same verb of voicekit-browser; ConfigError if that is not installed."""
+    try:
+        from voicekit_browser.command import main as talk_in_browser
+    except ImportError:
+        distribution = "voicekit-browser"
+        raise ConfigError(f"--browser comes with {distribution}, {how_to_install(distribution)}") from None
+    return talk_in_browser(arguments)
+
+
 def _parser() -> Parser:
     parser = call_parser("talk", HELP)
+    parser.add_argument("--browser", action="store_true", help="talk from a page in the browser (voicekit-browser)")
     parser.add_argument("--microphone", metavar="NAME", help="input device; any unique part of its name does")
     parser.add_argument("--speaker", metavar="NAME", help="output device; `voicekit devices` lists them")
     parser.add_argument(

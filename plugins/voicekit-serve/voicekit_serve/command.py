@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -15,13 +17,15 @@ from voicekit.cli.bot import find_bot, plugins_beside
 from voicekit.cli.spec import read_part
 from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
-from voicekit.extend import Plugins
+from voicekit.extend import Plugins, Registry, Use
 from voicekit_serve import limits
 from voicekit_serve.bots import answering, with_greeting
 from voicekit_serve.server import serve
+from voicekit_serve.site import LOOPBACK
 
 SECRET = "VOICEKIT_SECRET"
 METRICS_TOKEN = "VOICEKIT_METRICS_TOKEN"
+PAGE_PASSWORD = "VOICEKIT_PAGE_PASSWORD"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
     parser.add_argument("--farewell", metavar="TEXT", help="what calls hear that are still there after that")
     parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    password = f"what the browser's page asks for before a call; better in {PAGE_PASSWORD}, as others see commands"
+    parser.add_argument("--page-password", metavar="TEXT", help=password)
     parser.add_argument(
         "--record", metavar="FOLDER", type=Path, help="record each call into a folder of its own in this"
     )
@@ -47,23 +53,20 @@ def main(arguments: Sequence[str]) -> int:
     if options.max_calls < 1:
         raise ConfigError(f"--max-calls: expected 1 or more, got {options.max_calls}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    public_url = options.public_url or f"http://{options.host}:{options.port}"
     plugins = plugins_beside(options.bot)
     bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
-    transports = [
-        read_part(spec, "transport", plugins.registry).build(plugins.registry, "transport")
-        for spec in options.transport
-    ]
+    url = options.public_url or _own_url(options)
+    transports = [_transport(spec, plugins.registry, options.page_password) for spec in options.transport]
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def run() -> None:
         async with answering(bot, plugins, _tell, options.record) as answer:
-            _tell(f"listening on {options.host}:{options.port} for {public_url}")
+            _tell(f"listening on {options.host}:{options.port} for {url}")
             await serve(
                 answer,
                 *transports,
-                public_url=public_url,
+                public_url=url,
                 host=options.host,
                 port=options.port,
                 max_calls=options.max_calls,
@@ -84,6 +87,19 @@ def _more_metrics(plugins: Plugins) -> Callable[[], str]:
         return str
     metrics: Callable[[], str] = import_module("voicekit_metrics").exposition
     return metrics
+
+
+def _own_url(options: argparse.Namespace) -> str:
+    """The address of a server that nobody calls from elsewhere: browsers want `localhost` in it."""
+    host = "localhost" if options.host in LOOPBACK else options.host
+    return f"http://{host}:{options.port}"
+
+
+def _transport(spec: str, registry: Registry, page_password: str | None) -> Any:
+    use = read_part(spec, "transport", registry)
+    if page_password is not None and use.name == "browser":
+        use = Use(use.name, **{"password": page_password, **use.options})
+    return use.build(registry, "transport")
 
 
 def _tell(line: str) -> None:

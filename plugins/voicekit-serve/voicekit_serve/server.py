@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from voicekit.call.desk import CallAnswer
 from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
-from voicekit_serve import limits
+from voicekit_serve import careful, limits
 from voicekit_serve.asgi import build_app
 from voicekit_serve.closing import mend_hypercorn
 from voicekit_serve.site import CallSite
@@ -42,6 +42,7 @@ async def serve(
     certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
     only in the main thread.
     """
+    careful.apply()
     mend_hypercorn()
     site = CallSite(
         answer,

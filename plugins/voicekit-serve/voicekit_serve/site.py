@@ -67,6 +67,18 @@ class CallSite:
         self._waiting = 0
         self.is_local = host in LOOPBACK and parts.hostname in LOOPBACK
 
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """For an application of your own that mounts `build_app(site)`: its lifespan. At the end, calls are ended."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.desk.measure)
+            try:
+                yield
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self.desk.drain(patience=0.0)
+                nursery.cancel_scope.cancel()
+
     def stop(self) -> None:
         """Drain, as at a signal."""
         self.stopping.set()

@@ -191,7 +191,9 @@ function decided(act, turn) {
 
 function drawReply(turn) {
   const { row, said, heard } = turns.get(turn);
-  if (row) fill(row, [["heard", said.slice(0, heard)], ["unheard", said.slice(heard)]]);
+  if (!row) return;
+  const to = heard + said.slice(heard).search(/\S|$/); // the space between them is not struck out
+  fill(row, [["heard", said.slice(0, to)], ["unheard", said.slice(to)]]);
 }
 
 function annotate(reply, words, kind) {
@@ -319,7 +321,11 @@ button.talk.onclick = () => {
 button.mute.onclick = () => setMuted(button.mute.getAttribute("aria-pressed") !== "true");
 button.hold.onpointerdown = () => hold(true);
 for (const over of ["pointerup", "pointercancel", "blur"]) window.addEventListener(over, () => hold(false));
-button.hold.onkeydown = (event) => [" ", "Enter"].includes(event.key) && (event.preventDefault(), hold(true));
+button.hold.addEventListener("keydown", (event) => {
+  if (![" ", "Enter"].includes(event.key)) return;
+  event.preventDefault();
+  hold(true);
+});
 button.hold.onkeyup = () => hold(false);
 button.hold.oncontextmenu = (event) => event.preventDefault();
 $("keypad-open").onclick = () => keypad($("keypad").hidden);

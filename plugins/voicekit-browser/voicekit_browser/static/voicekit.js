@@ -14,7 +14,7 @@
 const HEARD_RATE = 16000;
 const KEPT_FRAMES = 750; // 15 s of the caller's sound can be sent again
 const QUEUED_BYTES = 64 * 1024; // beyond it the socket is stuck, and sound waits in KEPT_FRAMES
-const SILENT_S = 5; // nothing from the server, not even a ping: the socket is lost
+const SILENT_S = 4.5; // nothing from the server, though it pings every 2 s: the socket is lost
 const RESUME_S = 10;
 const FIRST_WAIT_S = 0.25; // the back-off doubles from here
 const LONGEST_WAIT_S = 4;

@@ -1,0 +1,177 @@
+"""The page in a real Chromium with a fake microphone: whole calls at 1x, judged by the sound that it rendered."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import trio
+
+from tests.chromium import open_chromium
+from tests.machine import Machine
+from tests.page_kit import FRESH, RATE, audible_to, begin, bursting, bursts, recording, served
+from voicekit import CallPolicy, Policy, Say, Session, Turn
+from voicekit.call.connection import Call
+from voicekit.soniox.local import soniox_or_local
+
+pytestmark = [pytest.mark.real, pytest.mark.needs_debian("chromium", "chromium")]
+
+# A spoken call.
+
+
+@pytest.fixture(scope="session")
+def voice() -> Any:
+    """The real voice, for what the caller says."""
+    pytest.importorskip("pocketsphinx", reason="needs the package pocketsphinx (Python before 3.14)")
+    pytest.importorskip("moonshine_cpp", reason="needs the package moonshine-cpp (Linux on x86-64)")
+    from voicekit_local.engines.align import SphinxAligner
+    from voicekit_local.engines.interface import no_progress
+    from voicekit_local.engines.piper import Piper
+
+    piper = Piper(SphinxAligner(), steady=True)
+    piper.load(no_progress)
+    return piper
+
+
+def microphone(voice: Any, path: Path, *lines: tuple[float, str]) -> Path:
+    """A WAV file of 48 kHz in which each line is said at its second."""
+    track = np.zeros(round((max(at for at, _ in lines) + 12) * 48_000), np.int16)
+    for at, line in lines:
+        made = voice.speak(line, "joe")
+        said = soxr.resample(np.frombuffer(made.pcm, np.int16), made.rate, 48_000).astype(np.int16)
+        track[round(at * 48_000) : round(at * 48_000) + len(said)] = said
+    soundfile.write(path, track, 48_000, subtype="PCM_16")
+    return path
+
+
+STORY = (
+    "Once upon a time there was a telephone that nobody ever called. It stood in a quiet hall, and it had learned all "
+    "the numbers of the town by heart. One winter night it rang by itself, and a child woke up and answered it."
+)
+
+
+async def teller(turn: Turn, say: Say) -> None:
+    text = turn.text.lower()
+    if "goodbye" in text or "good bye" in text:
+        turn.end("Goodbye!")
+    elif "story" in text:
+        await say(STORY)
+    else:
+        await say("All right, I have stopped.")
+
+
+async def test_a_spoken_call_in_the_browser(voice: Any, tmp_path: Path, machine: Machine) -> None:
+    """Greeting, question, answer, "stop", and on: words, silence after the cut, history and recording are right."""
+    lines = (9.0, "Please tell me a story."), (19.0, "Stop, that is enough."), (30.0, "Thank you, goodbye.")
+    caller = await trio.to_thread.run_sync(microphone, voice, tmp_path / "caller.wav", *lines)
+    sessions = []
+    with trio.fail_after(240):
+        async with soniox_or_local(lambda line: None) as service:
+
+            async def answer(call: Call) -> Session:
+                policy = Policy(call=CallPolicy(greeting="Hello! What can I do for you?"))
+                parts: Any = {"stt": service.transcriber(), "tts": service.voice()}
+                session = Session(handler=teller, call=call, policy=policy, **parts)
+                sessions.append(session)
+                return session
+
+            async with served(answer) as (_, url), open_chromium(microphone=caller) as chromium:
+                page = await chromium.open_page(f"{url}/", before=FRESH)
+                await begin(page)
+                await page.until("voicekitLast.state === 'over'", 90)
+                seen = await page.run("seen")
+                started, said, heard = await recording(page)
+                shown = await page.text("#transcript")
+                assert page.complaints == []
+    history = list(sessions[0].history)
+    story = next(exchange for exchange in history if exchange.cut)
+    assert "story" in story.user.lower()
+    assert STORY.startswith(story.heard.strip()[:40])
+    assert 3 < len(story.heard.split()) < len(STORY.split())
+    assert any("enough" in exchange.user.lower() for exchange in history)
+    assert history[-1].said.startswith("Goodbye")
+    ended = {event["turn"]: event for event in seen if event["name"] == "ended"}
+    assert ended[story.turn]["heard"] == story.heard
+    assert story.heard in shown
+    cut = next(event for event in seen if event["name"] == "decided" and event["act"] == "cut")
+    after = next((event["here"] for event in seen if event["name"] == "audible" and event["here"] > cut["here"]), None)
+    assert after is not None
+    holds = [event["here"] for event in seen if event["name"] == "hold" and event["here"] <= cut["here"]]
+    ordered = next((at for at in holds if at > cut["here"] - 3.0), cut["here"])  # a hold comes before most cuts
+    silent = audible_to(heard, started, ordered - 0.5, min(after - 0.3, cut["here"] + 3.0)) - ordered
+    print(f"silent {1000 * silent:.0f} ms after the page knew; {len(holds)} holds before the cut")
+    assert silent <= 0.15
+    loudest = int(np.abs(said.astype(np.int32)).max())
+    assert loudest > 1_000
+    if machine.keeps_time(within=0.05):
+        begun = started + int(np.flatnonzero(np.abs(said.astype(np.int32)) > 1_000)[0]) / RATE
+        speaking = next(event["here"] for event in seen if event["name"] == "sounds")
+        assert begun < speaking < begun + 1.5
+
+
+async def test_the_recording_agrees_with_the_page_s_clock() -> None:
+    """Each burst begins in the recording where the playback worklet says it did, within 60 ms; so does its end."""
+    async with served(bursting) as (_, url), open_chromium() as chromium:
+        page = await chromium.open_page(f"{url}/", before=FRESH)
+        await page.click("#talk")
+        await page.until("window.voicekitCall !== undefined", 60)
+        await page.run(
+            "window.voicekitLast = voicekitCall; window.levels = [];"
+            'voicekitCall.on("played", ({ at, level }) => levels.push([at, level]))'
+        )
+        await page.until("levels.filter(([, level]) => level > 0.05).length > 20", 60)
+        began = await page.run("voicekitLast._context.currentTime")
+        started, _, heard = await recording(page)
+        levels = await page.run("levels")
+    assert abs(started + len(heard) / RATE - began) < 0.4  # what is not yet written of it
+    wrong = []
+    for (before, _), (at, level) in itertools.pairwise(levels):
+        first, last = (round((moment - started) * RATE) for moment in (before, at))
+        if 0 <= first < last <= len(heard) and last - first < RATE // 5:
+            piece = heard[first:last].astype(np.float64) / 32_768
+            wrong.append(abs(float(np.sqrt((piece**2).mean())) - level))
+    assert len(wrong) > 20
+    off = sorted(wrong)[len(wrong) * 9 // 10]
+    print(f"levels of {len(wrong)} reports against the recording: nine in ten within {off:.4f}")
+    assert off < 0.06 / 0.1 * 0.17  # a burst of 0.17 RMS, 100 ms long, shifted by 60 ms within a report
+
+
+# Positions.
+
+CUTS = int(os.environ.get("VOICEKIT_CUTS", "60"))
+
+
+async def test_what_was_heard_is_what_chromium_rendered() -> None:
+    """Cuts at random moments: the words that the history has as heard against the bursts in the rendered sound."""
+    roll = random.Random(11)
+    differences: list[int] = []
+    with trio.fail_after(6.0 * CUTS + 120):
+        async with served(bursting) as (_, url), open_chromium() as chromium:
+            page = await chromium.open_page(f"{url}/", before=FRESH)
+            await begin(page)
+            for n in range(CUTS):
+                await page.until(f"seen.filter(({{ name }}) => name === 'audible').length > {n}")
+                await trio.sleep(roll.uniform(0.1, 2.0))
+                await page.run(f"voicekitCall.type('line {n}')")
+                await page.until(f"seen.filter(({{ name }}) => name === 'ended').length > {n}")
+            await trio.sleep(0.5)
+            started, _, heard = await recording(page)
+            seen = await page.run("seen")
+            assert page.complaints == []
+    onsets = bursts(heard, started)
+    flushes = [event["at"] for event in seen if event["name"] == "flushed"][:CUTS]
+    ended = [event for event in seen if event["name"] == "ended"][:CUTS]
+    assert len(flushes) == len(ended) == CUTS
+    for since, until, event in zip([0.0, *flushes], flushes, ended, strict=False):
+        rendered = sum(since < at <= until for at in onsets)
+        differences.append(rendered - len(event["heard"].split()))
+    counted = {value: differences.count(value) for value in sorted(set(differences))}
+    print(f"{CUTS} cuts: words rendered minus words heard, and how often: {counted}")
+    assert set(differences) <= {-1, 0, 1}

@@ -1,0 +1,203 @@
+"""What the tests share that hold a page in a real Chromium: a server, bursts that can be counted, the page's recording.
+
+The page's own recording is the witness: a third worklet records what went into the microphone and what came out of the
+playback worklet, in the same audio clock.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import soundfile
+import trio
+
+from voicekit import CallPolicy, Policy, Say, Session, Turn
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.call.connection import Call
+from voicekit.contracts import Text
+from voicekit.events import WordMark
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.transform import Pipeable
+from voicekit.writing.segments import word_spans
+from voicekit_browser.transport import Browser
+from voicekit_serve.server import serve
+from voicekit_serve.site import CallSite
+
+RATE = 16_000
+LOUD = 300
+"""Of 32,768: louder than what a voice leaves behind in a pause."""
+
+FRESH = "window.voicekitOptions = {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}};"
+"""The fake microphone hears no loudspeaker; a canceller would work on its own imagination."""
+
+LISTEN = """
+(() => {
+  window.seen = [];
+  voicekitCall.on("*", (event) => {
+    if (event.name !== "played") seen.push({ ...event, here: voicekitCall._context?.currentTime });
+  });
+  return true;
+})()
+"""
+
+RECORDING = """
+new Promise((resolve) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve([voicekitLast._recordedFrom, reader.result.split(",")[1]]);
+  reader.readAsDataURL(voicekitLast.recording());
+})
+"""
+
+
+class BurstTts(Pipeable):
+    """Each word is 100 ms of tone and 100 ms of silence, so that words can be counted in any recording."""
+
+    name = "bursts"
+    accepts = None
+    produces: AudioFormat | None = None
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat:
+        self.produces = AudioFormat(wanted.rate)
+        return self.produces
+
+    def cut(self) -> None:
+        pass
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Any]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
+        form = self.produces or AudioFormat(24_000)
+        half = form.samples(0.1)
+        tone = (8_000 * np.sin(np.arange(half) * 2 * np.pi * 400 / form.rate)).astype(np.int16).tobytes()
+        at = 0
+        async for text in inbox:
+            for start, end in word_spans(text.text):
+                word = text.part(start, end)
+                await outbox.send(WordMark(word.text, at, word.to[-1]))
+                await outbox.send(AudioFrame(tone + form.silence(half), at, form))
+                at += 2 * half
+
+
+async def free_port() -> int:
+    with trio.socket.socket() as socket:
+        await socket.bind(("127.0.0.1", 0))
+        return int(socket.getsockname()[1])
+
+
+@asynccontextmanager
+async def served(
+    answer: Callable[[Call], Awaitable[Any]],
+    *,
+    port: int = 0,
+    listens: int = 0,
+    browser: Browser | None = None,
+    **how: Any,
+) -> AsyncIterator[tuple[CallSite, str]]:
+    """A site at http://localhost:`port`; with `listens`, something in between listens there, and the site at that."""
+    port = port or await free_port()
+    address = f"http://localhost:{port}"
+    async with trio.open_nursery() as nursery:
+
+        async def run(task_status: trio.TaskStatus[CallSite]) -> None:
+            page = browser or Browser("")
+            where = {"public_url": address, "port": listens or port, "drain": 0.1}
+            await serve(answer, page, task_status=task_status, **where, **how)
+
+        site = await nursery.start(run)
+        yield site, address
+        site.stop()
+
+
+async def begin(page: Any) -> None:
+    """Press Talk, and note every event from the first moment on."""
+    await page.click("#talk")
+    await page.until("window.voicekitCall !== undefined", 60)
+    await page.run("window.voicekitLast = window.voicekitCall")
+    await page.run(LISTEN)
+
+
+async def recording(page: Any) -> tuple[float, Any, Any]:
+    """When the page's recording begins in its audio clock, the caller's side and the bot's."""
+    started, encoded = await page.run(RECORDING)
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(encoded)), dtype="int16")
+    assert rate == RATE
+    return started, samples[:, 0], samples[:, 1]
+
+
+def bursts(sound: Any, started: float) -> list[float]:
+    """When each burst begins, in the page's audio clock."""
+    loud = np.abs(sound.astype(np.int32)) > 2_000
+    window = RATE // 100
+    busy = [bool(loud[n : n + window].any()) for n in range(0, len(loud), window)]
+    return [started + n / 100 for n, (was, now) in enumerate(itertools.pairwise([False, *busy])) if now and not was]
+
+
+def audible_to(sound: Any, started: float, since: float, until: float) -> float:
+    """The last moment between the two at which the sound is audible."""
+    first, last = (max(0, round((at - started) * RATE)) for at in (since, until))
+    found = np.flatnonzero(np.abs(sound[first:last].astype(np.int32)) > LOUD)
+    return since + (int(found[-1]) / RATE if len(found) else 0.0)
+
+
+async def bursting(call: Call) -> Session:
+    """Bursts for words, as many as were typed; the greeting has 60."""
+
+    async def talker(turn: Turn, say: Say) -> None:
+        await say(" ".join(f"word{n}" for n in range(60)))
+
+    policy = Policy(call=CallPolicy(greeting=" ".join(f"word{n}" for n in range(60))))
+    return Session(handler=talker, call=call, stt=None, vad=None, tts=BurstTts(), policy=policy)
+
+
+class Cable:
+    """Carries every connection to `port` on to another one; can cut them, or carry nothing more and tell nobody."""
+
+    def __init__(self, port: int, to: int) -> None:
+        self.port = port
+        self._to = to
+        self._open: dict[trio.CancelScope, trio.Event] = {}
+
+    async def run(self, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
+        await trio.serve_tcp(self._carry, self.port, host="127.0.0.1", task_status=task_status)
+
+    def cut(self) -> None:
+        """Both sides notice at once."""
+        for scope in list(self._open):
+            scope.cancel()
+
+    def stall(self) -> None:
+        """Neither side notices; a connection that is opened later is carried."""
+        for stalled in self._open.values():
+            stalled.set()
+
+    async def _carry(self, near: trio.SocketStream) -> None:
+        stalled = trio.Event()
+        async with near, await trio.open_tcp_stream("127.0.0.1", self._to) as far:
+            with trio.CancelScope() as scope:
+                self._open[scope] = stalled
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_pump, near, far, stalled, scope)
+                    nursery.start_soon(_pump, far, near, stalled, scope)
+            del self._open[scope]
+
+
+async def _pump(
+    source: trio.SocketStream, sink: trio.SocketStream, stalled: trio.Event, over: trio.CancelScope
+) -> None:
+    try:
+        while data := await source.receive_some():
+            if stalled.is_set():
+                await trio.sleep_forever()
+            await sink.send_all(data)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        pass
+    over.cancel()
