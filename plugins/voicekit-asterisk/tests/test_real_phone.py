@@ -137,10 +137,11 @@ async def test_the_demo_over_a_telephone(
     ):
         gaps += answers(utterances(caller, rate), utterances(speech, rate))
     phone.remove()
-    if not machine.keeps_time(within=0.03) and len(there) != len(here):
-        pytest.fail(
-            f"the machine is too busy for a call: it is late, and the phone has {len(there)} of {len(here)} gaps"
-        )
+    if not machine.keeps_time(within=0.03):
+        cost.lines.append(f"phone: not measured, as the machine is late; {errors.wrong} of {errors.words} words wrong")
+        assert sessions[0].history, "the caller was heard"
+        assert there or here, "the caller was answered"
+        return
     assert len(there) == len(here) >= 5, (there, here)
     later = [a - b for a, b in zip(there, here, strict=True)]
     offset = statistics.median(later)
@@ -152,6 +153,5 @@ async def test_the_demo_over_a_telephone(
         f"phone: the gaps differ by {1000 * offset:.0f} ms throughout, and besides by {1000 * apart:.0f} ms at most",
     ]
     assert errors.rate <= 0.1
-    if machine.keeps_time(within=0.03):
-        assert max(later) <= 0.25
-        assert apart <= 0.06, list(zip(there, here, strict=True))
+    assert max(later) <= 0.25
+    assert apart <= 0.06, list(zip(there, here, strict=True))
