@@ -68,6 +68,13 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
     `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn. An attribute
     `languages` may hold the codes of the languages that it was told to expect, for words that come without one.
+
+    Optional attribute `finalizes`: True for one with a method `finalize(at: int) -> None`, which asks for all sound up
+    to sample `at` to be made final as soon as that has been heard, unless a SpeechStarted comes before. It is answered
+    with Finalized, or not at all; it never waits or raises, and means nothing before and after `run`.
+
+    Optional attribute `scores`, mostly a layer's: True for one with a method `score(at: int) -> None`, which asks how
+    finished the sound before the pause at sample `at` is, and is answered with PauseScored. False forbids such layers.
     """
 
     @property
@@ -143,7 +150,10 @@ class Sink(Protocol):
 
 
 class CallEnds(Protocol):
-    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`."""
+    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`.
+
+    Optional method `join(session)`: called at the end of the session's construction, so that the call can watch it.
+    """
 
     @property
     def source(self) -> Source: ...
@@ -242,7 +252,7 @@ class Reply:
     With `script`, that is all there is to say, and no handler is asked.
     """
 
-    __slots__ = ("cut", "heard_to", "reason", "said", "script", "text", "turn")
+    __slots__ = ("cut", "first_word", "heard_to", "reason", "said", "script", "text", "turn")
 
     def __init__(self, turn: int, text: str, reason: str, script: str | None = None) -> None:
         self.turn = turn
@@ -250,6 +260,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
+        self.first_word: float | None = None  # when the handler said it
         self.heard_to = 0
         self.cut = False
 

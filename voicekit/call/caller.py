@@ -9,7 +9,7 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.events import CallerHeld, CallNews, Dtmf, Hangup
+from voicekit.events import CallerHeld, CallNews, Dtmf, Hangup, Typed
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.stage import Run
 from voicekit.flow.store import Full
@@ -21,7 +21,7 @@ HEARD_S = 0.5
 QUIET_S = 0.5
 """A wire that sends nothing for longer (silence suppressed, a hold) leaves a gap, so that times stay true."""
 
-CallerItem = AudioFrame | Gap | Dtmf | Hangup | CallerHeld | CallNews
+CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup | CallerHeld | CallNews
 
 
 class CallSource(Pipeable):
@@ -30,6 +30,7 @@ class CallSource(Pipeable):
     name = "caller"
     live = True
     accepts: AudioFormat | None = None
+    waiting = HEARD_S
 
     def __init__(self, produces: AudioFormat) -> None:
         self.produces = produces
@@ -37,7 +38,9 @@ class CallSource(Pipeable):
         self._began: float | None = None
         self._outlet: Outlet[CallerItem]
         self._inlet: Inlet[CallerItem]
-        self._outlet, self._inlet = open_link(produces.samples(HEARD_S), Full.DROP_OLDEST, name="sound of the caller")
+        self._outlet, self._inlet = open_link(
+            produces.samples(self.waiting), Full.DROP_OLDEST, name="sound of the caller"
+        )
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[object, CallerItem]]:
@@ -71,6 +74,9 @@ class CallSource(Pipeable):
 
     def press(self, digit: str) -> None:
         self._offer(Dtmf(digit))
+
+    def type(self, text: str) -> None:
+        self._offer(Typed(text))
 
     def note(self, event: CallerHeld | CallNews) -> None:
         """Something about the caller that is no sound: it takes its place between the frames."""

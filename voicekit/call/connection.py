@@ -37,6 +37,7 @@ from voicekit.call.wire import (
     WireNotice,
     WireReply,
     WireSound,
+    WireTyped,
 )
 from voicekit.errors import ConfigError, RemoteProtocolError, Unavailable, VoicekitError
 from voicekit.events import AnsweredBy, CallerHeld, Transferred
@@ -80,6 +81,7 @@ class Call:
         self.answered_by: AnsweredBy | None = None
         self.trouble: VoicekitError | None = None
         self._stream = stream
+        self._sending = trio.CancelScope()
         self._wire = wire
         self._control = control
         self._nursery = nursery
@@ -92,6 +94,15 @@ class Call:
     def can(self) -> frozenset[str]:
         """What this call is able to do, of `transfer`, `digits`, `hang_up`, `mark`, `clear`."""
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
+
+    def join(self, session: object) -> None:
+        """Called by the session that this call has got, before it runs: a wire that shows it to the caller watches it.
+
+        Such a wire has `join(session, post)`; `post` sends its messages ahead of all sound.
+        """
+        join = getattr(self._wire, "join", None)
+        if join is not None:
+            join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
         """End the call from our side; returns at once. A second call does nothing."""
@@ -200,6 +211,8 @@ class Call:
                     self._line.keep_back(full)
                 case WireDigit(digit):
                     self.source.press(digit)
+                case WireTyped(text):
+                    self.source.type(text)
                 case WireReply(message):
                     self._line.post([message])
                 case FarHold(held):
@@ -212,16 +225,21 @@ class Call:
 
     async def _write(self) -> None:
         while message := await self._line.next_message():
-            with trio.move_on_after(SEND_S) as late:
+            self._sending = trio.move_on_after(SEND_S, shield=True)  # a message has its number: none may be left out
+            with self._sending:
                 try:
                     await self._stream.send(message)
                 except StreamClosed as closed:
                     self.finish(self._wire.closed(closed.code).end)
                     return
-            if late.cancelled_caught:
+            if self._sending.cancelled_caught:
                 self.finish(CallEnd(EndReason.LOST, f"no message was taken for {SEND_S:g} s"))
                 return
             self._line.sent(trio.current_time())
+
+    def _hurry(self) -> None:
+        """The call is over: the message that is being sent has GOODBYE_S left."""
+        self._sending.deadline = min(self._sending.deadline, trio.current_time() + GOODBYE_S)
 
     async def _say_goodbye(self, code: int) -> None:
         await self._hang_up_by_request()
@@ -232,7 +250,7 @@ class Call:
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
                         await self._stream.send(message)
-            await self._stream.close(code)
+        await _close(self._stream, code)
 
     async def _hang_up_by_request(self) -> None:
         """Hang up where closing the connection would leave the caller on the line; in bounded time."""
@@ -260,13 +278,14 @@ async def open_call(
 ) -> AsyncIterator[Call]:
     """The call that begins on `stream`; at the end of the block it is over, in bounded time, and the stream closed.
 
-    `facts` are what a signed webhook said of it: they replace what the wire only claims, and a call that says it is
-    another one is closed. `control` is what the carrier does at our request. Raises RemoteProtocolError if the wire is
-    not spoken, and Unavailable if no call starts in `start_timeout` seconds or the connection ends before one does.
+    `facts` are what a signed webhook said of it: they replace what the wire only claims. A call that says it is another
+    one is closed; one that says no id of its own, as on Vonage, is the one whose token it brought. `control` is what
+    the carrier does at our request. Raises RemoteProtocolError if the wire is not spoken, and Unavailable if no call
+    starts in `start_timeout` seconds or the connection ends before one does.
     """
     start, rest = await _started(stream, wire, start_timeout)
     if facts is not None:
-        if start.info.call_id.value != facts.call_id:
+        if start.info.call_id.value not in ("", facts.call_id):
             await _close(stream, 1008)
             raise Unavailable(
                 f"{wire.name}: the socket's call is not the one that its webhook announced", service=SERVICE
@@ -281,9 +300,12 @@ async def open_call(
                 nursery.start_soon(call._read)
                 nursery.start_soon(call._write)
                 call.take(rest)
-                yield call
-                await call.settle()
-                code = 1000
+                try:
+                    yield call
+                    await call.settle()
+                    code = 1000
+                finally:
+                    call._hurry()
                 nursery.cancel_scope.cancel()
     finally:
         if call is not None:

@@ -7,14 +7,18 @@ a `Site`. Addresses are the public ones, as the carrier called them, never those
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import trio
 
 from voicekit.call.control import CallControl, CallReport
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.wire import MessageStream, Wire
+
+if TYPE_CHECKING:
+    from voicekit.call.connection import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class WebhookAnswer:
     body: str = field(default="", repr=False)
     content_type: str = "text/plain"
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Arrival(Protocol):
@@ -74,6 +79,11 @@ class Site(Protocol):
         """Whether a call that came now would be let in."""
         ...
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only this computer reaches the server: it listens on loopback, and its public address is there."""
+        ...
+
     def now(self) -> float:
         """The time of day, in seconds: for signatures and tokens."""
         ...
@@ -100,6 +110,13 @@ class Site(Protocol):
 
     def report(self, transport: str, report: CallReport) -> None:
         """The carrier has news of a call, which may be live, or was dialled and never will be."""
+        ...
+
+    async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
+        """Let the call in that entering `opening` begins, and hold it to its end; `name` is that of its wire.
+
+        For a transport that has accepted the connection itself. Raises CallRefused if there is no place for it.
+        """
         ...
 
 
@@ -148,4 +165,8 @@ class DialingTransport(Transport, Protocol):
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
         """Have the carrier call `to`; returns the id of the call, which reaches the site like one that came in."""
+        ...
+
+    def control(self, site: Site, call_id: str) -> CallControl | None:
+        """What the carrier does to this call at our request; None without an account."""
         ...

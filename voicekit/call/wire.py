@@ -8,7 +8,7 @@ marks belong to the driver.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
@@ -36,9 +36,16 @@ class WireSound:
 
 @dataclass(frozen=True, slots=True)
 class WireDigit:
-    """A key: 0-9, *, #, A-D."""
+    """A key: 0-9, *, #, A-D. The repr does not show it: it may be of a card's number."""
 
-    digit: str
+    digit: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WireTyped:
+    """A line that the caller typed."""
+
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ WireEvent: TypeAlias = (
     CallStarted
     | WireSound
     | WireDigit
+    | WireTyped
     | MarkPassed
     | PlayedTo
     | FarFull

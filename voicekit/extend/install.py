@@ -25,6 +25,7 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "voicekit-serve": {"verb": ("serve",)},
     "voicekit-silero": {"vad": ("confirmed", "silero")},
+    "voicekit-smart-turn": {},
 }
 """What each of voicekit's own distributions brings, by role: the core's only knowledge of its plugins' names."""
 

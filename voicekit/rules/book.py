@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from voicekit.contracts import Stash
 from voicekit.errors import ConfigError
+from voicekit.events import ExpectedAnswer
 from voicekit.reply.handler import Handler, Turn
 from voicekit.reply.say import Say
 from voicekit.rules.actions import Action, Occasion, Place, RuleAnswer, action
@@ -98,6 +99,7 @@ class Rules(Table):
         choices: Choices | None = None,
         phrases: Sequence[str | re.Pattern[str]] = (),
         check: Check | None = None,
+        expect: ExpectedAnswer | None = None,
         reprompts: Sequence[RuleLine] | None = None,
         give_up: RuleAnswer = GIVE_UP,
         key_timeout: float = KEY_TIMEOUT,
@@ -105,6 +107,8 @@ class Rules(Table):
         """A state that asks for `slot`, a value of `kind` or one of `choices`.
 
         `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be said, or None.
+        `expect` is how the answer is listened to (`Turn.expect`); the default is "number" for three digits or more and
+        "yes_no" for yes/no.
         `reprompts` are said one after the other to what is no answer, and then `give_up`; the default is to ask twice
         again. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds behind the last one, what is
         there is the answer, or too short for one. Decorate with its `then` what follows.
@@ -113,7 +117,15 @@ class Rules(Table):
             raise ConfigError(f"ask({slot!r}): expected a kind or choices, got both, kind {kind!r}")
         of = kind_of(kind, self.named, f"ask({slot!r})") if choices is None else choice(choices, f"ask({slot!r})")
         state = ask_state(
-            prompt, slot, of, phrases=phrases, check=check, table=self, reprompts=reprompts, give_up=give_up
+            prompt,
+            slot,
+            of,
+            phrases=phrases,
+            check=check,
+            expect=expect,
+            table=self,
+            reprompts=reprompts,
+            give_up=give_up,
         )
         state.set_key_timeout(key_timeout)
         self.states.append(state)
@@ -231,6 +243,9 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
             turn.transfer(decision.transfer)  # first: what can't be done is not announced
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
+    state = talk.memory.state
+    if state is not None and state.question is not None and state.question.expects is not None:
+        turn.expect(state.question.expects)
     await say(" ".join(said))
     if decision.hangs_up:
         turn.end()

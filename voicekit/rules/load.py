@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from voicekit.errors import ConfigError
+from voicekit.reply.expecting import checked_answer
 from voicekit.rules.actions import Place, RuleAnswer, Step
 from voicekit.rules.hours import Now, OpeningHours
 from voicekit.rules.kinds import choice
@@ -25,7 +26,7 @@ P = TypeVar("P", bound=Place)
 ANSWER = "say goto leave end transfer digits"
 FILE = "ask begin choices coverage form hours keys menu otherwise rule silence"
 KEYS = {
-    "ask": f"choices give_up key_timeout keys kind phrases prompt reprompts rule {ANSWER}",
+    "ask": f"choices expect give_up key_timeout keys kind phrases prompt reprompts rule {ANSWER}",
     "form": f"again asks confirm {ANSWER}",
     "menu": "give_up keys prompt reprompts rule",
 }
@@ -88,9 +89,19 @@ class _Loader:
     def _ask(self, section: Section) -> State:
         prompt, reprompts = _prompts(section)
         kind, choices = section.text("kind") or "text", section.get("choices")
-        phrases = section.texts("phrases") or []
+        phrases, expect = section.texts("phrases") or [], section.get("expect")
+        with section.blamed("expect"):
+            expect = None if expect is None else checked_answer(expect)
         with section.blamed():
-            state = self._rules.ask(prompt, section.name, kind, choices=choices, phrases=phrases, reprompts=reprompts)
+            state = self._rules.ask(
+                prompt,
+                section.name,
+                kind,
+                choices=choices,
+                phrases=phrases,
+                expect=expect,
+                reprompts=reprompts,
+            )
             if "key_timeout" in section.keys:
                 state.set_key_timeout(section.get("key_timeout"))
         return self._add(section, state)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from voicekit.contracts import Reply, ReplyScope, Tts, this_reply
-from voicekit.events import CollectKeys, SessionEvent, Signal, Speculate, StartReply
+from voicekit.events import CollectKeys, ExpectedAnswer, SessionEvent, Signal, Speculate, StartReply
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
@@ -130,6 +130,9 @@ def _committed_by(commitment: Commitment, turn: Turn) -> Turn:
     def end(farewell: str | None) -> None:
         commitment.when_made(partial(turn.end_call, farewell))
 
+    def listen_for(answer: ExpectedAnswer) -> None:
+        commitment.when_made(partial(turn.listen_for, answer))
+
     def collect(wanted: CollectKeys) -> None:
         commitment.when_made(partial(turn.order_keys, wanted))
 
@@ -143,4 +146,5 @@ def _committed_by(commitment: Commitment, turn: Turn) -> Turn:
         end_call=end,
         order_keys=collect,
         hand_over=transfer,
+        listen_for=listen_for,
     )

@@ -11,6 +11,7 @@ def test_it_greets_back():
 
 from voicekit.testing.carrier import PhoneLine, ScriptedCarrier
 from voicekit.testing.contracts import (
+    check_call,
     check_handler,
     check_sink,
     check_source,
@@ -19,6 +20,7 @@ from voicekit.testing.contracts import (
     check_tts,
     check_vad,
 )
+from voicekit.testing.control import ScriptedControl
 from voicekit.testing.fakes import FakeTts
 from voicekit.testing.harness import HeldCall, hold_call
 from voicekit.testing.scripted import Script, ScriptedSource, ScriptedStt, ScriptedVad
@@ -29,11 +31,13 @@ __all__ = [
     "FakeTts",
     "PhoneLine",
     "Script",
+    "ScriptedControl",
     "ScriptedCarrier",
     "ScriptedSource",
     "ScriptedStt",
     "ScriptedVad",
     "Timeline",
+    "check_call",
     "check_handler",
     "check_sink",
     "check_source",

@@ -4,7 +4,8 @@
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-What was played is in `played`, with its time. To hold a whole conversation so, give `hold_call` a `PhoneLine`.
+What was played is in `played`, with its time; the marks that came back are in `marks`. To hold a whole conversation
+so, give `hold_call` a `PhoneLine`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.call.control import CallControl
 from voicekit.call.peer import Dialect, Peer, PeerCleared, PeerDigits, PeerEvent, PeerMark, PeerSound
 from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.play.clocked_device import ClockedDevice
@@ -36,6 +38,7 @@ class PhoneLine:
     does that), every `lose`-th never comes. `late_marks` is added to a mark's way back, `lose_marks` drops every mark
     whose number it divides. In `silences` (from, to) the wire sends no sound, in `holds` the far side has the call on
     hold. The connection dies without a goodbye at `dies_at`, and takes no message of ours from `stuck_at` on.
+    `control` is what the carrier does at our request, such as a `ScriptedControl`.
     """
 
     transport: str | Dialect
@@ -50,6 +53,7 @@ class PhoneLine:
     dies_at: float | None = None
     stuck_at: float | None = None
     seed: int = 0
+    control: CallControl | None = None
 
 
 class ScriptedCarrier:
@@ -73,6 +77,7 @@ class ScriptedCarrier:
         self.played: list[tuple[float, bytes]] = []
         self.cleared: list[float] = []
         self.digits: list[str] = []
+        self.marks: list[str] = []
         self.received: list[PeerEvent] = []
         self.begun = trio.Event()
         self.hung_up = trio.Event()
@@ -160,6 +165,7 @@ class ScriptedCarrier:
             _, name = self._marks.popleft()
             self._numbered += 1
             if not self.lose_marks or self._numbered % self.lose_marks:
+                self.marks.append(name)
                 self.say(self.peer.passed(name), late=self.late_marks)
 
 

@@ -18,6 +18,7 @@ from voicekit.errors import ConfigError
 from voicekit.events import SessionEnded, SessionEvent, SessionStarted
 from voicekit.extend import Plugins, load_plugins
 from voicekit.flow.groups import alone
+from voicekit.flow.held_time import HeldTime, held_time
 from voicekit.flow.threads import inline
 from voicekit.play.sink import RecordingSink
 from voicekit.session import Bot, Session
@@ -105,6 +106,9 @@ async def _hold(call: HeldCall, during: Callable[[Session], Any] | None) -> None
 @contextmanager
 def _measured(call: HeldCall) -> Iterator[None]:
     inline.set(True)
+    clock = trio.lowlevel.current_clock()
+    assert isinstance(clock, MockClock)
+    held_time.set(HeldTime(clock))
     start = trio.current_time()
     living = trio.lowlevel.current_statistics().tasks_living
     try:
@@ -156,7 +160,7 @@ async def _hold_over(held: HeldCall, answer: CallAnswer, line: PhoneLine, dialec
     with _measured(held):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(dial, carrier, line, dialect, script)
-            async with open_call(carrier.stream, dialect.wire()) as call:
+            async with open_call(carrier.stream, dialect.wire(), control=line.control) as call:
                 await desk.hold(call)
         if errors:
             raise errors[0]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from voicekit.audio.frame import Gap
-from voicekit.events import Endpoint, Final, Interim, Word
+from voicekit.events import Endpoint, Final, Finalized, Interim, Word
+
+Said: TypeAlias = Interim | Final | Endpoint | Finalized
 
 
 class ScriptHearing:
-    """Which words of `utterances` (timed in samples) have been heard; `delays` are those of interim, final, endpoint.
+    """Which words of `utterances` (timed in samples) have been heard.
 
-    A word of which half lies in gaps is not heard.
+    `delays` are those of interim, final, endpoint, and of the answer to `finalize`. A word of which half lies in gaps
+    is not heard.
     """
 
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
         self._utterances = utterances
-        self._interim, self._final, self._endpoint = delays
+        self._interim, self._final, self._endpoint, self._fin = delays
+        self._asked: deque[int] = deque()  # to finalise up to there
         self._to = 0
         self._gaps: list[Gap] = []
         self._said_final = 0
@@ -36,11 +42,31 @@ class ScriptHearing:
         self._to = gap.end
         self._gaps.append(gap)
 
-    def say(self, endpoints: bool) -> list[Interim | Final | Endpoint]:
+    def finalize(self, at: int) -> None:
+        """Whatever has sounded before `at` is to be final."""
+        self._asked.append(at)
+
+    def say(self, endpoints: bool) -> list[Said]:
         """What ears say at this position, if they have not said it yet."""
+        out: list[Said] = []
+        while self._asked and self._asked[0] + self._fin <= self._to:
+            out += self._finalized(self._asked.popleft())
+        return out + self._usual(endpoints)
+
+    def _finalized(self, at: int) -> list[Said]:
+        """What has sounded before `at` is final from here on."""
+        if not self._utterances:
+            return [Finalized(at)]
+        heard = [word for word in self._utterances[0] if not self._missed(word)]
+        finals = tuple(word for word in heard[self._said_final :] if word.end <= at)
+        self._said_final += len(finals)
+        self._shown = tuple(word for word in self._shown if word.end > at)
+        return [*([Final(finals)] if finals else []), Finalized(at)]
+
+    def _usual(self, endpoints: bool) -> list[Said]:
         if not self._utterances or self._to < self._utterances[0][0].end:
             return []
-        out: list[Interim | Final | Endpoint] = []
+        out: list[Said] = []
         heard = [word for word in self._utterances[0] if not self._missed(word)]
         finals = tuple(word for word in heard[self._said_final :] if word.end + self._final <= self._to)
         if finals:
@@ -58,7 +84,7 @@ class ScriptHearing:
             self._next()
         return out
 
-    def finish(self) -> list[Interim | Final | Endpoint]:
+    def finish(self) -> list[Said]:
         """The sound is over: what has arrived and was not said yet is final now."""
         if not self._utterances:
             return []

@@ -19,11 +19,11 @@ from functools import cache
 from voicekit.audio.codec import convert
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.events import Endpoint, Final, Interim, Transcript, Word
+from voicekit.events import Endpoint, Finalized, Transcript, Word
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.testing.fakes import FakeTts
-from voicekit.testing.hearing import ScriptHearing
+from voicekit.testing.hearing import Said, ScriptHearing
 from voicekit.testing.scripted import Script, ScriptedStt
 
 SLOT = 0.02
@@ -120,10 +120,10 @@ class PhoneHearing(ScriptHearing):
         nothing_before = min((end - 1 for end in self._ends if end > self.to), default=self.to + gap.samples)
         self.take(max(self.to, min(self.to + gap.samples, nothing_before)))
 
-    def placed(self, transcript: Interim | Final | Endpoint) -> Interim | Final | Endpoint:
+    def placed(self, transcript: Said) -> Said:
         """`transcript` with the positions of the stream."""
-        if isinstance(transcript, Endpoint):
-            return Endpoint(max(0, transcript.at + self._offset))
+        if isinstance(transcript, Endpoint | Finalized):
+            return replace(transcript, at=max(0, transcript.at + self._offset))
         return replace(transcript, words=tuple(self._moved(word) for word in transcript.words))
 
     def _moved(self, word: Word) -> Word:

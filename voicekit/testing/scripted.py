@@ -61,8 +61,8 @@ class Script:
         """Speak `text` from `at` on, for `for_` seconds; the words take as long as they have letters."""
         self._sound(_Sound(at, at + for_, text))
 
-    def coughs(self, *, at: float, for_: float = 0.3) -> None:
-        """Make a sound that is no word."""
+    def coughs(self, *, at: float, for_: float = 0.5) -> None:
+        """Make a sound that is no word; coughs take 0.3 to 0.6 s."""
         self._sound(_Sound(at, at + for_))
 
     def types(self, text: str, *, at: float) -> None:
@@ -163,11 +163,13 @@ class ScriptedStt(Pipeable):
     """Understands a Script's words when their samples have arrived; a word of which half is missing is not heard.
 
     Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after
-    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False.
+    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`,
+    it can be asked to finalise, and answers when as many seconds have sounded after the place that it was asked about.
     """
 
     name = "scripted ears"
     produces = None
+    scores = False  # a script's sound has no melody
 
     def __init__(
         self,
@@ -177,11 +179,19 @@ class ScriptedStt(Pipeable):
         interim: float = 0.12,
         final: float = 0.26,
         endpoint: float = 0.7,
+        fin: float | None = None,
     ) -> None:
         self.endpoints = endpoints
+        self.finalizes = fin is not None
         self.accepts: AudioFormat | None = None
         self._script = script
-        self._delays = (interim, final, endpoint)
+        self._delays = (interim, final, endpoint, fin or 0.0)
+        self._heard: ScriptHearing | None = None
+
+    def finalize(self, at: int) -> None:
+        """Make everything up to sample `at` final; see the contract `Stt`."""
+        if self._heard is not None and self.finalizes:
+            self._heard.finalize(at)
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = AudioFormat(offered.rate)
@@ -193,7 +203,9 @@ class ScriptedStt(Pipeable):
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
         rate = self.accepts.rate if self.accepts is not None else PCM16K.rate
-        heard = ScriptHearing(self._script.utterances(rate), [round(delay * rate) for delay in self._delays])
+        self._heard = heard = ScriptHearing(
+            self._script.utterances(rate), [round(delay * rate) for delay in self._delays]
+        )
         async for item in inbox:
             if isinstance(item, AudioFrame):
                 _check_samples(item)

@@ -36,6 +36,7 @@ class Column(Enum):
     AUDIBLE = "Audible"
     HEARD = "HeardSoFar"
     REPLY_OVER = "ReplyDone, ReplyFailed"
+    ADVICE = "AnswerExpected, PauseScored"
     PROMPT = "Prompt"
     END = "End"
     SOURCE_ENDED = "SourceEnded"

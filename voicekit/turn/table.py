@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from voicekit.turn import moves
+from voicekit.turn import interruptions, moves
 from voicekit.turn.memory import TurnMemory
 from voicekit.turn.states import Column, TurnState
 
@@ -51,6 +51,7 @@ def _waiting() -> Mapping[Column, Cell]:
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
+        Column.ADVICE: ignore,
         Column.PROMPT: go(moves.speak, REPLYING),
         Column.END: go(moves.end, REPLYING, CLOSED),
         Column.SOURCE_ENDED: go(moves.rest_deaf, CLOSED),
@@ -75,11 +76,12 @@ def _hearing() -> Mapping[Column, Cell]:
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
+        Column.ADVICE: ignore,
         Column.PROMPT: go(moves.queue, HEARING),
         Column.END: go(moves.end, REPLYING, CLOSED),
         Column.SOURCE_ENDED: go(moves.pause_deaf, SETTLING),
         Column.HANGUP: go(moves.hang_up, CLOSED),
-        Column.DEADLINE: go(moves.regret, REPLYING),
+        Column.DEADLINE: go(moves.sound_over, HEARING, REPLYING, CLOSED),
     }
 
 
@@ -99,6 +101,7 @@ def _settling() -> Mapping[Column, Cell]:
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
+        Column.ADVICE: go(moves.heed, SETTLING),
         Column.PROMPT: go(moves.queue, SETTLING),
         Column.END: go(moves.end, REPLYING, CLOSED),
         Column.SOURCE_ENDED: go(moves.commit_deaf, REPLYING, CLOSED),
@@ -110,22 +113,23 @@ def _settling() -> Mapping[Column, Cell]:
 def _replying() -> Mapping[Column, Cell]:
     ignore = go(moves.ignore, REPLYING)
     return {
-        Column.SPEECH_STARTED: go(moves.doubt, REPLYING, DOUBTING),
+        Column.SPEECH_STARTED: go(interruptions.doubt, REPLYING, DOUBTING),
         Column.SPEECH_STOPPED: ignore,
-        Column.WORDS: go(moves.weigh, HEARING, SETTLING, REPLYING, DOUBTING),
-        Column.ENDPOINT: ignore,
-        Column.FINALIZED: ignore,
+        Column.WORDS: go(interruptions.weigh, HEARING, SETTLING, REPLYING, DOUBTING),
+        Column.ENDPOINT: go(interruptions.close, REPLYING),
+        Column.FINALIZED: go(interruptions.close, REPLYING),
         Column.PROGRESS: ignore,
         Column.STT: go(moves.stt_changed, REPLYING),
-        Column.TYPED: go(moves.interject, HEARING, SETTLING, REPLYING),
+        Column.TYPED: go(interruptions.interject, HEARING, SETTLING, REPLYING),
         Column.HOLD: go(moves.far_hold, REPLYING),
         Column.COLLECT: go(moves.collect, REPLYING),
-        Column.AUDIBLE: go(moves.audible, SPEAKING),
+        Column.AUDIBLE: go(interruptions.audible, SPEAKING),
         Column.HEARD: ignore,
-        Column.REPLY_OVER: go(moves.reply_over, WAITING, HEARING, SETTLING, REPLYING, CLOSED),
+        Column.REPLY_OVER: go(interruptions.reply_over, WAITING, HEARING, SETTLING, REPLYING, CLOSED),
+        Column.ADVICE: go(moves.heed, REPLYING),
         Column.PROMPT: go(moves.queue, REPLYING),
-        Column.END: go(moves.end_reply, REPLYING, CLOSED),
-        Column.SOURCE_ENDED: go(moves.finish_deaf, REPLYING),
+        Column.END: go(interruptions.end_reply, REPLYING, CLOSED),
+        Column.SOURCE_ENDED: go(interruptions.finish_deaf, REPLYING),
         Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: ignore,
     }
@@ -134,22 +138,23 @@ def _replying() -> Mapping[Column, Cell]:
 def _speaking() -> Mapping[Column, Cell]:
     ignore = go(moves.ignore, SPEAKING)
     return {
-        Column.SPEECH_STARTED: go(moves.doubt, SPEAKING, DOUBTING),
+        Column.SPEECH_STARTED: go(interruptions.doubt, SPEAKING, DOUBTING),
         Column.SPEECH_STOPPED: ignore,
-        Column.WORDS: go(moves.weigh, HEARING, SETTLING, SPEAKING, DOUBTING),
-        Column.ENDPOINT: ignore,
-        Column.FINALIZED: ignore,
+        Column.WORDS: go(interruptions.weigh, HEARING, SETTLING, SPEAKING, DOUBTING),
+        Column.ENDPOINT: go(interruptions.close, SPEAKING),
+        Column.FINALIZED: go(interruptions.close, SPEAKING),
         Column.PROGRESS: ignore,
         Column.STT: go(moves.stt_changed, SPEAKING),
-        Column.TYPED: go(moves.interject, HEARING, SETTLING, REPLYING, SPEAKING),
+        Column.TYPED: go(interruptions.interject, HEARING, SETTLING, REPLYING, SPEAKING),
         Column.HOLD: go(moves.far_hold, SPEAKING),
         Column.COLLECT: go(moves.collect, SPEAKING),
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
-        Column.REPLY_OVER: go(moves.reply_over, WAITING, HEARING, SETTLING, REPLYING, CLOSED),
+        Column.REPLY_OVER: go(interruptions.reply_over, WAITING, HEARING, SETTLING, REPLYING, CLOSED),
+        Column.ADVICE: go(moves.heed, SPEAKING),
         Column.PROMPT: go(moves.queue, SPEAKING),
-        Column.END: go(moves.end_reply, SPEAKING, CLOSED),
-        Column.SOURCE_ENDED: go(moves.finish_deaf, SPEAKING),
+        Column.END: go(interruptions.end_reply, SPEAKING, CLOSED),
+        Column.SOURCE_ENDED: go(interruptions.finish_deaf, SPEAKING),
         Column.HANGUP: go(moves.hang_up, CLOSED),
         Column.DEADLINE: ignore,
     }
@@ -158,24 +163,25 @@ def _speaking() -> Mapping[Column, Cell]:
 def _doubting() -> Mapping[Column, Cell]:
     ignore = go(moves.ignore, DOUBTING)
     return {
-        Column.SPEECH_STARTED: ignore,
-        Column.SPEECH_STOPPED: ignore,
-        Column.WORDS: go(moves.weigh, HEARING, SETTLING, DOUBTING),
-        Column.ENDPOINT: go(moves.judge, REPLYING, SPEAKING, DOUBTING),
-        Column.FINALIZED: go(moves.judge, REPLYING, SPEAKING, DOUBTING),
-        Column.PROGRESS: ignore,
+        Column.SPEECH_STARTED: go(interruptions.talk_on, DOUBTING),
+        Column.SPEECH_STOPPED: go(interruptions.fall_silent, REPLYING, SPEAKING, DOUBTING),
+        Column.WORDS: go(interruptions.weigh_on, HEARING, SETTLING, REPLYING, SPEAKING, DOUBTING),
+        Column.ENDPOINT: go(interruptions.judge_utterance, REPLYING, SPEAKING, DOUBTING),
+        Column.FINALIZED: go(interruptions.judge_utterance, REPLYING, SPEAKING, DOUBTING),
+        Column.PROGRESS: go(interruptions.reconsider, REPLYING, SPEAKING, DOUBTING),
         Column.STT: go(moves.stt_changed, DOUBTING),
-        Column.TYPED: go(moves.interject, HEARING, SETTLING, REPLYING, DOUBTING),
+        Column.TYPED: go(interruptions.interject, HEARING, SETTLING, REPLYING, DOUBTING),
         Column.HOLD: go(moves.far_hold, DOUBTING),
         Column.COLLECT: go(moves.collect, DOUBTING),
-        Column.AUDIBLE: go(moves.remember_audible, DOUBTING),
+        Column.AUDIBLE: go(interruptions.remember_audible, DOUBTING),
         Column.HEARD: ignore,
-        Column.REPLY_OVER: go(moves.doubt_is_void, WAITING, HEARING, SETTLING, REPLYING),
+        Column.REPLY_OVER: go(interruptions.reply_over, WAITING, HEARING, SETTLING, REPLYING),
+        Column.ADVICE: go(moves.heed, DOUBTING),
         Column.PROMPT: go(moves.queue, DOUBTING),
-        Column.END: go(moves.end_doubt, REPLYING, SPEAKING, CLOSED),
-        Column.SOURCE_ENDED: go(moves.decide_deaf, REPLYING, SPEAKING),
+        Column.END: go(interruptions.end_doubt, REPLYING, SPEAKING, CLOSED),
+        Column.SOURCE_ENDED: go(interruptions.decide_deaf, REPLYING, SPEAKING),
         Column.HANGUP: go(moves.hang_up, CLOSED),
-        Column.DEADLINE: go(moves.decide_doubt, HEARING, REPLYING, SPEAKING, DOUBTING),
+        Column.DEADLINE: go(interruptions.decide_doubt, HEARING, SETTLING, REPLYING, SPEAKING),
     }
 
 
@@ -195,6 +201,7 @@ def _closed() -> Mapping[Column, Cell]:
         Column.AUDIBLE: ignore,
         Column.HEARD: ignore,
         Column.REPLY_OVER: ignore,
+        Column.ADVICE: ignore,
         Column.PROMPT: ignore,
         Column.END: ignore,
         Column.SOURCE_ENDED: ignore,

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,7 +24,7 @@ import trio
 from voicekit.call.peer import Dialect, Peer
 from voicekit.call.transport import Site, SocketRoute, Transport, Webhook, WebhookAnswer, WebhookRoute
 from voicekit.testing import PhoneLine, Script, ScriptedCarrier
-from voicekit.testing.phone_call import dial
+from voicekit.testing.phone_call import carrier_of, dial
 from voicekit.testing.upgrade import MemoryUpgrade
 from voicekit_phone import genesys, plivo, transports, twilio, vonage
 
@@ -159,15 +159,7 @@ class FirstContact:
         url, headers = self.upgrade(rung.answer, site.now())
         media = next(route for route in routes if isinstance(route, SocketRoute))
         rung.token = url.rpartition("/")[2] if "{token}" in media.path else ""
-        rung.carrier = carrier = ScriptedCarrier(
-            self.peer(),
-            self.dialect.format,
-            delay=line.delay,
-            jitter=line.jitter,
-            late_marks=line.late_marks,
-            lose_marks=line.lose_marks,
-            seed=line.seed,
-        )
+        rung.carrier = carrier = carrier_of(line, replace(self.dialect, peer=self.peer))
         upgrade = MemoryUpgrade(carrier.stream, url, headers=headers, parameters={"token": rung.token})
         async with trio.open_nursery() as nursery:
             nursery.start_soon(media.handle, upgrade)

@@ -191,6 +191,10 @@ class Exotel:
 
         return [SocketRoute("/exotel/media/{token}", media)]
 
+    def control(self, site: Site, call_id: str) -> CallControl | None:
+        """Nothing can be asked of a call that is under way: Exotel's flow decides what comes next."""
+        return None
+
     async def dial(self, site: Site, to: str, **how: Any) -> str:
         """Call `to`; the id of the call. Exotel joins it to our socket at once, and its news are not read."""
         stream = site.address(f"/exotel/media/{self._token}", scheme="wss")

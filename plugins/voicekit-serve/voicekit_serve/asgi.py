@@ -55,7 +55,7 @@ def _webhook(site: CallSite, route: WebhookRoute) -> Callable[[Request], Awaitab
                 return PlainTextResponse(f"expected a form in UTF-8 of at most {limits.FORM_FIELDS} fields", 400)
         url = site.address(_target(request.scope))
         answer = await route.answer(Webhook(request.method, url, dict(request.headers), body, form))
-        return Response(answer.body, answer.status, media_type=answer.content_type)
+        return Response(answer.body, answer.status, dict(answer.headers), media_type=answer.content_type)
 
     return endpoint
 

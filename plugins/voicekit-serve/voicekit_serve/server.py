@@ -31,6 +31,7 @@ async def serve(
     farewell: str | None = None,
     secret: str | None = None,
     metrics_token: str | None = None,
+    more_metrics: Callable[[], str] = str,
     routes: Sequence[BaseRoute] = (),
     certificate: tuple[str, str] | None = None,
     task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
@@ -42,7 +43,15 @@ async def serve(
     only in the main thread.
     """
     mend_hypercorn()
-    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret)
+    site = CallSite(
+        answer,
+        transports,
+        public_url=public_url,
+        max_calls=max_calls,
+        secret=secret,
+        host=host,
+        more_metrics=more_metrics,
+    )
     app = build_app(site, routes, metrics_token=metrics_token)
     over = trio.Event()
     with alone():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,9 +26,15 @@ log = logging.getLogger("voicekit.serve")
 """A line at a call's start and one at its end: a number of our own, the transport, reason, seconds. No caller's words,
 numbers, keys or tokens."""
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this computer reaches."""
+
 
 class CallSite:
-    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example."""
+    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example.
+
+    `host` is the address that the server listens on, "" if that is not known.
+    """
 
     def __init__(
         self,
@@ -38,7 +44,9 @@ class CallSite:
         public_url: str,
         max_calls: int = 20,
         secret: str | None = None,
+        host: str = "",
         now: Callable[[], float] = time.time,
+        more_metrics: Callable[[], str] = str,
     ) -> None:
         parts = urlsplit(public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
@@ -47,6 +55,7 @@ class CallSite:
         self.desk = Desk(answer, max_calls=max_calls, on_error=self._failed)
         self.tokens = CallTokens(secret)
         self.now = now
+        self._more_metrics = more_metrics
         self.stopping = trio.Event()
         self.urls: tuple[str, ...] = ()
         """Where it listens, once it does."""
@@ -56,6 +65,7 @@ class CallSite:
         self._calls: dict[tuple[str, str], Call] = {}
         self._watchers: list[Callable[[CallReport], None]] = []
         self._waiting = 0
+        self.is_local = host in LOOPBACK and parts.hostname in LOOPBACK
 
     def stop(self) -> None:
         """Drain, as at a signal."""
@@ -83,28 +93,47 @@ class CallSite:
             await arrival.refuse(503)
             return
         try:
+            await self.hold_call(wire.name, self._opened(arrival, wire, facts, subprotocol, control))
+        except CallRefused:
+            await arrival.refuse(503)
+
+    async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
+        try:
             with self.desk.place():
                 number, began = next(self._numbers), trio.current_time()
-                self._waiting += 1
-                waiting = True
                 try:
-                    stream = await arrival.accept(subprotocol)
-                    async with open_call(stream, wire, facts, control=control) as call:
-                        self._waiting -= 1
-                        waiting = False
-                        log.info("call %d begins over %s", number, wire.name)
+                    async with opening as call:
+                        log.info("call %d begins over %s", number, name)
                         with self._known(call):
                             end = await self.desk.hold(call)
                         log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
                     if call.trouble is not None:
                         log.warning("call %d was not hung up: %s", number, type(call.trouble).__name__)
                 except (VoicekitError, StreamClosed) as error:
-                    log.warning("call %d over %s did not start: %s", number, wire.name, type(error).__name__)
-                finally:
-                    self._waiting -= waiting
+                    log.warning("call %d over %s did not start: %s", number, name, type(error).__name__)
         except CallRefused as refused:
-            log.info("a call over %s was refused: %s", wire.name, refused.reason)
-            await arrival.refuse(503)
+            log.info("a call over %s was refused: %s", name, refused.reason)
+            raise
+
+    @asynccontextmanager
+    async def _opened(
+        self,
+        arrival: Arrival,
+        wire: Wire,
+        facts: CallFacts | None,
+        subprotocol: str | None,
+        control: CallControl | None,
+    ) -> AsyncIterator[Call]:
+        """The call of a socket, which waits among at most WAITING others until it has started."""
+        self._waiting += 1
+        waiting = True
+        try:
+            async with open_call(await arrival.accept(subprotocol), wire, facts, control=control) as call:
+                self._waiting -= 1
+                waiting = False
+                yield call
+        finally:
+            self._waiting -= waiting
 
     @contextmanager
     def _known(self, call: Call) -> Iterator[None]:
@@ -154,10 +183,10 @@ class CallSite:
             "# TYPE voicekit_draining gauge",
             f"voicekit_draining {int(self.desk.draining)}",
             "# TYPE voicekit_refused_total counter",
-            f"voicekit_refused_total {counts.refused}",
+            *(f'voicekit_refused_total{{why="{why}"}} {number}' for why, number in sorted(counts.refused_why.items())),
             "# TYPE voicekit_loop_lateness_seconds gauge",
             f"voicekit_loop_lateness_seconds {self.desk.lateness:.4f}",
             "# TYPE voicekit_calls_total counter",
             *(f'voicekit_calls_total{{ended="{reason}"}} {number}' for reason, number in sorted(counts.ended.items())),
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + self._more_metrics()

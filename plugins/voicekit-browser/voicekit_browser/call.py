@@ -1,0 +1,247 @@
+"""A call from a page that outlives its sockets: one of them carries it at a time, and another may take over.
+
+    socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a watch
+                                     played --> line (the position)     that pings; when one of them ends, so do all
+    line --next_message--> writer --> socket                            three, and the call waits RESUME_S for another
+
+The session knows nothing of that. While there is no socket the position stands still, so playout waits, and the bot
+goes on where the page has stopped hearing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.call.connection import GOODBYE_S, SEND_S, Call
+from voicekit.call.info import CallEnd, CallInfo, EndReason
+from voicekit.call.wire import MessageStream, StreamClosed
+from voicekit.errors import ConfigError, RemoteProtocolError
+from voicekit.flow.groups import alone
+from voicekit_browser import wire
+from voicekit_browser.caller import PageSource
+from voicekit_browser.line import PageLine, PageSink
+from voicekit_browser.shown import Shown
+from voicekit_browser.wire import (
+    HEARD_RATE,
+    PageBye,
+    PageDigit,
+    PageEvent,
+    PagePlayed,
+    PageResume,
+    PageSkip,
+    PageSound,
+    PageSpot,
+    PageText,
+    PageWire,
+)
+
+RESUME_S: Final = 10.0
+"""Seconds in which a lost socket must be replaced; then the caller is lost."""
+
+PING_S: Final = 2.0
+"""Between two pings: also the time at which a page that has fallen silent is noticed."""
+
+ANSWER_S: Final = 3.0
+"""Silence of the page, its answers to pings too, after which the socket counts as lost."""
+
+ENTRIES: Final = 30
+"""Typed lines and keys in ENTRIES_S at most; a page that sends more is cut off."""
+
+ENTRIES_S: Final = 10.0
+
+GONE_CODES: Final = (1000, 1001)
+"""A page that was closed: it has ended its socket in good order, and does not come back."""
+
+LOST: Final = 4408
+"""Closes a socket that fell silent, or that another one has taken the place of."""
+
+REFUSED: Final = 4400
+"""Closes a socket on which the wire is not spoken."""
+
+
+class PageCall(Call):
+    """One caller at a page: see `voicekit.call.connection.Call`."""
+
+    source: PageSource
+
+    def __init__(self, info: CallInfo, spoken: AudioFormat, *, resume: str, details: bool) -> None:
+        self.info = info
+        self.end = None
+        self.held = False
+        self.resume_token = resume
+        self.sockets = 0
+        self.source = PageSource(AudioFormat(HEARD_RATE))
+        self.line = PageLine(spoken)
+        self.sink: Any = PageSink(self.line)
+        self._shown = Shown(self.line.show, details=details)
+        self._socket: trio.CancelScope | None = None
+        self._stream: Any = None
+        self._entered = 0
+        self._entries: list[float] = []
+        self._pings = 0
+        self._heard_at = 0.0  # when the page last sent anything
+        self._changed = trio.lowlevel.ParkingLot()
+
+    @property
+    def can(self) -> frozenset[str]:
+        return frozenset({"hang_up", "clear", "mark"})
+
+    async def send_digits(self, digits: str) -> None:
+        await trio.lowlevel.checkpoint()
+        raise ConfigError("send_digits: a page takes no keys")
+
+    def join(self, session: Any) -> None:
+        """Show the page what happens in its session."""
+        self._shown.join(session)
+
+    def finish(self, end: CallEnd) -> None:
+        if self.end is None:
+            self.end = end
+            self.source.finish()
+            self.line.lose()
+            self._changed.unpark_all()
+
+    @asynccontextmanager
+    async def open(self, stream: MessageStream, page: PageWire) -> AsyncIterator[PageCall]:
+        """The call, which begins on `stream`; at the end of the block it is over, and its socket closed."""
+        self.line.order(wire.welcome(str(self.info.call_id), self.resume_token, self.line.format.rate))
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._carry, stream, page)
+                    nursery.start_soon(self._give_up_in_time)
+                    yield self
+                    nursery.cancel_scope.cancel()
+        finally:
+            self.finish(CallEnd(EndReason.DRAINED))  # only if nothing else has ended it
+            self.source.close()
+            await self._part()
+
+    async def resume(self, stream: MessageStream, page: PageWire, spot: PageSpot) -> None:
+        """Carry the call on `stream` from now on, in the place of the socket before it, until this one ends."""
+        await self._drop_and_wait()
+        self.line.go_on(spot, self.source.samples, self._entered)
+        await self._carry(stream, page)
+
+    async def _carry(self, stream: MessageStream, page: PageWire) -> None:
+        self.sockets += 1
+        self._stream, self._heard_at = stream, trio.current_time()
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    self._socket = nursery.cancel_scope
+                    self._changed.unpark_all()
+                    nursery.start_soon(self._read, stream, page)
+                    nursery.start_soon(self._write, stream)
+                    nursery.start_soon(self._watch)
+        finally:
+            self._socket = None
+            self.source.pause_time()
+            self._changed.unpark_all()
+            if self.end is None:
+                with trio.move_on_after(GOODBYE_S, shield=True):
+                    await stream.close(LOST)
+
+    async def _read(self, stream: MessageStream, page: PageWire) -> None:  # type: ignore[override]  # of one socket
+        while self.end is None:
+            try:
+                message = await stream.receive()
+                self._heard_at = trio.current_time()
+                self._take(page.receive(message))
+            except StreamClosed as closed:
+                if closed.code in GONE_CODES:
+                    self.finish(CallEnd(EndReason.CALLER, str(closed.code)))
+                break
+            except RemoteProtocolError as error:
+                self.finish(CallEnd(EndReason.CARRIER, str(error)))
+        self._drop()
+
+    def _take(self, event: PageEvent | None) -> None:
+        match event:
+            case PageSound(pcm):
+                self.source.hear(pcm, trio.current_time())
+            case PagePlayed(gen, samples, playing):
+                self.line.played(gen, samples, playing=playing)
+            case PageSkip(samples):
+                self.source.skip(min(samples, HEARD_RATE * 3600))
+            case PageText(n, text) if self._is_new(n):
+                self.source.type(text)
+            case PageDigit(n, digit) if self._is_new(n):
+                self.source.press(digit)
+            case PageBye():
+                self.finish(CallEnd(EndReason.CALLER))
+            case PageResume():
+                raise RemoteProtocolError("voicekit.v1: a call that goes on can't be resumed on its own socket")
+
+    def _is_new(self, n: int) -> bool:
+        """Whether this entry is not one that came before, over another socket. Raises if they come too fast."""
+        if n <= self._entered:
+            return False
+        now = trio.current_time()
+        self._entered = n
+        self._entries = [at for at in self._entries if at > now - ENTRIES_S] + [now]
+        if len(self._entries) > ENTRIES:
+            raise RemoteProtocolError(f"voicekit.v1: expected at most {ENTRIES} entries in {ENTRIES_S:g} s, got more")
+        return True
+
+    async def _write(self, stream: MessageStream) -> None:  # type: ignore[override]  # of one socket
+        try:
+            while True:
+                message = await self.line.next_message()
+                with trio.move_on_after(SEND_S) as late:
+                    await stream.send(message)
+                if late.cancelled_caught:
+                    break
+        except StreamClosed:
+            pass
+        self._drop()
+
+    async def _watch(self) -> None:
+        """Ping, and drop a socket on which nothing has come back in time."""
+        while True:
+            self._pings += 1
+            self.line.order(wire.ping(self._pings))
+            await trio.sleep(PING_S)
+            now = trio.current_time()
+            if now - self._heard_at >= ANSWER_S:
+                break
+            self.source.keep_time(now)
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.cancel()
+
+    async def _drop_and_wait(self) -> None:
+        self._drop()
+        while self._socket is not None:
+            await self._changed.park()
+
+    async def _give_up_in_time(self) -> None:
+        """End the call when it has had no socket for RESUME_S."""
+        await trio.lowlevel.checkpoint()  # the first one is being taken up
+        while self.end is None:
+            while self._socket is not None:
+                await self._changed.park()
+            with trio.move_on_after(RESUME_S):
+                while self._socket is None and self.end is None:
+                    await self._changed.park()
+            if self._socket is None:
+                self.finish(CallEnd(EndReason.LOST, f"no socket for {RESUME_S:g} s"))
+
+    async def _part(self) -> None:
+        """Tell the page why the call is over, and close its socket; all of it in GOODBYE_S."""
+        reason = "" if self.end is None else self.end.reason.value
+        with trio.move_on_after(GOODBYE_S, shield=True):
+            await self._drop_and_wait()
+            try:
+                for message in [*self.line.rest(), wire.bye(reason)]:
+                    await self._stream.send(message)
+            except StreamClosed:
+                return
+            await self._stream.close(REFUSED if reason == EndReason.CARRIER else 1000)

@@ -1,0 +1,112 @@
+"""Who may talk: the page's origin, a token, or a password that buys one (pure).
+
+    open        no login: only if the server is for this computer alone
+    password    POST browser/token {"password": ...} -> {"token": ...}
+    tokens      the user's own backend calls `mint_token(secret, ...)` behind its own login
+
+A token is good for 15 s, for one call, once per process. It travels in the first message of the socket, never in an
+address; RTVI's clients alone put it into one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from voicekit.call.tokens import CallFacts, CallTokens, TokenRefused
+from voicekit.call.transport import Site
+from voicekit.errors import ConfigError
+
+DoorKind: TypeAlias = Literal["open", "password", "tokens"]
+
+FOR = "for"
+BROWSER = "browser"
+"""What a token is for: one that was made for a carrier's socket opens no page."""
+
+TRIES = 5
+"""Wrong passwords in TRIES_S; beyond that none is looked at. For all visitors together: addresses are cheap."""
+
+TRIES_S = 60.0
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+def mint_token(
+    secret: str, *, caller: str = "", facts: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
+) -> str:
+    """A token for one call of a visitor whom your own backend has let in.
+
+    `secret` is the server's VOICEKIT_SECRET. `caller` and `facts` reach the bot as `call.info`, as signed facts.
+    ConfigError for an empty secret.
+    """
+    if not secret:
+        raise ConfigError("mint_token: expected the server's VOICEKIT_SECRET, got nothing")
+    known = {**(facts or {}), **({"caller": caller} if caller else {}), FOR: BROWSER}
+    return CallTokens(secret).mint(secrets.token_urlsafe(9), known, now())
+
+
+@dataclass(slots=True)
+class Door:
+    """What a site asks of a visitor; `why_not` and `enter` are asked for each."""
+
+    kind: DoorKind
+    home: str
+    origins: frozenset[str]
+    password: str = field(default="", repr=False)
+    _tries: list[float] = field(default_factory=list, repr=False)
+
+    def is_foreign(self, headers: Mapping[str, str]) -> bool:
+        """Whether a socket comes from a page of another origin. Without a door, one from no page at all is foreign."""
+        origin = headers.get("origin")
+        if origin is None:
+            return self.kind == "open"
+        return origin.lower() not in self.origins
+
+    def buys(self, password: str, site: Site) -> str | None:
+        """A token for the right password; None for a wrong one, and for any after too many wrong ones."""
+        now = site.now()
+        self._tries = [at for at in self._tries if at > now - TRIES_S]
+        if self.kind != "password" or len(self._tries) >= TRIES:
+            return None
+        if not compare_digest(password.encode("utf-8", "replace"), self.password.encode()):
+            self._tries.append(now)
+            return None
+        return site.tokens.mint(secrets.token_urlsafe(9), {FOR: BROWSER}, now)
+
+    def enter(self, token: str, site: Site) -> CallFacts | None:
+        """What the token says of the caller; None behind an open door. TokenRefused for any other token."""
+        if self.kind == "open":
+            return None
+        taken = site.tokens.take(token, site.now())
+        if taken.facts.get(FOR) != BROWSER:
+            raise TokenRefused("not for a browser")
+        return CallFacts(taken.call_id, {name: value for name, value in taken.facts.items() if name != FOR})
+
+
+def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
+    """The door of a site; ConfigError if anybody could walk in from elsewhere."""
+    home = site.address("/")
+    if not password and not tokens and not site.is_local:
+        raise ConfigError(
+            "transport browser: expected --page-password or tokens of your own backend (browser:tokens=yes), as others "
+            "than this computer reach the page: each of their calls would be yours to pay for"
+        )
+    kind: DoorKind = "tokens" if tokens else "password" if password else "open"
+    parts = urlsplit(home)
+    own = {f"{parts.scheme}://{parts.netloc}".lower()}
+    if site.is_local:
+        port = "" if parts.port is None else f":{parts.port}"
+        own |= {f"{parts.scheme}://{host}{port}" for host in LOOPBACK_HOSTS}
+    return Door(kind, home, frozenset(own | {_origin(origin) for origin in origins}), password)
+
+
+def _origin(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ConfigError(f"origins: expected an origin such as https://app.example, got {given!r}")
+    return f"{parts.scheme}://{parts.netloc}".lower()

@@ -1,0 +1,49 @@
+"""The page's files, as they are: no build step, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+STATIC: Final = Path(__file__).with_name("static")
+
+TYPES: Final = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".ts": "text/plain",
+    ".svg": "image/svg+xml",
+}
+
+
+def static_files() -> Mapping[str, tuple[str, str]]:
+    """By name: the text and the content type of each."""
+    return {path.name: (path.read_text(encoding="utf-8"), TYPES[path.suffix]) for path in sorted(STATIC.iterdir())}
+
+
+def headers(home: str) -> dict[str, str]:
+    """For every file of the page, whose address is `home`."""
+    netloc = urlsplit(home).netloc
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "media-src": "'self' blob: mediastream:",
+        "worker-src": "'self'",
+        "connect-src": f"'self' ws://{netloc} wss://{netloc}",  # not every browser counts sockets to 'self'
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+        "cross-origin-opener-policy": "same-origin",
+        "access-control-allow-origin": "*",  # the client is a module that pages of other origins may import
+        "cache-control": "no-cache",
+    }

@@ -1,0 +1,85 @@
+"""What was sent and what was heard of it (pure; it is told `now`): one generation of the bot's sound.
+
+    samples   0 ......... heard ........ sent ........ end
+                 dropped  |  can be sent again  | waits for the writer
+
+The page counts what its worklet has rendered, takes off the way to the ear, and reports that every 50 ms. Between two
+reports the clock goes on from the last one, by at most SLACK_S; a page that reports nothing has heard no more.
+"""
+
+from __future__ import annotations
+
+SLACK_S = 0.2
+"""Seconds for which the clock goes on without a report: four reports."""
+
+
+class UnheardSound:
+    """The sound from the first sample that was not heard to the last that was written."""
+
+    def __init__(self, sample_bytes: int = 2) -> None:
+        self._size = sample_bytes
+        self._sound = bytearray()
+        self._base = 0
+        self.sent = 0
+
+    @property
+    def end(self) -> int:
+        return self._base + len(self._sound) // self._size
+
+    def write(self, pcm: bytes) -> None:
+        self._sound += pcm
+
+    def take(self, most: int) -> bytes:
+        """At most `most` samples that were not sent yet; they count as sent."""
+        first = (self.sent - self._base) * self._size
+        pcm = bytes(self._sound[first : first + most * self._size])
+        self.sent += len(pcm) // self._size
+        return pcm
+
+    def heard(self, samples: int) -> None:
+        """Keep nothing of the first `samples`; what was not sent stays."""
+        done = min(samples, self.sent) - self._base
+        if done > 0:
+            del self._sound[: done * self._size]
+            self._base += done
+
+    def send_from(self, sample: int) -> None:
+        """Send again from `sample` on, or from what is left behind it."""
+        self.sent = min(max(sample, self._base), self.end)
+
+
+class HeardAtEar:
+    """The position in one generation: the last report and the clock since then. It never falls."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._reported = 0
+        self._at = 0.0
+        self._playing = False
+        self._best = 0
+        self._held = False
+
+    def report(self, samples: int, now: float, *, playing: bool) -> None:
+        """The page has heard `samples`. While held, that shows only when the hold ends."""
+        self._reported, self._at, self._playing = max(samples, self._reported), now, playing
+
+    def hold(self, now: float, sent: int) -> None:
+        self.samples(now, sent)
+        self._held = True
+
+    def release(self) -> None:
+        """The page goes on, as it will report."""
+        if self._held:
+            self._held = self._playing = False
+
+    def samples(self, now: float, sent: int) -> int:
+        """Samples heard by `now` of the `sent` ones."""
+        if not self._held:
+            passed = min(max(0.0, now - self._at), SLACK_S) if self._playing else 0.0
+            self._best = max(self._best, min(sent, self._reported + int(passed * self._rate)))
+        return self._best
+
+    def final(self, now: float, sent: int) -> int:
+        """What was heard when the rest is dropped, a hold or not."""
+        self._held, self._playing = False, self._playing and not self._held
+        return self.samples(now, sent)

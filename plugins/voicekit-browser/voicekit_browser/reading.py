@@ -1,0 +1,43 @@
+"""Fields of a message that anyone may have written: each is what it should be, or RemoteProtocolError."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from voicekit.errors import RemoteProtocolError
+
+MOST_SAMPLES = 1 << 40
+"""Larger counts are no counts."""
+
+
+def read_object(message: str, wire: str) -> Mapping[str, Any]:
+    """The JSON object that `message` is."""
+    try:
+        value = json.loads(message)
+    except (ValueError, RecursionError):
+        raise RemoteProtocolError(f"{wire}: expected JSON, got something else") from None
+    if not isinstance(value, dict):
+        raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def text(value: Mapping[str, Any], key: str, most: int) -> str:
+    """A text of at most `most` characters; "" if there is none."""
+    found = value.get(key, "")
+    if not isinstance(found, str) or len(found) > most:
+        raise RemoteProtocolError(f"expected {key!r} to be a text of at most {most} characters, got something else")
+    return found
+
+
+def whole(value: Mapping[str, Any], key: str, default: int | None = None) -> int:
+    """A count: 0 or more."""
+    found = value.get(key, default)
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < MOST_SAMPLES:
+        raise RemoteProtocolError(f"expected {key!r} to be a whole number from 0 on, got something else")
+    return found
+
+
+def dumped(**fields: object) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

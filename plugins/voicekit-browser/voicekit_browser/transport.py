@@ -1,0 +1,205 @@
+"""The browser as a transport of a server: the page and its files, the socket, the password, and RTVI.
+
+GET  /                         the page           GET /browser/NAME      its files, and the client for pages of your own
+GET  /browser/door             {"door": "open" | "password" | "tokens"}
+POST /browser/token            {"password": ...} -> {"token": ...}, or 403
+GET  /browser/socket           `voicekit.v1`; no session before the first message was let in
+GET  /rtvi                     RTVI, see `voicekit_browser.rtvi`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.call.connection import GOODBYE_S
+from voicekit.call.desk import CallRefused
+from voicekit.call.info import CallInfo, Known
+from voicekit.call.tokens import CallFacts, TokenRefused
+from voicekit.call.transport import Route, Site, SocketRoute, Upgrade, Webhook, WebhookAnswer, WebhookRoute
+from voicekit.call.wire import MessageStream, StreamClosed
+from voicekit.errors import ConfigError, RemoteProtocolError
+from voicekit_browser import wire
+from voicekit_browser.call import REFUSED, PageCall
+from voicekit_browser.doors import Door, door_for
+from voicekit_browser.files import headers, static_files
+from voicekit_browser.rtvi.transport import rtvi_route
+from voicekit_browser.wire import SUBPROTOCOL, PageEvent, PageResume, PageStart, PageWire
+
+START_S: Final = 5.0
+"""Seconds in which a socket must begin or resume a call."""
+
+WAITING: Final = 64
+"""Sockets that have not done so yet; the next one is refused with 503."""
+
+SPOKEN_RATE: Final = 24_000
+"""Hz of the bot's sound: what voices mostly make."""
+
+NO_TOKEN, GONE, LATE, BUSY = 4401, 4404, 4408, 4413
+"""Codes that close a socket on which no call begins: its token, another process's call, nothing in time, no place."""
+
+PASSWORD: Final = "VOICEKIT_PAGE_PASSWORD"
+
+
+class Browser:
+    """The page and its socket. One server per object.
+
+    `password` (or VOICEKIT_PAGE_PASSWORD) is asked by the page; with `tokens`, your own backend mints one for each call
+    (`mint_token`), and `origins` are those of its pages. `details` shows the page what a developer wants to see; by
+    default not behind `tokens`, where the caller is somebody else.
+    """
+
+    name = "browser"
+
+    def __init__(
+        self,
+        password: str | None = None,
+        *,
+        tokens: bool = False,
+        origins: str | Sequence[str] = (),
+        details: bool | None = None,
+        rate: int = SPOKEN_RATE,
+    ) -> None:
+        if rate not in (8000, 16_000, 24_000, 48_000):
+            raise ConfigError(f"transport browser: expected a rate of 8000, 16000, 24000 or 48000 Hz, got {rate}")
+        self._password = password or os.environ.get(PASSWORD, "")
+        self._tokens = tokens
+        self._origins = origins.split() if isinstance(origins, str) else list(origins)
+        self._details = details
+        self._spoken = AudioFormat(rate)
+
+    def routes(self, site: Site) -> Sequence[Route]:
+        door = door_for(site, password=self._password, tokens=self._tokens, origins=self._origins)
+        details = self._details if self._details is not None else door.kind != "tokens"
+        lobby = Lobby(site, door, self._spoken, details)
+        safe, files = headers(door.home), static_files()
+        page, kind = files["index.html"]
+
+        async def give_token(request: Webhook) -> WebhookAnswer:
+            with suppress(ValueError, TypeError, AttributeError):
+                token = door.buys(str(json.loads(request.body).get("password", "")), site)
+                if token is not None:
+                    return WebhookAnswer(json.dumps({"token": token}), "application/json", headers=safe)
+            return WebhookAnswer("that is not the password", status=403, headers=safe)
+
+        return [
+            WebhookRoute("/", _answers(page, kind, safe), ("GET",)),
+            *(
+                WebhookRoute(f"/browser/{name}", _answers(text, kind, safe), ("GET",))
+                for name, (text, kind) in files.items()
+            ),
+            WebhookRoute(
+                "/browser/door", _answers(json.dumps({"door": door.kind}), "application/json", safe), ("GET",)
+            ),
+            WebhookRoute("/browser/token", give_token),
+            SocketRoute("/browser/socket", lobby.receive),
+            rtvi_route(site, door, self._spoken, details=details),
+        ]
+
+
+def _answers(text: str, kind: str, safe: dict[str, str]) -> Callable[[Webhook], Awaitable[WebhookAnswer]]:
+    answer = WebhookAnswer(text, kind, headers=safe)
+
+    async def give(request: Webhook) -> WebhookAnswer:
+        return answer
+
+    return give
+
+
+@dataclass(slots=True)
+class Lobby:
+    """Where sockets become calls, or go on with one of this process."""
+
+    site: Site
+    door: Door
+    spoken: AudioFormat
+    details: bool
+    process: str = field(default_factory=lambda: secrets.token_urlsafe(6))
+    calls: dict[str, PageCall] = field(default_factory=dict)
+    _waiting: int = 0
+
+    async def receive(self, upgrade: Upgrade) -> None:
+        """One socket, to its end."""
+        if self.door.is_foreign(upgrade.headers):
+            await upgrade.refuse(403)
+        elif self._waiting >= WAITING:
+            await upgrade.refuse(503)
+        else:
+            await self._let_in(upgrade)
+
+    async def _let_in(self, upgrade: Upgrade) -> None:
+        self._waiting += 1
+        try:
+            stream, page = await upgrade.accept(SUBPROTOCOL), PageWire()
+            first = await _first(stream, page)
+        finally:
+            self._waiting -= 1
+        if isinstance(first, PageStart):
+            await self._begin(first, stream, page)
+        elif isinstance(first, PageResume):
+            await self._resume(first, stream, page)
+        elif first is not None:
+            await _close(stream, REFUSED)
+
+    async def _begin(self, start: PageStart, stream: MessageStream, page: PageWire) -> None:
+        try:
+            facts = self.door.enter(start.token, self.site)
+        except TokenRefused:
+            await _close(stream, NO_TOKEN)
+            return
+        call = PageCall(_info(facts), self.spoken, resume=self._token(), details=self.details)
+        self.calls[call.resume_token] = call
+        try:
+            await self.site.hold_call("browser", call.open(stream, page))
+        except CallRefused:
+            call.source.close()
+            await _close(stream, BUSY)
+        finally:
+            del self.calls[call.resume_token]
+
+    async def _resume(self, resume: PageResume, stream: MessageStream, page: PageWire) -> None:
+        call = self.calls.get(resume.token)
+        if call is None or call.end is not None:
+            with suppress(StreamClosed), trio.move_on_after(GOODBYE_S):
+                await stream.send(wire.gone())
+            await _close(stream, GONE)
+            return
+        await call.resume(stream, page, resume.spot)
+
+    def _token(self) -> str:
+        """For resuming a call; it begins with the name of this process, to which all sockets of the call must come."""
+        return f"{self.process}.{secrets.token_urlsafe(24)}"
+
+
+async def _first(stream: MessageStream, page: PageWire) -> PageEvent | None:
+    """What a socket begins with; None if it was closed, as nothing of use came in time."""
+    code = LATE
+    with trio.move_on_after(START_S):
+        try:
+            return page.receive(await stream.receive())
+        except RemoteProtocolError:
+            code = REFUSED
+        except StreamClosed:
+            return None
+    await _close(stream, code)
+    return None
+
+
+async def _close(stream: MessageStream, code: int) -> None:
+    with trio.move_on_after(GOODBYE_S, shield=True):
+        await stream.close(code)
+
+
+def _info(facts: CallFacts | None) -> CallInfo:
+    if facts is None:
+        return CallInfo("browser", Known(secrets.token_urlsafe(9)))
+    known = {name: Known(value, "signed") for name, value in facts.facts.items()}
+    return CallInfo("browser", Known(facts.call_id, "signed"), caller=known.pop("caller", None), parameters=known)
