@@ -69,7 +69,8 @@ class PlayedEstimate:
     def pin(self, samples: int, now: float) -> None:
         """The far end says that `samples` were played: the estimate goes on from there, and waits if it was ahead."""
         if self._started and samples <= self.sent:
-            self._anchor, self._anchored_at, self._best = samples, now, max(self._best, samples)
+            self._anchor, self._anchored_at = samples, now + self._delay
+            self._best = max(self._best, samples)
             while self._marks and self._marks[0][1] <= samples:
                 self._marks.popleft()
 
@@ -81,7 +82,7 @@ class PlayedEstimate:
 
     def release(self, now: float) -> None:
         """The far end goes on playing at `now`."""
-        self._held, self._anchored_at = False, now
+        self._held, self._anchored_at = False, now + self._delay
 
     def heard(self, now: float) -> int:
         """Samples heard by `now`, at least."""

@@ -63,7 +63,7 @@ class CallSpeaker:
         self._unsent = 0  # samples of the packet that is being sent, 0 if none is
         self._padding = 0  # samples of silence at its end
         self._generation = 0
-        self._estimate = PlayedEstimate(spoken.rate)
+        self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
         self._before = 0  # samples heard in earlier generations
         self._pads: deque[tuple[int, int]] = deque()  # in this generation: place and size of silence of our own
@@ -126,7 +126,7 @@ class CallSpeaker:
     def discard(self) -> None:
         self._before = self.position
         self._generation += 1
-        self._estimate = PlayedEstimate(self._format.rate)
+        self._estimate = _estimate_of(self._wire, self._format)
         self._pads.clear()
         self._pending.clear()
         self._messages.clear()
@@ -224,3 +224,8 @@ class CallSpeaker:
         pcm += self._format.silence(self._padding)
         self._unsent = self._format.count(pcm)
         self._messages.extend(self._wire.sound(pcm))
+
+
+def _estimate_of(wire: Wire, spoken: AudioFormat) -> PlayedEstimate:
+    """The far end that counts plays packet by packet: one that has not begun to sound is not heard."""
+    return PlayedEstimate(spoken.rate, delay=wire.packet if isinstance(wire, PausableWire) else 0.0)

@@ -105,8 +105,7 @@ exten=>s,1,Answer()
 
 [default]
 ; what the phone can dial
-exten=>demo,1,Stasis(voicekit)
- same=>n,Hangup()
+exten=>demo,1,Goto(bots,audiosocket,1)
 
 [people]
 ; where callers are transferred to

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 CUTS = 100
 AT_ONCE = 5
 SENTENCE = " ".join(f"word{number}" for number in range(WORDS))
-LONGEST_S = 3.5
+LONGEST_S = 2.5
 
 
 async def bot(turn: Any, say: Any) -> None:

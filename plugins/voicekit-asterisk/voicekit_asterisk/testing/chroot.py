@@ -30,6 +30,8 @@ def folder() -> Path:
 
 def what_is_missing() -> str | None:
     """Why no Asterisk can be made or run here, as the end of "needs ..."; None if one can."""
+    if shutil.which("apt-get") is None:
+        return "Debian: an Asterisk of one's own is made with apt"
     if os.geteuid() != 0:
         return "root: an Asterisk of one's own runs in a chroot"
     lacking = [package for command, package in NEEDED.items() if shutil.which(command) is None]
