@@ -112,10 +112,10 @@ class Callers:
 
     async def start(self, nursery: trio.Nursery, calls: int) -> None:
         for _ in range(calls):
-            nursery.start_soon(self._one, next(self._numbers), 3 + 3 * self._random.random())
+            nursery.start_soon(self.one, next(self._numbers), 3 + 3 * self._random.random())
             await trio.sleep(EVERY_S)
 
-    async def _one(self, number: int, seconds: float) -> None:
+    async def one(self, number: int, seconds: float) -> None:
         began = False
         self.live += 1
         try:

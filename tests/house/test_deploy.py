@@ -40,7 +40,7 @@ def objects(overlay: str) -> dict[str, Any]:
     return {each["kind"]: each for each in yaml.safe_load_all(rendered(overlay))}
 
 
-@pytest.mark.needs_debian("kubernetes-client", "kubectl")
+@pytest.mark.needs_debian("kubectl", "kubectl")
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_each_overlay_fits_the_schemas(overlay: str, tmp_path: Path) -> None:
     """Every object of what kustomize renders is valid, strictly."""
@@ -58,7 +58,7 @@ def test_the_containerfile_is_linted() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.needs_debian("kubernetes-client", "kubectl")
+@pytest.mark.needs_debian("kubectl", "kubectl")
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_grace_is_long_enough(overlay: str) -> None:
     """preStop, drain and 30 s more fit into the grace; systemd's limit is as long."""
@@ -71,7 +71,7 @@ def test_the_grace_is_long_enough(overlay: str) -> None:
     assert float(re.findall(r"TimeoutStopSec=(\d+)", unit)[0]) >= told + SPARE_S
 
 
-@pytest.mark.needs_debian("kubernetes-client", "kubectl")
+@pytest.mark.needs_debian("kubectl", "kubectl")
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_ports_and_probes_are_those_of_the_code(overlay: str) -> None:
     """Each probe asks a path that the server has, on the port that it is told to listen on."""
@@ -95,7 +95,7 @@ def test_ports_and_probes_are_those_of_the_code(overlay: str) -> None:
     assert annotations["prometheus.io/port"] == str(port["containerPort"])
 
 
-@pytest.mark.needs_debian("kubernetes-client", "kubectl")
+@pytest.mark.needs_debian("kubectl", "kubectl")
 def test_it_scales_on_a_metric_that_there_is() -> None:
     """At 60 to 70 % of the calls that a pod takes."""
     found = objects("production")

@@ -230,7 +230,7 @@ async def test_a_webhook_on_one_process_and_its_socket_on_another(tmp_path: Path
     [
         ("twilio", {}, "expected VOICEKIT_SECRET in the environment"),
         ("twilio", {"VOICEKIT_SECRET": "s" * 32}, "the local server serves one process"),
-        ("audiosocket", {"VOICEKIT_SECRET": "s" * 32}, "has a listener of its own"),
+        ("audiosocket", {"VOICEKIT_SECRET": "s" * 32, "VOICEKIT_ASTERISK_KEY": "k" * 32}, "has a listener of its own"),
     ],
 )
 def test_what_several_processes_can_not_share_is_one_sentence(
