@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 import trio
+from trio_websocket import ConnectionClosed, open_websocket_url
 
 from tests.carrier_api_kit import CarrierRules, Operation, has_basic, standing_in
-from voicekit_phone.twilio import signature
+from voicekit.call.tokens import LIFE_S, CallTokens
+from voicekit_phone.peers import PeerSound
+from voicekit_phone.twilio import TwilioPeer, signature
 
 BOT = "stt = None\nvad = None\ntts = 'quiet'\ngreeting = 'Hello.'\n\n\ndef bot(turn):\n    return 'Yes?'\n"
 TOKEN = "twilio-secret-token"
@@ -140,3 +145,110 @@ def test_a_call_out_that_can_not_be_is_one_line(tmp_path: Path, more: list[str],
     assert done.returncode == 2, done.stderr.decode()
     assert said in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
+
+
+async def _answers(port: int) -> None:
+    async with httpx.AsyncClient() as client:
+        while True:
+            try:
+                if (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                await trio.sleep(0.1)  # another program starts
+
+
+async def _media_path(port: int, call: str = "CA01") -> str:
+    form = {**FORM, "CallSid": call}
+    signed = {"x-twilio-signature": signature(TOKEN, "https://bot.example/twilio/voice", form.items())}
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{port}/twilio/voice", data=form, headers=signed)
+    found = re.search(r'url="wss://bot\.example(/twilio/media/[^"]+)"', answer.text)
+    assert found, answer.text
+    return found[1]
+
+
+async def _heard(port: int, path: str, call: str = "CA01") -> str:
+    """How a media socket went: "sound", or the code that closed it."""
+    async with open_websocket_url(f"ws://127.0.0.1:{port}{path}", connect_timeout=10) as socket:
+        try:
+            peer = TwilioPeer(call=call)
+            for message in peer.begin():
+                await socket.send_message(message)
+            while not isinstance(peer.receive(await socket.get_message()), PeerSound):
+                pass
+            return "sound"
+        except ConnectionClosed as closed:
+            return str(closed.reason and closed.reason.code)
+        finally:
+            with trio.move_on_after(1, shield=True):
+                await socket.aclose()
+                await socket._stream.aclose()
+
+
+async def _refused(port: int, path: str) -> int:
+    """The status that a handshake is answered with."""
+    asked = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
+             "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+    async with httpx.AsyncClient() as client:
+        return (await client.get(f"http://127.0.0.1:{port}{path}", headers=asked)).status_code
+
+
+@pytest.mark.slow
+async def test_a_webhook_on_one_process_and_its_socket_on_another(tmp_path: Path) -> None:
+    """With one secret the other process takes the token: once each, for its own call, and not a forged one.
+
+    What remains: within 15 s a stolen token is good once in each process.
+    """
+    bot = tmp_path / "bot.py"
+    bot.write_text(BOT, encoding="utf-8")
+    one, two, other = free_port(), free_port(), free_port()
+    same = {"TWILIO_AUTH_TOKEN": TOKEN, "VOICEKIT_SECRET": "s" * 32}
+    programs = [serving(bot, one, **same), serving(bot, two, **same), serving(bot, other, TWILIO_AUTH_TOKEN=TOKEN)]
+    try:
+        with trio.fail_after(120):
+            for port in (one, two, other):
+                await _answers(port)
+            path = await _media_path(one)
+            assert await _heard(two, path) == "sound"
+            assert await _refused(two, path) == 403  # twice in one process
+            assert await _heard(one, path) == "sound"  # the window that remains across processes
+            assert await _refused(one, path) == 403
+            assert await _heard(two, await _media_path(one, "CA02"), "CA03") == "1008"  # for another call
+            assert await _refused(two, "/twilio/media/abc.def") == 403
+            assert await _refused(other, await _media_path(one, "CA04")) == 403  # of another secret
+            expired = CallTokens("s" * 32).mint("CA05", {}, time.time() - LIFE_S - 1)
+            assert await _refused(two, f"/twilio/media/{expired}") == 403
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+            program.stderr.close()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("transport", "environ", "sentence"),
+    [
+        ("twilio", {}, "expected VOICEKIT_SECRET in the environment"),
+        ("twilio", {"VOICEKIT_SECRET": "s" * 32}, "the local server serves one process"),
+        ("audiosocket", {"VOICEKIT_SECRET": "s" * 32, "VOICEKIT_ASTERISK_KEY": "k" * 32}, "has a listener of its own"),
+    ],
+)
+def test_what_several_processes_can_not_share_is_one_sentence(
+    tmp_path: Path, transport: str, environ: dict[str, str], sentence: str
+) -> None:
+    """Nothing listens, and the status is not 0."""
+    bot = tmp_path / "bot.py"
+    bot.write_text(BOT if transport == "audiosocket" else BOT.replace("stt = None\n", ""), encoding="utf-8")
+    command = [sys.executable, "-m", "voicekit", "serve", str(bot), "--transport", transport, "--workers", "2"]
+    env = {name: value for name, value in os.environ.items() if name != "SONIOX_API_KEY"}
+    done = subprocess.run(
+        [*command, "--public-url", "https://bot.example", "--port", str(free_port())],
+        env=env | {"TWILIO_AUTH_TOKEN": TOKEN} | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert sentence in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

@@ -246,3 +246,17 @@ async def test_the_first_signal_drains() -> None:
                 with pytest.raises(ConnectionClosed):
                     await until_closed(socket)
     assert site.desk.counts.ended == {EndReason.DRAINED: 1}
+
+
+async def test_a_second_socket_for_a_live_call_is_refused() -> None:
+    """A webhook that is sent again leads to a good token; while the call is live here, its socket is refused."""
+    with trio.fail_after(20):
+        async with served() as (site, url):
+            peer = TwilioPeer(call="CA01")
+            async with media(url, await media_path(url)) as socket:
+                for message in peer.begin():
+                    await socket.send_message(message)
+                await heard_sound(socket, peer)
+                assert await refused_with(url, await media_path(url)) == 409
+                await heard_sound(socket, peer, 1)
+                assert site.desk.counts.active == 1

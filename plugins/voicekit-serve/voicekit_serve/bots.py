@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from voicekit import Fallback, Session, Use
 from voicekit.call.connection import Call
 from voicekit.call.desk import CallAnswer, Conversation
+from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.errors import ConfigError
-from voicekit.extend import Plugins
+from voicekit.extend import Plugins, Registry, Role
 from voicekit.flow.threads import in_thread
-from voicekit.session.bot import Bot
+from voicekit.session.bot import Bot, asked_for
 from voicekit.session.callfolder import open_call_folder
 from voicekit.session.running import served
 
-SPOKEN = ("stt", "tts", "vad")
+SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts", "vad")
 
 
 @asynccontextmanager
@@ -69,6 +71,20 @@ def _own_folder(where: Path) -> Path:
             (folder := where / f"call-{number:06}").mkdir(mode=0o700)
             return folder
     raise AssertionError("numbers end nowhere")
+
+
+def check_shareable(transports: Sequence[Transport], parts: Mapping[str, Any], registry: Registry) -> None:
+    """Raise ConfigError for what several processes can't have at once: a listener, or the one local server."""
+    for transport in transports:
+        if isinstance(transport, ListeningTransport):
+            raise ConfigError(
+                f"--workers: {transport.name} has a listener of its own, which one process alone can have"
+            )
+    for role in SPOKEN:
+        use = asked_for(role, parts.get(role, ...), registry) if role != "vad" else None
+        needs = None if use is None else registry.find(role, use.name).needs
+        if use is not None and needs is not None and "key" not in use.options and not os.environ.get(needs.variable):
+            raise ConfigError(f"--workers: the local server serves one process: set {needs.variable}, or --workers 1")
 
 
 def _check_own(role: str, thing: Any) -> None:

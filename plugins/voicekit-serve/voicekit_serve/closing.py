@@ -6,6 +6,9 @@ code decides why a call ended.
 
 And a connection that ends while a message is being sent raises trio.BusyResourceError out of hypercorn, which ends the
 server with all its calls. It is one connection that is over, so it is treated as every other that is.
+
+And compression is agreed to if a client offers it, as browsers do. Sound does not get smaller, a cancelled send loses
+what the compressor already counts on, and the next message can't be read.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 
 import trio
 from hypercorn.events import Closed
-from hypercorn.protocol import h2, h11
+from hypercorn.protocol import h2, h11, ws_stream
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.tcp_server import TCPServer
@@ -58,4 +61,9 @@ def mend_hypercorn() -> None:
     """Have hypercorn's connections of this process end as they should. Twice is once."""
     for module in (h11, h2):
         module.WSStream = ClosingStream  # type: ignore[attr-defined]
+    setattr(ws_stream, "server_extensions_handshake", _no_extension)  # noqa: B010  # not a name that it exports
     setattr(TCPServer, "protocol_send", send_or_close)  # noqa: B010  # as an assignment, it has another type
+
+
+def _no_extension(requested: Any, supported: Any) -> None:
+    """Agree to none."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -19,9 +21,12 @@ from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
 from voicekit.extend import Plugins, Registry, Use
 from voicekit_serve import limits
-from voicekit_serve.bots import answering, with_greeting
+from voicekit_serve.bots import answering, check_shareable, with_greeting
 from voicekit_serve.server import serve
 from voicekit_serve.site import LOOPBACK
+
+if TYPE_CHECKING:
+    from voicekit_serve.workers import SharedListener
 
 SECRET = "VOICEKIT_SECRET"
 METRICS_TOKEN = "VOICEKIT_METRICS_TOKEN"
@@ -49,18 +54,52 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--record", metavar="FOLDER", type=Path, help="record each call into a folder of its own in this"
     )
+    workers = "processes on the port, under gunicorn (1: this process alone, which needs no gunicorn)"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=workers)
+    silent = "seconds after which a worker whose loop stands still is replaced (30)"
+    parser.add_argument("--timeout", type=float, default=30.0, help=silent)
     options = parser.parse_args(arguments)
-    if options.max_calls < 1:
-        raise ConfigError(f"--max-calls: expected 1 or more, got {options.max_calls}")
+    for name in ("max_calls", "workers"):
+        if getattr(options, name) < 1:
+            raise ConfigError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(options, name)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    plugins = plugins_beside(options.bot)
-    bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
-    url = options.public_url or _own_url(options)
-    transports = [_transport(spec, plugins.registry, options.page_password) for spec in options.transport]
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if options.workers > 1:
+        return _serve_by_workers(options)
+    trio.run(_program(options), None)
+    return 0
 
-    async def run() -> None:
+
+def _serve_by_workers(options: Namespace) -> int:
+    """The master; each worker imports the bot for itself, so that a reload takes the new one."""
+    if importlib.util.find_spec("gunicorn") is None:
+        raise ConfigError("--workers: several processes need gunicorn: pip install 'voicekit-serve[workers]'")
+    if SECRET not in os.environ:
+        raise ConfigError(f"--workers: expected {SECRET} in the environment: a call's socket may reach another process")
+    from voicekit_serve.workers import Workers
+
+    bind = f"{options.host}:{options.port}"
+    Workers(
+        partial(_program, options),
+        bind=bind,
+        workers=options.workers,
+        drain=options.drain,
+        timeout=options.timeout,
+    ).run()
+    return 0
+
+
+def _program(options: Namespace) -> Callable[[SharedListener | None], Awaitable[None]]:
+    """Import the bot, build the transports, and return what serves until it has drained."""
+    url = options.public_url or _own_url(options)
+    plugins = plugins_beside(options.bot)
+    bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
+    transports = [_transport(spec, plugins.registry, options.page_password) for spec in options.transport]
+    if options.workers > 1:
+        check_shareable(transports, bot.spoken(plugins.registry), plugins.registry)
+
+    async def run(shared: SharedListener | None) -> None:
         async with answering(bot, plugins, _tell, options.record) as answer:
             _tell(f"listening on {options.host}:{options.port} for {url}")
             await serve(
@@ -75,10 +114,10 @@ def main(arguments: Sequence[str]) -> int:
                 secret=os.environ.get(SECRET),
                 metrics_token=os.environ.get(METRICS_TOKEN),
                 more_metrics=_more_metrics(plugins),
+                shared=shared,
             )
 
-    trio.run(run)
-    return 0
+    return run
 
 
 def _more_metrics(plugins: Plugins) -> Callable[[], str]:
@@ -89,7 +128,7 @@ def _more_metrics(plugins: Plugins) -> Callable[[], str]:
     return metrics
 
 
-def _own_url(options: argparse.Namespace) -> str:
+def _own_url(options: Namespace) -> str:
     """The address of a server that nobody calls from elsewhere: browsers want `localhost` in it."""
     host = "localhost" if options.host in LOOPBACK else options.host
     return f"http://{host}:{options.port}"

@@ -25,5 +25,8 @@ PING_S: Final = 20.0
 WAITING: Final = 64
 """Sockets that have been accepted and have not started their call yet. Each has START_S for it."""
 
+ACCEPTED_S: Final = 1.0
+"""Seconds in which a process that listens no more still lets in the calls whose connections it had accepted."""
+
 DRAIN_S: Final = 300.0
 """Seconds that calls may go on after the first signal; then they hear the farewell."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as serve_asgi
 from starlette.routing import BaseRoute
 
-from voicekit.call.desk import CallAnswer
+from voicekit.call.desk import FAREWELL_S, CallAnswer
 from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
-from voicekit_serve import careful, limits
+from voicekit_serve import limits
 from voicekit_serve.asgi import build_app
 from voicekit_serve.closing import mend_hypercorn
 from voicekit_serve.site import CallSite
+
+if TYPE_CHECKING:
+    from voicekit_serve.workers import SharedListener  # gunicorn is an extra
 
 
 async def serve(
@@ -34,15 +37,16 @@ async def serve(
     more_metrics: Callable[[], str] = str,
     routes: Sequence[BaseRoute] = (),
     certificate: tuple[str, str] | None = None,
+    shared: SharedListener | None = None,
     task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, wait, say `farewell`, and return.
 
     The first signal, or `site.stop()`, drains; the second cancels all calls. `certificate` are the files of a
     certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
-    only in the main thread.
+    only in the main thread. With `shared`, the port is that of several processes: it listens on copies of its sockets,
+    drains when it is told, and listens no more while it drains, so that another process takes the next call.
     """
-    careful.apply()
     mend_hypercorn()
     site = CallSite(
         answer,
@@ -57,7 +61,11 @@ async def serve(
     over = trio.Event()
     with alone():
         async with trio.open_nursery() as nursery:
-            urls = await nursery.start(_listening, app, _config(host, port, certificate), over.wait)
+            config = _config(host, port, certificate)
+            if shared is not None:
+                config.bind = [f"fd://{fd}" for fd in shared.fds]
+                config.graceful_timeout = drain + FAREWELL_S + 1
+            urls = await nursery.start(_listening, app, config, over.wait)
             site.urls = tuple(urls)
             async with trio.open_nursery() as living:
                 for transport in transports:
@@ -65,10 +73,16 @@ async def serve(
                         await living.start(transport.listen, site)
                 task_status.started(site)
                 living.start_soon(site.desk.measure)
-                await _until_told(site)
-                living.start_soon(_at_the_second, site, living.cancel_scope)
+                await (_until_told(site) if shared is None else shared.told())
+                if shared is None:
+                    living.start_soon(_at_the_second, site, living.cancel_scope)
+                else:
+                    over.set()  # hypercorn closes the listener, and leaves what is connected its graceful timeout
+                    await trio.sleep(limits.ACCEPTED_S)
                 await site.desk.drain(patience=drain, farewell=farewell)
                 living.cancel_scope.cancel()
+            if shared is not None:
+                nursery.cancel_scope.cancel()
             over.set()  # hypercorn closes its listener and what is still connected, and returns
 
 

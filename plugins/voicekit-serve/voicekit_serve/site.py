@@ -101,6 +101,10 @@ class CallSite:
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
+        if facts is not None and (wire.name, facts.call_id) in self._calls:
+            log.warning("a second socket for a live call over %s was refused", wire.name)
+            await arrival.refuse(409)
+            return
         if self._waiting >= limits.WAITING:
             await arrival.refuse(503)
             return

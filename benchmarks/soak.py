@@ -1,0 +1,88 @@
+"""Calls one after the other for a long time: what grows is printed. In real time, outside of any test.
+
+    python -m benchmarks.soak [--minutes M] [--calls N]
+
+One process answers N calls at a time over Twilio's protocol on loopback, each of 20 s: signed webhook, token, socket,
+a session that greets and hears sound. Every minute: memory, descriptors, tasks, threads, calls, and how late the loop is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from benchmarks import machine
+from benchmarks.measure import percentile
+from benchmarks.workers import PUBLIC, TOKEN, Callers, greet
+from voicekit_phone.transports import Twilio
+from voicekit_serve.server import serve
+
+CALL_S = 20.0
+STEP_S = 0.05
+
+
+def resident_mib() -> float:
+    """Of this process now; where /proc is missing, its peak."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def descriptors() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+async def watch(late: list[float]) -> None:
+    while True:
+        due = trio.current_time() + STEP_S
+        await trio.sleep_until(due)
+        late.append(trio.current_time() - due)
+
+
+def line(minute: int, callers: Callers, late: Sequence[float]) -> str:
+    tasks = trio.lowlevel.current_statistics().tasks_living
+    counts = callers.outcomes
+    return (
+        f"{minute:6} {resident_mib():8.1f} {descriptors():6} {tasks:6} {threading.active_count():7} "
+        f"{counts['whole']:6} {counts['broken']:6} {counts['refused']:7} {1e3 * percentile(late, 99):8.1f}"
+    )
+
+
+async def keep_calling(callers: Callers, number: int) -> None:
+    while True:
+        await callers.one(number, CALL_S)
+
+
+async def main(options: argparse.Namespace) -> None:
+    print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
+    print("minute  RSS MiB    fds  tasks threads  whole broken refused p99 late ms")
+    late: list[float] = []
+    async with trio.open_nursery() as nursery:
+        serving = partial(serve, greet, Twilio(TOKEN), public_url=PUBLIC, port=0, max_calls=options.calls + 5)
+        site = await nursery.start(serving)
+        callers = Callers(int(site.urls[0].rpartition(":")[2]), "call")
+        nursery.start_soon(watch, late)
+        for number in range(options.calls):
+            nursery.start_soon(keep_calling, callers, number)
+            await trio.sleep(CALL_S / options.calls)
+        for minute in range(1, options.minutes + 1):
+            await trio.sleep(60)
+            print(line(minute, callers, late), flush=True)
+            late.clear()
+        nursery.cancel_scope.cancel()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
+    parser.add_argument("--minutes", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=5)
+    trio.run(main, parser.parse_args())

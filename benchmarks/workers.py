@@ -1,0 +1,305 @@
+"""What becomes of calls when processes die, reload, stop or stand still: two workers on one port, under gunicorn.
+
+    python -m benchmarks.workers [--calls N] [--seconds S] [dummy | call ...]
+
+A dummy call is a websocket that echoes; a call is one of Twilio's protocol: a signed webhook, a token, a media socket,
+a session that greets. One starts every 0.15 s and lasts 3 to 6 s. `broken` calls ended otherwise than as planned,
+`refused` never began. Each row is a server of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from random import Random
+from typing import Any
+
+import httpx
+import trio
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
+
+from benchmarks import machine
+from voicekit import CallPolicy, Policy, Session
+from voicekit.call.connection import Call
+from voicekit.flow.groups import alone
+from voicekit.testing import FakeTts
+from voicekit_phone.peers import PeerSound
+from voicekit_phone.transports import Twilio
+from voicekit_phone.twilio import TwilioPeer, signature
+from voicekit_serve.server import serve
+from voicekit_serve.workers import SharedListener, Workers
+
+TOKEN = "twilio-secret-token"
+PUBLIC = "https://bot.example"
+EVERY_S = 0.15
+TIMEOUT_S = 6
+"""After which a worker that stands still is replaced."""
+DRAIN_S = 8.0
+START_S = 60.0
+
+
+# --- the server: `python -m benchmarks.workers --serve PORT` ---
+
+
+async def greet(call: Call) -> Session:
+    policy = Policy(call=CallPolicy(greeting="Hello."))
+    return Session(handler="Yes?", call=call, stt=None, vad=None, tts=FakeTts(), policy=policy)
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_bytes(await websocket.receive_bytes())
+
+
+async def pid(request: object) -> PlainTextResponse:
+    return PlainTextResponse(str(os.getpid()))
+
+
+async def block(request: object) -> PlainTextResponse:
+    time.sleep(60)  # noqa: ASYNC251  # what is measured
+    return PlainTextResponse("late")
+
+
+def program() -> Callable[[SharedListener], Awaitable[None]]:
+    routes = [WebSocketRoute("/echo", echo), Route("/pid", pid), Route("/block", block)]
+
+    async def run(shared: SharedListener) -> None:
+        await serve(
+            greet,
+            Twilio(TOKEN),
+            public_url=PUBLIC,
+            secret="x" * 32,
+            max_calls=100,
+            drain=DRAIN_S,
+            farewell="We are closing. Goodbye.",
+            routes=routes,
+            shared=shared,
+        )
+
+    return run
+
+
+# --- the callers ---
+
+
+class Callers:
+    """Starts calls, and counts what becomes of each."""
+
+    def __init__(self, port: int, kind: str) -> None:
+        self.port = port
+        self.outcomes: Counter[str] = Counter()
+        self.live = 0
+        self.stopped_at: float | None = None
+        self.said_goodbye = 0
+        self._hold = {"dummy": self._dummy, "call": self._call}[kind]
+        self._numbers = iter(range(1_000_000))
+        self._random = Random(1)
+
+    async def start(self, nursery: trio.Nursery, calls: int) -> None:
+        for _ in range(calls):
+            nursery.start_soon(self.one, next(self._numbers), 3 + 3 * self._random.random())
+            await trio.sleep(EVERY_S)
+
+    async def one(self, number: int, seconds: float) -> None:
+        began = False
+        self.live += 1
+        try:
+            with alone():
+                async for begun in self._hold(number, seconds):
+                    began = begun
+            self.outcomes["whole"] += 1
+        except (
+            OSError,
+            HandshakeError,
+            ConnectionClosed,
+            httpx.HTTPError,
+            trio.TooSlowError,
+            LookupError,
+            ExceptionGroup,
+        ):
+            self.outcomes["broken" if began else "refused"] += 1
+        finally:
+            self.live -= 1
+
+    async def _dummy(self, number: int, seconds: float) -> Any:
+        async with open_websocket_url(f"ws://127.0.0.1:{self.port}/echo", connect_timeout=10) as connection:
+            yield True
+            with trio.move_on_after(seconds):
+                while True:
+                    await connection.send_message(bytes(320))
+                    with trio.fail_after(10):
+                        await connection.get_message()
+                    await trio.sleep(0.02)
+
+    async def _call(self, number: int, seconds: float) -> Any:
+        path = await self._media_path(f"CA{number}")
+        async with open_websocket_url(f"ws://127.0.0.1:{self.port}{path}", connect_timeout=10) as connection:
+            peer = TwilioPeer(call=f"CA{number}")
+            for message in peer.begin():
+                await connection.send_message(message)
+            with trio.fail_after(20):
+                await _sound(connection, peer)
+            yield True
+            ended = False
+            with trio.move_on_after(seconds if self.stopped_at is None else 60):
+                ended = await self._talk(connection, peer)
+            if not ended:
+                for message in peer.stop():
+                    await connection.send_message(message)
+
+    async def _talk(self, connection: WebSocketConnection, peer: TwilioPeer) -> bool:
+        """Send silence and listen; True if the server said goodbye and closed."""
+        farewell = 0
+
+        async def send() -> None:
+            at = 0
+            while True:
+                await connection.send_message(peer.sound(bytes(320), at))
+                at += 20
+                await trio.sleep(0.02)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            try:
+                while True:
+                    heard = peer.receive(await connection.get_message())
+                    farewell += self.stopped_at is not None and isinstance(heard, PeerSound)
+            except ConnectionClosed as closed:
+                if closed.reason is None or closed.reason.code not in (1000, 1001, 1012) or farewell < 10:
+                    raise
+                self.said_goodbye += 1
+            nursery.cancel_scope.cancel()
+        return True
+
+    async def _media_path(self, call: str) -> str:
+        form = {"CallSid": call, "From": "+1", "To": "+2", "CallStatus": "ringing"}
+        signed = {"x-twilio-signature": signature(TOKEN, f"{PUBLIC}/twilio/voice", form.items())}
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"http://127.0.0.1:{self.port}/twilio/voice", data=form, headers=signed)
+        found = re.search(r'url="wss://bot\.example(/twilio/media/[^"]+)"', answer.text)
+        if found is None:
+            raise LookupError(f"HTTP {answer.status_code}")
+        return found[1]
+
+
+async def _sound(connection: WebSocketConnection, peer: TwilioPeer) -> None:
+    while not isinstance(peer.receive(await connection.get_message()), PeerSound):
+        pass
+
+
+# --- what is done to the server ---
+
+
+async def pids(port: int) -> set[int]:
+    """The workers that answer; asked often enough to meet both."""
+    found = set()
+    async with httpx.AsyncClient() as client:
+        for _ in range(30):
+            with suppress(httpx.HTTPError):
+                found.add(int((await client.get(f"http://127.0.0.1:{port}/pid", headers={"connection": "close"})).text))
+    return found
+
+
+async def kill_one(master: subprocess.Popen[bytes], callers: Callers) -> None:
+    os.kill(min(await pids(callers.port)), signal.SIGKILL)
+
+
+async def reload(master: subprocess.Popen[bytes], callers: Callers) -> None:
+    master.send_signal(signal.SIGHUP)
+
+
+async def stop(master: subprocess.Popen[bytes], callers: Callers) -> None:
+    callers.stopped_at = trio.current_time()
+    master.send_signal(signal.SIGTERM)
+
+
+async def stand_still(master: subprocess.Popen[bytes], callers: Callers) -> None:
+    with suppress(httpx.HTTPError):
+        async with httpx.AsyncClient(timeout=1.0) as client:
+            await client.get(f"http://127.0.0.1:{callers.port}/block")
+
+
+DEEDS = {"kill -9 one worker": kill_one, "HUP": reload, "SIGTERM": stop, "one loop blocked": stand_still}
+
+
+async def row(kind: str, name: str, calls: int) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    master = subprocess.Popen(  # noqa: ASYNC220  # it takes a millisecond
+        [sys.executable, "-m", "benchmarks.workers", "--serve", str(port)], stderr=subprocess.DEVNULL
+    )
+    try:
+        with trio.fail_after(START_S):
+            while len(await pids(port)) < 2:  # noqa: ASYNC110
+                await trio.sleep(0.2)
+        await _observe(kind, name, calls, port, master)
+    finally:
+        master.kill() if master.poll() is None and name != "SIGTERM" else None
+        with suppress(subprocess.TimeoutExpired):
+            master.wait(30)
+        master.kill()
+
+
+async def _observe(kind: str, name: str, calls: int, port: int, master: subprocess.Popen[bytes]) -> None:
+    before, callers = await pids(port), Callers(port, kind)
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        if name == "SIGTERM":
+            callers.stopped_at = began  # so that nobody hangs up first
+            await callers.start(nursery, calls // 2)
+            await trio.sleep(2)
+        else:
+            nursery.start_soon(callers.start, nursery, calls)
+            await trio.sleep(4)
+        live = callers.live
+        deed = trio.current_time()
+        await DEEDS[name](master, callers)
+    took = trio.current_time() - deed
+    after = set() if name == "SIGTERM" else await pids(port)
+    counts = callers.outcomes
+    goodbye = f"{callers.said_goodbye} heard the farewell" if name == "SIGTERM" and kind == "call" else ""
+    print(
+        f"{kind:6} {name:20} {sum(counts.values()):5} {live:5} {counts['broken']:7} {counts['refused']:8} "
+        f"{len(after - before):4} {took:6.1f}  {goodbye}",
+        flush=True,
+    )
+
+
+async def main(options: argparse.Namespace) -> None:
+    print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
+    print(f"{'':6} {'what is done':20} calls  live  broken  refused  new      s")
+    for kind in options.kinds or ("dummy", "call"):
+        for name in options.only or DEEDS:
+            if kind == "dummy" and name == "SIGTERM":
+                continue  # an echo is no call of the desk's: nobody waits for it
+            await row(kind, name, options.calls)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.workers")
+    parser.add_argument("--serve", type=int, metavar="PORT")
+    parser.add_argument("--calls", type=int, default=60)
+    parser.add_argument("--only", action="append", choices=list(DEEDS))
+    parser.add_argument("kinds", nargs="*", choices=["dummy", "call", []])
+    given = parser.parse_args()
+    if given.serve:
+        sys.argv[1:] = []  # gunicorn reads them too
+        Workers(program, bind=f"127.0.0.1:{given.serve}", workers=2, drain=DRAIN_S, timeout=TIMEOUT_S).run()
+    else:
+        trio.run(partial(main, given))
