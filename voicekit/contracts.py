@@ -252,7 +252,7 @@ class Reply:
     With `script`, that is all there is to say, and no handler is asked.
     """
 
-    __slots__ = ("cut", "heard_to", "reason", "said", "script", "text", "turn")
+    __slots__ = ("cut", "first_word", "heard_to", "reason", "said", "script", "text", "turn")
 
     def __init__(self, turn: int, text: str, reason: str, script: str | None = None) -> None:
         self.turn = turn
@@ -260,6 +260,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
+        self.first_word: float | None = None  # when the handler said it
         self.heard_to = 0
         self.cut = False
 

@@ -246,11 +246,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`."""
+    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`.
+
+    `limit`: it comes of the longest duration, or of the longest silence.
+    """
 
     graceful: bool
     why: str
     farewell: str | None = None
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +473,21 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """A service failed with `error` and another stands in for it; `role` is "stt", "tts" or "model".
+
+    `crosses` names the two regions if the switch leaves one: "eu to us". A voice of one region need not exist in
+    another.
+    """
+
+    role: str
+    left: str
+    taken: str
+    error: Exception
+    crosses: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """The task `where` kept the event loop to itself for `seconds` of real time; every call in the process waited."""
 
@@ -490,6 +509,47 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRan:
+    """A tool that the model called in reply `turn` is over, after `seconds`; what it was given and returned is private.
+
+    `outcome` is "result", "failed", "late" (its time was up), "cancelled" (the caller interrupted), or "refused" (there
+    is no such tool, or the arguments were wrong).
+    """
+
+    turn: int
+    name: str
+    outcome: Literal["result", "failed", "late", "cancelled", "refused"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInTimed:
+    """Reply `turn` was cut `seconds` after the caller began to speak over it."""
+
+    turn: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimed:
+    """Reply `turn` has become audible, and these are the seconds that the caller waited for it.
+
+    `decision` is from the caller's last speech, as the detector heard it, until the turn was committed: the recogniser,
+    the pause, the judgement; of that, the last final words came after `stt`. `handler` is from there to the first word,
+    `tts` from the first word to the first sound, `total` all of it. None is what can't be told: nobody spoke, or the
+    reply was begun before the turn was committed (`handler` is then 0.0).
+    """
+
+    turn: int
+    reason: str
+    stt: float | None
+    decision: float | None
+    handler: float
+    tts: float | None
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
 class AnsweredBy:
     """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
 
@@ -506,10 +566,11 @@ class Transferred:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over; `error` is what ended it, None where it ended as it should."""
+    """The call is over; `error` is what ended it, None where it ended as it should. `limit`: see End."""
 
     why: str
     error: BaseException | None = None
+    limit: bool = False
 
 
 CallNews: TypeAlias = AnsweredBy | Transferred
@@ -523,8 +584,12 @@ SessionEvent: TypeAlias = (
     | Overrun
     | Underrun
     | Trouble
+    | Switched
     | Blocked
     | ModelAnswered
+    | ToolRan
+    | TurnTimed
+    | BargeInTimed
     | CallNews
     | SessionEnded
     | Signal

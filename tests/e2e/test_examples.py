@@ -90,6 +90,14 @@ def test_the_rules_bot_holds_a_dialogue():
         assert [line.removeprefix("bot> ") for line in lines if line.startswith("bot> ")] == answers
 
 
+def test_the_asterisk_line_answers_without_an_asterisk():
+    """12_asterisk.py answers in the console; with a real Asterisk it is held in the plugin's tests."""
+    printed = run(EXAMPLES / "12_asterisk.py", typed="the workshop please\nyour hours\nbye\n")
+    assert "bot> The workshop has extension 201." in printed
+    assert "bot> We are open from nine to five, Monday to Friday." in printed
+    assert printed.endswith("bot> Goodbye!\n")
+
+
 async def test_the_model_bot_calls_its_tool():
     """06_language_model.py says in the console what a model says, which has been told what the bot's tool found."""
     calls = AnswerCalls("free_tables", {"day": "Friday", "people": 2})

@@ -13,6 +13,8 @@ from tests.house.source import Module, names_used, product
 
 CLOCKED: dict[str, str] = {
     "plugins/voicekit-serve/voicekit_serve/site.py": "signatures and tokens have the time of day in them",
+    "plugins/voicekit-asterisk/voicekit_asterisk/testing/phone.py": "it waits, outside trio, for another program",
+    "plugins/voicekit-otel/voicekit_otel/spans.py": "spans have the time of day in them; nothing is decided by it",
     "voicekit/session/stopping.py": "a loop that stands still has no clock, and signals are answered in real seconds",
     "voicekit/flow/watchdog.py": "it measures how long the loop was really kept, and decides nothing by it",
     "plugins/voicekit-phone/voicekit_phone/rest/client.py": "the time of day is in the tokens that Vonage wants",

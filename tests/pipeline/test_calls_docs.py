@@ -1,4 +1,4 @@
-"""docs/calls.md: its example runs, its limits are those of the code, and each transport has a page of settings."""
+"""docs/calls.md: its example runs, its limits are those of the code, and each transport has a page."""
 
 from __future__ import annotations
 

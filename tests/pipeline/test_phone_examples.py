@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -11,11 +14,12 @@ from typing import Any
 import pytest
 
 from voicekit import Session
-from voicekit.call.info import EndReason
+from voicekit.call.info import CallEnd, EndReason
 from voicekit.errors import Unavailable
 from voicekit.events import AnsweredBy, Transferred
 from voicekit.testing import HeldCall, PhoneLine, Script, ScriptedControl, hold_call
 from voicekit.testing.llm import AnswerCalls, ModelServer, ScriptedAnswer
+from voicekit_serve import bots, calling, server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OURS = ("08_phone_line.py", "09_opening_hours.py", "10_reminder.py", "11_transfer.py")
@@ -163,3 +167,39 @@ def test_a_transfer_that_fails_is_excused(monkeypatch: pytest.MonkeyPatch) -> No
     assert heard(call)[2] == "I'm sorry, I could not put you through."
     assert [event for _, event in call.events if isinstance(event, Transferred) and event.error is not None]
     assert reason(call) is EndReason.CALLER
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "arguments"),
+    [("08_phone_line.py", {"TWILIO_AUTH_TOKEN": "token", "PUBLIC_URL": "https://bot.example"}, []),
+     ("10_reminder.py", {"TWILIO_AUTH_TOKEN": "token", "PUBLIC_URL": "https://bot.example"}, ["+15550001"])],
+)  # fmt: skip
+async def test_a_program_serves_its_bot(
+    name: str, variables: dict[str, str], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """08 and 10 as programs: what they open and call takes what they give it, and is given their own bot."""
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    def stands_for(function: Callable[..., Any], result: Any) -> Callable[..., Any]:
+        def called(*args: Any, **how: Any) -> Any:
+            seen.append((function.__name__, dict(inspect.signature(function).bind(*args, **how).arguments)))
+            return result
+
+        return called
+
+    async def ended() -> CallEnd:
+        return CallEnd(EndReason.CALLER)
+
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(bots, "answering", stands_for(bots.answering, nullcontext("the answer")))
+    end = ended()
+    monkeypatch.setattr(server, "serve", stands_for(server.serve, end))
+    monkeypatch.setattr(calling, "call_out", stands_for(calling.call_out, end))
+    module = example(name)
+    await module.main(*arguments)
+    (opened, given), (served, how) = seen
+    assert opened == "answering"
+    assert given["bot"] is module.bot
+    assert served == ("serve" if name.startswith("08") else "call_out")
+    assert how["answer"] == "the answer"

@@ -155,7 +155,7 @@ class Witness:
         elif state in (TurnState.SETTLING, TurnState.DOUBTING):
             assert deadline < math.inf
         elif state is TurnState.WAITING:
-            collecting = self.world.machine._floor.collecting is not None
+            collecting = self.world.machine._floor.keys.first is not None
             assert (deadline < math.inf) is (collecting or self.policy.call.idle_after is not None)
         elif state is TurnState.HEARING:
             idle = self.policy.call.idle_after is not None

@@ -250,7 +250,7 @@ class Call:
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
                         await self._stream.send(message)
-            await self._stream.close(code)
+        await _close(self._stream, code)
 
     async def _hang_up_by_request(self) -> None:
         """Hang up where closing the connection would leave the caller on the line; in bounded time."""

@@ -18,6 +18,10 @@ from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 PENDING_S = 0.4
 """Our sound that waits for the writer: more would be heard after a cut on wires that have no `clear`."""
 
+AHEAD_S = 1.0
+"""What was sent and not heard yet, beyond which `write` waits: playout sends 0.4 s at most, and a lost mark holds the
+position back by half a second."""
+
 MARK_S = 0.2
 """Sound between two marks: the position is known that exactly. A carrier holds the marks of its lead, no more."""
 
@@ -76,11 +80,20 @@ class CallSpeaker:
             await trio.lowlevel.checkpoint_if_cancelled()
             if self._lost:
                 raise Unavailable(f"{self._wire.name}: the call is over", service=SERVICE)
+            if (early := self._too_early()) > 0:
+                with trio.move_on_after(early):
+                    await self._changed.park()
+                continue
             if not self._pending or len(self._pending) + len(frame.pcm) <= self._capacity:
                 self._pending += frame.pcm
                 self._changed.unpark_all()
                 return
             await self._changed.park()
+
+    def _too_early(self) -> float:
+        """Seconds until no more than AHEAD_S of what was sent is unheard."""
+        unheard = self._estimate.sent - self._estimate.heard(trio.current_time())
+        return self._format.seconds(unheard) - AHEAD_S
 
     @property
     def position(self) -> int:

@@ -36,9 +36,9 @@ class WireSound:
 
 @dataclass(frozen=True, slots=True)
 class WireDigit:
-    """A key: 0-9, *, #, A-D."""
+    """A key: 0-9, *, #, A-D. The repr does not show it: it may be of a card's number."""
 
-    digit: str
+    digit: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

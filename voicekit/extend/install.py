@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-anthropic": {"handler": ("anthropic",)},
+    "voicekit-asterisk": {"transport": ("ari", "audiosocket", "chan_websocket")},
     "voicekit-device": {"source": ("microphone",), "sink": ("speaker",), "verb": ("devices", "talk")},
     "voicekit-echo": {"handler": ("echo",)},
     "voicekit-local": {"verb": ("demo", "local-server")},

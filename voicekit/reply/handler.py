@@ -25,6 +25,7 @@ from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import FunctionStage
 from voicekit.reply.expecting import checked_answer
+from voicekit.reply.phone_keys import KEYED, PHONE_KEYS, keys_at_the_end
 from voicekit.reply.say import Say
 
 
@@ -64,25 +65,7 @@ class NoCall:
         raise ConfigError("session.start_soon(): this turn belongs to no call; give Turn a `session`")
 
 
-PHONE_KEYS = "0123456789*#ABCD"
-KEYED = ("dtmf", "keys")
-"""The reasons of a turn in which keys were pressed, or should have been."""
-
 SORRY = "I'm sorry, I could not put you through."
-
-
-def keys_at_the_end(text: str) -> str:
-    """The keys that `text` ends with, one a word, in a row.
-
-    >>> keys_at_the_end("my number is 5 5 #")
-    '55#'
-    """
-    keys = ""
-    for word in reversed(text.split()):
-        if len(word) != 1 or word not in PHONE_KEYS:
-            break
-        keys = word + keys
-    return keys
 
 
 def _nothing_to_end(farewell: str | None) -> None:

@@ -134,6 +134,8 @@ class Say:
             await self._outlet.until_below(below)
         await trio.lowlevel.checkpoint_if_cancelled()
         text = Text.raw(piece, len(self._reply.said))
+        if self._reply.first_word is None:
+            self._reply.first_word = trio.current_time()
         self._reply.said += piece
         await self._outlet.send(text)
 

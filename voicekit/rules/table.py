@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from voicekit.errors import ConfigError
-from voicekit.reply.handler import PHONE_KEYS, Turn
+from voicekit.reply.handler import Turn
+from voicekit.reply.phone_keys import PHONE_KEYS
 from voicekit.rules.actions import Action, RuleAnswer, action
 from voicekit.rules.kinds import TEXT, SlotKind
 from voicekit.rules.matching import Match, Pattern, best, match

@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from voicekit.reply.handler import KEYED, Turn, keys_at_the_end
+from voicekit.reply.handler import Turn
+from voicekit.reply.phone_keys import KEYED, keys_at_the_end
 from voicekit.rules.dialogue import Memory
 from voicekit.rules.lines import LineSpeaker
 

@@ -45,6 +45,7 @@ from voicekit.extend import Plugins
 from voicekit.extend.parts import Part, Role, misfit
 from voicekit.extend.registry import Registry, Use
 from voicekit.extend.view import SessionView
+from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import stages_of
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.pipeline import LinkSpec, Pipeline
@@ -53,8 +54,10 @@ from voicekit.flow.stage import Stage, stage
 from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
+from voicekit.listen.fallback_stt import FallbackStt
 from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
+from voicekit.reply.fallback_tts import FallbackTts
 from voicekit.reply.handler import HANDLER, Answer, CallView, Handler, Turn, as_handler
 from voicekit.reply.tags import default_texts
 from voicekit.session.bot import asked_for
@@ -63,7 +66,8 @@ from voicekit.turn.policy import Speculation
 
 P = TypeVar("P", bound=Part)
 
-SpokenBy: TypeAlias = Tts | Use | str | Sequence[TransformPart[Text, Text] | Tts | Use | str]
+Speaks: TypeAlias = Tts | Use | str
+SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, Text] | Speaks | Fallback[Speaks]]
 """A voice, or text transforms with a voice behind them."""
 
 SIGNALS = 128
@@ -160,7 +164,7 @@ def assemble(
     source: Source | Use | str,
     sink: Sink | Use | str,
     tts: SpokenBy | EllipsisType,
-    stt: Stt | Use | str | EllipsisType | None,
+    stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
     """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
@@ -183,6 +187,8 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
 
     A handler may be anything that `as_handler` takes; there a text is no name but what is said. `...` is the default.
     """
+    if isinstance(thing, Fallback):
+        return _fallback(role, thing, registry)
     if thing is ...:
         thing = registry.default(role)
     if isinstance(thing, str) and role != "handler":
@@ -195,6 +201,14 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     if why is not None:
         raise ConfigError(f"{role}: {why}; or a name, or Use(name, ...)")
     return thing
+
+
+def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
+    """The part that is several, one behind the other."""
+    if role not in ("stt", "tts"):
+        raise ConfigError(f"{role}: a Fallback is for an stt, a tts, or the model of a LanguageModel")
+    members = [_resolve(role, member, registry) for member in spec.members]
+    return FallbackStt(spec, members) if role == "stt" else FallbackTts(spec, members)
 
 
 def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text], ...], object]:

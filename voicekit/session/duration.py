@@ -32,4 +32,4 @@ async def end_in_time(
     await conductor.spend(last or call.max_duration)
     with trio.move_on_after(HEAR_OUT):
         await conductor.until_caller_is_done()
-    order(End(True, "maximum duration", call.farewell))
+    order(End(True, "maximum duration", call.farewell, limit=True))

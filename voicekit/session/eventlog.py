@@ -122,10 +122,15 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
     events.Underrun: lambda event: f"underrun: reply {event.turn} was {event.samples} samples late",
     events.ReplyFailed: lambda event: f"reply {event.turn} failed: {_named(event.error)}",
     events.Trouble: lambda event: f"trouble in {event.where}: {_named(event.error)}",
+    events.Switched: lambda event: (
+        f"{event.role}: {event.taken} stands in for {event.left}: {_named(event.error)}"
+        + (f"; warning: {event.crosses}, another region's voices" if event.crosses else "")
+    ),
     events.Blocked: lambda event: f"{event.where} blocked the event loop for {event.seconds:.3f} s",
     events.ModelAnswered: _answered,
     events.AnswerExpected: lambda event: f"reply {event.turn} expects {_expected(event.answer)}",
     events.PauseScored: lambda event: f"pause scored: {100 * event.probability:.0f} % finished",
+    events.ToolRan: lambda event: f"tool {event.name!r}: {event.outcome} after {event.seconds:.3f} s",
     events.Prompt: lambda event: f"prompt: {event.reason}",
     events.End: lambda event: f"end {'gracefully' if event.graceful else 'at once'}: {event.why}",
     events.SourceEnded: lambda event: "source ended",
@@ -154,7 +159,7 @@ class Troubles:
         self._shown: Exception | None = None
 
     def __call__(self, event: SessionEvent) -> str | None:
-        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
+        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun | events.Switched
         if not isinstance(event, kinds) and not getattr(event, "failed", False):
             return None
         if isinstance(event, events.ReplyFailed | events.Trouble):

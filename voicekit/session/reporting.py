@@ -24,11 +24,17 @@ OVERRUN_EVERY = 1.0
 class Reporter:
     """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there.
 
-    Without it there are no observers, and nothing is queued for them.
+    Without it there are no observers, and nothing is queued for them. `follow_up` returns what is to be told behind an
+    event, once every watcher has seen that.
     """
 
-    def __init__(self, observe: Callable[[SessionEvent], Sequence[Trouble]] | None) -> None:
+    def __init__(
+        self,
+        observe: Callable[[SessionEvent], Sequence[Trouble]] | None,
+        follow_up: Callable[[SessionEvent], SessionEvent | None] = lambda event: None,
+    ) -> None:
         self._observe = observe
+        self._follow_up = follow_up
         self._watchers: list[Callable[[SessionEvent], object]] = []
         self._ends: tuple[Outlet[SessionEvent], Inlet[SessionEvent]] | None = None
         self._link: Outlet[SessionEvent] | None = None
@@ -47,6 +53,9 @@ class Reporter:
             watcher(event)
         if self._ends is not None:
             self._ends[0].offer(event)
+        more = self._follow_up(event)
+        if more is not None:
+            self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
         """What to tell about samples that the link of that name has dropped."""

@@ -33,6 +33,7 @@ from voicekit.events import (
     Typed,
 )
 from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
@@ -57,6 +58,7 @@ from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
+from voicekit.session.timing import TurnTimer
 from voicekit.turn.conductor import Conductor
 from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine
@@ -89,7 +91,7 @@ class Session:
         sink: Sink | Use | str | None = None,
         call: CallEnds | None = None,
         tts: SpokenBy | EllipsisType = ...,
-        stt: Stt | Use | str | EllipsisType | None = ...,
+        stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None = ...,
         vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
@@ -110,7 +112,10 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter((lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None)
+        self._timer = TurnTimer(lambda: self.reply)
+        self._reporter = Reporter(
+            (lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None, self._timer.follow_up
+        )
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
         self._hand_overs = HandOvers(self)
@@ -205,7 +210,7 @@ class Session:
         try:
             with alone(), trio.CancelScope() as whole:
                 self._opening = whole
-                ended = SessionEnded(await self._converse())
+                ended = await self._converse()
             if whole.cancelled_caught:
                 ended = SessionEnded(self._given_up)
         except BaseException as error:
@@ -218,8 +223,8 @@ class Session:
             self._reporter.finish(ended)
         return ended
 
-    async def _converse(self) -> str:
-        """Open everything, hold the conversation, close everything; why it ended."""
+    async def _converse(self) -> SessionEnded:
+        """Open everything, hold the conversation, close everything; how it ended."""
         contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
@@ -243,6 +248,7 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
+            self._timer.rate = ear.rate
             ears = Ears(parts.stt)
             machine = TurnMachine(
                 self.policy,
@@ -266,7 +272,7 @@ class Session:
                 ask=ears.ask,
             )
             await self._conduct(conductor, hear, outlet)
-        return conductor.why + self._failures.at_the_end
+        return SessionEnded(conductor.why + self._failures.at_the_end, limit=machine.limited)
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         call = self.policy.call

@@ -11,6 +11,7 @@ def test_it_greets_back():
 
 from voicekit.testing.carrier import PhoneLine, ScriptedCarrier
 from voicekit.testing.contracts import (
+    check_call,
     check_handler,
     check_sink,
     check_source,
@@ -36,6 +37,7 @@ __all__ = [
     "ScriptedStt",
     "ScriptedVad",
     "Timeline",
+    "check_call",
     "check_handler",
     "check_sink",
     "check_source",

@@ -4,7 +4,8 @@
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-What was played is in `played`, with its time. To hold a whole conversation so, give `hold_call` a `PhoneLine`.
+What was played is in `played`, with its time; the marks that came back are in `marks`. To hold a whole conversation
+so, give `hold_call` a `PhoneLine`.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class ScriptedCarrier:
         self.played: list[tuple[float, bytes]] = []
         self.cleared: list[float] = []
         self.digits: list[str] = []
+        self.marks: list[str] = []
         self.received: list[PeerEvent] = []
         self.begun = trio.Event()
         self.hung_up = trio.Event()
@@ -163,6 +165,7 @@ class ScriptedCarrier:
             _, name = self._marks.popleft()
             self._numbered += 1
             if not self.lose_marks or self._numbered % self.lose_marks:
+                self.marks.append(name)
                 self.say(self.peer.passed(name), late=self.late_marks)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pkgutil import resolve_name
+from typing import TypeAlias
 
 import trio
 
+from voicekit.audio.format import AudioFormat
 from voicekit.call.peer import Dialect
 from voicekit.errors import ConfigError
 from voicekit.events import Dtmf, Typed
@@ -13,6 +16,9 @@ from voicekit.extend import Plugins
 from voicekit.testing.carrier import PhoneLine, ScriptedCarrier
 from voicekit.testing.phone_sound import SLOT, caller_sound
 from voicekit.testing.scripted import Script
+
+CallerSound: TypeAlias = Callable[[Script, int, int, AudioFormat], bytes]
+"""What a caller sends: of a script, from a slot on, so many slots, in a format."""
 
 SWAPPED_S = 1.5
 """A message that comes behind the next one is late by this many packets."""
@@ -46,8 +52,13 @@ def carrier_of(line: PhoneLine, dialect: Dialect) -> ScriptedCarrier:
     )
 
 
-async def dial(carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script) -> None:
-    """Be the caller of `script` on `line`, until they hang up, our side does, or the line dies."""
+async def dial(
+    carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script, sound: CallerSound | None = None
+) -> None:
+    """Be the caller of `script` on `line`, until they hang up, our side does, or the line dies.
+
+    `sound` replaces what the caller sends, which is meant for `PhoneEars`.
+    """
     if any(isinstance(act, Typed) for _, act in script.acts):
         raise ConfigError("a script over a wire: expected words, sounds and keys, got typed text")
     if line.holds and not hasattr(carrier.peer, "hold"):
@@ -57,7 +68,7 @@ async def dial(carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, scri
         await carrier.begun.wait()
         with trio.CancelScope() as talking:
             nursery.start_soon(_cancel_after, carrier.hung_up, talking)
-            await _Caller(carrier, line, dialect, script).talk()
+            await _Caller(carrier, line, dialect, script, sound or caller_sound).talk()
         await carrier.hung_up.wait()
 
 
@@ -69,12 +80,15 @@ async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
 class _Caller:
     """What happens on the line at which time."""
 
-    def __init__(self, carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script) -> None:
+    def __init__(
+        self, carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script, sound: CallerSound
+    ) -> None:
         self._carrier = carrier
         self._line = line
         self._form = dialect.format
         self._slots = round(dialect.packet / SLOT)
         self._script = script
+        self._sound = sound
         self._sent = 0
 
     async def talk(self) -> None:
@@ -123,7 +137,7 @@ class _Caller:
         line, packet = self._line, self._slots * SLOT
         if any(start < due <= end for start, end in (*line.silences, *line.holds)):
             return
-        sound = caller_sound(self._script, number * self._slots, self._slots, self._form)
+        sound = self._sound(self._script, number * self._slots, self._slots, self._form)
         message = self._carrier.peer.sound(sound, round((due - packet) * 1000))
         self._sent += 1
         if line.lose and self._sent % line.lose == 0:

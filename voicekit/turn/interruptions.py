@@ -123,7 +123,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
     if floor.reply.interruptible:
         floor.cut(why_read(event))
         answer(floor, event)
-    elif isinstance(event, Dtmf) and floor.collecting is not None:
+    elif isinstance(event, Dtmf) and floor.keys.wanted is not None:
         floor.press(event)
     else:
         floor.book.read(event)
@@ -137,7 +137,7 @@ def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
     floor.finish()
     if floor.ending is not None:
         floor.rest()
-    elif floor.keying:
+    elif floor.keys.begun:
         go_on_collecting(floor)
     else:
         floor.after_reply(event.turn)

@@ -157,6 +157,11 @@ class TurnMachine:
         """Why the call is to end gracefully; None while it is not."""
         return self._floor.ending
 
+    @property
+    def limited(self) -> bool:
+        """Whether the call ends because of its longest duration or the longest silence."""
+        return self._floor.limited
+
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:
         """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""
         column = column_of(event)

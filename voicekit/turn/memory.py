@@ -35,6 +35,7 @@ from voicekit.events import (
 from voicekit.turn.advice import AdviceAct
 from voicekit.turn.advising import Advising
 from voicekit.turn.caller_memory import CallerMemory, LiveReply
+from voicekit.turn.key_collector import KeyCollector
 from voicekit.turn.policy import Policy
 from voicekit.turn.speculations import Speculations
 from voicekit.turn.states import TurnState
@@ -68,12 +69,11 @@ class TurnMemory(CallerMemory):
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
         self.ending: str | None = None  # why the call is to end once the live reply is over
+        self.limited = False  # whether that is a limit of the call
         self.waiting_since = now
         self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
         self.held_since: float | None = None  # by the far side: no time passes for this call until it is taken back
-        self.collecting: CollectKeys | None = None  # the keys that the next turn is to be made of
-        self.pressed = 0  # how many of them were
-        self.keys_complete = False
+        self.keys = KeyCollector()
 
     @property
     def deadline(self) -> float:
@@ -83,7 +83,7 @@ class TurnMemory(CallerMemory):
         match self.state:
             case TurnState.WAITING:
                 return min(self._idle_at, self.first_key_due)
-            case TurnState.SETTLING if self.keying:
+            case TurnState.SETTLING if self.keys.begun:
                 return self.settling_since + self.keys.within
             case TurnState.HEARING | TurnState.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
@@ -103,19 +103,7 @@ class TurnMemory(CallerMemory):
     @property
     def first_key_due(self) -> float:
         """When it is too late for the first of the keys that are collected."""
-        wanted = self.collecting
-        return math.inf if wanted is None or wanted.first is None else self.waiting_since + wanted.first
-
-    @property
-    def keying(self) -> bool:
-        """Whether the first of the keys that are collected was pressed."""
-        return self.pressed > 0
-
-    @property
-    def keys(self) -> CollectKeys:
-        """What is collected, while it is."""
-        assert self.collecting is not None, "no keys are collected"
-        return self.collecting
+        return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
 
     @property
     def _noise_ends(self) -> float:
@@ -291,29 +279,21 @@ class TurnMemory(CallerMemory):
             self.settling_since += away
             self.doubt.shift(away)
             self.owed_since = None if self.owed_since is None else self.owed_since + away
-        if self.live is not None:
+        if self.live is not None and self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
             act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
-            if self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
-                self.commands.append(order(self.live.turn))
-                self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
+            self.commands.append(order(self.live.turn))
+            self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
 
     def collect(self, wanted: CollectKeys) -> None:
         """The caller's next keys are taken together. A newer order takes the place of this one until one is pressed."""
-        if not self.keying:
-            self.collecting, self.keys_complete = wanted, False
-            if self.state is TurnState.WAITING:
-                self.waiting_since = self.now
+        if self.keys.order(wanted) and self.state is TurnState.WAITING:
+            self.waiting_since = self.now
 
     def press(self, event: Dtmf) -> None:
         """Note a key that is collected."""
-        if self.keys_complete:
-            return
-        self.discard("a key was pressed")
-        self.pressed += 1
-        if event.digit not in self.keys.end:
+        if self.keys.press(event.digit):
+            self.discard("a key was pressed")
             self.book.read(event, "keys")
-        last = event.digit in self.keys.end or event.digit in self.keys.stop
-        self.keys_complete = last or self.pressed >= self.keys.most
 
     def await_key(self) -> None:
         """The next key is awaited, in silence or while the caller speaks: a cut is owed no other answer."""
@@ -325,16 +305,13 @@ class TurnMemory(CallerMemory):
 
     def take_keys(self, why: str) -> None:
         """The keys are a turn, with whatever was said; so is that none was pressed."""
-        self._stop_collecting()
+        self.keys.stop()
         if self.book:
             self.commit(why)
         else:
             self.idle_prompts = 0
             self.start("keys")
             self.decide(TurnAct.COMMIT, why, self.turn)
-
-    def _stop_collecting(self) -> None:
-        self.collecting, self.pressed, self.keys_complete = None, 0, False
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
@@ -356,7 +333,7 @@ class TurnMemory(CallerMemory):
         if not self.book:
             self.listen_on()
             return
-        self._stop_collecting()
+        self.keys.stop()
         question = self.book.ask(self.turn + 1, upto)
         self.advising.start_over()
         self.whose.learn(question.spoken.words)
@@ -408,7 +385,7 @@ class TurnMemory(CallerMemory):
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))
-            self.ending = event.why
+            self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
         """The source has ended: there is no sound any more."""

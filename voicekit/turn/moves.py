@@ -58,7 +58,7 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
     """An utterance is complete, unless the adviser waits."""
     pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
-    if floor.keying:
+    if floor.keys.begun:
         return
     if is_believed(floor, event) and not (pausing and floor.advising.holds(event.at, floor.now)):
         floor.commit(why_complete(floor, event), event.at)
@@ -69,7 +69,7 @@ def heed(floor: TurnMemory, event: AnswerExpected | PauseScored) -> None:
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
-    if floor.keying:
+    if floor.keys.begun:
         floor.take_keys(f"no other key within {floor.keys.within:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
@@ -83,7 +83,7 @@ def pause_over(floor: TurnMemory, event: None) -> None:
 
 def sound_over(floor: TurnMemory, event: None) -> None:
     """The caller's sound goes on and brings no word: noise, or a cut that was none."""
-    if floor.keying:
+    if floor.keys.begun:
         floor.take_keys(f"no other key, though the sound goes on for {floor.policy.turn.noise:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
@@ -100,7 +100,7 @@ def regret(floor: TurnMemory, event: None) -> None:
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    if isinstance(event, Dtmf) and floor.collecting is not None:
+    if isinstance(event, Dtmf) and floor.keys.wanted is not None:
         _collect(floor, event)
     elif not is_blank(event):
         floor.book.read(event)
@@ -114,7 +114,7 @@ def idle(floor: TurnMemory, event: None) -> None:
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
-        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell))
+        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell, limit=True))
         floor.rest()
     else:
         floor.prompt_idle(why)
@@ -189,7 +189,7 @@ def _collect(floor: TurnMemory, event: Dtmf) -> None:
 
 
 def go_on_collecting(floor: TurnMemory) -> None:
-    if floor.keys_complete:
+    if floor.keys.complete:
         floor.take_keys("the keys are complete")
     else:
         floor.await_key()

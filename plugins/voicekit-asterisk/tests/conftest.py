@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -90,8 +92,8 @@ exten=>_asks-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Wait(1)
  same=>n,Playback(SOUNDS/${CUT(EXTEN,-,2)})
  same=>n,Wait(300)
-exten=>_i[n]terrupts-.,1,Gosub(record,s,1(${EXTEN}))
- same=>n,Wait(6)
+; where a caller is sent who shall say something now
+exten=>_says-.,1,NoOp()
  same=>n,Playback(SOUNDS/${CUT(EXTEN,-,2)})
  same=>n,Wait(300)
 
@@ -100,6 +102,11 @@ exten=>s,1,Answer()
  same=>n,Set(N=SOUNDS/${ARG1})
  same=>n,MixMonitor(${N}-both.wav,r(${N}-rx.wav)t(${N}-tx.wav)S)
  same=>n,Return()
+
+[default]
+; what the phone can dial
+exten=>demo,1,Stasis(voicekit)
+ same=>n,Hangup()
 
 [people]
 ; where callers are transferred to
@@ -199,6 +206,10 @@ class Line:
         assert call.end is not None
         return call.end
 
+    async def until_asked(self, met: Callable[[], bool], seconds: float = 20.0) -> None:
+        """`until`, for what asks Asterisk and so would block the loop."""
+        await until_asked(met, seconds)
+
     async def empty(self, seconds: float = 10.0) -> None:
         """Wait until neither side has a call: no place at the desk, no channel and no bridge in Asterisk."""
         with trio.move_on_after(seconds):
@@ -212,6 +223,11 @@ class Line:
         here = ["a call here"] * self.site.desk.counts.active
         return here + await self.ask(self.pbx.channels) + await self.ask(self.pbx.bridges)
 
+    async def say(self, sound: str) -> None:
+        """Have the only caller say what is in a sound file, from now on."""
+        [caller] = [name for name in await self.ask(self.pbx.channels) if name.endswith(";1")]
+        await self.ask(self.pbx.ask, f"channel redirect {caller} callers,says-{sound},1")
+
     async def hang_up_all(self) -> None:
         await self.ask(self.pbx.ask, "channel request hangup all")
 
@@ -219,6 +235,20 @@ class Line:
         """What a caller heard: samples as int16, and their rate."""
         samples, rate = soundfile.read(self.pbx.sound(f"{caller}-rx.wav"), dtype="int16")
         return samples, rate
+
+    def said(self, caller: str) -> tuple[Any, int]:
+        """What a caller said, of the same length."""
+        samples, rate = soundfile.read(self.pbx.sound(f"{caller}-tx.wav"), dtype="int16")
+        return samples, rate
+
+
+async def until_asked(met: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait in a thread for something to be so; fails if it is not within `seconds`."""
+    with trio.move_on_after(seconds):
+        while not await trio.to_thread.run_sync(met):  # noqa: ASYNC110  # of another process
+            await trio.sleep(0.1)
+        return
+    raise AssertionError(f"not so within {seconds:g} s")
 
 
 class Talk:
@@ -290,6 +320,11 @@ def line(pbx: Pbx) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def asked() -> Callable[..., Awaitable[None]]:
+    return until_asked
+
+
+@pytest.fixture
 def cost() -> Cost:
     return COST
 
@@ -318,3 +353,52 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     failed = counts["failed"] + counts["error"]
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     terminalreporter.write_line(f"asterisk: {counts['passed']} passed, {failed} failed{skipped}")
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Any]:
+    """The local server, real engines and all: what it hears and speaks with, for as long as the tests run."""
+    pytest.importorskip("moonshine_cpp", reason="needs the package moonshine-cpp (Linux on x86-64)")
+    from voicekit.soniox.api.server_hello import read_hello
+    from voicekit.soniox.local import SpeechService
+
+    command = [sys.executable, "-m", "voicekit", "local-server", "--embedded"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        hello = read_hello(process.stdout.readline())
+        yield SpeechService(hello.endpoints, hello.key, local=True)
+    finally:
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def recognised(service: Any) -> Callable[[Path], Awaitable[str]]:
+    """What is said in a sound file, by the local server."""
+    from voicekit.soniox.rest import SonioxClient
+
+    async def recognise(path: Path) -> str:
+        async with SonioxClient(key=service.key, endpoints=service.endpoints) as client:
+            return str((await client.transcriptions.of(path)).text)
+
+    return recognise
+
+
+def telephone_sound(source: Path, target: Path, *, silence: float = 0.0) -> float:
+    """`source` as 8 kHz mono PCM16 at `target`, with seconds of silence behind it; the seconds of its speech."""
+    import numpy as np
+    import soxr
+
+    samples, rate = soundfile.read(source, dtype="float32")
+    at_8k = soxr.resample(samples, rate, 8_000)
+    whole = np.concatenate([at_8k, np.zeros(round(8_000 * silence), np.float32)])
+    soundfile.write(target, whole, 8_000, subtype="PCM_16")
+    return len(at_8k) / 8_000
+
+
+@pytest.fixture
+def telephone() -> Callable[..., float]:
+    return telephone_sound

@@ -14,16 +14,21 @@ from urllib.parse import urlsplit
 
 import httpx
 import trio
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.errors import ConfigError, ServiceError, Unauthenticated, Unavailable
+from voicekit.flow.groups import alone
 from voicekit_asterisk.ari import AriRequest
 from voicekit_asterisk.websocket_transport import basic
 
 SERVICE = "asterisk"
 ASK_S = 5.0
 CONNECT_S = 3.0
+GOODBYE_S = 0.5
+
+KEPT = httpx.Limits(max_connections=50, max_keepalive_connections=1)
+"""After many calls at once, one connection is kept: those that are idle would only be closed by the next request."""
 RECEIVE_BYTES = 64 * 1024
 PING_S = 10.0
 """Between two pings of the events' websocket: an Asterisk that stands still is noticed."""
@@ -34,12 +39,14 @@ class AriClient:
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.username is not None:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             raise ConfigError("ari: expected an address such as http://127.0.0.1:8088, got something else")
-        self._websocket = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._is_secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname, parts.port or (443 if self._is_secure else 80)
+        self._path = parts.path.rstrip("/")
         self._headers = [(b"Authorization", basic(user, password).encode())]
         self._http = httpx.AsyncClient(
-            base_url=f"{address.rstrip('/')}/ari", auth=(user, password), timeout=ASK_S, trust_env=False
+            base_url=f"{address.rstrip('/')}/ari", auth=(user, password), timeout=ASK_S, trust_env=False, limits=KEPT
         )
 
     async def __aenter__(self) -> AriClient:
@@ -88,31 +95,55 @@ class AriClient:
 
     @asynccontextmanager
     async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[MediaStream]:
-        opening = open_websocket_url(
-            f"{self._websocket}{path}",
-            subprotocols=list(subprotocols) or None,
-            extra_headers=self._headers,
-            connect_timeout=CONNECT_S,
-            disconnect_timeout=1.0,
-            receive_buffer_size=RECEIVE_BYTES,
-        )
         try:
-            websocket = await opening.__aenter__()
-        except HandshakeError as error:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    stream = await self._tcp()
+                    try:
+                        websocket = await self._websocket(nursery, stream, path, subprotocols)
+                        yield MediaStream(websocket)
+                        with trio.move_on_after(GOODBYE_S):
+                            await websocket.aclose()
+                    finally:
+                        await trio.aclose_forcefully(stream)  # a client waits for the server to close, too long
+                        nursery.cancel_scope.cancel()
+        except HandshakeError as error:  # a refusal is raised by the reader's task
             status = getattr(error, "status_code", None)
             if status == 401:
                 raise Unauthenticated("ari: expected the user and password of ari.conf", service=SERVICE) from None
             raise Unavailable(f"ari: no websocket ({status or type(error).__name__})", service=SERVICE) from None
-        except OSError as error:
-            raise Unavailable(f"ari: no connection ({type(error).__name__})", service=SERVICE) from None
-        failure: BaseException | None = None
+
+    async def _tcp(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
         try:
-            yield MediaStream(websocket)
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            await opening.__aexit__(type(failure) if failure else None, failure, None)
+            with trio.fail_after(CONNECT_S):
+                if self._is_secure:
+                    stream = await trio.open_ssl_over_tcp_stream(self._host, self._port)
+                    await stream.do_handshake()
+                    return stream
+                return await trio.open_tcp_stream(self._host, self._port)
+        except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
+            raise Unavailable(f"ari: no connection ({type(error).__name__})", service=SERVICE) from None
+
+    async def _websocket(
+        self,
+        nursery: trio.Nursery,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        path: str,
+        subprotocols: tuple[str, ...],
+    ) -> WebSocketConnection:
+        try:
+            with trio.fail_after(CONNECT_S):
+                return await wrap_client_stream(
+                    nursery,
+                    stream,
+                    f"{self._host}:{self._port}",
+                    f"{self._path}{path}",
+                    subprotocols=list(subprotocols) or None,
+                    extra_headers=self._headers,
+                    receive_buffer_size=RECEIVE_BYTES,
+                )
+        except trio.TooSlowError:
+            raise Unavailable(f"ari: no websocket within {CONNECT_S:g} s", service=SERVICE) from None
 
 
 class MediaStream:

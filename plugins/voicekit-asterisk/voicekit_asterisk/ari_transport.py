@@ -75,6 +75,8 @@ class Ari:
         self._trunk = trunk
         self._number = number or os.environ.get(NUMBER) or ""
         self._roll = roll
+        self.connected = False
+        """Whether Asterisk's events come now."""
         self._legs: dict[str, AriLegs] = {}  # by the names of all its channels
         self._client: AriClient | None = None
         self._site: Site | None = None
@@ -150,11 +152,13 @@ class Ari:
                         log.warning("ari: connected again")
                     connected = True
                     backoff.works(trio.current_time())
+                    self.connected = True
                     await self._read(stream, calls)
             except ServiceError as error:
                 if not connected:
                     raise
                 log.warning("ari: %s", type(error).__name__)
+            self.connected = False
             for legs in set(self._legs.values()):
                 legs.lose()
             again = backoff.failed(trio.current_time())

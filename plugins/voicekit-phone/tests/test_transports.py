@@ -13,14 +13,18 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from trio.testing import MockClock
 
 from tests.carrier_api_kit import CALL, CarrierRules, Operation, standing_in
+from voicekit.call.connection import open_call
 from voicekit.call.control import CallReport
 from voicekit.call.info import CallEnd, EndReason
-from voicekit.call.tokens import CallTokens, TokenRefused
+from voicekit.call.tokens import CallFacts, CallTokens, TokenRefused
 from voicekit.call.transport import SocketRoute, Webhook, WebhookAnswer, WebhookRoute
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, Unavailable
 from voicekit.events import AnsweredBy
+from voicekit.testing import ScriptedCarrier
+from voicekit.testing.upgrade import MemoryUpgrade
 from voicekit_phone import plivo, twilio, vonage
 from voicekit_phone.transports import Cloudonix, Jambonz, Plivo, SignalWire, Telnyx, Twilio, Vobiz, Vonage
 
@@ -39,9 +43,10 @@ class MemorySite:
         self.tokens = CallTokens("secret of the server")
         self.ready = ready
         self.reports: list[tuple[str, CallReport]] = []
+        self.time = NOW
 
     def now(self) -> float:
-        return NOW
+        return self.time
 
     def address(self, path: str, *, scheme: str = "https") -> str:
         return f"{scheme}://bot.example{path}"
@@ -152,6 +157,113 @@ async def test_an_unsigned_webhook_is_refused(name: str, end: str) -> None:
     assert answer.status == 403
     assert "wss" not in answer.body
     assert site.reports == []
+
+
+SIGNED = [name for name in VOICE if name != "cloudonix"]
+OF_URL = ("twilio", "signalwire", "signalwire, raw", "plivo", "vobiz")
+"""Carriers whose signature covers the address."""
+
+
+@pytest.mark.parametrize("name", SIGNED)
+async def test_another_secret_is_refused(name: str) -> None:
+    """The same request, on a server that has another one."""
+    _, sign, said, _ = VOICE[name]
+    other = b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    makes = {"telnyx": lambda: Telnyx(other), "signalwire, raw": lambda: SignalWire("t" * 24)}
+    kinds: dict[str, Any] = {"twilio": Twilio, "signalwire": SignalWire, "plivo": Plivo, "vobiz": Vobiz,
+                             "vonage": Vonage, "jambonz": Jambonz}  # fmt: skip
+    transport = makes[name]() if name in makes else kinds[name]("t" * 24)
+    assert (await asked(transport, MemorySite(), "/voice", sign, said)).status == 403
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNED if name != "jambonz"])
+async def test_a_changed_request_is_refused(name: str) -> None:
+    """Another caller than the one that was signed; jambonz has a password, and no signature."""
+    make, sign, said, _ = VOICE[name]
+    site, transport = MemorySite(), make()
+    there = route(transport, site, "/voice")
+    right = sign(there.path, said)
+    changed = {key: value.replace("0001", "0009") for key, value in said.items()}
+    wrong = sign(there.path, changed)
+    forged = Webhook("POST", right.url, right.headers, wrong.body, wrong.form)
+    assert (await there.answer(forged)).status == 403
+    assert (await there.answer(right)).status == 200
+
+
+@pytest.mark.parametrize("name", OF_URL)
+async def test_a_request_to_another_address_is_refused(name: str) -> None:
+    """Signed for another path, and for another host."""
+    make, sign, said, _ = VOICE[name]
+    there = route(make(), MemorySite(), "/voice")
+    elsewhere = sign("/elsewhere", said)
+    moved = Webhook("POST", HOST + there.path, elsewhere.headers, elsewhere.body, elsewhere.form)
+    assert (await there.answer(moved)).status == 403
+    right = sign(there.path, said)
+    hosted = Webhook("POST", f"https://evil.example{there.path}", right.headers, right.body, right.form)
+    assert (await there.answer(hosted)).status == 403
+
+
+@pytest.mark.parametrize("name", ["telnyx", "vonage"])
+async def test_a_stale_request_is_refused(name: str) -> None:
+    """Signed five minutes and a second ago; just before it is taken."""
+    make, sign, said, _ = VOICE[name]
+    for age, status in ((301.0, 403), (299.0, 200)):
+        site = MemorySite()
+        site.time = NOW + age
+        assert (await asked(make(), site, "/voice", sign, said)).status == status
+
+
+async def test_a_webhook_of_vonage_counts_once() -> None:
+    """By its `jti`, in this process."""
+    make, sign, said, _ = VOICE["vonage"]
+    transport, site = make(), MemorySite()
+    assert (await asked(transport, site, "/voice", sign, said)).status == 200
+    assert (await asked(transport, site, "/voice", sign, said)).status == 403
+
+
+@pytest.mark.parametrize("name", VOICE)
+@pytest.mark.parametrize("token", ["made up", "of another server", "old", "used"])
+async def test_a_socket_without_a_good_token_is_refused_before_it_is_accepted(name: str, token: str) -> None:
+    """403, and the site is not asked to hold anything."""
+    make, sign, said, _ = VOICE[name]
+    transport, site = make(), MemorySite()
+    answer = await asked(transport, site, "/voice", sign, said)
+    path = f"wss://bot.example/{transport.name}/media/"
+    good = answer.body.split(path)[1].split('"')[0].split("<")[0]
+    match token:
+        case "made up":
+            good = "abc.def"
+        case "of another server":
+            good = CallTokens("another secret").mint(ID, {}, NOW)
+        case "old":
+            site.time = NOW + 15.1
+        case "used":
+            site.tokens.take(good, NOW)
+    socket = next(each for each in transport.routes(site) if isinstance(each, SocketRoute))
+    upgrade = MemoryUpgrade(ScriptedCarrier(transport.dialect.peer(), transport.dialect.format).stream, path + good,
+                            parameters={"token": good})  # fmt: skip
+    await socket.handle(upgrade)
+    assert upgrade.status == 403
+
+
+@pytest.mark.parametrize("name", [name for name in VOICE if name != "vonage"])
+def test_a_socket_that_names_another_call_is_closed(name: str) -> None:
+    """The token is of one call, `start` of another: 1008, before any session; Vonage's socket names none."""
+    dialect = VOICE[name][0]().dialect
+
+    async def main() -> ScriptedCarrier:
+        carrier = ScriptedCarrier(dialect.peer(), dialect.format)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(carrier.run)
+            with pytest.raises(Unavailable, match="not the one that its webhook announced"):
+                async with open_call(carrier.stream, dialect.wire(), CallFacts("another", {})):
+                    raise AssertionError("there is no such call")
+            await carrier.hung_up.wait()
+            nursery.cancel_scope.cancel()
+        return carrier
+
+    carrier = trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert carrier.close_code == 1008
 
 
 @pytest.mark.parametrize("name", VOICE)

@@ -1,11 +1,13 @@
 """Records what the local recogniser says to every sound of the scenes, once: voicekit_scenes/messages.jsonl.
 
-    python record_recogniser.py [NAME ...]
+    python record_recogniser.py [--into FILE] [NAME ...]
 
 A line for each sound: {"sound", "level_db", "messages"}; a message is [seconds since the sound's first sample, kind,
 what]. Words are [text, start, end] in the same seconds. Each sound is heard in a quiet room, with a second of it in
 front and four behind. The bot's answers are recorded at each level of the scenes' echoes, and the backdrops at theirs.
-Lines with scripted messages are left out. With names, only those are recorded again.
+Lines with scripted messages are left out. What is in the repository was recorded with the thread time that each decode
+took on a machine with others on it, which is about twice as long as `LiveHearing` reckons for an idle core. With names,
+only those are recorded again.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -83,10 +86,11 @@ def since(at: int) -> float:
 
 
 def main() -> None:
-    only = set(sys.argv[1:])
+    into, *names = sys.argv[2:] if sys.argv[1:2] == ["--into"] else [str(PATH), *sys.argv[1:]]
+    path, only = Path(into), set(names)
     kept = {}
-    if PATH.exists():
-        for line in PATH.read_text(encoding="utf-8").splitlines():
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
             one = json.loads(line)
             kept[one["sound"], one["level_db"]] = one
     engines = Engines()
@@ -99,7 +103,7 @@ def main() -> None:
             words = "".join(word[0] for message in finals for word in message[2])
             print(f"{name} {level_db:g} dB: {words}", flush=True)
         rows.append(json.dumps(kept[name, level_db], ensure_ascii=False))
-    PATH.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]
     at = 0
     while (at := _next(loud, at)) < len(loud):
         made = [reply for reply in range(len(replies)) if since[reply] <= at / 100 + 0.01]
-        stretch, at = _stretch(track, loud, at, replies, made[::-1])
+        stretch, at = _stretch(track, loud, at, replies, made[::-1], found)
         found.append(stretch)
     return list(_merged(found))
 
@@ -72,15 +72,24 @@ def _next(loud: np.ndarray[Any, Any], at: int) -> int:
 
 
 def _stretch(
-    track: Samples, loud: np.ndarray[Any, Any], at: int, replies: Sequence[Samples], made: Sequence[int]
+    track: Samples,
+    loud: np.ndarray[Any, Any],
+    at: int,
+    replies: Sequence[Samples],
+    made: Sequence[int],
+    before: Sequence[Stretch],
 ) -> tuple[Stretch, int]:
     """The stretch that begins in window `at`, and the window behind it; it may be of the replies `made`, in order."""
     first = at * WINDOW
     run = _run(loud, at)
-    if run < SHORTEST and made:  # too short to be compared: the first sound of what was made last
+    short = track[first : first + min(SNIPPET, run * WINDOW)]
+    place = _going_on(short, replies, before) if run < SHORTEST else None
+    place = place or _place(track[first : first + SNIPPET], replies, made) or _going_on(short, replies, before)
+    if place is None and run >= SHORTEST:
+        place = _place(short, replies, made)
+    elif place is None and made:  # too short to be compared: the first sound of what was made last, cut at once
         begins = int(np.flatnonzero(sounding(replies[made[0]]))[0]) * WINDOW
         return Stretch(at / 100, (at + run) / 100, made[0], begins / RATE, begins / RATE + run / 100), at + run
-    place = _place(track[first : first + min(SNIPPET, run * WINDOW)], replies, made)
     if place is None:
         end = at + 1
         while end < len(loud) and loud[end]:
@@ -106,6 +115,16 @@ def _run(loud: np.ndarray[Any, Any], at: int) -> int:
     """How many windows from `at` on sound without a break."""
     quiet = np.flatnonzero(~loud[at : at + 100])
     return int(quiet[0]) if len(quiet) else 100
+
+
+def _going_on(snippet: Samples, replies: Sequence[Samples], before: Sequence[Stretch]) -> tuple[int, int] | None:
+    """Where `snippet` is in the last reply that sounded, if that goes on where it had stopped: a second at most."""
+    if not before or before[-1].reply < 0:
+        return None
+    last = before[-1]
+    first = max(0, round((last.stops - 0.1) * RATE))
+    found = _find(snippet, replies[last.reply][first : round((max(last.stops, last.reached) + 1.0) * RATE)])
+    return None if found is None else (last.reply, first + found)
 
 
 def _place(snippet: Samples, replies: Sequence[Samples], made: Sequence[int]) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ HUSH_S: Final = 0.75
 """Silence after which the bot has ended an utterance: longer than its own pauses between sentences."""
 
 PATIENCE_S: Final = 10.0
-"""A caller whose cue does not come for so long gives the rest of the scene up; nothing more is due then."""
+"""A caller whose cue does not come for so long, and for the seconds of the cue, gives the rest of the scene up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Director:
         while not self.over:
             act, length = self._acts[self._next]
             due = self._due(act, bot, now)
-            if due is None and now - self._free_at > PATIENCE_S + act.cue.seconds * (act.cue.when is When.AFTER):
+            if (due is None or due > now) and now - self._free_at > PATIENCE_S + abs(act.cue.seconds):
                 self.gave_up = True
             if due is None or due > now:
                 break

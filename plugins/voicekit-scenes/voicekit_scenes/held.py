@@ -16,6 +16,7 @@ from voicekit.session.bot import Bot
 from voicekit.testing.harness import hold_call
 from voicekit.testing.scripted import Script
 from voicekit_scenes.noises import RATE
+from voicekit_scenes.replay import MESSAGES
 from voicekit_scenes.room import Microphone, Placed, RecordedStt, Room
 from voicekit_scenes.scene import Scene, answers
 from voicekit_scenes.voice import RecordedTts, Utterance
@@ -62,11 +63,15 @@ def hold(
     vad: str = "webrtc",
     policy: Policy | None = None,
     engines: Engines | None = None,
+    messages: str = MESSAGES,
     plugins: Any = None,
 ) -> Recording:
-    """Hold `scene` with `bot` (None: its scripted one). With `engines`, the recogniser listens to the sound itself."""
+    """Hold `scene` with `bot` (None: its scripted one).
+
+    `messages` is the file of the recogniser's messages. With `engines`, the recogniser listens to the sound itself.
+    """
     voice = RecordedTts()
-    room = Room(scene, voice, replays=engines is None)
+    room = Room(scene, voice, replays=engines is None, messages=messages)
     chosen = scripted_bot(scene) if bot is None else bot
     if policy is not None:
         chosen = replace(chosen, policy=_with_greeting(policy, chosen))

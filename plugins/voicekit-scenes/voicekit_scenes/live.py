@@ -1,12 +1,12 @@
 """The recogniser of voicekit-local in sound time: fed 20 ms at a time, it answers when it would have answered.
 
-It decodes on the spot, and what it finds comes out as much later as the decoding took of one core (thread time, so a
-busy machine changes nothing). This records the messages of the scenes, and `--recogniser live` listens with it.
+It decodes on the spot, and what it finds comes out as much later as an idle core would take for it: a number for each
+second of sound, so that a busy machine changes nothing and the same sound gives the same messages. `--recogniser live`
+listens with this, and scripts/record_recogniser.py records with it.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -14,7 +14,7 @@ from typing import Any, Final
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.errors import ConfigError
-from voicekit.events import SpeechMark, Transcript
+from voicekit.events import SpeechMark, SpeechStarted, Transcript
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
@@ -24,6 +24,9 @@ from voicekit_scenes.noises import RATE
 
 TRIP_S: Final = 0.005
 """To the recogniser's process and back, over the loopback."""
+
+DECODES_S: Final = (0.03, 0.045)
+"""A decode takes so many seconds of an idle core, and so many more for each second of sound (Moonshine base, int8)."""
 
 
 class Engines:
@@ -39,6 +42,11 @@ class Engines:
         self.recogniser, self.aligner, self.why = chosen.engine, choose_aligner().engine, chosen.why
         self.recogniser.load(no_progress)
         self.aligner.load(no_progress)
+
+    def decode(self, job: Any) -> tuple[Any, float]:
+        """Run a job; the time is what an idle core would take."""
+        first, more = DECODES_S
+        return job.run(self.recogniser, self.aligner), first + more * len(job.pcm) / 2 / RATE
 
 
 class LiveHearing:
@@ -59,9 +67,9 @@ class LiveHearing:
         self._fed += len(pcm) // 2
         return self._answers()
 
-    def finalize(self) -> None:
-        """Ask that everything so far becomes final."""
-        self._finalized = self._fed
+    def finalize(self, at: int) -> None:
+        """Ask that everything so far becomes final; the answer is for what came before sample `at`."""
+        self._finalized = at
         self._hearing.finalize()
 
     def _answers(self) -> list[Transcript]:
@@ -70,9 +78,8 @@ class LiveHearing:
             decoded, self._out = self._out[1], None
             self._hearing.done(decoded)
         if self._out is None and self._hearing.wants_job and (job := self._hearing.job()) is not None:
-            began = time.thread_time()
-            decoded = job.run(self._engines.recogniser, self._engines.aligner)
-            self._out = (now + TRIP_S + time.thread_time() - began, decoded)
+            decoded, seconds = self._engines.decode(job)
+            self._out = (now + TRIP_S + seconds, decoded)
         said: list[Transcript] = []
         for result in self._hearing.results():
             response = SttResponse(tokens=result.tokens, final_audio_proc_ms=result.final_ms)
@@ -86,17 +93,20 @@ class LiveStt(Pipeable):
     name = "live recogniser"
     produces = None
     endpoints = True
+    finalizes = True
 
     def __init__(self, engines: Engines) -> None:
         self.accepts: AudioFormat | None = None
+        self._asked: int | None = None
         self._hearing = LiveHearing(engines)
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = AudioFormat(RATE)
         return self.accepts
 
-    def finalize(self) -> None:
-        self._hearing.finalize()
+    def finalize(self, at: int) -> None:
+        """Everything up to sample `at` is to become final once it was heard, unless speech starts before that."""
+        self._asked = at
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[AudioFrame | SpeechMark, Transcript]]:
@@ -104,6 +114,13 @@ class LiveStt(Pipeable):
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Transcript]) -> None:
         async for item in inbox:
-            said: Iterable[Transcript] = self._hearing.feed(item.pcm) if isinstance(item, AudioFrame) else ()
+            said: Iterable[Transcript] = ()
+            if isinstance(item, SpeechStarted):
+                self._asked = None
+            elif isinstance(item, AudioFrame):
+                said = self._hearing.feed(item.pcm)
+                if self._asked is not None and item.end >= self._asked:
+                    self._hearing.finalize(self._asked)
+                    self._asked = None
             for transcript in said:
                 await outbox.send(transcript)

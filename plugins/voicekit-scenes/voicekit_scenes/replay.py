@@ -35,23 +35,27 @@ Message: TypeAlias = Sequence[Any]
 """[seconds, kind, what], as in messages.jsonl."""
 
 
+MESSAGES: Final = "messages.jsonl"
+"""The file of the recorded messages."""
+
+
 @cache
-def recorded() -> Mapping[tuple[str, float], tuple[Message, ...]]:
-    """The messages by sound and level."""
+def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
+    """The messages of `file`, which lies beside this module or elsewhere, by sound and level."""
     found = {}
-    for line in (HERE / "messages.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (HERE / file).read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
         found[one["sound"], float(one["level_db"])] = tuple(one["messages"])
     return found
 
 
-def messages_of(sound: str, level_db: float = 0.0) -> tuple[Message, ...]:
+def messages_of(sound: str, level_db: float = 0.0, file: str = MESSAGES) -> tuple[Message, ...]:
     """The messages of one sound at one level; ConfigError if they were not recorded."""
     line = lines().get(sound)
     if line is not None and line.messages is not None:
         return line.messages
     try:
-        return recorded()[sound, level_db]
+        return recorded(file)[sound, level_db]
     except KeyError:
         what = f"{sound} at {level_db:g} dB: its messages were not recorded (scripts/record_recogniser.py)"
         raise ConfigError(what) from None
@@ -71,7 +75,7 @@ class Track:
     language: str | None = None
     next: int = 0
     finalized_to: int = 0
-    """Words that began before this sample were made final on request, or when the track was cut short."""
+    """Words with their middle before this sample were made final on request, or when the track was cut short."""
     final_to: int = 0
     """The end of its last final word."""
     tail: tuple[Word, ...] = ()
@@ -91,7 +95,7 @@ class Track:
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given
         )
-        return tuple(word for word in made if word.start >= self.finalized_to)
+        return tuple(word for word in made if word.start + word.end > 2 * self.finalized_to)
 
     @property
     def over(self) -> bool:
@@ -106,6 +110,7 @@ class Replay:
     """
 
     wanted: bool = True
+    file: str = MESSAGES
 
     _tracks: list[Track] = field(default_factory=list)
     _side: list[Track] = field(default_factory=list)
@@ -122,11 +127,11 @@ class Replay:
         line = lines().get(name)
         language = line.language if line is not None and line.language != "en" else None
         self._busy_to = start + samples
-        self._tracks.append(Track(start, messages_of(name, level_db), language))
+        self._tracks.append(Track(start, messages_of(name, level_db, self.file), language))
 
     def overhear(self, start: int, name: str, level_db: float) -> Track:
         """The sound `name`, which is no caller's, begins; its messages count only while the caller is silent."""
-        track = Track(start, messages_of(name, level_db) if self.wanted else ())
+        track = Track(start, messages_of(name, level_db, self.file) if self.wanted else ())
         self._side.append(track)
         return track
 
@@ -141,9 +146,10 @@ class Replay:
             rest = [[since + 0.4, "final", words], [since + 0.75, "endpoint", words[-1][2]]]
         track.messages = [*kept, *rest]
 
-    def finalize(self, at: int) -> None:
-        """Everything up to sample `at` is asked to become final."""
-        self._requests.append((at + round(FINALIZED_S * RATE), at))
+    def finalize(self, now: int, at: int) -> None:
+        """At sample `now` it is asked that everything up to sample `at` becomes final."""
+        if self.wanted:
+            self._requests.append((now + round(FINALIZED_S * RATE), at))
 
     def hear(self, now: int) -> list[Transcript]:
         """What the recogniser has said by sample `now` since the last time."""

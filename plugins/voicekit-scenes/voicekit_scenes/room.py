@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
-from voicekit.events import Transcript
+from voicekit.events import SpeechStarted, Transcript
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
@@ -24,10 +24,10 @@ from voicekit.play.sink import RecordingSink
 from voicekit_scenes import noises
 from voicekit_scenes.director import BotHeard, Director
 from voicekit_scenes.noises import RATE
-from voicekit_scenes.replay import Replay, Track
+from voicekit_scenes.replay import MESSAGES, Replay, Track
 from voicekit_scenes.scene import Backdrop, CallerAct, Scene
 from voicekit_scenes.sounds import pcm16, sound
-from voicekit_scenes.voice import RecordedTts, Utterance
+from voicekit_scenes.voice import Utterance
 
 if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
@@ -51,6 +51,12 @@ LONGEST_S: Final = 25.0
 """So long behind the caller's last sound, a scene is over whatever happens: a bot may talk to its own echo for ever."""
 
 
+class Speaks(Protocol):
+    """A voice that keeps what it was given to say."""
+
+    said: list[Utterance]
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A sound that the caller made: from sample `start` of the stream on."""
@@ -63,14 +69,14 @@ class Placed:
 class Room:
     """One scene's room. `frame(at)` is the microphone's next frame; it also lets the caller act."""
 
-    def __init__(self, scene: Scene, voice: RecordedTts, *, replays: bool = True) -> None:
+    def __init__(self, scene: Scene, voice: Speaks, *, replays: bool = True, messages: str = MESSAGES) -> None:
         self.scene = scene
         self.voice = voice
         self.sink = RecordingSink(PCM)
         acts = scene.acts * scene.rounds
         self.director = Director(acts, [len(sound(act.sound)) / RATE for act in acts])
         self.placed: list[Placed] = []
-        self.replay = Replay(replays)
+        self.replay = Replay(replays, messages)
         self.caller = bytearray()
         """What the caller alone has said, as long as the stream."""
         self._start: float | None = None
@@ -243,24 +249,25 @@ class Microphone(Pipeable):
 
 
 class RecordedStt(Pipeable):
-    """The recogniser: says what was recorded, by the sound that has reached it."""
+    """The recogniser: says what was recorded, by the sound that has reached it. It can be asked to finalise."""
 
     name = "recorded recogniser"
     produces = None
     endpoints = True
+    finalizes = True
 
     def __init__(self, room: Room) -> None:
         self.accepts: AudioFormat | None = None
         self._room = room
-        self._heard = 0
+        self._asked: int | None = None  # up to which sample everything is to become final
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = PCM
         return PCM
 
-    def finalize(self) -> None:
-        """Ask that everything so far becomes final."""
-        self._room.replay.finalize(self._heard)
+    def finalize(self, at: int) -> None:
+        """Everything up to sample `at` is to become final once it was heard, unless speech starts before that."""
+        self._asked = at
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Transcript]]:
@@ -268,7 +275,11 @@ class RecordedStt(Pipeable):
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Transcript]) -> None:
         async for item in inbox:
+            if isinstance(item, SpeechStarted):
+                self._asked = None
             if isinstance(item, AudioFrame):
-                self._heard = item.end
+                if self._asked is not None and item.end >= self._asked:
+                    self._room.replay.finalize(item.end, self._asked)
+                    self._asked = None
                 for transcript in self._room.replay.hear(item.end):
                     await outbox.send(transcript)

@@ -92,6 +92,8 @@ class Scene:
     """Whether recogniser messages in it were written by hand."""
     realtime: bool = False
     """Whether it is among those that are held in real time too."""
+    long: bool = False
+    """Whether it lasts for minutes, and is held only if it is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def read_scene(given: Mapping[str, Any]) -> Scene:
 def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
     """The scenes whose name or kind begins with `only` (None: all); ConfigError if there is none."""
     found = [scene for scene in scenes() if only is None or scene.name.startswith(only) or scene.kind.startswith(only)]
-    found = [scene for scene in found if scene.realtime or not realtime]
+    found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
     if not found:
         names = ", ".join(scene.name for scene in scenes() if scene.realtime or not realtime)
         raise ConfigError(f"--only: expected the beginning of a scene's name or kind, got {only!r}; there are {names}")

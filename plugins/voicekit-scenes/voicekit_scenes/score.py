@@ -31,6 +31,9 @@ SAME_WORD_S: Final = 0.35
 NOTICED_S: Final = 0.04
 """A break in a reply shorter than this is none."""
 
+GOES_ON_S: Final = 0.25
+"""A reply that sounds for less than this has not gone on."""
+
 RESUMES_S: Final = 4.0
 """A reply that does not go on within this of the end of the sound was cut."""
 
@@ -178,7 +181,10 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
         return Became.WHOLE, None
     if over.end > one.end + 1.0 or (over.reply >= 0 and over.stops > lengths[over.reply] - END_S):
         return Became.WHOLE, None
-    later = next((stretch for stretch in bot if stretch.start >= over.end and stretch.start > one.start), None)
+    behind = [stretch for stretch in bot if stretch.start >= over.end and stretch.start > one.start]
+    while len(behind) > 1 and behind[0].reply == over.reply and behind[0].end - behind[0].start < GOES_ON_S:
+        over = behind.pop(0)  # it began to go on, and was silent again
+    later = behind[0] if behind else None
     if later is None or later.reply != over.reply:
         return Became.CUT, None
     if later.start - one.end > RESUMES_S:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import trio
@@ -14,6 +15,7 @@ from voicekit.cli.bot import find_bot, plugins_beside
 from voicekit.cli.spec import read_part
 from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
+from voicekit.extend import Plugins
 from voicekit_serve import limits
 from voicekit_serve.bots import answering, with_greeting
 from voicekit_serve.server import serve
@@ -69,10 +71,19 @@ def main(arguments: Sequence[str]) -> int:
                 farewell=options.farewell,
                 secret=os.environ.get(SECRET),
                 metrics_token=os.environ.get(METRICS_TOKEN),
+                more_metrics=_more_metrics(plugins),
             )
 
     trio.run(run)
     return 0
+
+
+def _more_metrics(plugins: Plugins) -> Callable[[], str]:
+    """The metrics of the plugin voicekit-metrics, if that is loaded."""
+    if not any(plugin.name == "metrics" and plugin.hooks for plugin in plugins.listing()):
+        return str
+    metrics: Callable[[], str] = import_module("voicekit_metrics").exposition
+    return metrics
 
 
 def _tell(line: str) -> None:

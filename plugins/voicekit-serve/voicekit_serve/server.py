@@ -16,7 +16,7 @@ from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
 from voicekit_serve import limits
 from voicekit_serve.asgi import build_app
-from voicekit_serve.closing import pass_on_codes
+from voicekit_serve.closing import mend_hypercorn
 from voicekit_serve.site import CallSite
 
 
@@ -31,6 +31,7 @@ async def serve(
     farewell: str | None = None,
     secret: str | None = None,
     metrics_token: str | None = None,
+    more_metrics: Callable[[], str] = str,
     routes: Sequence[BaseRoute] = (),
     certificate: tuple[str, str] | None = None,
     task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
@@ -41,8 +42,16 @@ async def serve(
     certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
     only in the main thread.
     """
-    pass_on_codes()
-    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret, host=host)
+    mend_hypercorn()
+    site = CallSite(
+        answer,
+        transports,
+        public_url=public_url,
+        max_calls=max_calls,
+        secret=secret,
+        host=host,
+        more_metrics=more_metrics,
+    )
     app = build_app(site, routes, metrics_token=metrics_token)
     over = trio.Event()
     with alone():

@@ -46,6 +46,7 @@ class CallSite:
         secret: str | None = None,
         host: str = "",
         now: Callable[[], float] = time.time,
+        more_metrics: Callable[[], str] = str,
     ) -> None:
         parts = urlsplit(public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
@@ -54,6 +55,7 @@ class CallSite:
         self.desk = Desk(answer, max_calls=max_calls, on_error=self._failed)
         self.tokens = CallTokens(secret)
         self.now = now
+        self._more_metrics = more_metrics
         self.stopping = trio.Event()
         self.urls: tuple[str, ...] = ()
         """Where it listens, once it does."""
@@ -181,10 +183,10 @@ class CallSite:
             "# TYPE voicekit_draining gauge",
             f"voicekit_draining {int(self.desk.draining)}",
             "# TYPE voicekit_refused_total counter",
-            f"voicekit_refused_total {counts.refused}",
+            *(f'voicekit_refused_total{{why="{why}"}} {number}' for why, number in sorted(counts.refused_why.items())),
             "# TYPE voicekit_loop_lateness_seconds gauge",
             f"voicekit_loop_lateness_seconds {self.desk.lateness:.4f}",
             "# TYPE voicekit_calls_total counter",
             *(f'voicekit_calls_total{{ended="{reason}"}} {number}' for reason, number in sorted(counts.ended.items())),
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + self._more_metrics()

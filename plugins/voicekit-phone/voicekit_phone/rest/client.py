@@ -174,8 +174,9 @@ def _grouped(form: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Whom TLS trusts. Loading httpx and the certificates takes 0.1 s, so it is done once, and in a thread."""
-    import httpcore  # noqa: F401  # what httpx would import on the event loop
+    """Whom TLS trusts. Loading httpx and the certificates is slow, so it is done once, and in a thread."""
     import httpx
 
-    return httpx.create_ssl_context()
+    trusted = httpx.create_ssl_context()
+    httpx.AsyncClient(verify=trusted)  # imports what the first one needs, which takes as long again
+    return trusted
