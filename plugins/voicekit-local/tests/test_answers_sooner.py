@@ -28,7 +28,7 @@ def printed(script: str) -> str:
 
 
 def test_turns_are_committed_sooner(recogniser: object, voice: object) -> None:
-    """By the real recogniser and timed by sound: today's endpoints before the first version's, the adviser before both."""
+    """By the real recogniser, timed by sound: today's endpoints before the first version's, the adviser before both."""
     (medians,) = MEDIANS.findall(printed("commits.py"))
     before, endpoint, adviser = map(float, medians)
     assert adviser < endpoint < before
