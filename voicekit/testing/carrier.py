@@ -97,6 +97,10 @@ class ScriptedCarrier:
         """Samples that the caller has heard by now."""
         return self._device.position(trio.current_time())
 
+    def settle(self) -> None:
+        """Put into `played` what has been played to its end by now."""
+        self._device.position(trio.current_time())
+
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
         """Send `messages` to our side; with `late`, what is sent within so many seconds overtakes them."""
         for message in messages:

@@ -45,13 +45,11 @@ def spell(number: int, loud: bool, rate: int) -> bytes:
 
 
 def read_slots(frame: AudioFrame) -> Iterator[int]:
-    """The numbers of the slots in `frame`, which is PCM16; AssertionError if it is not made of whole slots."""
+    """The numbers of the slots in `frame`, which is PCM16; of one that has lost its beginning, those that are whole."""
     size = frame.format.samples(SLOT)
-    if frame.samples % size:
-        raise AssertionError(f"{frame!r} does not hold whole slots of {size} samples")
     samples = array("h", frame.pcm)
     step = size // BITS
-    for first in range(0, frame.samples, size):
+    for first in range(frame.samples % size, frame.samples, size):
         levels = samples[first + step // 2 : first + size : step]
         middle = sum(LOUD if max(levels) > (QUIET[1] + LOUD[0]) / 2 else QUIET) / 2
         yield sum(1 << bit for bit, level in enumerate(levels) if level > middle)

@@ -145,7 +145,10 @@ class Caller:
 
     @property
     def heard_pcm(self) -> bytes:
-        return b"" if self.carrier is None else b"".join(pcm for _, pcm in self.carrier.played)
+        if self.carrier is None:
+            return b""
+        self.carrier.settle()
+        return b"".join(pcm for _, pcm in self.carrier.played)
 
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[WebSocketConnection]:
