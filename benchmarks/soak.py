@@ -3,7 +3,7 @@
     python -m benchmarks.soak [--minutes M] [--calls N]
 
 One process answers N calls at a time over Twilio's protocol on loopback, each of 20 s: signed webhook, token, socket,
-a session that greets and hears sound. Every minute: memory, descriptors, tasks, threads, calls, and how late the loop is.
+a session that greets and hears sound. Every minute: memory, descriptors, tasks, threads, calls, and the lateness.
 """
 
 from __future__ import annotations

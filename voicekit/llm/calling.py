@@ -34,7 +34,7 @@ AT_ONCE = 8
 NO_TOOL = "(unknown)"
 """The name in events of what a model called that is no tool: it may be any text."""
 
-Outcome: TypeAlias = Literal["result", "failed", "late", "cancelled", "refused"]
+ToolOutcome: TypeAlias = Literal["result", "failed", "late", "cancelled", "refused"]
 
 
 @dataclass
@@ -125,7 +125,7 @@ class _Run:
     over: trio.Event = field(default_factory=trio.Event)
     began: float | None = None
 
-    def tell_outcome(self, outcome: Outcome) -> None:
+    def tell_outcome(self, outcome: ToolOutcome) -> None:
         seconds = 0.0 if self.began is None else trio.current_time() - self.began
         name = NO_TOOL if self.tool is None else self.tool.name
         tell.get()(ToolRan(self.turn.number, name, outcome, seconds))
@@ -138,7 +138,7 @@ class _Run:
         assert self.tool is not None, "only what there is is run"
         limit = self.tool.policy.seconds
         self.began = trio.current_time()
-        outcome: Outcome = "cancelled"
+        outcome: ToolOutcome = "cancelled"
         try:
             async with self.room:
                 with trio.move_on_after(limit) as scope:

@@ -195,10 +195,7 @@ async def _refused(port: int, path: str) -> int:
 
 @pytest.mark.slow
 async def test_a_webhook_on_one_process_and_its_socket_on_another(tmp_path: Path) -> None:
-    """With one secret the other process takes the token: once each, for its own call, and not a forged one.
-
-    What remains: within 15 s a stolen token is good once in each process.
-    """
+    """With one secret the other takes the token: once in each process, for its own call, not forged and not old."""
     bot = tmp_path / "bot.py"
     bot.write_text(BOT, encoding="utf-8")
     one, two, other = free_port(), free_port(), free_port()
