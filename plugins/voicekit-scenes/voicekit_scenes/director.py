@@ -15,6 +15,10 @@ PATIENCE_S: Final = 10.0
 """A caller whose cue does not come for so long, and for the seconds of the cue, gives the rest of the scene up."""
 
 
+LONGEST_WAIT_S: Final = 40.0
+"""... also if the bot speaks on and on."""
+
+
 @dataclass(frozen=True, slots=True)
 class BotHeard:
     """The bot's utterance that was heard last: when it began, and the last moment at which it sounded.
@@ -51,7 +55,7 @@ class Director:
         while not self.over:
             act, length = self._acts[self._next]
             due = self._due(act, bot, now)
-            if (due is None or due > now) and now - self._free_at > PATIENCE_S + abs(act.cue.seconds):
+            if (due is None or due > now) and self._has_waited(act, bot, now):
                 self.gave_up = True
             if due is None or due > now:
                 break
@@ -59,6 +63,11 @@ class Director:
             self._next += 1
             self._began_at, self._free_at = now, now + length
         return begun
+
+    def _has_waited(self, act: CallerAct, bot: BotHeard | None, now: float) -> bool:
+        """Whether the caller has waited long enough for the cue; while the bot speaks, nobody gives up so soon."""
+        since = self._free_at if bot is None else max(self._free_at, bot.sounded)
+        return now - since > PATIENCE_S + abs(act.cue.seconds) or now - self._free_at > LONGEST_WAIT_S
 
     def _due(self, act: CallerAct, bot: BotHeard | None, now: float) -> float | None:
         """When the act is due; None as long as that is not known."""
