@@ -7,8 +7,8 @@ The driver obeys each command before it hands over the next event. `voicekit.tur
 state, `voicekit.turn.diagram` draws it. The rules that a table cannot show:
 
 **Deadlines** exist in SETTLING (the pause, and before its end the guess that it is over), in DOUBTING (the doubt), in
-WAITING (idle prompts, when they are on), and in HEARING and SETTLING after a cut that no word has followed (the regret;
-while it runs there is no other pause).
+WAITING (idle prompts, when they are on), in HEARING and SETTLING after a cut whose words are gone (the regret; while it
+runs there is no other pause), and in HEARING for sound that goes on without words (`noise`).
 
 **Who ends a turn.** In stt mode an Endpoint, and `max_endpoint_delay + 0.5 s` of pause where none comes; `settle` is
 enough while the transcriber is down, and after the source has ended. In vad mode `settle` or a Finalized, and only in a
@@ -35,14 +35,18 @@ a cough that follows costs no second guess.
   and a release keeps listening to the words that follow. Hence words in WAITING lead to SETTLING, never to HEARING.
 - A backchannel never cuts, also when the caller still makes sounds as the doubt ends: the reply is released. Ignored
   words add no weight to others, and a stop-word cuts wherever it stands.
-- The end of the source, met in doubt, commits words that are more than a backchannel, and releases otherwise; from
-  then on speech neither holds nor cuts, and words that are still to come are kept for the end of the reply.
+- A release forgets nothing. Words that change after it are judged again; an Endpoint, or the longest pause, closes the
+  utterance: it is kept for the end of the reply, or set aside if it was a backchannel. What is not closed when the
+  reply ends is answered like any other words; what was set aside, only if the reply ended in a question, within 3 s.
+- Below `min_words` nothing cuts but a stop-word and the cap of the doubt, at which words that still come or may still
+  change cut. Before the first sound of a reply one word that is no backchannel is enough: nobody hears that cut.
+- After the end of the source nothing interrupts; words that are still to come are kept for the end of the reply.
 - `barge_in` off, a reply that is not interruptible, and a call that is ending are deaf to speech. Lines and keys cut
   even with `barge_in` off; they are kept where the reply is not interruptible, and too late where the call is ending.
 - A graceful End lets the live reply be played, then the prompts that wait, then its farewell, also over a caller who
   talks. Prompts that come after it are dropped, and a second graceful End changes nothing.
-- Every cut by speech is regretted if its words vanish again, not only one without words. A regret answers the question
-  that was put back, if there is one, before it resorts to a turn without words (`reason="silence"`).
+- A cut whose words vanish again is regretted: the question that was put back is asked again, if there is one. Nobody
+  is asked a question without words.
 - A prompt that is cut is not repeated, nor put back: nobody asked for it.
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.counts import count
 from voicekit.turn.wordlists import IGNORE_WORDS
-from voicekit.writing import letters, units
+from voicekit.writing import units
 from voicekit_scenes import replay
 from voicekit_scenes.held import Recording, hold
 from voicekit_scenes.judged import judge
@@ -23,7 +23,7 @@ EARLIEST, LATEST = -0.3, 1.0
 OTHERS = ("echo", "television", "music", "side")
 """Scenes of these kinds are about words of others than the caller; they are scored, but promise nothing here."""
 
-LISTENING = {letters(phrase) for phrase in IGNORE_WORDS["en"]}
+LISTENING = {word for phrases in IGNORE_WORDS.values() for phrase in phrases for word, _ in units(phrase)}
 
 
 def shifts() -> Iterator[tuple[Scene, float]]:
