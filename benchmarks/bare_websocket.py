@@ -72,11 +72,12 @@ class _BareSocket:
         if self._core.handshake_exc is not None:
             raise Unconnected(str(self._core.handshake_exc))
 
-    async def send(self, message: Message) -> None:
-        if isinstance(message, str):
-            self._core.send_text(message.encode())
-        else:
-            self._core.send_binary(message)
+    async def send(self, *messages: Message) -> None:
+        for message in messages:
+            if isinstance(message, str):
+                self._core.send_text(message.encode())
+            else:
+                self._core.send_binary(message)
         await self._flush()
 
     async def receive(self) -> Message:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         stage,
         tap,
     )
+    from voicekit.flow.fallback import Fallback
     from voicekit.flow.sound import resample
     from voicekit.reply.handler import Handler, Turn, as_handler
     from voicekit.reply.say import Say
@@ -89,6 +90,7 @@ __all__ = [
     # plugins
     "hookimpl",
     "Use",
+    "Fallback",
     "load_plugins",
     "Apologise",
     "Restart",
@@ -110,6 +112,7 @@ _HOMES = {
     "voicekit.errors": "ConfigError DeviceError PluginError ServiceError VoicekitError",
     "voicekit.extend": "Apologise Restart Use hookimpl load_plugins",
     "voicekit.flow": "Full Inlet LinkSpec Outlet Pipeline Stage Transform each in_thread open_link pipeline stage tap",
+    "voicekit.flow.fallback": "Fallback",
     "voicekit.flow.sound": "resample",
     "voicekit.reply.handler": "Handler Turn as_handler",
     "voicekit.reply.say": "Say",
@@ -122,6 +125,7 @@ _HOMES = {
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 _ROOMS = (
+    "aio",
     "audio",
     "call",
     "contracts",

@@ -15,14 +15,14 @@ from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
-from voicekit.events import SessionEvent, Signal, SpeechMark, Transcript, WordMark
+from voicekit.events import CallNews, SessionEvent, Signal, SpeechMark, Transcript, WordMark
 from voicekit.flow.stage import Stage
 
 T = TypeVar("T")
 
 
 @runtime_checkable
-class Source(Stage[object, Sound | Signal], Protocol):
+class Source(Stage[object, Sound | Signal | CallNews], Protocol):
     """A stage that ignores its inlet and says sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
 
     `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
@@ -68,6 +68,13 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
     `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn. An attribute
     `languages` may hold the codes of the languages that it was told to expect, for words that come without one.
+
+    Optional attribute `finalizes`: True for one with a method `finalize(at: int) -> None`, which asks for all sound up
+    to sample `at` to be made final as soon as that has been heard, unless a SpeechStarted comes before. It is answered
+    with Finalized, or not at all; it never waits or raises, and means nothing before and after `run`.
+
+    Optional attribute `scores`, mostly a layer's: True for one with a method `score(at: int) -> None`, which asks how
+    finished the sound before the pause at sample `at` is, and is answered with PauseScored. False forbids such layers.
     """
 
     @property
@@ -152,8 +159,14 @@ class CallEnds(Protocol):
     def source(self) -> Source: ...
     @property
     def sink(self) -> Sink: ...
+    @property
+    def can(self) -> frozenset[str]:
+        """What it is able to do, of `transfer`, `digits`, `hang_up`."""
+        ...
+
     def hang_up(self, why: str = "") -> None: ...
-    def send_digits(self, digits: str) -> None: ...
+    async def transfer(self, to: str) -> None: ...
+    async def send_digits(self, digits: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +252,7 @@ class Reply:
     With `script`, that is all there is to say, and no handler is asked.
     """
 
-    __slots__ = ("cut", "heard_to", "reason", "said", "script", "text", "turn")
+    __slots__ = ("cut", "first_word", "heard_to", "reason", "said", "script", "text", "turn")
 
     def __init__(self, turn: int, text: str, reason: str, script: str | None = None) -> None:
         self.turn = turn
@@ -247,6 +260,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
+        self.first_word: float | None = None  # when the handler said it
         self.heard_to = 0
         self.cut = False
 

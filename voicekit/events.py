@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 # --- marks: travel in order with the sound (SpeechStarted and SpeechStopped also overtake it as signals) ---
 
@@ -142,6 +142,31 @@ class Dtmf:
     digit: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallerHeld:
+    """The far side put the caller on hold (`held`), or took them back: until then no time passes for the call."""
+
+    held: bool
+
+
+# --- the handler says ---
+
+
+@dataclass(frozen=True, slots=True)
+class CollectKeys:
+    """The order to take the caller's next keys together, as one turn of the reason "keys".
+
+    It is complete with `most` keys, at a key of `end`, which is dropped, or of `stop`, which is kept; `within` seconds
+    after the last key; and, if nobody presses any, `first` seconds after the prompt (None: never).
+    """
+
+    most: int
+    end: str = "#"
+    stop: str = ""
+    within: float = 5.0
+    first: float | None = None
+
+
 # --- playout says ---
 
 
@@ -175,12 +200,41 @@ class ReplyFailed:
     error: Exception
 
 
+# --- the handler says ---
+
+AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
+"""What a question asks for, as far as it matters to how long its answer may pause."""
+
+ExpectedAnswer: TypeAlias = AnswerKind | float
+"""A kind, or the pause in seconds that ends the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerExpected:
+    """Reply `turn` asks the caller for `answer`; it counts until the caller's next turn is committed."""
+
+    turn: int
+    answer: ExpectedAnswer
+
+
+# --- a sound model says ---
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScored:
+    """The sound before the pause at sample `at` is, by its melody, a finished utterance with this probability."""
+
+    at: int
+    probability: float
+
+
 # --- the session says ---
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology" or "farewell".
+    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
+    "machine" (an answering machine has taken the call, see AnsweredBy).
 
     With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
     """
@@ -192,11 +246,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`."""
+    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`.
+
+    `limit`: it comes of the longest duration, or of the longest silence.
+    """
 
     graceful: bool
     why: str
     farewell: str | None = None
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +275,14 @@ Signal: TypeAlias = (
     | Transcript
     | Typed
     | Dtmf
+    | CallerHeld
+    | CollectKeys
     | Audible
     | HeardSoFar
     | ReplyDone
     | ReplyFailed
+    | AnswerExpected
+    | PauseScored
     | Prompt
     | End
     | SourceEnded
@@ -232,7 +294,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "silence" or a Prompt's reason.
+    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     With `script`, that text is spoken and no handler is asked.
     """
@@ -296,14 +358,35 @@ class AmendTurn:
     text: str
 
 
-TurnCommand: TypeAlias = StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Ask the stt to make all sound up to sample `at` final, as soon as that has been sent; Finalized answers."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePause:
+    """Ask the sound model whether what sounded before the pause at sample `at` is finished; PauseScored answers."""
+
+    at: int
+
+
+EarCommand: TypeAlias = Finalize | ScorePause
+"""Commands to the listening side."""
+
+TurnCommand: TypeAlias = (
+    StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn | EarCommand
+)
 
 # --- session events: what observers and the event log see ---
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on."""
+    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+
+    vad: str = ""
 
 
 class TurnAct(Enum):
@@ -313,11 +396,13 @@ class TurnAct(Enum):
     CONFIRM = "confirm"  # the same, and the reply was begun on a guess
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
     DISCARD = "discard"  # throw that reply away
+    FINALIZE = "finalize"  # ask the stt for its final words in this pause
+    WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
     PROMPT = "prompt"  # speak without having been asked
-    SILENCE = "silence"  # speak because a cut was followed by no word
     HOLD = "hold"  # pause the reply: is that an interruption?
     RELEASE = "release"  # it was none
     CUT = "cut"  # it was one
+    IGNORE = "ignore"  # words or a sound that are not the caller's
     DROP_PROMPT = "drop prompt"  # it will not be spoken
     CLOSE = "close"  # the call is over
 
@@ -388,6 +473,21 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """A service failed with `error` and another stands in for it; `role` is "stt", "tts" or "model".
+
+    `crosses` names the two regions if the switch leaves one: "eu to us". A voice of one region need not exist in
+    another.
+    """
+
+    role: str
+    left: str
+    taken: str
+    error: Exception
+    crosses: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """The task `where` kept the event loop to itself for `seconds` of real time; every call in the process waited."""
 
@@ -409,12 +509,72 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRan:
+    """A tool that the model called in reply `turn` is over, after `seconds`; what it was given and returned is private.
+
+    `outcome` is "result", "failed", "late" (its time was up), "cancelled" (the caller interrupted), or "refused" (there
+    is no such tool, or the arguments were wrong).
+    """
+
+    turn: int
+    name: str
+    outcome: Literal["result", "failed", "late", "cancelled", "refused"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInTimed:
+    """Reply `turn` was cut `seconds` after the caller began to speak over it."""
+
+    turn: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimed:
+    """Reply `turn` has become audible, and these are the seconds that the caller waited for it.
+
+    `decision` is from the caller's last speech, as the detector heard it, until the turn was committed: the recogniser,
+    the pause, the judgement; of that, the last final words came after `stt`. `handler` is from there to the first word,
+    `tts` from the first word to the first sound, `total` all of it. None is what can't be told: nobody spoke, or the
+    reply was begun before the turn was committed (`handler` is then 0.0).
+    """
+
+    turn: int
+    reason: str
+    stt: float | None
+    decision: float | None
+    handler: float
+    tts: float | None
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
+
+    who: Literal["human", "machine", "fax", "unknown"]
+    greeted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The caller was handed over (`error` is None), or the carrier refused to."""
+
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over; `error` is what ended it, None where it ended as it should."""
+    """The call is over; `error` is what ended it, None where it ended as it should. `limit`: see End."""
 
     why: str
     error: BaseException | None = None
+    limit: bool = False
 
+
+CallNews: TypeAlias = AnsweredBy | Transferred
+"""What the connection to a caller knows beside its sound, and the turn machine need not."""
 
 SessionEvent: TypeAlias = (
     SessionStarted
@@ -424,8 +584,13 @@ SessionEvent: TypeAlias = (
     | Overrun
     | Underrun
     | Trouble
+    | Switched
     | Blocked
     | ModelAnswered
+    | ToolRan
+    | TurnTimed
+    | BargeInTimed
+    | CallNews
     | SessionEnded
     | Signal
 )

@@ -1,4 +1,9 @@
-"""Every example runs as a program of its own, and says what it should; 07_keys_for_browsers.py in test_rest_example."""
+"""Every example runs as a program of its own, and says what it should.
+
+07_keys_for_browsers.py is in test_rest_example, 14_asyncio_agent.py in test_aio_agents, 15_in_a_fastapi_app.py in
+test_aio_fastapi; 08_phone_line.py, 09_opening_hours.py, 10_reminder.py and 11_transfer.py hold their calls in
+tests/pipeline/test_phone_examples.py, over the scripted carrier.
+"""
 
 from __future__ import annotations
 
@@ -83,6 +88,14 @@ def test_the_rules_bot_holds_a_dialogue():
     for arguments in ([EXAMPLES / "04_rules.py"], ["-m", "voicekit", "chat", EXAMPLES / "04_rules.py"]):
         lines = run(*arguments, typed=typed).splitlines()
         assert [line.removeprefix("bot> ") for line in lines if line.startswith("bot> ")] == answers
+
+
+def test_the_asterisk_line_answers_without_an_asterisk():
+    """12_asterisk.py answers in the console; with a real Asterisk it is held in the plugin's tests."""
+    printed = run(EXAMPLES / "12_asterisk.py", typed="the workshop please\nyour hours\nbye\n")
+    assert "bot> The workshop has extension 201." in printed
+    assert "bot> We are open from nine to five, Monday to Friday." in printed
+    assert printed.endswith("bot> Goodbye!\n")
 
 
 async def test_the_model_bot_calls_its_tool():

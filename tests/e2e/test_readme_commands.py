@@ -33,6 +33,7 @@ ELSEWHERE = {
     "voicekit init NAME --plugin": "tests/e2e/test_init.py",
     "voicekit doctor": "tests/unit/test_cli_words.py",
     "voicekit serve": "plugins/voicekit-serve/tests/test_command.py",
+    "voicekit scenes": "plugins/voicekit-scenes/tests/test_held.py",
 }
 """Commands that need more than a bot's file, and the tests in which they run."""
 

@@ -56,12 +56,12 @@ class _WatchedSocket:
         self._socket = socket
         self._watch = watch
 
-    async def send(self, message: Message) -> None:
+    async def send(self, *messages: Message) -> None:
         self._watch.senders.add(repr(trio.lowlevel.current_task()))
-        self._watch.sent += 1
+        self._watch.sent += len(messages)
         done = False
         try:
-            await self._socket.send(message)
+            await self._socket.send(*messages)
             done = True
         finally:
             self._watch.cut_short += not done

@@ -14,8 +14,11 @@ from tests.house.source import Module, names_used, product
 CLOCKED: dict[str, str] = {
     "plugins/voicekit-browser/voicekit_browser/doors.py": "tokens have the time of day in them",
     "plugins/voicekit-serve/voicekit_serve/site.py": "signatures and tokens have the time of day in them",
+    "plugins/voicekit-asterisk/voicekit_asterisk/testing/phone.py": "it waits, outside trio, for another program",
+    "plugins/voicekit-otel/voicekit_otel/spans.py": "spans have the time of day in them; nothing is decided by it",
     "voicekit/session/stopping.py": "a loop that stands still has no clock, and signals are answered in real seconds",
     "voicekit/flow/watchdog.py": "it measures how long the loop was really kept, and decides nothing by it",
+    "plugins/voicekit-phone/voicekit_phone/rest/client.py": "the time of day is in the tokens that Vonage wants",
 }
 """Modules that may read a clock of the machine, by path, with the reason why trio's or a sample count won't do."""
 

@@ -386,7 +386,7 @@ def test_a_caller_is_heard_out_at_the_longest_duration():
     user.stays(until=60.0)
     call = hold_call("Ask away.", user, policy=calling(max_duration=4.0))
     assert heard(call) == ["Ask away.", FAREWELL]
-    assert call.ended == SessionEnded("maximum duration")
+    assert call.ended == SessionEnded("maximum duration", limit=True)
     assert 7.0 < at(call, End) < 9.0
 
 
@@ -411,7 +411,7 @@ def test_the_policy_says_goodbye_or_does_not(farewell):
         "x", typed(until=60.0), policy=calling(idle_after=5.0, idle_prompt="There?", idle_limit=1, farewell=farewell)
     )
     assert heard(idle) == ["There?", *words]
-    assert idle.ended == SessionEnded("nobody spoke for 5 s, after 1 idle prompts")
+    assert idle.ended == SessionEnded("nobody spoke for 5 s, after 1 idle prompts", limit=True)
 
 
 def test_a_farewell_that_cannot_be_spoken_holds_nobody_up():

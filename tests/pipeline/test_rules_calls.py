@@ -109,7 +109,7 @@ def test_keys_lead_through_menus():
     heard = [exchange.heard for exchange in call.history]
     assert call.history[0].cut
     assert call.history[1].cut
-    assert heard[2:] == ["", "", "", "Your balance is 5 5 1 2."]
+    assert heard[2:] == ["Your balance is 5 5 1 2."]
 
 
 def test_keys_pressed_in_an_instant_are_all_there():
@@ -200,8 +200,8 @@ def test_the_end_of_a_dialogue_that_nobody_heard_is_no_end():
     user = Script()
     user.says("cancel my table", at=1.0, for_=0.8)
     user.says("yes", at=6.0, for_=0.3)
-    user.says("please do", at=7.05, for_=0.5)
-    call = hold_call(rules, user)
+    user.says("please do", at=7.05, for_=0.5)  # before the answer that follows the endpoint; the adviser is quicker
+    call = hold_call(rules, user, policy=Policy(turn=TurnPolicy(adviser=False)))
     assert exchanges(call) == [
         ("cancel my table", "Shall I cancel it?"),
         ("yes", ""),

@@ -67,9 +67,11 @@ def test_a_pause_within_the_number_does_not_cut_it_off(pause, speculate):
 
 
 def test_the_patience_is_the_policys():
-    """With the default policy the same caller is answered after "my number is"; so it is the policy that waits."""
-    call = hold_call(EXAMPLE.bot, number(1.3), policy=Policy(turn=TurnPolicy(endpointing="vad")))
-    assert committed(call)[0] == "my number is"
+    """With the default `settle` the same caller is answered after "my number is", unless the adviser knows better."""
+    for adviser in (False, True):
+        policy = Policy(turn=TurnPolicy(endpointing="vad", adviser=adviser))
+        call = hold_call(EXAMPLE.bot, number(1.3), policy=policy)
+        assert committed(call)[0] == ("my number is five five one two" if adviser else "my number is")
 
 
 @pytest.mark.parametrize("word", ["mhm", "uh-huh", "okay", "yeah"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+from itertools import takewhile
 
 import pytest
 
 from tests.house.markdown import Block, read
 from tests.house.source import ROOT
 from voicekit import CallPolicy, InterruptPolicy, Speculation, TurnPolicy
+from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS
 
 PAGE = (ROOT / "docs" / "turns.md").read_text(encoding="utf-8")
 BLOCKS = read(PAGE).blocks
@@ -38,11 +40,41 @@ def test_every_number_is_named(policy: type) -> None:
 
 def test_the_defaults_of_speculation_are_those_on_the_page() -> None:
     """The table says what `speculate=True` does."""
-    rows = dict(line.strip("| ").split(" | ")[:2] for line in PAGE.splitlines() if line.startswith("| `"))
     defaults = Speculation()
-    assert rows == {
-        "`Speculation`": "default",
+    assert table("Speculation") == {
         "`after`": f"{defaults.after} s",
         "`most`": f"{defaults.most}",
         "`ahead`": f'`"{defaults.ahead}"`',
     }
+
+
+def test_the_defaults_of_interruptions_are_those_on_the_page() -> None:
+    """Every number and switch of an InterruptPolicy stands in its table."""
+    units = {"doubt": " s", "late_words": " s", "regret": " s", "min_speech": " s", "faint_db": " dB"}
+    defaults = {
+        field.name: getattr(InterruptPolicy(), field.name)
+        for field in dataclasses.fields(InterruptPolicy)
+        if not field.name.endswith("stop_words") and field.name != "ignore_words"
+    }
+    shown = {
+        f"`{name}`": ("on" if value else "off") if isinstance(value, bool) else f"{value:g}{units.get(name, '')}"
+        for name, value in defaults.items()
+    }
+    assert table("InterruptPolicy") == shown
+
+
+def test_the_word_lists_are_on_the_page() -> None:
+    """Each language that voicekit knows of itself has its row, with all its words."""
+    lines = PAGE.split("| language | `stop_words` | `ignore_words` |\n")[1].splitlines()[1:]
+    rows = [line.strip("| ").split(" | ") for line in takewhile(str.strip, lines)]
+    assert rows == [[code, ", ".join(STOP_WORDS[code]), ", ".join(IGNORE_WORDS[code])] for code in STOP_WORDS]
+    assert set(STOP_WORDS) == set(IGNORE_WORDS)
+
+
+def table(policy: str) -> dict[str, str]:
+    """The first two columns of the table of `policy`."""
+    lines = iter(PAGE.splitlines())
+    assert any(line.startswith(f"| `{policy}` | default |") for line in lines)
+    next(lines)
+    rows = (line.strip("| ").split(" | ") for line in takewhile(lambda line: line.startswith("| `"), lines))
+    return {row[0]: row[1] for row in rows}

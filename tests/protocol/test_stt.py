@@ -403,6 +403,34 @@ def test_marks_without_the_option_do_nothing() -> None:
     assert FINALIZE not in core.outgoing()
 
 
+def test_the_final_words_of_a_pause_can_be_asked_for() -> None:
+    """The request goes out behind the sound that it is about, and is told as an answer about all that was sent."""
+    core = session()
+    core.finalize_pause(19_200, 1.0)
+    core.hear(frame(16_000, 180), 1.0)
+    assert core.outgoing().count(FINALIZE) == 0
+    core.hear(frame(18_880), 1.2)
+    assert core.outgoing()[-1] == FINALIZE
+    assert core.receive(result(token("<fin>")), 1.5) == [Finalized(19_200)]
+
+
+def test_speech_in_a_pause_takes_the_request_back() -> None:
+    """A mark in front of the place that was asked about ends the pause, also where the VAD asks for nothing itself."""
+    core = session()
+    core.finalize_pause(19_200, 1.0)
+    core.hear(SpeechStarted(17_500), 1.1)
+    core.hear(frame(16_000, 300), 1.1)
+    assert core.outgoing().count(FINALIZE) == 0
+
+
+@pytest.mark.parametrize("state", set(SttState) - {SttState.LISTENING})
+def test_a_session_that_does_not_listen_is_asked_for_nothing(state: SttState) -> None:
+    """The request of a pause comes whenever the turn machine likes; outside of its time it means nothing."""
+    core = session(state)
+    core.finalize_pause(0, 1.0)
+    assert core.outgoing().count(FINALIZE) == 0
+
+
 def test_a_manual_request_survives_speech() -> None:
     """What was asked for by hand is not taken back by the VAD."""
     core = session(finalize_on_pause=True)

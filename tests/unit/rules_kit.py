@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from voicekit.contracts import Exchange
+from voicekit.events import ExpectedAnswer
 from voicekit.reply.handler import NoCall, Turn
 from voicekit.rules import Rules
 
@@ -17,6 +18,7 @@ class Caller:
         self.call = NoCall()
         self.history: list[Exchange] = []
         self.ended = 0
+        self.expected: list[ExpectedAnswer] = []  # what each answer of the rules expects of the next turn
 
     def says(self, text: str, reason: str = "speech") -> str | None:
         turn = Turn(
@@ -27,6 +29,7 @@ class Caller:
             previous_cut=bool(self.history) and self.history[-1].cut,
             session=self.call,
             end_call=self._end,
+            listen_for=self.expected.append,
         )
         handler = self.rules.answer(turn)
         said: list[str] = []

@@ -16,7 +16,10 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from voicekit.events import (
+    AnswerExpected,
     Audible,
+    CallerHeld,
+    CollectKeys,
     Dtmf,
     End,
     Endpoint,
@@ -25,6 +28,7 @@ from voicekit.events import (
     Hangup,
     HeardSoFar,
     Interim,
+    PauseScored,
     Progress,
     Prompt,
     ReplyDone,
@@ -39,8 +43,10 @@ from voicekit.events import (
     Typed,
     Word,
 )
+from voicekit.turn.advice import Advice, AdviceAct, CallerPause
 from voicekit.turn.machine import TurnMachine, TurnState
 from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
+from voicekit.writing import letters
 
 RATE = 1_000
 WORD = 300  # samples from the start of one word to the start of the next
@@ -70,6 +76,20 @@ POLICIES = {
     "hasty": Policy(TurnPolicy(settle=0.0, max_endpoint_delay=0.0), HASTY, IDLE),
 }
 
+
+def moody(pause: CallerPause) -> Advice:
+    """An adviser of all moods, by the last word: the limits on what it may do are the machine's."""
+    number = int(letters(pause.words[-1].text)[1:] or 0)
+    act = tuple(AdviceAct)[number % len(AdviceAct)]
+    return Advice(act, f"mood {number}", (number % 7) / 5)
+
+
+POLICIES |= {
+    "stt, advised": Policy(TurnPolicy(adviser=moody), BARGE_IN),
+    "stt, advised and speculating": Policy(TurnPolicy(adviser=moody, speculate=OFTEN), BARGE_IN, IDLE),
+    "vad, advised": Policy(TurnPolicy(endpointing="vad", adviser=moody), BARGE_IN),
+}
+
 Act: TypeAlias = Callable[["World"], Signal | None]
 
 
@@ -92,11 +112,12 @@ class World:
     """
 
     def __init__(self, policy: Policy, seen: Callable[[TurnState, Signal | None, list[TurnCommand]], None]) -> None:
-        self.machine = TurnMachine(policy, rate=RATE, endpoints=True, now=0.0)
+        self.machine = TurnMachine(policy, rate=RATE, endpoints=True, now=0.0, finalizes=True, scores=True)
         self.now = 0.0
         self.spoken = 0
         self.final: set[int] = set()
         self.typed = 0
+        self.down = False  # whether the recogniser is
         self.turn = 0
         self._seen = seen
 
@@ -132,6 +153,7 @@ class World:
 
     def settle(self) -> None:
         """The caller is quiet, replies are played to their end, and time passes until nothing is pending."""
+        self.hand(CallerHeld(False))
         self.hand(SpeechStopped(self.heard))
         for _ in range(50):
             if self.machine.state in (TurnState.WAITING, TurnState.CLOSED):
@@ -183,6 +205,10 @@ class World:
         """News of the last reply, or of that many after it."""
         return kind(self.turn + other)
 
+    def ears(self, news: SttDown | SttUp) -> Signal:
+        self.down = isinstance(news, SttDown)
+        return news
+
     def type(self) -> Signal:
         self.typed += 1
         return Typed(f"t{self.typed}")
@@ -195,11 +221,15 @@ def _acts() -> dict[str, Act]:
         "speech stops": lambda world: SpeechStopped(world.heard),
         "an empty tail": lambda world: Interim(()),
         "progress": lambda world: Progress(world.heard),
-        "stt down": lambda world: SttDown(),
-        "stt up": lambda world: SttUp(),
+        "stt down": lambda world: world.ears(SttDown()),
+        "stt up": lambda world: world.ears(SttUp()),
         "a line": lambda world: world.type(),
         "a blank line": lambda world: Typed(" "),
         "a key": lambda world: Dtmf("#"),
+        "a digit": lambda world: Dtmf("5"),
+        "collect keys": lambda world: CollectKeys(3, within=0.5, first=2.0),
+        "hold": lambda world: CallerHeld(True),
+        "the far side is back": lambda world: CallerHeld(False),
         "a prompt": lambda world: Prompt("say", "p"),
         "a prompt that must be heard": lambda world: Prompt("say", interruptible=False),
         "silence": lambda world: None,
@@ -213,7 +243,12 @@ def _acts() -> dict[str, Act]:
     for back in (0, 1, 4):
         acts[f"endpoint {back} back"] = partial(World.position, kind=Endpoint, back=back)
         acts[f"finalized {back} back"] = partial(World.position, kind=Finalized, back=back)
+    acts["a good melody"] = lambda world: PauseScored(world.heard, 0.9)
     for other in (0, -1, 1):
+        acts[f"expect a number {other}"] = partial(
+            World.news, kind=partial(AnswerExpected, answer="number"), other=other
+        )
+        acts[f"expect 1 s {other}"] = partial(World.news, kind=partial(AnswerExpected, answer=1.0), other=other)
         acts[f"audible {other}"] = partial(World.news, kind=Audible, other=other)
         acts[f"heard {other}"] = partial(World.news, kind=partial(HeardSoFar, said_to=3), other=other)
         acts[f"done {other}"] = partial(World.news, kind=ReplyDone, other=other)
@@ -234,7 +269,8 @@ WAITS = (0.0, 0.0, 0.0, 0.05, 0.05, 0.3, 0.7, 6.0)
 # What calls are made of comes up more often than what seldom happens.
 SPEECH = ("speech starts", "a noise starts", "speech stops", "speak 1", "endpoint 0 back", "finalized 0 back")
 REPLY = ("audible 0", "done 0")
-MIX = [*ACTS, *(SPEECH + REPLY) * 4, "a prompt", "a prompt"]
+KEYS = ("collect keys", "a digit", "the far side is back")
+MIX = [*ACTS, *(SPEECH + REPLY) * 4, "a prompt", "a prompt", *KEYS * 2]
 
 STEPS = [Step(wait, name, ACTS[name]) for name in MIX for wait in WAITS]
 LAST_STEPS = [Step(wait, name, ENDS[name]) for name in [*ENDS, "source ended", "source ended"] for wait in WAITS]

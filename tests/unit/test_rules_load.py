@@ -183,7 +183,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         ("otherwise = []", 1, "otherwise: expected a text, or a list of texts, got []"),
         ("otherwise = ['a', 'a']", 1, "otherwise: vary: expected different texts"),
         ("otherwise = {say = '{n}'}", 1, "otherwise: rules.otherwise: '{n}' needs 'n'"),
-        ("otherwise = {}", 1, "otherwise: expected a text, or say, goto, leave or end, got {}"),
+        ("otherwise = {}", 1, "otherwise: expected a text, or say, goto, leave, end, transfer or digits, got {}"),
         (
             "otherwise = {goto = 'nowhere'}",
             1,
@@ -198,7 +198,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         (
             "[[rule]]\nphrases = ['a']",
             1,
-            "rule[1].say: expected what the rule says, or goto, leave or end, got nothing",
+            "rule[1].say: expected what the rule says, or goto, leave, end, transfer or digits, got nothing",
         ),
         (
             "[[rule]]\nphrases = ['a']\nsay = 'b'\n[[rule]]\nphrases = ['(a']\nsay = 'b'",

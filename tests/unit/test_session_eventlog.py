@@ -32,7 +32,7 @@ from voicekit.events import (
     Word,
 )
 from voicekit.flow.threads import inline
-from voicekit.session.eventlog import EVENTS, LoggedEvent, Milestone, log_lines, open_event_log, read_events
+from voicekit.session.eventlog import EVENTS, LoggedEvent, Milestone, describe, log_lines, open_event_log, read_events
 
 CALL: list[LoggedEvent] = [
     SessionStarted(),
@@ -108,6 +108,11 @@ def test_the_verb_prints_a_line_for_each_event(tmp_path, capsys):
     ]
     assert '    9.000 reply 1 was cut, heard "Well"' in shown
     assert main(["log", str(tmp_path / EVENTS)]) == 0
+
+
+def test_the_detector_is_named():
+    """A session says by what it detects speech, if that was asked for by name or is the default."""
+    assert describe(SessionStarted("confirmed")) == "session started, vad confirmed"
 
 
 def test_an_unfinished_line_is_passed_over(tmp_path):

@@ -38,9 +38,9 @@ class Line:
             self.incoming.close()
             self._outgoing.close()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, *messages: Message) -> None:
         await trio.sleep(self._send_s)
-        self.sent.append(message)
+        self.sent.extend(messages)
 
     async def receive(self) -> Message:
         came = await self._outgoing.receive()

@@ -19,7 +19,7 @@ from voicekit.errors import ConfigError
 from voicekit.flow.threads import inline
 from voicekit.session.eventlog import LoggedEvent, open_event_log
 from voicekit.session.trace.bars import Bar, Waterfall
-from voicekit.session.trace.drawing import draw
+from voicekit.session.trace.drawing import as_numbers, draw
 from voicekit.session.trace.levels import Level
 from voicekit.session.trace.recording import audible
 from voicekit.session.trace.svg import as_svg
@@ -133,3 +133,14 @@ def test_the_verb_says_what_is_missing(log, arguments, complaint, tmp_path):
         written(tmp_path / "events.jsonl", log)
     with pytest.raises(ConfigError, match=complaint):
         main([str(tmp_path), *arguments])
+
+
+def test_a_waterfall_is_numbers_for_programs():
+    """Seconds by the names of the bars, and whether the reply was heard."""
+    assert as_numbers(AHEAD, 2.03) == {
+        "turn": 3,
+        "seconds": 2.0,
+        "complete": True,
+        "recorded": 2.03,
+        "bars": {"endpoint": 1.0, "playout": 1.0},
+    }

@@ -214,8 +214,8 @@ def test_the_source_ends_on_a_noise() -> None:
     """Without words there is nothing to answer, neither a turn nor a cut that is regretted."""
     talk = Talk().at(0.1, started(0.0)).at(0.7, SourceEnded()).until(9.0)
     assert (talk.state, talk.take()) == (TurnState.CLOSED, [])
-    talk = answered().at(2.1, started(2.0)).until(2.8).at(2.9, SourceEnded()).until(9.0)
-    assert (talk.state, talk.take()) == (TurnState.CLOSED, ["2.10 hold 1", "2.70 cut 1"])
+    talk = answered().at(2.1, started(2.0)).at(2.9, SourceEnded()).at(3.5, ReplyDone(1))
+    assert (talk.state, talk.take()) == (TurnState.CLOSED, ["2.10 hold 1", "2.90 release 1"])
 
 
 def test_the_source_ends_in_a_pause() -> None:
@@ -244,13 +244,11 @@ def test_words_after_the_end_of_the_source_wait_for_the_reply() -> None:
 
 
 def test_the_source_ends_in_doubt() -> None:
-    """Words that are more than a backchannel are committed; without such words the reply goes on to its end."""
+    """Nobody is there to interrupt: the reply goes on, and words are answered after it."""
     talk = answered().at(2.1, started(2.0)).at(2.3, interim("Tuesday", 2.0), SourceEnded())
-    assert talk.take() == ["2.10 hold 1", "2.30 cut 1", "2.30 start 2 speech 'Tuesday'"]
-    assert talk.at(3.0, ReplyDone(2)).state is TurnState.CLOSED
-    talk = answered().at(2.1, started(2.0)).at(2.3, interim("mhm", 2.0), SourceEnded())
     assert talk.take() == ["2.10 hold 1", "2.30 release 1"]
-    assert talk.at(3.0, ReplyDone(1)).state is TurnState.CLOSED
+    assert talk.at(3.0, ReplyDone(1)).take() == ["3.00 start 2 speech 'Tuesday'"]
+    assert talk.at(4.0, ReplyDone(2)).state is TurnState.CLOSED
 
 
 def test_words_kept_during_a_reply_are_answered_before_the_end() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from tests.unit.turns import (
@@ -34,7 +32,7 @@ from voicekit.events import (
     Word,
 )
 from voicekit.turn.machine import TurnMachine, TurnState
-from voicekit.turn.policy import Policy, TurnPolicy
+from voicekit.turn.policy import CallPolicy, Policy, TurnPolicy
 
 
 def test_a_spoken_question_goes_from_mark_to_reply() -> None:
@@ -172,7 +170,7 @@ def test_a_stale_endpoint_is_ignored() -> None:
 def test_speech_in_a_pause_goes_on_with_the_turn() -> None:
     """Words before and after a pause that was too short are one question."""
     talk = Talk().at(0.1, started(0.0)).at(0.7, final("good morning", 0.0)).at(0.9, stopped(0.6)).at(1.5, started(1.4))
-    assert (talk.state, talk.machine.deadline) == (TurnState.HEARING, math.inf)
+    assert talk.state is TurnState.HEARING
     assert talk.at(2.2, final("everyone", 1.5)).at(2.5, endpoint(1.8)).take() == [
         "2.50 start 1 speech 'good morning everyone'"
     ]
@@ -263,3 +261,24 @@ def test_each_commit_says_why() -> None:
     ]
     talk.at(7.0, ReplyDone(4), final("hm", 6.5), endpoint(6.8))
     assert talk.decisions() == ["commit 5: endpoint at 6.80 s of sound"]
+
+
+def test_steady_noise_does_not_keep_a_question_from_its_answer() -> None:
+    """Behind the last word a sound is waited out for `noise`, in either mode; words that come postpone it."""
+    for policy in (None, VAD_MODE):
+        talk = Talk(policy).at(0.1, started(0.0)).at(0.7, interim("when do you")).at(3.0, interim("when do you open"))
+        assert talk.until(6.9).take() == []
+        assert talk.until(9.0).take() == ["7.00 start 1 speech 'when do you open'"]
+
+
+def test_noise_is_no_reason_to_commit_while_the_transcriber_is_down() -> None:
+    """Words of a caller who talks on may still come when it is up again."""
+    talk = Talk().at(0.1, started(0.0)).at(0.7, interim("when do you"), SttDown()).until(20.0)
+    assert talk.take() == []
+    assert talk.at(20.1, SttUp()).until(25.0).take() == ["24.10 start 1 speech 'when do you'"]
+
+
+def test_steady_noise_does_not_keep_the_idle_prompt_back() -> None:
+    """Sound without words is silence in the end."""
+    talk = Talk(Policy(call=CallPolicy(idle_after=5.0, idle_prompt="Hello?"))).at(1.0, started(1.0)).until(7.0)
+    assert talk.take() == ["6.00 start 1 idle '' says 'Hello?'"]

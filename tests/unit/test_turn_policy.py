@@ -25,7 +25,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     """A call without settings runs with the numbers of the design."""
     turn, interrupt, call = TurnPolicy(), InterruptPolicy(), CallPolicy()
     assert (turn.endpointing, turn.settle, turn.max_endpoint_delay, turn.fallback) == ("auto", 0.8, 2.0, 2.5)
-    assert (interrupt.barge_in, interrupt.doubt, interrupt.regret) == (True, 0.6, 2.0)
+    assert (interrupt.barge_in, interrupt.doubt, interrupt.regret) == (True, 2.0, 2.0)
     assert (interrupt.min_words, interrupt.min_speech) == (2, 0.25)
     assert (call.greeting, call.idle_after, call.idle_prompt, call.idle_limit) == (None, None, None, None)
     assert (call.max_duration, call.open_timeout, call.end_within) == (None, 10.0, 15.0)

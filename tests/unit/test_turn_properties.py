@@ -15,15 +15,18 @@ from voicekit.events import (
     Confirm,
     CutReply,
     Discard,
+    Finalize,
     HoldOutput,
     ReleaseOutput,
     ReplyDone,
     ReplyFailed,
+    ScorePause,
     Signal,
     Speculate,
     StartReply,
     TurnCommand,
 )
+from voicekit.turn.advising import FINALIZE_EVERY, FINALIZES
 from voicekit.turn.machine import TurnState
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, column_of
@@ -48,6 +51,8 @@ class Witness:
         self.texts: dict[int, str] = {}
         self.guess: Speculate | None = None
         self.guesses = 0  # since the last reply began
+        self.finalizes: list[float] = []  # the last of the turn before, and those of this one
+        self.answered = 0  # how many of them are of the turn before
 
     def see(self, before: TurnState, event: Signal | None, commands: list[TurnCommand]) -> None:
         self._follow(event)
@@ -65,6 +70,8 @@ class Witness:
     def _obey(self, command: TurnCommand) -> None:
         if isinstance(command, Speculate | Discard):
             self._obey_about_guess(command)
+        elif isinstance(command, Finalize | ScorePause):
+            self._ask(command)
         elif isinstance(command, StartReply | Confirm):
             self._begin(command)
         elif isinstance(command, AmendTurn):
@@ -72,6 +79,14 @@ class Witness:
             self.texts[command.turn] = command.text
         else:
             self._obey_about_live(command)
+
+    def _ask(self, command: Finalize | ScorePause) -> None:
+        machine = self.world.machine
+        assert machine.state is TurnState.SETTLING, "only a pause is judged"
+        if isinstance(command, Finalize):
+            assert self.world.now >= max(self.finalizes, default=-math.inf) + FINALIZE_EVERY, "asked too soon"
+            self.finalizes.append(self.world.now)
+            assert len(self.finalizes) <= FINALIZES + self.answered, "asked too often"
 
     def _obey_about_guess(self, command: Speculate | Discard) -> None:
         if isinstance(command, Discard):
@@ -94,6 +109,9 @@ class Witness:
             assert self._guessed == command.turn, "nothing to confirm"
             assert self.guess is None or letters(self.guess.text) == letters(command.text), "a guess of other words"
         self.guess, self.guesses = None, 0
+        if isinstance(command, Confirm) or command.reason in ("speech", "typed", "dtmf"):
+            del self.finalizes[:-1]  # the last one still counts for the time between two
+            self.answered = len(self.finalizes)
         self.turn = self.live = command.turn
         self.held = False
         self.texts[command.turn] = command.text
@@ -113,7 +131,8 @@ class Witness:
         assert state in TABLE[before][column].to, f"{before} -> {state} at {column} is not in the table"
         assert machine.live == self.live
         assert (self.live is not None) is (state in LIVING)
-        assert (state is TurnState.DOUBTING) is (self.live is not None and self.held)
+        held = state is TurnState.DOUBTING or machine.held
+        assert self.live is None or self.held is held, "a reply is held in doubt, and by the far side"
         assert machine.guess == self._guessed
         assert self.guess is None or state in GUESSING, "a guess that nothing can come of"
         assert self.guess is None or letters(self.guess.text) == letters(machine._floor.book.text), (
@@ -131,12 +150,16 @@ class Witness:
 
     def _check_deadline(self, state: TurnState) -> None:
         deadline = self.world.machine.deadline
-        if state in (TurnState.SETTLING, TurnState.DOUBTING):
+        if self.world.machine.held:
+            assert deadline == math.inf, "no time passes for a call on hold"
+        elif state in (TurnState.SETTLING, TurnState.DOUBTING):
             assert deadline < math.inf
         elif state is TurnState.WAITING:
-            assert (deadline < math.inf) is (self.policy.call.idle_after is not None)
+            collecting = self.world.machine._floor.keys.first is not None
+            assert (deadline < math.inf) is (collecting or self.policy.call.idle_after is not None)
         elif state is TurnState.HEARING:
-            assert deadline == math.inf or self.cut, "only a cut is regretted"
+            idle = self.policy.call.idle_after is not None
+            assert deadline < math.inf or self.world.down or not (idle or self.world.machine._floor.book)
         else:
             assert deadline == math.inf
 
@@ -163,5 +186,5 @@ def test_the_invariants_hold(conversation: tuple[str, list[Step]]) -> None:
         *earlier, _ = [0, *witness.turns_of(word)]
         assert all(turn == 0 or witness.unheard(turn) for turn in earlier), f"{word} is in two turns"
     for text in witness.texts.values():
-        words = [word for word in text.split() if word != "#"]
+        words = [word for word in text.split() if word not in ("#", "5")]
         assert len(words) == len(set(words)), f"a word twice in {text!r}"

@@ -13,10 +13,12 @@ from voicekit.events import (
     Discard,
     Endpoint,
     Final,
+    Finalize,
     Finalized,
     HoldOutput,
     Interim,
     ReleaseOutput,
+    ScorePause,
     Signal,
     Speculate,
     SpeechStarted,
@@ -27,6 +29,7 @@ from voicekit.events import (
 )
 from voicekit.turn.machine import TurnMachine, TurnState
 from voicekit.turn.policy import InterruptPolicy, Policy, TurnPolicy
+from voicekit.turn.whose import Levels
 
 RATE = 1_000
 
@@ -37,8 +40,24 @@ NO_BARGE_IN = Policy(interrupt=InterruptPolicy(barge_in=False))
 class Talk:
     """Drives a machine as the conductor does, deadlines included, and keeps a line for each command."""
 
-    def __init__(self, policy: Policy | None = None, *, endpoints: bool = True) -> None:
-        self.machine = TurnMachine(policy or Policy(), rate=RATE, endpoints=endpoints, now=0.0)
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        endpoints: bool = True,
+        finalizes: bool = False,
+        scores: bool = False,
+        levels: Levels | None = None,
+    ) -> None:
+        self.machine = TurnMachine(
+            policy or Policy(),
+            rate=RATE,
+            endpoints=endpoints,
+            now=0.0,
+            levels=levels,
+            finalizes=finalizes,
+            scores=scores,
+        )
         self.lines: list[str] = []
 
     def at(self, now: float, *events: Signal) -> Talk:
@@ -62,6 +81,12 @@ class Talk:
 
     def decisions(self) -> list[str]:
         return [f"{decided.what}: {decided.why}" for decided in self.machine.take_decisions()]
+
+    def says(self, now: float, said: str, said_to: int | None = None) -> Talk:
+        """The reply is heard: the first `said_to` characters of `said`, or all of it."""
+        self.until(now)
+        self.machine.follow(said, len(said) if said_to is None else said_to, now)
+        return self
 
     @property
     def state(self) -> TurnState:
@@ -90,6 +115,10 @@ def shown(command: TurnCommand) -> str:
             return f"hold {turn}"
         case ReleaseOutput(turn):
             return f"release {turn}"
+        case Finalize(at):
+            return f"finalize to {at / RATE:.2f}"
+        case ScorePause(at):
+            return f"score the pause at {at / RATE:.2f}"
 
 
 def samples(seconds: float) -> int:

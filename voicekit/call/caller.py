@@ -9,7 +9,7 @@ import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
-from voicekit.events import Dtmf, Hangup, Typed
+from voicekit.events import CallerHeld, CallNews, Dtmf, Hangup, Typed
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.stage import Run
 from voicekit.flow.store import Full
@@ -21,7 +21,7 @@ HEARD_S = 0.5
 QUIET_S = 0.5
 """A wire that sends nothing for longer (silence suppressed, a hold) leaves a gap, so that times stay true."""
 
-CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup
+CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup | CallerHeld | CallNews
 
 
 class CallSource(Pipeable):
@@ -77,6 +77,10 @@ class CallSource(Pipeable):
 
     def type(self, text: str) -> None:
         self._offer(Typed(text))
+
+    def note(self, event: CallerHeld | CallNews) -> None:
+        """Something about the caller that is no sound: it takes its place between the frames."""
+        self._offer(event)
 
     def finish(self) -> None:
         """The caller is gone: the session is told, behind what they last said."""

@@ -12,21 +12,24 @@ every turn, so no cancelled turn leaves half a message on the socket.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import trio
 
 from voicekit.call.caller import QUIET_S, CallSource
+from voicekit.call.control import CallControl, check_digits, check_target
 from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
 from voicekit.call.speaker import SERVICE, CallSink, CallSpeaker
 from voicekit.call.tokens import CallFacts
 from voicekit.call.wire import (
     CallStarted,
+    FarFull,
     FarHold,
     MarkPassed,
     MessageStream,
+    PlayedTo,
     StreamClosed,
     Wire,
     WireDigit,
@@ -36,7 +39,8 @@ from voicekit.call.wire import (
     WireSound,
     WireTyped,
 )
-from voicekit.errors import ConfigError, RemoteProtocolError, Unavailable
+from voicekit.errors import ConfigError, RemoteProtocolError, Unavailable, VoicekitError
+from voicekit.events import AnsweredBy, CallerHeld, Transferred
 from voicekit.flow.groups import alone
 
 START_S = 5.0
@@ -49,23 +53,47 @@ GOODBYE_S = 1.0
 """For the last messages and the close, at the end of a call."""
 
 
-class Call:
-    """One caller: `source` and `sink` for a session, `info` about them, and what can be asked of the wire."""
+HANG_UP_S = 6.0
+"""For the carrier's answer to a hang-up by REST, at the end of a call."""
 
-    def __init__(self, stream: MessageStream, wire: Wire, start: CallStarted) -> None:
+THEIR_ENDS = frozenset({EndReason.CALLER, EndReason.CARRIER, EndReason.TRANSFERRED})
+"""Ends after which there is nobody to hang up on. A lost connection may have left the caller on the line."""
+
+
+class Call:
+    """One caller: `source` and `sink` for a session, `info` about them, and what can be asked of the wire.
+
+    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outbound call, once the
+    carrier has found out. `trouble`: why the carrier did not hang up, if it did not.
+    """
+
+    def __init__(
+        self,
+        stream: MessageStream,
+        wire: Wire,
+        start: CallStarted,
+        control: CallControl | None = None,
+        nursery: trio.Nursery | None = None,
+    ) -> None:
         self.info: CallInfo = start.info
         self.end: CallEnd | None = None
         self.held = False
+        self.answered_by: AnsweredBy | None = None
+        self.trouble: VoicekitError | None = None
         self._stream = stream
+        self._sending = trio.CancelScope()
         self._wire = wire
+        self._control = control
+        self._nursery = nursery
+        self._transferring = False
         self._line = CallSpeaker(wire, start.spoken)
         self.source = CallSource(start.heard)
         self.sink = CallSink(wire, start.spoken, self._line)
 
     @property
     def can(self) -> frozenset[str]:
-        """What this wire is able to do, of `transfer`, `digits`, `hang_up`."""
-        return self._wire.can
+        """What this call is able to do, of `transfer`, `digits`, `hang_up`, `mark`, `clear`."""
+        return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
         """Called by the session that this call has got, before it runs: a wire that shows it to the caller watches it.
@@ -80,18 +108,76 @@ class Call:
         """End the call from our side; returns at once. A second call does nothing."""
         self.finish(CallEnd(EndReason.BOT, why))
 
-    def send_digits(self, digits: str) -> None:
-        """Send keys to the far side. ConfigError for a wire that can't, and for what is no key."""
-        if "digits" not in self._wire.can:
+    async def transfer(self, to: str) -> None:
+        """Hand the caller over to `to`, a number or a SIP address; returns when the carrier has, and the call is over.
+
+        ConfigError for a call that can't, and for what is no target. ServiceError if the carrier refuses: then the call
+        goes on. Cancelling it does not take the order back.
+        """
+        if "transfer" not in self.can or self._control is None:
+            raise ConfigError(f"transfer: {self._wire.name} has no way to hand this call over")
+        target, control = check_target(to), self._control
+        self._transferring = True
+        try:
+            await self._order(lambda: control.transfer(target))
+        except VoicekitError:
+            self._transferring = False
+            raise
+        self.finish(CallEnd(EndReason.TRANSFERRED))
+
+    async def send_digits(self, digits: str) -> None:
+        """Send keys to the far side; returns when they are on their way.
+
+        ConfigError for a call that can't, and for what is no key; ServiceError if the carrier refuses.
+        """
+        if "digits" not in self.can:
             raise ConfigError(f"send_digits: {self._wire.name} has no way to send keys on this connection")
-        if not digits or set(digits) - set("0123456789*#ABCDabcdw"):
-            raise ConfigError("send_digits: expected keys of 0-9, *, #, A-D and w for a pause, got something else")
-        self._line.post(self._wire.digits(digits))
+        keys = check_digits(digits)
+        if "digits" in self._wire.can:
+            self._line.post(self._wire.digits(keys))
+            await trio.lowlevel.checkpoint()
+        elif self._control is not None:
+            control = self._control
+            await self._order(lambda: control.send_digits(keys))
+
+    async def _order(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Run `act` as the call's own task: a turn that is cancelled meanwhile leaves it to its end."""
+        assert self._nursery is not None, "a call that has a control was opened by open_call"
+        done, refused = trio.Event(), list[VoicekitError]()
+
+        async def run() -> None:
+            try:
+                await act()
+            except VoicekitError as error:
+                refused.append(error)
+            finally:
+                done.set()
+
+        self._nursery.start_soon(run)
+        await done.wait()
+        if refused:
+            raise refused[0]
+
+    def note_answered(self, who: AnsweredBy) -> None:
+        """The carrier has found out who answered: the session is told, and on a machine asked what to say to it."""
+        self.answered_by = who
+        self.source.note(who)
+
+    async def settle(self) -> None:
+        """Wait, at most half a second, until the caller has heard the last of what was said; at once if they are gone.
+
+        The position is an estimate, and a wire plays nothing more once it is closed.
+        """
+        if self.end is None:
+            await self._line.settle()
 
     def finish(self, end: CallEnd) -> None:
-        """The call is over for this reason; what ended it first stands."""
+        """The call is over for this reason; what ended it first stands. A stream ends before its transfer returns."""
         if self.end is None:
-            self.end = end
+            gone = self._transferring and end.reason in (EndReason.CALLER, EndReason.LOST)
+            self.end = CallEnd(EndReason.TRANSFERRED) if gone else end
+            if self.end.reason is EndReason.TRANSFERRED:
+                self.source.note(Transferred())
             self.source.finish()
             self._line.lose()
 
@@ -119,6 +205,10 @@ class Call:
                     self.source.hear(pcm, now)
                 case MarkPassed(name):
                     self._line.passed(name, now)
+                case PlayedTo(samples):
+                    self._line.pinned(samples, now)
+                case FarFull(full):
+                    self._line.keep_back(full)
                 case WireDigit(digit):
                     self.source.press(digit)
                 case WireTyped(text):
@@ -127,6 +217,7 @@ class Call:
                     self._line.post([message])
                 case FarHold(held):
                     self.held = held
+                    self.source.note(CallerHeld(held))
                 case WireEnded(end):
                     self.finish(end)
                 case WireNotice() | _:
@@ -134,62 +225,92 @@ class Call:
 
     async def _write(self) -> None:
         while message := await self._line.next_message():
-            with trio.move_on_after(SEND_S) as late:
+            self._sending = trio.move_on_after(SEND_S, shield=True)  # a message has its number: none may be left out
+            with self._sending:
                 try:
                     await self._stream.send(message)
                 except StreamClosed as closed:
                     self.finish(self._wire.closed(closed.code).end)
                     return
-            if late.cancelled_caught:
+            if self._sending.cancelled_caught:
                 self.finish(CallEnd(EndReason.LOST, f"no message was taken for {SEND_S:g} s"))
                 return
             self._line.sent(trio.current_time())
 
+    def _hurry(self) -> None:
+        """The call is over: the message that is being sent has GOODBYE_S left."""
+        self._sending.deadline = min(self._sending.deadline, trio.current_time() + GOODBYE_S)
+
     async def _say_goodbye(self, code: int) -> None:
+        await self._hang_up_by_request()
         with trio.move_on_after(GOODBYE_S, shield=True):
-            try:
+            with suppress(StreamClosed):
                 for message in self._line.take_urgent():  # such as the answer to a goodbye
                     await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
                         await self._stream.send(message)
-            except StreamClosed:
-                return
-            await self._stream.close(code)
+        await _close(self._stream, code)
+
+    async def _hang_up_by_request(self) -> None:
+        """Hang up where closing the connection would leave the caller on the line; in bounded time."""
+        control = self._control
+        ended_by_them = self.end is not None and self.end.reason in THEIR_ENDS
+        if control is None or ended_by_them or "hang_up" in self._wire.can or "hang_up" not in control.can:
+            return
+        with trio.move_on_after(HANG_UP_S, shield=True) as late:
+            try:
+                await control.hang_up()
+            except VoicekitError as error:
+                self.trouble = error
+        if late.cancelled_caught:
+            self.trouble = Unavailable(f"{self._wire.name}: no answer to the hang-up", service=SERVICE)
 
 
 @asynccontextmanager
 async def open_call(
-    stream: MessageStream, wire: Wire, facts: CallFacts | None = None, *, start_timeout: float = START_S
+    stream: MessageStream,
+    wire: Wire,
+    facts: CallFacts | None = None,
+    *,
+    control: CallControl | None = None,
+    start_timeout: float = START_S,
 ) -> AsyncIterator[Call]:
     """The call that begins on `stream`; at the end of the block it is over, in bounded time, and the stream closed.
 
-    `facts` are what a signed webhook said of it: they replace what the wire only claims, and a call that says it is
-    another one is closed. Raises RemoteProtocolError if the wire is not spoken, and Unavailable if no call starts in
-    `start_timeout` seconds or the connection ends before one does.
+    `facts` are what a signed webhook said of it: they replace what the wire only claims. A call that says it is another
+    one is closed; one that says no id of its own, as on Vonage, is the one whose token it brought. `control` is what
+    the carrier does at our request. Raises RemoteProtocolError if the wire is not spoken, and Unavailable if no call
+    starts in `start_timeout` seconds or the connection ends before one does.
     """
     start, rest = await _started(stream, wire, start_timeout)
     if facts is not None:
-        if start.info.call_id.value != facts.call_id:
+        if start.info.call_id.value not in ("", facts.call_id):
             await _close(stream, 1008)
             raise Unavailable(
                 f"{wire.name}: the socket's call is not the one that its webhook announced", service=SERVICE
             )
         start = replace(start, info=_signed(start.info, facts))
-    call = Call(stream, wire, start)
+    call: Call | None = None
     code = 1011
     try:
         with alone():
             async with trio.open_nursery() as nursery:
+                call = Call(stream, wire, start, control, nursery)
                 nursery.start_soon(call._read)
                 nursery.start_soon(call._write)
                 call.take(rest)
-                yield call
-                code = 1000
+                try:
+                    yield call
+                    await call.settle()
+                    code = 1000
+                finally:
+                    call._hurry()
                 nursery.cancel_scope.cancel()
     finally:
-        call.source.close()
-        await call._say_goodbye(code)
+        if call is not None:
+            call.source.close()
+            await call._say_goodbye(code)
 
 
 async def _started(stream: MessageStream, wire: Wire, timeout: float) -> tuple[CallStarted, Sequence[object]]:
@@ -219,9 +340,10 @@ async def _close(stream: MessageStream, code: int) -> None:
 
 def _signed(info: CallInfo, facts: CallFacts) -> CallInfo:
     """`info` with what a signed webhook knew in the place of claims."""
-    known = {name: Known(value, "signed") for name, value in facts.facts.items()}
+    known = {name: Known(value, "signed") for name, value in facts.facts.items() if name != "direction"}
     return replace(
         info,
+        direction="outbound" if facts.facts.get("direction") == "outbound" else info.direction,
         call_id=Known(facts.call_id, "signed"),
         caller=known.pop("caller", info.caller),
         called=known.pop("called", info.called),

@@ -54,12 +54,13 @@ class CallRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeskCounts:
-    """How many calls there are and were. `ended` counts by reason."""
+    """How many calls there are and were. `ended` counts by reason, `refused_why` by objection, or "answer"."""
 
     active: int
     answered: int
     refused: int
     ended: Mapping[EndReason, int]
+    refused_why: Mapping[str, int]
 
 
 class Desk:
@@ -79,7 +80,7 @@ class Desk:
         self._on_error = on_error
         self._places = 0
         self._answered = 0
-        self._refused = 0
+        self._refused: Counter[str] = Counter()
         self._ended: Counter[EndReason] = Counter()
         self._live: dict[Call, tuple[Conversation, trio.CancelScope]] = {}
         self._free = trio.lowlevel.ParkingLot()
@@ -91,7 +92,7 @@ class Desk:
 
     @property
     def counts(self) -> DeskCounts:
-        return DeskCounts(self._places, self._answered, self._refused, dict(self._ended))
+        return DeskCounts(self._places, self._answered, self._refused.total(), dict(self._ended), dict(self._refused))
 
     async def measure(self) -> None:
         """Measure how late the loop is, for ever."""
@@ -105,7 +106,7 @@ class Desk:
         """A place for one call; raises `CallRefused` if there is none. Synchronous: no two calls take the last one."""
         objection = self._objection()
         if objection is not None:
-            self._refused += 1
+            self._refused[objection] += 1
             raise CallRefused(objection)
         self._places += 1
         try:
@@ -120,13 +121,14 @@ class Desk:
             with trio.CancelScope() as scope:
                 conversation = await self._answer(call)
                 if conversation is None:
-                    self._refused += 1
+                    self._refused["answer"] += 1
                     call.finish(CallEnd(EndReason.REFUSED))
                 else:
                     self._answered += 1
                     self._live[call] = (conversation, scope)
-                    await conversation.run()
-                    call.finish(CallEnd(EndReason.DRAINED if self.draining else EndReason.BOT))
+                    ended = await conversation.run()
+                    await call.settle()
+                    call.finish(CallEnd(self._reason(ended)))
             if scope.cancelled_caught:
                 call.finish(CallEnd(EndReason.DRAINED))
         except Exception as error:  # whatever one call's bot raises, the other calls go on
@@ -138,6 +140,12 @@ class Desk:
         end = call.end or CallEnd(EndReason.BOT)
         self._ended[end.reason] += 1
         return end
+
+    def _reason(self, ended: object) -> EndReason:
+        """Why a conversation ended that nothing else has ended."""
+        if self.draining:
+            return EndReason.DRAINED
+        return EndReason.LIMIT if getattr(ended, "limit", False) else EndReason.BOT
 
     async def drain(self, *, patience: float, farewell: str | None = None) -> None:
         """Refuse new calls, wait `patience` seconds for those inside, say `farewell` to the rest, and end them."""

@@ -11,15 +11,25 @@ import trio
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.call.played import PlayedEstimate
-from voicekit.call.wire import Wire, WireMessage
+from voicekit.call.wire import PausableWire, Wire, WireMessage
 from voicekit.contracts import Speaker
 from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 
 PENDING_S = 0.4
 """Our sound that waits for the writer: more would be heard after a cut on wires that have no `clear`."""
 
+AHEAD_S = 1.0
+"""What was sent and not heard yet, beyond which `write` waits: playout sends 0.4 s at most, and a lost mark holds the
+position back by half a second."""
+
 MARK_S = 0.2
 """Sound between two marks: the position is known that exactly. A carrier holds the marks of its lead, no more."""
+
+SETTLE_S = 0.5
+"""At the end of a call, for the last sound to reach the ear: the clock alone does not know how long its way is."""
+
+UNMARKED_S = 0.3
+"""The same on a wire without marks: a long way, and as much as its position may be wrong."""
 
 SERVICE = "call"
 
@@ -30,7 +40,7 @@ class CallSink:
     def __init__(self, wire: Wire, spoken: AudioFormat, speaker: CallSpeaker) -> None:
         self.name = wire.name
         self.format = spoken
-        self.pausable = False
+        self.pausable = isinstance(wire, PausableWire)
         self.lead = wire.lead
         self._speaker = speaker
 
@@ -59,6 +69,7 @@ class CallSpeaker:
         self._pads: deque[tuple[int, int]] = deque()  # in this generation: place and size of silence of our own
         self._changed = trio.lowlevel.ParkingLot()
         self._lost = False
+        self._far_full = False
 
     # The session's side.
 
@@ -69,11 +80,20 @@ class CallSpeaker:
             await trio.lowlevel.checkpoint_if_cancelled()
             if self._lost:
                 raise Unavailable(f"{self._wire.name}: the call is over", service=SERVICE)
+            if (early := self._too_early()) > 0:
+                with trio.move_on_after(early):
+                    await self._changed.park()
+                continue
             if not self._pending or len(self._pending) + len(frame.pcm) <= self._capacity:
                 self._pending += frame.pcm
                 self._changed.unpark_all()
                 return
             await self._changed.park()
+
+    def _too_early(self) -> float:
+        """Seconds until no more than AHEAD_S of what was sent is unheard."""
+        unheard = self._estimate.sent - self._estimate.heard(trio.current_time())
+        return self._format.seconds(unheard) - AHEAD_S
 
     @property
     def position(self) -> int:
@@ -82,14 +102,26 @@ class CallSpeaker:
 
     @property
     def position_error(self) -> float:
-        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip."""
-        return MARK_S + self._wire.packet if "mark" in self._wire.can else 0.3
+        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip.
+
+        A wire that counts what is queued is exact to the packet that sounds and the one under way.
+        """
+        if isinstance(self._wire, PausableWire):
+            return 2 * self._wire.packet
+        return MARK_S + self._wire.packet if "mark" in self._wire.can else UNMARKED_S
 
     def hold(self) -> None:
-        raise ConfigError(f"{self._wire.name} can't pause")
+        if not isinstance(self._wire, PausableWire):
+            raise ConfigError(f"{self._wire.name} can't pause")
+        self._estimate.hold(trio.current_time())
+        self._messages.extend(self._wire.query())
+        self.post(self._wire.pause())
 
     def release(self) -> None:
-        """Nothing is held."""
+        """The far end goes on; nothing is held on a wire that can't pause."""
+        if isinstance(self._wire, PausableWire):
+            self._estimate.release(trio.current_time())
+            self.post(self._wire.resume())
 
     def discard(self) -> None:
         self._before = self.position
@@ -118,6 +150,16 @@ class CallSpeaker:
         generation, _, _ = name.partition(".")
         if generation == str(self._generation):
             self._estimate.passed(name, now)
+            self._changed.unpark_all()
+
+    def pinned(self, samples: int, now: float) -> None:
+        """The far end has counted: of this generation, `samples` were played."""
+        self._estimate.pin(samples, now)
+
+    def keep_back(self, full: bool) -> None:
+        """The far end has no room (`full`), or has room again."""
+        self._far_full = full
+        self._changed.unpark_all()
 
     def lose(self) -> None:
         """Nothing can be sent any more: `write` raises from now on."""
@@ -129,11 +171,12 @@ class CallSpeaker:
         while not self._lost:
             if self._urgent:
                 return self._urgent.popleft()
-            if not self._messages:
+            if not self._messages and not self._far_full:
                 self._pack(pad=False)
             if self._messages:
                 return self._messages.popleft()
-            dry_at = self._estimate.dry_at - 2 * self._wire.packet if self._pending else float("inf")
+            rest = self._pending and not self._far_full
+            dry_at = self._estimate.dry_at - 2 * self._wire.packet if rest else float("inf")
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
             if waiting.cancelled_caught:  # the far end has all but run dry: this is the end of what is said
@@ -149,13 +192,27 @@ class CallSpeaker:
                 self._pads.append((self._estimate.sent - self._padding, self._padding))
             self._unmarked += samples
             if self._unmarked >= self._format.samples(MARK_S) or self._padding:
-                name = f"{self._generation}.{self._estimate.sent}"
-                self._messages.extend(marks := self._wire.mark(name))
-                if marks:
-                    self._estimate.mark(name)
-                self._unmarked = 0
+                self._mark()
             self._padding = 0
             self._changed.unpark_all()
+
+    async def settle(self) -> None:
+        """Wait until the last sound was heard, as far as the wire can tell: at most SETTLE_S."""
+        if self._lost or not self._estimate.sent:
+            return
+        if self._unmarked:
+            self._mark()
+            self._changed.unpark_all()
+        with trio.move_on_after(SETTLE_S if "mark" in self._wire.can else UNMARKED_S):
+            while not self._lost and ("mark" not in self._wire.can or self._estimate.marks_pending):
+                await self._changed.park()
+
+    def _mark(self) -> None:
+        name = f"{self._generation}.{self._estimate.sent}"
+        self._messages.extend(marks := self._wire.mark(name))
+        if marks:
+            self._estimate.mark(name)
+        self._unmarked = 0
 
     def _pack(self, *, pad: bool) -> None:
         """Turn the next packet of what is pending into messages: whole packets, or with `pad` the rest and silence."""

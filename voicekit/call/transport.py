@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
+import trio
+
+from voicekit.call.control import CallControl, CallReport
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.wire import MessageStream, Wire
 
@@ -41,7 +44,14 @@ class WebhookAnswer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-class Upgrade(Protocol):
+class Arrival(Protocol):
+    """A connection that is not let in yet."""
+
+    async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
+    async def refuse(self, status: int) -> None: ...
+
+
+class Upgrade(Arrival, Protocol):
     """A websocket's handshake that is not accepted yet."""
 
     @property
@@ -57,9 +67,6 @@ class Upgrade(Protocol):
     def parameters(self) -> Mapping[str, str]:
         """The parts of the path that the route names."""
         ...
-
-    async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
-    async def refuse(self, status: int) -> None: ...
 
 
 class Site(Protocol):
@@ -86,12 +93,23 @@ class Site(Protocol):
         ...
 
     async def hold(
-        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
+        self,
+        arrival: Arrival,
+        wire: Wire,
+        facts: CallFacts | None = None,
+        *,
+        subprotocol: str | None = None,
+        control: CallControl | None = None,
     ) -> None:
-        """Let the call in, or refuse the handshake with 503; hold it to its end.
+        """Let the call in, or refuse the arrival with 503; hold it to its end.
 
-        With `facts`, a call that says it is another one is closed with 1008.
+        With `facts`, a call that says it is another one is closed with 1008. `control` is what its carrier does at our
+        request.
         """
+        ...
+
+    def report(self, transport: str, report: CallReport) -> None:
+        """The carrier has news of a call, which may be live, or was dialled and never will be."""
         ...
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
@@ -127,3 +145,28 @@ class Transport(Protocol):
     def name(self) -> str: ...
 
     def routes(self, site: Site) -> Sequence[Route]: ...
+
+
+@runtime_checkable
+class ListeningTransport(Transport, Protocol):
+    """A transport with a way in of its own, beside its routes: a listener, or a connection to a telephone exchange."""
+
+    async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
+        """Make calls of what comes, until cancelled; started once calls can come. Its calls are drained before that.
+
+        It raises only for what was wrong from the start; a connection that is lost later is its own to mend.
+        """
+        ...
+
+
+@runtime_checkable
+class DialingTransport(Transport, Protocol):
+    """A transport that makes calls as well."""
+
+    async def dial(self, site: Site, to: str, **how: Any) -> str:
+        """Have the carrier call `to`; returns the id of the call, which reaches the site like one that came in."""
+        ...
+
+    def control(self, site: Site, call_id: str) -> CallControl | None:
+        """What the carrier does to this call at our request; None without an account."""
+        ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, CallInfo
@@ -36,9 +36,9 @@ class WireSound:
 
 @dataclass(frozen=True, slots=True)
 class WireDigit:
-    """A key: 0-9, *, #, A-D."""
+    """A key: 0-9, *, #, A-D. The repr does not show it: it may be of a card's number."""
 
-    digit: str
+    digit: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,20 @@ class MarkPassed:
     """All that was sent before the mark of this name has been played, or was cleared: the wire can't tell which."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedTo:
+    """Of what was sent since the last `clear`, this many samples had been played: from a wire that is able to count."""
+
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class FarFull:
+    """The far end's buffer is full (`full`): no sound may be sent until it has room again."""
+
+    full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,8 @@ WireEvent: TypeAlias = (
     | WireDigit
     | WireTyped
     | MarkPassed
+    | PlayedTo
+    | FarFull
     | WireCleared
     | FarHold
     | WireReply
@@ -126,6 +142,17 @@ class Wire(Protocol):
     def digits(self, digits: str) -> Sequence[WireMessage]: ...
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         """The messages that end the call; none where closing the connection does."""
+        ...
+
+
+@runtime_checkable
+class PausableWire(Protocol):
+    """What a wire has besides, if its far end can pause: then its sink is pausable, and a hold takes nothing back."""
+
+    def pause(self) -> Sequence[WireMessage]: ...
+    def resume(self) -> Sequence[WireMessage]: ...
+    def query(self) -> Sequence[WireMessage]:
+        """The message that is answered with `PlayedTo`. It is sent behind all sound that was encoded before it."""
         ...
 
 

@@ -59,6 +59,7 @@ async def examine() -> list[Finding]:
         key,
         *await _hosts(has_key),
         *_plugins(plugins),
+        _vad(plugins),
         *(finding for entry in entry_points(group=GROUP) for finding in _asked(entry)),
         *_not_installed(),
     ]
@@ -112,6 +113,15 @@ def _host(reached: Reached, needed: bool) -> Finding:
     remedy = "check the connection, the name server and the firewall; calls with this service need the host"
     state = WRONG if needed else NOTE
     return Finding("network", state, f"{reached.host}: {reached.error}", remedy if needed else "only needed with a key")
+
+
+def _vad(plugins: Plugins) -> Finding:
+    """Which detector a session has unless it asks for another."""
+    name = plugins.registry.default("vad").name
+    better = brought_by("vad", "confirmed")
+    if better is None or "confirmed" in plugins.registry.names("vad"):
+        return Finding("vad", FINE, f"{name} detects speech")
+    return Finding("vad", NOTE, f"{name} detects speech, and takes music and noise for it", install_command(better))
 
 
 def _plugins(plugins: Plugins) -> Iterator[Finding]:

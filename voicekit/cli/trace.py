@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ HELP = "draw where the time of a recorded call's turns went"
 def main(arguments: Sequence[str]) -> int:
     """Draw the turns of a call; 1 when none of them has anything to draw."""
     from voicekit.session.trace.call import read_call
-    from voicekit.session.trace.drawing import draw
+    from voicekit.session.trace.drawing import as_numbers, draw
     from voicekit.session.trace.svg import as_svg
 
     options = _parser().parse_args(arguments)
@@ -25,6 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.turn is not None and not falls:
         known = ", ".join(str(fall.number) for fall in call.falls) or "none"
         raise ConfigError(f"{options.call}: expected a turn with a trace ({known}), got {options.turn}")
+    if options.json:
+        print(json.dumps([as_numbers(fall, call.recorded(fall)) for fall in falls], indent=2))
+        return 0 if falls else 1
     width = options.width or columns()
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     print("\n\n".join(draw(fall, width=width, colour=colour, recorded=call.recorded(fall)) for fall in falls))
@@ -38,6 +42,7 @@ def _parser() -> Parser:
     parser = Parser(prog="voicekit trace", description=HELP)
     parser.add_argument("call", metavar="CALL", help="the folder of a call, or the event log of a traced session")
     parser.add_argument("--turn", type=int, metavar="N", help="only this turn (all)")
+    parser.add_argument("--json", action="store_true", help="print each turn's latencies as numbers, in seconds")
     parser.add_argument("--svg", metavar="FILE", help="also draw the turn, the slowest of several, as a picture")
     parser.add_argument("--width", type=int, metavar="COLUMNS", help="of the drawing (that of the terminal)")
     return parser

@@ -78,6 +78,11 @@ class Plugins:
         """The handler of the first plugin that wants this turn: anything that `as_handler` takes."""
         return cast("Answer | None", self._hook.voicekit_answer(turn=turn))
 
+    @property
+    def observes(self) -> bool:
+        """Whether any plugin wants to see events."""
+        return bool(self._hook.voicekit_observe.get_hookimpls())
+
     def observe(self, event: SessionEvent, session: SessionView) -> tuple[Trouble, ...]:
         """Show `event` to all observers; returns the failures, to be reported as events of the session.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-anthropic": {"handler": ("anthropic",)},
+    "voicekit-asterisk": {"transport": ("ari", "audiosocket", "chan_websocket")},
     "voicekit-browser": {"transport": ("browser",)},
     "voicekit-device": {"source": ("microphone",), "sink": ("speaker",), "verb": ("devices", "talk")},
     "voicekit-echo": {"handler": ("echo",)},
@@ -25,6 +26,7 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "voicekit-serve": {"verb": ("serve",)},
     "voicekit-silero": {"vad": ("confirmed", "silero")},
+    "voicekit-smart-turn": {},
 }
 """What each of voicekit's own distributions brings, by role: the core's only knowledge of its plugins' names."""
 

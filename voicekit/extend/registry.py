@@ -24,6 +24,10 @@ Factory: TypeAlias = Callable[..., T] | str
 """What makes a part: something to call, or "package.module:name" of it, which is imported when it is needed."""
 
 
+AUTO = "auto"
+"""The name of each role's default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a part can't work without: a key, in the environment variable `variable` or as the option `key`.
@@ -116,8 +120,8 @@ class Registry:
         return tuple(sorted(name for kind, name in self._entries if kind == role))
 
     def find(self, role: Role, name: str) -> Registered:
-        """The factory of `role` called `name`; ConfigError with what there is instead."""
-        found = self._entries.get((role, name))
+        """The factory of `role` called `name`, "auto" being the default; ConfigError with what there is instead."""
+        found = self._entries.get((role, self._defaults.get(role, name) if name == AUTO else name))
         if found is None:
             known = self.names(role)
             what = f"no {role} is called {name!r}"

@@ -8,13 +8,14 @@ only when all that came of the ones before it has been delivered.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
 
-from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.link import Inlet, Outlet, Taker
 from voicekit.flow.transform import Transform
 
 
@@ -116,6 +117,24 @@ class FusedInlet(Inlet[Any]):
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()
+
+    def hand_to(self, take: Callable[[Any], object], ready: Callable[[], bool] | None = None) -> Taker:
+        def hand_on() -> None:
+            while self._made:
+                take(self._made.popleft())
+
+        def through(item: Any) -> None:
+            self._feed(item)
+            hand_on()
+
+        def finish() -> None:
+            if not self._finished:
+                self._finish()
+            hand_on()
+
+        taker = self._inlet.hand_to(through, ready)
+        taker.at_end = finish
+        return taker
 
     def close(self) -> None:
         """Nothing: whoever opened the inlet behind this one closes it."""

@@ -13,24 +13,31 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap, Sound
 from voicekit.contracts import Vad, VadStream
 from voicekit.errors import ConfigError
-from voicekit.events import SpeechMark
+from voicekit.events import SpeechMark, SpeechStarted
 from voicekit.flow.transform import StreamContext, TransformPart
 from voicekit.listen.gate import Gate, GatePolicy
+from voicekit.listen.loudness import Loudness
 
 
-def detect(vad: Vad, policy: GatePolicy | None = None) -> TransformPart[Sound, Sound | SpeechMark]:
+def detect(
+    vad: Vad, policy: GatePolicy | None = None, loudness: Loudness | None = None
+) -> TransformPart[Sound, Sound | SpeechMark]:
     """A part of a line that adds SpeechStarted and SpeechStopped to the sound that passes, by `vad` and a gate.
 
     Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have
     any size; they, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of
     the stream, speech that is still going on is stopped.
+
+    With `loudness`, speech is measured for it. If it becomes much louder on the way, SpeechStarted is signalled again,
+    and only signalled: a caller may have begun to speak in front of a television.
     """
     gate_policy = policy or GatePolicy()
 
     def start(context: StreamContext) -> Detect:
         rate = _checked_rate(vad, context.format)
         stream = vad.start(rate)
-        return Detect(stream, Gate(gate_policy, rate, getattr(stream, "trail", 0)), context)
+        gate = Gate(gate_policy, rate, getattr(stream, "trail", 0))
+        return Detect(stream, gate, context, loudness, gate_policy.threshold)
 
     return TransformPart("detect", start)
 
@@ -46,12 +53,16 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
 class Detect:
     """One stream's detector: cuts the sound into the VAD's windows and asks the gate about each."""
 
-    __slots__ = ("_context", "_gate", "_stream", "_window", "_windows")
+    __slots__ = ("_context", "_gate", "_loudness", "_stream", "_threshold", "_window", "_windows")
 
-    def __init__(self, stream: VadStream, gate: Gate, context: StreamContext) -> None:
+    def __init__(
+        self, stream: VadStream, gate: Gate, context: StreamContext, loudness: Loudness | None, threshold: float
+    ) -> None:
         self._stream = stream
         self._gate = gate
         self._context = context
+        self._loudness = loudness
+        self._threshold = threshold
         self._window = stream.window
         self._windows = Chunker(stream.window)
 
@@ -70,8 +81,18 @@ class Detect:
         for window in self._windows.cut(frame):
             if window.samples == self._window:  # a shorter one stood before a hole: too little to judge
                 probability = self._stream.probability(window.pcm)
-                marks += self._said(self._gate.feed(probability, self._window, window.at))
+                mark = self._gate.feed(probability, self._window, window.at)
+                if self._loudness is not None and probability >= self._threshold:
+                    self._measure(self._loudness, window, mark)
+                marks += self._said(mark)
         return marks
+
+    def _measure(self, loudness: Loudness, window: AudioFrame, mark: SpeechMark | None) -> None:
+        loudness.note(window.pcm, window.at)
+        if mark is not None:
+            loudness.begin()
+        elif self._gate.speaking and loudness.rises():
+            self._context.signal(SpeechStarted(window.at))
 
     def _said(self, mark: SpeechMark | None) -> tuple[SpeechMark, ...]:
         if mark is None:

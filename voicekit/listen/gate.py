@@ -80,6 +80,11 @@ class Gate:
             return self._begin(self._since)
         return None if voiced else self._end_after_hangover(end)
 
+    @property
+    def speaking(self) -> bool:
+        """Whether speech has begun and not stopped."""
+        return self._speaking
+
     def lose(self, samples: int, at: int) -> SpeechStopped | None:
         """Sound is missing: it counts as unvoiced for its length, and a run under way ends there."""
         self._recent.clear()

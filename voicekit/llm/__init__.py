@@ -4,6 +4,7 @@
 vendor's plugin implements; docs/models.md shows how.
 """
 
+from voicekit.llm.call_tools import collect_keys, end_call, send_digits, transfer_call
 from voicekit.llm.handler import LanguageModel
 from voicekit.llm.model import HttpModel, Model, ModelEndpoint, ModelRequest
 from voicekit.llm.streaming import Limits
@@ -18,6 +19,10 @@ __all__ = [
     "Tool",
     "ToolPolicy",
     "remote_tool",
+    "collect_keys",
+    "end_call",
+    "send_digits",
+    "transfer_call",
     "Model",
     "HttpModel",
     "ModelEndpoint",

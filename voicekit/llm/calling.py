@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import msgspec
 import trio
 
 from voicekit.contracts import Reply, tell
-from voicekit.events import Trouble
+from voicekit.events import ToolRan, Trouble
 from voicekit.flow.groups import alone
 from voicekit.llm.call_state import CallState
 from voicekit.llm.conversation import RUNNING, ModelStep
@@ -29,6 +30,11 @@ STARTED = "Started. You will be told the result when it is there; until then, sa
 
 AT_ONCE = 8
 """Tools of a turn that run at once; the others wait until one of them is done."""
+
+NO_TOOL = "(unknown)"
+"""The name in events of what a model called that is no tool: it may be any text."""
+
+Outcome: TypeAlias = Literal["result", "failed", "late", "cancelled", "refused"]
 
 
 @dataclass
@@ -63,11 +69,13 @@ class Running:
         tool = self.tools.get(call.name)
         run = _Run(tool, {}, call, step, self.turn, self.window, self._room)
         if tool is None:
+            run.tell_outcome("refused")
             run.note(f"There is no tool {call.name!r}; there are: {', '.join(self.tools) or 'none'}.", failed=True)
             return
         try:
             run.arguments = tool.signature.arguments(call.arguments)
         except (msgspec.DecodeError, ValueError) as error:
+            run.tell_outcome("refused")
             run.note(f"Not run: wrong arguments: {error}", failed=True)
             return
         policy = tool.policy
@@ -115,6 +123,12 @@ class _Run:
     window: Window
     room: trio.CapacityLimiter
     over: trio.Event = field(default_factory=trio.Event)
+    began: float | None = None
+
+    def tell_outcome(self, outcome: Outcome) -> None:
+        seconds = 0.0 if self.began is None else trio.current_time() - self.began
+        name = NO_TOOL if self.tool is None else self.tool.name
+        tell.get()(ToolRan(self.turn.number, name, outcome, seconds))
 
     def note(self, text: str, *, failed: bool = False) -> None:
         text = self.window.cut(text, shares=len(self.step.calls))
@@ -123,14 +137,20 @@ class _Run:
     async def to_its_result(self) -> None:
         assert self.tool is not None, "only what there is is run"
         limit = self.tool.policy.seconds
+        self.began = trio.current_time()
+        outcome: Outcome = "cancelled"
         try:
             async with self.room:
                 with trio.move_on_after(limit) as scope:
                     self.note(await self.tool.run(self.arguments, self.turn))
+                    outcome = "result"
                 if scope.cancelled_caught:
+                    outcome = "late"
                     self.note(f"Cancelled: no result within {limit:g} s.", failed=True)
         except Exception as error:  # a tool is somebody's code: whatever it raises is the result, and is reported
+            outcome = "failed"
             self.note(f"Failed: {type(error).__name__}: {error}", failed=True)
             tell.get()(Trouble(f"tool {self.tool.name!r}", error))
         finally:
             self.over.set()
+            self.tell_outcome(outcome)

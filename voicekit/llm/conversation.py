@@ -24,6 +24,8 @@ SILENCES: Mapping[str, str] = {
     "greeting": "[The call begins. Greet the caller.]",
     "idle": "[The caller has said nothing for a while.]",
     "silence": "[The caller interrupted without a word.]",
+    "keys": "[The caller pressed no key.]",
+    "machine": "[An answering machine has taken the call, and records. Leave a short message and end the call.]",
     "say": "[You spoke without having been asked.]",
     "apology": "[Something went wrong.]",
     "farewell": "[The call ends.]",

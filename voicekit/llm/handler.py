@@ -20,7 +20,9 @@ import trio
 
 from voicekit.contracts import tell, this_reply
 from voicekit.errors import ConfigError, ProtocolError, ServiceError
-from voicekit.events import ModelAnswered, Trouble
+from voicekit.events import ModelAnswered, Switched, Trouble
+from voicekit.flow.fallback import EXCUSE_S, Fallback, called, crossing
+from voicekit.flow.groups import alone
 from voicekit.llm.answer import ModelAnswer
 from voicekit.llm.call_state import CallState, call_state, happened
 from voicekit.llm.calling import Running
@@ -28,7 +30,7 @@ from voicekit.llm.calls import settled
 from voicekit.llm.conversation import ABOUT_NOTES, ModelStep, conversation
 from voicekit.llm.messages import ModelCall, ModelMessage, ModelQuery, ToolResult
 from voicekit.llm.model import Model
-from voicekit.llm.streaming import Limits, ModelQuestion
+from voicekit.llm.streaming import Limits, ModelQuestion, impatient
 from voicekit.llm.tools import tools_of
 from voicekit.llm.window import Window
 from voicekit.reply.handler import CallView, Turn
@@ -49,11 +51,14 @@ class LanguageModel:
     `system` says who the model is; `tools` are functions that it may call (see `voicekit.llm.tool`). `window` bounds
     what it is told of the past, `limits` how long anything may take. When it can't answer, `fallback` is said and the
     error is told as a Trouble event; with None the error is raised. `transport` replaces the network, in tests.
+
+    With a `Fallback` of models, the next one is asked when one fails, or is silent for the patience of the Fallback.
+    Its answer is a whole one, also behind words of the first that broke off.
     """
 
     def __init__(
         self,
-        model: Model,
+        model: Model | Fallback[Model],
         *,
         system: str = "",
         tools: Iterable[Callable[..., Any]] = (),
@@ -64,7 +69,9 @@ class LanguageModel:
     ) -> None:
         if not isinstance(system, str):
             raise ConfigError(f"system: expected text, got {system!r}")
-        self.model = model
+        self.standby = model if isinstance(model, Fallback) else None
+        self.models: tuple[Model, ...] = model.members if isinstance(model, Fallback) else (model,)
+        self.model = self.models[0]
         self.tools = tools_of(tools)
         self.system = f"{system.strip()}\n\n{ABOUT_NOTES}".strip()
         self.window = window or Window()
@@ -112,11 +119,28 @@ class _Answering:
         self._steps = state.begin(turn)
 
     async def run(self) -> None:
+        """Answer; if models stand one behind another, with an excuse when nothing was said for EXCUSE_S seconds."""
+        standby = self._handler.standby
+        if standby is None or standby.excuse is None:
+            await self._answer()
+            return
+        with alone():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._excuse, standby.excuse)
+                await self._answer()
+                nursery.cancel_scope.cancel()
+
+    async def _excuse(self, text: str) -> None:
+        await trio.sleep(EXCUSE_S)
+        if not self._so_far.strip():
+            await self.speak_apart(text)
+
+    async def _answer(self) -> None:
         handler, turn = self._handler, replace(self._turn, end_call=self._end)
         running = Running(handler.tools, turn, self.speak_apart, self._reply, self._state, handler.window, self._report)
         for round in range(MOST_ROUNDS):  # noqa: A001  # the word for it
             may_call, self._anew = round < MOST_ROUNDS - 1, True
-            answer = await self._ask(self._messages(), self._speak, may_call=may_call)
+            answer = await self._ask_in_order(may_call)
             if answer.stop in ("filtered", "refused"):
                 if not answer.refused:
                     await self.speak_apart(REFUSED)
@@ -168,15 +192,45 @@ class _Answering:
             earlier=earlier,
         )
 
+    async def _ask_in_order(self, may_call: bool) -> ModelAnswer:
+        """Ask the model; if others stand behind it, those too, one after the other."""
+        handler, standby = self._handler, self._handler.standby
+        if standby is None:
+            return await self._ask(self._messages(), self._speak, may_call=may_call)
+        order = standby.order(trio.current_time())
+        for number in order[:-1]:
+            try:
+                limits = impatient(handler.limits, standby.patience)
+                answer = await self._ask(
+                    self._messages(), self._speak, may_call=may_call, model=handler.models[number], limits=limits
+                )
+            except (ServiceError, ProtocolError) as error:
+                self._switch(standby, number, order[order.index(number) + 1], error)
+            else:
+                standby.works(number)
+                return answer
+        return await self._ask(self._messages(), self._speak, may_call=may_call, model=handler.models[order[-1]])
+
+    def _switch(self, standby: Fallback[Model], left: int, taken: int, error: ServiceError | ProtocolError) -> None:
+        self._anew = True
+        standby.failed(left, error, trio.current_time())
+        a, b = self._handler.models[left], self._handler.models[taken]
+        tell.get()(Switched("model", called(a, left), called(b, taken), error, crossing(a, b)))
+
     async def _ask(
-        self, messages: Sequence[ModelMessage], speak: Callable[[str], Awaitable[None]], *, may_call: bool = True
+        self,
+        messages: Sequence[ModelMessage],
+        speak: Callable[[str], Awaitable[None]],
+        *,
+        may_call: bool = True,
+        model: Model | None = None,
+        limits: Limits | None = None,
     ) -> ModelAnswer:
         """Ask one question; the words of the answer go to `speak` as they come."""
         handler, asked = self._handler, trio.current_time()
+        model, limits = model or handler.model, limits or handler.limits
         query = ModelQuery(handler.system, messages, [tool.spec for tool in handler.tools.values()], may_call)
-        question = ModelQuestion(
-            handler.model, self._state.client, handler.limits, query, speak, may_be_empty=self._ended
-        )
+        question = ModelQuestion(model, self._state.client, limits, query, speak, may_be_empty=self._ended)
         stop: str = "cancelled"
         try:
             with self._state.in_use():
@@ -192,7 +246,7 @@ class _Answering:
             tell.get()(
                 ModelAnswered(
                     self._turn.number,
-                    handler.model.name,
+                    model.name,
                     stop,
                     None if first is None else first - asked,
                     trio.current_time() - asked,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import trio
@@ -60,6 +60,18 @@ class Limits:
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
                 raise ConfigError(f"Limits: expected {name} above 0, got {value!r}")
+
+
+def impatient(limits: Limits, patience: float) -> Limits:
+    """`limits` for a model that another stands behind: one attempt, and no silence longer than `patience`."""
+    return replace(
+        limits,
+        connect=min(limits.connect, patience),
+        first_token=min(limits.first_token, patience),
+        between=min(limits.between, patience),
+        attempts=1,
+        patience=min(limits.patience, patience),
+    )
 
 
 class _Failed(Exception):

@@ -13,15 +13,19 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import trio
 
 from voicekit.contracts import CallEnds, HistoryView, Reply, Stash, Text, this_reply
 from voicekit.errors import ConfigError, VoicekitError
+from voicekit.events import CollectKeys, ExpectedAnswer
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import FunctionStage
+from voicekit.reply.expecting import checked_answer
+from voicekit.reply.phone_keys import KEYED, PHONE_KEYS, keys_at_the_end
 from voicekit.reply.say import Say
 
 
@@ -61,18 +65,42 @@ class NoCall:
         raise ConfigError("session.start_soon(): this turn belongs to no call; give Turn a `session`")
 
 
+SORRY = "I'm sorry, I could not put you through."
+
+
 def _nothing_to_end(farewell: str | None) -> None:
     raise ConfigError("turn.end(): this turn belongs to no call; give Turn an `end_call` to see what is asked of it")
+
+
+def _no_keys(wanted: CollectKeys) -> None:
+    """Nobody presses keys where there is no call."""
+
+
+def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
+    raise ConfigError(
+        "turn.transfer(): this turn belongs to no call; give Turn a `hand_over` to see what is asked of it"
+    )
+
+
+class CommitmentEvent(Protocol):
+    """Comes when the caller's turn is over for certain: a trio.Event."""
+
+    def is_set(self) -> bool: ...
+    async def wait(self) -> None: ...
+
+
+def _unheeded(answer: ExpectedAnswer) -> None:
+    """There is no call whose caller could be listened to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of the caller, to be answered. `text` is what the caller said, in words.
 
-    `reason` says why we are asked: "speech", "typed", "dtmf", "silence" (an interruption without words), "greeting"
-    (the call has just begun), "idle" (nobody has spoken for a while) or another word that a Prompt carried; `text` is
-    empty where nobody said anything. `previous_cut`: the caller interrupted the reply before this one; `history`
-    shows how much of it was heard.
+    `reason` says why we are asked: "speech", "typed", "dtmf" (a key), "keys" (those that `collect` asked for),
+    "greeting" (the call has just begun), "idle" (nobody has spoken for a while), "machine" (an answering machine waits
+    for a message) or another word that a Prompt carried; `text` is empty if the caller has said nothing.
+    `previous_cut`: the caller interrupted the reply before this one; `history` shows how much of it was heard.
 
     `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
     says is held back until the turn is committed, and the handler is cancelled where the words turn out to be others.
@@ -87,8 +115,11 @@ class Turn:
     previous_cut: bool = False
     session: CallView = field(default_factory=NoCall)
     end_call: Callable[[str | None], None] = field(default=_nothing_to_end, repr=False)
+    order_keys: Callable[[CollectKeys], None] = field(default=_no_keys, repr=False)
+    hand_over: Callable[[str, str | None], None] = field(default=_nobody_to_hand_over, repr=False)
+    listen_for: Callable[[ExpectedAnswer], None] = field(default=_unheeded, repr=False, compare=False)
     speculative: bool = False
-    commitment: trio.Event | None = field(default=None, repr=False, compare=False)
+    commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
     async def committed(self) -> None:
         """Wait until the turn is committed; a checkpoint where it already is.
@@ -100,10 +131,49 @@ class Turn:
         else:
             await self.commitment.wait()
 
+    def expect(self, answer: ExpectedAnswer) -> None:
+        """Say what this reply asks the caller for: "number", "name", "yes_no", or the pause in seconds that ends it.
+
+        The caller's next turn is listened to with that much patience, and no later one; of several the last counts. It
+        is told with the reply, so before the handler returns; for a turn that belongs to no call it does nothing.
+        Raises ConfigError for anything else.
+        """
+        self.listen_for(checked_answer(answer))
+
     @property
     def call(self) -> CallEnds | None:
         """The connection to the caller (`voicekit.call`), where there is one: to hang up, to send keys."""
         return self.session.call
+
+    @property
+    def keys(self) -> str:
+        """The keys at the end of `text`, in a row, in a turn of the reasons "dtmf" and "keys"; "" in any other."""
+        return keys_at_the_end(self.text) if self.reason in KEYED else ""
+
+    def collect(
+        self, most: int, *, end: str = "#", within: float = 5.0, first: float | None = None, stop: str = ""
+    ) -> None:
+        """Take the caller's next keys together: they come as one turn of the reason "keys". Does not wait.
+
+        The first key cuts what is being said. They are complete with `most` keys, at a key of `end`, which is dropped
+        (one of `stop` is kept), or `within` seconds after the last. With `first`, a turn without keys comes if none is
+        pressed in so many seconds of silence. A caller who speaks instead is answered, and the order is over.
+        """
+        if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
+            raise ConfigError(
+                f"turn.collect(): expected one key or more and times above 0, got {most}, {within}, {first}"
+            )
+        if (set(end) | set(stop)) - set(PHONE_KEYS):
+            raise ConfigError(f"turn.collect(): expected keys of a telephone ({PHONE_KEYS}) in `end` and `stop`")
+        self.order_keys(CollectKeys(most, end, stop, within, first))
+
+    def transfer(self, to: str, sorry: str | None = SORRY) -> None:
+        """Hand the caller over to `to` when this reply has been played to its end. Does not wait.
+
+        A caller who interrupts the reply is not handed over. If the carrier refuses, `sorry` is said and the call goes
+        on. ConfigError for a call that can't be transferred, and for what is no number, SIP address or route.
+        """
+        self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
         """End the call when this reply has been played to its end, and `farewell` after it. Does not wait."""
@@ -130,8 +200,8 @@ HANDLER = "handler"
 """The name of the stage that runs it."""
 
 NOT_ASYNCIO = (
-    "voicekit runs on trio, and this handler used asyncio: use a library for trio or anyio instead, or run the asyncio "
-    "code in a thread, `await trio.to_thread.run_sync(asyncio.run, fetch())`"
+    "voicekit runs on trio, and this handler used asyncio: put @voicekit.aio.handler above it, or call the asyncio "
+    "code with `await voicekit.aio.call(function, ...)`"
 )
 _OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
@@ -149,27 +219,38 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
-        async for turn in inbox:
-            scope = this_reply.get(None)
-            reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
-            say = Say(outbox, reply)
-            try:
-                with alone():
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(say.take_breaths)
-                        handler = answer(turn)
-                        if text := _text(handler, await handler(turn, say)):
-                            await say(text)
-                        nursery.cancel_scope.cancel()
-            except (RuntimeError, TypeError) as error:
-                if any(words in str(error) for words in _OF_ASYNCIO):
-                    raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
-                raise
-            finally:
-                say.end()
+        turn = await _one(inbox)
+        if turn is None:
             return
+        scope = this_reply.get(None)
+        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
+        say = Say(outbox, reply)
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    say.after_first = partial(nursery.start_soon, say.take_breaths)
+                    handler = answer(turn)
+                    if text := _text(handler, await handler(turn, say)):
+                        await say(text)
+                    nursery.cancel_scope.cancel()
+        except (RuntimeError, TypeError) as error:
+            if any(words in str(error) for words in _OF_ASYNCIO):
+                raise VoicekitError(f"{NOT_ASYNCIO} ({error})") from error
+            raise
+        finally:
+            say.end()
 
     return FunctionStage(run, HANDLER)
+
+
+async def _one(inbox: Inlet[Turn]) -> Turn | None:
+    """The turn, at once if it is there, as it mostly is; None if none comes."""
+    try:
+        return inbox.receive_nowait()
+    except trio.WouldBlock:
+        return await anext(aiter(inbox), None)
+    except trio.EndOfChannel:
+        return None
 
 
 def as_handler(answer: Answer) -> Handler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any
 
@@ -43,7 +43,18 @@ class Say:
     the voice has is part of what was said. Raises TypeError for anything but str.
     """
 
-    __slots__ = ("_asked", "_chunk", "_due", "_outlet", "_over", "_patience", "_reply", "_room", "_turns")
+    __slots__ = (
+        "_asked",
+        "_chunk",
+        "_due",
+        "_outlet",
+        "_over",
+        "_patience",
+        "_reply",
+        "_room",
+        "_turns",
+        "after_first",
+    )
 
     def __init__(self, outlet: Outlet[Text], reply: Reply) -> None:
         self._outlet = outlet
@@ -55,6 +66,7 @@ class Say:
         self._patience = trio.CancelScope()
         self._over = False
         self._asked: list[Coroutine[Any, Any, None]] = []  # that may not have been awaited
+        self.after_first: Callable[[], None] | None = None  # called once something has been said
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
         saying = self._say(text)
@@ -94,6 +106,9 @@ class Say:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
             self._patience.deadline = self._due
             self._turns.release()
+            if self.after_first is not None:
+                self.after_first()
+                self.after_first = None
 
     async def take_breaths(self) -> None:
         """Send an empty Text whenever nothing has been said for a while: who holds text back then lets it go."""
@@ -119,6 +134,8 @@ class Say:
             await self._outlet.until_below(below)
         await trio.lowlevel.checkpoint_if_cancelled()
         text = Text.raw(piece, len(self._reply.said))
+        if self._reply.first_word is None:
+            self._reply.first_word = trio.current_time()
         self._reply.said += piece
         await self._outlet.send(text)
 

@@ -24,13 +24,22 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Says `say`, and goes on at `to`; without it the dialogue is over. `end` ends the call as well."""
+    """Says `say`, and goes on at `to`; without it the dialogue is over. `end` ends the call as well.
+
+    `transfer` hands the caller over to that number or address, once `say` was heard; `digits` are sent to the far side.
+    """
 
     say: RuleLine | None = None
     to: Place | None = None
     end: bool = False
+    transfer: str | None = None
+    digits: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.transfer, str | None) or not isinstance(self.digits, str | None):
+            raise ConfigError("Step: expected texts for transfer and digits, got something else")
+        if self.transfer is not None and (self.end or self.to is not None):
+            raise ConfigError("Step: expected a transfer alone, got a place to go to or the end of the call as well")
         if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):
             raise ConfigError(
                 f"Step: expected a text or vary(...) to say, and a state or a form to go to, got {self!r}"
@@ -49,6 +58,8 @@ class RuleOutcome:
     moves: bool = False
     to: Place | None = None
     end: bool = False
+    transfer: str | None = None
+    digits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +107,9 @@ def outcome(result: object, where: str) -> RuleOutcome:
             return RuleOutcome((Saying(result),))
         case Place():
             return RuleOutcome(moves=True, to=result)
-        case Step(say, to, end):
+        case Step(say, to, end, transfer, digits):
             sayings = () if say is None else outcome(say, where).sayings
-            return RuleOutcome(sayings, True, to, end)
+            return RuleOutcome(sayings, True, to, end, transfer, digits)
     kinds = "a text, vary(...), Step(...), a state, a form or None"
     raise TypeError(f"{where} returned {result!r:.80} ({type(result).__name__}); expected {kinds}")
 

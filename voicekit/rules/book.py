@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from voicekit.contracts import Stash
 from voicekit.errors import ConfigError
+from voicekit.events import ExpectedAnswer
 from voicekit.reply.handler import Handler, Turn
 from voicekit.reply.say import Say
 from voicekit.rules.actions import Action, Occasion, Place, RuleAnswer, action
@@ -29,11 +30,12 @@ from voicekit.rules.checks import check_rules
 from voicekit.rules.deciding import Book, by_keys, decide
 from voicekit.rules.dialogue import Decision, Memory, enter, follow
 from voicekit.rules.hours import Now
-from voicekit.rules.kinds import Choices, choice, kind_of
+from voicekit.rules.kinds import UNTIL_HASH, Choices, choice, kind_of
 from voicekit.rules.lines import RuleLine
 from voicekit.rules.load import load
-from voicekit.rules.states import GIVE_UP, Check, Form, State, ask_state
-from voicekit.rules.table import Table
+from voicekit.rules.numbers import LONGEST
+from voicekit.rules.states import GIVE_UP, KEY_TIMEOUT, Check, Form, State, ask_state
+from voicekit.rules.table import KEYS, Table
 from voicekit.rules.talk import Talk, Talks
 
 F = TypeVar("F", bound=RuleAnswer)
@@ -97,21 +99,35 @@ class Rules(Table):
         choices: Choices | None = None,
         phrases: Sequence[str | re.Pattern[str]] = (),
         check: Check | None = None,
+        expect: ExpectedAnswer | None = None,
         reprompts: Sequence[RuleLine] | None = None,
         give_up: RuleAnswer = GIVE_UP,
+        key_timeout: float = KEY_TIMEOUT,
     ) -> State:
         """A state that asks for `slot`, a value of `kind` or one of `choices`.
 
         `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be said, or None.
+        `expect` is how the answer is listened to (`Turn.expect`); the default is "number" for three digits or more and
+        "yes_no" for yes/no.
         `reprompts` are said one after the other to what is no answer, and then `give_up`; the default is to ask twice
-        again. Decorate with its `then` what follows.
+        again. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds behind the last one, what is
+        there is the answer, or too short for one. Decorate with its `then` what follows.
         """
         if choices is not None and kind != "text":
             raise ConfigError(f"ask({slot!r}): expected a kind or choices, got both, kind {kind!r}")
         of = kind_of(kind, self.named, f"ask({slot!r})") if choices is None else choice(choices, f"ask({slot!r})")
         state = ask_state(
-            prompt, slot, of, phrases=phrases, check=check, table=self, reprompts=reprompts, give_up=give_up
+            prompt,
+            slot,
+            of,
+            phrases=phrases,
+            check=check,
+            expect=expect,
+            table=self,
+            reprompts=reprompts,
+            give_up=give_up,
         )
+        state.set_key_timeout(key_timeout)
         self.states.append(state)
         return state
 
@@ -213,13 +229,38 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
                 await say(" ".join(said))
                 said = [""]  # so that what follows stands apart from what it says itself
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
-        elif ahead and not decision.hangs_up:  # who presses keys ahead has no need to hear what they answer
+        elif (
+            ahead and not decision.hangs_up and decision.transfer is None
+        ):  # who presses keys ahead has no need to hear what they answer
             said, moves = [], 0
             decision = by_keys(book, decision.memory, ahead) or Decision(decision.memory)
             ahead = decision.ahead
         else:
             break
+        if decision.digits is not None:
+            await _send_digits(turn, decision.digits)
+        if decision.transfer is not None:
+            turn.transfer(decision.transfer)  # first: what can't be done is not announced
         talk.memory = decision.memory
+    _collect_keys(turn, talk.memory)
+    state = talk.memory.state
+    if state is not None and state.question is not None and state.question.expects is not None:
+        turn.expect(state.question.expects)
     await say(" ".join(said))
     if decision.hangs_up:
         turn.end()
+
+
+async def _send_digits(turn: Turn, digits: str) -> None:
+    if turn.call is None:
+        raise ConfigError("rules: expected a call to send keys on, got a conversation without one")
+    await turn.call.send_digits(digits)
+
+
+def _collect_keys(turn: Turn, memory: Memory) -> None:
+    """Have the digits that the dialogue asks for come together, unless single ones mean something there."""
+    state = memory.state
+    if state is None or state.collects is None or any(row[0].isdecimal() for row in state.keys):
+        return
+    most = LONGEST + 1 if state.collects == UNTIL_HASH else max(1, state.collects - len(memory.keys))
+    turn.collect(most, end="", stop="".join(key for key in KEYS if not key.isdecimal()), within=state.key_timeout)

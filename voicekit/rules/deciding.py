@@ -10,7 +10,7 @@ from voicekit.reply.handler import Turn
 from voicekit.rules.actions import Action
 from voicekit.rules.dialogue import Decision, Memory, Slots, answered, fill_form, missed
 from voicekit.rules.keys import Collected, press
-from voicekit.rules.kinds import SlotKind
+from voicekit.rules.kinds import UNTIL_HASH, SlotKind
 from voicekit.rules.matching import Filled, Match, best, match
 from voicekit.rules.states import Form, State
 from voicekit.rules.table import KEYS, Rule, Table
@@ -43,9 +43,9 @@ class _Candidate(NamedTuple):
 def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Decision | None:
     """What follows from a turn in which the caller said `text` or pressed `keys`; None where no rule has an answer."""
     if keys:
-        return by_keys(book, memory, keys)
+        return by_keys(book, memory, keys, late=turn.reason == "keys")
     fresh = replace(memory, keys="")
-    if turn.reason in SILENCE:
+    if turn.reason in SILENCE or (turn.reason == "keys" and not text):
         return missed(fresh) if fresh.state is not None else _act(fresh, book.silence)
     if text:
         typed = text.strip() if turn.reason == "typed" else ""
@@ -109,8 +109,11 @@ def _choices_in(kind: SlotKind, said: Said, answer: Match | None) -> Iterator[Fi
             yield Filled(found.value, found.words or "")
 
 
-def by_keys(book: Book, memory: Memory, keys: str) -> Decision | None:
-    """One key after the other, until they mean something or nothing; what is behind that was pressed ahead."""
+def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:
+    """One key after the other, until they mean something or nothing; what is behind that was pressed ahead.
+
+    `late`: no more will come, so digits that were asked for are all, or too few.
+    """
     state = memory.state
     tables = [*([state.keys] if state is not None else []), book.table.keys]
     collects = state.collects if state is not None else None
@@ -126,7 +129,11 @@ def by_keys(book: Book, memory: Memory, keys: str) -> Decision | None:
                 return Decision(replace(cleared, misses=0), action=found, own=own, ahead=ahead)
             case None:
                 return _not_understood(book, cleared)
-    return Decision(replace(memory, keys=memory.keys + keys))
+    row = memory.keys + keys
+    if late and collects is not None and row.isdecimal():
+        cleared = replace(memory, keys="")
+        return _by_digits(cleared, row) if collects == UNTIL_HASH else missed(cleared)
+    return Decision(replace(memory, keys=row))
 
 
 def _by_digits(memory: Memory, digits: str) -> Decision:

@@ -38,7 +38,7 @@ class Decision:
     """What follows: `sayings` to be said, or an `action` and what its rule matched, `fresh`.
 
     `own`: the action belongs to the state that the dialogue is in. `ends`: unless it moves, the dialogue is over then.
-    `ahead`: keys that were pressed for what comes after it.
+    `ahead`: keys that were pressed for what comes after it. `transfer` and `digits`: see Step.
     """
 
     memory: Memory
@@ -49,6 +49,8 @@ class Decision:
     ends: bool = False
     hangs_up: bool = False
     ahead: str = ""
+    transfer: str | None = None
+    digits: str | None = None
 
     @property
     def slots(self) -> Slots:
@@ -61,10 +63,18 @@ def follow(decision: Decision, outcome: RuleOutcome) -> Decision:
     memory = decision.memory
     over = decision.ends or memory.state is None
     if outcome.end or (outcome.moves and outcome.to is None) or (over and not outcome.moves):
-        return Decision(Memory(), outcome.sayings, fresh=decision.slots, hangs_up=outcome.end)
+        return Decision(
+            Memory(),
+            outcome.sayings,
+            fresh=decision.slots,
+            hangs_up=outcome.end,
+            transfer=outcome.transfer,
+            digits=outcome.digits,
+        )
     if outcome.to is not None:
         entered = enter(outcome.to, _carried(decision, outcome.to))
-        return replace(entered, sayings=outcome.sayings + entered.sayings, fresh={**decision.slots, **entered.fresh})
+        sayings, fresh = outcome.sayings + entered.sayings, {**decision.slots, **entered.fresh}
+        return replace(entered, sayings=sayings, fresh=fresh, digits=outcome.digits)
     again = () if memory.state is None else (memory.state.prompt,)
     return Decision(memory, outcome.sayings + again, fresh=decision.slots)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from voicekit.errors import ConfigError
+from voicekit.reply.expecting import checked_answer
 from voicekit.rules.actions import Place, RuleAnswer, Step
 from voicekit.rules.hours import Now, OpeningHours
 from voicekit.rules.kinds import choice
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Place)
 
-ANSWER = "say goto leave end"
+ANSWER = "say goto leave end transfer digits"
 FILE = "ask begin choices coverage form hours keys menu otherwise rule silence"
 KEYS = {
-    "ask": f"choices give_up keys kind phrases prompt reprompts rule {ANSWER}",
+    "ask": f"choices expect give_up key_timeout keys kind phrases prompt reprompts rule {ANSWER}",
     "form": f"again asks confirm {ANSWER}",
     "menu": "give_up keys prompt reprompts rule",
 }
@@ -88,9 +89,21 @@ class _Loader:
     def _ask(self, section: Section) -> State:
         prompt, reprompts = _prompts(section)
         kind, choices = section.text("kind") or "text", section.get("choices")
-        phrases = section.texts("phrases") or []
+        phrases, expect = section.texts("phrases") or [], section.get("expect")
+        with section.blamed("expect"):
+            expect = None if expect is None else checked_answer(expect)
         with section.blamed():
-            state = self._rules.ask(prompt, section.name, kind, choices=choices, phrases=phrases, reprompts=reprompts)
+            state = self._rules.ask(
+                prompt,
+                section.name,
+                kind,
+                choices=choices,
+                phrases=phrases,
+                expect=expect,
+                reprompts=reprompts,
+            )
+            if "key_timeout" in section.keys:
+                state.set_key_timeout(section.get("key_timeout"))
         return self._add(section, state)
 
     def _menu(self, section: Section) -> State:
@@ -133,7 +146,7 @@ class _Loader:
             read(phrases, table.named, table.where)
         answer, when = self._answer(rule), self._when(rule)
         if answer is None:
-            raise rule.wrong("say", "what the rule says, or goto, leave or end")
+            raise rule.wrong("say", "what the rule says, or goto, leave, end, transfer or digits")
         with rule.blamed("say"):
             table.on(*phrases, answer=answer, when=when)
 
@@ -159,16 +172,20 @@ class _Loader:
         inner.check(ANSWER)
         answer = self._answer(inner)
         if answer is None:
-            raise section.wrong(key, "a text, or say, goto, leave or end")
+            raise section.wrong(key, "a text, or say, goto, leave, end, transfer or digits")
         return answer
 
     def _answer(self, section: Section) -> RuleAnswer | None:
-        """What `say`, `goto`, `leave` and `end` in `section` come to; None where there is none of them."""
+        """What `say`, `goto` and the rest of ANSWER in `section` come to; None where there is none of them."""
         say, leave, end = section.line("say"), section.flag("leave"), section.flag("end")
         place = self._place(section, "goto") if section.text("goto") is not None else None
-        if place is not None and (leave or end):
-            raise section.wrong("goto", "nothing, where there is leave or end")
-        return Step(say, place, end) if place is not None or leave or end else say
+        transfer, digits = section.text("transfer"), section.text("digits")
+        if place is not None and (leave or end or transfer is not None):
+            raise section.wrong("goto", "nothing, where there is leave, end or transfer")
+        if place is None and not leave and not end and transfer is None and digits is None:
+            return say
+        with section.blamed():
+            return Step(say, place, end, transfer, digits)
 
     def _place(self, section: Section, key: str) -> Place:
         name = section.text(key)

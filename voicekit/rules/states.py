@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from voicekit.errors import ConfigError
+from voicekit.events import ExpectedAnswer
+from voicekit.reply.expecting import checked_answer
 from voicekit.rules.actions import Action, Place, RuleAnswer, action
-from voicekit.rules.kinds import YES_NO, SlotKind
+from voicekit.rules.kinds import UNTIL_HASH, YES_NO, SlotKind
 from voicekit.rules.lines import RuleLine, Saying, Vary, written
 from voicekit.rules.matching import Filled
 from voicekit.rules.phrases import Phrase, Slot, Variant
@@ -34,6 +36,13 @@ Check: TypeAlias = Callable[..., RuleLine | None]
 REPROMPTS = 2
 """How often a question is asked again where its author does not say."""
 
+KEY_TIMEOUT = 5.0
+"""Seconds behind a key in which the next must come, where the author does not say: time to look at a card."""
+
+DIGITS = "digits"
+FEW = 3
+"""Digits from which on a caller may take a breath among them."""
+
 GIVE_UP = "I am sorry, I did not understand you. Let us leave it there."
 
 NOTHING = action(lambda: None, "nothing", sure=())
@@ -46,6 +55,8 @@ class Question:
     slot: Slot
     patterns: tuple[Phrase | re.Pattern[str], ...]
     check: Check | None = None
+    expects: ExpectedAnswer | None = None
+    """How its answer is listened to: see `Turn.expect`."""
 
 
 class State(Table, Place):
@@ -74,6 +85,7 @@ class State(Table, Place):
             raise ConfigError(f"{where}: reprompts: expected a list of texts, got {reprompts!r}")
         self.reprompts = tuple(written(line, f"{where}: reprompts") for line in again)
         self.next: Action = NOTHING
+        self.key_timeout = KEY_TIMEOUT
         self.give_up = NOTHING
         self.gives_up(give_up)
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
@@ -93,6 +105,12 @@ class State(Table, Place):
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer
+
+    def set_key_timeout(self, seconds: float) -> None:
+        """ConfigError for what is no time."""
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < 600:
+            raise ConfigError(f"{self.where}: key_timeout: expected seconds above 0, got {seconds!r}")
+        self.key_timeout = float(seconds)
 
     @property
     def collects(self) -> int | None:
@@ -159,6 +177,7 @@ def ask_state(
     *,
     phrases: Sequence[str | re.Pattern[str]],
     check: Check | None,
+    expect: ExpectedAnswer | None,
     table: Table,
     reprompts: Sequence[RuleLine] | None,
     give_up: RuleAnswer,
@@ -170,8 +189,18 @@ def ask_state(
     patterns = (_alone(Slot(slot, kind)), *(read(phrases, table.named, where) if phrases else ()))
     if slot not in filled_by(patterns)[0]:
         raise ConfigError(f"{where}: expected phrases that all fill {slot!r}, got {list(phrases)!r}")
-    question = Question(Slot(slot, kind), patterns, check)
+    expects = _usual(kind) if expect is None else checked_answer(expect)
+    question = Question(Slot(slot, kind), patterns, check, expects)
     return State(prompt, question, table=table, reprompts=reprompts, give_up=give_up, where=where)
+
+
+def _usual(kind: SlotKind) -> ExpectedAnswer | None:
+    """What a question for a value of `kind` expects: rows of digits take breaths, and a yes is complete at once."""
+    if kind is YES_NO:
+        return "yes_no"
+    if not kind.name.endswith(DIGITS):
+        return None
+    return "number" if kind.keys is None or kind.keys == UNTIL_HASH or kind.keys >= FEW else None
 
 
 def _alone(slot: Slot) -> Phrase:
@@ -180,4 +209,5 @@ def _alone(slot: Slot) -> Phrase:
 
 def _confirmation(confirm: RuleLine, table: Table, where: str) -> State:
     slot = Slot("confirmed", YES_NO)
-    return State(confirm, Question(slot, (_alone(slot),)), table=table, reprompts=None, give_up=GIVE_UP, where=where)
+    question = Question(slot, (_alone(slot),), expects=_usual(YES_NO))
+    return State(confirm, question, table=table, reprompts=None, give_up=GIVE_UP, where=where)

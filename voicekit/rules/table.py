@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from voicekit.errors import ConfigError
 from voicekit.reply.handler import Turn
+from voicekit.reply.phone_keys import PHONE_KEYS
 from voicekit.rules.actions import Action, RuleAnswer, action
 from voicekit.rules.kinds import TEXT, SlotKind
 from voicekit.rules.matching import Match, Pattern, best, match
@@ -20,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., object])
 When: TypeAlias = Callable[[Turn], bool]
 """Whether a rule is in force in a turn."""
 
-KEYS = "0123456789*#ABCD"
+KEYS = PHONE_KEYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from random import Random
 from typing import NamedTuple
 
 from voicekit.reply.handler import Turn
+from voicekit.reply.phone_keys import KEYED, keys_at_the_end
 from voicekit.rules.dialogue import Memory
 from voicekit.rules.lines import LineSpeaker
-from voicekit.rules.table import KEYS
 
 
 class CallerInput(NamedTuple):
@@ -35,11 +35,11 @@ class Talk:
         did not happen. Keys are another matter: what they did stays done, and only the new ones count.
         """
         text, memory, again = turn.text, self.memory, self._said_before(turn)
-        if again is not None and "dtmf" in (turn.reason, self._reason):
+        if again is not None and (turn.reason in KEYED or self._reason in KEYED):
             text = turn.text[len(again) :].strip() or turn.text  # the same key twice is no repetition
         elif again is not None:
             memory = self._before
-        keys = _keys_at_the_end(text) if turn.reason == "dtmf" else ""
+        keys = keys_at_the_end(text) if turn.reason in KEYED else ""
         return CallerInput("" if keys else text, keys), memory
 
     def begin(self, turn: Turn, before: Memory) -> None:
@@ -63,12 +63,3 @@ class Talk:
 
 class Talks(dict[object, Talk]):
     """The talks of a call by the rules they belong to: a bot and its plugins may each have rules of their own."""
-
-
-def _keys_at_the_end(text: str) -> str:
-    keys = ""
-    for word in reversed(text.split()):
-        if len(word) != 1 or word not in KEYS:
-            break
-        keys = word + keys
-    return keys

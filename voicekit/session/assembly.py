@@ -19,18 +19,24 @@ import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Sound
-from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad
+from voicekit.contracts import Sink, Source, Stt, Text, Tts, Vad, tell
 from voicekit.errors import ConfigError
 from voicekit.events import (
+    AnsweredBy,
+    AnswerExpected,
+    CallerHeld,
+    CallNews,
     Dtmf,
     End,
     Hangup,
     HeardSoFar,
     Interim,
     Progress,
+    Prompt,
     SessionEvent,
     Signal,
     Transcript,
+    Transferred,
     Trouble,
     Typed,
     WordMark,
@@ -39,6 +45,7 @@ from voicekit.extend import Plugins
 from voicekit.extend.parts import Part, Role, misfit
 from voicekit.extend.registry import Registry, Use
 from voicekit.extend.view import SessionView
+from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import stages_of
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.pipeline import LinkSpec, Pipeline
@@ -47,21 +54,26 @@ from voicekit.flow.stage import Stage, stage
 from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Each, StreamContext, TransformPart
 from voicekit.listen.detect import detect
+from voicekit.listen.fallback_stt import FallbackStt
+from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
+from voicekit.reply.fallback_tts import FallbackTts
 from voicekit.reply.handler import HANDLER, Answer, CallView, Handler, Turn, as_handler
 from voicekit.reply.tags import default_texts
+from voicekit.session.bot import asked_for
 from voicekit.session.speculation import AfterCommit
 from voicekit.turn.policy import Speculation
 
 P = TypeVar("P", bound=Part)
 
-SpokenBy: TypeAlias = Tts | Use | str | Sequence[TransformPart[Text, Text] | Tts | Use | str]
+Speaks: TypeAlias = Tts | Use | str
+SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, Text] | Speaks | Fallback[Speaks]]
 """A voice, or text transforms with a voice behind them."""
 
 SIGNALS = 128
 """Waiting for the conductor, who only ever awaits them: full means a bug."""
 
-LATEST = latest_of(Interim, Progress, HeardSoFar)
+LATEST = latest_of(Interim, Progress, HeardSoFar, AnswerExpected)
 
 EAR_SECONDS = 5.0
 """In front of the transcriber. Nothing may make detection wait: a stalled recogniser must not deafen us."""
@@ -89,6 +101,8 @@ class Parts:
     tts: Tts
     sink: Sink
     texts: tuple[TransformPart[Text, Text], ...] = ()
+    vad_name: str = ""
+    """The vad's name in the registry, if it was asked for by name or as the default."""
 
     async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
         """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything.
@@ -150,11 +164,12 @@ def assemble(
     source: Source | Use | str,
     sink: Sink | Use | str,
     tts: SpokenBy | EllipsisType,
-    stt: Stt | Use | str | EllipsisType | None,
+    stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
     """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
     texts, voice = _split(tts)
+    by_name = asked_for("vad", vad, registry)
     return Parts(
         source=_resolve("source", source, registry),
         vad=None if vad is None else _resolve("vad", vad, registry),
@@ -163,6 +178,7 @@ def assemble(
         tts=_resolve("tts", voice, registry),
         sink=_resolve("sink", sink, registry),
         texts=texts,
+        vad_name="" if by_name is None else registry.find("vad", by_name.name).name,
     )
 
 
@@ -171,6 +187,8 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
 
     A handler may be anything that `as_handler` takes; there a text is no name but what is said. `...` is the default.
     """
+    if isinstance(thing, Fallback):
+        return _fallback(role, thing, registry)
     if thing is ...:
         thing = registry.default(role)
     if isinstance(thing, str) and role != "handler":
@@ -183,6 +201,14 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     if why is not None:
         raise ConfigError(f"{role}: {why}; or a name, or Use(name, ...)")
     return thing
+
+
+def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
+    """The part that is several, one behind the other."""
+    if role not in ("stt", "tts"):
+        raise ConfigError(f"{role}: a Fallback is for an stt, a tts, or the model of a LanguageModel")
+    members = [_resolve(role, member, registry) for member in spec.members]
+    return FallbackStt(spec, members) if role == "stt" else FallbackTts(spec, members)
 
 
 def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text], ...], object]:
@@ -198,7 +224,21 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
     """Takes what a source says that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
 
     def start(context: StreamContext) -> Each:
-        return Each(lambda item: context.signal(item) if isinstance(item, Typed | Dtmf | Hangup | End) else item)
+        report = tell.get()
+
+        def take(item: Sound | Signal | CallNews) -> Sound | Signal | None:
+            match item:
+                case Typed() | Dtmf() | Hangup() | End() | CallerHeld():
+                    context.signal(item)
+                case AnsweredBy() | Transferred():
+                    report(item)
+                    if item == AnsweredBy("machine", greeted=True):
+                        context.signal(Prompt("machine"))
+                case _:
+                    return item
+            return None
+
+        return Each(take)
 
     return TransformPart("divert", start)
 
@@ -214,9 +254,12 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 
 
 def listen_pipeline(
-    parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float
+    parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listen pipeline, and the format whose rate all positions of the listening side are counted in."""
+    """The listen pipeline, and the format whose rate all positions of the listening side are counted in.
+
+    What the vad takes for speech is measured for `loudness`.
+    """
     source = parts.source
     given = source.produces
     offered = _offer(given, parts.vad)
@@ -229,7 +272,7 @@ def listen_pipeline(
     if given != ear:
         between.append(resample(ear))
     if parts.vad is not None:
-        between.append(detect(parts.vad))
+        between.append(detect(parts.vad, loudness=loudness))
     if wanted != ear:
         between.append(encode_as(wanted))
     full = Full.DROP_OLDEST if source.live else Full.WAIT

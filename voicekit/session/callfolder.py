@@ -109,8 +109,8 @@ class CallFolder:
 
 
 @asynccontextmanager
-async def open_call_folder(path: str | Path) -> AsyncIterator[CallFolder]:
-    """Make the folder `path`, in which there is no call yet, and keep its files open.
+async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIterator[CallFolder]:
+    """Make the folder `path`, in which there is no call yet, and keep its files open; `digits`: see the event log.
 
     Raises ConfigError where it can't be written, or has a call in it already. A disk that fills up meanwhile cancels
     the body and raises DeviceError; what was written by then stays. Where nothing was written at all, because no call
@@ -121,7 +121,7 @@ async def open_call_folder(path: str | Path) -> AsyncIterator[CallFolder]:
     clock = CallClock()
     with _one_error(), _gone_if_empty(folder, tape, was_there):
         async with AsyncExitStack() as stack:
-            note = await stack.enter_async_context(open_event_log(folder / EVENTS, clock))
+            note = await stack.enter_async_context(open_event_log(folder / EVENTS, clock, digits=digits))
             wire_log = await stack.enter_async_context(open_wire_log(folder / WIRE, clock))
             scribe = open_scribe(tape.write, QUEUED, Full.DROP_NEWEST, weigh=_samples, name=str(folder / SOUND))
             outlet = await stack.enter_async_context(scribe)

@@ -21,14 +21,15 @@ WARN_BEFORE = 30.0
 async def end_in_time(
     call: CallPolicy, conductor: Conductor, outlet: Outlet[Signal], order: Callable[[End], None]
 ) -> None:
-    """Order the end at `max_duration`, if there is one."""
+    """Order the end at `max_duration`, if there is one. A hold by the far side does not count."""
     if call.max_duration is None:
         return
-    end = trio.current_time() + call.max_duration
+    last = 0.0
     if call.warning is not None:
-        await trio.sleep_until(end - min(WARN_BEFORE, call.max_duration / 4))
+        last = min(WARN_BEFORE, call.max_duration / 4)
+        await conductor.spend(call.max_duration - last)
         outlet.offer(Prompt("warning", call.warning))
-    await trio.sleep_until(end)
+    await conductor.spend(last or call.max_duration)
     with trio.move_on_after(HEAR_OUT):
         await conductor.until_caller_is_done()
-    order(End(True, "maximum duration", call.farewell))
+    order(End(True, "maximum duration", call.farewell, limit=True))

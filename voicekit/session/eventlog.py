@@ -5,15 +5,17 @@ has started), `event` (the name of its class) and the fields of that class. Prog
 themselves many times a second, are left out.
 
 Events wait in a bounded link. One thread encodes and writes them, so a slow disk costs the log and not the call: events
-that do not fit are counted, and their number is the last line.
+that do not fit are counted, and their number is the last line. The keys that a caller presses are written as "?", since
+they may be a PIN, unless the log is opened with `digits=True`; what is said and typed is written as it is.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -75,6 +77,7 @@ class CallClock:
 LoggedEvent: TypeAlias = SessionEvent | Milestone
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(LoggedEvent)}
+_KEY = re.compile(r"(?<!\S)[0-9*#A-D](?!\S)")
 _UNLOGGED = (events.Progress, events.HeardSoFar)
 
 
@@ -87,8 +90,12 @@ def _answered(event: events.ModelAnswered) -> str:
     return f"{event.model} answered: {begun}, {event.stop} after {event.seconds:.3f} s"
 
 
+def _expected(answer: events.ExpectedAnswer) -> str:
+    return answer.replace("_", " or ") if isinstance(answer, str) else f"an answer that {answer:g} s of silence end"
+
+
 _WORDS: dict[type, Callable[[Any], str | None]] = {
-    events.SessionStarted: lambda event: "session started",
+    events.SessionStarted: lambda event: "session started" + (f", vad {event.vad}" if event.vad else ""),
     events.SpeechStarted: lambda event: "user sounds",
     events.SpeechStopped: lambda event: "user is quiet",
     events.Interim: lambda event: f'interim "{event.text}"' if event.words else None,
@@ -97,6 +104,12 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
     events.Finalized: lambda event: "finalized",
     events.Typed: lambda event: f'user types "{event.text}"',
     events.Dtmf: lambda event: f"user presses {event.digit}",
+    events.CallerHeld: lambda event: "the far side holds the call" if event.held else "the far side is back",
+    events.CollectKeys: lambda event: f"up to {event.most} keys are collected",
+    events.AnsweredBy: lambda event: f"answered by {event.who}" + (", its greeting is over" if event.greeted else ""),
+    events.Transferred: lambda event: (
+        "the caller was handed over" if event.error is None else f"the transfer failed: {_named(event.error)}"
+    ),
     events.Decided: str,
     events.TurnCommitted: lambda event: (
         f"reply {event.turn} " + (f'to "{event.text}"' if event.text else f"({event.reason})")
@@ -109,8 +122,15 @@ _WORDS: dict[type, Callable[[Any], str | None]] = {
     events.Underrun: lambda event: f"underrun: reply {event.turn} was {event.samples} samples late",
     events.ReplyFailed: lambda event: f"reply {event.turn} failed: {_named(event.error)}",
     events.Trouble: lambda event: f"trouble in {event.where}: {_named(event.error)}",
+    events.Switched: lambda event: (
+        f"{event.role}: {event.taken} stands in for {event.left}: {_named(event.error)}"
+        + (f"; warning: {event.crosses}, another region's voices" if event.crosses else "")
+    ),
     events.Blocked: lambda event: f"{event.where} blocked the event loop for {event.seconds:.3f} s",
     events.ModelAnswered: _answered,
+    events.AnswerExpected: lambda event: f"reply {event.turn} expects {_expected(event.answer)}",
+    events.PauseScored: lambda event: f"pause scored: {100 * event.probability:.0f} % finished",
+    events.ToolRan: lambda event: f"tool {event.name!r}: {event.outcome} after {event.seconds:.3f} s",
     events.Prompt: lambda event: f"prompt: {event.reason}",
     events.End: lambda event: f"end {'gracefully' if event.graceful else 'at once'}: {event.why}",
     events.SourceEnded: lambda event: "source ended",
@@ -139,7 +159,7 @@ class Troubles:
         self._shown: Exception | None = None
 
     def __call__(self, event: SessionEvent) -> str | None:
-        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun
+        kinds = events.SttDown | events.SttUp | events.ReplyFailed | events.Trouble | events.Overrun | events.Switched
         if not isinstance(event, kinds) and not getattr(event, "failed", False):
             return None
         if isinstance(event, events.ReplyFailed | events.Trouble):
@@ -151,7 +171,7 @@ class Troubles:
 
 @asynccontextmanager
 async def open_event_log(
-    path: str | Path, clock: CallClock | None = None
+    path: str | Path, clock: CallClock | None = None, *, digits: bool = False
 ) -> AsyncIterator[Callable[[LoggedEvent], None]]:
     """A watcher for `Session.watch` that writes each event to the new file `path`.
 
@@ -171,13 +191,23 @@ async def open_event_log(
         def note(event: LoggedEvent) -> None:
             clock.note(event)
             if not isinstance(event, _UNLOGGED):
-                outlet.offer((clock(), event))
+                outlet.offer((clock(), event if digits else without_digits(event)))
 
         yield note
         dropped = outlet.statistics().dropped
     if dropped:
         missing = VoicekitError(f"{dropped} events are missing: the disk was too slow")
         write([(clock(), events.Trouble("the event log", missing))])
+
+
+def without_digits(event: LoggedEvent) -> LoggedEvent:
+    """`event` with "?" for each key that the caller has pressed."""
+    match event:
+        case events.Dtmf():
+            return events.Dtmf("?")
+        case events.TurnCommitted(reason="dtmf" | "keys"):
+            return replace(event, text=_KEY.sub("?", event.text))
+    return event
 
 
 def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:

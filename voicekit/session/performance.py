@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from voicekit.contracts import Reply, ReplyScope, Tts, this_reply
-from voicekit.events import SessionEvent, Signal, Speculate, StartReply
+from voicekit.events import CollectKeys, ExpectedAnswer, SessionEvent, Signal, Speculate, StartReply
 from voicekit.flow.groups import alone
 from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
@@ -130,4 +130,21 @@ def _committed_by(commitment: Commitment, turn: Turn) -> Turn:
     def end(farewell: str | None) -> None:
         commitment.when_made(partial(turn.end_call, farewell))
 
-    return replace(turn, speculative=True, commitment=commitment.event, end_call=end)
+    def listen_for(answer: ExpectedAnswer) -> None:
+        commitment.when_made(partial(turn.listen_for, answer))
+
+    def collect(wanted: CollectKeys) -> None:
+        commitment.when_made(partial(turn.order_keys, wanted))
+
+    def transfer(to: str, sorry: str | None) -> None:
+        commitment.when_made(partial(turn.hand_over, to, sorry))
+
+    return replace(
+        turn,
+        speculative=True,
+        commitment=commitment.event,
+        end_call=end,
+        order_keys=collect,
+        hand_over=transfer,
+        listen_for=listen_for,
+    )

@@ -22,10 +22,19 @@ OVERRUN_EVERY = 1.0
 
 
 class Reporter:
-    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there."""
+    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there.
 
-    def __init__(self, observe: Callable[[SessionEvent], Sequence[Trouble]]) -> None:
+    Without it there are no observers, and nothing is queued for them. `follow_up` returns what is to be told behind an
+    event, once every watcher has seen that.
+    """
+
+    def __init__(
+        self,
+        observe: Callable[[SessionEvent], Sequence[Trouble]] | None,
+        follow_up: Callable[[SessionEvent], SessionEvent | None] = lambda event: None,
+    ) -> None:
         self._observe = observe
+        self._follow_up = follow_up
         self._watchers: list[Callable[[SessionEvent], object]] = []
         self._ends: tuple[Outlet[SessionEvent], Inlet[SessionEvent]] | None = None
         self._link: Outlet[SessionEvent] | None = None
@@ -44,6 +53,9 @@ class Reporter:
             watcher(event)
         if self._ends is not None:
             self._ends[0].offer(event)
+        more = self._follow_up(event)
+        if more is not None:
+            self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
         """What to tell about samples that the link of that name has dropped."""
@@ -59,6 +71,8 @@ class Reporter:
 
     def start(self) -> None:
         """Begin to queue events for the observers."""
+        if self._observe is None:
+            return
         self._ends = open_link(OBSERVED, Full.DROP_NEWEST, weigh=count, name="events to observers")
         self._link = self._ends[0]
 
@@ -68,9 +82,9 @@ class Reporter:
 
     async def pump(self) -> None:
         """Show the queued events to the observers, one after the other, until cancelled."""
-        assert self._ends is not None, "start() comes first"
-        async for event in self._ends[1]:
-            self._show(event)
+        if self._ends is not None:
+            async for event in self._ends[1]:
+                self._show(event)
 
     def finish(self, last: SessionEvent) -> None:
         """Report what is still owed and `last`; show the observers everything that is still queued."""
@@ -92,6 +106,7 @@ class Reporter:
                 self._show(inlet.receive_nowait())
 
     def _show(self, event: SessionEvent) -> None:
+        assert self._observe is not None
         for trouble in self._observe(event):
             for watcher in self._watchers:
                 watcher(trouble)

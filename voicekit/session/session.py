@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import EllipsisType
 
 import trio
@@ -19,8 +20,10 @@ import trio
 from voicekit.contracts import CallEnds, Reply, Sink, Source, Stash, Stt, Vad, tell, this_reply
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit.events import (
+    AnswerExpected,
     Dtmf,
     End,
+    ExpectedAnswer,
     Hangup,
     Prompt,
     SessionEnded,
@@ -30,12 +33,14 @@ from voicekit.events import (
     Typed,
 )
 from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
 from voicekit.flow.opened import opened
 from voicekit.flow.pipeline import Pipeline
 from voicekit.flow.stage import Run
 from voicekit.flow.store import LinkStatistics
+from voicekit.listen.loudness import Loudness
 from voicekit.play.playout import Playout
 from voicekit.reply.handler import Answer, Handler, Turn, as_handler, handler_stage
 from voicekit.session.assembly import (
@@ -47,10 +52,13 @@ from voicekit.session.assembly import (
     reply_pipeline,
 )
 from voicekit.session.duration import end_in_time
+from voicekit.session.ears import Ears
 from voicekit.session.failures import Failures
+from voicekit.session.handing_over import HandOvers
 from voicekit.session.listening import listen
 from voicekit.session.performance import Performer
 from voicekit.session.reporting import Reporter
+from voicekit.session.timing import TurnTimer
 from voicekit.turn.conductor import Conductor
 from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine
@@ -83,7 +91,7 @@ class Session:
         sink: Sink | Use | str | None = None,
         call: CallEnds | None = None,
         tts: SpokenBy | EllipsisType = ...,
-        stt: Stt | Use | str | EllipsisType | None = ...,
+        stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None = ...,
         vad: Vad | Use | str | EllipsisType | None = ...,
         policy: Policy | None = None,
         plugins: Plugins | None = None,
@@ -104,9 +112,14 @@ class Session:
             self.plugins.registry, handler=handler, source=source, sink=sink, tts=tts, stt=stt, vad=vad
         )
         self.strict = strict
-        self._reporter = Reporter(lambda event: self.plugins.observe(event, self))
+        self._timer = TurnTimer(lambda: self.reply)
+        self._reporter = Reporter(
+            (lambda event: self.plugins.observe(event, self)) if self.plugins.observes else None, self._timer.follow_up
+        )
         self._failures = Failures(self)
         self._reporter.watch(self._failures.follow)
+        self._hand_overs = HandOvers(self)
+        self._reporter.watch(self._hand_overs.follow)
         self._outlet: Outlet[Signal] | None = None
         self._nursery: trio.Nursery | None = None
         self._performer: Performer | None = None
@@ -197,7 +210,7 @@ class Session:
         try:
             with alone(), trio.CancelScope() as whole:
                 self._opening = whole
-                ended = SessionEnded(await self._converse())
+                ended = await self._converse()
             if whole.cancelled_caught:
                 ended = SessionEnded(self._given_up)
         except BaseException as error:
@@ -210,14 +223,15 @@ class Session:
             self._reporter.finish(ended)
         return ended
 
-    async def _converse(self) -> str:
-        """Open everything, hold the conversation, close everything; why it ended."""
+    async def _converse(self) -> SessionEnded:
+        """Open everything, hold the conversation, close everything; how it ended."""
         contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
         playout = Playout(parts.sink)
         speaking = reply_pipeline(handler_stage(self._answer), parts, playout, timeout, self.policy.turn.speculation)
-        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout)
+        loudness = Loudness() if parts.vad is not None and self.policy.interrupt.faint_db is not None else None
+        hearing, ear = listen_pipeline(parts, self._reporter.losses, timeout, loudness)
         self._lines = (hearing, speaking)
         for each in self._lines:
             await each.load()
@@ -234,8 +248,18 @@ class Session:
                 playout, parts.tts, speak=speak, outlet=outlet, report=self._reporter.report, make_turn=self._turn
             )
             endpoints = parts.stt is not None and parts.stt.endpoints
-            now, languages = trio.current_time(), getattr(parts.stt, "languages", ())
-            machine = TurnMachine(self.policy, rate=ear.rate, endpoints=endpoints, now=now, languages=languages)
+            self._timer.rate = ear.rate
+            ears = Ears(parts.stt)
+            machine = TurnMachine(
+                self.policy,
+                rate=ear.rate,
+                endpoints=endpoints,
+                now=trio.current_time(),
+                languages=getattr(parts.stt, "languages", ()),
+                levels=loudness.over if loudness is not None else None,
+                finalizes=ears.finalizes,
+                scores=ears.scores,
+            )
             conductor = Conductor(
                 machine,
                 self.history,
@@ -245,9 +269,10 @@ class Session:
                 report=self._reporter.report,
                 failed=self._failures.after,
                 end_within=self.policy.call.end_within,
+                ask=ears.ask,
             )
             await self._conduct(conductor, hear, outlet)
-        return conductor.why + self._failures.at_the_end
+        return SessionEnded(conductor.why + self._failures.at_the_end, limit=machine.limited)
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         call = self.policy.call
@@ -255,7 +280,7 @@ class Session:
             with alone():
                 async with trio.open_nursery() as nursery:
                     self._opening, self._outlet, self._nursery = None, outlet, nursery
-                    self._reporter.report(SessionStarted())
+                    self._reporter.report(SessionStarted(self.parts.vad_name))
                     if call.greeting is not None:
                         outlet.offer(Prompt("greeting", call.greeting, call.greeting_interruptible))
                     nursery.start_soon(listen, hear, outlet, self._failures.judge, self._reporter.report)
@@ -299,7 +324,14 @@ class Session:
             previous_cut=self.history.previous_cut,
             session=self,
             end_call=lambda farewell: self.end(why="the handler ended the call", farewell=farewell),
+            order_keys=lambda wanted: self._running().offer(wanted),
+            hand_over=partial(self._hand_overs.after, reply.turn),
+            listen_for=lambda answer: self._listen_for(reply, answer),
         )
+
+    def _listen_for(self, reply: Reply, answer: ExpectedAnswer) -> None:
+        if self._outlet is not None:
+            self._outlet.offer(AnswerExpected(reply.turn, answer))
 
     def _answer(self, turn: Turn) -> Handler:
         """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""

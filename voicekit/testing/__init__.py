@@ -9,7 +9,9 @@ def test_it_greets_back():
     assert call.history[0].heard == "Good morning!"
 """
 
+from voicekit.testing.carrier import PhoneLine, ScriptedCarrier
 from voicekit.testing.contracts import (
+    check_call,
     check_handler,
     check_sink,
     check_source,
@@ -18,6 +20,7 @@ from voicekit.testing.contracts import (
     check_tts,
     check_vad,
 )
+from voicekit.testing.control import ScriptedControl
 from voicekit.testing.fakes import FakeTts
 from voicekit.testing.harness import HeldCall, hold_call
 from voicekit.testing.scripted import Script, ScriptedSource, ScriptedStt, ScriptedVad
@@ -26,11 +29,15 @@ from voicekit.testing.timeline import Timeline
 __all__ = [
     "HeldCall",
     "FakeTts",
+    "PhoneLine",
     "Script",
+    "ScriptedControl",
+    "ScriptedCarrier",
     "ScriptedSource",
     "ScriptedStt",
     "ScriptedVad",
     "Timeline",
+    "check_call",
     "check_handler",
     "check_sink",
     "check_source",

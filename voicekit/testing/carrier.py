@@ -4,20 +4,24 @@
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-`delay` is the way of each message, in seconds, in either direction; `late_marks` is added to a mark's way back, and
-`lose_marks` drops every mark whose number it divides. What was played is in `played`, sample by sample with its time.
+What was played is in `played`, with its time; the marks that came back are in `marks`. To hold a whole conversation
+so, give `hold_call` a `PhoneLine`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
 
 import trio
 
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.call.control import CallControl
+from voicekit.call.peer import Dialect, Peer, PeerCleared, PeerDigits, PeerEvent, PeerMark, PeerSound
 from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.play.clocked_device import ClockedDevice
 
@@ -25,22 +29,46 @@ UNDER_WAY = 10_000
 """Messages under way in one direction before the sender waits."""
 
 
-class Peer(Protocol):
-    """The carrier's side of a wire (pure): its messages, and what it makes of ours."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneLine:
+    """A transport by its name, or its dialect, and how badly the line behaves; times are seconds of the call.
 
-    def begin(self, parameters: Any = None) -> Sequence[WireMessage]: ...
-    def sound(self, pcm: bytes, at_ms: int) -> WireMessage: ...
-    def digit(self, digit: str) -> WireMessage: ...
-    def passed(self, name: str) -> WireMessage: ...
-    def stop(self) -> Sequence[WireMessage]: ...
-    def receive(self, message: WireMessage) -> Any: ...
+    `delay` is the way of each message in either direction, and `jitter` up to how much longer it may be: messages
+    stay in order, as on TCP. Every `swap`-th message of the caller's sound comes behind the next one (only Telnyx
+    does that), every `lose`-th never comes. `late_marks` is added to a mark's way back, `lose_marks` drops every mark
+    whose number it divides. In `silences` (from, to) the wire sends no sound, in `holds` the far side has the call on
+    hold. The connection dies without a goodbye at `dies_at`, and takes no message of ours from `stuck_at` on.
+    `control` is what the carrier does at our request, such as a `ScriptedControl`.
+    """
+
+    transport: str | Dialect
+    delay: float = 0.03
+    jitter: float = 0.0
+    swap: int = 0
+    lose: int = 0
+    late_marks: float = 0.0
+    lose_marks: int = 0
+    silences: tuple[tuple[float, float], ...] = ()
+    holds: tuple[tuple[float, float], ...] = ()
+    dies_at: float | None = None
+    stuck_at: float | None = None
+    seed: int = 0
+    control: CallControl | None = None
 
 
 class ScriptedCarrier:
     """The far end of one call. `hung_up` is set when our side has closed the connection."""
 
     def __init__(
-        self, peer: Peer, spoken: AudioFormat, *, delay: float = 0.0, late_marks: float = 0.0, lose_marks: int = 0
+        self,
+        peer: Peer,
+        spoken: AudioFormat,
+        *,
+        delay: float = 0.0,
+        jitter: float = 0.0,
+        late_marks: float = 0.0,
+        lose_marks: int = 0,
+        seed: int = 0,
     ) -> None:
         self.peer = peer
         self.delay = delay
@@ -48,16 +76,21 @@ class ScriptedCarrier:
         self.lose_marks = lose_marks
         self.played: list[tuple[float, bytes]] = []
         self.cleared: list[float] = []
-        self.received: list[object] = []
+        self.digits: list[str] = []
+        self.marks: list[str] = []
+        self.received: list[PeerEvent] = []
+        self.begun = trio.Event()
         self.hung_up = trio.Event()
+        self.close_code: int | None = None
         self.stream = _Stream(self)
         self._device = ClockedDevice(spoken, played=lambda at, frame: self.played.append((at, frame.pcm)))
         self._format = spoken
         self._marks: deque[tuple[int, str]] = deque()
         self._written = 0
         self._numbered = 0
-        self._ours = _Way(delay)
-        self._theirs = _Way(delay)
+        roll = Random(seed)
+        self._ours = _Way(lambda: delay + roll.uniform(0, jitter))
+        self._theirs = _Way(lambda: delay + roll.uniform(0, jitter))
 
     @property
     def position(self) -> int:
@@ -65,40 +98,61 @@ class ScriptedCarrier:
         return self._device.position(trio.current_time())
 
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
-        """Send `messages` to our side."""
+        """Send `messages` to our side; with `late`, what is sent within so many seconds overtakes them."""
         for message in messages:
             self._theirs.put(message, late)
 
+    def hang_up(self) -> None:
+        """The caller hangs up: the wire's own goodbye, and the close."""
+        self.say(*self.peer.stop())
+        self.vanish(1000)
+
     def vanish(self, code: int | None = 1006) -> None:
-        """The connection ends without a goodbye."""
+        """The connection ends; without a goodbye unless `code` is one."""
         self._theirs.put(StreamClosed(code), 0.0)
+
+    def get_stuck(self) -> None:
+        """Take no message of our side any more."""
+        self._ours.stuck = True
 
     async def run(self) -> None:
         """Play, and answer; until our side closes."""
         self.say(*self.peer.begin())
-        while not self.hung_up.is_set():
+        self.begun.set()
+        while True:
             with trio.move_on_at(self._next_mark()):
                 message = await self._ours.get()
                 if isinstance(message, StreamClosed):
+                    self._device.discard(trio.current_time())
+                    self.close_code = message.code
                     self.hung_up.set()
                     return
                 self._take(self.peer.receive(message))
             self._send_marks()
 
-    def _take(self, event: Any) -> None:
+    def _take(self, event: PeerEvent) -> None:
         now = trio.current_time()
         self.received.append(event)
-        match type(event).__name__:
-            case "PeerSound":
-                self._device.write(AudioFrame(event.pcm, self._written, self._format), now)
-                self._written += len(event.pcm) // self._format.sample_bytes
-            case "PeerMark":
-                self._marks.append((self._written, event.name))
-            case "PeerCleared":
-                self._device.discard(now)
-                self._written = self._device.position(now)
-                self.cleared.append(now)
-                self._marks = deque((self._written, name) for _, name in self._marks)
+        match event:
+            case PeerSound(pcm):
+                self._device.write(AudioFrame(pcm, self._written, self._format), now)
+                self._written += self._format.count(pcm)
+            case PeerMark(name):
+                self._marks.append((self._written, name))
+            case PeerDigits(digits):
+                self.digits.append(digits)
+            case PeerCleared():
+                self._clear(now)
+
+    def _clear(self, now: float) -> None:
+        self._device.discard(now)
+        self._written = self._device.position(now)
+        self.cleared.append(now)
+        cleared = getattr(self.peer, "cleared", None)
+        if cleared is not None:
+            self._marks.clear()
+            self.say(cleared())
+        self._marks = deque((self._written, name) for _, name in self._marks)
 
     def _next_mark(self) -> float:
         if not self._marks:
@@ -111,37 +165,45 @@ class ScriptedCarrier:
             _, name = self._marks.popleft()
             self._numbered += 1
             if not self.lose_marks or self._numbered % self.lose_marks:
+                self.marks.append(name)
                 self.say(self.peer.passed(name), late=self.late_marks)
 
 
 class _Way:
-    """One direction: messages arrive in order, `delay` seconds after they were sent, or `late` seconds later."""
+    """One direction: messages arrive in order, `delay()` seconds after they were sent, or `late` seconds later."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: Callable[[], float]) -> None:
+        self.stuck = False
         self._delay = delay
+        self._latest = 0.0
         self._items: deque[tuple[float, Any]] = deque()
         self._changed = trio.lowlevel.ParkingLot()
 
-    def put(self, message: Any, late: float) -> None:
-        due = trio.current_time() + self._delay + late
+    def put(self, message: Any, late: float = 0.0) -> None:
+        due = self._latest = max(self._latest, trio.current_time() + self._delay())
+        due += late
         place = len(self._items)
         while place and self._items[place - 1][0] > due:
             place -= 1
         self._items.insert(place, (due, message))
         self._changed.unpark_all()
 
+    async def put_soon(self, message: Any) -> None:
+        """`put`, once there is room."""
+        await trio.lowlevel.checkpoint()
+        while self.stuck or len(self._items) >= UNDER_WAY:
+            await self._changed.park()
+        self.put(message)
+
     async def get(self) -> Any:
         await trio.lowlevel.checkpoint()
         while True:
             due = self._items[0][0] if self._items else float("inf")
             if due <= trio.current_time():
+                self._changed.unpark_all()
                 return self._items.popleft()[1]
             with trio.move_on_at(due):
                 await self._changed.park()
-
-    @property
-    def full(self) -> bool:
-        return len(self._items) >= UNDER_WAY
 
 
 class _Stream:
@@ -157,14 +219,14 @@ class _Stream:
             if not isinstance(message, StreamClosed):
                 return message  # type: ignore[no-any-return]  # a queue of both
             self._ended = message
+            self._carrier._ours.stuck = False
         raise self._ended
 
     async def send(self, message: WireMessage) -> None:
         if self._ended is not None:
             raise self._ended
-        await trio.lowlevel.checkpoint()
-        self._carrier._ours.put(message, 0.0)
+        await self._carrier._ours.put_soon(message)
 
     async def close(self, code: int = 1000) -> None:
         await trio.lowlevel.checkpoint()
-        self._carrier._ours.put(StreamClosed(code), 0.0)
+        self._carrier._ours.put(StreamClosed(code))

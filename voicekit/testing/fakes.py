@@ -8,7 +8,7 @@ word mark in between.
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -38,11 +38,19 @@ class FakeTts(Pipeable):
     name = "fake voice"
     accepts = None
 
-    def __init__(self, *, per_character: float = PER_CHARACTER, first_sound: float = FIRST_SOUND) -> None:
+    def __init__(
+        self,
+        *,
+        per_character: float = PER_CHARACTER,
+        first_sound: float = FIRST_SOUND,
+        levels: Sequence[int] = range(VALUES),
+    ) -> None:
+        """`levels`: the sample of each character is the level at its `to`, modulo their number."""
         self.produces: AudioFormat | None = None
         self.cuts = 0
         self._per_character = per_character
         self._first_sound = first_sound
+        self._levels = levels
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
         """Speaks in PCM16 mono at the sink's rate."""
@@ -68,7 +76,7 @@ class FakeTts(Pipeable):
                 if place in ends:
                     word = text.part(place, ends[place])
                     await outbox.send(WordMark(word.text, at, word.to[-1]))
-                pcm = array("h", [text.to[place] % VALUES]) * samples
+                pcm = array("h", [self._levels[text.to[place] % len(self._levels)]]) * samples
                 await outbox.send(AudioFrame(pcm.tobytes(), at, format))
                 at += samples
 

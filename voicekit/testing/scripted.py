@@ -20,11 +20,12 @@ import trio
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError
-from voicekit.events import Dtmf, Endpoint, Final, Hangup, Interim, Transcript, Typed, Word
+from voicekit.events import Dtmf, Hangup, Transcript, Typed, Word
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
 from voicekit.listen.transcribe import words
+from voicekit.testing.hearing import ScriptHearing
 from voicekit.testing.positions import POSITIONS, SOUNDING, sounding
 
 FRAME = 0.02
@@ -60,8 +61,8 @@ class Script:
         """Speak `text` from `at` on, for `for_` seconds; the words take as long as they have letters."""
         self._sound(_Sound(at, at + for_, text))
 
-    def coughs(self, *, at: float, for_: float = 0.3) -> None:
-        """Make a sound that is no word."""
+    def coughs(self, *, at: float, for_: float = 0.5) -> None:
+        """Make a sound that is no word; coughs take 0.3 to 0.6 s."""
         self._sound(_Sound(at, at + for_))
 
     def types(self, text: str, *, at: float) -> None:
@@ -162,11 +163,13 @@ class ScriptedStt(Pipeable):
     """Understands a Script's words when their samples have arrived; a word of which half is missing is not heard.
 
     Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after
-    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False.
+    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`,
+    it can be asked to finalise, and answers when as many seconds have sounded after the place that it was asked about.
     """
 
     name = "scripted ears"
     produces = None
+    scores = False  # a script's sound has no melody
 
     def __init__(
         self,
@@ -176,11 +179,19 @@ class ScriptedStt(Pipeable):
         interim: float = 0.12,
         final: float = 0.26,
         endpoint: float = 0.7,
+        fin: float | None = None,
     ) -> None:
         self.endpoints = endpoints
+        self.finalizes = fin is not None
         self.accepts: AudioFormat | None = None
         self._script = script
-        self._delays = (interim, final, endpoint)
+        self._delays = (interim, final, endpoint, fin or 0.0)
+        self._heard: ScriptHearing | None = None
+
+    def finalize(self, at: int) -> None:
+        """Make everything up to sample `at` final; see the contract `Stt`."""
+        if self._heard is not None and self.finalizes:
+            self._heard.finalize(at)
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = AudioFormat(offered.rate)
@@ -192,7 +203,9 @@ class ScriptedStt(Pipeable):
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
         rate = self.accepts.rate if self.accepts is not None else PCM16K.rate
-        heard = _Hearing(self._script.utterances(rate), [round(delay * rate) for delay in self._delays])
+        self._heard = heard = ScriptHearing(
+            self._script.utterances(rate), [round(delay * rate) for delay in self._delays]
+        )
         async for item in inbox:
             if isinstance(item, AudioFrame):
                 _check_samples(item)
@@ -214,60 +227,3 @@ def _check_samples(frame: AudioFrame) -> None:
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
         raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")
-
-
-class _Hearing:
-    """What of the script has been heard, by the position up to which sound has arrived."""
-
-    def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
-        self._utterances = utterances
-        self._interim, self._final, self._endpoint = delays
-        self._to = 0
-        self._gaps: list[Gap] = []
-        self._said_final = 0
-        self._shown: tuple[Word, ...] = ()
-
-    def take(self, end: int) -> None:
-        self._to = end
-
-    def miss(self, gap: Gap) -> None:
-        self._to = gap.end
-        self._gaps.append(gap)
-
-    def say(self, endpoints: bool) -> list[Interim | Final | Endpoint]:
-        if not self._utterances or self._to < self._utterances[0][0].end:
-            return []
-        out: list[Interim | Final | Endpoint] = []
-        heard = [word for word in self._utterances[0] if not self._missed(word)]
-        finals = tuple(word for word in heard[self._said_final :] if word.end + self._final <= self._to)
-        if finals:
-            self._said_final += len(finals)
-            out.append(Final(finals))
-        tail = tuple(word for word in heard[self._said_final :] if word.end + self._interim <= self._to)
-        if tail != self._shown:
-            self._shown = tail
-            out.append(Interim(tail))
-        end = self._utterances[0][-1].end
-        goes_on = len(self._utterances) > 1 and self._utterances[1][0].start <= end + self._endpoint
-        if end + (self._final if goes_on else self._endpoint) <= self._to:
-            if endpoints and heard and not goes_on:
-                out.append(Endpoint(end))
-            self._next()
-        return out
-
-    def finish(self) -> list[Interim | Final | Endpoint]:
-        """The sound is over: what has arrived and was not said yet is final now."""
-        if not self._utterances:
-            return []
-        heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]
-        rest = tuple(heard[self._said_final :])
-        self._next()
-        return [Final(rest)] if rest else []
-
-    def _next(self) -> None:
-        self._utterances = self._utterances[1:]
-        self._said_final, self._shown = 0, ()
-
-    def _missed(self, word: Word) -> bool:
-        lost = sum(max(0, min(gap.end, word.end) - max(gap.at, word.start)) for gap in self._gaps)
-        return lost * 2 >= word.end - word.start

@@ -21,6 +21,11 @@ class Timeline:
         self._interims = interims
         self._start: float | None = None
 
+    @property
+    def began(self) -> float:
+        """The time of the first event, by trio's clock; 0 before there is one."""
+        return self._start or 0.0
+
     def note(self, event: SessionEvent) -> None:
         now = trio.current_time()
         if self._start is None:

@@ -1,8 +1,9 @@
 """The conductor: the thin trio driver of the turn machine. One await, obeys commands, owns each reply's cancel scope.
 
-It waits for signals, or for the machine's deadline, and for nothing else; every command is carried out
-synchronously. So it can't be late, and a cut is in force in the same instant in which it was decided. It knows
-nothing of voices or handlers: a reply is something that can be run, confirmed, cut, held and released.
+It waits for the machine's deadline and for nothing else: signals are judged in the step of whoever sends them, and
+every command is carried out synchronously. So it can't be late, and a cut is in force in the same instant in which it
+was decided. It knows nothing of voices or handlers: a reply is something that can be run, confirmed, cut, held and
+released.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from voicekit.contracts import Reply
 from voicekit.errors import VoicekitError
 from voicekit.events import (
     AmendTurn,
+    CallerHeld,
     Confirm,
     CutReply,
     Discard,
+    EarCommand,
     End,
+    Finalize,
+    HeardSoFar,
     HoldOutput,
     ReleaseOutput,
     ReplyDone,
     ReplyFailed,
+    ScorePause,
     SessionEvent,
     Signal,
     Speculate,
@@ -38,13 +44,17 @@ from voicekit.events import (
     TurnEnded,
 )
 from voicekit.flow.groups import alone
-from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.link import Inlet, Outlet, Taker
 from voicekit.turn.ending import GracefulEnd
 from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine, TurnState
 
 UNWIND = 1.0
 """Seconds that a cut reply's tasks may take to end before the reply after the next is refused its start."""
+
+
+CROWD = 8
+"""Replies that may be unwinding before further signals wait: bounds what many lines in one step can begin."""
 
 
 class Performance(Protocol):
@@ -83,6 +93,7 @@ class Conductor:
 
     `begin` makes the performance for a StartReply or a Speculate; `report` is told every session event, synchronously;
     `failed` is asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
+    `ask` hands commands to the listening side, which answers with signals; it must not wait.
     """
 
     def __init__(
@@ -96,6 +107,7 @@ class Conductor:
         report: Callable[[SessionEvent], None],
         failed: Callable[[Reply, Exception], Sequence[Signal] | None],
         end_within: float,
+        ask: Callable[[EarCommand], None],
     ) -> None:
         self._machine = machine
         self._history = history
@@ -104,11 +116,15 @@ class Conductor:
         self._begin = begin
         self._report = report
         self._failed = failed
+        self._ask = ask
         self._live: _Live | None = None
         self._guess: _Live | None = None  # begun before the caller's turn is committed
         self._unwinding: deque[_Live] = deque()
         self._ending = GracefulEnd(end_within)
+        self._alarm = trio.CancelScope()
+        self._taker: Taker | None = None
         self._free = ParkingLot()
+        self._holds = ParkingLot()  # for whoever waits for the far side to hold the call, or to take it back
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
@@ -116,59 +132,93 @@ class Conductor:
         while self._machine.caller_has_floor:
             await self._free.park()
 
+    async def spend(self, seconds: float) -> None:
+        """Wait for `seconds` of the call, not counting those for which the far side holds it."""
+        while seconds > 0:
+            while self._machine.held:
+                await self._holds.park()
+            began = trio.current_time()
+            with trio.move_on_after(seconds):
+                await self._holds.park()
+            seconds -= trio.current_time() - began
+
     async def run(self) -> None:
         """Conduct until the machine is closed; then nothing sounds any more, and all replies' tasks have ended."""
         try:
             with alone():
-                async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as self._nursery:
                     try:
                         self._told()
-                        while not self._closed:
-                            await self._step(nursery)
+                        with self._signals.hand_to(self._hear, self._keeps_up) as self._taker:
+                            await self._conduct(self._taker)
                     finally:
                         if self._live is not None:
                             self._over(self._live, cut=True)
                         self._discard()
-                    nursery.cancel_scope.cancel()
+                    self._nursery.cancel_scope.cancel()
         finally:
             self._tell_failures()
 
-    async def _step(self, nursery: trio.Nursery) -> None:
-        signals: list[Signal] = []
-        with trio.move_on_at(min(self._machine.deadline, self._ending.deadline)):
-            signals = await self._signals.receive_all()
+    async def _conduct(self, taker: Taker) -> None:
+        while not self._closed:
+            with trio.CancelScope(deadline=self._due_at()) as self._alarm:
+                await taker.ended()
+            self._look_at_clock()
+
+    def _hear(self, signal: Signal) -> None:
         now = trio.current_time()
-        for signal in signals:
-            self._take(signal, now, nursery)
-        if not signals and self._machine.deadline <= now:
-            self._obey(self._machine.due(now), now, nursery)
+        self._take(signal, now)
+        self._after(now)
+
+    def _keeps_up(self) -> bool:
+        return len(self._unwinding) < CROWD
+
+    def _look_at_clock(self) -> None:
+        now = trio.current_time()
+        if not self._closed and self._machine.deadline <= now:
+            self._obey(self._machine.due(now), now)
+        self._after(now)
+
+    def _after(self, now: float) -> None:
+        """What follows from any step, and when the next one is due."""
         if not self._machine.caller_has_floor:
             self._free.unpark_all()
         self._ending.listen(self._reply, now)
         if self._ending.deadline <= now and self._ending.is_over(self._queued(), self._reply, now):
-            self._take(End(False, self._ending.why), now, nursery)
+            self._take(End(False, self._ending.why), now)
+        if self._closed:
+            self._alarm.cancel()
+        elif self._alarm.deadline != (due := self._due_at()):
+            self._alarm.deadline = due
 
-    def _take(self, signal: Signal, now: float, nursery: trio.Nursery) -> None:
+    def _due_at(self) -> float:
+        return min(self._machine.deadline, self._ending.deadline)
+
+    def _take(self, signal: Signal, now: float) -> None:
         if self._closed:
             self._tell_failure(signal)
             return
         self._report(signal)
-        if isinstance(signal, ReplyDone | ReplyFailed):
-            self._finished(signal)
-        self._obey(self._machine.handle(signal, now), now, nursery)
+        if isinstance(signal, HeardSoFar):
+            self._follow(signal.turn, signal.said_to, now)
+        elif isinstance(signal, ReplyDone | ReplyFailed):
+            self._finished(signal, now)
+        self._obey(self._machine.handle(signal, now), now)
+        if isinstance(signal, CallerHeld):
+            self._holds.unpark_all()
 
-    def _obey(self, commands: Sequence[TurnCommand], now: float, nursery: trio.Nursery) -> None:
+    def _obey(self, commands: Sequence[TurnCommand], now: float) -> None:
         if self._machine.ending is not None:
             self._ending.order(self._queued(), self._reply, now, self._machine.ending)
         self._told()
         for command in commands:
             match command:
                 case StartReply():
-                    self._commit(self._set_off(command, nursery))
+                    self._commit(self._set_off(command))
                 case Speculate():
-                    self._guess = self._set_off(command, nursery)
+                    self._guess = self._set_off(command)
                 case Confirm():
-                    self._confirm(command, nursery)
+                    self._confirm(command)
                 case Discard():
                     self._discard()
                 case AmendTurn(turn, text):
@@ -176,6 +226,8 @@ class Conductor:
                 case CutReply():
                     if self._live is not None:
                         self._over(self._live, cut=True)
+                case Finalize() | ScorePause():
+                    self._ask(command)
                 case HoldOutput():
                     if self._live is not None:
                         self._live.performance.hold()
@@ -189,16 +241,16 @@ class Conductor:
             if decision.act is TurnAct.CLOSE:
                 self.why = self._ending.why or decision.why
 
-    def _set_off(self, command: StartReply | Speculate, nursery: trio.Nursery) -> _Live:
+    def _set_off(self, command: StartReply | Speculate) -> _Live:
         live = _Live(self._begin(command), committed=isinstance(command, StartReply))
         self._unwinding.append(live)
-        nursery.start_soon(self._perform, live)
+        self._nursery.start_soon(self._perform, live)
         return live
 
-    def _confirm(self, command: Confirm, nursery: trio.Nursery) -> None:
+    def _confirm(self, command: Confirm) -> None:
         live, self._guess = self._guess, None
         if live is None:  # it has failed by itself: the handler is asked again, in earnest
-            live = self._set_off(StartReply(command.turn, command.text), nursery)
+            live = self._set_off(StartReply(command.turn, command.text))
         else:
             live.committed = True
             live.performance.confirm(command.text)
@@ -218,10 +270,16 @@ class Conductor:
             finally:
                 live.scope.cancel()
 
-    def _finished(self, signal: ReplyDone | ReplyFailed) -> None:
+    def _follow(self, turn: int, said_to: int, now: float) -> None:
+        """Let the machine know what the caller is hearing, by which it tells echo from words."""
+        if self._live is not None and self._live.reply.turn == turn:
+            self._machine.follow(self._live.reply.said, said_to, now)
+
+    def _finished(self, signal: ReplyDone | ReplyFailed, now: float) -> None:
         live = self._live
         if live is None or live.reply.turn != signal.turn:
             return
+        self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
             live.reply.heard_to = len(live.reply.said)  # everything was played, punctuation after the last word too
         else:
@@ -278,6 +336,8 @@ class Conductor:
         finally:
             live.unwound.set()
             self._unwinding.remove(live)
+            if self._taker is not None:
+                self._taker.resume()
 
     def _guess_failed(self, live: _Live, error: Exception) -> None:
         """Nobody has asked for this reply yet. If somebody does, the handler is asked again, and that is judged."""

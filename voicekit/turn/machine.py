@@ -19,6 +19,11 @@ is not cut short, while words that merely arrive late do not lengthen the pause.
 **A question** is what was put back, then what was spoken, then what was typed or keyed, a space between. All that is
 there is committed together. What is put back is committed again when the caller says nothing more.
 
+**Keys that are collected** (CollectKeys) cut as any key does, and are then waited for one after the other, in SETTLING
+or over the caller's voice in HEARING; no Endpoint ends that. The turn that they make, or any other, ends the order.
+
+**A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in whatever state.
+
 **Speculation**, where the policy has it, is a part of SETTLING: in a pause, words that have stood for a while are
 guessed to be the whole question, and their reply is begun (Speculate) with the number that is next. The commit of the
 same words uses the number up (Confirm); other words, or another reply, throw it away (Discard). Speech alone does not:
@@ -47,9 +52,13 @@ from collections.abc import Sequence
 
 from voicekit.errors import ConfigError
 from voicekit.events import (
+    AnswerExpected,
     Audible,
     Decided,
+    Endpoint,
+    Finalized,
     HeardSoFar,
+    Progress,
     ReplyDone,
     ReplyFailed,
     Signal,
@@ -61,6 +70,7 @@ from voicekit.turn.memory import TurnMemory
 from voicekit.turn.policy import Policy
 from voicekit.turn.states import Column, TurnState, column_of
 from voicekit.turn.table import TABLE
+from voicekit.turn.whose import Levels
 
 __all__ = ["TurnState", "TurnMachine"]
 
@@ -70,12 +80,23 @@ class TurnMachine:
 
     `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it says Endpoint, and `now` the
     time at which the call begins to wait. All times are seconds of one clock that never goes back. `languages` are
-    those that the recogniser was told to expect, for words that come without a language.
+    those that the recogniser was told to expect, for words that come without a language. `levels` has the level of the
+    sound between two samples, for telling the caller from the background; without it nothing is too soft. `finalizes`:
+    the stt obeys Finalize; `scores`: there is a sound model, which answers ScorePause.
     Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that says no Endpoint.
     """
 
     def __init__(
-        self, policy: Policy, *, rate: int, endpoints: bool, now: float, languages: Sequence[str] = ()
+        self,
+        policy: Policy,
+        *,
+        rate: int,
+        endpoints: bool,
+        now: float,
+        languages: Sequence[str] = (),
+        levels: Levels | None = None,
+        finalizes: bool = False,
+        scores: bool = False,
     ) -> None:
         if rate <= 0:
             raise ConfigError(f"turn machine: expected an ear rate above 0 Hz, got {rate!r}")
@@ -86,7 +107,16 @@ class TurnMachine:
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"
-        self._floor = TurnMemory(policy, rate=rate, stt=stt, now=now, languages=languages)
+        self._floor = TurnMemory(
+            policy,
+            rate=rate,
+            stt=stt,
+            now=now,
+            languages=languages,
+            levels=levels,
+            finalizes=finalizes,
+            scores=scores,
+        )
 
     @property
     def state(self) -> TurnState:
@@ -118,9 +148,19 @@ class TurnMachine:
         return self.state in (TurnState.HEARING, TurnState.SETTLING, TurnState.DOUBTING)
 
     @property
+    def held(self) -> bool:
+        """Whether the far side has put the caller on hold: no time passes for the call then."""
+        return self._floor.held_since is not None
+
+    @property
     def ending(self) -> str | None:
         """Why the call is to end gracefully; None while it is not."""
         return self._floor.ending
+
+    @property
+    def limited(self) -> bool:
+        """Whether the call ends because of its longest duration or the longest silence."""
+        return self._floor.limited
 
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:
         """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""
@@ -129,11 +169,12 @@ class TurnMachine:
         floor.now = now
         if self._is_stale(event):
             return []
-        if isinstance(event, SpeechStarted) and not floor.source_ended:
-            floor.speech.start(event, now)
-        elif isinstance(event, SpeechStopped):
-            floor.speech.stop(event)
+        self._remember(event, now)
         return self._move(column, event)
+
+    def follow(self, said: str, said_to: int, now: float) -> None:
+        """The caller has heard the first `said_to` characters of `said`, which is all that the live reply has said."""
+        self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:
         """What to do because nothing happened until `deadline`; nothing while that lies ahead."""
@@ -145,11 +186,31 @@ class TurnMachine:
         taken, self._floor.decisions = self._floor.decisions, []
         return taken
 
+    def _remember(self, event: Signal, now: float) -> None:
+        """What an event means in every state."""
+        floor = self._floor
+        if isinstance(event, SpeechStarted) and not floor.source_ended:
+            floor.speech.start(event, now)
+            floor.whose.clock.note(event.at, now)
+        elif isinstance(event, SpeechStopped):
+            if floor.speech.talking:
+                floor.settling_since = now
+            floor.speech.stop(event)
+            floor.advising.pause(event.at, now)
+        elif isinstance(event, Progress):
+            floor.pass_by(event.final_to)
+            floor.whose.clock.note(event.final_to, now)
+        elif isinstance(event, Endpoint | Finalized):
+            floor.pass_by(event.at)
+            floor.advising.finalized(event)
+
     def _is_stale(self, event: Signal) -> bool:
         """Whether `event` is about a reply that is no longer, or never was, alive."""
-        return isinstance(event, Audible | HeardSoFar | ReplyDone | ReplyFailed) and event.turn != self.live
+        about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
+        return isinstance(event, about) and event.turn != self.live
 
     def _move(self, column: Column, event: Signal | None) -> list[TurnCommand]:
         TABLE[self.state][column].move(self._floor, event)
+        self._floor.consult()
         taken, self._floor.commands = self._floor.commands, []
         return taken

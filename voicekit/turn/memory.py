@@ -10,97 +10,119 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from voicekit.events import (
     AmendTurn,
+    AnswerExpected,
+    CollectKeys,
     Confirm,
     CutReply,
-    Decided,
     Discard,
+    Dtmf,
+    EarCommand,
     End,
     Final,
+    Finalize,
     HoldOutput,
     Interim,
+    PauseScored,
     Prompt,
     ReleaseOutput,
     Speculate,
     StartReply,
     TurnAct,
-    TurnCommand,
 )
-from voicekit.turn.phrases import InterruptionWeigher
+from voicekit.turn.advice import AdviceAct
+from voicekit.turn.advising import Advising
+from voicekit.turn.caller_memory import CallerMemory, LiveReply
+from voicekit.turn.key_collector import KeyCollector
 from voicekit.turn.policy import Policy
 from voicekit.turn.speculations import Speculations
-from voicekit.turn.speech import CallerSpeech
 from voicekit.turn.states import TurnState
-from voicekit.turn.words import PendingQuestion, QuestionMemory
+from voicekit.turn.whose import Levels
+from voicekit.writing import letters
 
 # More prompts than this can't wait for their moment: by the time the last is spoken, the first means nothing.
 QUEUED_PROMPTS = 8
 
 
-@dataclass(slots=True)
-class LiveReply:
-    """The one reply that is being made or spoken."""
-
-    turn: int
-    question: PendingQuestion | None
-    interruptible: bool
-    audible: bool = False
-
-
-class TurnMemory:
+class TurnMemory(CallerMemory):
     """The memory of one call. `now` is told before each act; nothing here reads a clock."""
 
-    def __init__(self, policy: Policy, *, rate: int, stt: bool, now: float, languages: Sequence[str] = ()) -> None:
-        self.policy = policy
-        self.rate = rate
-        self.stt = stt
-        self.now = now
-        self.state = TurnState.WAITING
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        rate: int,
+        stt: bool,
+        now: float,
+        languages: Sequence[str] = (),
+        levels: Levels | None = None,
+        finalizes: bool = False,
+        scores: bool = False,
+    ) -> None:
+        super().__init__(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
         self.turn = 0
-        self.live: LiveReply | None = None
-        self.speech = CallerSpeech(rate)
-        self.book = QuestionMemory()
-        self.scales = InterruptionWeigher(policy.interrupt, languages)
         self.guesses = Speculations(policy.turn.speculation)
+        asks = finalizes and stt  # in vad mode a Finalized ends the turn: it is no mere question there
+        self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
         self.idle_prompts = 0  # in a row, since the caller last said anything
-        self.ears_down = False
-        self.source_ended = False
         self.ending: str | None = None  # why the call is to end once the live reply is over
+        self.limited = False  # whether that is a limit of the call
         self.waiting_since = now
-        self.settling_since = now
         self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
-        self.doubt_until = math.inf
-        self.commands: list[TurnCommand] = []
-        self.decisions: list[Decided] = []
-
-    @property
-    def reply(self) -> LiveReply:
-        """The live reply, in those states that have one."""
-        assert self.live is not None, f"no live reply in {self.state}"
-        return self.live
+        self.held_since: float | None = None  # by the far side: no time passes for this call until it is taken back
+        self.keys = KeyCollector()
 
     @property
     def deadline(self) -> float:
         """When something must happen although nothing did."""
+        if self.held_since is not None:
+            return math.inf
         match self.state:
-            case TurnState.WAITING if self.policy.call.idle_after is not None:
-                return self.waiting_since + self.policy.call.idle_after
+            case TurnState.WAITING:
+                return min(self._idle_at, self.first_key_due)
+            case TurnState.SETTLING if self.keys.begun:
+                return self.settling_since + self.keys.within
             case TurnState.HEARING | TurnState.SETTLING if self.owed_since is not None and not self.book.noted:
                 return self.owed_since + self.policy.interrupt.regret
+            case TurnState.HEARING:
+                return self._noise_ends
             case TurnState.SETTLING:
-                return min(self.settled_at, self._guess_at)
+                return min(self.settled_at, self._guess_at, self.commit_at)
             case TurnState.DOUBTING:
-                return self.doubt_until
+                return self.doubt.until
         return math.inf
+
+    @property
+    def _idle_at(self) -> float:
+        idle_after = self.policy.call.idle_after
+        return math.inf if idle_after is None else self.waiting_since + idle_after
+
+    @property
+    def first_key_due(self) -> float:
+        """When it is too late for the first of the keys that are collected."""
+        return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
+
+    @property
+    def _noise_ends(self) -> float:
+        """When a sound without words has gone on for long enough: to answer what was said before it, or to prompt."""
+        since = max(self.settling_since, self.speech.since)
+        if self.book:
+            return math.inf if self.ears_down else since + self.policy.turn.noise
+        idle = self.policy.call.idle_after
+        return math.inf if idle is None else since + max(idle, self.policy.turn.noise)
 
     @property
     def settled_at(self) -> float:
         """When the pause will have lasted long enough."""
-        return self.settling_since + self.settle_time
+        return self.settling_since + self.pause_time
+
+    @property
+    def commit_at(self) -> float:
+        """When the adviser has the turn committed; infinity while it does not."""
+        return self.advising.commit_at if self.book.noted and not self.source_ended else math.inf
 
     @property
     def _guess_at(self) -> float:
@@ -108,19 +130,16 @@ class TurnMemory:
         return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
 
     @property
-    def settle_time(self) -> float:
-        """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
-        awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
-        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+    def pause_time(self) -> float:
+        """How long the pause must last: `settle_time`, or as the adviser wants it."""
+        advised = self.book.noted and not self.source_ended
+        return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
     @property
     def yields(self) -> bool:
         """Whether speech can hold or cut the live reply."""
         barred = self.ending is not None or self.source_ended or not self.policy.interrupt.barge_in
         return self.reply.interruptible and not barred
-
-    def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
-        self.decisions.append(Decided(act, turn, why, about))
 
     def enter(self, state: TurnState) -> None:
         self.state = state
@@ -129,6 +148,29 @@ class TurnMemory:
         """The caller is quiet: judge the pause from now on."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
+
+    def consult(self) -> None:
+        """Ask the adviser about the words in this pause; without words it is not asked."""
+        if self.state is not TurnState.SETTLING or not self.book.noted or self.source_ended:
+            return
+        noted, before = self.book.noted, self.advising.advice
+        commands = self.advising.consult(noted.words, tail=bool(noted.tail), now=self.now)
+        advice = self.advising.advice
+        if advice.act is AdviceAct.WAIT and advice != before:
+            self.decide(TurnAct.WAIT, f"{advice.seconds:g} s: {advice.why}")
+        self._ask(commands)
+
+    def _ask(self, commands: Sequence[EarCommand]) -> None:
+        self.commands += commands
+        if any(isinstance(command, Finalize) for command in commands):
+            self.decide(TurnAct.FINALIZE, self.advising.advice.why)
+
+    def heed(self, event: AnswerExpected | PauseScored) -> None:
+        """News for the adviser: what the reply asks for, or how the pause sounds."""
+        if isinstance(event, AnswerExpected):
+            self.advising.expect(event.answer)
+        else:
+            self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
         """The first sample of the reply was heard; a reply that is held was heard before the hold."""
@@ -142,16 +184,13 @@ class TurnMemory:
 
     def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
+        if self.speech.talking and not down:  # words of what was said meanwhile are still to come
+            self.settling_since = self.now
 
     def note(self, event: Interim | Final) -> None:
-        """Remember words. One that sounded after all that is known is a sign of speech: the pause starts anew."""
-        known = max(self.book.noted.end, self.speech.stopped_at)
-        if isinstance(event, Interim):
-            self.book.hear_tail(event.words)
-        elif amended := self.book.hear_finals(event.words):
+        """Remember words; they may refute a guess."""
+        for amended in self.hear(event):
             self.commands.append(AmendTurn(amended.turn, amended.text))
-        if self.book.noted.end > known:
-            self.settling_since = self.now
         if self.book.noted and self.owed_since is not None:
             self.owed_since = self.now
         if self.guesses.on and self.guesses.note(self.book.text, self.now):
@@ -171,14 +210,21 @@ class TurnMemory:
         self.discard("the reply is to something else")
         self._begin(interruptible)
         self.commands.append(StartReply(self.turn, text, reason, script, interruptible))
+        self._begin_held()
 
     def _begin(self, interruptible: bool = True) -> None:
         """A reply is alive from here on."""
         self.turn += 1
         self.live = LiveReply(self.turn, None, interruptible)
         self.owed_since = None
+        self.whose.begin()
         self.state = TurnState.REPLYING
         self.guesses.start_over()
+
+    def _begin_held(self) -> None:
+        """A reply that begins while the far side holds the call waits for its end."""
+        if self.held_since is not None:
+            self.commands.append(HoldOutput(self.turn))
 
     def speculate(self) -> None:
         """Begin the reply to what has been said so far, and go on judging the pause."""
@@ -204,22 +250,68 @@ class TurnMemory:
         self.decide(TurnAct.PROMPT, why, self.turn)
 
     def hold(self, why: str) -> None:
+        self.close_stale()
         self.state = TurnState.DOUBTING
-        self.doubt_until = self.now + self.policy.interrupt.doubt
+        self.doubt.begin(self.now, self.policy.interrupt.doubt)
         self.speech.doubt()
-        self.commands.append(HoldOutput(self.reply.turn))
+        if self.held_since is None:
+            self.commands.append(HoldOutput(self.reply.turn))
         self.decide(TurnAct.HOLD, why, self.reply.turn)
 
-    def doubt_on(self, seconds: float) -> None:
-        self.doubt_until = self.now + seconds
-
-    def release(self, why: str, upto: int = 0) -> None:
-        """The reply goes on, and the words that raised the doubt are forgotten."""
-        self.book.forget(upto)
+    def release(self, why: str) -> None:
+        """The reply goes on, for now: words that change are judged again."""
+        self.doubt.let_pass = letters(self.book.noted.text)
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
-        self.commands.append(ReleaseOutput(self.reply.turn))
+        if self.held_since is None:
+            self.commands.append(ReleaseOutput(self.reply.turn))
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
+
+    def note_hold(self, held: bool) -> None:
+        """The far side holds the call, or takes it back: the reply pauses meanwhile, and so does every deadline."""
+        if held is (self.held_since is not None):
+            return
+        if held:
+            self.held_since = self.now
+        elif self.held_since is not None:
+            away, self.held_since = self.now - self.held_since, None
+            self.waiting_since += away
+            self.settling_since += away
+            self.doubt.shift(away)
+            self.owed_since = None if self.owed_since is None else self.owed_since + away
+        if self.live is not None and self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
+            act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
+            self.commands.append(order(self.live.turn))
+            self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
+
+    def collect(self, wanted: CollectKeys) -> None:
+        """The caller's next keys are taken together. A newer order takes the place of this one until one is pressed."""
+        if self.keys.order(wanted) and self.state is TurnState.WAITING:
+            self.waiting_since = self.now
+
+    def press(self, event: Dtmf) -> None:
+        """Note a key that is collected."""
+        if self.keys.press(event.digit):
+            self.discard("a key was pressed")
+            self.book.read(event, "keys")
+
+    def await_key(self) -> None:
+        """The next key is awaited, in silence or while the caller speaks: a cut is owed no other answer."""
+        self.owed_since = None
+        if self.speech.talking:
+            self.state = TurnState.HEARING
+        else:
+            self.pause()
+
+    def take_keys(self, why: str) -> None:
+        """The keys are a turn, with whatever was said; so is that none was pressed."""
+        self.keys.stop()
+        if self.book:
+            self.commit(why)
+        else:
+            self.idle_prompts = 0
+            self.start("keys")
+            self.decide(TurnAct.COMMIT, why, self.turn)
 
     def cut(self, why: str) -> None:
         """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
@@ -241,16 +333,33 @@ class TurnMemory:
         if not self.book:
             self.listen_on()
             return
+        self.keys.stop()
         question = self.book.ask(self.turn + 1, upto)
+        self.advising.start_over()
+        self.whose.learn(question.spoken.words)
         self.idle_prompts = 0
         confirmed = question.reason == "speech" and self.guesses.confirmed_by(question.text)
         if confirmed:
             self._begin()
             self.commands.append(Confirm(self.turn, question.text))
+            self._begin_held()
         else:
             self.start(question.reason, question.text)
         self.reply.question = question
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
+
+    def after_reply(self, turn: int) -> None:
+        """Reply `turn` ended by itself: answer what was kept, or go on with what is being said."""
+        self.close_stale()
+        self.recall_answer()
+        if self.book.typed:
+            self.commit(f"kept while reply {turn} ran")
+        elif self.speech.talking:
+            self.state = TurnState.HEARING
+        elif self.book.noted and not self.source_ended:
+            self.state = TurnState.SETTLING
+        else:
+            self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
         """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
@@ -276,7 +385,7 @@ class TurnMemory:
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))
-            self.ending = event.why
+            self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
         """The source has ended: there is no sound any more."""

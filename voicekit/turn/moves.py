@@ -8,19 +8,20 @@ talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
 from __future__ import annotations
 
 from voicekit.events import (
+    AnswerExpected,
+    CallerHeld,
+    CollectKeys,
     Dtmf,
     End,
     Endpoint,
     Final,
     Finalized,
     Interim,
+    PauseScored,
     Prompt,
-    ReplyDone,
-    ReplyFailed,
     Signal,
     SttDown,
     SttUp,
-    TurnAct,
     Typed,
 )
 from voicekit.turn.memory import TurnMemory
@@ -55,127 +56,68 @@ def wake(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    if _believed(floor, event):
-        floor.commit(_why_complete(floor, event), event.at)
+    """An utterance is complete, unless the adviser waits."""
+    pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
+    if floor.keys.begun:
+        return
+    if is_believed(floor, event) and not (pausing and floor.advising.holds(event.at, floor.now)):
+        floor.commit(why_complete(floor, event), event.at)
+
+
+def heed(floor: TurnMemory, event: AnswerExpected | PauseScored) -> None:
+    floor.heed(event)
 
 
 def pause_over(floor: TurnMemory, event: None) -> None:
-    if floor.owed_since is not None and not floor.book.noted:
+    if floor.keys.begun:
+        floor.take_keys(f"no other key within {floor.keys.within:g} s")
+    elif floor.owed_since is not None and not floor.book.noted:
         regret(floor, event)
+    elif floor.now >= floor.commit_at:
+        floor.commit(f"adviser: {floor.advising.advice.why}")
     elif floor.now < floor.settled_at:
         floor.speculate()
     else:
         floor.commit(_why_settled(floor))
 
 
-def regret(floor: TurnMemory, event: None) -> None:
-    """A reply was cut and no word followed: answer what was put back, or speak without a question."""
-    why = f"no word followed the cut within {floor.policy.interrupt.regret:g} s"
-    if floor.book.put_back:
-        floor.commit(why)
+def sound_over(floor: TurnMemory, event: None) -> None:
+    """The caller's sound goes on and brings no word: noise, or a cut that was none."""
+    if floor.keys.begun:
+        floor.take_keys(f"no other key, though the sound goes on for {floor.policy.turn.noise:g} s")
+    elif floor.owed_since is not None and not floor.book.noted:
+        regret(floor, event)
+    elif floor.book:
+        floor.commit(f"no word for {floor.policy.turn.noise:g} s, though the sound goes on")
     else:
-        floor.start("silence")
-        floor.decide(TurnAct.SILENCE, why, floor.turn)
+        idle(floor, event)
+
+
+def regret(floor: TurnMemory, event: None) -> None:
+    """A reply was cut, and the words that cut it are gone: answer what was put back, or listen on."""
+    floor.owed_since = None
+    floor.commit(f"no word followed the cut within {floor.policy.interrupt.regret:g} s")
 
 
 def answer(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    if not _blank(event):
+    if isinstance(event, Dtmf) and floor.keys.wanted is not None:
+        _collect(floor, event)
+    elif not is_blank(event):
         floor.book.read(event)
-        floor.commit(_why_read(event))
+        floor.commit(why_read(event))
 
 
 def idle(floor: TurnMemory, event: None) -> None:
+    if floor.now >= floor.first_key_due:
+        floor.take_keys("no key was pressed in time")
+        return
     call = floor.policy.call
     why = f"nobody spoke for {call.idle_after:g} s"
     if call.idle_limit is not None and floor.idle_prompts >= call.idle_limit:
-        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell))
+        floor.order_end(End(True, f"{why}, after {floor.idle_prompts} idle prompts", call.farewell, limit=True))
         floor.rest()
     else:
         floor.prompt_idle(why)
-
-
-# --- while a reply lives ---
-
-
-def audible(floor: TurnMemory, event: Signal | None) -> None:
-    floor.sound()
-
-
-def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
-    floor.sound()
-
-
-def doubt(floor: TurnMemory, event: Signal | None) -> None:
-    if floor.yields:
-        floor.hold("speech started")
-
-
-def weigh(floor: TurnMemory, event: Interim | Final) -> None:
-    """Words against the reply; where speech has no say, they are only kept."""
-    floor.note(event)
-    if not floor.book.noted or not floor.yields:
-        return
-    words = floor.book.noted.words
-    if why := floor.scales.cuts(words):
-        floor.cut_for_speech(why)
-    elif floor.state is not TurnState.DOUBTING:
-        floor.hold(f"words of weight {floor.scales.weight(words)}, {floor.policy.interrupt.min_words} would cut")
-
-
-def judge(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """The utterance that raised the doubt is complete."""
-    final_only = isinstance(event, Finalized) and floor.speech.talking
-    if not _believed(floor, event) or final_only or not floor.book.noted:
-        return
-    if floor.scales.weight(floor.book.noted.words):
-        floor.cut("the words in doubt are a turn of their own")
-        floor.commit(_why_complete(floor, event), event.at)
-    else:
-        floor.release("only backchannels", event.at)
-
-
-def decide_doubt(floor: TurnMemory, event: None) -> None:
-    words = floor.book.noted.words
-    missing = round(floor.policy.interrupt.min_speech * floor.rate) - floor.speech.evidence(floor.now)
-    if words and not floor.scales.weight(words):
-        floor.release("only backchannels")
-    elif not floor.speech.talking:
-        floor.release("the speech ended within the doubt")
-    elif words or missing <= 0:
-        floor.cut_for_speech(f"still talking after {floor.policy.interrupt.doubt:g} s of doubt")
-    else:
-        floor.doubt_on(missing / floor.rate)
-
-
-def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    """A line or a key cuts, unless the reply must be heard or the call is ending: then it is kept, or too late."""
-    if _blank(event) or floor.ending is not None:
-        return
-    if floor.reply.interruptible:
-        floor.cut(_why_read(event))
-        answer(floor, event)
-    else:
-        floor.book.read(event)
-
-
-def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply ended by itself; what was kept while it could not be interrupted is committed now."""
-    floor.finish()
-    if floor.ending is not None:
-        floor.rest()
-    elif floor.book.typed or (floor.book.noted and not floor.speech.talking):
-        floor.commit(f"kept while reply {event.turn} ran")
-    else:
-        floor.listen_on()
-
-
-def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
-    """The held reply ended by itself: the words are judged as if it had never run."""
-    floor.finish()
-    if floor.book.noted and not floor.speech.talking:
-        pause(floor, event)
-    else:
-        floor.listen_on()
 
 
 # --- the stt and prompts ---
@@ -183,6 +125,14 @@ def doubt_is_void(floor: TurnMemory, event: Signal | None) -> None:
 
 def stt_changed(floor: TurnMemory, event: SttDown | SttUp) -> None:
     floor.note_stt(down=isinstance(event, SttDown))
+
+
+def far_hold(floor: TurnMemory, event: CallerHeld) -> None:
+    floor.note_hold(event.held)
+
+
+def collect(floor: TurnMemory, event: CollectKeys) -> None:
+    floor.collect(event)
 
 
 def speak(floor: TurnMemory, event: Prompt) -> None:
@@ -208,19 +158,6 @@ def end(floor: TurnMemory, event: End) -> None:
         floor.close(event.why)
 
 
-def end_reply(floor: TurnMemory, event: End) -> None:
-    if event.graceful:
-        floor.order_end(event)
-    else:
-        floor.close(event.why)
-
-
-def end_doubt(floor: TurnMemory, event: End) -> None:
-    end_reply(floor, event)
-    if event.graceful:
-        floor.release("the call ends after this reply")
-
-
 def rest_deaf(floor: TurnMemory, event: Signal | None) -> None:
     floor.go_deaf()
     floor.rest()
@@ -236,38 +173,37 @@ def commit_deaf(floor: TurnMemory, event: Signal | None) -> None:
     floor.commit("the source has ended")
 
 
-def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
-    floor.go_deaf()
-
-
-def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
-    """Nothing more will be said: words that are more than a backchannel are a turn, all else was none."""
-    floor.go_deaf()
-    if floor.scales.weight(floor.book.noted.words):
-        floor.cut("the source ended on words in doubt")
-        floor.commit("the source has ended")
-    else:
-        floor.release("the source ended without words")
-
-
 def hang_up(floor: TurnMemory, event: Signal | None) -> None:
     floor.close("the other side hung up")
 
 
-def _believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
+def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
     """In stt mode an Endpoint ends a turn, in vad mode a Finalized; either is stale at or below the watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 
-def _blank(event: Typed | Dtmf) -> bool:
+def _collect(floor: TurnMemory, event: Dtmf) -> None:
+    """A key that was asked for: the last of them commits, any other is waited behind."""
+    floor.press(event)
+    go_on_collecting(floor)
+
+
+def go_on_collecting(floor: TurnMemory) -> None:
+    if floor.keys.complete:
+        floor.take_keys("the keys are complete")
+    else:
+        floor.await_key()
+
+
+def is_blank(event: Typed | Dtmf) -> bool:
     return isinstance(event, Typed) and not event.text.strip()
 
 
-def _why_read(event: Typed | Dtmf) -> str:
-    return "typed" if isinstance(event, Typed) else f"key {event.digit!r}"
+def why_read(event: Typed | Dtmf) -> str:
+    return "typed" if isinstance(event, Typed) else "a key"
 
 
-def _why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
+def why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
     kind = "endpoint" if isinstance(event, Endpoint) else "all is final"
     return f"{kind} at {event.at / floor.rate:.2f} s of sound"
 
@@ -275,11 +211,13 @@ def _why_complete(floor: TurnMemory, event: Endpoint | Finalized) -> str:
 def _why_settled(floor: TurnMemory) -> str:
     """Which wait ended, and why it was that long."""
     reason = "no endpoint"
-    if not floor.stt:
+    if why := floor.advising.why_waited(floor.settle_time):
+        reason = why
+    elif not floor.stt:
         reason = "vad mode"
     elif floor.source_ended:
         reason = "the source has ended"
     elif floor.ears_down:
         reason = "the transcriber is down"
     waited = floor.now - floor.settling_since
-    return f"waited {waited:.1f} s: {reason}, settle {floor.settle_time:g} s after the last sign of speech"
+    return f"waited {waited:.1f} s: {reason}, settle {floor.pause_time:g} s after the last sign of speech"

@@ -111,13 +111,13 @@ class InterruptionWeigher:
         characters = sum(part.unspaced for part in rest)
         return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
 
-    def cuts(self, words: Sequence[Word]) -> str | None:
-        """Why `words` cut a reply at once, or None if they do not."""
+    def cuts(self, words: Sequence[Word], least: int | None = None) -> str | None:
+        """Why `words` cut a reply at once, or None if they do not; `least` that are no backchannel do, or min_words."""
         found, _ = self._stop.split(parts_of(words))
         if found:
             return f"stop-word {found[0]!r}"
         weight = self.weight(words)
-        return f"{weight} words" if weight >= self._min_words else None
+        return f"{weight} word{'s' * (weight > 1)}" if weight >= (least or self._min_words) else None
 
 
 def _code(language: str) -> str:

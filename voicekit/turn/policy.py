@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from voicekit.errors import ConfigError
+from voicekit.turn.advice import Adviser
+from voicekit.turn.adviser import WordAdviser
 from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
@@ -51,19 +53,33 @@ class TurnPolicy:
     `endpointing`: "stt" believes the recogniser's Endpoint, "vad" believes silence, "auto" takes "stt" where the
     transcriber declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all
     pauses inside a sentence. `max_endpoint_delay`: the longest that the recogniser takes over its Endpoint.
+    `noise`: how long a sound may go on after the last word until the words are answered, as steady noise ends no pause;
+    4 s is longer than anybody draws out a word, and than a busy recogniser takes for the next.
     `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off, because a
-    handler must be made for it: asked, it may be for nothing (see `Turn.committed`).
+    handler must be made for it: asked, it may be for nothing (see `Turn.committed`). `adviser`: judges each pause by
+    its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`); True is
+    `WordAdviser()`, False leaves both to endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
     settle: float = 0.8
     max_endpoint_delay: float = 2.0
+    noise: float = 4.0
     speculate: bool | Speculation = False
+    adviser: bool | Adviser = True
 
     def __post_init__(self) -> None:
         _check(self, _one_of(get_args(Endpointing)), "endpointing")
-        _check(self, _SECONDS, "settle", "max_endpoint_delay")
+        _check(self, _SECONDS, "settle", "max_endpoint_delay", "noise")
         _check(self, _SPECULATE, "speculate")
+        _check(self, _ADVISER, "adviser")
+
+    @property
+    def advises(self) -> Adviser | None:
+        """The adviser; None where it is off."""
+        if isinstance(self.adviser, bool):
+            return _BY_WORDS if self.adviser else None
+        return self.adviser
 
     @property
     def speculation(self) -> Speculation | None:
@@ -82,27 +98,41 @@ class TurnPolicy:
 class InterruptPolicy:
     """When speech cuts a reply off.
 
-    `barge_in`: whether it can at all; typed lines and keys always can. `doubt`: how long a reply is held while it is
-    unclear whether the caller wants the floor; a cough and the hangover of the gate fit in 0.6 s. `min_words`: as
-    many words cut. `min_speech`: sound without words cuts only when this much was speech, so that a click never does.
-    `regret`: after a cut, how long no word may follow until the bot speaks again. `stop_words` cut alone, and
-    `ignore_words` never do; both are phrases by language code, and "any" is the code for all languages. A word
-    whose language is unknown, or has no list, is looked up in the lists of the languages that the recogniser was told
-    to expect, and in the English one; if it is not in Latin letters, in all lists. In scripts without spaces two
-    characters count as a word.
+    `barge_in`: whether it can at all; typed lines and keys always can. `min_words`: as many words cut. Fewer hold the
+    reply while they are being said, and are answered after it. Before the first sound of a reply one word is enough,
+    since the caller has not finished. `doubt`: how long a reply is held at most; then words that are still being said
+    cut, and all else lets it go on. `late_words`: how long words of a sound that has ended are waited for, unless the
+    recogniser reports sooner that there are none; with the gate's hangover of 0.3 s a cough costs 0.4 s. Words that
+    come later still cut. `sound_cuts`: whether sound without words cuts, if it goes on at the end of the doubt and
+    `min_speech` of it was speech; for a recogniser that is much slower than that. `regret`: after a cut whose words
+    vanish, how long no word may follow until a question that was cut before its answer is asked again.
+
+    `ignore_echo`: words that the reply itself is saying just then are not the caller's. `faint_db`: sound so much below
+    the caller's usual level is not the caller's either (television, side talk, echo); None turns that off. Speech of
+    one person varies by up to 10 dB.
+
+    `stop_words` cut alone, and `ignore_words` never do; both are phrases by language code, and "any" is the code for
+    all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
+    the recogniser was told to expect, and in the English one; if it is not in Latin letters, in all lists. In scripts
+    without spaces two characters count as a word.
     """
 
     barge_in: bool = True
-    doubt: float = 0.6
+    doubt: float = 2.0
+    late_words: float = 0.1
     regret: float = 2.0
     min_words: int = 2
+    sound_cuts: bool = False
     min_speech: float = 0.25
+    ignore_echo: bool = True
+    faint_db: float | None = 15.0
     stop_words: WordLists = field(default_factory=lambda: STOP_WORDS, hash=False)
     ignore_words: WordLists = field(default_factory=lambda: IGNORE_WORDS, hash=False)
 
     def __post_init__(self) -> None:
-        _check(self, _FLAG, "barge_in")
-        _check(self, _SECONDS, "doubt", "regret", "min_speech")
+        _check(self, _FLAG, "barge_in", "sound_cuts", "ignore_echo")
+        _check(self, _SECONDS, "doubt", "late_words", "regret", "min_speech")
+        _check(self, _DECIBELS, "faint_db")
         _check(self, _count(1), "min_words")
         _check(self, _WORD_LISTS, "stop_words", "ignore_words")
         for name in ("stop_words", "ignore_words"):  # copies, so that the caller's own can change on their own
@@ -122,7 +152,7 @@ class CallPolicy:
     quarter of `max_duration` earlier. `farewell`: spoken before the call is ended by `idle_limit`, by `max_duration` or
     by failures. `apology`: spoken when a reply failed and nothing else has spoken for it; the call goes on. After three
     failed replies in a row it ends. None is silence in each case. `open_timeout`: what each stage may take to open.
-    `end_within`: what a graceful end may take.
+    `end_within`: what a graceful end may take. While the far side holds the call, none of these times goes on.
     """
 
     greeting: str | None = None
@@ -197,7 +227,10 @@ def _check(policy: object, kind: _Kind, *names: str) -> None:
 
 _SECONDS = _Kind("a number of seconds, 0 or more", lambda value: _is_number(value) and value >= 0)
 _POSITIVE = _Kind("a number of seconds above 0", lambda value: _is_number(value) and value > 0)
+_DECIBELS = _Kind("decibels above 0, or None", lambda value: value is None or (_is_number(value) and value > 0))
 _FLAG = _Kind("True or False", lambda value: isinstance(value, bool))
 _TEXT = _Kind("a text or None", lambda value: isinstance(value, str | None))
 _WORD_LISTS = _Kind('phrases by language such as {"en": ("stop", "hold on")}', _is_lists)
+_ADVISER = _Kind("True, False or a function of a CallerPause", lambda value: isinstance(value, bool) or callable(value))
+_BY_WORDS = WordAdviser()
 _SPECULATE = _Kind("True, False or a Speculation", lambda value: isinstance(value, bool | Speculation))

@@ -8,19 +8,19 @@ from voicekit.events import SpeechStarted, SpeechStopped
 class CallerSpeech:
     """Kept up to date in every state. Counts ear samples where the marks tell, seconds of the clock where not yet."""
 
-    __slots__ = ("_earlier", "_rate", "_since", "_started_at", "stopped_at", "talking")
+    __slots__ = ("_earlier", "_rate", "_started_at", "since", "stopped_at", "talking")
 
     def __init__(self, rate: int) -> None:
         self.talking = False
         self.stopped_at = 0
         self._rate = rate
-        self._since = 0.0
+        self.since = 0.0
         self._started_at = 0
         self._earlier = 0
 
     def start(self, mark: SpeechStarted, now: float) -> None:
         self.talking = True
-        self._since = now
+        self.since = now
         self._started_at = mark.at
 
     def stop(self, mark: SpeechStopped) -> None:
@@ -35,5 +35,5 @@ class CallerSpeech:
 
     def evidence(self, now: float) -> int:
         """Samples of speech since `doubt`, with the whole of the stretch that was running then."""
-        running = round((now - self._since) * self._rate) if self.talking else 0
+        running = round((now - self.since) * self._rate) if self.talking else 0
         return self._earlier + running

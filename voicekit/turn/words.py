@@ -1,20 +1,29 @@
-"""What the caller said: noted words, the question they became, and the watermark by which a word counts once.
+"""What the caller said: noted words, the question they became, and the rule by which a word counts once.
 
-Finals come about 260 ms late, and every interim repeats the whole unfinished tail. So a word is judged by where it
-*starts*: at or behind the watermark `heard_to` it is new; before it, it belongs to a question already asked, and if it
-is final it corrects the text of that question, or it was forgotten with a cough and stays so.
+Finals come about 260 ms late, and every interim repeats the whole unfinished tail. A final word comes once, so it
+always counts: it corrects the question that it is part of, or else it is new. A word of a tail comes again and again,
+so it is judged by where it *starts*: at or behind the watermark `heard_to` it is new, before it, it was dealt with.
+The watermark follows final words, and what was asked; no word is forgotten before it is final.
+
+Which question a word is part of: the one that was asked with a word there, or whose span it starts in. Recognisers
+move words by some tenths of a second when they become final, hence the first half.
 
 Two choices the events leave open. A final settles everything before its end, so tail words that start before that
-are dropped, even where a newer interim overtook the final. And a late final that reaches past the watermark moves it
+are dropped, even if a newer interim overtook the final. And a late final that reaches past the watermark moves it
 to its own end: the recogniser knows by then how long the committed word was, and the Endpoint that follows is stale.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from voicekit.events import Dtmf, Typed, Word, joined
+from voicekit.writing import letters
+
+# Finals of older questions than these do not come any more.
+REMEMBERED = 8
 
 
 def _ends(words: Iterable[Word]) -> int:
@@ -53,14 +62,15 @@ class Utterance:
 
 @dataclass(slots=True)
 class PendingQuestion:
-    """What reply `turn` answers: text put back from before, then the spoken words, then what was typed or keyed.
+    """What reply `turn` answers: a question put back, then the spoken words, then what was typed or keyed.
 
-    Words that start in [start, end) are its own; late finals among them amend it.
+    Words that start in [start, end) are its own, and so are those that it was asked with before they were final; late
+    finals among them amend it.
     """
 
     turn: int
     reason: str
-    before: str
+    before: PendingQuestion | None
     spoken: Utterance
     after: str
     start: int
@@ -68,15 +78,31 @@ class PendingQuestion:
 
     @property
     def text(self) -> str:
-        return spaced(self.before, self.spoken.text, self.after)
+        before = self.before.text if self.before is not None else ""
+        return spaced(before, self.spoken.text, self.after)
 
-    def amend(self, late: Iterable[Word]) -> bool:
-        """Take in those `late` finals that are its own; True if they changed the text."""
-        own = [word for word in late if self.start <= word.start < self.end]
-        before = self.text
-        self.spoken.settle(own)
-        self.end = max(self.end, _ends(own))
-        return self.text != before
+    def has(self, word: Word, near: int) -> bool:
+        """Whether `word` is its own; one that was asked before it was final may have moved by `near` samples."""
+        if self.start <= word.start < self.end:
+            return True
+        return self._place(word, near) is not None
+
+    def amend(self, word: Word, near: int) -> None:
+        """Take in a late final that is its own."""
+        place = self._place(word, near)
+        if place is None:
+            self.spoken.settle([word])
+        else:
+            self.spoken.finals.append(word)
+            del self.spoken.tail[: place + 1]
+        self.end = max(self.end, word.end)
+
+    def _place(self, word: Word, near: int) -> int | None:
+        """Which of the words that were asked before they were final is `word`."""
+        for place, asked in enumerate(self.spoken.tail):
+            if abs(word.start - asked.start) <= near and letters(word.text) == letters(asked.text):
+                return place
+        return None
 
 
 def spaced(*texts: str) -> str:
@@ -85,70 +111,113 @@ def spaced(*texts: str) -> str:
 
 
 class QuestionMemory:
-    """What the next question will be made of: a question put back, the noted words, typed lines and keys."""
+    """What the next question will be made of: a question put back, kept and noted words, typed lines and keys.
 
-    __slots__ = ("_asked", "heard_to", "noted", "put_back", "typed", "typed_reason")
+    `noted` are the words of the utterance under way. An utterance that is over while a reply goes on is `kept` for the
+    end of the reply, or set `aside` if it was a backchannel: unless it turns out to be an answer, that is its end.
+    `near` is by how many samples a word may move when it becomes final.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_asked", "_near", "aside", "heard_to", "kept", "noted", "put_back", "typed", "typed_reason")
+
+    def __init__(self, near: int = 0) -> None:
         self.noted = Utterance()
+        self.kept: list[Word] = []
+        self.aside: list[Word] = []
         self.heard_to = 0
         self.put_back: PendingQuestion | None = None
         self.typed: list[str] = []
         self.typed_reason = "typed"
-        self._asked: PendingQuestion | None = None  # the last question with spoken words: late finals are for it
+        self._near = near
+        self._asked: deque[PendingQuestion] = deque(maxlen=REMEMBERED)  # with spoken words: late finals are for them
 
     def __bool__(self) -> bool:
-        return bool(self.noted or self.put_back or self.typed)
+        return bool(self.noted or self.kept or self.put_back or self.typed)
 
     @property
     def text(self) -> str:
         """What the question would read, were it asked now."""
         back = self.put_back.text if self.put_back is not None else ""
-        return spaced(back, self.noted.text, *self.typed)
+        return spaced(back, self._spoken.text, *self.typed)
 
     def hear_tail(self, words: Iterable[Word]) -> None:
         """An interim: its new words replace the tail."""
-        self.noted.tail = [word for word in words if word.start >= self.heard_to and word.text.strip()]
+        new = [word for word in words if word.start >= self.heard_to and word.text.strip()]
+        self.noted.tail = [word for word in new if not self._asked or not self._asked[-1].has(word, self._near)]
 
-    def hear_finals(self, words: Iterable[Word]) -> PendingQuestion | None:
-        """A final: new words are noted; late ones amend the question that is returned, if that changed its text."""
-        said = [word for word in words if word.text.strip()]
-        self.noted.settle([word for word in said if word.start >= self.heard_to])
-        late = [word for word in said if word.start < self.heard_to]
-        if not late:
-            return None
-        self.heard_to = max(self.heard_to, _ends(late))
-        self.noted.tail = [word for word in self.noted.tail if word.start >= self.heard_to]
-        return self._asked if self._asked is not None and self._asked.amend(late) else None
+    def hear_finals(self, words: Iterable[Word]) -> list[PendingQuestion]:
+        """A final: words that are part of a question amend it, all others are noted. Returns the changed questions."""
+        late: list[tuple[PendingQuestion, Word]] = []
+        new: list[Word] = []
+        for word in words:
+            if word.text.strip():
+                question = self._question_of(word)
+                if question is None:
+                    new.append(word)
+                else:
+                    late.append((question, word))
+        self.noted.settle(new)
+        return self._amend(late) if late else []
 
-    def read(self, event: Typed | Dtmf) -> None:
-        """A typed line or a key. The watermark is for sound; it does not touch these."""
+    def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
+        """A typed line, or a key and why it is taken. The watermark is for sound; it does not touch these."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
-        self.typed_reason = "typed" if isinstance(event, Typed) else "dtmf"
+        self.typed_reason = "typed" if isinstance(event, Typed) else reason
 
-    def forget(self, upto: int = 0) -> Utterance:
-        """Take the noted words away, never to count again: the watermark moves to their end, and to `upto`."""
-        gone, self.noted = self.noted, Utterance()
-        self.heard_to = max(self.heard_to, gone.end, upto)
-        return gone
+    def close(self, upto: int, *, keep: bool) -> None:
+        """The utterance that ends at `upto` is over: its final words are kept for the next question, or set aside."""
+        over = [word for word in self.noted.finals if word.start < upto]
+        self.noted.finals = [word for word in self.noted.finals if word.start >= upto]
+        if keep:
+            self.kept += over
+        elif over:
+            self.aside = over
+        self._raise(_ends(over))
+
+    def recall(self) -> None:
+        """What was set aside last counts after all."""
+        self.kept += self.aside
+        self.aside = []
 
     def ask(self, turn: int, upto: int = 0) -> PendingQuestion:
         """Make question `turn` of everything in the book, which is empty afterwards."""
-        reason, start = self._reason(), self.heard_to
-        back, spoken, typed = self.put_back, self.forget(upto), spaced(*self.typed)
-        self.put_back = None
-        self.typed = []
+        reason, spoken = self._reason(), self._spoken
+        start = min([self.heard_to, *(word.start for word in spoken.finals)])
+        back, typed = self.put_back, spaced(*self.typed)
+        self.noted, self.kept, self.aside, self.put_back, self.typed = Utterance(), [], [], None, []
+        self.heard_to = max(self.heard_to, spoken.end, upto)
         if back is not None and not spoken:  # the old words again, still open to their late finals
             after = spaced(back.after, typed)
             question = PendingQuestion(turn, reason, back.before, back.spoken, after, back.start, back.end)
         else:
-            before = back.text if back is not None else ""
-            question = PendingQuestion(turn, reason, before, spoken, typed, start, self.heard_to)
+            question = PendingQuestion(turn, reason, back, spoken, typed, start, self.heard_to)
         if question.spoken:
-            self._asked = question
+            self._asked.append(question)
         return question
+
+    @property
+    def _spoken(self) -> Utterance:
+        """All that was said and not asked yet."""
+        return Utterance([*self.kept, *self.noted.finals], self.noted.tail) if self.kept else self.noted
+
+    def _question_of(self, word: Word) -> PendingQuestion | None:
+        """The latest question that `word` is part of."""
+        return next((asked for asked in reversed(self._asked) if asked.has(word, self._near)), None)
+
+    def _amend(self, late: Sequence[tuple[PendingQuestion, Word]]) -> list[PendingQuestion]:
+        """Put late words into their questions; one that was put back is part of another, which changes with it."""
+        before = [asked.text for asked in self._asked]
+        for question, word in late:
+            question.amend(word, self._near)
+        self._raise(_ends(word for _, word in late))
+        return [asked for asked, text in zip(self._asked, before, strict=True) if asked.text != text]
+
+    def _raise(self, to: int) -> None:
+        """Move the watermark to `to`; tail words before it are no longer new."""
+        self.heard_to = max(self.heard_to, to)
+        self.noted.tail = [word for word in self.noted.tail if word.start >= self.heard_to]
 
     def _reason(self) -> str:
         if self.typed:
             return self.typed_reason
-        return "speech" if self.noted or self.put_back is None else self.put_back.reason
+        return "speech" if self.noted or self.kept or self.put_back is None else self.put_back.reason

@@ -182,13 +182,13 @@ def test_one_blank_is_between_words_and_none_before_the_first(talk: Any) -> None
 @pytest.mark.parametrize(
     ("last", "knobs", "delay"),
     [
-        ("done.", {}, 0.7),
-        ("done", {}, 1.4),
-        ("um.", {}, 1.4),
+        ("done.", {}, 0.6),
+        ("done", {}, 1.1),
+        ("um.", {}, 1.1),
         ("done.", {"endpoint_sensitivity": 1.0}, 0.35),
-        ("done.", {"endpoint_sensitivity": -1.0}, 1.4),
+        ("done.", {"endpoint_sensitivity": -1.0}, 1.2),
         ("done", {"endpoint_sensitivity": -1.0}, 2.0),
-        ("done", {"endpoint_sensitivity": -1.0, "max_endpoint_delay_ms": 3000}, 2.8),
+        ("done", {"endpoint_sensitivity": -1.0, "max_endpoint_delay_ms": 3000}, 2.2),
         ("done", {"max_endpoint_delay_ms": 500}, 0.5),
         ("done.", {"endpoint_latency_adjustment_level": 3}, 0.36),
     ],
@@ -231,6 +231,17 @@ def test_finalize_in_silence_is_answered_at_once(talk: Any) -> None:
     call.hearing.finalize()
     (result,) = call.hearing.results()
     assert [token.text for token in result.tokens][-2:] == [" done.", "<fin>"]
+
+
+@pytest.mark.parametrize(("last", "delay"), [("done.", 0.6), ("done", 1.1)])
+def test_an_utterance_ends_as_soon_after_a_finalize(talk: Any, last: str, delay: float) -> None:
+    """Final words end nothing: <end> follows <fin> when it would have come without, and once."""
+    call = Call(ears=Counting(last)).hear(silence(1), talk, silence(0.4))
+    call.hearing.finalize()
+    call.hear(silence(3))
+    assert call.said_at("<fin>") == [pytest.approx(1.4 + len(talk) / RATE, abs=0.15)]
+    assert call.said_at("<end>") == [pytest.approx(1 + len(talk) / RATE + delay, abs=0.15)]
+    assert call.text.endswith("<fin><end>")
 
 
 def test_finalize_in_the_middle_of_speech_parts_it(talk: Any) -> None:

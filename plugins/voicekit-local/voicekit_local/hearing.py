@@ -60,6 +60,7 @@ class Hearing:
         self._quiet_since = 0
         self._queue: deque[Segment | Token] = deque()  # in order; the last may be an open segment
         self._segment_end = 0  # where the last closed one ended
+        self._closed: Segment | None = None  # that one
         self._job: Job | None = None
         self._hop = 0  # at least, where decoding falls behind
         self._ending = False
@@ -210,6 +211,7 @@ class Hearing:
 
     def _close(self, segment: Segment, end: int) -> None:
         segment.end = self._segment_end = max(segment.start, end)
+        self._closed = segment
         if segment.end - segment.start < SHORTEST:
             segment.complete = True
         elif segment.paused_at is None:
@@ -228,13 +230,12 @@ class Hearing:
 
     def _endpoint_due(self) -> bool:
         """Whether the words allow to end the utterance before the longest delay."""
-        if self._endpointing is None or self._talking or not (self._outbox.owes_end or self._open):
+        if self._endpointing is None or self._talking or self._ending or not (self._outbox.owes_end or self._open):
             return False
-        segment = self._open
-        if segment is not None and not segment.complete:
+        segment = self._open or self._closed  # a request to finalize closes one and ends no utterance
+        if segment is None or not segment.complete or not segment.texts:
             return False
-        texts = segment.texts if segment is not None else []
-        return bool(texts) and self._silence_s() >= self._endpointing.delay_s(texts)
+        return self._silence_s() >= self._endpointing.delay_s(segment.texts)
 
     # --- inside ---
 

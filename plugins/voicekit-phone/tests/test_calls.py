@@ -19,10 +19,12 @@ from voicekit.errors import Unavailable
 from voicekit.events import Dtmf, Hangup
 from voicekit.flow.link import open_link
 from voicekit.testing.carrier import ScriptedCarrier
+from voicekit_phone.cloudonix import CloudonixPeer, CloudonixWire
 from voicekit_phone.exotel import ExotelPeer, ExotelWire
 from voicekit_phone.genesys import GenesysPeer, GenesysWire
 from voicekit_phone.jambonz import JambonzPeer, JambonzWire
 from voicekit_phone.plivo import PlivoPeer, PlivoWire
+from voicekit_phone.signalwire import SignalWirePeer, SignalWireWire
 from voicekit_phone.telnyx import TelnyxPeer, TelnyxWire
 from voicekit_phone.twilio import MULAW, TwilioPeer, TwilioWire
 from voicekit_phone.vonage import VonagePeer, VonageWire
@@ -36,6 +38,8 @@ WIRES: dict[str, tuple[Any, Any, AudioFormat]] = {
     "vonage": (VonageWire, VonagePeer, PCM),
     "genesys": (GenesysWire, GenesysPeer, MULAW),
     "jambonz": (JambonzWire, JambonzPeer, PCM),
+    "signalwire": (lambda: SignalWireWire(l16="big"), lambda: SignalWirePeer(PCM, big=True), PCM),
+    "cloudonix": (CloudonixWire, CloudonixPeer, MULAW),
 }
 
 

@@ -29,11 +29,13 @@ from voicekit.call.wire import (
     WireSound,
 )
 from voicekit.errors import VoicekitError
+from voicekit_phone.cloudonix import CloudonixPeer, CloudonixWire
 from voicekit_phone.exotel import ExotelPeer, ExotelWire
 from voicekit_phone.genesys import GenesysPeer, GenesysWire
 from voicekit_phone.jambonz import JambonzPeer, JambonzWire
 from voicekit_phone.peers import PeerCleared, PeerDigits, PeerHungUp, PeerMark, PeerOther, PeerSound
 from voicekit_phone.plivo import PlivoPeer, PlivoWire
+from voicekit_phone.signalwire import SignalWirePeer, SignalWireWire
 from voicekit_phone.telnyx import TelnyxPeer, TelnyxWire
 from voicekit_phone.twilio import TwilioPeer, TwilioWire
 from voicekit_phone.vonage import VonagePeer, VonageWire
@@ -48,6 +50,8 @@ WIRES: dict[str, tuple[Any, Any]] = {
     "vonage": (VonageWire, VonagePeer),
     "genesys": (GenesysWire, GenesysPeer),
     "jambonz": (JambonzWire, JambonzPeer),
+    "signalwire": (SignalWireWire, SignalWirePeer),
+    "cloudonix": (CloudonixWire, CloudonixPeer),
 }
 
 

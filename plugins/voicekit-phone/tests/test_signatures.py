@@ -184,9 +184,9 @@ def test_a_token_that_is_none_is_refused(token: str) -> None:
 
 def test_a_token_without_an_algorithm_is_refused() -> None:
     """`alg: none` and other algorithms don't get in, even with a signature that fits."""
-    head = vonage._encoded(json.dumps({"alg": "none"}).encode())
-    said = vonage._encoded(json.dumps({"iat": 1_700_000_000}).encode())
-    made = vonage._encoded(hmac.new(b"secret", f"{head}.{said}".encode(), hashlib.sha256).digest())
+    head = vonage.encoded(json.dumps({"alg": "none"}).encode())
+    said = vonage.encoded(json.dumps({"iat": 1_700_000_000}).encode())
+    made = vonage.encoded(hmac.new(b"secret", f"{head}.{said}".encode(), hashlib.sha256).digest())
     assert vonage.claims_of("secret", f"{head}.{said}.{made}", b"", 1_700_000_000) is None
 
 

@@ -9,7 +9,7 @@ from voicekit import hookimpl
 if TYPE_CHECKING:
     from voicekit.extend import Registry
 
-CARRIERS = ("Twilio", "Telnyx", "Plivo", "Vobiz", "Exotel", "Vonage", "Genesys", "Jambonz")
+CARRIERS = ("Twilio", "Telnyx", "Plivo", "Vobiz", "Exotel", "Vonage", "Genesys", "Jambonz", "SignalWire", "Cloudonix")
 
 
 @hookimpl

@@ -11,20 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voicekit.audio.format import AudioFormat
-from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
-from voicekit.call.wire import (
-    CallStarted,
-    MarkPassed,
-    WireDigit,
-    WireEnded,
-    WireEvent,
-    WireMessage,
-    WireNotice,
-    WireSound,
-)
-from voicekit.errors import ConfigError, RemoteProtocolError
+from voicekit.call.info import CallInfo, Known
+from voicekit.call.wire import CallStarted, WireEvent, WireMessage, WireSound
+from voicekit.errors import RemoteProtocolError
+from voicekit_phone.json_stream import JsonStream
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
-from voicekit_phone.reading import base64_of, dumped, end_of, known, part, payload, read_object, text, whole
+from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, text, whole
 
 STEP = 320
 """Bytes: a message of sound is a multiple of it, from SMALLEST to LARGEST, else the caller hears holes."""
@@ -33,40 +25,23 @@ SMALLEST = 3_200
 LARGEST = 100_000
 
 
-class ExotelWire:
+class ExotelWire(JsonStream):
     """Our side of one stream. Closing the socket hands the call to the next applet."""
 
     name = "exotel"
-    can = frozenset({"mark", "clear", "hang_up"})
+    can = JsonStream.can | {"hang_up"}
     packet = 0.1
     lead = 0.3
+    no_digits = "keys can't be sent to the caller"
 
     def __init__(self) -> None:
-        self._stream = ""
-        self._started = self._stopped = False
+        super().__init__()
         self._format = AudioFormat(8000)
 
-    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
-        value = read_object(message, self.name)
-        match text(value, "event"):
-            case "media" if self._started:
-                return [WireSound(payload(part(value, "media"), self.name, self._format.sample_bytes))]
-            case "start" if not self._started:
-                return [self._start(value)]
-            case "mark":
-                return [MarkPassed(text(part(value, "mark"), "name"))]
-            case "dtmf":
-                return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
-            case "stop":
-                self._stopped = True
-                return [WireEnded(CallEnd(EndReason.CALLER, text(part(value, "stop"), "reason")))]
-            case "connected":
-                return []
-            case event:
-                return [WireNotice(f"message {event[:40]!r} passed over")]
+    def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]:
+        return [WireSound(payload(media, self.name, self._format.sample_bytes))]
 
-    def _start(self, value: Mapping[str, Any]) -> CallStarted:
-        start = part(value, "start")
+    def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
         form = part(start, "media_format")
         rate = whole(form, "sample_rate") or 8000
         if rate not in (8000, 16_000, 24_000):
@@ -76,8 +51,7 @@ class ExotelWire:
         step = max(SMALLEST, self._format.samples(self.packet) * self._format.sample_bytes)
         self.packet = self._format.seconds(-(-step // STEP) * STEP // self._format.sample_bytes)
         self.lead = max(self.lead, 2 * self.packet)
-        self._stream = text(start, "stream_sid", "streamSid") or text(value, "stream_sid", "streamSid")
-        self._started = True
+        self._stream = text(start, "stream_sid", "streamSid") or text(message, "stream_sid", "streamSid")
         info = CallInfo(
             self.name,
             Known(text(start, "call_sid", "callSid")),
@@ -88,9 +62,6 @@ class ExotelWire:
         )
         return CallStarted(info, self._format, self._format)
 
-    def closed(self, code: int | None) -> WireEnded:
-        return end_of(self._stopped, code)
-
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         return [dumped(event="media", stream_sid=self._stream, media={"payload": base64_of(pcm)})]
 
@@ -99,12 +70,6 @@ class ExotelWire:
 
     def clear(self) -> Sequence[WireMessage]:
         return [dumped(event="clear", stream_sid=self._stream)]
-
-    def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("exotel: keys can't be sent to the caller")
-
-    def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        return []
 
 
 class ExotelPeer:

@@ -15,6 +15,8 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import trio
+
 from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
 from voicekit.call.wire import (
@@ -157,6 +159,26 @@ class GenesysWire:
             return []
         why = "error" if reason == EndReason.ERROR.value else "completed"
         return [self._say("disconnect", reason=why, info=reason, outputVariables=self.outcome)]
+
+
+class OutcomeControl:
+    """Transfers by the output variable `route`: the session ends with it, and the flow in Architect acts on it."""
+
+    can = frozenset({"transfer"})
+
+    def __init__(self, wire: GenesysWire, route: str) -> None:
+        self._wire = wire
+        self._route = route
+
+    async def hang_up(self) -> None:
+        raise ConfigError("genesys: a session is ended on its socket, not by a request")
+
+    async def transfer(self, to: str) -> None:
+        self._wire.outcome[self._route] = to
+        await trio.lowlevel.checkpoint()
+
+    async def send_digits(self, digits: str) -> None:
+        raise ConfigError("genesys: keys can't be sent to the caller")
 
 
 class GenesysPeer:

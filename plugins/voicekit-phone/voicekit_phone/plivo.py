@@ -18,75 +18,49 @@ from xml.sax.saxutils import escape, quoteattr
 
 from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
-from voicekit.call.wire import (
-    CallStarted,
-    MarkPassed,
-    WireCleared,
-    WireDigit,
-    WireEnded,
-    WireEvent,
-    WireMessage,
-    WireNotice,
-    WireSound,
-)
+from voicekit.call.wire import CallStarted, MarkPassed, WireCleared, WireEnded, WireEvent, WireMessage, WireSound
 from voicekit.errors import ConfigError, RemoteProtocolError
+from voicekit_phone.json_stream import JsonStream
 from voicekit_phone.peers import PeerCleared, PeerDigits, PeerEvent, PeerHungUp, PeerMark, PeerSound
-from voicekit_phone.reading import base64_of, dumped, end_of, part, payload, read_object, text, whole
+from voicekit_phone.reading import base64_of, dumped, part, payload, read_object, text, whole
 
 FORMATS = (AudioFormat(16_000), AudioFormat(8000), AudioFormat(8000, "mulaw"))
 
 
-class PlivoWire:
+class PlivoWire(JsonStream):
     """Our side of one stream. The call is ended by REST; closing the socket runs the next XML element."""
 
     name = "plivo"
-    can = frozenset({"mark", "clear", "digits"})
-    packet = 0.02
-    lead = 0.2
+    can = JsonStream.can | {"digits"}
 
     def __init__(self) -> None:
-        self._stream = ""
-        self._started = self._stopped = False
+        super().__init__()
         self._format = FORMATS[0]
 
-    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
-        value = read_object(message, self.name)
-        match text(value, "event"):
-            case "media" if self._started:
-                media = part(value, "media")
-                if text(media, "track").startswith("outbound"):
-                    return []
-                return [WireSound(payload(media, self.name, self._format.sample_bytes))]
-            case "start" if not self._started:
-                return [self._start(value)]
-            case "playedStream":
-                return [MarkPassed(text(value, "name"))]
-            case "clearedAudio":
-                return [WireCleared()]
-            case "dtmf":
-                return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
-            case "stop":
-                self._stopped = True
-                return [WireEnded(CallEnd(EndReason.CALLER))]
-            case event:
-                return [WireNotice(f"message {event[:40]!r} passed over")]
-
-    def _start(self, value: Mapping[str, Any]) -> CallStarted:
-        start = part(value, "start")
-        self._stream = text(start, "streamId") or text(value, "streamId")
+    def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
+        self._stream = text(start, "streamId") or text(message, "streamId")
         form = part(start, "mediaFormat")
         self._format = _format(text(form, "encoding"), whole(form, "sampleRate") or 8000)
-        self._started = True
         info = CallInfo(
             self.name,
             Known(text(start, "callId")),
             self._stream,
-            parameters={name: Known(said) for name, said in _headers(value.get("extra_headers")).items()},
+            parameters={name: Known(said) for name, said in _headers(message.get("extra_headers")).items()},
         )
         return CallStarted(info, self._format, self._format)
 
-    def closed(self, code: int | None) -> WireEnded:
-        return end_of(self._stopped, code)
+    def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]:
+        if text(media, "track").startswith("outbound"):
+            return []
+        return [WireSound(payload(media, self.name, self._format.sample_bytes))]
+
+    def _other(self, event: str, value: Mapping[str, Any]) -> Sequence[WireEvent]:
+        match event:
+            case "playedStream":
+                return [MarkPassed(text(value, "name"))]
+            case "clearedAudio":
+                return [WireCleared()]
+        return super()._other(event, value)
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         kind = "audio/x-mulaw" if self._format.encoding == "mulaw" else "audio/x-l16"
@@ -105,9 +79,6 @@ class PlivoWire:
 
     def digits(self, digits: str) -> Sequence[WireMessage]:
         return [dumped(event="sendDTMF", dtmf=digits)]
-
-    def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        return []
 
 
 class VobizWire(PlivoWire):
@@ -211,6 +182,12 @@ def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mappin
     how = f'bidirectional="true" keepCallAlive="true" audioTrack="inbound" contentType="{kind};rate={format.rate}"'
     headers = f" extraHeaders={quoteattr(said)}" if said else ""
     return f'<?xml version="1.0" encoding="UTF-8"?><Response><Stream {how}{headers}>{escape(url)}</Stream></Response>'
+
+
+def dial_xml(to: str) -> str:
+    """XML that joins the call to `to`, a number or a SIP address."""
+    inside = f"<User>{escape(to)}</User>" if to.startswith(("sip:", "sips:")) else f"<Number>{escape(to)}</Number>"
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response><Dial>{inside}</Dial></Response>'
 
 
 def busy_xml() -> str:

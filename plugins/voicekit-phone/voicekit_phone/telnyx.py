@@ -14,20 +14,12 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
 from voicekit.audio.format import AudioFormat
-from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
-from voicekit.call.wire import (
-    CallStarted,
-    MarkPassed,
-    WireDigit,
-    WireEnded,
-    WireEvent,
-    WireMessage,
-    WireNotice,
-    WireSound,
-)
+from voicekit.call.info import CallInfo, Known
+from voicekit.call.wire import CallStarted, WireEvent, WireMessage, WireSound
 from voicekit.errors import ConfigError, RemoteProtocolError
+from voicekit_phone.json_stream import MULAW, JsonStream
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
-from voicekit_phone.reading import base64_of, dumped, end_of, known, part, payload, read_object, swapped, text, whole
+from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, swapped, text, whole
 
 WINDOW = 4
 """Messages of sound that wait for one that is missing; then it is given up."""
@@ -36,47 +28,25 @@ STALE_S = 300
 """Seconds: a webhook signed longer ago is refused."""
 
 
-class TelnyxWire:
+class TelnyxWire(JsonStream):
     """Our side of one stream. Telnyx ends a call by REST only: closing the socket leaves the caller on the line."""
 
     name = "telnyx"
-    can = frozenset({"mark", "clear"})
-    packet = 0.02
-    lead = 0.2
+    no_digits = "keys are sent by REST, not on the stream"
 
     def __init__(self, *, l16: Literal["big", "little"] = "big", spoken: AudioFormat | None = None) -> None:
         """`spoken`: what `stream_bidirectional_codec` asked for, if it is not the leg's own codec."""
+        super().__init__()
         self._big = l16 == "big"
         self._spoken = spoken
-        self._started = self._stopped = False
-        self._heard = self._sent = AudioFormat(8000, "mulaw")
+        self._heard = self._sent = MULAW
         self._next: int | None = None
         self._early: dict[int, bytes] = {}
 
-    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
-        value = read_object(message, self.name)
-        match text(value, "event"):
-            case "media" if self._started:
-                return self._media(part(value, "media"))
-            case "start" if not self._started:
-                return [self._start(part(value, "start"), text(value, "stream_id"))]
-            case "mark":
-                return [MarkPassed(text(part(value, "mark"), "name"))]
-            case "dtmf":
-                return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
-            case "stop":
-                self._stopped = True
-                return [*self._all_early(), WireEnded(CallEnd(EndReason.CALLER))]
-            case "connected":
-                return []
-            case event:
-                return [WireNotice(f"message {event[:40]!r} passed over")]
-
-    def _start(self, start: Mapping[str, Any], stream: str) -> CallStarted:
+    def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
         form = part(start, "media_format")
         self._heard = _format(text(form, "encoding") or "PCMU", whole(form, "sample_rate") or 8000)
         self._sent = self._spoken or self._heard
-        self._started = True
         said = part(start, "custom_parameters")
         if not said and isinstance(start.get("custom_parameters"), list):
             said = {
@@ -85,7 +55,7 @@ class TelnyxWire:
         info = CallInfo(
             self.name,
             Known(text(start, "call_control_id")),
-            stream,
+            text(message, "stream_id"),
             caller=known(text(start, "from")),
             called=known(text(start, "to")),
             parameters={name: Known(str(value)) for name, value in said.items()},
@@ -117,13 +87,10 @@ class TelnyxWire:
             self._next += 1
         return ready
 
-    def _all_early(self) -> list[WireEvent]:
+    def _last(self) -> Sequence[WireEvent]:
         rest: list[WireEvent] = [WireSound(self._early[chunk]) for chunk in sorted(self._early)]
         self._early.clear()
         return rest
-
-    def closed(self, code: int | None) -> WireEnded:
-        return end_of(self._stopped, code)
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         if self._sent.encoding == "pcm16" and self._big:
@@ -135,12 +102,6 @@ class TelnyxWire:
 
     def clear(self) -> Sequence[WireMessage]:
         return [dumped(event="clear")]
-
-    def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("telnyx: keys are sent by REST, not on the stream")
-
-    def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        return []
 
 
 class TelnyxPeer:

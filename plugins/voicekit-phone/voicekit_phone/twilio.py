@@ -11,71 +11,35 @@ import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
-from voicekit.audio.format import AudioFormat
-from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
-from voicekit.call.wire import (
-    CallStarted,
-    MarkPassed,
-    WireDigit,
-    WireEnded,
-    WireEvent,
-    WireMessage,
-    WireNotice,
-    WireSound,
-)
+from voicekit.call.info import CallInfo, Known
+from voicekit.call.wire import CallStarted, WireEvent, WireMessage, WireSound
 from voicekit.errors import ConfigError
+from voicekit_phone.json_stream import MULAW, JsonStream
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
-from voicekit_phone.reading import base64_of, dumped, end_of, part, payload, read_object, text
-
-MULAW = AudioFormat(8000, "mulaw")
+from voicekit_phone.reading import base64_of, dumped, part, payload, read_object, text
 
 
-class TwilioWire:
+class TwilioWire(JsonStream):
     """Our side of one stream. Closing the socket hangs up: the TwiML behind `<Connect>` goes on, or the call ends."""
 
     name = "twilio"
-    can = frozenset({"mark", "clear", "hang_up"})
-    packet = 0.02
-    lead = 0.2
+    can = JsonStream.can | {"hang_up"}
+    no_digits = "keys can't be sent while a stream is open"
 
-    def __init__(self) -> None:
-        self._stream = ""
-        self._stopped = False
-
-    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
-        value = read_object(message, self.name)
-        match text(value, "event"):
-            case "media" if self._stream:
-                media = part(value, "media")
-                if text(media, "track") in ("", "inbound", "inbound_track"):
-                    return [WireSound(payload(media, self.name))]
-                return []
-            case "start" if not self._stream:
-                return [self._start(value)]
-            case "mark":
-                return [MarkPassed(text(part(value, "mark"), "name"))]
-            case "dtmf":
-                return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
-            case "stop":
-                self._stopped = True
-                return [WireEnded(CallEnd(EndReason.CALLER))]
-            case "connected":
-                return []
-            case event:
-                return [WireNotice(f"message {event[:40]!r} passed over")]
-
-    def _start(self, value: Mapping[str, object]) -> CallStarted:
-        start = part(value, "start")
-        self._stream = text(start, "streamSid") or text(value, "streamSid") or "stream"
+    def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
+        self._stream = text(start, "streamSid") or text(message, "streamSid") or "stream"
         parameters = {name: Known(str(said)) for name, said in part(start, "customParameters").items()}
         info = CallInfo(self.name, Known(text(start, "callSid")), self._stream, parameters=parameters)
         return CallStarted(info, MULAW, MULAW)
 
-    def closed(self, code: int | None) -> WireEnded:
-        return end_of(self._stopped, code)
+    def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]:
+        if text(media, "track") in ("", "inbound", "inbound_track"):
+            return [WireSound(payload(media, self.name))]
+        return []
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         return [dumped(event="media", streamSid=self._stream, media={"payload": base64_of(pcm)})]
@@ -86,12 +50,6 @@ class TwilioWire:
     def clear(self) -> Sequence[WireMessage]:
         return [dumped(event="clear", streamSid=self._stream)]
 
-    def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("twilio: keys can't be sent while a stream is open")
-
-    def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        return []
-
 
 class TwilioPeer:
     """Twilio's side of one stream, for tests: what it sends, and what it makes of our messages."""
@@ -99,6 +57,7 @@ class TwilioPeer:
     def __init__(self, *, stream: str = "MZ01", call: str = "CA01", account: str = "AC01") -> None:
         self._ids = {"streamSid": stream}
         self._call = {"accountSid": account, "callSid": call}
+        self._form: dict[str, object] = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
         self._sequence = 0
 
     def _event(self, event: str, **fields: object) -> str:
@@ -106,8 +65,7 @@ class TwilioPeer:
         return dumped(event=event, sequenceNumber=str(self._sequence), **self._ids, **fields)
 
     def begin(self, parameters: Mapping[str, str] | None = None) -> Sequence[str]:
-        form = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
-        start = {**self._ids, **self._call, "tracks": ["inbound"], "mediaFormat": form}
+        start = {**self._ids, **self._call, "tracks": ["inbound"], "mediaFormat": self._form}
         start["customParameters"] = dict(parameters or {})
         return [dumped(event="connected", protocol="Call", version="1.0.0"), self._event("start", start=start)]
 

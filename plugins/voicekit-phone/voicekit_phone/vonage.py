@@ -172,9 +172,9 @@ def busy_ncco() -> str:
 
 def token(secret: str, claims: Mapping[str, object]) -> str:
     """A JWT as Vonage signs its webhooks: HS256 with the account's signature secret."""
-    head = _encoded(b'{"alg":"HS256","typ":"JWT"}')
-    signed = f"{head}.{_encoded(json.dumps(claims, separators=(',', ':')).encode())}"
-    return f"{signed}.{_encoded(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
+    head = encoded(b'{"alg":"HS256","typ":"JWT"}')
+    signed = f"{head}.{encoded(json.dumps(claims, separators=(',', ':')).encode())}"
+    return f"{signed}.{encoded(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
 
 
 def claims_of(
@@ -203,7 +203,7 @@ def claims_of(
     return claims  # type: ignore[no-any-return]  # JSON
 
 
-def _encoded(data: bytes) -> str:
+def encoded(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 

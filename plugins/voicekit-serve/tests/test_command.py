@@ -13,6 +13,7 @@ import httpx
 import pytest
 import trio
 
+from tests.carrier_api_kit import CarrierRules, Operation, has_basic, standing_in
 from voicekit_phone.twilio import signature
 
 BOT = "stt = None\nvad = None\ntts = 'quiet'\ngreeting = 'Hello.'\n\n\ndef bot(turn):\n    return 'Yes?'\n"
@@ -74,3 +75,68 @@ def test_a_missing_secret_is_one_line_before_anything_is_served(
     assert process.returncode == 2
     assert said in shown.decode().splitlines()[-1]
     assert "Traceback" not in shown.decode()
+
+
+CALLED_BOT = BOT.replace("def bot(turn):", "def bot(turn):\n    turn.end()")
+
+
+def started(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, env=os.environ | {"TWILIO_AUTH_TOKEN": TOKEN}, stderr=subprocess.PIPE)
+
+
+async def test_it_calls_out_and_says_how_it_ended(tmp_path: Path) -> None:
+    """`voicekit call` dials at a stand-in for Twilio, which reports that the line is busy: status 1, and no number."""
+    bot = tmp_path / "bot.py"
+    bot.write_text(CALLED_BOT, encoding="utf-8")
+    port, to = free_port(), "+15550009999"
+    dial = Operation(
+        "POST",
+        r"/2010-04-01/Accounts/AC1/Calls\.json",
+        "form",
+        {"To": to, "From": FORM["To"], "Url": "https://bot.example/twilio/voice"},
+        frozenset({"Timeout", "StatusCallback", "StatusCallbackEvent"}),
+        201,
+        {"sid": "CA77"},
+    )
+    rules = CarrierRules("twilio", (dial,), has_basic("AC1", TOKEN))
+    async with standing_in(rules) as (api, api_url):
+        command = [sys.executable, "-m", "voicekit", "call", to, "--bot", str(bot)]
+        command += ["--transport", f"twilio,account=AC1,number={FORM['To']},api={api_url}"]
+        command += ["--public-url", "https://bot.example", "--port", str(port)]
+        process = started(command)
+        try:
+            with trio.fail_after(60):
+                while not api.asked:
+                    assert process.poll() is None
+                    await trio.sleep(0.05)
+            news = {"CallSid": "CA77", "CallStatus": "busy"}
+            signed = {"x-twilio-signature": signature(TOKEN, "https://bot.example/twilio/news", news.items())}
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+                assert (await client.post("/twilio/news", data=news, headers=signed)).status_code == 200
+            _, shown = await trio.to_thread.run_sync(lambda: process.communicate(timeout=30))
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == 1, shown.decode()
+    assert "the call ended: busy" in shown.decode()
+    assert not any(secret in shown.decode() for secret in (TOKEN, to, "CA77", FORM["To"]))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [([], "--public-url or VOICEKIT_PUBLIC_URL"),
+     (["--public-url", "https://bot.example"], "expected the carrier's account")],
+)  # fmt: skip
+def test_a_call_out_that_can_not_be_is_one_line(tmp_path: Path, more: list[str], said: str) -> None:
+    """Status 2, what is missing, and no traceback."""
+    bot = tmp_path / "bot.py"
+    bot.write_text(BOT, encoding="utf-8")
+    command = [sys.executable, "-m", "voicekit", "call", "+15550001", "--bot", str(bot), "--transport", "twilio", *more]
+    unset = ("TWILIO_ACCOUNT_SID", "VOICEKIT_PUBLIC_URL")
+    env = {name: value for name, value in os.environ.items() if name not in unset} | {"TWILIO_AUTH_TOKEN": TOKEN}
+    done = subprocess.run(
+        [*command, "--port", str(free_port())], env=env, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    assert done.returncode == 2, done.stderr.decode()
+    assert said in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()

@@ -17,6 +17,13 @@ def _serve(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _call(arguments: Sequence[str]) -> int:
+    from voicekit_serve.call_command import main
+
+    return main(arguments)
+
+
 @hookimpl
 def voicekit_commands(commands: Commands) -> None:
     commands.add("serve", _serve, help="answer many calls with a bot, over one or more carriers")
+    commands.add("call", _call, help="call somebody with a bot, over a carrier")

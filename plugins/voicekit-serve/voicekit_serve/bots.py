@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from voicekit import Session, Use
+from voicekit import Fallback, Session, Use
 from voicekit.call.connection import Call
 from voicekit.call.desk import CallAnswer, Conversation
 from voicekit.errors import ConfigError
 from voicekit.extend import Plugins
+from voicekit.flow.threads import in_thread
 from voicekit.session.bot import Bot
 from voicekit.session.callfolder import open_call_folder
 from voicekit.session.running import served
@@ -52,10 +54,7 @@ class Recorded:
         self._where = where
 
     async def run(self) -> object:
-        number = 1
-        while (folder := self._where / f"call-{number:06}").exists():
-            number += 1
-        async with open_call_folder(folder) as recording:
+        async with open_call_folder(await in_thread(_own_folder, self._where)) as recording:
             recording.record(self._session)
             return await self._session.run()
 
@@ -63,13 +62,32 @@ class Recorded:
         self._session.end(why=why, farewell=farewell)
 
 
+def _own_folder(where: Path) -> Path:
+    """A new folder in `where`; made here, so that calls that begin at the same moment don't get the same."""
+    for number in itertools.count(1):
+        with suppress(FileExistsError):
+            (folder := where / f"call-{number:06}").mkdir(mode=0o700)
+            return folder
+    raise AssertionError("numbers end nowhere")
+
+
 def _check_own(role: str, thing: Any) -> None:
     last = thing[-1] if isinstance(thing, list | tuple) else thing
-    if last is None or last is ... or isinstance(last, str | Use) or getattr(last, "shared", False):
+    if (
+        last is None
+        or last is ...
+        or isinstance(last, str | Use)
+        or _is_fallback_of_names(last)
+        or getattr(last, "shared", False)
+    ):
         return
     raise ConfigError(
         f"{role}: expected a name or Use(...), of which each call has its own, got one {type(last).__name__} for all"
     )
+
+
+def _is_fallback_of_names(thing: object) -> bool:
+    return isinstance(thing, Fallback) and all(isinstance(member, str | Use) for member in thing.members)
 
 
 def _handlers(handler: Any) -> Callable[[], Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from voicekit.cli.bot import find_bot, plugins_beside
 from voicekit.cli.spec import read_part
 from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
-from voicekit.extend import Registry, Use
+from voicekit.extend import Plugins, Registry, Use
 from voicekit_serve import limits
 from voicekit_serve.bots import answering, with_greeting
 from voicekit_serve.server import serve
@@ -34,7 +33,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("bot", metavar="BOT", help="a Python file with a handler in it, or the name of a handler")
     spec = "a carrier, such as twilio; may be repeated"
     parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
-    parser.add_argument("--public-url", help="the address that carriers call, such as https://bot.example")
+    parser.add_argument(
+        "--public-url", help="the address that carriers call, such as https://bot.example (that of --host and --port)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
     parser.add_argument("--max-calls", type=int, default=20, help="calls at a time; more hear busy (20)")
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     plugins = plugins_beside(options.bot)
     bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
-    url = options.public_url or _local_url(options, parser)
+    host = "localhost" if options.host in LOOPBACK else options.host
+    url = options.public_url or f"http://{host}:{options.port}"
     transports = [_transport(spec, plugins.registry, options.page_password) for spec in options.transport]
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -72,17 +74,11 @@ def main(arguments: Sequence[str]) -> int:
                 farewell=options.farewell,
                 secret=os.environ.get(SECRET),
                 metrics_token=os.environ.get(METRICS_TOKEN),
+                more_metrics=_more_metrics(plugins),
             )
 
     trio.run(run)
     return 0
-
-
-def _local_url(options: argparse.Namespace, parser: Parser) -> str:
-    """The address of a server that only this computer reaches: a page can do with it, a carrier can't."""
-    if options.host not in LOOPBACK or not options.port or any(_name(spec) != "browser" for spec in options.transport):
-        parser.error("the following arguments are required: --public-url")
-    return f"http://localhost:{options.port}"
 
 
 def _transport(spec: str, registry: Registry, page_password: str | None) -> Any:
@@ -92,8 +88,12 @@ def _transport(spec: str, registry: Registry, page_password: str | None) -> Any:
     return use.build(registry, "transport")
 
 
-def _name(spec: str) -> str:
-    return re.split("[:,]", spec, maxsplit=1)[0]
+def _more_metrics(plugins: Plugins) -> Callable[[], str]:
+    """The metrics of the plugin voicekit-metrics, if that is loaded."""
+    if not any(plugin.name == "metrics" and plugin.hooks for plugin in plugins.listing()):
+        return str
+    metrics: Callable[[], str] = import_module("voicekit_metrics").exposition
+    return metrics
 
 
 def _tell(line: str) -> None:

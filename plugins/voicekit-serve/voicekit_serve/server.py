@@ -12,10 +12,11 @@ from hypercorn.trio import serve as serve_asgi
 from starlette.routing import BaseRoute
 
 from voicekit.call.desk import CallAnswer
-from voicekit.call.transport import Transport
+from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
 from voicekit_serve import careful, limits
 from voicekit_serve.asgi import build_app
+from voicekit_serve.closing import mend_hypercorn
 from voicekit_serve.site import CallSite
 
 
@@ -30,6 +31,7 @@ async def serve(
     farewell: str | None = None,
     secret: str | None = None,
     metrics_token: str | None = None,
+    more_metrics: Callable[[], str] = str,
     routes: Sequence[BaseRoute] = (),
     certificate: tuple[str, str] | None = None,
     task_status: trio.TaskStatus[CallSite] = trio.TASK_STATUS_IGNORED,
@@ -40,16 +42,28 @@ async def serve(
     certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
     only in the main thread.
     """
+    mend_hypercorn()
     careful.apply()
-    site = CallSite(answer, transports, public_url=public_url, max_calls=max_calls, secret=secret, host=host)
+    site = CallSite(
+        answer,
+        transports,
+        public_url=public_url,
+        max_calls=max_calls,
+        secret=secret,
+        host=host,
+        more_metrics=more_metrics,
+    )
     app = build_app(site, routes, metrics_token=metrics_token)
     over = trio.Event()
     with alone():
         async with trio.open_nursery() as nursery:
             urls = await nursery.start(_listening, app, _config(host, port, certificate), over.wait)
             site.urls = tuple(urls)
-            task_status.started(site)
             async with trio.open_nursery() as living:
+                for transport in transports:
+                    if isinstance(transport, ListeningTransport):
+                        await living.start(transport.listen, site)
+                task_status.started(site)
                 living.start_soon(site.desk.measure)
                 await _until_told(site)
                 living.start_soon(_at_the_second, site, living.cancel_scope)

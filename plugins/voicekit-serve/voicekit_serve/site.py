@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import trio
 
 from voicekit.call.connection import Call, open_call
+from voicekit.call.control import CallControl, CallReport
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
 from voicekit.call.info import CallInfo
 from voicekit.call.tokens import CallFacts, CallTokens
-from voicekit.call.transport import Transport, Upgrade
+from voicekit.call.transport import Arrival, DialingTransport, Transport
 from voicekit.call.wire import StreamClosed, Wire
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit_serve import limits
@@ -44,6 +46,7 @@ class CallSite:
         secret: str | None = None,
         host: str = "",
         now: Callable[[], float] = time.time,
+        more_metrics: Callable[[], str] = str,
     ) -> None:
         parts = urlsplit(public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
@@ -52,12 +55,15 @@ class CallSite:
         self.desk = Desk(answer, max_calls=max_calls, on_error=self._failed)
         self.tokens = CallTokens(secret)
         self.now = now
+        self._more_metrics = more_metrics
         self.stopping = trio.Event()
         self.urls: tuple[str, ...] = ()
         """Where it listens, once it does."""
         self._public = f"{parts.netloc}{parts.path.rstrip('/')}"
         self._secure = parts.scheme == "https"
         self._numbers = itertools.count(1)
+        self._calls: dict[tuple[str, str], Call] = {}
+        self._watchers: list[Callable[[CallReport], None]] = []
         self._waiting = 0
         self.is_local = host in LOOPBACK and parts.hostname in LOOPBACK
 
@@ -87,15 +93,21 @@ class CallSite:
         return f"{scheme if self._secure else plain.get(scheme, scheme)}://{self._public}{path}"
 
     async def hold(
-        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None = None, *, subprotocol: str | None = None
+        self,
+        arrival: Arrival,
+        wire: Wire,
+        facts: CallFacts | None = None,
+        *,
+        subprotocol: str | None = None,
+        control: CallControl | None = None,
     ) -> None:
         if self._waiting >= limits.WAITING:
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
             return
         try:
-            await self.hold_call(wire.name, self._opened(upgrade, wire, facts, subprotocol))
+            await self.hold_call(wire.name, self._opened(arrival, wire, facts, subprotocol, control))
         except CallRefused:
-            await upgrade.refuse(503)
+            await arrival.refuse(503)
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
         try:
@@ -104,8 +116,11 @@ class CallSite:
                 try:
                     async with opening as call:
                         log.info("call %d begins over %s", number, name)
-                        end = await self.desk.hold(call)
+                        with self._known(call):
+                            end = await self.desk.hold(call)
                         log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
+                    if call.trouble is not None:
+                        log.warning("call %d was not hung up: %s", number, type(call.trouble).__name__)
                 except (VoicekitError, StreamClosed) as error:
                     log.warning("call %d over %s did not start: %s", number, name, type(error).__name__)
         except CallRefused as refused:
@@ -114,18 +129,59 @@ class CallSite:
 
     @asynccontextmanager
     async def _opened(
-        self, upgrade: Upgrade, wire: Wire, facts: CallFacts | None, subprotocol: str | None
+        self,
+        arrival: Arrival,
+        wire: Wire,
+        facts: CallFacts | None,
+        subprotocol: str | None,
+        control: CallControl | None,
     ) -> AsyncIterator[Call]:
         """The call of a socket, which waits among at most WAITING others until it has started."""
         self._waiting += 1
         waiting = True
         try:
-            async with open_call(await upgrade.accept(subprotocol), wire, facts) as call:
+            async with open_call(await arrival.accept(subprotocol), wire, facts, control=control) as call:
                 self._waiting -= 1
                 waiting = False
                 yield call
         finally:
             self._waiting -= waiting
+
+    @contextmanager
+    def _known(self, call: Call) -> Iterator[None]:
+        """While the call is held, the carrier's reports reach it; of a call whose id is only claimed there are none."""
+        key = call.info.transport, call.info.call_id.value
+        if call.info.call_id.trust == "signed":
+            self._calls[key] = call
+        try:
+            yield
+        finally:
+            self._calls.pop(key, None)
+
+    def report(self, transport: str, report: CallReport) -> None:
+        """Tell the live call who has answered it, and the watchers everything."""
+        call = self._calls.get((transport, report.call_id))
+        if call is not None and report.answered_by is not None:
+            call.note_answered(report.answered_by)
+        for watcher in self._watchers:
+            watcher(report)
+
+    def watch(self, watcher: Callable[[CallReport], None]) -> None:
+        """Show `watcher` every report of a carrier; it must not wait."""
+        self._watchers.append(watcher)
+
+    async def dial(self, to: str, *, over: str | None = None, **how: Any) -> str:
+        """Have a carrier call `to`; the id of the call, which is answered like one that came in.
+
+        `over` names the transport, if there is more than one. `how`: `ring` and `limit` in seconds, `keys` to send,
+        `detect_machine`. ConfigError, before anything is sent, for what can't be done; ServiceError if it is refused.
+        """
+        able = [each for each in self.transports if over in (None, each.name)]
+        if len(able) != 1:
+            raise ConfigError(f"dial: expected one transport, got {len(able)} of {[t.name for t in self.transports]}")
+        if not isinstance(able[0], DialingTransport):
+            raise ConfigError(f"dial: {able[0].name} can't call out")
+        return await able[0].dial(self, to, **how)
 
     def _failed(self, info: CallInfo, error: Exception) -> None:
         log.error("a call over %s failed: %s", info.transport, type(error).__name__)
@@ -139,10 +195,10 @@ class CallSite:
             "# TYPE voicekit_draining gauge",
             f"voicekit_draining {int(self.desk.draining)}",
             "# TYPE voicekit_refused_total counter",
-            f"voicekit_refused_total {counts.refused}",
+            *(f'voicekit_refused_total{{why="{why}"}} {number}' for why, number in sorted(counts.refused_why.items())),
             "# TYPE voicekit_loop_lateness_seconds gauge",
             f"voicekit_loop_lateness_seconds {self.desk.lateness:.4f}",
             "# TYPE voicekit_calls_total counter",
             *(f'voicekit_calls_total{{ended="{reason}"}} {number}' for reason, number in sorted(counts.ended.items())),
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + self._more_metrics()

@@ -12,7 +12,7 @@ import pytest
 
 import voicekit_silero
 from voicekit import ConfigError, Use, Vad
-from voicekit.extend import Registry
+from voicekit.extend import Registry, load_plugins
 from voicekit.testing import check_vad
 from voicekit_silero.vad import SileroVad, confirmed
 
@@ -53,3 +53,12 @@ def test_the_runtime_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_confirmed_is_what_auto_means() -> None:
+    """With the plugin installed, a session that asks for no vad has the better one, under either name."""
+    registry = load_plugins().registry
+    assert registry.default("vad") == Use("confirmed")
+    assert registry.find("vad", "auto").name == "confirmed"
+    without = load_plugins(block=["silero"]).registry
+    assert (without.default("vad"), without.find("vad", "auto").name) == (Use("webrtc"), "webrtc")

@@ -1,4 +1,7 @@
-"""Silero VAD as two detectors: "silero", and "confirmed", which asks it only about what webrtcvad lets pass."""
+"""Silero VAD as two detectors: "silero", and "confirmed", which asks it only about what webrtcvad lets pass.
+
+"confirmed" is what a session has if no other vad is asked for.
+"""
 
 from __future__ import annotations
 
@@ -9,4 +12,4 @@ from voicekit.extend import Registry
 @hookimpl
 def voicekit_register(registry: Registry) -> None:
     registry.vad("silero", "voicekit_silero.vad:SileroVad")
-    registry.vad("confirmed", "voicekit_silero.vad:confirmed")
+    registry.vad("confirmed", "voicekit_silero.vad:confirmed", default=True)

@@ -38,6 +38,17 @@ def draw(fall: Waterfall, *, width: int = 100, colour: bool = True, recorded: fl
     return "\n".join([*lines, *summary(fall, recorded)])
 
 
+def as_numbers(fall: Waterfall, recorded: float | None = None) -> dict[str, object]:
+    """`fall` for programs: seconds, by the names of its bars, in their order."""
+    return {
+        "turn": fall.number,
+        "seconds": round(fall.seconds, 4),
+        "complete": fall.complete,
+        "recorded": None if recorded is None else round(recorded, 4),
+        "bars": {bar.name: round(bar.seconds, 4) for bar in fall.bars},
+    }
+
+
 def summary(fall: Waterfall, recorded: float | None) -> list[str]:
     """What the bars come to, and what is left of the recorded wait when they are taken off."""
     if not fall.complete:

@@ -93,9 +93,11 @@ class Shell(Generic[Event]):
             self._told(self._core.receive(message, trio.current_time()))
 
     async def _write(self) -> None:
-        async for message in self._inlet:
-            self._log("sent", message)
-            await self._socket.send(message)
+        while True:
+            messages = await self._inlet.receive_all()
+            for message in messages:
+                self._log("sent", message)
+            await self._socket.send(*messages)
 
     async def _ping(self) -> None:
         while True:

@@ -99,8 +99,8 @@ class Address:
 class Socket(Protocol):
     """An open connection. All three raise Disconnected once it is gone."""
 
-    async def send(self, message: Message) -> None:
-        """Send one message. If it is cancelled, the connection is broken."""
+    async def send(self, *messages: Message) -> None:
+        """Send these messages in one write. If it is cancelled, the connection is broken."""
         ...
 
     async def receive(self) -> Message:
@@ -156,7 +156,7 @@ class TrioWebsocket:
                     reader = _Reader(nursery)
                     socket = await _shake_hands(stream, address, reader, deadline)
                     try:
-                        yield _TrioSocket(socket)
+                        yield _TrioSocket(socket, stream)
                     finally:
                         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
                             await socket.aclose()
@@ -234,11 +234,14 @@ class _Reader:
 
 
 class _TrioSocket:
-    def __init__(self, socket: trio_websocket.WebSocketConnection) -> None:
+    def __init__(self, socket: trio_websocket.WebSocketConnection, stream: _Watched) -> None:
         self._socket = socket
+        self._stream = stream
 
-    async def send(self, message: Message) -> None:
-        await _connected(self._socket.send_message(message))
+    async def send(self, *messages: Message) -> None:
+        for left in range(len(messages), 0, -1):
+            self._stream.corked = left > 1
+            await _connected(self._socket.send_message(messages[-left]))
 
     async def receive(self) -> Message:
         return await _connected(self._socket.get_message())
@@ -263,11 +266,16 @@ def _why(closed: trio_websocket.ConnectionClosed) -> str:
 
 
 class _Watched(trio.abc.Stream):
-    """A stream that remembers how what came began: the library forgets the status of an answer that is not whole."""
+    """A stream that remembers how what came began: the library forgets the status of an answer that is not whole.
+
+    What is sent while it is `corked` goes out in one write with what is sent after that.
+    """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._head = b""
+        self._held = b""
+        self.corked = False
 
     @property
     def status(self) -> int | None:
@@ -282,7 +290,12 @@ class _Watched(trio.abc.Stream):
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
+        if self._held:
+            data, self._held = self._held + data, b""
+        if self.corked:
+            self._held = bytes(data)
+        else:
+            await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

@@ -87,7 +87,7 @@ class Listening:
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
         self._news = trio.lowlevel.ParkingLot()  # where `listen` waits for that, and for the pace of a replay
-        self._space = trio.lowlevel.ParkingLot()  # where `fill` waits
+        self._resume: Callable[[], None] = _nothing  # what `fill` was not ready for
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
         self._ended_at = inf  # the sound
@@ -97,14 +97,17 @@ class Listening:
     async def fill(self, inbox: Inlet[Any]) -> None:
         """Take everything in: without waiting for the service, unless the source can wait or the service lags."""
         patient = inbox.statistics().full is Full.WAIT
-        async for item in inbox:
-            if isinstance(item, AudioFrame | Gap | SpeechStarted | SpeechStopped):
-                self._ring.add(item)
-                self._feed()
-            while self._has_enough(patient):
-                await self._space.park()
+        with inbox.hand_to(self._take, lambda: not self._has_enough(patient)) as taker:
+            self._resume = taker.resume
+            await taker.ended()
         self._ended_at = trio.current_time()
         self._feed()
+
+    def finalize(self, at: int) -> None:
+        """Ask the session that is connected to make all up to ear sample `at` final; without one, nothing happens."""
+        if self._connection is not None and self._over is None:
+            self._connection.core.finalize_pause(at, trio.current_time())
+            self._connection.flush()
 
     async def listen(self) -> None:
         """Have everything transcribed. Raises what can't be mended."""
@@ -144,10 +147,15 @@ class Listening:
         self._transcript.new_session()
         self._base = core.replay_from
         self._ring.rewind(self._base)
-        self._space.unpark_all()
+        self._resume()
         self._done = isinstance(over, Finished)
         if isinstance(over, Failed):
             self._fail(over)
+
+    def _take(self, item: object) -> None:
+        if isinstance(item, AudioFrame | Gap | SpeechStarted | SpeechStopped):
+            self._ring.add(item)
+            self._feed()
 
     def _feed(self) -> None:
         """Send what there is to the session that is connected, and the end when that has come."""
@@ -165,7 +173,7 @@ class Listening:
         self._connection.flush()
         if core.state is SttState.DONE:
             self._over = Finished()
-        self._space.unpark_all()
+        self._resume()
         if due_at is not None or self._over is not None:
             self._news.unpark_all()
 

@@ -132,11 +132,10 @@ class SttSession:
             self.audio(item.pcm, now)
         elif isinstance(item, Gap):
             self._skip(item, now)
+        elif isinstance(item, SpeechStarted):
+            self._finalizing.speech_started()
         elif self._finalize_on_pause:
-            if isinstance(item, SpeechStarted):
-                self._finalizing.speech_started()
-            else:
-                self._finalizing.speech_stopped(item.at)
+            self._finalizing.speech_stopped(item.at)
             self._finalize_if_due(now)
 
     def audio(self, data: bytes, now: float) -> None:
@@ -153,6 +152,15 @@ class SttSession:
         """Ask that everything sent so far become final: now, or when the request before it has been answered."""
         if self._do(SttInput.FINALIZE):
             self._finalizing.want(self.sent_to)
+            self._finalize_if_due(now)
+
+    def finalize_pause(self, at: int, now: float) -> None:
+        """The same for ear sample `at`, as soon as that has been sent, and only if no speech is marked before that.
+
+        Means nothing in a session that is not listening.
+        """
+        if self.state is SttState.LISTENING:
+            self._finalizing.want(at, in_pause=True)
             self._finalize_if_due(now)
 
     def end(self, now: float) -> None:

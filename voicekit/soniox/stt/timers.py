@@ -60,9 +60,9 @@ class Finalizing:
         self._pending: int | None = None  # asked for up to here, not answered
         self._asked_at = -math.inf
 
-    def want(self, at: int) -> None:
-        """Ask as soon as the sound up to `at` has been sent."""
-        self._wanted, self._by_mark = at, False
+    def want(self, at: int, *, in_pause: bool = False) -> None:
+        """Ask as soon as the sound up to `at` has been sent; `in_pause`, only if no speech starts before that."""
+        self._wanted, self._by_mark = at, in_pause
 
     def speech_stopped(self, at: int) -> None:
         if self._wanted is None or self._by_mark:

@@ -7,6 +7,7 @@ end in the order of the text, whatever order it comes in.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from math import inf
 
 import trio
@@ -16,7 +17,7 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.contracts import Text
 from voicekit.errors import ProtocolError, ServiceError, Unavailable
 from voicekit.events import WordMark
-from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.link import Inlet, Outlet, Taker
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.tts.connection import SERVICE
 from voicekit.soniox.tts.planner import Drop, Open, Send, StreamCommand, StreamPlanner
@@ -47,6 +48,7 @@ class ReplySpeech:
         self._stopped = False
         self._alarm = trio.CancelScope()  # until when nothing is due
         self._changed = trio.lowlevel.ParkingLot()
+        self._resume: Callable[[], object] = self._changed.unpark_all  # the text that was not welcome
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Speak everything that comes. Raises ServiceError when the rest can't be had, after what could be was played.
@@ -55,12 +57,13 @@ class ReplySpeech:
         """
         self._pool.attend(self)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._take, inbox)
-                nursery.start_soon(self._keep_time)
-                self.look_again()
-                await self._play(outbox)
-                nursery.cancel_scope.cancel()
+            with inbox.hand_to(self._add, self._welcomes) as taker:
+                self._resume = taker.resume
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._keep_time, taker)
+                    self.look_again()
+                    await self._play(outbox)
+                    nursery.cancel_scope.cancel()
         finally:
             self.stop()
 
@@ -82,6 +85,7 @@ class ReplySpeech:
         self._pool.flush()
         self._alarm.deadline = min(self._planner.due_at, self._give_up_at(now))
         self._changed.unpark_all()
+        self._resume()
 
     def _obey(self, command: StreamCommand) -> None:
         match command:
@@ -106,24 +110,27 @@ class ReplySpeech:
 
     # The tasks of a reply.
 
-    async def _take(self, inbox: Inlet[Text]) -> None:
-        """Take text in while it is welcome; otherwise the handler waits."""
-        async for text in inbox:
-            while not self._planner.wants_text:
-                await self._changed.park()
-            self._planner.add(text.text)
-            self._to.extend(text.to)
-            self.look_again()
-        self._planner.finish()
-        self.look_again()
-
-    async def _keep_time(self) -> None:
-        """Look again when something is due."""
+    async def _keep_time(self, taker: Taker) -> None:
+        """Look again whenever something is due, and at the end of the text."""
+        is_complete = False
         while True:
             with self._alarm:
+                if not is_complete:
+                    await taker.ended()
+                    is_complete = True
+                    self._planner.finish()
+                    self.look_again()
                 await trio.sleep_forever()
             self._alarm = trio.CancelScope()
             self.look_again()
+
+    def _welcomes(self) -> bool:
+        return self._planner.wants_text
+
+    def _add(self, text: Text) -> None:
+        self._planner.add(text.text)
+        self._to.extend(text.to)
+        self.look_again()
 
     async def _play(self, outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Send the sound on, stream after stream."""

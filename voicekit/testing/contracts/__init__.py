@@ -8,6 +8,7 @@ at every await, reads slowly or not at all. A broken promise is an AssertionErro
 run in virtual time (pytest-trio's `autojump_clock`) with the threads of `in_thread` done on the spot.
 """
 
+from voicekit.testing.contracts.call import check_call
 from voicekit.testing.contracts.handler import check_handler
 from voicekit.testing.contracts.sink import check_sink
 from voicekit.testing.contracts.source import check_source
@@ -24,4 +25,5 @@ __all__ = [
     "check_tts",
     "check_sink",
     "check_stage",
+    "check_call",
 ]

@@ -1,0 +1,227 @@
+"""What a phone line costs a server: `python -m benchmarks.phone_lines [--calls N] [--seconds S] [--rounds R] [--ramp]`.
+
+N callers send a message of 20 ms of sound each, 50 times a second, to a server in a process of its own. The ways take
+turns, round by round; the figure is the server's CPU time for one message in and one out, or for two of either where
+fewer come back. `lateness` is the way of a message to the server and back. With `--ramp` calls are added until its 99th
+percentile passes 20 ms. With `--churn` calls begin and end all the time beside N that stay, and the lateness of those
+that stay is shown with and without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import median
+from urllib.request import urlopen
+
+import trio
+
+from benchmarks import machine
+from benchmarks.bare_websocket import BareWebsocket
+from benchmarks.measure import percentile
+from voicekit.soniox.connection.transport import Address
+from voicekit.testing import Script
+from voicekit.testing.phone_sound import caller_sound
+from voicekit_phone.peers import PeerMark, PeerSound
+from voicekit_phone.twilio import MULAW, TwilioPeer
+
+PACKET_S = 0.02
+LATE_S = 0.02
+AIM = 1.6
+FIRST, GROWTH = 10, 1.4
+WARM_S = 1.0
+
+
+@dataclass
+class Server:
+    """One way to answer, in a process of its own."""
+
+    way: str
+    url: str
+
+    def cpu(self) -> float:
+        with urlopen(f"{self.url}/cpu") as answer:
+            return float(answer.read())
+
+    def start_apart(self, calls: int) -> None:
+        urlopen(f"{self.url}/apart?calls={calls}").close()
+
+    @property
+    def address(self) -> Address:
+        return Address(self.url.replace("http", "ws", 1) + "/echo")
+
+
+@contextmanager
+def serving(way: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", "benchmarks.phone_server", way]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Server(way, process.stdout.readline().strip())
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class Load:
+    """Callers, and how late their sound came back."""
+
+    late: list[float] = field(default_factory=list)
+    sent: int = 0
+    returned: int = 0
+    counting: bool = False
+
+    async def call(self, server: Server, until: trio.Event) -> None:
+        """One caller, until the event."""
+        peer = TwilioPeer()
+        sound = [caller_sound(Script(), n, 1, MULAW) for n in range(50)]
+        async with BareWebsocket().connect(server.address) as socket, trio.open_nursery() as nursery:
+            for message in peer.begin():
+                await socket.send(message)
+            sent: dict[str, float] = {}
+
+            async def listen() -> None:
+                while True:
+                    await self._take(peer, await socket.receive(), sent, socket)
+
+            nursery.start_soon(listen)
+            start, number = trio.current_time(), 0
+            while not until.is_set():
+                number += 1
+                with trio.move_on_at(start + number * PACKET_S):
+                    await until.wait()
+                pcm = sound[number % 50]
+                sent[b64encode(pcm).decode()] = trio.current_time()
+                await socket.send(peer.sound(pcm, number * 20))
+                self.sent += self.counting
+            nursery.cancel_scope.cancel()
+
+    async def _take(self, peer: TwilioPeer, message: str | bytes, sent: dict[str, float], socket: object) -> None:
+        now = trio.current_time()
+        try:
+            event = peer.receive(message)
+        except AssertionError:  # the bare echo repeats what a carrier alone says
+            event = None
+        match event:
+            case PeerSound(pcm):
+                self.returned += self.counting
+                began = sent.get(b64encode(pcm).decode())
+                if self.counting and began is not None:
+                    self.late.append(now - began)
+            case PeerMark(name):
+                await socket.send(peer.passed(name))  # type: ignore[attr-defined]  # a Socket
+
+
+async def loaded(server: Server, calls: int, seconds: float, churn: bool = False) -> tuple[float, Load]:
+    """CPU seconds of the server for each message and its answer, after a second of warming up; and the load."""
+    load, over = Load(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        for _ in range(calls):
+            nursery.start_soon(load.call, server, over)
+            await trio.sleep(PACKET_S / calls)
+        await trio.sleep(WARM_S)
+        if churn:
+            nursery.start_soon(_come_and_go, server, over)
+        before, load.counting = server.cpu(), True
+        await trio.sleep(seconds)
+        spent, load.counting = server.cpu() - before, False
+        over.set()
+    return spent / max(1, (load.sent + load.returned) / 2), load
+
+
+async def _come_and_go(server: Server, over: trio.Event) -> None:
+    """Ten calls a second begin, and end half a second later."""
+    async with trio.open_nursery() as nursery:
+        while not over.is_set():
+            nursery.start_soon(_brief, server)
+            await trio.sleep(0.1)
+
+
+async def _brief(server: Server) -> None:
+    end = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Load().call, server, end)
+        await trio.sleep(0.5)
+        end.set()
+
+
+async def apart(server: Server, calls: int, seconds: float) -> float:
+    """CPU seconds of sessions in memory for each 20 ms of one."""
+    server.start_apart(calls)
+    await trio.sleep(WARM_S)
+    before = server.cpu()
+    await trio.sleep(seconds)
+    return (server.cpu() - before) / (calls * seconds / PACKET_S)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.phone_lines", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--calls", type=int, default=10, metavar="N", help="callers at once (10)")
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each trial (4)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="R", help="in which the ways take turns (5)")
+    parser.add_argument("--ramp", action="store_true", help="how many calls a core holds")
+    parser.add_argument("--churn", action="store_true", help="whether calls that come and go make others late")
+    options = parser.parse_args()
+    print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
+    if options.ramp:
+        _ramp(options.seconds)
+    elif options.churn:
+        _churn(options.calls, options.seconds)
+    else:
+        _compare(options.calls, options.seconds, options.rounds)
+
+
+def _compare(calls: int, seconds: float, rounds: int) -> None:
+    spent: dict[str, list[float]] = {"bare": [], "wire": [], "session": [], "apart": []}
+    for _ in range(rounds):
+        for way, found in spent.items():
+            with serving(way) as server:
+                if way == "apart":
+                    found.append(trio.run(apart, server, calls, seconds))
+                else:
+                    found.append(trio.run(loaded, server, calls, seconds)[0])
+    print(f"{calls} calls, {seconds:g} s, {rounds} rounds; CPU of the server for one message in and one out, in us")
+    print(f"{'':28}{'min':>8}{'median':>8}{'ratio':>8}")
+    bare = spent["bare"]
+    names = {"bare": "bare echo", "wire": "wire alone", "session": "whole call", "apart": "session in memory"}
+    for way, found in spent.items():
+        ratio = median(each / floor for each, floor in zip(found, bare, strict=True))
+        aim = f"   aim {AIM}{' !' if way == 'wire' and ratio > AIM else ''}" if way == "wire" else ""
+        print(f"{names[way]:28}{1e6 * min(found):8.0f}{1e6 * median(found):8.0f}{ratio:8.2f}{aim}")
+    whole = median(s / (w + a) for s, w, a in zip(spent["session"], spent["wire"], spent["apart"], strict=True))
+    print(f"a whole call beside wire and session added up: {whole:.2f}")
+
+
+def _ramp(seconds: float) -> None:
+    print(f"{'':12}{'calls':>8}{'p50 ms':>10}{'p99 ms':>10}")
+    living, calls = ["bare", "wire", "session"], FIRST
+    while living:
+        for way in list(living):
+            with serving(way) as server:
+                _, load = trio.run(loaded, server, calls, seconds)
+            middle, worst = (1000 * percentile(load.late, percent) for percent in (50, 99)) if load.late else (0.0, 0.0)
+            print(f"{way:12}{calls:8}{middle:10.2f}{worst:10.2f}", flush=True)
+            if worst > 1000 * LATE_S:
+                living.remove(way)
+        calls = round(calls * GROWTH)
+
+
+def _churn(calls: int, seconds: float) -> None:
+    print(f"{'':24}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}")
+    with serving("wire") as server:
+        for name, churn in (("nobody comes or goes", False), ("ten a second come and go", True)):
+            _, load = trio.run(loaded, server, calls, seconds, churn)
+            middle, worst = (1000 * percentile(load.late, percent) for percent in (50, 99))
+            print(f"{name:24}{middle:10.2f}{worst:10.2f}{1000 * max(load.late):10.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The far side of `benchmarks.phone_lines`: one server on hypercorn, in a process of its own, that answers in one way.
+
+    bare        Starlette's websocket, which sends back each text as it came: the floor
+    wire        the same port with voicekit's site: Twilio's messages, sound decoded and encoded, marks, one call each
+    session     the same with a whole session in each call: ears, turns, a voice, on parts that take no time
+    apart       sessions alone, in memory, on the same parts: what a session costs without a wire
+
+It prints its address, and answers /cpu with the CPU seconds that it has used so far.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as serve_asgi
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voicekit import Session
+from voicekit.audio.frame import AudioFrame
+from voicekit.call.connection import Call
+from voicekit.call.desk import Conversation
+from voicekit.call.transport import Site, SocketRoute, Upgrade
+from voicekit.flow.link import open_link
+from voicekit.play.sink import NullSink
+from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedVad
+from voicekit.testing.phone_sound import PhoneEars
+from voicekit_phone.twilio import TwilioWire
+from voicekit_serve.asgi import build_app
+from voicekit_serve.site import CallSite
+
+ANSWER = "We are open from nine to five, every day but Sunday."
+MOST = 10_000
+
+
+def script() -> Script:
+    """What each caller of a session says: a question every five seconds, for two minutes."""
+    user = Script()
+    for turn in range(24):
+        user.says("when are you open", at=1.0 + 5.0 * turn, for_=1.2)
+    return user
+
+
+async def bare(websocket: WebSocket) -> None:
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect:
+        return
+
+
+class Echo:
+    """A conversation without ears, turns or a voice: what is heard is said."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def run(self) -> None:
+        heard, sound = open_link(MOST, name="heard")
+        nothing, nowhere = open_link(1, name="nothing")
+        async with self._call.source.open() as run, self._call.sink.open() as speaker, trio.open_nursery() as nursery:
+            with heard, sound, nothing, nowhere:
+                nursery.start_soon(run, nowhere, heard)
+                while self._call.end is None:
+                    for item in await sound.receive_all():
+                        if isinstance(item, AudioFrame):
+                            await speaker.write(item)
+                nursery.cancel_scope.cancel()
+
+    def end(self, *, why: str, farewell: str | None = None) -> None:
+        self._call.hang_up(why)
+
+
+class Unguarded:
+    """Twilio's wire without webhook and token: each socket is a call."""
+
+    name = "twilio"
+
+    def routes(self, site: Site) -> Sequence[SocketRoute]:
+        async def media(upgrade: Upgrade) -> None:
+            await site.hold(upgrade, TwilioWire())
+
+        return [SocketRoute("/echo", media)]
+
+
+def session(**ends: Any) -> Session:
+    return Session(handler=ANSWER, stt=PhoneEars(script()), vad=ScriptedVad(), tts=FakeTts(first_sound=0.0), **ends)
+
+
+async def answer(way: str, call: Call) -> Conversation:
+    return Echo(call) if way == "wire" else session(call=call)
+
+
+async def hold_apart() -> None:
+    """One session in memory for ten seconds, as /apart starts them."""
+    from voicekit.testing.scripted import ScriptedStt
+
+    alone = Session(
+        handler=ANSWER,
+        source=ScriptedSource(script()),
+        sink=NullSink(),
+        stt=ScriptedStt(script()),
+        vad=ScriptedVad(),
+        tts=FakeTts(first_sound=0.0),
+    )
+    await alone.run()
+
+
+async def main(way: str) -> None:
+    site = CallSite(partial(answer, way), [Unguarded()], public_url="http://127.0.0.1", max_calls=MOST)
+    async with trio.open_nursery() as nursery:
+
+        async def apart(request: Any) -> PlainTextResponse:
+            for _ in range(int(request.query_params["calls"])):
+                nursery.start_soon(hold_apart)
+            return PlainTextResponse("")
+
+        more: list[BaseRoute] = [
+            Route("/cpu", lambda request: PlainTextResponse(str(time.process_time()))),
+            Route("/apart", apart),
+        ]
+        app = Starlette(routes=[*more, WebSocketRoute("/echo", bare)]) if way == "bare" else build_app(site, more)
+        config = Config()
+        config.bind = ["127.0.0.1:0"]
+        config.errorlog = config.accesslog = None
+        urls = await nursery.start(partial(serve_asgi, app, config, mode="asgi"))
+        print(urls[0], flush=True)
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1])

@@ -1,0 +1,29 @@
+"""A model that answers, and puts callers through to a person when they want one; it knows names, and no numbers.
+
+    voicekit serve examples/11_transfer.py --transport twilio --public-url https://...
+
+With TWILIO_ACCOUNT_SID the carrier can hand a call over. The caller is put through when they have heard that they are,
+and not if they interrupt; if the carrier refuses, they hear an excuse and the bot goes on.
+"""
+
+import trio
+
+import voicekit
+from voicekit import Bot
+from voicekit.llm import end_call, transfer_call
+from voicekit_openai.models import openai
+
+PEOPLE = {"sales": "+15550101", "repairs": "+15550102", "front desk": "sip:desk@bicycles.example"}
+SYSTEM = """You answer the telephone of a bicycle shop. Be brief: one or two short sentences.
+If the caller wants a person, say that you put them through, and call transfer_call with the one who fits best.
+When the caller says goodbye, say goodbye and call end_call."""
+
+
+def shop(**options):
+    return openai(model="gpt-4.1-mini", system=SYSTEM, tools=[transfer_call(PEOPLE), end_call], **options)
+
+
+bot = Bot(shop(), greeting="The bicycle shop, good morning. What can I do for you?")
+
+if __name__ == "__main__":
+    trio.run(voicekit.run, bot)

@@ -1,0 +1,40 @@
+"""A telephone line on one's own Asterisk: greets, tells the time of opening, and puts callers through to an extension.
+
+    extensions.conf     exten => 100,1,Stasis(voicekit)
+    export VOICEKIT_ARI_PASSWORD=...
+    voicekit serve examples/12_asterisk.py --transport ari:http://127.0.0.1:8088/voicekit,context=people
+
+The extensions 201 and 202 of the context `people` are those of two telephones: callers press a key or say the name, and
+are put through when they have heard that they are. docs/asterisk.md has the rest of Asterisk's configuration. Typed to
+with `voicekit chat examples/12_asterisk.py`, it answers too, but there is nobody to be put through.
+"""
+
+import trio
+
+import voicekit
+from voicekit import Bot, Say, Turn
+
+EXTENSIONS = {"workshop": "201", "office": "202"}
+KEYS = {"1": "workshop", "2": "office"}
+HELP = "Press one or say workshop, press two or say office. For our opening hours, say hours."
+
+
+async def line(turn: Turn, say: Say) -> None:
+    wanted = KEYS.get(turn.keys) or next((name for name in EXTENSIONS if name in turn.text.lower()), None)
+    if wanted is not None and turn.call is not None and "transfer" in turn.call.can:
+        await say(f"I am putting you through to the {wanted}.")
+        turn.transfer(EXTENSIONS[wanted], sorry=f"I am sorry, the {wanted} can't be reached. {HELP}")
+    elif wanted is not None:
+        await say(f"The {wanted} has extension {EXTENSIONS[wanted]}.")
+    elif "hours" in turn.text.lower():
+        await say("We are open from nine to five, Monday to Friday.")
+    elif "bye" in turn.text.lower():
+        turn.end("Goodbye!")
+    else:
+        await say(HELP)
+
+
+bot = Bot(line, greeting=f"Good day, this is the bicycle shop. {HELP}")
+
+if __name__ == "__main__":
+    trio.run(voicekit.run, bot)

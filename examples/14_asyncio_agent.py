@@ -1,0 +1,30 @@
+"""An agent of an asyncio framework as the handler: here pydantic-ai; LangGraph's `astream` goes the same way.
+
+`pip install pydantic-ai-slim`, and give the model's own package and key. Without a model it talks to pydantic-ai's
+TestModel, which repeats what it was asked for.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+
+import trio
+from pydantic_ai import Agent
+from pydantic_ai.models.test import TestModel
+
+import voicekit
+import voicekit.aio
+
+model = sys.argv[1] if __name__ == "__main__" and sys.argv[1:] else TestModel(custom_output_text="The table is booked.")
+agent = Agent(model, instructions="You take bookings for a small restaurant. Be brief.")
+
+
+@voicekit.aio.handler
+async def bot(turn: voicekit.Turn) -> AsyncIterator[str]:
+    """Runs on the asyncio loop; when the caller interrupts, the agent's run is cancelled there."""
+    async with agent.run_stream(turn.text or "Greet the caller.") as answer:
+        async for text in answer.stream_text(delta=True):
+            yield text
+
+
+if __name__ == "__main__":
+    trio.run(voicekit.run, bot)

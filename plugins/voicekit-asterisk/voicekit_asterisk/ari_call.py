@@ -1,0 +1,232 @@
+"""One call over ARI: its channels and its bridge, made for it and removed whatever ends first.
+
+    caller's channel --+
+                       +-- bridge        our side: the media channel's websocket, and ARI's events about the caller
+    media channel   ---+
+
+`AriLegs` is the call's `CallControl`: what can be asked of Asterisk beside the media.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import inf
+
+import trio
+
+from voicekit.call.info import CallEnd
+from voicekit.call.wire import MessageStream, StreamClosed, WireMessage
+from voicekit.errors import Unavailable
+from voicekit.flow.groups import alone
+from voicekit_asterisk import ari
+from voicekit_asterisk.ari import AriEvent, AriNames
+from voicekit_asterisk.ari_client import SERVICE, AriClient
+
+SETUP_S = 5.0
+"""Seconds in which Asterisk must have made the channel and the bridge."""
+
+CLEAN_UP_S = 5.0
+
+JOIN_S = 30
+"""Seconds for which another telephone rings."""
+
+EVENTS = 1_000
+"""Events about one call that wait; Asterisk sends some ten. What comes beyond is dropped."""
+
+
+class MergedStream:
+    """`MessageStream`: the media websocket's messages, and those of ARI about this call, in the order they come."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[WireMessage | StreamClosed](EVENTS)
+        self._media: MessageStream | None = None
+        self._closed: StreamClosed | None = None
+
+    def deliver(self, message: str) -> None:
+        """An event of ARI's."""
+        try:
+            self._send.send_nowait(message)
+        except trio.WouldBlock:
+            return
+
+    def lose(self) -> None:
+        """The connection for ARI's events is gone: nobody would tell of the caller's end."""
+        try:
+            self._send.send_nowait(StreamClosed(None))
+        except trio.WouldBlock:
+            return
+
+    async def read(self, media: MessageStream) -> None:
+        """Pass on what `media` says, to its end."""
+        self._media = media
+        try:
+            while True:
+                await self._send.send(await media.receive())
+        except StreamClosed as closed:
+            await self._send.send(closed)
+
+    async def receive(self) -> WireMessage:
+        if self._closed is None:
+            message = await self._receive.receive()
+            if not isinstance(message, StreamClosed):
+                return message
+            self._closed = message
+        raise self._closed
+
+    async def send(self, message: WireMessage) -> None:
+        if self._closed is not None or self._media is None:
+            raise self._closed or StreamClosed(None)
+        await self._media.send(message)
+
+    async def close(self, code: int = 1000) -> None:
+        self._closed = self._closed or StreamClosed(code)
+        if self._media is not None:
+            await self._media.close(code)
+
+
+class AriLegs:
+    """The channels of one call: `voicekit.call.control.CallControl`, and what else Asterisk can do with them.
+
+    The events are set by the reader of ARI's events. `context` is that of the dialplan in which extensions are looked
+    for, "" for the one that the caller came from.
+    """
+
+    can = frozenset({"hang_up", "transfer", "digits"})
+
+    def __init__(self, client: AriClient, names: AriNames, channel: str, *, context: str = "") -> None:
+        self.names = names
+        self.channel = channel
+        self.stream = MergedStream()
+        self.ready = trio.Event()
+        """The channel has entered our app: for one that was dialled, somebody has answered."""
+        self.gone = trio.Event()
+        """The channel has ended, or has left our app."""
+        self.media_ready = trio.Event()
+        self.partner_ready = trio.Event()
+        self.partner_gone = trio.Event()
+        self._is_joined = False
+        self._client = client
+        self._context = context
+        self._cause = 0
+        self._status = ""  # of a Dial event
+
+    def happened(self, event: AriEvent, message: str) -> None:
+        """An event about one of the channels; `message` is the whole of it. Never waits."""
+        started, over = event.kind == "StasisStart", event.kind in ("StasisEnd", "ChannelDestroyed")
+        if event.channel == self.channel:
+            self._cause = event.cause or self._cause
+            self._status = str(event.message.get("dialstatus") or self._status)
+            if started:
+                self.ready.set()
+            elif over:
+                self.gone.set()
+            self.stream.deliver(message)
+        elif event.channel == self.names.media and started:
+            self.media_ready.set()
+        elif event.channel == self.names.partner and (started or over):
+            (self.partner_ready if started else self.partner_gone).set()
+
+    def lose(self) -> None:
+        """ARI's events have ended: nothing is known of the channels any more."""
+        self.stream.lose()
+        self.gone.set()
+        self.partner_gone.set()
+
+    async def answered(self) -> CallEnd | None:
+        """Wait for the answer of a channel that was dialled; the reason if there is none."""
+        await self._until_one_of(self.ready, self.gone)
+        return None if self.ready.is_set() else ari.end_of_dialling(self._status, self._cause)
+
+    # CallControl
+
+    async def hang_up(self) -> None:
+        await self._client.ask_again(ari.hang_up(self.channel))
+
+    async def transfer(self, to: str) -> None:
+        """A SIP address is where the caller's telephone is sent; anything else is an extension of the dialplan."""
+        if to.startswith(("sip:", "sips:")):
+            await self._client.ask(ari.redirect(self.channel, f"PJSIP/{to}"))
+        else:
+            await self._client.ask(ari.carry_on(self.channel, self._context, to))
+
+    async def send_digits(self, digits: str) -> None:
+        await self._client.ask(ari.send_keys(self.channel, digits))
+
+    # What Asterisk can besides.
+
+    async def music(self, on: bool) -> None:
+        """Play music on hold to the caller, or stop it. Our sound is not heard meanwhile."""
+        await self._client.ask(ari.music(self.channel, on))
+
+    async def join(self, endpoint: str, *, timeout: int = JOIN_S) -> None:
+        """Call `endpoint`, such as PJSIP/200, and leave the caller and whoever answers to each other.
+
+        The bot talks on while it rings; then our call is over as `transferred`, and the bridge stays until one of both
+        hangs up. ServiceError if the endpoint can't be called; Unavailable if it does not answer within `timeout`
+        seconds: then the call goes on.
+        """
+        await self._client.ask(ari.dial(self.names, endpoint, timeout=timeout, name=self.names.partner))
+        try:
+            with trio.fail_after(timeout):
+                await self._until_one_of(self.partner_ready, self.partner_gone)
+        except trio.TooSlowError:
+            await self._client.ask_again(ari.hang_up(self.names.partner))
+        if not self.partner_ready.is_set() or self.partner_gone.is_set():
+            raise Unavailable("ari: the other side did not answer", service=SERVICE)
+        await self._client.ask(ari.join(self.names, self.names.partner))
+        self._is_joined = True
+        self.stream.deliver(ari.sent_on(self.channel))
+
+    async def _until_parted(self) -> None:
+        """If the caller was joined to another: until one of both has gone."""
+        if self._is_joined:
+            await self._client.ask_again(ari.hang_up(self.names.media))
+            await self._until_one_of(self.gone, self.partner_gone)
+
+    async def _until_one_of(self, *events: trio.Event) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def wait(event: trio.Event) -> None:
+                await event.wait()
+                nursery.cancel_scope.cancel()
+
+            for event in events:
+                nursery.start_soon(wait, event)
+
+    @asynccontextmanager
+    async def opened(self, codec: str) -> AsyncIterator[MergedStream]:
+        """Answer, and join the caller and our sound; at the end, everything is removed that is still there."""
+        try:
+            with alone():
+                async with trio.open_nursery() as nursery, self._media(codec) as media:
+                    nursery.start_soon(self.stream.read, media)
+                    yield self.stream
+                    await self._until_parted()
+                    nursery.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(CLEAN_UP_S, shield=True):
+                await self._clean_up()
+
+    @asynccontextmanager
+    async def _media(self, codec: str) -> AsyncIterator[MessageStream]:
+        with trio.move_on_after(SETUP_S) as setup:
+            await self._client.ask(ari.answer(self.channel))
+            made = await self._client.ask(ari.open_media(self.names, codec))
+            connection_id = (made.get("channelvars") or {}).get("MEDIA_WEBSOCKET_CONNECTION_ID", "")
+            async with self._client.media(str(connection_id)) as media:
+                await self.media_ready.wait()
+                await self._client.ask(ari.make_bridge(self.names))
+                await self._client.ask(ari.join(self.names, self.channel, self.names.media))
+                setup.deadline = inf
+                yield media
+        if setup.cancelled_caught:
+            raise Unavailable(f"ari: expected the call's channels within {SETUP_S:g} s", service=SERVICE)
+
+    async def _clean_up(self) -> None:
+        for request in (ari.remove_bridge(self.names.bridge), ari.hang_up(self.names.media)):
+            await self._client.ask_again(request)
+        if self._is_joined and not self.partner_gone.is_set():
+            await self._client.ask_again(ari.hang_up(self.names.partner))
+        if not self.gone.is_set():
+            await self._client.ask_again(ari.hang_up(self.channel))

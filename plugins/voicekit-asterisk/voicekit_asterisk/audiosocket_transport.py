@@ -1,0 +1,150 @@
+"""AudioSocket as a transport of a server: a TCP listener of its own, and the announcement that lets a call in.
+
+    POST /audiosocket/call   key=..., caller=..., called=..., anything else   from the dialplan -> a UUID, or "" if full
+    AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
+
+AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
+refused. The key is in VOICEKIT_ASTERISK_KEY; without one only `uuids=` are let in, and nothing can be announced.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from hmac import compare_digest
+from uuid import UUID
+
+import trio
+
+from voicekit.call.tokens import CallFacts
+from voicekit.call.transport import Route, Site, Webhook, WebhookAnswer, WebhookRoute
+from voicekit.call.wire import MessageStream, StreamClosed
+from voicekit.errors import ConfigError, RemoteProtocolError, Unavailable
+from voicekit_asterisk.announced import AnnouncedCalls
+from voicekit_asterisk.audiosocket import HANGUP, AudioSocketWire, frame, identity_of, rate_of
+from voicekit_asterisk.audiosocket_stream import AudioSocketStream
+
+KEY = "VOICEKIT_ASTERISK_KEY"
+
+IDENTITY_S = 2.0
+"""Seconds in which a connection must have sent its UUID."""
+
+FIRST_SOUND_S = 0.3
+"""Asterisk's rate is seen in its first sound. A caller who sends none for this long is taken to be at 8 kHz."""
+
+UNKNOWN = 32
+"""Connections that have not shown their UUID yet; a further one is closed."""
+
+log = logging.getLogger("voicekit.asterisk")
+
+
+class AudioSocket:
+    """`address` is a port, or host:port; `uuids`, joined with +, may connect without an announcement."""
+
+    name = "audiosocket"
+
+    def __init__(self, address: str = "9092", *, uuids: tuple[str, ...] = (), key: str | None = None) -> None:
+        self.host, self.port = read_address(address)
+        self.bound_port = self.port
+        """The port that it listens on, once it does: another one if `address` asked for port 0."""
+        self._key = key or os.environ.get(KEY)
+        self._announced = AnnouncedCalls(map(_uuid, uuids))
+        self._unknown = 0
+        if not self._key and not uuids:
+            raise ConfigError(f"transport audiosocket: expected a key in {KEY}, or uuids=..., got neither")
+
+    def expect(self, facts: dict[str, str]) -> UUID:
+        """A UUID that may connect within 15 s, for a call of which `facts` are known."""
+        return self._announced.announce(facts, trio.current_time())
+
+    def routes(self, site: Site) -> Sequence[Route]:
+        async def announce(request: Webhook) -> WebhookAnswer:
+            if not self._key or not compare_digest(request.field("key").encode(), self._key.encode()):
+                return WebhookAnswer("expected the key", status=403)
+            if not site.ready:
+                return WebhookAnswer("")
+            return WebhookAnswer(str(self.expect({name: value for name, value in request.form if name != "key"})))
+
+        return [WebhookRoute("/audiosocket/call", announce)]
+
+    async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Let calls in until cancelled; started once it listens."""
+        listeners = await trio.open_tcp_listeners(self.port, host=self.host)
+        self.bound_port = listeners[0].socket.getsockname()[1]
+
+        async def serve(stream: trio.SocketStream) -> None:
+            await self._serve(site, stream)
+
+        async with trio.open_nursery() as calls:
+            await calls.start(trio.serve_listeners, serve, listeners)
+            task_status.started()
+
+    async def _serve(self, site: Site, tcp: trio.abc.Stream) -> None:
+        """One connection, to its end. Whatever comes, only this connection suffers."""
+        stream = AudioSocketStream(tcp)
+        try:
+            if self._unknown >= UNKNOWN:
+                return
+            self._unknown += 1
+            try:
+                facts, wire = await self._identified(stream)
+            finally:
+                self._unknown -= 1
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stream.pace, wire.silence())
+                await site.hold(Arrival(stream), wire, facts)
+                nursery.cancel_scope.cancel()
+        except (StreamClosed, RemoteProtocolError, Unavailable, trio.TooSlowError) as error:
+            log.warning("a connection over audiosocket was refused: %s", type(error).__name__)
+        finally:
+            with trio.move_on_after(1.0, shield=True):
+                await stream.close()
+
+    async def _identified(self, stream: AudioSocketStream) -> tuple[CallFacts, AudioSocketWire]:
+        """What was announced for the connection's UUID, and the wire for the rate of its sound."""
+        with trio.fail_after(IDENTITY_S):
+            first = await stream.receive()
+        facts = self._announced.take(identity_of(first), trio.current_time())
+        if facts is None:
+            await stream.send(frame(HANGUP))
+            raise Unavailable("audiosocket: expected a UUID that was announced, got another", service="call")
+        frames, rate = [first], None
+        with trio.move_on_after(FIRST_SOUND_S):
+            while rate is None:
+                message = await stream.receive()
+                frames.append(message)
+                rate = rate_of(message) if isinstance(message, bytes) else None
+        stream.put_back(*(each for each in frames if isinstance(each, bytes)))
+        return facts, AudioSocketWire(rate or 8_000)
+
+
+class Arrival:
+    """`voicekit.call.transport.Arrival`: a connection that is already open, and is closed if it is refused."""
+
+    def __init__(self, stream: MessageStream, goodbye: bytes | str | None = frame(HANGUP)) -> None:
+        self._stream = stream
+        self._goodbye = goodbye
+
+    async def accept(self, subprotocol: str | None = None) -> MessageStream:
+        return self._stream
+
+    async def refuse(self, status: int) -> None:
+        if self._goodbye is not None:
+            await self._stream.send(self._goodbye)
+        await self._stream.close()
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Host and port of "9092", ":9092" or "10.0.0.1:9092"; without a host, loopback."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65_535:
+        raise ConfigError(f"transport audiosocket: expected a port such as 9092, or host:port, got {text!r}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ConfigError("transport audiosocket: uuids: expected UUIDs, joined with +, got something else") from None

@@ -1,0 +1,125 @@
+"""A voice of tones: each word is another tone, so a recording tells which words were heard, without a recogniser.
+
+    Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
+    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut behind their third and second word
+
+Tones go through every codec of a telephone, and through resampling; WORDS of them are told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import trio
+
+from voicekit.audio.format import PCM16K, AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Text
+from voicekit.events import WordMark
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.writing import word_spans
+
+WORDS = 30
+"""Tones that are told apart: word WORDS sounds as word 0 does."""
+
+WORD_S = 0.2
+FIRST_SOUND_S = 0.15
+FRAME_S = 0.02
+
+WINDOW_S = 0.04
+STEP_S = 0.01
+LEAST = 0.02
+"""Part of full scale below which a window is silence."""
+
+PEAK = 10_000
+
+
+def tone_of(word: int) -> float:
+    """Hz of a word; neighbours are far apart."""
+    return 500.0 + 80.0 * (word * 11 % WORDS)
+
+
+def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
+    """PCM16 of a tone that is continuous over calls with a growing `at`."""
+    phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
+    return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
+
+
+class ToneTts(Pipeable):
+    """Speaks in tones, at once and in step: a mark before each word."""
+
+    name = "tones"
+    accepts = None
+
+    def __init__(self) -> None:
+        self.produces: AudioFormat | None = None
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat:
+        """Speaks in PCM16 mono at the sink's rate."""
+        self.produces = AudioFormat(wanted.rate)
+        return self.produces
+
+    def cut(self) -> None:
+        """What is unsaid is dropped with its stream."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
+        form = self.produces or PCM16K
+        at = word = 0
+        async for text in inbox:
+            if not at and text.text:
+                await trio.sleep(FIRST_SOUND_S)
+            for start, end in word_spans(text.text):
+                said = text.part(start, end)
+                await outbox.send(WordMark(said.text, at, said.to[-1]))
+                for _ in range(round(WORD_S / FRAME_S)):
+                    pcm = tone(tone_of(word), form.samples(FRAME_S), form.rate, at)
+                    await outbox.send(AudioFrame(pcm, at, form))
+                    at += form.samples(FRAME_S)
+                word += 1
+
+
+def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None]:
+    """For each STEP_S, which of `among` sounds (its place in the list), or None for silence."""
+    samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
+    window, step = round(WINDOW_S * rate), round(STEP_S * rate)
+    if len(samples) < window:
+        return []
+    places = np.arange(0, len(samples) - window + 1, step)
+    windows = np.lib.stride_tricks.sliding_window_view(samples, window)[places]
+    waves = np.exp(-2j * np.pi * np.outer(np.arange(window), among) / rate) * np.hanning(window)[:, None]
+    strongest = np.abs(windows @ waves).argmax(axis=1)
+    loud = np.sqrt((windows**2).mean(axis=1)) >= LEAST
+    return [int(best) if on else None for best, on in zip(strongest, loud, strict=True)]
+
+
+def words_in(pcm: bytes | Any, rate: int) -> list[int]:
+    """The words that sound in a recording of a ToneTts, one after the other; a word of less than 30 ms is not seen."""
+    found: list[int] = []
+    run, last, before = 0, None, None
+    for heard in [*tones_in(pcm, rate, [tone_of(word) for word in range(WORDS)]), None]:
+        if heard == last:
+            run += 1
+            continue
+        if run >= 3:
+            if last is not None and last != before:
+                found.append(last)
+            before = last  # None: the same word again is another one
+        run, last = 1, heard
+    return found
+
+
+def loudness(pcm: bytes | Any, rate: int) -> list[float]:
+    """The level of each STEP_S, as a part of full scale."""
+    samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
+    step = round(STEP_S * rate)
+    whole = samples[: len(samples) // step * step].reshape(-1, step)
+    return [float(level) for level in np.sqrt((whole**2).mean(axis=1))]

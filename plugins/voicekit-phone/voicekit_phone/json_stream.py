@@ -1,0 +1,80 @@
+"""What the streams of Twilio, Telnyx, Plivo and Exotel have in common: JSON messages that name their `event`.
+
+    start, media, dtmf, mark, stop        the same five, with fields of each carrier's own
+    sound, mark, clear                    what we send, which a carrier's class spells
+
+A carrier's class reads `start` and `media` and writes our messages; what is left is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from voicekit.audio.format import AudioFormat
+from voicekit.call.info import CallEnd, EndReason
+from voicekit.call.wire import CallStarted, MarkPassed, WireDigit, WireEnded, WireEvent, WireMessage, WireNotice
+from voicekit.errors import ConfigError
+from voicekit_phone.reading import end_of, part, read_object, text
+
+MULAW = AudioFormat(8000, "mulaw")
+
+
+class JsonStream:
+    """Our side of one stream: `start` and `media` are a subclass's to read, and what we send is its to write."""
+
+    name = ""
+    can: frozenset[str] = frozenset({"mark", "clear"})
+    packet = 0.02
+    lead = 0.2
+    no_digits: ClassVar[str] = "keys can't be sent on this connection"
+
+    def __init__(self) -> None:
+        self._stream = ""
+        self._started = self._stopped = False
+
+    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
+        value = read_object(message, self.name)
+        match text(value, "event"):
+            case "media" if self._started:
+                return self._media(part(value, "media"))
+            case "start" if not self._started:
+                started = self._start(part(value, "start"), value)
+                self._started = True
+                return [started]
+            case "mark":
+                return [MarkPassed(text(part(value, "mark"), "name"))]
+            case "dtmf":
+                return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
+            case "stop":
+                self._stopped = True
+                why = text(part(value, "stop"), "reason")
+                return [*self._last(), WireEnded(CallEnd(EndReason.CALLER, why))]
+            case "connected":
+                return []
+            case event:
+                return self._other(event, value)
+
+    def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
+        """`start` is the part of `message` by that name."""
+        raise NotImplementedError
+
+    def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]:
+        raise NotImplementedError
+
+    def _last(self) -> Sequence[WireEvent]:
+        """Sound that still waits when the stream ends."""
+        return ()
+
+    def _other(self, event: str, value: Mapping[str, Any]) -> Sequence[WireEvent]:
+        """A message of a carrier's own."""
+        return [WireNotice(f"message {event[:40]!r} passed over")]
+
+    def closed(self, code: int | None) -> WireEnded:
+        return end_of(self._stopped, code)
+
+    def digits(self, digits: str) -> Sequence[WireMessage]:
+        raise ConfigError(f"{self.name}: {self.no_digits}")
+
+    def hang_up(self, reason: str) -> Sequence[WireMessage]:
+        return []

@@ -1,0 +1,182 @@
+"""Sends a carrier one request, in bounded time. What goes wrong is one of our errors, without keys or numbers.
+
+httpx logs the address of every request, and that has the ids of account and call: such lines are dropped while one of
+our requests is under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING
+
+import trio
+
+from voicekit.errors import ServiceError, Unavailable
+from voicekit.flow.threads import in_thread
+from voicekit_phone.rest.order import CarrierAccount, DialOrder, RestAnswer, RestRequest, refusal
+
+if TYPE_CHECKING:
+    import httpx
+
+REQUEST_S = 5.0
+"""For one request and its answer: a caller waits on the line meanwhile."""
+
+TRIES = 2
+"""Of a hang-up, which may be said twice; nothing else is repeated, as it might be done twice."""
+
+MOST_BYTES = 64 * 1024
+"""Of an answer; carriers send one or two KiB."""
+
+LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
+
+_under_way: ContextVar[bool] = ContextVar("voicekit_phone.rest.under_way", default=False)
+
+
+def _drop(record: logging.LogRecord) -> bool:
+    return not _under_way.get()
+
+
+for _name in LOGGERS:
+    logging.getLogger(_name).addFilter(_drop)
+
+
+class CarrierClient:
+    """An account, and the way to it. `transport` replaces the network, in tests."""
+
+    def __init__(
+        self,
+        account: CarrierAccount,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = REQUEST_S,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.account = account
+        self._transport = transport
+        self._timeout = timeout
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"CarrierClient({self.account!r})"
+
+    async def hang_up(self, call_id: str) -> None:
+        """End the call; that it is over already is no error."""
+        request = self.account.hang_up(call_id)
+        for tries_left in reversed(range(TRIES)):
+            try:
+                answer = await self._answer(request)
+                error = None if self.account.is_over(answer) else refusal(self.account, answer)
+            except ServiceError as unanswered:
+                error = unanswered
+            if error is None:
+                return
+            if not (tries_left and error.retryable):
+                raise error
+
+    async def transfer(self, call_id: str, to: str, via: str = "") -> None:
+        await self._done(self.account.transfer(call_id, to, via))
+
+    async def send_digits(self, call_id: str, digits: str) -> None:
+        await self._done(self.account.send_digits(call_id, digits))
+
+    async def send(self, request: RestRequest) -> None:
+        """A request of the carrier's own."""
+        await self._done(request)
+
+    async def dial(self, order: DialOrder) -> str:
+        """The id of the call that rings now. Sent once: a time-out may leave a call that rings."""
+        answer = await self._done(self.account.dial(order))
+        call_id = self.account.call_id(answer)
+        if not call_id:
+            raise Unavailable(f"{self.account.name}: expected the id of the call, got none", service=self.account.name)
+        return call_id
+
+    async def _done(self, request: RestRequest) -> RestAnswer:
+        answer = await self._answer(request)
+        error = refusal(self.account, answer)
+        if error is not None:
+            raise error
+        return answer
+
+    async def _answer(self, request: RestRequest) -> RestAnswer:
+        """The answer, of whatever status; Unavailable if there is none in time."""
+        why = f"no answer within {self._timeout:g} s"
+        with trio.move_on_after(self._timeout), _unlogged():
+            context = await in_thread(_trusted)
+            import httpx  # loaded in that thread
+
+            try:
+                return await self._send(request, context)
+            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                why = f"no connection ({type(error).__name__})"  # its text may have the address
+        raise Unavailable(f"{self.account.name}: {why}", service=self.account.name, retryable=True) from None
+
+    async def _send(self, request: RestRequest, context: ssl.SSLContext) -> RestAnswer:
+        import httpx
+
+        headers = {**self.account.headers(self._now()), "accept": "application/json"}
+        form = None if request.form is None else _grouped(request.form)
+        async with (
+            httpx.AsyncClient(transport=self._transport, verify=context, timeout=None) as client,  # ours is around it
+            client.stream(request.method, request.url, headers=headers, data=form, json=request.json) as response,
+        ):
+            body = bytearray()
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    break
+            return RestAnswer.read(response.status_code, bytes(body[:MOST_BYTES]))
+
+
+class ClientControl:
+    """`voicekit.call.control.CallControl` of one call. `via` makes the address that a transfer asks, if it asks one."""
+
+    def __init__(self, client: CarrierClient, call_id: str, via: Callable[[str], str] = lambda to: "") -> None:
+        self._client = client
+        self._call_id = call_id
+        self._via = via
+
+    @property
+    def can(self) -> frozenset[str]:
+        return self._client.account.can - {"dial"}
+
+    async def hang_up(self) -> None:
+        await self._client.hang_up(self._call_id)
+
+    async def transfer(self, to: str) -> None:
+        await self._client.transfer(self._call_id, to, self._via(to))
+
+    async def send_digits(self, digits: str) -> None:
+        await self._client.send_digits(self._call_id, digits)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    before = _under_way.set(True)
+    try:
+        yield
+    finally:
+        _under_way.reset(before)
+
+
+def _grouped(form: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    fields: dict[str, list[str]] = {}
+    for name, value in form:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom TLS trusts. Loading httpx and the certificates is slow, so it is done once, and in a thread."""
+    import httpx
+
+    trusted = httpx.create_ssl_context()
+    httpx.AsyncClient(verify=trusted)  # imports what the first one needs, which takes as long again
+    return trusted

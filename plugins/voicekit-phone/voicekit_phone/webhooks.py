@@ -1,0 +1,236 @@
+"""What the transports of carriers share: the way from a webhook to a socket, its news, and dialling out.
+
+    POST /twilio/voice            signed by Twilio -> TwiML with a one-time token in the socket's path
+    GET  /twilio/media/TOKEN      the upgrade: the token once, within 15 s, for the call that it was made for
+    POST /twilio/news             signed: busy, no answer, who has answered
+
+A request that is not signed, or signed by another, is refused with 403 before any session exists. When no call can be
+let in, the answer is the carrier's own way to say busy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
+from typing import Any, Protocol, TypeVar
+
+from voicekit.call.control import CallControl, CallReport, check_digits
+from voicekit.call.info import CallEnd, EndReason
+from voicekit.call.tokens import CallFacts, TokenRefused
+from voicekit.call.transport import Route, Site, SocketRoute, Upgrade, Webhook, WebhookAnswer, WebhookRoute
+from voicekit.call.wire import Wire
+from voicekit.errors import ConfigError
+from voicekit_phone.rest.client import CarrierClient, ClientControl
+from voicekit_phone.rest.order import CarrierAccount, DialOrder
+
+MOST_NONCES = 10_000
+
+NOT_CONNECTED: Mapping[str, EndReason] = {
+    "busy": EndReason.BUSY,
+    "user_busy": EndReason.BUSY,
+    "no-answer": EndReason.NO_ANSWER,
+    "no_answer": EndReason.NO_ANSWER,
+    "timeout": EndReason.NO_ANSWER,
+    "unanswered": EndReason.NO_ANSWER,
+    "failed": EndReason.FAILED,
+    "canceled": EndReason.FAILED,
+    "cancelled": EndReason.FAILED,
+    "cancel": EndReason.FAILED,
+    "rejected": EndReason.FAILED,
+    "call_rejected": EndReason.FAILED,
+    "unallocated_number": EndReason.FAILED,
+}
+"""The carriers' words for calls that nobody took."""
+
+_NUMBER = re.compile(r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}")
+
+T = TypeVar("T", bound=CarrierAccount)
+
+
+class WebhookTransport(Protocol):
+    """A carrier whose webhook leads to a socket."""
+
+    name: str
+    content_type: str
+    methods: tuple[str, ...]
+    subprotocol: str | None
+
+    def make_wire(self) -> Wire: ...
+    def is_signed(self, request: Webhook, site: Site) -> bool: ...
+    def facts(self, request: Webhook) -> CallFacts:
+        """What the request says of the call."""
+        ...
+
+    def connect(self, url: str) -> str:
+        """The document that leads to the socket at `url`."""
+        ...
+
+    def busy(self) -> str: ...
+    def control(self, site: Site, call_id: str) -> CallControl | None:
+        """What the carrier does to this call at our request; None without an account."""
+        ...
+
+    def news(self, request: Webhook) -> CallReport | None:
+        """What a signed request to `news` reports; None for what does not matter."""
+        ...
+
+
+def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "") -> list[Route]:
+    """The routes of `transport`; `hidden` is a part of the webhooks' paths, for a carrier that signs nothing."""
+
+    async def answer(request: Webhook) -> WebhookAnswer:
+        if not transport.is_signed(request, site):
+            return refused()
+        if not site.ready:
+            return WebhookAnswer(transport.busy(), transport.content_type)
+        url = media_url(transport, site, transport.facts(request))
+        return WebhookAnswer(transport.connect(url), transport.content_type)
+
+    async def news(request: Webhook) -> WebhookAnswer:
+        if not transport.is_signed(request, site):
+            return refused()
+        report = transport.news(request)
+        if report is not None:
+            site.report(transport.name, report)
+        return WebhookAnswer()
+
+    async def media(upgrade: Upgrade) -> None:
+        try:
+            facts = site.tokens.take(upgrade.parameters["token"], site.now())
+        except TokenRefused:
+            await upgrade.refuse(403)
+            return
+        control = transport.control(site, facts.call_id)
+        await site.hold(upgrade, transport.make_wire(), facts, subprotocol=transport.subprotocol, control=control)
+
+    return [
+        WebhookRoute(f"/{transport.name}{hidden}/voice", answer, transport.methods),
+        WebhookRoute(f"/{transport.name}{hidden}/news", news, transport.methods),
+        SocketRoute(f"/{transport.name}/media/{{token}}", media),
+    ]
+
+
+def media_url(transport: WebhookTransport, site: Site, facts: CallFacts) -> str:
+    """The socket's address for this call: it is good once, for LIFE_S."""
+    token = site.tokens.mint(facts.call_id, facts.facts, site.now())
+    return site.address(f"/{transport.name}/media/{token}", scheme="wss")
+
+
+def refused() -> WebhookAnswer:
+    return WebhookAnswer("this request is not signed by the carrier", status=403)
+
+
+async def dial_out(
+    client: CarrierClient | None,
+    number: str | None,
+    variable: str,
+    to: str,
+    urls: Mapping[str, str],
+    *,
+    keys: str = "",
+    ring: float = 30.0,
+    limit: float | None = None,
+    detect_machine: bool = False,
+) -> str:
+    """Have the carrier call `to` from `number`, which comes from `variable`; the id of the call. `urls`: see DialOrder.
+
+    ConfigError, without the numbers, if the account or the number is missing, or `to` is no number.
+    """
+    if client is None:
+        raise ConfigError("dial: expected the carrier's account, to call out with; its docs page names the variables")
+    if "dial" not in client.account.can:
+        raise ConfigError(f"dial: {client.account.name} has no request to call out")
+    if not number:
+        raise ConfigError(f"dial: expected the number to call from in {variable}, got none")
+    if not isinstance(to, str) or not _NUMBER.fullmatch(to):
+        raise ConfigError("dial: expected a number such as +15550001 or a sip: address, got something else")
+    if keys:
+        check_digits(keys)
+    order = DialOrder(to, number, ring=ring, limit=limit, keys=keys, detect_machine=detect_machine, **urls)
+    return await client.dial(order)
+
+
+def needed(given: str | None, variable: str, transport: str) -> str:
+    """A secret, `given` or of the environment; ConfigError, naming the variable, without it."""
+    value = given or os.environ.get(variable)
+    if not value:
+        raise ConfigError(f"transport {transport}: expected its secret in {variable}, got none")
+    return value
+
+
+def hidden_token(given: str | None, variable: str, transport: str) -> str:
+    """A token for a path, long enough that nobody guesses it."""
+    token = needed(given, variable, transport)
+    if len(token) < 16 or not token.replace("-", "").replace("_", "").isalnum():
+        raise ConfigError(
+            f"transport {transport}: expected a token of at least 16 letters and digits, as nothing else protects it"
+        )
+    return token
+
+
+def optional(given: str | None, variable: str) -> str | None:
+    return given or os.environ.get(variable) or None
+
+
+def client_of(account: Callable[..., T], api: str | None, *keys: str | None) -> CarrierClient | None:
+    """A client of `account`, if all its keys are there."""
+    if not all(keys):
+        return None
+    return CarrierClient(account(*keys, **({} if api is None else {"api": api})))
+
+
+def control_of(client: CarrierClient | None, call_id: str, **how: Any) -> CallControl | None:
+    return None if client is None else ClientControl(client, call_id, **how)
+
+
+def form_facts(request: Webhook, call_id: str, **named: str) -> CallFacts:
+    """The call's id, and those of the fields `named` that are there."""
+    known = {name: value for name, key in named.items() if (value := request.field(key))}
+    if request.field("Direction").startswith("outbound"):
+        known["direction"] = "outbound"
+    return CallFacts(request.field(call_id), known)
+
+
+def not_connected(call_id: str, word: str) -> CallReport | None:
+    """The report of a call that nobody took, by the carrier's `word`; None for any other word."""
+    reason = NOT_CONNECTED.get(word.lower())
+    return None if reason is None else CallReport(call_id, CallEnd(reason, word.lower()))
+
+
+class Once:
+    """Remembers what was seen within `seconds`; of more than MOST_NONCES nothing more is let in."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._seen: dict[str, float] = {}
+
+    def first(self, nonce: str, now: float) -> bool:
+        """Whether `nonce` is seen for the first time."""
+        self._seen = {seen: until for seen, until in self._seen.items() if until >= now}
+        if not nonce or nonce in self._seen or len(self._seen) >= MOST_NONCES:
+            return False
+        self._seen[nonce] = now + self._seconds
+        return True
+
+
+def has_password(header: str, password: str) -> bool:
+    """Whether `header` is basic authentication with `password`, whatever the name."""
+    try:
+        said = b64decode(header.removeprefix("Basic "), validate=True).decode()
+    except (ValueError, Base64Error):
+        return False
+    return compare_digest(said.partition(":")[2].encode(), password.encode())
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`; an empty one if there is none."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

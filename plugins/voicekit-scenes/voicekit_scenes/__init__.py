@@ -1,0 +1,22 @@
+"""Scenes: callers who pause, interrupt, cough and hum, and a score of how a bot takes turns with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from voicekit import hookimpl
+
+if TYPE_CHECKING:
+    from voicekit.extend import Commands
+
+
+def _scenes(arguments: Sequence[str]) -> int:
+    from voicekit_scenes.command import main
+
+    return main(arguments)
+
+
+@hookimpl
+def voicekit_commands(commands: Commands) -> None:
+    commands.add("scenes", _scenes, help="hold scenes of turn-taking with a bot, and score them")

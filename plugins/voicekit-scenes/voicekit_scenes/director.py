@@ -1,0 +1,79 @@
+"""When the caller acts, by what was heard of the bot. Pure; times are in seconds of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from voicekit_scenes.scene import CallerAct, When
+
+HUSH_S: Final = 0.75
+"""Silence after which the bot has ended an utterance: longer than its own pauses between sentences."""
+
+PATIENCE_S: Final = 10.0
+"""A caller whose cue does not come for so long, and for the seconds of the cue, gives the rest of the scene up."""
+
+
+@dataclass(frozen=True, slots=True)
+class BotHeard:
+    """The bot's utterance that was heard last: when it began, and the last moment at which it sounded.
+
+    `length` is how many seconds it will take if it is not interrupted, as far as that is known.
+    """
+
+    began: float
+    sounded: float
+    length: float | None = None
+
+
+class Director:
+    """One caller: `look` is called again and again, and returns the acts whose time has come, with their times."""
+
+    def __init__(self, acts: Sequence[CallerAct], lengths: Sequence[float]) -> None:
+        self._acts = list(zip(acts, lengths, strict=True))
+        self._next = 0
+        self._free_at = 0.0  # when the caller's own last sound ends
+        self._began_at = 0.0  # when that sound began
+        self.gave_up = False
+
+    @property
+    def over(self) -> bool:
+        return self._next >= len(self._acts) or self.gave_up
+
+    @property
+    def free_at(self) -> float:
+        return self._free_at
+
+    def look(self, now: float, bot: BotHeard | None) -> list[tuple[float, CallerAct]]:
+        """The acts that begin by `now`, and when each began."""
+        begun: list[tuple[float, CallerAct]] = []
+        while not self.over:
+            act, length = self._acts[self._next]
+            due = self._due(act, bot, now)
+            if (due is None or due > now) and now - self._free_at > PATIENCE_S + abs(act.cue.seconds):
+                self.gave_up = True
+            if due is None or due > now:
+                break
+            begun.append((now, act))
+            self._next += 1
+            self._began_at, self._free_at = now, now + length
+        return begun
+
+    def _due(self, act: CallerAct, bot: BotHeard | None, now: float) -> float | None:
+        """When the act is due; None as long as that is not known."""
+        match act.cue.when:
+            case When.AT:
+                return act.cue.seconds
+            case When.THEN:
+                return self._free_at + act.cue.seconds
+        if bot is None or bot.sounded < self._free_at:
+            return None
+        match act.cue.when:
+            case When.AFTER:
+                return bot.sounded + max(HUSH_S, act.cue.seconds) if now - bot.sounded > HUSH_S - 0.001 else None
+            case When.INTO:
+                return bot.began + act.cue.seconds if bot.began >= self._began_at else None
+            case _:
+                known = bot.length is not None and bot.began >= self._began_at
+                return bot.began + (bot.length or 0.0) - act.cue.seconds if known else None

@@ -1,0 +1,238 @@
+"""The recogniser's recorded messages, replayed: shifted to where the caller's sounds lie in the stream. Pure.
+
+Each sound that the microphone hears has a track of messages, by seconds since its first sample (messages.jsonl, or the
+scripted ones of lines.toml). If one caller's sound begins before all of another's messages have come, the words that
+were still to come become final at once, as a recogniser hears both in one stream; the endpoint, which would have been
+behind the new sound, never comes. While the caller speaks, a backdrop or an echo is not understood: 14 dB and
+more below, it never was. What is asked to be final comes `FINALIZED_S` later: the recorded final words whose sound had
+passed by then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from voicekit.errors import ConfigError
+from voicekit.events import Endpoint, Finalized, Interim, Progress, Transcript, Word
+from voicekit.events import Final as FinalWords
+from voicekit_scenes.noises import RATE
+from voicekit_scenes.scene import HERE, lines
+
+FINALIZED_S: Final = 0.13
+"""From the request until everything is final: the median of the local recogniser's last decode, on an idle core."""
+
+BEHIND_S: Final = 0.4
+"""In silence, what is final lies so far behind what was heard (voicekit-local's own number)."""
+
+PROGRESS_S: Final = 0.24
+"""In silence, a message comes this often (voicekit-local's own number)."""
+
+Message: TypeAlias = Sequence[Any]
+"""[seconds, kind, what], as in messages.jsonl."""
+
+
+MESSAGES: Final = "messages.jsonl"
+"""The file of the recorded messages."""
+
+
+@cache
+def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
+    """The messages of `file`, which lies beside this module or elsewhere, by sound and level."""
+    found = {}
+    for line in (HERE / file).read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        found[one["sound"], float(one["level_db"])] = tuple(one["messages"])
+    return found
+
+
+def messages_of(sound: str, level_db: float = 0.0, file: str = MESSAGES) -> tuple[Message, ...]:
+    """The messages of one sound at one level; ConfigError if they were not recorded."""
+    line = lines().get(sound)
+    if line is not None and line.messages is not None:
+        return line.messages
+    try:
+        return recorded(file)[sound, level_db]
+    except KeyError:
+        what = f"{sound} at {level_db:g} dB: its messages were not recorded (scripts/record_recogniser.py)"
+        raise ConfigError(what) from None
+
+
+def final_words(messages: Iterable[Message]) -> tuple[Any, ...]:
+    """Every final word of a track, [text, start, end]."""
+    return tuple(word for message in messages if message[1] == "final" for word in message[2])
+
+
+@dataclass
+class Track:
+    """One sound's messages, from sample `start` of the stream on."""
+
+    start: int
+    messages: Sequence[Message]
+    language: str | None = None
+    next: int = 0
+    finalized_to: int = 0
+    """Words with their middle before this sample were made final on request, or when the track was cut short."""
+    final_to: int = 0
+    """The end of its last final word."""
+    tail: tuple[Word, ...] = ()
+    limit: int | None = None
+    """Messages that would come behind this sample wait, because the sound itself has stopped."""
+
+    def due(self, now: int) -> list[Message]:
+        """The messages that have come by sample `now` and were not taken yet."""
+        first, now = self.next, now if self.limit is None else min(now, self.limit)
+        while self.next < len(self.messages) and self.start + self.messages[self.next][0] * RATE <= now:
+            self.next += 1
+        return list(self.messages[first : self.next])
+
+    def words(self, given: Iterable[Any]) -> tuple[Word, ...]:
+        """Words of a message that are not final already, in samples of the stream."""
+        made = (
+            Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
+            for text, start, end in given
+        )
+        return tuple(word for word in made if word.start + word.end > 2 * self.finalized_to)
+
+    @property
+    def over(self) -> bool:
+        return self.next >= len(self.messages)
+
+
+@dataclass
+class Replay:
+    """One stream of messages. `begin` when a sound starts, `hear` for each piece of sound that has arrived.
+
+    One that is not `wanted` says nothing, and asks for no recorded messages.
+    """
+
+    wanted: bool = True
+    file: str = MESSAGES
+
+    _tracks: list[Track] = field(default_factory=list)
+    _side: list[Track] = field(default_factory=list)
+    _requests: list[tuple[int, int]] = field(default_factory=list)
+    _final_to: int = 0
+    _progress_at: int = 0
+    _interim: tuple[Word, ...] = ()
+    _busy_to: int = 0
+
+    def begin(self, start: int, name: str, level_db: float, samples: int) -> None:
+        """The caller makes the sound `name`, of so many samples, from sample `start` on."""
+        if not self.wanted:
+            return
+        line = lines().get(name)
+        language = line.language if line is not None and line.language != "en" else None
+        self._busy_to = start + samples
+        self._tracks.append(Track(start, messages_of(name, level_db, self.file), language))
+
+    def overhear(self, start: int, name: str, level_db: float) -> Track:
+        """The sound `name`, which is no caller's, begins; its messages count only while the caller is silent."""
+        track = Track(start, messages_of(name, level_db, self.file) if self.wanted else ())
+        self._side.append(track)
+        return track
+
+    def cut(self, track: Track, at: int) -> None:
+        """The overheard sound stopped at sample `at`: of its later words nothing was heard."""
+        kept = list(track.messages[: track.next])
+        shown = [word for word in track.tail if word.end <= at]
+        rest: list[Message] = []
+        if shown:
+            since = (at - track.start) / RATE
+            words = [[word.text, (word.start - track.start) / RATE, (word.end - track.start) / RATE] for word in shown]
+            rest = [[since + 0.4, "final", words], [since + 0.75, "endpoint", words[-1][2]]]
+        track.messages = [*kept, *rest]
+
+    def finalize(self, now: int, at: int) -> None:
+        """At sample `now` it is asked that everything up to sample `at` becomes final."""
+        if self.wanted:
+            self._requests.append((now + round(FINALIZED_S * RATE), at))
+
+    def hear(self, now: int) -> list[Transcript]:
+        """What the recogniser has said by sample `now` since the last time."""
+        said: list[Transcript] = []
+        for place, track in enumerate(self._tracks):
+            later = self._tracks[place + 1] if place + 1 < len(self._tracks) else None
+            if later is not None and later.start <= now and not track.over:
+                said += self._rest(track)
+            for message in track.due(now):
+                said += self._say(track, message)
+        for track in self._side:
+            heard = track.due(now)
+            if now > self._busy_to + round(0.5 * RATE) or self._busy_to < track.start:
+                for message in heard:
+                    said += self._say(track, message)
+            else:
+                track.finalized_to, track.tail = max(track.finalized_to, now), ()
+        self._tracks = [track for track in self._tracks if not track.over]
+        self._side = [track for track in self._side if not track.over]
+        said += self._answers(now)
+        return [*said, *self._show(), *self._advance(now)]
+
+    def _say(self, track: Track, message: Message) -> list[Transcript]:
+        _, kind, what = message
+        if kind == "interim":
+            track.tail = track.words(what)
+        elif kind == "final":
+            return self._make_final(track, track.words(what))
+        elif kind == "endpoint":
+            track.tail = ()
+            at = max(track.start + round(what * RATE), track.final_to)
+            self._final_to = max(self._final_to, at)
+            return [*self._show(), Endpoint(at)]
+        elif kind == "progress":
+            return self._pass(track.start + round(what * RATE))
+        return []
+
+    def _make_final(self, track: Track, words: tuple[Word, ...]) -> list[Transcript]:
+        if not words:
+            return []
+        track.final_to = track.finalized_to = words[-1].end
+        track.tail = tuple(word for word in track.tail if word.start >= track.final_to)
+        self._final_to = max(self._final_to, track.final_to)
+        return [FinalWords(words)]
+
+    def _rest(self, track: Track) -> list[Transcript]:
+        """Another sound has begun: what was still to come of this track is final now."""
+        words = track.words(final_words(track.messages[track.next :]))
+        track.next = len(track.messages)
+        said = self._make_final(track, words)
+        track.tail = ()
+        return said
+
+    def _answers(self, now: int) -> list[Transcript]:
+        said: list[Transcript] = []
+        while self._requests and self._requests[0][0] <= now:
+            _, at = self._requests.pop(0)
+            for track in self._tracks:
+                words = track.words(final_words(track.messages[track.next :]))
+                said += self._make_final(track, tuple(word for word in words if word.end <= at))
+                track.tail = ()
+            self._final_to = max(self._final_to, at)
+            said += [*self._show(), Finalized(at)]
+        return said
+
+    def _show(self) -> list[Transcript]:
+        tail = tuple(word for track in (*self._tracks, *self._side) for word in track.tail)
+        if tail == self._interim:
+            return []
+        self._interim = tail
+        return [Interim(tail)]
+
+    def _pass(self, final_to: int) -> list[Transcript]:
+        if final_to <= self._final_to:
+            return []
+        self._final_to = final_to
+        return [Progress(final_to)]
+
+    def _advance(self, now: int) -> list[Transcript]:
+        """In silence the recogniser passes what it has heard, now and then."""
+        if now - self._progress_at < PROGRESS_S * RATE:
+            return []
+        self._progress_at = now
+        if any(not track.over for track in (*self._tracks, *self._side)):
+            return []
+        return self._pass(now - round(BEHIND_S * RATE))

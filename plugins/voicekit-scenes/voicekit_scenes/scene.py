@@ -1,0 +1,196 @@
+"""What a scene is: when a caller makes which sound, and what is due then. Values, and their reader; see scenes.toml.
+
+Times of cues are relative to the bot's sound as the caller hears it, so the same scene goes with any bot.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from voicekit.errors import ConfigError
+
+HERE: Final = Path(__file__).parent
+
+KINDS: Final = (
+    "pause", "digits", "ramble", "one word", "early barge-in", "late barge-in", "goes on", "backchannel", "cough",
+    "door", "keys", "hum", "music", "television", "side talk", "echo", "restart", "correction", "silence",
+    "real people",
+)  # fmt: skip
+
+UNCUT_KINDS: Final = ("pause", "digits", "ramble")
+"""Kinds of scene in which no answer may begin inside the caller's utterance."""
+
+
+class Due(Enum):
+    """What a bot owes the caller for a sound."""
+
+    ANSWER = "answer"  # an answer behind it, none inside
+    YIELD = "yield"  # the bot is silent at once, and answers behind it
+    HUSH = "hush"  # the bot is silent at once; an answer may follow or not
+    WHOLE = "whole"  # what the bot is saying is said whole, undisturbed or resumed; no answer to the sound itself
+    NOTHING = "nothing"  # no sound of the bot
+
+
+class When(Enum):
+    """What a cue's seconds count from."""
+
+    AT = "at"  # the beginning of the call
+    INTO = "into"  # the first sound of the bot's next utterance
+    BEFORE_END = "before_end"  # backwards from the end of the bot's next utterance; below 0, forwards
+    AFTER = "after"  # the end of the bot's utterance, seen by its silence
+    THEN = "then"  # the end of the caller's own last sound
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    when: When
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerAct:
+    """The caller makes `sound` at `cue`, at `level_db` above (below 0: below) the usual level."""
+
+    sound: str
+    cue: Cue
+    due: Due
+    level_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backdrop:
+    """A sound that goes on through the whole call, at `level_db` relative to the caller."""
+
+    sound: str
+    level_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A call: the bot says `greeting`, then its `answers` in turn (the last again and again); names of answers.toml.
+
+    With `echo_db`, the caller's microphone hears the bot, so much quieter than it speaks. `stays` is how many seconds
+    the caller stays silent at the end; `rounds` is how often the acts are gone through.
+    """
+
+    name: str
+    kind: str
+    acts: tuple[CallerAct, ...]
+    answers: tuple[str, ...]
+    greeting: str | None = "hello"
+    backdrop: Backdrop | None = None
+    echo_db: float | None = None
+    stays: float = 4.0
+    rounds: int = 1
+    scripted: bool = False
+    """Whether recogniser messages in it were written by hand."""
+    realtime: bool = False
+    """Whether it is among those that are held in real time too."""
+    long: bool = False
+    """Whether it lasts for minutes, and is held only if it is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a caller says: pieces of speech, and seconds of silence between them."""
+
+    name: str
+    parts: tuple[str | float, ...]
+    voice: str
+    language: str = "en"
+    messages: tuple[tuple[Any, ...], ...] | None = None
+    """The recogniser's messages, if they are scripted."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(part for part in self.parts if isinstance(part, str))
+
+
+@cache
+def answers() -> Mapping[str, str]:
+    """The bot's texts by name."""
+    found: dict[str, str] = _read("answers.toml")["answers"]
+    return found
+
+
+@cache
+def lines() -> Mapping[str, Line]:
+    """The callers' lines by name."""
+    return {line["name"]: _line(line) for line in _read("lines.toml")["line"]}
+
+
+@cache
+def scenes() -> tuple[Scene, ...]:
+    """All scenes, in the order of the table."""
+    return tuple(map(read_scene, _read("scenes.toml")["scene"]))
+
+
+def read_scene(given: Mapping[str, Any]) -> Scene:
+    """A scene as a table of scenes.toml has it; ConfigError for what it can't be."""
+    known = dict(given)
+    try:
+        acts = tuple(map(_act, known.pop("act", ())))
+        backdrop = known.pop("backdrop", None)
+        scene = Scene(
+            acts=acts,
+            answers=tuple(known.pop("answers", ("noted",))),
+            backdrop=None if backdrop is None else Backdrop(**backdrop),
+            scripted=any(lines()[act.sound].messages is not None for act in acts if act.sound in lines()),
+            **known,
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise ConfigError(f"scene {given.get('name')!r}: {error}") from error
+    _check(scene)
+    return scene
+
+
+def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
+    """The scenes whose name or kind begins with `only` (None: all); ConfigError if there is none."""
+    found = [scene for scene in scenes() if only is None or scene.name.startswith(only) or scene.kind.startswith(only)]
+    found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
+    if not found:
+        names = ", ".join(scene.name for scene in scenes() if scene.realtime or not realtime)
+        raise ConfigError(f"--only: expected the beginning of a scene's name or kind, got {only!r}; there are {names}")
+    return tuple(found)
+
+
+def _act(given: Mapping[str, Any]) -> CallerAct:
+    known = dict(given)
+    cues = [when for when in When if when.value in known]
+    if len(cues) != 1:
+        raise ValueError(f"expected one cue of {', '.join(when.value for when in When)}, got {given}")
+    cue = Cue(cues[0], float(known.pop(cues[0].value)))
+    return CallerAct(known.pop("sound"), cue, Due(known.pop("due")), **known)
+
+
+def _line(given: Mapping[str, Any]) -> Line:
+    known = dict(given)
+    messages = known.pop("messages", None)
+    return Line(
+        parts=tuple(known.pop("parts")),
+        messages=None if messages is None else tuple(map(tuple, messages)),
+        **known,
+    )
+
+
+def _check(scene: Scene) -> None:
+    wrong = None
+    if scene.kind not in KINDS:
+        wrong = f"kind: expected one of {', '.join(KINDS)}, got {scene.kind!r}"
+    unknown = [
+        name for name in (*scene.answers, *([scene.greeting] if scene.greeting else ())) if name not in answers()
+    ]
+    if unknown or not scene.answers:
+        wrong = f"answers: expected names of answers.toml, got {unknown}"
+    if wrong is not None:
+        raise ConfigError(f"scene {scene.name!r}: {wrong}")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((HERE / name).read_text(encoding="utf-8"))

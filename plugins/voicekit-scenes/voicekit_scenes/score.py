@@ -1,0 +1,251 @@
+"""The score of a scene, by the two recorded tracks, what was to be said, and the history. Pure; see docs/scenes.md.
+
+Every time is in seconds. The caller's sound begins and ends where it sounds (not where its file does); the bot's is
+known as stretches of its replies. None of the rules asks the bot what it did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from voicekit.turn.wordlists import IGNORE_WORDS
+from voicekit_scenes.activity import Stretch
+from voicekit_scenes.scene import UNCUT_KINDS, Due
+
+FULL_FROM_S: Final = 0.5
+FULL_TO_S: Final = 2.0
+ZERO_S: Final = 3.5
+"""An answer is worth 1 from FULL_FROM_S to FULL_TO_S behind the caller's end, falling to 0 at 0 and at ZERO_S."""
+
+WAITS_S: Final = 8.0
+"""An answer that begins later than this was not given."""
+
+SAME_WORD_S: Final = 0.35
+"""A reply that goes on within this of where it stopped goes on at the same word."""
+
+NOTICED_S: Final = 0.04
+"""A break in a reply shorter than this is none."""
+
+GOES_ON_S: Final = 0.25
+"""A reply that sounds for less than this has not gone on."""
+
+RESUMES_S: Final = 4.0
+"""A reply that does not go on within this of the end of the sound was cut."""
+
+
+END_S: Final = 0.3
+"""A reply that stops so near to its end was said whole: the rest is silence."""
+
+
+BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not in word) | {"oh", "yes", "um"}
+"""Words that are lost on nobody, if there are others beside them."""
+
+
+class Became(Enum):
+    """What became of the reply that a sound fell into."""
+
+    WHOLE = "whole"  # nothing of it was disturbed
+    RESUMED = "resumed"  # it was silent for a while, and went on at the same word
+    ELSEWHERE = "elsewhere"  # it went on at another word
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One sound of the caller, as long as it sounds, and what is due for it."""
+
+    start: float
+    end: float
+    due: Due
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one sound of the caller. A field is None if it does not belong to what was due.
+
+    `latency`: from the caller's end to the answer's first sound. `cut_in`: an answer began inside the sound. `yielded`:
+    from the caller's first sound until the bot was silent. `talked`: seconds that the bot went on sounding, later than
+    `yielded`, while the caller still spoke. `late`: from the end of the sound until the reply went on.
+    """
+
+    due: Due
+    given: bool | None = None
+    latency: float | None = None
+    cut_in: bool = False
+    mark: float | None = None
+    yielded: float | None = None
+    talked: float = 0.0
+    became: Became | None = None
+    late: float | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether the bot did what was due, as far as it is a matter of yes or no."""
+        if self.cut_in or self.given is False:
+            return False
+        if self.due in (Due.YIELD, Due.HUSH):
+            return self.yielded is not None and self.yielded <= 0.5 and self.talked <= 0.3
+        return self.became in (None, Became.WHOLE) or (self.became is Became.RESUMED and (self.late or 0.0) <= 0.4)
+
+
+def mark(latency: float) -> float:
+    """What an answer is worth that begins `latency` seconds behind the caller's end.
+
+    >>> [mark(latency) for latency in (-0.2, 0.25, 0.5, 2.0, 2.75, 3.5)]
+    [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    if latency < FULL_FROM_S:
+        return max(0.0, latency / FULL_FROM_S)
+    return max(0.0, min(1.0, (ZERO_S - latency) / (ZERO_S - FULL_TO_S)))
+
+
+def outcomes(
+    heard: Sequence[Heard], bot: Sequence[Stretch], lengths: Sequence[float], *, may_cut_in: bool = False
+) -> list[Outcome]:
+    """What came of each sound of the caller; `lengths` are those of the replies.
+
+    With `may_cut_in`, an answer inside a sound costs nothing: the caller had seemed to have finished.
+    """
+    found = []
+    for place, one in enumerate(heard):
+        until = heard[place + 1].start if place + 1 < len(heard) else float("inf")
+        found.append(_outcome(one, bot, lengths, until, may_cut_in))
+    return found
+
+
+def _outcome(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float], until: float, may_cut_in: bool) -> Outcome:
+    started = [stretch for stretch in _beginnings(bot) if one.start < stretch.start < until]
+    if one.due is Due.NOTHING:
+        wrong = bool(started)
+        return Outcome(one.due, given=not wrong)
+    if one.due is Due.WHOLE:
+        became, late = became_of(one, bot, lengths)
+        return Outcome(one.due, became=became, late=late)
+    yielded, talked = yielding(one, bot) if one.due in (Due.YIELD, Due.HUSH) else (None, 0.0)
+    if one.due is Due.HUSH:
+        return Outcome(one.due, yielded=yielded, talked=talked)
+    inside = any(stretch.start < one.end for stretch in started)
+    after = [stretch.start - one.end for stretch in started if stretch.start >= one.end]
+    given = bool(after) and after[0] <= WAITS_S
+    worth = mark(after[0]) if given and (may_cut_in or not inside) else 0.0
+    latency = after[0] if given else None
+    if inside and not after and not may_cut_in and _last_is_answer(started, one):
+        given = True  # it was answered, if too early
+    return Outcome(one.due, given, latency, inside and not may_cut_in, worth, yielded, talked)
+
+
+def _last_is_answer(started: Sequence[Stretch], one: Heard) -> bool:
+    """Whether an answer that began inside the sound is still sounding at its end."""
+    return any(stretch.end > one.end for stretch in started)
+
+
+def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
+    """The stretches with which a reply begins, rather than going on."""
+    begun: set[int] = set()
+    found = []
+    for stretch in bot:
+        if stretch.reply == -1 or stretch.reply not in begun:
+            found.append(stretch)
+        begun.add(stretch.reply)
+    return found
+
+
+def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
+    """How long after the sound's beginning the bot was silent (None if it did not speak), and how long it spoke again.
+
+    What counts as speaking again is sound of a reply that had begun before the caller's own sound.
+    """
+    over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
+    if over is None:
+        return None, 0.0
+    before = {stretch.reply for stretch in bot if stretch.start <= one.start}
+    again = (
+        max(0.0, min(stretch.end, one.end) - max(stretch.start, one.start))
+        for stretch in bot
+        if stretch is not over and stretch.reply in before and stretch.start > one.start
+    )
+    return over.end - one.start, sum(again)
+
+
+def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> tuple[Became, float | None]:
+    """What became of the reply that the sound fell into, and how late it went on behind the end of the sound."""
+    over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
+    if over is None:  # it had been over, or silent between two sentences
+        over = next((stretch for stretch in reversed(bot) if stretch.end <= one.start), None)
+    if over is None:
+        return Became.WHOLE, None
+    if over.end > one.end + 1.0 or (over.reply >= 0 and over.stops > lengths[over.reply] - END_S):
+        return Became.WHOLE, None
+    behind = [stretch for stretch in bot if stretch.start >= over.end and stretch.start > one.start]
+    while len(behind) > 1 and behind[0].reply == over.reply and behind[0].end - behind[0].start < GOES_ON_S:
+        over = behind.pop(0)  # it began to go on, and was silent again
+    later = behind[0] if behind else None
+    if later is None or later.reply != over.reply:
+        return Became.CUT, None
+    if later.start - one.end > RESUMES_S:
+        return Became.CUT, None
+    if later.start - over.end < NOTICED_S:
+        return Became.WHOLE, None
+    late = max(0.0, later.start - one.end)
+    same = over.stops - SAME_WORD_S <= later.begins <= max(over.stops, over.reached) + SAME_WORD_S
+    return (Became.RESUMED if same else Became.ELSEWHERE), late
+
+
+def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Heard]) -> list[Became]:
+    """What became of each reply that began inside no utterance, and that no sound with a YIELD or HUSH fell into."""
+    meant = [one for one in heard if one.due in (Due.YIELD, Due.HUSH)]
+    spoken = [one for one in heard if one.due in (Due.ANSWER, Due.YIELD)]
+    found = []
+    for reply, length in enumerate(lengths):
+        own = [stretch for stretch in bot if stretch.reply == reply]
+        if not own or any(own[0].start <= one.start <= own[-1].end + 0.1 for one in meant):
+            continue
+        if any(one.start < own[0].start < one.end for one in spoken):
+            continue  # that is a cut-in, and counted as one
+        if own[-1].stops < length - END_S:
+            found.append(Became.CUT)
+        else:
+            found.append(Became.WHOLE if len(own) == 1 else Became.RESUMED)
+    return found
+
+
+def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
+    """The recogniser's final words that are in no question; backchannels among other words may be left out of it.
+
+    >>> lost_words(["Yes.", " it", " is"], ["Yes. It"]), lost_words(["Okay,", " go"], ["go"]), lost_words(["Yes"], [])
+    (['is'], [], ['yes'])
+    """
+    words = [word for text in final for word in _plain(text)]
+    rest = Counter(words)
+    rest.subtract(word for text in asked for word in _plain(text))
+    small = BACKCHANNELS if any(word not in BACKCHANNELS for word in words) else frozenset[str]()
+    return sorted(word for word in rest.elements() if word not in small)
+
+
+def empty_questions(asked: Iterable[str]) -> int:
+    """How often the handler was asked nothing."""
+    return sum(not _plain(text) for text in asked)
+
+
+def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float) -> bool:
+    """Whether `heard` is not what had begun to sound of a reply that stopped at its second `stops`.
+
+    One word at the edge may be counted or not, if it begins within 60 ms of it.
+    """
+    certain = sum(begins < stops - 0.06 for _, begins in words)
+    possible = sum(begins < stops + 0.06 for _, begins in words)
+    return not certain <= len(heard.split()) <= possible
+
+
+def cuts_in(kind: str) -> bool:
+    """Whether the kind of scene is one in which no answer may begin inside the caller's utterance."""
+    return kind in UNCUT_KINDS
+
+
+def _plain(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", text.lower())

@@ -1,0 +1,138 @@
+"""The bot's voice: recorded answers with the times of their words, and recorded speech of some length for other texts.
+
+A text of answers.toml sounds as it was recorded. Any other text, of a bot of the user's own, gets 60 ms of recorded
+speech for each character: a real voice to the ears, whose words are others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import trio
+
+from voicekit.audio.format import AudioFormat
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Text, this_reply
+from voicekit.events import WordMark
+from voicekit.flow.link import Inlet, Outlet
+from voicekit.flow.stage import Run
+from voicekit.flow.transform import Pipeable
+from voicekit.writing import word_spans
+from voicekit_scenes.noises import RATE
+from voicekit_scenes.scene import answers
+from voicekit_scenes.sounds import bot_words, pcm16, sound
+
+if TYPE_CHECKING:
+    from voicekit_scenes.noises import Samples
+
+FIRST_SOUND_S: Final = 0.137
+"""Until the first sample of a reply: what a good service takes."""
+
+PER_CHARACTER_S: Final = 0.06
+FRAME: Final = RATE // 25
+"""Samples in a frame of the voice: less than a service sends, and half the work of 20 ms."""
+
+
+@dataclass
+class Utterance:
+    """What the voice was given to say in one reply, and how it sounds: `pcm` so far, and when each word begins."""
+
+    turn: int
+    """Number of the reply."""
+    since: float
+    """When the voice was first given something of it, on trio's clock."""
+    name: str | None = None
+    """Of the recorded answer that it is, or is the beginning of."""
+    text: str = ""
+    pcm: bytes = b""
+    words: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long it will sound, as far as that is known."""
+        return len(self.samples if self.name is None else sound(f"bot-{self.name}")) / RATE
+
+    @property
+    def samples(self) -> Samples:
+        return np.frombuffer(self.pcm, "<i2") / 32_768
+
+    def add(self, text: Text) -> list[tuple[int, str, int]]:
+        """Say more; each of its words with the sample at which it begins, and how much is heard with it."""
+        before = len(self.pcm) // 2
+        spans = list(word_spans(text.text))
+        self.name = begun(self.text + text.text) if self.name is not None or not self.text else None
+        if self.name is not None:
+            timed = bot_words(self.name)
+            first = len(self.words)
+            starts = [round(start * RATE) for _, start, _ in timed[first : first + len(spans)]]
+            end = round(timed[first + len(spans)][1] * RATE) if first + len(spans) < len(timed) else None
+            self.pcm += pcm16(sound(f"bot-{self.name}")[before:end])
+        else:
+            starts = [before + round(start * PER_CHARACTER_S * RATE) for start, _ in spans]
+            self.pcm += stand_in(before, round(len(text.text) * PER_CHARACTER_S * RATE))
+        words = [text.text[start:end] for start, end in spans]
+        self.words += tuple((word, at / RATE) for word, at in zip(words, starts, strict=True))
+        self.text += text.text
+        return [(at, word, text.to[end - 1]) for at, word, (_, end) in zip(starts, words, spans, strict=True)]
+
+
+class RecordedTts(Pipeable):
+    """Speaks at RATE, faster than it sounds; `said` has every reply that it has begun."""
+
+    name = "recorded voice"
+    accepts = None
+    produces: AudioFormat | None = None
+
+    def __init__(self) -> None:
+        self.said: list[Utterance] = []
+
+    def negotiate(self, wanted: AudioFormat) -> AudioFormat:
+        self.produces = AudioFormat(RATE)
+        return self.produces
+
+    def cut(self) -> None:
+        """Nothing of it sounds behind a cut: playout drops what waits."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:
+        yield self._run
+
+    async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
+        utterance: Utterance | None = None
+        at = 0
+        async for text in inbox:
+            if not text.text.strip():
+                continue
+            if utterance is None:
+                utterance = Utterance(this_reply.get().reply.turn, trio.current_time())
+                self.said.append(utterance)
+                await trio.sleep(FIRST_SOUND_S)
+            marks = utterance.add(text)
+            for frame in frames(utterance.pcm[2 * at :], at):
+                while marks and marks[0][0] < frame.end:
+                    place, word, to = marks.pop(0)
+                    await outbox.send(WordMark(word, place, to))
+                await outbox.send(frame)
+                at = frame.end
+
+
+def begun(text: str) -> str | None:
+    """The recorded answer that begins with the words of `text`."""
+    words = text.split()
+    return next((name for name, whole in answers().items() if whole.split()[: len(words)] == words), None)
+
+
+def stand_in(before: int, samples: int) -> bytes:
+    """Recorded speech behind so many samples of it."""
+    speech = np.concatenate([sound("bot-story"), sound("bot-hours")])
+    return pcm16(speech[(before + np.arange(samples)) % len(speech)])
+
+
+def frames(pcm: bytes, at: int) -> Iterator[AudioFrame]:
+    format = AudioFormat(RATE)  # noqa: A001  # the field's word
+    for place in range(0, len(pcm), 2 * FRAME):
+        yield AudioFrame(pcm[place : place + 2 * FRAME], at + place // 2, format)

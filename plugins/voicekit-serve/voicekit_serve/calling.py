@@ -1,0 +1,141 @@
+"""One call out: a server for as long as it lasts, the order to dial, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from voicekit.call.connection import Call
+from voicekit.call.control import CallReport
+from voicekit.call.desk import CallAnswer, Conversation
+from voicekit.call.info import CallEnd, EndReason
+from voicekit.call.transport import DialingTransport
+from voicekit.errors import ConfigError, VoicekitError
+from voicekit.flow.groups import alone
+from voicekit_serve.server import serve
+from voicekit_serve.site import CallSite
+
+CONNECT_S = 15.0
+"""For the carrier, behind the ringing: to ask our webhook and to open the socket."""
+
+PLACES = 3
+"""Calls that are let in: ours, and some that come in meanwhile, which are refused one by one."""
+
+
+async def call_out(
+    answer: CallAnswer, transport: DialingTransport, to: str, *, ring: float = 30.0, dialing: Any = None, **serving: Any
+) -> CallEnd:
+    """Call `to` over `transport` and have `answer` hold the conversation; returns how the call ended.
+
+    `dialing` are further options of `CallSite.dial`, `serving` those of `serve`. Nobody there, busy, and a socket that
+    never comes are ends, too; the ringing is then given up at the carrier. ConfigError and ServiceError are what the
+    order to dial raises. Cancelled, and at a signal, it hangs up.
+    """
+    outbound = OutboundCall(answer)
+    with alone():
+        async with trio.open_nursery() as nursery:
+
+            async def serving_it(task_status: trio.TaskStatus[CallSite]) -> None:
+                await serve(outbound.answer, transport, max_calls=PLACES, task_status=task_status, **serving)
+                nursery.cancel_scope.cancel()  # a signal has ended it
+
+            site: CallSite = await nursery.start(serving_it)
+            try:
+                await outbound.run(site, to, ring, dialing or {})
+            finally:
+                await outbound.give_up(site, transport)
+                site.stop()
+    return outbound.end
+
+
+class OutboundCall:
+    """Follows the one call that was dialled; every other is refused."""
+
+    def __init__(self, answer: CallAnswer) -> None:
+        self._answer = answer
+        self._id = ""
+        self._call: Call | None = None
+        self._end: CallEnd | None = None
+        self._early: dict[str, CallEnd] = {}  # news that came before the answer to our order
+        self._dialled = trio.Event()
+        self._news = trio.Event()  # it has begun, or will not
+        self._over = trio.Event()
+
+    @property
+    def end(self) -> CallEnd:
+        """How it ended, once `run` is over."""
+        if self._call is not None and self._call.end is not None:
+            return self._call.end
+        return self._end or CallEnd(EndReason.NO_ANSWER)
+
+    async def run(self, site: CallSite, to: str, ring: float, how: dict[str, Any]) -> None:
+        """Dial, and wait for the end."""
+        site.watch(self._hear)
+        self._id = await site.dial(to, ring=ring, **how)
+        self._dialled.set()
+        if self._id in self._early:
+            self._hear(CallReport(self._id, self._early[self._id]))
+        with trio.move_on_after(ring + CONNECT_S):
+            await self._news.wait()
+        if self._call is not None:
+            await self._over.wait()
+
+    async def answer(self, call: Call) -> Conversation | None:
+        """For the desk. The carrier may be quicker than its own answer to the order."""
+        await self._dialled.wait()
+        if call.info.call_id.value != self._id or self._call is not None:
+            return None
+        conversation = await self._answer(call)
+        if conversation is None:
+            self._news.set()
+            return None
+        self._call = call
+        self._news.set()
+        return _Followed(conversation, self._over)
+
+    async def give_up(self, site: CallSite, transport: DialingTransport) -> None:
+        """End a call that was dialled and never began, in bounded time."""
+        if not self._id or self._call is not None or self._end is not None:
+            return
+        control = transport.control(site, self._id)
+        if control is None or "hang_up" not in control.can:
+            return
+        with trio.move_on_after(2.0, shield=True):
+            try:
+                await control.hang_up()
+            except VoicekitError:
+                return  # it rings on until the carrier's own limit, which the order has stated
+
+    def _hear(self, report: CallReport) -> None:
+        if report.end is None or self._call is not None:
+            return
+        if not self._id:
+            self._early[report.call_id] = report.end
+        elif report.call_id == self._id:
+            self._end = report.end
+            self._news.set()
+
+
+class _Followed:
+    """A conversation whose end is an event."""
+
+    def __init__(self, conversation: Conversation, over: trio.Event) -> None:
+        self._conversation = conversation
+        self._over = over
+
+    async def run(self) -> object:
+        try:
+            return await self._conversation.run()
+        finally:
+            self._over.set()
+
+    def end(self, *, why: str, farewell: str | None = None) -> None:
+        self._conversation.end(why=why, farewell=farewell)
+
+
+def dialing(transport: Any) -> DialingTransport:
+    """`transport` itself; ConfigError if it makes no calls."""
+    if not isinstance(transport, DialingTransport):
+        raise ConfigError(f"call: {transport.name} can't call out")
+    return transport

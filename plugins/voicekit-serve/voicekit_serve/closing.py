@@ -1,0 +1,61 @@
+"""How a websocket ends, where hypercorn 0.18 has it wrong.
+
+Its stream tells the app 1006 for every close that is not the app's own. On a wire whose only goodbye is the close
+(Vonage, jambonz, chan_websocket), 1000 means that the caller has hung up and 1006 that the connection was lost, so the
+code decides why a call ended.
+
+And a connection that ends while a message is being sent raises trio.BusyResourceError out of hypercorn, which ends the
+server with all its calls. It is one connection that is over, so it is treated as every other that is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+from hypercorn.events import Closed
+from hypercorn.protocol import h2, h11
+from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.trio.tcp_server import TCPServer
+from wsproto.connection import ConnectionState
+from wsproto.events import CloseConnection
+
+
+class ClosingStream(WSStream):
+    """A websocket of hypercorn's that passes on the far side's own code."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._their_code: int | None = None
+
+    async def handle(self, event: Any) -> None:
+        if isinstance(event, StreamClosed) and self._their_code is not None and not self.closed:
+            self.closed = True
+            if self.app_put is not None:
+                await self.app_put({"type": "websocket.disconnect", "code": self._their_code})
+            return
+        await super().handle(event)
+
+    async def _send_wsproto_event(self, event: Any) -> None:
+        if isinstance(event, CloseConnection) and self.connection.state is ConnectionState.REMOTE_CLOSING:
+            self._their_code = int(event.code)  # this is our answer, which repeats it
+        await super()._send_wsproto_event(event)
+
+
+async def send_or_close(server: TCPServer, event: Any) -> None:
+    """`TCPServer.protocol_send`, to which a connection that is being closed is a closed one."""
+    try:
+        await _protocol_send(server, event)
+    except trio.BusyResourceError:
+        await server.protocol.handle(Closed())
+
+
+_protocol_send = TCPServer.protocol_send
+
+
+def mend_hypercorn() -> None:
+    """Have hypercorn's connections of this process end as they should. Twice is once."""
+    for module in (h11, h2):
+        module.WSStream = ClosingStream  # type: ignore[attr-defined]
+    setattr(TCPServer, "protocol_send", send_or_close)  # noqa: B010  # as an assignment, it has another type

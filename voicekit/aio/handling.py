@@ -1,0 +1,153 @@
+"""asyncio code in a session: `@handler` for a whole handler, `call` and `iterate` for handlers that stay in trio.
+
+Everything of one call from trio is one task on the asyncio loop. It is cancelled when trio's side is (the caller
+interrupts, the call ends), ContextVars are copied into it, and its exceptions are raised unchanged in trio.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
+
+import trio
+
+from voicekit.aio.job import FarTask
+from voicekit.aio.stream import Put, open_stream
+from voicekit.aio.turns import TrioDesk, crossed
+from voicekit.errors import ConfigError
+from voicekit.flow.groups import alone
+from voicekit.reply.handler import Handler, Turn
+from voicekit.reply.say import Say
+
+T = TypeVar("T")
+
+
+class SayThere(Protocol):
+    """`say` on the asyncio loop: waits while the voice has enough to do."""
+
+    def __call__(self, text: str, /) -> Coroutine[Any, Any, None]: ...
+
+
+AsyncioAnswer: TypeAlias = (
+    Callable[[Turn, SayThere], Awaitable[str | None]]
+    | Callable[[Turn], Awaitable[str | None]]
+    | Callable[[Turn], AsyncGenerator[str, None]]
+)
+"""What `handler` takes: an asyncio function `(turn, say)` or `(turn)`, or an async generator function `(turn)`."""
+
+
+async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
+    """What `await function(*args)` returns on the asyncio loop; raises what it raises.
+
+    Cancelling this cancels the task there, and waits for its end for 0.5 s at most; one that goes on after that is
+    counted in `orphans()`. Each call costs 0.1 to 1 ms.
+    """
+
+    async def main() -> T:
+        return await function(*args)
+
+    job: FarTask[T] = FarTask(main, _name(function))
+    job.start()
+    return await job.result()
+
+
+@asynccontextmanager
+async def iterate(items: AsyncIterable[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Read an asyncio iterator in trio: `async with voicekit.aio.iterate(stream()) as items: async for item in items`.
+
+    The iterator runs ahead by 16 items at most. It is closed on its own loop when the block is left, also if that is
+    by a cancellation; its error is raised to the reader after the items before it.
+    """
+    async with open_stream(partial(_pump, items), _name(items)) as stream:
+        yield stream
+
+
+def handler(answer: AsyncioAnswer) -> Handler:
+    """Make a handler of asyncio code; use it as a decorator.
+
+    `answer` is an asyncio function of `(turn, say)` or `(turn)`, or an async generator function of `(turn)`. It runs on
+    the asyncio loop; `turn` and `say` are made for there, and an interruption is a cancellation of its task. Raises
+    ConfigError for anything else.
+
+    >>> @handler
+    ... async def answer(turn, say):
+    ...     await say(f"You said {turn.text}.")
+    """
+    asked: Callable[..., Any] = answer
+    function = answer if inspect.isroutine(answer) or isinstance(answer, partial) else type(answer).__call__
+    if inspect.isasyncgenfunction(function):
+        produce: Callable[..., Coroutine[Any, Any, Any]] = partial(_yielded, asked)
+    elif inspect.iscoroutinefunction(function):
+        produce = partial(_said if _takes_two(asked) else _returned, asked)
+    else:
+        raise ConfigError(
+            f"voicekit.aio.handler: expected an asyncio function (turn, say) or async generator (turn), got {answer!r}"
+        )
+    name = _name(answer)
+
+    async def run_there(turn: Turn, say: Say) -> str | None:
+        with alone():
+            async with trio.open_nursery() as nursery:
+                async with open_stream(partial(_on_desk, produce, turn, nursery), name) as texts:
+                    async for text in texts:
+                        await say(cast("str", text))
+                nursery.cancel_scope.cancel()
+        return None
+
+    run_there.__name__ = run_there.__qualname__ = name
+    return run_there
+
+
+async def _on_desk(
+    produce: Callable[..., Coroutine[Any, Any, Any]],
+    turn: Turn,
+    nursery: trio.Nursery,
+    put: Put[str],
+    job: FarTask[Any],
+) -> None:
+    text = await produce(crossed(turn, TrioDesk(nursery, job)), put)
+    if text is not None:
+        await put(text)  # `say` refuses what is no text
+
+
+async def _said(answer: Callable[..., Awaitable[Any]], turn: Turn, put: Put[str]) -> Any:
+    async def say(text: str, /) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"say() takes text (str), got {type(text).__name__}: {text!r:.80}")
+        await put(text)
+
+    return await answer(turn, say)
+
+
+async def _returned(answer: Callable[..., Awaitable[Any]], turn: Turn, put: Put[str]) -> Any:
+    return await answer(turn)
+
+
+async def _yielded(answer: Callable[..., AsyncIterable[str]], turn: Turn, put: Put[str]) -> None:
+    await _pump(answer(turn), put, None)
+
+
+async def _pump(items: AsyncIterable[T], put: Put[T], job: object) -> None:
+    if not hasattr(items, "aclose"):
+        async for item in items:
+            await put(item)
+        return
+    async with aclosing(cast("AsyncGenerator[T, None]", items)):
+        async for item in items:
+            await put(item)
+
+
+def _takes_two(answer: Callable[..., Any]) -> bool:
+    signature = inspect.signature(answer)
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return False
+    return True
+
+
+def _name(thing: object) -> str:
+    return getattr(thing, "__qualname__", None) or type(thing).__name__

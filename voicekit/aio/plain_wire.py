@@ -1,0 +1,66 @@
+"""Sound alone: PCM16 mono in binary messages both ways, for a websocket of one's own.
+
+The call starts with the first message, whatever it is. Text from the far side is passed over, but for a single key of a
+telephone. To the far side go sound and one text, `clear`: what was sent and not yet played is to be dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicekit.audio.format import AudioFormat
+from voicekit.call.info import CallEnd, CallInfo, EndReason, Known
+from voicekit.call.wire import CallStarted, WireDigit, WireEnded, WireEvent, WireMessage, WireNotice, WireSound
+from voicekit.errors import ConfigError, RemoteProtocolError
+
+CLEAR = "clear"
+KEYS = frozenset("0123456789*#ABCD")
+GOODBYE = (1000, 1001)
+"""Codes of a close that a leaving page sends."""
+
+
+class PlainWire:
+    """`voicekit.call.wire.Wire` of PCM16 at `rate` Hz both ways. `call_id` is the program's own name for the call."""
+
+    name = "plain"
+    can = frozenset({"clear", "hang_up"})
+    packet = 0.02
+    lead = 0.2
+
+    def __init__(self, rate: int = 16_000, call_id: str = "") -> None:
+        self._format = AudioFormat(rate)
+        self._call_id = call_id
+        self._started = False
+
+    def receive(self, message: WireMessage) -> Sequence[WireEvent]:
+        events: list[WireEvent] = []
+        if not self._started:
+            self._started = True
+            events.append(CallStarted(CallInfo(self.name, Known(self._call_id, "signed")), self._format, self._format))
+        if isinstance(message, str):
+            events.append(WireDigit(message) if message in KEYS else WireNotice("a text that is no key"))
+        elif len(message) % self._format.sample_bytes:
+            raise RemoteProtocolError(f"expected whole samples of 2 bytes, got {len(message)} bytes")
+        elif message:
+            events.append(WireSound(message))
+        return events
+
+    def closed(self, code: int | None) -> WireEnded:
+        return WireEnded(
+            CallEnd(EndReason.CALLER if code in GOODBYE else EndReason.LOST, "" if code is None else str(code))
+        )
+
+    def sound(self, pcm: bytes) -> Sequence[WireMessage]:
+        return [pcm]
+
+    def mark(self, name: str) -> Sequence[WireMessage]:
+        return []
+
+    def clear(self) -> Sequence[WireMessage]:
+        return [CLEAR]
+
+    def digits(self, digits: str) -> Sequence[WireMessage]:
+        raise ConfigError("send_digits: a plain wire has no way to send keys")
+
+    def hang_up(self, reason: str) -> Sequence[WireMessage]:
+        return []

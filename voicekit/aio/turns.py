@@ -1,0 +1,141 @@
+"""A turn, its call and `say` as an asyncio handler sees them: what waits or acts crosses to trio, the rest is the same.
+
+Values (text, history, stash) are read where they are: they change only between two turns, or are the handler's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import trio
+
+from voicekit.aio.job import FarTask
+from voicekit.contracts import CallEnds, Sink, Source, Stash
+from voicekit.reply.handler import CallView, Turn
+
+
+class TrioDesk:
+    """Runs in trio what asyncio code waits for, in `nursery`, the handler's own."""
+
+    def __init__(self, nursery: trio.Nursery, job: FarTask[Any]) -> None:
+        self._nursery = nursery
+        self._job = job
+
+    async def ask(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
+        """What `await function(*arguments)` returns or raises in trio. Cancelled here, it goes on there."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._job.cross(self._begin, answer, function, arguments)
+        return await answer
+
+    def order(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have trio call `function(*arguments)` soon."""
+        self._job.cross(function, *arguments)
+
+    def _begin(self, answer: asyncio.Future[Any], function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
+        self._job.waits()
+        self._nursery.start_soon(self._answer, answer, function, arguments)
+
+    async def _answer(
+        self, answer: asyncio.Future[Any], function: Callable[..., Awaitable[Any]], arguments: tuple[object, ...]
+    ) -> None:
+        try:
+            done = partial(_resolve, answer, await function(*arguments), None)
+        except Exception as error:  # it is raised where it was asked for
+            done = partial(_resolve, answer, None, error)
+        if not self._job.done:
+            self._job.works()
+        self._job.loop.call_soon_threadsafe(done)
+
+
+def _resolve(answer: asyncio.Future[Any], value: object, error: Exception | None) -> None:
+    if answer.done():
+        return
+    if error is None:
+        answer.set_result(value)
+    else:
+        answer.set_exception(error)
+
+
+class _Commitment:
+    """In the place of trio's event: `wait` is for asyncio."""
+
+    def __init__(self, desk: TrioDesk, turn: Turn) -> None:
+        self._ask = partial(desk.ask, turn.committed)
+        self._here = turn.commitment
+
+    def is_set(self) -> bool:
+        return self._here is None or self._here.is_set()
+
+    async def wait(self) -> None:
+        await self._ask()
+
+
+class _CrossedEnds:
+    """The connection to the caller: orders cross."""
+
+    def __init__(self, desk: TrioDesk, ends: CallEnds) -> None:
+        self._desk = desk
+        self._ends = ends
+
+    @property
+    def source(self) -> Source:
+        return self._ends.source
+
+    @property
+    def sink(self) -> Sink:
+        return self._ends.sink
+
+    def hang_up(self, why: str = "") -> None:
+        self._desk.order(self._ends.hang_up, why)
+
+    @property
+    def can(self) -> frozenset[str]:
+        return self._ends.can
+
+    async def transfer(self, to: str) -> None:
+        await self._desk.ask(partial(self._ends.transfer, to))
+
+    async def send_digits(self, digits: str) -> None:
+        await self._desk.ask(partial(self._ends.send_digits, digits))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ends, name)
+
+
+class _CrossedCall:
+    """`CallView`: `say` waits for trio, `start_soon` runs an asyncio function beside the call."""
+
+    def __init__(self, desk: TrioDesk, call: CallView) -> None:
+        self._desk = desk
+        self._call = call
+
+    @property
+    def call(self) -> CallEnds | None:
+        ends = self._call.call
+        return None if ends is None else _CrossedEnds(self._desk, ends)
+
+    @property
+    def stash(self) -> Stash:
+        return self._call.stash
+
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        await self._desk.ask(partial(self._call.say, text, interruptible=interruptible))
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        from voicekit.aio.handling import call as call_there
+
+        self._desk.order(self._call.start_soon, call_there, task, *args)
+
+
+def crossed(turn: Turn, desk: TrioDesk) -> Turn:
+    """`turn` for a handler on the asyncio loop."""
+    return replace(
+        turn,
+        session=_CrossedCall(desk, turn.session),
+        end_call=partial(desk.order, turn.end_call),
+        commitment=_Commitment(desk, turn),
+    )

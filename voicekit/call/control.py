@@ -1,0 +1,57 @@
+"""What can be asked of a carrier beside the media: hang up, transfer, send keys; and what it reports of a call (pure).
+
+A `CallControl` belongs to one call, and is made of its signed id alone: an id that a socket claimed must not go into a
+request made with our credentials.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from voicekit.call.info import CallEnd
+from voicekit.errors import ConfigError
+from voicekit.events import AnsweredBy
+
+KEYS = frozenset("0123456789*#ABCDabcdw")
+"""What `send_digits` takes; w is a pause."""
+
+_TARGET = re.compile(r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}|[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+class CallControl(Protocol):
+    """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError.
+
+    `can` names those of `hang_up`, `transfer` and `digits` that this carrier has; the others are not called. A call
+    that is over already counts as hung up.
+    """
+
+    @property
+    def can(self) -> frozenset[str]: ...
+    async def hang_up(self) -> None: ...
+    async def transfer(self, to: str) -> None: ...
+    async def send_digits(self, digits: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """A carrier's news of a call: it could not be connected or is over (`end`), or who has answered it."""
+
+    call_id: str = field(repr=False)
+    end: CallEnd | None = None
+    answered_by: AnsweredBy | None = None
+
+
+def check_target(to: str) -> str:
+    """`to` itself: a number, a SIP address, or the name of a route. ConfigError, without it, for anything else."""
+    if not isinstance(to, str) or not _TARGET.fullmatch(to):
+        raise ConfigError("transfer: expected a number such as +15550001, a sip: address or a route's name")
+    return to
+
+
+def check_digits(digits: str) -> str:
+    """`digits` itself; ConfigError, without them, for what are no keys."""
+    if not isinstance(digits, str) or not digits or set(digits) - KEYS:
+        raise ConfigError("send_digits: expected keys of 0-9, *, #, A-D and w for a pause, got something else")
+    return digits

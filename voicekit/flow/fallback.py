@@ -1,0 +1,104 @@
+"""One service behind another: which of them to use now, and how long one that has failed is left alone. Pure.
+
+    Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
+
+A `Fallback` may be shared by all calls of a process: what one call has learnt spares the others the wait. How long a
+service rests depends on what it said, and is spread by chance, so that many calls do not come back to it in step.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from voicekit.errors import ConfigError, ProtocolError, QuotaExceeded, ServiceError
+
+T_co = TypeVar("T_co", covariant=True)
+
+PATIENCE_S = 2.5
+"""Seconds for which a service may leave us without what it owes: two of them in a row, and a reply's own 0.7 s, still
+end the caller's wait within 6 s."""
+
+EXCUSE_S = 3.0
+"""Seconds of a turn in which nothing was said; then a model's stand-in for words comes."""
+
+EXCUSE = "One moment, please."
+
+REST_S = 15.0
+"""A service that failed is left alone for so long, spread over its upper half."""
+
+REST_QUOTA_S = 40.0
+"""One whose rate or quota is used up."""
+
+REST_REFUSED_S = 300.0
+"""One that refused us for good: a wrong key, an empty account. Somebody may pay the bill meanwhile."""
+
+
+class Fallback(Generic[T_co]):
+    """Members in the order in which they are wanted; each has its own key and options.
+
+    As the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; as the model of a
+    `LanguageModel`, a model. `excuse` is what a model's caller hears if nothing was said for 3 s, None for nothing.
+    `patience` is how long a member may owe us something, in seconds. Raises ConfigError for fewer than two members.
+    """
+
+    def __init__(
+        self,
+        *members: T_co,
+        excuse: str | None = EXCUSE,
+        patience: float = PATIENCE_S,
+        roll: Callable[[], float] = random.random,
+    ) -> None:
+        if len(members) < 2:
+            raise ConfigError(f"Fallback: expected two members or more, got {len(members)}")
+        if not patience > 0:
+            raise ConfigError(f"Fallback: expected a patience above 0 s, got {patience!r}")
+        self.members = members
+        self.excuse = excuse
+        self.patience = patience
+        self._roll = roll
+        self._rests: dict[int, float] = {}
+
+    def order(self, now: float) -> list[int]:
+        """The members in the order in which to try them at `now`: those that rest come last, the soonest back first."""
+        rests = {number: until for number, until in self._rests.items() if now < until <= now + REST_REFUSED_S}
+        return sorted(range(len(self.members)), key=lambda number: (rests.get(number, 0.0), number))
+
+    def failed(self, member: int, error: Exception, now: float) -> None:
+        self._rests[member] = now + rest(error) * (0.5 + self._roll() / 2)
+
+    def works(self, member: int) -> None:
+        self._rests.pop(member, None)
+
+
+def rest(error: Exception) -> float:
+    """The seconds that a service rests at most after `error`."""
+    if isinstance(error, ServiceError) and not error.retryable:
+        return REST_REFUSED_S
+    return REST_QUOTA_S if isinstance(error, QuotaExceeded) else REST_S
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether `error` is a service's, so that another service may do better."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_fault, error.exceptions))
+    return isinstance(error, ServiceError | ProtocolError)
+
+
+def first_fault(error: Exception) -> Exception:
+    """`error`, or the first one in a group."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def called(part: object, number: int) -> str:
+    """A member's name in events: "soniox tts 1"."""
+    return f"{getattr(part, 'name', type(part).__name__)} {number + 1}"
+
+
+def crossing(left: object, taken: object) -> str | None:
+    """The two regions, if the switch crosses from one into another: "eu to us"."""
+    regions = [getattr(part, "region", None) for part in (left, taken)]
+    return None if None in regions or regions[0] == regions[1] else f"{regions[0]} to {regions[1]}"

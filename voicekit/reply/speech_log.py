@@ -1,0 +1,92 @@
+"""What a voice was given to say in one reply, and how much of it has become sound: where another voice goes on. Pure.
+
+Places count characters of all text given so far.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from voicekit.audio.frame import AudioFrame
+from voicekit.contracts import Text
+from voicekit.events import WordMark
+from voicekit.writing import ends_sentence
+
+CHARACTERS_A_SECOND = 15.0
+"""Of a brisk speaker: where a voice without word marks has come to, at least."""
+
+LAST_WORD_S = 0.3
+"""Of sound behind the mark of the last word: then it was said."""
+
+
+class SpeechLog:
+    def __init__(self) -> None:
+        self.samples = 0
+        """Of all frames so far."""
+        self.ended = False
+        """No more text will come."""
+        self._text = Text("", ())
+        self._due = 0
+        self._seconds = 0.0
+        self._marks: list[tuple[int, float]] = []  # what a word's mark says was heard, and the time of the mark
+        self._frames = 0
+
+    def give(self, text: Text) -> None:
+        """`text` goes to the voice; one of no characters, or the end of a sentence, makes what came so far due."""
+        self._text += text
+        if not text.text or ends_sentence(self._text.text[-120:]):
+            self._due = len(self._text)
+
+    def end(self) -> None:
+        self.ended = True
+        self._due = len(self._text)
+
+    def sound(self, item: AudioFrame | WordMark) -> None:
+        """The voice has made `item`."""
+        if isinstance(item, WordMark):
+            self._marks.append((item.said_to, self._seconds))
+        else:
+            self._frames += 1
+            self.samples = item.end
+            self._seconds += (item.end - item.at) / item.format.rate
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was said that will ever be given."""
+        if not self.ended:
+            return False
+        if not self._text.text.strip():
+            return True
+        if self._marks:
+            said_to, at = self._marks[-1]
+            return said_to >= self._last_word_to() and self._seconds - at >= LAST_WORD_S
+        return bool(self._frames) and self.place() >= 0.9 * len(self._text)
+
+    @property
+    def owes(self) -> bool:
+        """Whether the voice has text that it should be saying."""
+        if self.complete or not self._text.text[: self._due].strip():
+            return False
+        return not self._frames or self._behind()
+
+    def place(self) -> int:
+        """Where to go on: at the word that was begun last, as it may have broken off."""
+        if self._marks:
+            before = self._marks[-2][0] if len(self._marks) > 1 else 0
+            return bisect_right(self._text.to, before)
+        place = min(len(self._text), int(self._seconds * CHARACTERS_A_SECOND))
+        return self._text.text.rfind(" ", 0, place) + 1
+
+    def rest(self) -> Text:
+        """What another voice has to say, from the last begun word on."""
+        return self._text.part(self.place(), len(self._text))
+
+    def _behind(self) -> bool:
+        """Whether the last word that is due has not begun to sound; of a voice without marks that can't be told."""
+        if not self._marks:
+            return self.ended
+        due = self._text.text[: self._due].rstrip()
+        return self._marks[-1][0] < self._text.to[len(due) - 1] or self.ended
+
+    def _last_word_to(self) -> int:
+        return self._text.to[len(self._text.text.rstrip()) - 1]

@@ -1,0 +1,44 @@
+"""Hands a caller over to somebody else, once the reply that says so has been played to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voicekit.call.control import check_target
+from voicekit.errors import ConfigError, VoicekitError
+from voicekit.events import SessionEvent, Transferred, TurnEnded
+
+if TYPE_CHECKING:
+    from voicekit.session.session import Session
+
+
+class HandOvers:
+    """The transfer that waits for its reply; the caller who interrupts that reply is not handed over."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._ordered: tuple[int, str, str | None] | None = None
+
+    def after(self, turn: int, to: str, sorry: str | None) -> None:
+        """Transfer to `to` behind reply `turn`. ConfigError for a call that can't, and for what is no target."""
+        call = self._session.call
+        if call is None or "transfer" not in call.can:
+            raise ConfigError("transfer: expected a call over a carrier that can hand it over, got one that can't")
+        self._ordered = turn, check_target(to), sorry
+
+    def follow(self, event: SessionEvent) -> None:
+        """Watches the session."""
+        if not isinstance(event, TurnEnded) or self._ordered is None or self._ordered[0] != event.turn:
+            return
+        (_, to, sorry), self._ordered = self._ordered, None
+        if not event.cut:
+            self._session.start_soon(self._hand_over, to, sorry)
+
+    async def _hand_over(self, to: str, sorry: str | None) -> None:
+        assert self._session.call is not None, "it had one when the order came"
+        try:
+            await self._session.call.transfer(to)  # the call reports it, and is over
+        except VoicekitError as error:
+            self._session.report(Transferred(error))
+            if sorry is not None:
+                await self._session.say(sorry)

@@ -1,0 +1,91 @@
+"""How long the caller waited for each reply, in numbers: one TurnTimed per reply that was heard.
+
+The detector's marks say at which sample speech ended; when that sample was spoken is told by the mark that came with
+the least delay. So the wait is counted from the speech itself, not from the moment at which the detector was sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+import trio
+
+from voicekit.contracts import Reply
+from voicekit.events import (
+    Audible,
+    BargeInTimed,
+    Decided,
+    Final,
+    SessionEvent,
+    SpeechStarted,
+    SpeechStopped,
+    TurnAct,
+    TurnCommitted,
+    TurnTimed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """A turn that waits for its first sound; times of trio's clock. `quiet` is None if nobody had spoken."""
+
+    turn: int
+    reason: str
+    at: float
+    quiet: float | None
+    final: float | None
+
+
+class TurnTimer:
+    """Follows the events of one session. `reply` returns the one in progress."""
+
+    def __init__(self, reply: Callable[[], Reply | None]) -> None:
+        self.rate = 16_000
+        self._reply = reply
+        self._began = inf  # when the first sample of the ear stream was spoken
+        self._quiet: int | None = None  # the sample at which the caller's last speech ended
+        self._voice: float | None = None  # when the caller's latest speech began
+        self._final: float | None = None
+        self._committed: _Committed | None = None
+
+    def follow_up(self, event: SessionEvent) -> TurnTimed | BargeInTimed | None:
+        """What is to be told behind `event`."""
+        now = trio.current_time()
+        match event:
+            case SpeechStarted(at):
+                self._began = min(self._began, now - at / self.rate)
+                self._quiet = None
+                self._voice = self._began + at / self.rate
+            case SpeechStopped(at):
+                self._began = min(self._began, now - at / self.rate)
+                self._quiet = at
+            case Final():
+                self._final = now
+            case Decided(TurnAct.CUT, turn) if self._voice is not None and turn is not None:
+                voice, self._voice = self._voice, None
+                return BargeInTimed(turn, now - voice)
+            case TurnCommitted(turn, _, reason):
+                spoken = reason == "speech" and self._quiet is not None
+                quiet = self._began + (self._quiet or 0) / self.rate if spoken else None
+                self._committed = _Committed(turn, reason, now, quiet, self._final)
+            case Audible(turn):
+                committed, self._committed = self._committed, None
+                reply = self._reply()
+                if committed is not None and reply is not None and committed.turn == reply.turn == turn:
+                    return _timed(committed, reply.first_word, now)
+        return None
+
+
+def _timed(committed: _Committed, word: float | None, now: float) -> TurnTimed:
+    quiet, at = committed.quiet, committed.at
+    return TurnTimed(
+        committed.turn,
+        committed.reason,
+        None if quiet is None or committed.final is None else max(0.0, committed.final - quiet),
+        None if quiet is None else max(0.0, at - quiet),
+        0.0 if word is None else max(0.0, word - at),
+        None if word is None else now - max(word, at),
+        now - (at if quiet is None else quiet),
+    )

@@ -1,0 +1,62 @@
+"""The adviser's door: what it is shown of a pause, and what it may advise. Values only.
+
+An adviser is a function that never waits and reads no clock. It is asked when a pause begins, when the words in it
+change, when they have become final and when a sound model has judged it. The turn machine takes its advice within
+limits: see `voicekit.turn.advising`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from voicekit.events import ExpectedAnswer, Word
+
+
+class AdviceAct(Enum):
+    """What an adviser may ask for in a pause."""
+
+    FINALIZE = "finalize"  # have the stt make its words final, before its own endpoint
+    COMMIT = "commit"  # the turn is over once the pause has lasted `seconds`
+    WAIT = "wait"  # it is not over before the pause has lasted `seconds`, whatever the stt's endpoint says
+    NONE = "none"  # no opinion: the stt's endpoint, or the usual silence, decides
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`act`, `seconds` of pause that it speaks of, and `why` for the event log, without any of the caller's words.
+
+    `melody`: a sound model, if there is one, should judge this pause, and the adviser be asked again.
+    """
+
+    act: AdviceAct
+    why: str
+    seconds: float = 0.0
+    melody: bool = False
+
+
+NO_OPINION = Advice(AdviceAct.NONE, "no opinion")
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPause:
+    """A pause of the caller, as an adviser sees it.
+
+    `words` of the question so far, in the order of their sound. `seconds` that the pause has lasted since it was
+    noticed, which is `GatePolicy.hangover` after the last sound. `final`: the stt will not change the words any more.
+    `expected`: what the reply before asked for. `score`: a sound model's probability that the utterance is finished;
+    None without a model, or before its answer. `languages` that the stt was told to expect, for words without one.
+    """
+
+    words: Sequence[Word]
+    seconds: float = 0.0
+    final: bool = False
+    expected: ExpectedAnswer | None = None
+    score: float | None = None
+    languages: Sequence[str] = ()
+
+
+Adviser: TypeAlias = Callable[[CallerPause], Advice]
+"""Asked in a pause; never waits."""

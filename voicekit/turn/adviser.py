@@ -1,0 +1,152 @@
+"""The adviser that voicekit brings: by the last words of the caller, rules that a person can check.
+
+In this order; the first that fits is the advice:
+
+1. The caller searches for a word ("um"), spells, dictates a number, or stops at a word that nothing ends with: wait.
+2. The question asked for a number or a name, and the answer has begun to be one: wait.
+3. The words may still change: have them made final, and be asked again.
+4. Yes or no to a question that asked for it: commit. A sentence that is complete, as the recogniser punctuates it and
+   as the sound model hears it: commit, the sooner the surer.
+5. Anything else is left to the recogniser's endpoint, or to silence.
+
+Nothing here ends a turn that a sentence mark does not end, because words alone are no evidence: "I would like a table"
+is as often a beginning as it is all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from voicekit.errors import ConfigError
+from voicekit.events import Word
+from voicekit.turn.advice import NO_OPINION, Advice, AdviceAct, CallerPause
+from voicekit.turn.endings import Endings, endings_of
+from voicekit.turn.spelling import LOOKED_AT, bare, spelt
+from voicekit.writing import ends_sentence
+
+LONGEST_ANSWER = 4
+"""Words of a yes or no: "yes, that's right, thank you" is one more, and a sentence."""
+
+SURE = 0.5
+"""A sound model's probability from which on it says "finished"."""
+
+ASKING = "?\uff1f\u061f"
+"""Marks, in all scripts, behind which even a preposition is an end: "What are you waiting for?"."""
+
+
+TRAILS_OFF = ("...", "…")
+"""How recognisers write a sentence that breaks off."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausePatience:
+    """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
+
+    `complete`: behind a complete sentence; together with the hangover as long as the vendor's own quickest endpoints.
+    `unfinished`: behind a word that nothing ends with. `filler`: behind an "um", which asks for time. `number`: between
+    the groups of a number that is dictated, which are 0.9 s apart where somebody reads it from a card. `name`: while a
+    name is remembered or spelt. `unsettled`: where the words are complete and the melody is not.
+    """
+
+    complete: float = 0.15
+    unfinished: float = 1.4
+    filler: float = 1.8
+    number: float = 1.4
+    name: float = 1.0
+    unsettled: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 60:
+                raise ConfigError(f"PausePatience.{name}: expected seconds from 0 to 60, got {value!r}")
+
+
+class WordAdviser:
+    """Advises by words, in the languages of `voicekit.turn.endings`; elsewhere it knows digits and has no opinion."""
+
+    __slots__ = ("_patience",)
+
+    def __init__(self, patience: PausePatience | None = None) -> None:
+        self._patience = patience or PausePatience()
+
+    def __repr__(self) -> str:
+        return f"WordAdviser({self._patience!r})"
+
+    def __call__(self, pause: CallerPause) -> Advice:
+        """What to do in `pause`. Takes time in proportion to the last few words, however many came before."""
+        if not pause.words:
+            return NO_OPINION
+        endings = _endings(pause)
+        return self._wait(pause, endings) or _finalize(pause, endings) or self._commit(pause, endings) or NO_OPINION
+
+    def _wait(self, pause: CallerPause, endings: Endings) -> Advice | None:
+        words, patience = pause.words, self._patience
+        last = bare(words[-1].text)
+        found = spelt(words[-LOOKED_AT:], endings)
+        expects_digits = pause.expected == "number" and found.digits
+        if found.is_dictated or expects_digits:
+            return _waits("a number is being dictated", patience.number)
+        if found.is_spelling or (pause.expected == "name" and found.letters):
+            return _waits("something is being spelt", patience.number)
+        if last in endings.fillers and not _is_answer(words, endings):
+            return _waits("the caller searches for a word", patience.filler)
+        if (last in endings.unfinished and not _asks(words)) or words[-1].text.endswith(TRAILS_OFF):
+            return _waits("the sentence is not finished", patience.unfinished)
+        if pause.expected == "name" and not _is_answer(words, endings):
+            return _waits("the question asked for a name", patience.name)
+        return None
+
+    def _commit(self, pause: CallerPause, endings: Endings) -> Advice | None:
+        if pause.expected == "yes_no" and _is_answer(pause.words, endings):
+            return _commits("yes or no, as the question asked")
+        if not endings or not _is_sentence(pause.words):
+            return None
+        if pause.score is None:
+            return Advice(AdviceAct.COMMIT, "a complete sentence", self._patience.complete, melody=True)
+        if pause.score >= SURE:
+            return _commits("a complete sentence, and it sounds finished")
+        return _waits("a complete sentence that does not sound finished", self._patience.unsettled)
+
+
+def _finalize(pause: CallerPause, endings: Endings) -> Advice | None:
+    if pause.final:
+        return None
+    is_sentence = bool(endings) and _is_sentence(pause.words)
+    return Advice(AdviceAct.FINALIZE, "the last word may end the turn", melody=is_sentence)
+
+
+def _waits(why: str, seconds: float) -> Advice:
+    return Advice(AdviceAct.WAIT, why, seconds)
+
+
+def _commits(why: str) -> Advice:
+    return Advice(AdviceAct.COMMIT, why)
+
+
+def _endings(pause: CallerPause) -> Endings:
+    """The lists for the last word: of its language, else of those that the stt was told to expect."""
+    language = pause.words[-1].language
+    return _lists((language,) if language else tuple(pause.languages))
+
+
+_lists = lru_cache(256)(endings_of)
+
+
+def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
+    if len(words) > LONGEST_ANSWER:
+        return False
+    said = [bare(word.text) for word in words]
+    return any(each in endings.answers for each in said) and all(each in endings.yes_no for each in said)
+
+
+def _asks(words: Sequence[Word]) -> bool:
+    return any(mark in words[-1].text[-2:] for mark in ASKING)
+
+
+def _is_sentence(words: Sequence[Word]) -> bool:
+    """Whether the recogniser has put a mark that ends one; behind a number it may as well belong to that."""
+    text = "".join(word.text for word in words[-2:])
+    return text[-1:] in "?!" or (text[-1:] != ":" and ends_sentence(text))

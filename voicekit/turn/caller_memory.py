@@ -1,0 +1,151 @@
+"""What the turn machine knows of the caller: sounds, words, whose they are, and what is kept of them for later.
+
+It is the lower half of the machine's memory, `voicekit.turn.memory`, which alone changes the state of the call. `now`
+is set before each event; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from voicekit.events import Decided, Final, Interim, TurnAct, TurnCommand, Word
+from voicekit.turn.doubt import Doubt, Evidence, Verdict, judge
+from voicekit.turn.phrases import InterruptionWeigher
+from voicekit.turn.policy import Policy
+from voicekit.turn.speech import CallerSpeech
+from voicekit.turn.states import TurnState
+from voicekit.turn.whose import Levels, Whose
+from voicekit.turn.words import PendingQuestion, QuestionMemory
+from voicekit.writing import letters
+
+# Words move by so many seconds at most when they become final.
+NEAR = 0.4
+
+# A sample that lies behind all that was heard.
+NEWEST = 1 << 62
+
+# Seconds before the end of a question for which a "yes" that was said then is taken for the answer to it.
+ANSWERS_WITHIN = 3.0
+
+
+@dataclass(slots=True)
+class LiveReply:
+    """The one reply that is being made or spoken."""
+
+    turn: int
+    question: PendingQuestion | None
+    interruptible: bool
+    audible: bool = False
+
+
+class CallerMemory:
+    """The caller's side of one call."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        rate: int,
+        stt: bool,
+        now: float,
+        languages: Sequence[str] = (),
+        levels: Levels | None = None,
+    ) -> None:
+        self.policy = policy
+        self.rate = rate
+        self.stt = stt
+        self.now = now
+        self.state = TurnState.WAITING
+        self.live: LiveReply | None = None
+        self.speech = CallerSpeech(rate)
+        self.book = QuestionMemory(round(NEAR * rate))
+        self.scales = InterruptionWeigher(policy.interrupt, languages)
+        self.whose = Whose(policy.interrupt, rate, levels)
+        self.doubt = Doubt()
+        self.ears_down = False
+        self.source_ended = False
+        self.settling_since = now  # the last sign of speech
+        self.aside_since = now  # the last one of the words that were set aside
+        self.passed = 0  # up to this sample the recogniser has said everything
+        self.commands: list[TurnCommand] = []
+        self.decisions: list[Decided] = []
+
+    @property
+    def reply(self) -> LiveReply:
+        """The live reply, in those states that have one."""
+        assert self.live is not None, f"no live reply in {self.state}"
+        return self.live
+
+    @property
+    def settle_time(self) -> float:
+        """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
+        awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
+        return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
+
+    def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
+        self.decisions.append(Decided(act, turn, why, about))
+
+    def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
+        """Remember words; returns questions that they amend.
+
+        A word that sounded after all that is known is a sign of speech: the pause starts anew.
+        """
+        self.close_stale()
+        known = max(self.book.noted.end, self.speech.stopped_at)
+        words, amended = self._own_words(event), list[PendingQuestion]()
+        if isinstance(event, Interim):
+            self.book.hear_tail(words)
+        else:
+            self.pass_by(max((word.end for word in event.words), default=0))
+            amended = self.book.hear_finals(words)
+        if self.book.noted.end > known:
+            self.settling_since = self.now
+        return amended
+
+    def _own_words(self, event: Interim | Final) -> Sequence[Word]:
+        """The words of `event` that may be the caller's: while a reply can be heard, others sound too."""
+        if self.live is None or not self.live.audible or not event.words:
+            return event.words
+        tail = self.book.noted.tail if isinstance(event, Final) else ()
+        end = event.words[-1].end
+        said = [*event.words, *self.book.noted.finals, *(word for word in tail if word.start >= end)]
+        foreign, why = self.whose.foreign(said)
+        if foreign and isinstance(event, Final):
+            self.decide(TurnAct.IGNORE, f"{len(foreign)} words: {why}", self.live.turn)
+        return [word for place, word in enumerate(event.words) if place not in foreign]
+
+    def pass_by(self, at: int) -> None:
+        """The recogniser has said everything up to sample `at`."""
+        self.passed = max(self.passed, at)
+
+    def close_utterance(self, upto: int) -> None:
+        """What was said up to sample `upto`, while a reply runs, is complete: kept for later, or only a backchannel."""
+        over = [word for word in self.book.noted.finals if word.start < upto]
+        if over:
+            self.book.close(upto, keep=self.scales.weight(over) > 0)
+            self.aside_since = self.settling_since
+            self.doubt.let_pass = letters(self.book.noted.text)
+
+    def close_stale(self) -> None:
+        """An utterance whose end nobody has reported is over after the longest pause."""
+        quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
+        if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
+            self.close_utterance(self.book.noted.end + 1)
+
+    def judge(self, *, talking: bool | None = None) -> Verdict:
+        """Whether what the caller does is an interruption of the live reply; `talking` as the detector has it."""
+        noted, speech = self.book.noted, self.speech
+        least = self.policy.interrupt.min_words if self.reply.audible else 1
+        sounds = speech.talking if talking is None else talking
+        evidence = Evidence(noted.words, bool(noted.tail), sounds, speech.stopped_at, self.passed, self.rate)
+        return judge(self.scales, evidence, least)
+
+    def faint_since(self, at: int) -> str | None:
+        """Why the sound since sample `at` is not the caller's, if a reply is heard that it could disturb."""
+        return self.whose.why_faint(at, NEWEST) if self.reply.audible else None
+
+    def recall_answer(self) -> None:
+        """A "yes" that was taken for a backchannel is the answer if the reply has just ended in a question."""
+        if self.book.aside and self.whose.asked and self.now - self.aside_since <= ANSWERS_WITHIN:
+            self.book.recall()

@@ -1,0 +1,104 @@
+"""Whether what the caller does while a reply runs is an interruption. Pure, and it reads no clock.
+
+A doubt ends as soon as it can. Words cut; backchannels let the reply go on once the caller is quiet; so does a sound
+in which the recogniser has heard no word; and too few words are kept for later, once they are final. While the caller
+talks, or words may still change, nothing is decided: the cap of the doubt decides then (`voicekit.turn.interruptions`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from voicekit.events import Word
+from voicekit.turn.phrases import InterruptionWeigher
+
+NEAR = 0.1
+"""Seconds by which a recogniser and a detector may disagree about the end of a sound."""
+
+TRAILING = 0.35
+"""Seconds of sound behind the last word that are still taken for the end of it: breath, and a drawn-out "mhmmm"."""
+
+
+class Doubt:
+    """When the doubt about a reply ends, at the latest, and which words were let pass before it."""
+
+    __slots__ = ("cap", "let_pass", "until")
+
+    def __init__(self) -> None:
+        self.cap = self.until = math.inf
+        self.let_pass = ""  # their letters
+
+    def begin(self, now: float, longest: float) -> None:
+        self.cap = self.until = now + longest
+
+    def shift(self, seconds: float) -> None:
+        """Take so much time out of it."""
+        self.cap += seconds
+        self.until += seconds
+
+    def wait(self, now: float, seconds: float) -> None:
+        """End in `seconds`, unless the cap comes first."""
+        self.until = min(self.cap, now + seconds)
+
+
+class DoubtOutcome(Enum):
+    """What is to become of the reply."""
+
+    CUT = "cut"
+    RELEASE = "release"
+    OPEN = "open"  # to be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    outcome: DoubtOutcome
+    why: str = ""
+    pending: bool = False
+    """Whether words are being said, or may still change, that are more than a backchannel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of the caller's utterance; positions are ear samples at `rate`.
+
+    `unsure`: some of the words may still change. Up to `passed` the recogniser has said everything.
+    """
+
+    words: Sequence[Word]
+    unsure: bool
+    talking: bool
+    stopped_at: int
+    passed: int
+    rate: int
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the recogniser has said all that there was in the sound."""
+        return self.passed >= self.stopped_at - NEAR * self.rate
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the words last about as long as the sound."""
+        return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
+
+
+def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> Verdict:
+    """What follows from `evidence`; `least` words cut."""
+    words = evidence.words
+    if words and (why := weigher.cuts(words, least)):
+        return Verdict(DoubtOutcome.CUT, why)
+    weight = weigher.weight(words) if words else 0
+    if evidence.talking or (weight and evidence.unsure):
+        return Verdict(DoubtOutcome.OPEN, pending=weight > 0)
+    if weight:
+        return _when(evidence.is_passed, f"words of weight {weight}, {least} would cut; kept for the end of the reply")
+    if words:
+        return _when(evidence.is_explained, "only backchannels")
+    return _when(evidence.is_passed, "the recogniser heard no word in the sound")
+
+
+def _when(certain: bool, why: str) -> Verdict:
+    return Verdict(DoubtOutcome.RELEASE, why) if certain else Verdict(DoubtOutcome.OPEN)

@@ -1,0 +1,130 @@
+"""Words by which the end of an utterance is judged, in the languages that voicekit knows of itself.
+
+Words are compared by their letters (`voicekit.writing.letters`): "c'est" is "cest" there. A language that is not in a
+table has no opinion from it, except that digits are digits everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from voicekit.writing import letters
+
+_Lists: TypeAlias = Mapping[str, str]
+
+# fmt: off
+# Hardly any utterance ends with one of these: conjunctions, articles, possessives, prepositions that want their noun.
+# Left out on purpose is what may end a sentence as well: particles of verbs ("turn it on", "mach das Fenster zu"),
+# pronouns that look like articles ("ich weiß das", "ik weet het") and short answers (Portuguese "é").
+_UNFINISHED: _Lists = {
+    "en": "a an the and or but so because if that's which to of for with from at by about into than my your our their "
+          "is are was were am i'm it's like very as i",
+    "de": "und oder aber denn weil dass ob wenn der die den dem des ein eine einen einem einer eines mein meine meinen "
+          "meiner unser unsere für von zum zur bei vom im am ins wegen ohne zwischen gegen seit sehr als sowie ich bin",
+    "es": "y e o u pero porque que si el la los las un una unos unas de del al en con por para sin sobre desde hasta "
+          "mi mis tu su sus nuestro nuestra muy como soy es yo",
+    "fr": "et ou mais parce qui que si le les un une des du de d' au aux dans sur avec pour par sans chez mon ma mes "
+          "ton ta tes ses notre votre est c'est suis j'ai je très comme l'",
+    "it": "e ed o ma che se il lo i gli le un uno una di del della dei delle al alla ai da dal dalla nel nella con per "
+          "tra fra mio mia miei è molto come io vorrei",
+    "nl": "en of maar want omdat als de een van te om mijn jouw jullie onze met voor zonder tussen tegen sinds heel ik "
+          "ben",
+    "pt": "e ou mas porque que se o os as um uma uns umas de do da dos das em no na nos nas com por para sem meu minha "
+          "seu sua muito como sou eu",
+}
+# Sounds of somebody who searches for the next word.
+_FILLERS: _Lists = {
+    "en": "um uh er erm uhm umm hmm well",
+    "de": "äh ähm öh öhm hm hmm also",
+    "es": "eh em este pues mmm",
+    "fr": "euh heu ben bah alors",
+    "it": "ehm eh uhm allora cioè",
+    "nl": "eh uh ehm uhm eum dus",
+    "pt": "hum hã ah tipo então",
+}
+_YES_NO: _Lists = {
+    "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely please thanks thank you that's "
+          "it's not all of course definitely",
+    "de": "ja nein jawohl jo genau richtig gerne gern bitte danke nö okay ok klar sicher stimmt natürlich das "
+          "ist nicht",
+    "es": "sí si no claro vale correcto exacto por favor gracias supuesto bueno okay ok está bien",
+    "fr": "oui non ouais exactement d'accord merci bien sûr s'il vous plaît okay ok c'est ça",
+    "it": "sì si no certo esatto giusto grazie per favore va bene okay ok d'accordo",
+    "nl": "ja nee jawel precies klopt graag dank je u wel bedankt okay ok oké zeker natuurlijk dat",
+    "pt": "sim não claro certo exato obrigado obrigada por favor isso está bem okay ok",
+}
+# Of those above, the words that alone are an answer; the rest only go with them.
+_ANSWERS: _Lists = {
+    "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely definitely",
+    "de": "ja nein jawohl jo genau richtig gerne gern nö okay ok klar sicher stimmt natürlich",
+    "es": "sí si no claro vale correcto exacto bueno okay ok",
+    "fr": "oui non ouais exactement d'accord okay ok",
+    "it": "sì si no certo esatto giusto okay ok d'accordo",
+    "nl": "ja nee jawel precies klopt graag okay ok oké zeker natuurlijk",
+    "pt": "sim não claro certo exato isso okay ok",
+}
+_DIGITS: _Lists = {
+    "en": "zero oh o nought one two three four five six seven eight nine double triple",
+    "de": "null eins ein zwei zwo drei vier fünf sechs sieben acht neun doppel",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve doble",
+    "fr": "zéro un deux trois quatre cinq six sept huit neuf double",
+    "it": "zero uno due tre quattro cinque sei sette otto nove doppio",
+    "nl": "nul een één twee drie vier vijf zes zeven acht negen dubbel",
+    "pt": "zero um uma dois duas três quatro cinco seis meia sete oito nove",
+}
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """The lists of one language, or of several together."""
+
+    unfinished: frozenset[str] = frozenset()
+    fillers: frozenset[str] = frozenset()
+    yes_no: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
+    digits: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.unfinished)
+
+    def __or__(self, other: Endings) -> Endings:
+        return Endings(
+            self.unfinished | other.unfinished,
+            self.fillers | other.fillers,
+            self.yes_no | other.yes_no,
+            self.answers | other.answers,
+            self.digits | other.digits,
+        )
+
+
+LANGUAGES: Final = tuple(sorted(_UNFINISHED))
+"""The languages that have lists."""
+
+NEUTRAL: Final = Endings()
+FALLBACK: Final = "en"
+"""The language of words whose language nobody knows."""
+
+
+def _of(lists: _Lists, language: str) -> frozenset[str]:
+    return frozenset(letters(word) for word in lists[language].split())
+
+
+_BY_LANGUAGE: Final = {
+    language: Endings(*(_of(lists, language) for lists in (_UNFINISHED, _FILLERS, _YES_NO, _ANSWERS, _DIGITS)))
+    for language in LANGUAGES
+}
+
+
+def endings_of(languages: Iterable[str]) -> Endings:
+    """The lists of all `languages` together ("en", "pt-BR"), or the English ones if there are none.
+
+    >>> "und" in endings_of(["de-AT"]).unfinished, bool(endings_of(["ja"])), "and" in endings_of([]).unfinished
+    (True, False, True)
+    """
+    found = NEUTRAL
+    for language in list(languages) or [FALLBACK]:
+        found |= _BY_LANGUAGE.get(language.partition("-")[0].casefold(), NEUTRAL)
+    return found

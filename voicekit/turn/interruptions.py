@@ -1,0 +1,198 @@
+"""The moves of the turn table while a reply lives: what holds it, what cuts it, and what lets it go on.
+
+As in `voicekit.turn.moves`; these are the rules of a doubt in time, and `voicekit.turn.doubt` judges the evidence.
+"""
+
+from __future__ import annotations
+
+from voicekit.events import (
+    Dtmf,
+    End,
+    Endpoint,
+    Final,
+    Finalized,
+    Interim,
+    Progress,
+    ReplyDone,
+    ReplyFailed,
+    Signal,
+    SpeechStarted,
+    Translated,
+    TurnAct,
+    Typed,
+)
+from voicekit.turn.doubt import DoubtOutcome, Verdict
+from voicekit.turn.memory import TurnMemory
+from voicekit.turn.moves import answer, go_on_collecting, is_believed, is_blank, why_read
+from voicekit.writing import letters
+
+
+def audible(floor: TurnMemory, event: Signal | None) -> None:
+    floor.sound()
+
+
+def remember_audible(floor: TurnMemory, event: Signal | None) -> None:
+    floor.sound()
+
+
+# --- what raises a doubt ---
+
+
+def doubt(floor: TurnMemory, event: SpeechStarted) -> None:
+    if not floor.yields:
+        return
+    if why := floor.faint_since(event.at):
+        floor.decide(TurnAct.IGNORE, f"sound {why}", floor.reply.turn)
+    else:
+        floor.hold("speech started")
+
+
+def weigh(floor: TurnMemory, event: Interim | Final) -> None:
+    """Words against the reply; if speech has no say, they are only kept."""
+    floor.note(event)
+    words = letters(floor.book.noted.text)
+    if not floor.yields or words == floor.doubt.let_pass:
+        return
+    floor.doubt.let_pass = ""  # they have changed: what was let pass before is judged again
+    verdict = floor.judge()
+    if verdict.outcome is DoubtOutcome.CUT:
+        floor.cut_for_speech(verdict.why)
+    elif verdict.pending:
+        floor.hold("words that are more than a backchannel")
+    elif verdict.outcome is DoubtOutcome.OPEN and words and floor.speech.talking:
+        floor.hold("words of a caller who goes on talking")
+
+
+def close(floor: TurnMemory, event: Endpoint | Finalized) -> None:
+    """The recogniser says that an utterance is complete: it is kept for the end of the reply, or was a backchannel."""
+    if _closes(floor, event):
+        floor.close_utterance(event.at)
+
+
+# --- what ends a doubt ---
+
+
+def weigh_on(floor: TurnMemory, event: Interim | Final) -> None:
+    before = letters(floor.book.noted.text)
+    floor.note(event)
+    _consider(floor, fresh=letters(floor.book.noted.text) != before)
+
+
+def talk_on(floor: TurnMemory, event: Signal | None) -> None:
+    """The caller goes on within the doubt: its cap is what ends it now."""
+    floor.doubt.wait(floor.now, floor.policy.interrupt.doubt)
+
+
+def fall_silent(floor: TurnMemory, event: Signal | None) -> None:
+    _consider(floor, fresh=True)
+
+
+def reconsider(floor: TurnMemory, event: Progress | Translated) -> None:
+    """The recogniser has come further."""
+    _consider(floor, fresh=False)
+
+
+def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
+    """What was said in doubt is complete, though the detector may still hear a sound."""
+    if not _closes(floor, event) or not floor.book.noted.finals:
+        return _consider(floor, fresh=False)
+    verdict = floor.judge(talking=False)
+    floor.close_utterance(event.at)
+    if verdict.outcome is DoubtOutcome.RELEASE:
+        return floor.release(verdict.why)
+    return _consider(floor, fresh=False)
+
+
+def decide_doubt(floor: TurnMemory, event: None) -> None:
+    """Nothing more came in time. Words that are being said cut; a sound without words does if the policy says so."""
+    verdict, policy = floor.judge(), floor.policy.interrupt
+    if floor.now < floor.doubt.cap:
+        floor.release(_why_let_go(floor, verdict))
+    elif verdict.pending:
+        floor.cut_for_speech(f"words still come after {policy.doubt:g} s of doubt")
+    elif policy.sound_cuts and floor.speech.talking and not floor.book.noted and _is_speech(floor):
+        floor.cut_for_speech(f"still sounding after {policy.doubt:g} s of doubt")
+    else:
+        floor.release(f"no words that cut within {policy.doubt:g} s")
+
+
+def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
+    """A line or a key cuts, unless the reply must be heard or the call is ending: then it is kept, or too late."""
+    if is_blank(event) or floor.ending is not None:
+        return
+    if floor.reply.interruptible:
+        floor.cut(why_read(event))
+        answer(floor, event)
+    elif isinstance(event, Dtmf) and floor.keys.wanted is not None:
+        floor.press(event)
+    else:
+        floor.book.read(event)
+
+
+# --- the end of a reply ---
+
+
+def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
+    """The reply ended by itself: what was said meanwhile and not answered is a turn now."""
+    floor.finish()
+    if floor.ending is not None:
+        floor.rest()
+    elif floor.keys.begun:
+        go_on_collecting(floor)
+    else:
+        floor.after_reply(event.turn)
+
+
+def end_reply(floor: TurnMemory, event: End) -> None:
+    if event.graceful:
+        floor.order_end(event)
+    else:
+        floor.close(event.why)
+
+
+def end_doubt(floor: TurnMemory, event: End) -> None:
+    end_reply(floor, event)
+    if event.graceful:
+        floor.release("the call ends after this reply")
+
+
+def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    floor.go_deaf()
+
+
+def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
+    """Nothing more will be said: what was said is answered when the reply ends."""
+    floor.go_deaf()
+    floor.release("the source has ended")
+
+
+def _consider(floor: TurnMemory, *, fresh: bool) -> None:
+    """Judge the doubt again. `fresh`: the sound or the words have changed, so that more words may be on their way."""
+    verdict = floor.judge()
+    if verdict.outcome is DoubtOutcome.CUT:
+        floor.cut_for_speech(verdict.why)
+    elif verdict.outcome is DoubtOutcome.RELEASE:
+        floor.release(verdict.why)
+    elif verdict.pending or floor.speech.talking:
+        floor.doubt.wait(floor.now, floor.policy.interrupt.doubt)
+    elif fresh:
+        floor.doubt.wait(floor.now, floor.policy.interrupt.late_words)
+
+
+def _closes(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
+    """Whether an utterance is over. Any Endpoint says so, since it costs no patience here, and a Finalized if it may.
+
+    What the policy does not believe otherwise is not believed while the caller makes sounds.
+    """
+    if floor.speech.talking and not (floor.stt and isinstance(event, Endpoint)):
+        return False
+    return event.at > floor.book.heard_to if isinstance(event, Endpoint) else is_believed(floor, event)
+
+
+def _why_let_go(floor: TurnMemory, verdict: Verdict) -> str:
+    late = floor.policy.interrupt.late_words
+    return f"no {'other ' if floor.book.noted else ''}word within {late:g} s of the end of the sound"
+
+
+def _is_speech(floor: TurnMemory) -> bool:
+    return floor.speech.evidence(floor.now) >= floor.policy.interrupt.min_speech * floor.rate

@@ -1,0 +1,90 @@
+"""Whether somebody is dictating a number or spelling, by the last words (pure).
+
+Recognisers write digits as words ("oh one seven"), one by one ("5 5 5"), or in groups ("0171 55"). One number alone is
+an amount or an hour and no dictation: "a table for two", "at half past eight", "in 1985".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from voicekit.events import Word
+from voicekit.turn.endings import Endings
+from voicekit.writing import letters
+
+LOOKED_AT = 12
+"""Words at the end that are looked at: as many as the longest card number has groups, twice over."""
+
+DIGIT_WORDS = 3
+"""Single digits in a row that are a dictation: "nine one" may be a bus."""
+
+LETTERS = 3
+"""Single letters in a row that are a spelling: "plan B" and "a I" are not."""
+
+GROUPS = 2
+"""Groups of numerals in a row that are a dictation, if they have DIGITS together."""
+
+DIGITS = 5
+"""Digits of one group, or of several: no year and no hour has as many."""
+
+ALONE = 3
+"""Digits of one group that are a dictation if nothing else was said, or if it begins with a zero or a plus."""
+
+_AMOUNTS = frozenset(":%$€£¥°")
+"""What makes hours and amounts of digits."""
+
+_AROUND = " .,;:!?'\"-"
+_JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "strich", "punkt", "guion", "tiret"})
+
+
+@dataclass(frozen=True, slots=True)
+class Spelt:
+    """What the last words spell: words that are digits, groups of numerals and their digits, single letters."""
+
+    digit_words: int = 0
+    groups: int = 0
+    numerals: int = 0
+    letters: int = 0
+    opens_like_a_number: bool = False  # with a zero or a plus
+    alone: bool = False  # nothing else was said
+
+    @property
+    def digits(self) -> int:
+        return self.digit_words + self.numerals
+
+    @property
+    def is_dictated(self) -> bool:
+        if self.digit_words + self.groups >= DIGIT_WORDS or (self.groups >= GROUPS and self.digits >= DIGITS):
+            return True
+        return self.numerals >= (ALONE if self.alone or self.opens_like_a_number else DIGITS)
+
+    @property
+    def is_spelling(self) -> bool:
+        return self.letters >= LETTERS or (self.letters > 1 and self.digits > 0)
+
+
+def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
+    """What the last of `words` spell, back to the first that is no digit, letter or hesitation."""
+    digit_words = groups = numerals = singles = 0
+    opens = False
+    place = len(words)
+    for word in reversed(words):
+        said = bare(word.text)
+        if said in endings.digits:
+            digit_words += 1
+        elif said.isdigit() and _AMOUNTS.isdisjoint(word.text):
+            groups, numerals = groups + 1, numerals + len(said)
+            opens = word.text.strip()[0] in "0+"
+        elif len(said) == 1 and said.isalpha():
+            singles += 1
+        elif said not in endings.fillers and said not in _JOINS:
+            break
+        place -= 1
+    return Spelt(digit_words, groups, numerals, singles, opens, alone=place == 0)
+
+
+def bare(text: str) -> str:
+    """The letters of one word. As `letters`, which takes ten times as long for a word that needs no care."""
+    stripped = text.strip(_AROUND)
+    return stripped.lower() if stripped.isascii() and stripped.isalnum() else letters(text)
