@@ -1,4 +1,4 @@
-"""The playback worklet in Node: every sample is rendered once, at any pair of rates, and it runs dry only at the end."""
+"""The playback worklet in Node: each sample is rendered once, at any pair of rates; it is dry only at the end."""
 
 from __future__ import annotations
 
