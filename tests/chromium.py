@@ -174,6 +174,18 @@ async def _port(file: trio.Path) -> str:
     return text.split()[0]
 
 
+async def _answering(address: str) -> None:
+    """The port is written down a moment before it is listened on."""
+    async with httpx.AsyncClient() as client:
+        for _ in range(200):
+            try:
+                await client.get(f"{address}/json/version", timeout=ANSWERS_S)
+            except httpx.ConnectError:
+                await trio.sleep(0.1)
+            else:
+                return
+
+
 def chromium_path() -> str | None:
     return next((found for name in EXECUTABLES if (found := shutil.which(name))), None)
 
@@ -194,8 +206,10 @@ async def open_chromium(
         try:
             with trio.fail_after(STARTS_S):
                 number = await _port(trio.Path(profile, "DevToolsActivePort"))
+            address = f"http://127.0.0.1:{number}"
+            await _answering(address)
             async with trio.open_nursery() as nursery:
-                yield Chromium(f"http://127.0.0.1:{number}", nursery)
+                yield Chromium(address, nursery)
                 nursery.cancel_scope.cancel()
         finally:
             process.kill()

@@ -363,12 +363,14 @@ async def test_a_page_whose_sound_was_taken_away_leaves_gaps(autojump_clock: Any
         nursery.cancel_scope.cancel()
 
 
-def test_a_page_takes_no_keys() -> None:
+async def test_a_page_takes_no_keys_and_is_not_handed_over() -> None:
     """Refused before it is tried."""
     call = PageCall(CallInfo("browser", Known("c1")), SPOKEN, resume="p.1", details=False)
     assert "digits" not in call.can
     with pytest.raises(ConfigError):
-        call.send_digits("1")
+        await call.send_digits("1")
+    with pytest.raises(ConfigError):
+        await call.transfer("+15550001")
     call.source.close()
 
 

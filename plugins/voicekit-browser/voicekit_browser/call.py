@@ -43,6 +43,9 @@ from voicekit_browser.wire import (
 RESUME_S: Final = 10.0
 """Seconds in which a lost socket must be replaced; then the caller is lost."""
 
+SETTLE_S: Final = 0.5
+"""For the last reports of a page, behind what was said last."""
+
 PING_S: Final = 2.0
 """Between two pings: also the time at which a page that has fallen silent is noticed."""
 
@@ -76,6 +79,8 @@ class PageCall(Call):
         self.info = info
         self.end = None
         self.held = False
+        self.answered_by = None
+        self.trouble = None
         self.resume_token = resume
         self.sockets = 0
         self.source = PageSource(AudioFormat(HEARD_RATE))
@@ -99,6 +104,16 @@ class PageCall(Call):
     async def send_digits(self, digits: str) -> None:
         await trio.lowlevel.checkpoint()
         raise ConfigError("send_digits: a page takes no keys")
+
+    async def transfer(self, to: str) -> None:
+        await trio.lowlevel.checkpoint()
+        raise ConfigError("transfer: a page can't be handed over")
+
+    async def settle(self) -> None:
+        """Wait, at most SETTLE_S, until the page has heard the last of what was said; at once if it is gone."""
+        if self.end is None:
+            with trio.move_on_after(SETTLE_S):
+                await self.line.all_heard()
 
     def join(self, session: Any) -> None:
         """Show the page what happens in its session."""

@@ -126,6 +126,11 @@ class PageLine:
             self._sound.send_from(0)
         self._shown = spot.events
 
+    async def all_heard(self) -> None:
+        """Wait until the page has heard everything, or the call is over."""
+        while self._unheard and not self._lost:
+            await self._changed.park()
+
     def lose(self) -> None:
         """Nothing can be sent any more: `write` raises from now on."""
         self._lost = True

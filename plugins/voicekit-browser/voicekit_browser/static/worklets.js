@@ -36,8 +36,8 @@ class Resampler {
 
   /** How many outputs can be pulled. */
   get ready() {
-    const last = this.length - this.width - 1;
-    return last < this.at ? 0 : Math.floor((last - this.at) / this.step) + 1;
+    const room = this.length - this.width - this.at;
+    return room <= 0 ? 0 : Math.ceil(room / this.step);
   }
 
   push(samples, start, end) {
