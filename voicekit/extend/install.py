@@ -22,9 +22,12 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-mcp": {"verb": ("mcp",)},
     "voicekit-openai": {"handler": ("openai",)},
     "voicekit-phone": {
-        "transport": ("exotel", "genesys", "jambonz", "plivo", "telnyx", "twilio", "vobiz", "vonage"),
+        "transport": tuple(
+            "cloudonix exotel genesys jambonz plivo signalwire telnyx twilio vobiz vonage".split()  # noqa: SIM905
+        ),
     },
-    "voicekit-serve": {"verb": ("serve",)},
+    "voicekit-scenes": {"verb": ("scenes",)},
+    "voicekit-serve": {"verb": ("call", "serve")},
     "voicekit-silero": {"vad": ("confirmed", "silero")},
     "voicekit-smart-turn": {},
 }
