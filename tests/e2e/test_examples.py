@@ -1,8 +1,9 @@
 """Every example runs as a program of its own, and says what it should.
 
 07_keys_for_browsers.py is in test_rest_example, 14_asyncio_agent.py in test_aio_agents, 15_in_a_fastapi_app.py in
-test_aio_fastapi; 08_phone_line.py, 09_opening_hours.py, 10_reminder.py and 11_transfer.py hold their calls in
-tests/pipeline/test_phone_examples.py, over the scripted carrier.
+test_aio_fastapi, 13_your_own_web_app.py in plugins/voicekit-browser/tests/test_own_app.py; 08_phone_line.py,
+09_opening_hours.py, 10_reminder.py and 11_transfer.py hold their calls in tests/pipeline/test_phone_examples.py, over
+the scripted carrier.
 """
 
 from __future__ import annotations

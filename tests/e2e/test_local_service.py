@@ -23,7 +23,7 @@ from voicekit.soniox import local
 from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.api.server_hello import ServerHello, read_hello, write_hello
 from voicekit.soniox.local import SpeechService, local_server, soniox_or_local
-from voicekit.testing import Script, ScriptedSource
+from voicekit.testing import Script, ScriptedSource, ScriptedVad
 from voicekit.testing.soniox import SonioxPeer
 
 pytestmark = pytest.mark.slow
@@ -246,7 +246,8 @@ async def test_run_without_a_key_takes_the_local_server(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(local, "options_of_local", stand_in)
     sink = RecordingSink()
-    ended = await voicekit.run("Hello.", source=ScriptedSource(script), sink=sink, plugins=load_plugins())
+    vad, parts = ScriptedVad(), {"source": ScriptedSource(script), "sink": sink}  # a script is no voice to a real one
+    ended = await voicekit.run("Hello.", vad=vad, plugins=load_plugins(), **parts)
     assert ended.error is None
     assert peer.transcripts == ["good morning"]
     assert [stream.text for stream in peer.streams] == ["Hello."]

@@ -41,7 +41,7 @@ from voicekit.soniox.stt.soniox_stt import SonioxStt
 from voicekit.testing import Script
 from voicekit.testing.contracts import check_stt
 from voicekit.testing.soniox import At, Change, Cut, HalfOpen, Reject, SayMessage, SonioxPeer
-from voicekit.turn.policy import CallPolicy, Policy, TurnPolicy
+from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, TurnPolicy
 
 pytestmark = pytest.mark.slow
 
@@ -54,13 +54,14 @@ async def talk(turn: Turn, say: Speak) -> None:
 
 
 def test_barge_in_works_while_the_ears_are_away() -> None:
-    """With a half-open line, the caller's voice alone holds the reply and then cuts it, before any word is known."""
+    """With a half-open line, the caller's voice alone holds the reply, and cuts it if the policy lets sound do so."""
     user = Script()
     user.says("tell me a story", at=1.0, for_=1.2)
     user.says("no something else please", at=7.0, for_=2.0)
     user.stays(until=22.0)
     peer = SonioxPeer(user, faults=[HalfOpen(At(seconds=6.0))])
-    held = hold(user, transcriber(peer), handler=talk)
+    policy = Policy(interrupt=InterruptPolicy(sound_cuts=True, doubt=0.6))
+    held = hold(user, transcriber(peer), handler=talk, policy=policy)
     (down,), (up,) = held.at(SttDown), held.at(SttUp)
     assert 6.0 < down <= 11.0
     ended = [(at, event) for at, event in held.events if isinstance(event, TurnEnded) and event.turn == 1]

@@ -128,9 +128,10 @@ async def test_after_the_with_items_queue_again():
     outlet, inlet = open_link(2)
     taken: list[int] = []
     with outlet, inlet:
-        with inlet.hand_to(taken.append):
+        with inlet.hand_to(taken.append) as taker:
             pass
         outlet.offer(1)
+        taker.resume()
         assert taken == []
         assert await inlet.receive() == 1
 

@@ -119,7 +119,7 @@ class Taker:
     def resume(self) -> None:
         """Take what is queued, as far as `ready` allows: for whoever knows that it may be true again."""
         link = self._link
-        while link.items and not self._busy and self._error is None and (self._ready is None or self._ready()):
+        while link.items and not self._busy and link.taker is self and (self._ready is None or self._ready()):
             item = link.take()
             link.lowered()
             self._hand(item)
