@@ -347,6 +347,8 @@ async def test_a_conversation_is_held_over_the_card(card: Card, tmp_path: Path, 
             "default",
             "--speaker",
             "default",
+            "--policy",
+            "turn.adviser=false",  # a script is no voice: it would be finalised in mid-word
         ]
         printed = b""
         async with running(command, card.env) as output:

@@ -34,8 +34,8 @@ def shifts() -> Iterator[tuple[Scene, float]]:
 
 
 def shifted(scene: Scene, shift: float, monkeypatch: pytest.MonkeyPatch) -> Recording:
-    def messages(sound: str, level_db: float = 0.0) -> list[replay.Message]:
-        return [[max(0.0, at + shift), *rest] for at, *rest in recorded(sound, level_db)]
+    def messages(sound: str, level_db: float = 0.0, file: str = replay.MESSAGES) -> list[replay.Message]:
+        return [[max(0.0, at + shift), *rest] for at, *rest in recorded(sound, level_db, file)]
 
     recorded = replay.messages_of
     with monkeypatch.context() as patch:
