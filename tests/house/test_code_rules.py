@@ -23,7 +23,7 @@ CLOCKED: dict[str, str] = {
 """Modules that may read a clock of the machine, by path, with the reason why trio's or a sample count won't do."""
 
 PRINTING = re.compile(
-    r"voicekit/(cli/|__main__\.py|session/console\.py)|plugins/[^/]+/(scripts/|voicekit_\w+/(\w+/)?commands?\.py)"
+    r"voicekit/(cli/|__main__\.py|session/console\.py)|plugins/[^/]+/(scripts/|benchmarks/|voicekit_\w+/(\w+/)?commands?\.py)"
 )  # the terminal is their business
 
 

@@ -54,7 +54,7 @@ async def test_lines_are_printed_as_they_are_done(autojump_clock):
     assert text == (
         "    2.70  you  good morning\n"
         "    2.84  bot  I heard: good morning. Is there anything else that I ...  (0.84 s)\n"
-        "    5.66  you  (mhm)\n"
+        "    5.70  you  (mhm)\n"
         "    8.00  you  stop please\n"
         "    8.14  bot  I heard: stop please. Is there anything else that I can do for you?  (0.84 s)\n"
         "   15.00  you  help\n"

@@ -74,7 +74,7 @@ def test_a_verb_that_nobody_knows_is_guessed(monkeypatch, capsys):
     """A slip of the pen is answered with what there is."""
     with_plugins(monkeypatch, "voicekit.cli.load_plugins")
     assert main(["dmeo"]) == 2
-    assert "there is no verb 'dmeo' (did you mean 'demo'?); there are: chat, demo" in capsys.readouterr().err
+    assert "there is no verb 'dmeo' (did you mean 'demo'?); there are: call, chat, demo" in capsys.readouterr().err
 
 
 def test_a_blocked_plugin_is_told_from_a_missing_one(monkeypatch, capsys):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from voicekit.audio.frame import Gap
 from voicekit.events import Endpoint, Final, Finalized, Interim, Word
 
-Said: TypeAlias = Interim | Final | Endpoint | Finalized
+ScriptHeard: TypeAlias = Interim | Final | Endpoint | Finalized
 
 
 class ScriptHearing:
@@ -46,14 +46,14 @@ class ScriptHearing:
         """Whatever has sounded before `at` is to be final."""
         self._asked.append(at)
 
-    def say(self, endpoints: bool) -> list[Said]:
+    def say(self, endpoints: bool) -> list[ScriptHeard]:
         """What ears say at this position, if they have not said it yet."""
-        out: list[Said] = []
+        out: list[ScriptHeard] = []
         while self._asked and self._asked[0] + self._fin <= self._to:
             out += self._finalized(self._asked.popleft())
         return out + self._usual(endpoints)
 
-    def _finalized(self, at: int) -> list[Said]:
+    def _finalized(self, at: int) -> list[ScriptHeard]:
         """What has sounded before `at` is final from here on."""
         if not self._utterances:
             return [Finalized(at)]
@@ -63,10 +63,10 @@ class ScriptHearing:
         self._shown = tuple(word for word in self._shown if word.end > at)
         return [*([Final(finals)] if finals else []), Finalized(at)]
 
-    def _usual(self, endpoints: bool) -> list[Said]:
+    def _usual(self, endpoints: bool) -> list[ScriptHeard]:
         if not self._utterances or self._to < self._utterances[0][0].end:
             return []
-        out: list[Said] = []
+        out: list[ScriptHeard] = []
         heard = [word for word in self._utterances[0] if not self._missed(word)]
         finals = tuple(word for word in heard[self._said_final :] if word.end + self._final <= self._to)
         if finals:
@@ -84,7 +84,7 @@ class ScriptHearing:
             self._next()
         return out
 
-    def finish(self) -> list[Said]:
+    def finish(self) -> list[ScriptHeard]:
         """The sound is over: what has arrived and was not said yet is final now."""
         if not self._utterances:
             return []

@@ -23,7 +23,7 @@ from voicekit.events import Endpoint, Finalized, Transcript, Word
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.stage import Run
 from voicekit.testing.fakes import FakeTts
-from voicekit.testing.hearing import Said, ScriptHearing
+from voicekit.testing.hearing import ScriptHeard, ScriptHearing
 from voicekit.testing.scripted import Script, ScriptedStt
 
 SLOT = 0.02
@@ -118,7 +118,7 @@ class PhoneHearing(ScriptHearing):
         nothing_before = min((end - 1 for end in self._ends if end > self.to), default=self.to + gap.samples)
         self.take(max(self.to, min(self.to + gap.samples, nothing_before)))
 
-    def placed(self, transcript: Said) -> Said:
+    def placed(self, transcript: ScriptHeard) -> ScriptHeard:
         """`transcript` with the positions of the stream."""
         if isinstance(transcript, Endpoint | Finalized):
             return replace(transcript, at=max(0, transcript.at + self._offset))
