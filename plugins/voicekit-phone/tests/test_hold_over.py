@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicekit import Bot, Say, Turn
+from voicekit import Bot, Policy, Say, Turn, TurnPolicy
 from voicekit.call.info import EndReason
 from voicekit.errors import ConfigError, Unavailable
 from voicekit.events import CallerHeld, Final, TurnEnded
@@ -27,7 +27,8 @@ def talker(*, until: float = 12.0) -> Script:
 
 def held(wire: str, script: Script | None = None, **line: object) -> HeldCall:
     over = PhoneLine(transport=wire, **line)  # type: ignore[arg-type]  # what the test says
-    return hold_call(Bot(echo), script if script is not None else talker(), over=over)
+    policy = Policy(turn=TurnPolicy(adviser=False))  # it would take the words for a number that is being dictated
+    return hold_call(Bot(echo, policy=policy), script if script is not None else talker(), over=over)
 
 
 def heard_words(call: HeldCall) -> str:
