@@ -42,7 +42,7 @@ def _cut(start: int, end: int, loud: int) -> bytes:
     return pcm[2 * (start - offset) : 2 * (end - offset)]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=8)
 def _block(number: int) -> tuple[bytes, bytes]:
     """A block's samples, quiet and sounding. Made of big integers: 60 us instead of a millisecond."""
     spelling = array("h", [(number >> bit & 1) * _SPELT for bit in range(WINDOW)]).tobytes()
