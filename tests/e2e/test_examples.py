@@ -92,7 +92,7 @@ def test_the_rules_bot_holds_a_dialogue():
 
 
 def test_the_asterisk_line_answers_without_an_asterisk():
-    """12_asterisk.py answers in the console; with a real Asterisk it is held in the plugin's tests."""
+    """12_asterisk.py answers in the console; the example itself is not called on a real Asterisk."""
     printed = run(EXAMPLES / "12_asterisk.py", typed="the workshop please\nyour hours\nbye\n")
     assert "bot> The workshop has extension 201." in printed
     assert "bot> We are open from nine to five, Monday to Friday." in printed

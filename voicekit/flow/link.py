@@ -24,7 +24,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import trio
 from trio import current_time
-from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
+from trio.lowlevel import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
 
 from voicekit.flow.store import Full, LinkStatistics, Store, check_rule, weigh
 from voicekit.flow.wait_queue import WaitQueue
@@ -98,7 +98,7 @@ class Taker:
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything is taken; raises what was raised in `take`."""
-        await checkpoint_if_cancelled()
+        await checkpoint()
         link = self._link
         while self._error is None and (link.items or link.outlets):
             await link.readers.wait(None)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voicekit.events import Decided, Final, Interim, SpeechStarted, TurnAct, TurnCommand, Word
-from voicekit.turn.doubt import Doubt, Evidence, Verdict, judge
+from voicekit.turn.doubt import Doubt, DoubtVerdict, Evidence, judge
 from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
 from voicekit.turn.speech import CallerSpeech
@@ -139,7 +139,7 @@ class CallerMemory:
         if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
             self.close_utterance(self.book.noted.end + 1)
 
-    def judge(self, *, talking: bool | None = None) -> Verdict:
+    def judge(self, *, talking: bool | None = None) -> DoubtVerdict:
         """Whether what the caller does is an interruption of the live reply; `talking` as the detector has it."""
         noted, speech = self.book.noted, self.speech
         least = self.policy.interrupt.min_words if self.reply.audible else 1

@@ -57,7 +57,7 @@ class DoubtOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DoubtVerdict:
     outcome: DoubtOutcome
     why: str = ""
     pending: bool = False
@@ -89,14 +89,14 @@ class Evidence:
         return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
 
 
-def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> Verdict:
+def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> DoubtVerdict:
     """What follows from `evidence`; `least` words cut."""
     words = evidence.words
     if words and (why := weigher.cuts(words, least)):
-        return Verdict(DoubtOutcome.CUT, why)
+        return DoubtVerdict(DoubtOutcome.CUT, why)
     weight = weigher.weight(words) if words else 0
     if evidence.talking or (weight and evidence.unsure):
-        return Verdict(DoubtOutcome.OPEN, pending=weight > 0)
+        return DoubtVerdict(DoubtOutcome.OPEN, pending=weight > 0)
     if weight:
         return _when(evidence.is_passed, f"words of weight {weight}, {least} would cut; kept for the end of the reply")
     if words:
@@ -104,5 +104,5 @@ def judge(weigher: InterruptionWeigher, evidence: Evidence, least: int) -> Verdi
     return _when(evidence.is_passed, "the recogniser heard no word in the sound")
 
 
-def _when(certain: bool, why: str) -> Verdict:
-    return Verdict(DoubtOutcome.RELEASE, why) if certain else Verdict(DoubtOutcome.OPEN)
+def _when(certain: bool, why: str) -> DoubtVerdict:
+    return DoubtVerdict(DoubtOutcome.RELEASE, why) if certain else DoubtVerdict(DoubtOutcome.OPEN)

@@ -19,7 +19,7 @@ from voicekit.events import (
     Translated,
     Typed,
 )
-from voicekit.turn.doubt import DoubtOutcome, Verdict
+from voicekit.turn.doubt import DoubtOutcome, DoubtVerdict
 from voicekit.turn.memory import TurnMemory
 from voicekit.turn.moves import answer, go_on_collecting, is_believed, is_blank, why_read
 from voicekit.writing import letters
@@ -183,7 +183,7 @@ def _closes(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
     return event.at > floor.book.heard_to if isinstance(event, Endpoint) else is_believed(floor, event)
 
 
-def _why_let_go(floor: TurnMemory, verdict: Verdict) -> str:
+def _why_let_go(floor: TurnMemory, verdict: DoubtVerdict) -> str:
     late = floor.policy.interrupt.late_words
     return f"no {'other ' if floor.book.noted else ''}word within {late:g} s of the end of the sound"
 

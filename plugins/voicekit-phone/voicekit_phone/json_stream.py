@@ -8,6 +8,7 @@ A carrier's class reads `start` and `media` and writes our messages; what is lef
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from voicekit_phone.reading import end_of, part, read_object, text
 MULAW = AudioFormat(8000, "mulaw")
 
 
-class JsonStream:
+class JsonStream(ABC):
     """Our side of one stream: `start` and `media` are a subclass's to read, and what we send is its to write."""
 
     name = ""
@@ -55,12 +56,12 @@ class JsonStream:
             case event:
                 return self._other(event, value)
 
+    @abstractmethod
     def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
         """`start` is the part of `message` by that name."""
-        raise NotImplementedError
 
-    def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]:
-        raise NotImplementedError
+    @abstractmethod
+    def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]: ...
 
     def _last(self) -> Sequence[WireEvent]:
         """Sound that still waits when the stream ends."""
