@@ -18,30 +18,11 @@ from voicekit.call.info import EndReason
 from voicekit.errors import ServiceError
 from voicekit.events import Dtmf, Hangup
 from voicekit.flow.link import open_link
-from voicekit_asterisk.testing.tones import loudness, tone, tones_in
+from voicekit_asterisk.testing.tones import loudness, play, sounding, tone
 
 pytestmark = pytest.mark.real
 
 WAYS = ("audiosocket", "chan_websocket", "ari")
-TONES = [600.0, 700.0, 1000.0, 1500.0, 2000.0]
-"""600, 1500 and 2000 are the bot's, 700 and 1000 the callers'."""
-
-
-async def play(call: Call, hz: float, seconds: float, *, of: int = 0) -> None:
-    """Speak a tone to the caller, at the pace of the line; returns once it was heard."""
-    form = call.sink.format
-    async with call.sink.open() as speaker:
-        began, base, at = trio.current_time(), speaker.position, of
-        while at - of < form.samples(seconds):
-            size = form.samples(0.02)
-            pcm = tone(hz, size, form.rate, at)
-            if form.encoding == "mulaw":
-                pcm = convert(pcm, AudioFormat(form.rate), form)
-            await speaker.write(AudioFrame(pcm, at, form))
-            at += size
-            await trio.sleep_until(began + (at - of) / form.rate - call.sink.lead)
-        while speaker.position - base < at - of:  # noqa: ASYNC110  # a position has no events
-            await trio.sleep(0.02)
 
 
 async def hear(call: Call, heard: list[Any]) -> None:
@@ -59,11 +40,6 @@ async def hear(call: Call, heard: list[Any]) -> None:
             async with call.source.open() as run:
                 await run(nothing, outlet)
             outlet.close()
-
-
-def sounding(samples: Any, rate: int, place: int) -> float:
-    """Seconds for which the tone TONES[place] sounds."""
-    return 0.01 * sum(found == place for found in tones_in(samples, rate, TONES))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -279,25 +255,6 @@ async def test_a_call_too_many_is_refused(line: Callable[..., Any], way: str) ->
         assert it.calls[0].end is None
         it.calls[0].hang_up()
         await it.empty()
-
-
-async def test_a_transfer_in_the_dialplan_hears_the_caller(line: Callable[..., Any]) -> None:
-    """The caller goes on at another extension, which records their tone; our call is over as transferred."""
-
-    async def talk(call: Call) -> None:
-        await play(call, 600, 0.5)
-        await call.transfer("person")
-
-    async with line(talk) as it:
-        await it.call("ari", "tone-transfer")
-        end = await it.over(await it.begun())
-        assert end.reason is EndReason.TRANSFERRED
-        await trio.sleep(1.5)
-        assert len(await it.ask(it.pbx.channels)) == 2, "the caller goes on without us"
-        await it.hang_up_all()
-        await it.empty()
-        samples, rate = it.heard("person")
-    assert sounding(samples, rate, 2) > 1.0
 
 
 async def test_keys_go_out(line: Callable[..., Any]) -> None:

@@ -112,14 +112,20 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 class Pbx:
     """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server`, `audio` are voicekit's."""
 
-    def __init__(self, root: Path, *, extensions: str, files: dict[str, str] | None = None) -> None:
-        """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds."""
+    def __init__(
+        self, root: Path, *, extensions: str, files: dict[str, str] | None = None, music: Path | None = None
+    ) -> None:
+        """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds.
+
+        `music` is what is played on hold, a WAV file at 8 kHz.
+        """
         self.root = root
         self.here = Path(tempfile.mkdtemp(prefix="pbx-", dir=_folder(root)))
         self.http, self.server, self.audio = free_port(), free_port(), free_port()
         self.sip, self.phone = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
         self._extensions = extensions
         self._files = {**FILES, **(files or {})}
+        self._music = music
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -209,6 +215,8 @@ class Pbx:
     def _write(self) -> None:
         for name in ("etc", "run", "log", "spool", "sounds", "moh"):
             (self.here / name).mkdir()
+        if self._music is not None:
+            shutil.copy(self._music, self.here / "moh" / "music.wav")
         found = re.compile("/asterisk/modules$")
         modules = next(path for path in (self.root / "usr/lib").rglob("modules") if found.search(str(path)))
         rtp = 20_000 + self.http % 20_000 // 200 * 200
