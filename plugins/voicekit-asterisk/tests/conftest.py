@@ -371,6 +371,11 @@ def asked() -> Callable[..., Awaitable[None]]:
 
 
 @pytest.fixture
+def conversation() -> Callable[..., Talk]:
+    return Talk
+
+
+@pytest.fixture
 def heard_in() -> Callable[[Pbx, str], tuple[Any, int]]:
     return heard_in_recording
 

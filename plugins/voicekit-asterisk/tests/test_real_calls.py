@@ -18,7 +18,10 @@ from voicekit.call.info import EndReason
 from voicekit.errors import ServiceError
 from voicekit.events import Dtmf, Hangup
 from voicekit.flow.link import open_link
+from voicekit_asterisk.ari_transport import Ari
+from voicekit_asterisk.testing.pbx import PASSWORD, USER, Pbx
 from voicekit_asterisk.testing.tones import loudness, play, sounding, tone
+from voicekit_serve.calling import call_out
 
 pytestmark = pytest.mark.real
 
@@ -300,3 +303,25 @@ async def test_dialling_out(line: Callable[..., Any]) -> None:
         samples, rate = it.heard("quiet-dialled")
     assert [info.direction for info in infos] == ["outbound"]
     assert sounding(samples, rate, 0) == pytest.approx(1.0, abs=0.1)
+
+
+async def test_one_call_out_and_one_that_is_given_up(
+    pbx: Pbx, conversation: Callable[..., Any], asked: Callable[..., Any], heard_in: Callable[..., Any]
+) -> None:
+    """`voicekit call` over ARI: the end of a call that was answered, and nothing is left of one that we stop."""
+
+    async def talk(call: Call) -> None:
+        await play(call, 600, 0.5)
+        call.hang_up()
+
+    async def hold(call: Call) -> Any:
+        return conversation(call, talk)
+
+    transport = Ari(f"{pbx.ari}/voicekit", user=USER, password=PASSWORD)
+    serving = {"port": pbx.server, "public_url": f"http://127.0.0.1:{pbx.server}"}
+    end = await call_out(hold, transport, "Local/quiet-called@callers", **serving)
+    assert end.reason is EndReason.BOT
+    with trio.move_on_after(2):
+        await call_out(hold, transport, "Local/silent@people", **serving)
+    await asked(lambda: not pbx.channels(), 5)
+    assert sounding(*heard_in(pbx, "quiet-called"), 0) == pytest.approx(0.5, abs=0.1)
