@@ -83,17 +83,11 @@ exten=>_ri[n]gs-.,1,Ringing()
  same=>n,Wait(1.5)
  same=>n,Goto(other-${CUT(EXTEN,-,2)},1)
 exten=>_leaves-.,1,Gosub(record,s,1(${EXTEN}))
- same=>n,Wait(2.5)
+ same=>n,Wait(1.5)
  same=>n,Hangup()
 exten=>_keys-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Wait(1)
  same=>n,SendDTMF(12#,150)
- same=>n,Wait(300)
-exten=>_presses-.,1,Gosub(record,s,1(${EXTEN}))
- same=>n,Playtones(1000)
- same=>n,Wait(5)
- same=>n,SendDTMF(1,150)
- same=>n,Playtones(1000)
  same=>n,Wait(300)
 exten=>_reads-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Read(KEYS,,3,,1,20)
@@ -103,7 +97,10 @@ exten=>_asks-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Wait(1)
  same=>n,Playback(SOUNDS/${CUT(EXTEN,-,2)})
  same=>n,Wait(300)
-; where a caller is sent who shall say something now
+; where a caller is sent who shall press a key now, or say something
+exten=>presses,1,SendDTMF(1,150)
+ same=>n,Playtones(1000)
+ same=>n,Wait(300)
 exten=>_says-.,1,NoOp()
  same=>n,Playback(SOUNDS/${CUT(EXTEN,-,2)})
  same=>n,Wait(300)
@@ -146,6 +143,13 @@ reconnect_interval=500
 tls_enabled=no
 """
 
+DOCUMENTED = {
+    "8088": "{http}", "8080": "{server}", "5070": "{sip}", "5090": "{phone}",
+    "choose-a-long-one": PASSWORD, "choose-another": PASSWORD,
+}  # fmt: skip
+DOCUMENTED_DIALPLAN = {"8080": "SERVER", "9092": "AUDIO", "choose-a-third": KEY}
+"""What docs/asterisk.md has in its files, and what is there in a test's."""
+
 WAYS = ("audiosocket", "chan_websocket", "ari")
 RATES = {"audiosocket": 8_000, "chan_websocket": 16_000, "ari": 16_000}
 
@@ -179,27 +183,17 @@ def asterisk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pbx(asterisk_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pbx]:
-    """One Asterisk for all tests; each of them leaves it without channels. Its music on hold is a tone of 1500 Hz."""
-    from voicekit_asterisk.testing.pbx import FILES
+    """One Asterisk for all tests; each of them leaves it without channels. Its music on hold is a tone of 1500 Hz.
 
-    files = {"websocket_client.conf": FILES["websocket_client.conf"] + WRONG}
+    Its configuration is that of docs/asterisk.md as it stands, but for ports and passwords, and extensions of our own.
+    """
+    files = documented_files()
+    dialplan = files.pop("extensions.conf") + DIALPLAN
+    files["websocket_client.conf"] += WRONG
     music = tmp_path_factory.mktemp("music") / "tone.wav"
     write_tone(music, 1500, 10.0)
-    with Pbx(asterisk_folder, extensions=DIALPLAN, files=files, music=music) as pbx:
+    with Pbx(asterisk_folder, extensions=dialplan, files=files, music=music) as pbx:
         COST.version = pbx.version()
-        yield pbx
-
-
-@pytest.fixture
-def documented_pbx(asterisk_folder: Path) -> Iterator[Pbx]:
-    """A second Asterisk, with the configuration of docs/asterisk.md as it stands but for its ports, and our callers."""
-    files = documented_files()
-    callers = DIALPLAN[DIALPLAN.index("[callers]") : DIALPLAN.index("[default]")]
-    people = DIALPLAN[DIALPLAN.index("[people]") :]
-    dialplan = files.pop("extensions.conf").replace("8080", "SERVER").replace("9092", "AUDIO")
-    for port, name in {"8088": "{http}", "8080": "{server}", "5070": "{sip}", "5090": "{phone}"}.items():
-        files = {file: text.replace(port, name) for file, text in files.items()}
-    with Pbx(asterisk_folder, extensions=f"{dialplan}\n{callers}\n{people}", files=files) as pbx:
         yield pbx
 
 
@@ -210,6 +204,9 @@ def documented_files() -> dict[str, str]:
     for before, block in re.findall(r"(.*?)^```ini\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         name = [*re.findall(r"^`([a-z_]+\.conf)`", before, re.MULTILINE), "extensions.conf"][0]
         files[name] = files.get(name, "") + block
+    for name in files:
+        for documented, own in (DOCUMENTED_DIALPLAN if name == "extensions.conf" else DOCUMENTED).items():
+            files[name] = files[name].replace(documented, own)
     return files
 
 
@@ -276,15 +273,10 @@ class Line:
         """What a caller heard: samples as int16, and their rate."""
         return heard_in_recording(self.pbx, caller)
 
-    def said(self, caller: str) -> tuple[Any, int]:
-        """What a caller said, of the same length."""
-        samples, rate = soundfile.read(self.pbx.sound(f"{caller}-tx.wav"), dtype="int16")
-        return samples, rate
-
 
 def heard_in_recording(pbx: Pbx, caller: str) -> tuple[Any, int]:
     """What a caller heard: samples as int16, and their rate."""
-    samples, rate = soundfile.read(pbx.sound(f"{caller}-rx.wav"), dtype="int16")
+    samples, rate = soundfile.read(pbx.recording(f"{caller}-rx.wav"), dtype="int16")
     return samples, rate
 
 

@@ -53,7 +53,10 @@ async def test_keys_come_in(line: Callable[..., Any], way: str) -> None:
     async def talk(call: Call) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(hear, call, heard)
-            await play(call, 600, 3)
+            with trio.move_on_after(10):
+                while not any(isinstance(item, Dtmf) and item.digit == "#" for item in heard):
+                    await play(call, 600, 0.2)
+            await play(call, 600, 0.5)
             nursery.cancel_scope.cancel()
 
     async with line(talk) as it:
@@ -81,7 +84,7 @@ async def test_the_caller_hangs_up_in_mid_word(line: Callable[..., Any], way: st
         await it.empty()
         samples, rate = it.heard(f"leaves-{way}")
     assert isinstance(heard[-1], Hangup)
-    assert 1.0 < sounding(samples, rate, 0) < 2.7
+    assert 0.5 < sounding(samples, rate, 0) < 1.7
 
 
 @pytest.mark.parametrize("way", WAYS)

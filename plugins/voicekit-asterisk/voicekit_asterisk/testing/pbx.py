@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -203,6 +204,15 @@ class Pbx:
     def sound(self, name: str) -> Path:
         """Where a recording or prompt called `name` is for us; the dialplan calls it SOUNDS/name."""
         return self.here / "sounds" / name
+
+    def recording(self, name: str) -> Path:
+        """A recording that Asterisk has finished: it closes the file some time after the channel's end. Blocks."""
+        deadline = time.monotonic() + STOPPED_S
+        while any(file.endswith(f"/sounds/{name}") for file in self.open_files()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Asterisk has not closed its recording {name}")
+            time.sleep(0.02)
+        return self.sound(name)
 
     def log(self) -> str:
         return (self.here / "log" / "full").read_text(errors="replace")
