@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import soundfile
 import trio
 
+from tests.chromium import open_chromium
 from voicekit import CallPolicy, Policy, Say, Session, Turn
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
@@ -47,6 +49,24 @@ LISTEN = """
 })()
 """
 
+MANY = """
+new Promise((resolve) => {
+  const enough = () => seen.filter(({ name }) => name === "%s").length > %d;
+  if (enough()) resolve(true);
+  else {
+    const stop = voicekitCall.on("*", () => {
+      if (!enough()) return;
+      stop();
+      resolve(true);
+    });
+  }
+})
+"""
+"""Wait in the page until more than so many events of a name were seen; costs nothing meanwhile."""
+
+BROKEN_S = 0.09
+"""A burst that is shorter was broken off: a whole one lasts 0.1 s."""
+
 RECORDING = """
 new Promise((resolve) => {
   const reader = new FileReader();
@@ -57,11 +77,14 @@ new Promise((resolve) => {
 
 
 class BurstTts(Pipeable):
-    """Each word is 100 ms of tone and 100 ms of silence, so that words can be counted in any recording."""
+    """Each word is tone and as much silence, 100 ms each, so that words can be counted in any recording."""
 
     name = "bursts"
     accepts = None
     produces: AudioFormat | None = None
+
+    def __init__(self, word_s: float = 0.2) -> None:
+        self._word_s = word_s
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
         self.produces = AudioFormat(wanted.rate)
@@ -76,7 +99,7 @@ class BurstTts(Pipeable):
 
     async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         form = self.produces or AudioFormat(24_000)
-        half = form.samples(0.1)
+        half = form.samples(self._word_s / 2)
         tone = (8_000 * np.sin(np.arange(half) * 2 * np.pi * 400 / form.rate)).astype(np.int16).tobytes()
         at = 0
         async for text in inbox:
@@ -133,12 +156,14 @@ async def recording(page: Any) -> tuple[float, Any, Any]:
     return started, samples[:, 0], samples[:, 1]
 
 
-def bursts(sound: Any, started: float) -> list[float]:
-    """When each burst begins, in the page's audio clock."""
-    loud = np.abs(sound.astype(np.int32)) > 2_000
-    window = RATE // 100
-    busy = [bool(loud[n : n + window].any()) for n in range(0, len(loud), window)]
-    return [started + n / 100 for n, (was, now) in enumerate(itertools.pairwise([False, *busy])) if now and not was]
+def bursts(sound: Any, started: float) -> list[tuple[float, float]]:
+    """When each burst begins and ends, in the page's audio clock."""
+    loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 2_000)
+    if not len(loud):
+        return []
+    gaps = np.flatnonzero(np.diff(loud) > RATE // 100)
+    firsts, lasts = loud[np.r_[0, gaps + 1]], loud[np.r_[gaps, len(loud) - 1]]
+    return [(started + int(first) / RATE, started + int(last) / RATE) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def audible_to(sound: Any, started: float, since: float, until: float) -> float:
@@ -156,6 +181,57 @@ async def bursting(call: Call) -> Session:
 
     policy = Policy(call=CallPolicy(greeting=" ".join(f"word{n}" for n in range(60))))
     return Session(handler=talker, call=call, stt=None, vad=None, tts=BurstTts(), policy=policy)
+
+
+@dataclass(frozen=True, slots=True)
+class PageCut:
+    """One reply that was cut: its words in the rendered sound and in the history, and how far the burst that the cut
+    broke off ends from the moment at which the page flushed (None: the page was between two bursts)."""
+
+    rendered: int
+    heard: int
+    tail: float | None
+
+
+async def cuts_in_chromium(cuts: int, *, pages: int = 3, seed: int = 11) -> list[PageCut]:
+    """So many cuts at random moments, in calls of several pages of one Chromium at a time."""
+    found: list[PageCut] = []
+    async with served(bursting) as (_, url), open_chromium() as chromium:
+
+        async def call(number: int, cuts: int) -> None:
+            page = await chromium.open_page(f"{url}/", before=FRESH)
+            await begin(page)
+            found.extend(await _cut_at_random(page, cuts, random.Random(f"{seed}.{number}")))
+            assert page.complaints == []
+
+        async with trio.open_nursery() as nursery:
+            for number in range(pages):
+                nursery.start_soon(call, number, cuts // pages + (number < cuts % pages))
+    return found
+
+
+async def _cut_at_random(page: Any, cuts: int, roll: random.Random) -> list[PageCut]:
+    for n in range(cuts):
+        await page.run(MANY % ("audible", n))
+        await trio.sleep(roll.uniform(0.1, 2.0))
+        await page.run(f"voicekitCall.type('line {n}')")
+        await page.run(MANY % ("ended", n))
+    await trio.sleep(0.5)
+    started, _, rendered = await recording(page)
+    seen = await page.run("seen")
+    found = bursts(rendered, started)
+    flushed = [event["at"] for event in seen if event["name"] == "flushed"][:cuts]
+    ended = [event for event in seen if event["name"] == "ended"][:cuts]
+    assert len(flushed) == len(ended) == cuts
+    broken = [last for first, last in found if last - first < BROKEN_S]
+    return [
+        PageCut(
+            sum(since < first <= until for first, _ in found),
+            len(event["heard"].split()),
+            min((last - until for last in broken if abs(last - until) < 0.5), key=abs, default=None),
+        )
+        for since, until, event in zip([0.0, *flushed[:-1]], flushed, ended, strict=True)
+    ]
 
 
 class Cable:

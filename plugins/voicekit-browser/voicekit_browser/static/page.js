@@ -27,9 +27,10 @@ const ENDS = {
 
 let call = null;
 let last = null; // the last call, for its recording
-let door = "open";
+let locked = false; // whether the door asks for a password
 let holding = false;
 let turns = new Map();
+let asked = new Map(); // by turn: what the caller said
 let caller = null;
 let events = 0;
 
@@ -40,21 +41,29 @@ const button = { talk: $("talk"), hold: $("hold"), mute: $("mute") };
 async function begin({ muted }) {
   if (call) return;
   complain("");
-  for (const shown of [$("welcome"), $("falls-none"), $("events-none")]) shown?.remove();
-  turns = new Map();
-  caller = null;
-  clear($("transcript"), $("falls"), $("events"));
-  call = {};
+  const attempt = { hangUp: () => ((attempt.over = true), (call = null), show("idle")) };
+  call = attempt;
   show("starting");
+  let made;
   try {
-    call = await talk({ token: token, ...window.voicekitOptions });
+    made = await talk({ token, ...window.voicekitOptions });
   } catch (error) {
+    if (attempt.over) return;
     call = null;
-    show("wrong", error.message);
+    show("wrong");
     complain(error.message);
     return;
   }
-  last = call;
+  if (attempt.over) {
+    made.hangUp();
+    return;
+  }
+  for (const shown of [$("welcome"), $("falls-none"), $("events-none")]) shown?.remove();
+  turns = new Map();
+  asked = new Map();
+  caller = null;
+  clear($("transcript"), $("falls"), $("events"));
+  call = last = made;
   window.voicekitCall = call; // for a look from the console
   call.mute(muted && !holding);
   listen(call);
@@ -62,7 +71,7 @@ async function begin({ muted }) {
 }
 
 async function token() {
-  if (door !== "password") return "";
+  if ((await door) !== "password") return "";
   const answer = await fetch("browser/token", { method: "POST", body: JSON.stringify({ password: $("password").value }) });
   return answer.ok ? (await answer.json()).token : "";
 }
@@ -100,7 +109,7 @@ function ended(reason) {
 
 // What is shown.
 
-function show(state, message) {
+function show(state) {
   const live = !["idle", "over", "wrong"].includes(state);
   $("state").dataset.state = state === "reconnecting" || state === "interrupted" ? "wrong" : state;
   $("state").textContent = state === "wrong" ? "No call" : STATES[state];
@@ -114,7 +123,7 @@ function show(state, message) {
     $("level-caller").style.transform = $("level-bot").style.transform = "scaleX(0)";
     setMuted(false);
   }
-  $("login").hidden = live || door !== "password";
+  $("login").hidden = live || !locked;
 }
 
 function complain(message) {
@@ -152,6 +161,7 @@ function callerLine(words) {
 function committed(turn, words) {
   if (caller && words) fill(caller.row, [["", words]]);
   caller = null;
+  asked.set(turn, words);
   const known = turns.get(turn);
   turns.set(turn, { said: known?.said ?? "", heard: 0, row: turnRow("Bot", "bot"), note: null });
   drawReply(turn);
@@ -232,7 +242,8 @@ function drawFall({ turn, bars, seconds, complete }) {
     while ($("falls").children.length > MOST_FALLS) $("falls").lastChild.remove();
   }
   const summary = element("summary");
-  summary.append(element("span", "", `Answer ${turn}`), element("span", "", `${Math.round(seconds * 1000)} ms${complete ? "" : " …"}`));
+  const question = asked.get(turn)?.trim();
+  summary.append(element("span", "", question || (turn === 1 ? "Greeting" : `Answer ${turn}`)), element("span", "", `${Math.round(seconds * 1000)} ms${complete ? "" : " …"}`));
   fall.replaceChildren(summary, ...bars.map((bar) => drawBar(bar, seconds)));
 }
 
@@ -313,7 +324,8 @@ for (const key of "123456789*0#") {
   $("keypad").append(made);
 }
 
-button.talk.onclick = () => {
+button.talk.onclick = ({ detail }) => {
+  if (detail) button.talk.blur(); // clicked, not pressed: Space is for talking from now on
   if (call?.state === "interrupted") call.wake();
   else if (call) hangUp();
   else begin({ muted: false });
@@ -352,10 +364,12 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keyup", (event) => event.key === " " && hold(false));
 window.addEventListener("pagehide", hangUp);
 
+const door = fetch("browser/door").then(async (answer) => (await answer.json()).door);
+show("idle");
+meter();
 try {
-  door = (await (await fetch("browser/door")).json()).door;
+  locked = (await door) === "password";
+  $("login").hidden = Boolean(call) || !locked;
 } catch {
   complain("The server does not answer.");
 }
-show("idle");
-meter();
