@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import io
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.call.connection import Call
 from voicekit.contracts import Text
-from voicekit.events import WordMark
+from voicekit.events import TurnAct, WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.transform import Pipeable
 from voicekit.writing.segments import word_spans
@@ -36,18 +38,23 @@ RATE = 16_000
 LOUD = 300
 """Of 32,768: louder than what a voice leaves behind in a pause."""
 
-FRESH = "window.voicekitOptions = {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}};"
-"""The fake microphone hears no loudspeaker; a canceller would work on its own imagination."""
-
-LISTEN = """
-(() => {
-  window.seen = [];
-  voicekitCall.on("*", (event) => {
-    if (event.name !== "played") seen.push({ ...event, here: voicekitCall._context?.currentTime });
-  });
-  return true;
-})()
+FRESH = """
+window.voicekitOptions = { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
+Object.defineProperty(window, "voicekitCall", {
+  get: () => window.voicekitLast,
+  set: (call) => {
+    window.voicekitLast = call;
+    window.seen = [];
+    window.levels = [];
+    call.on("*", (event) => {
+      if (event.name === "played") levels.push([event.at, event.level]);
+      else seen.push({ ...event, here: call._context?.currentTime });
+    });
+  },
+});
 """
+"""The fake microphone hears no loudspeaker: a canceller would work on its own imagination. Every event is noted, the
+first too: the page gives its call to `voicekitCall` before it does anything else."""
 
 MANY = """
 new Promise((resolve) => {
@@ -141,11 +148,9 @@ async def served(
 
 
 async def begin(page: Any) -> None:
-    """Press Talk, and note every event from the first moment on."""
+    """Press Talk, and wait until the call has begun."""
     await page.click("#talk")
     await page.until("window.voicekitCall !== undefined", 60)
-    await page.run("window.voicekitLast = window.voicekitCall")
-    await page.run(LISTEN)
 
 
 async def recording(page: Any) -> tuple[float, Any, Any]:
@@ -156,6 +161,16 @@ async def recording(page: Any) -> tuple[float, Any, Any]:
     return started, samples[:, 0], samples[:, 1]
 
 
+async def save(page: Any, folder: Path) -> Path:
+    """The file that the page's own button puts into `folder`."""
+    await page.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    await page.click("#download")
+    with trio.fail_after(30):
+        while not await trio.Path(folder / "call.wav").exists():  # noqa: ASYNC110  # renamed when it is whole
+            await trio.sleep(0.05)
+    return folder / "call.wav"
+
+
 def bursts(sound: Any, started: float) -> list[tuple[float, float]]:
     """When each burst begins and ends, in the page's audio clock."""
     loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 2_000)
@@ -163,7 +178,9 @@ def bursts(sound: Any, started: float) -> list[tuple[float, float]]:
         return []
     gaps = np.flatnonzero(np.diff(loud) > RATE // 100)
     firsts, lasts = loud[np.r_[0, gaps + 1]], loud[np.r_[gaps, len(loud) - 1]]
-    return [(started + int(first) / RATE, started + int(last) / RATE) for first, last in zip(firsts, lasts, strict=True)]
+    return [
+        (started + int(first) / RATE, started + int(last) / RATE) for first, last in zip(firsts, lasts, strict=True)
+    ]
 
 
 def audible_to(sound: Any, started: float, since: float, until: float) -> float:
@@ -185,32 +202,48 @@ async def bursting(call: Call) -> Session:
 
 @dataclass(frozen=True, slots=True)
 class PageCut:
-    """One reply that was cut: its words in the rendered sound and in the history, and how far the burst that the cut
-    broke off ends from the moment at which the page flushed (None: the page was between two bursts)."""
+    """One reply that was cut: its words in the rendered sound and in the history. If the cut broke a burst off, `tail`
+    is from the flush by the page's clock to the end of that burst, and `silent` from the decision at the server."""
 
     rendered: int
     heard: int
-    tail: float | None
+    tail: float | None = None
+    silent: float | None = None
 
 
-async def cuts_in_chromium(cuts: int, *, pages: int = 3, seed: int = 11) -> list[PageCut]:
-    """So many cuts at random moments, in calls of several pages of one Chromium at a time."""
+AHEAD = "voicekitLast._context.currentTime - (performance.timeOrigin + performance.now()) / 1000"
+
+
+async def ahead(page: Any) -> float:
+    """By how many seconds the page's audio clock, which goes on in steps, is ahead of this machine's `time.time()`."""
+    return max([await page.run(AHEAD) for _ in range(20)])
+
+
+async def cuts_in_chromium(cuts: int, *, pages: int = 1, seed: int = 11) -> list[PageCut]:
+    """So many cuts at random moments, in the calls of `pages` pages of one Chromium at a time."""
     found: list[PageCut] = []
-    async with served(bursting) as (_, url), open_chromium() as chromium:
+    decided: list[list[float]] = []  # for each call: when it was cut
 
-        async def call(number: int, cuts: int) -> None:
+    async def answer(call: Call) -> Session:
+        session, times = await bursting(call), list[float]()
+        decided.append(times)
+        session.watch(lambda event: times.append(time.time()) if getattr(event, "act", None) is TurnAct.CUT else None)
+        return session
+
+    async def cut(page: Any, number: int, times: list[float]) -> None:
+        roll = random.Random(f"{seed}.{number}")
+        found.extend(await _cut_at_random(page, cuts // pages + (number < cuts % pages), roll, times))
+        assert page.complaints == []
+
+    async with served(answer) as (_, url), open_chromium() as chromium, trio.open_nursery() as nursery:
+        for number in range(pages):
             page = await chromium.open_page(f"{url}/", before=FRESH)
             await begin(page)
-            found.extend(await _cut_at_random(page, cuts, random.Random(f"{seed}.{number}")))
-            assert page.complaints == []
-
-        async with trio.open_nursery() as nursery:
-            for number in range(pages):
-                nursery.start_soon(call, number, cuts // pages + (number < cuts % pages))
+            nursery.start_soon(cut, page, number, decided[number])
     return found
 
 
-async def _cut_at_random(page: Any, cuts: int, roll: random.Random) -> list[PageCut]:
+async def _cut_at_random(page: Any, cuts: int, roll: random.Random, decided: list[float]) -> list[PageCut]:
     for n in range(cuts):
         await page.run(MANY % ("audible", n))
         await trio.sleep(roll.uniform(0.1, 2.0))
@@ -219,26 +252,30 @@ async def _cut_at_random(page: Any, cuts: int, roll: random.Random) -> list[Page
     await trio.sleep(0.5)
     started, _, rendered = await recording(page)
     seen = await page.run("seen")
+    ran_ahead = await ahead(page)
     found = bursts(rendered, started)
-    flushed = [event["at"] for event in seen if event["name"] == "flushed"][:cuts]
-    ended = [event for event in seen if event["name"] == "ended"][:cuts]
-    assert len(flushed) == len(ended) == cuts
+    flushed = [event["at"] for event in seen if event["name"] == "flushed"]
+    ended = [event for event in seen if event["name"] == "ended"]
+    assert len(flushed) == len(ended) == len(decided) == cuts
     broken = [last for first, last in found if last - first < BROKEN_S]
-    return [
-        PageCut(
-            sum(since < first <= until for first, _ in found),
-            len(event["heard"].split()),
-            min((last - until for last in broken if abs(last - until) < 0.5), key=abs, default=None),
-        )
-        for since, until, event in zip([0.0, *flushed[:-1]], flushed, ended, strict=True)
-    ]
+    result = []
+    for since, until, event, at in zip([0.0, *flushed[:-1]], flushed, ended, decided, strict=True):
+        words = sum(since < first <= until for first, _ in found), len(event["heard"].split())
+        tail = min((last - until for last in broken if abs(last - until) < 0.5), key=abs, default=None)
+        silent = None if tail is None else until + tail - at - ran_ahead
+        result.append(PageCut(*words, tail, silent))
+    return result
 
 
 class Cable:
-    """Carries every connection to `port` on to another one; can cut them, or carry nothing more and tell nobody."""
+    """Carries every connection to `port` on to another one; can cut them, or carry nothing more and tell nobody.
+
+    While it is `shut`, each new connection is closed at once.
+    """
 
     def __init__(self, port: int, to: int) -> None:
         self.port = port
+        self.shut = False
         self._to = to
         self._open: dict[trio.CancelScope, trio.Event] = {}
 
@@ -256,6 +293,9 @@ class Cable:
             stalled.set()
 
     async def _carry(self, near: trio.SocketStream) -> None:
+        if self.shut:
+            await near.aclose()
+            return
         stalled = trio.Event()
         async with near, await trio.open_tcp_stream("127.0.0.1", self._to) as far:
             with trio.CancelScope() as scope:

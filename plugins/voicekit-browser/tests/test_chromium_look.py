@@ -112,7 +112,7 @@ async def test_the_page_when_something_is_wrong(state: str, axe: str, pictures: 
     sentences = {
         "denied": "not allowed",
         "missing": "No microphone was found",
-        "password": "token",
+        "password": "That is not the password",
         "full": "No more calls",
         "gone": "lost this call",
     }
@@ -136,6 +136,30 @@ async def test_the_page_when_something_is_wrong(state: str, axe: str, pictures: 
             await look(page, axe, pictures, f"wrong-{state}")
             allowed = "403" if state == "password" else "WebSocket"
             assert [line for line in page.complaints if allowed not in line] == []
+
+
+async def test_without_a_microphone_one_types() -> None:
+    """A line that is typed while there is no call begins one; nothing asks for the microphone that is not there."""
+    before = (
+        FRESH + "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); };"
+    )
+    with trio.fail_after(120):
+        async with served(answer) as (_, url), open_chromium() as chromium:
+            page = await chromium.open_page(f"{url}/", before=before)
+            await page.click("#talk")
+            await page.until("document.querySelector('#problem').textContent.includes('type instead')", 60)
+            await page.run("document.querySelector('#line').focus()")
+            for key in ("h", "i", "Enter"):
+                await page.press(key)
+            await page.until(
+                "[...document.querySelectorAll('.bot .heard')].some((each) => each.textContent.includes('from ten'))",
+                60,
+            )
+            assert await page.run(
+                "document.querySelector('#problem').hidden && document.querySelector('#hold').disabled"
+            )
+            assert "hi" in await page.text(".caller")
+            assert page.complaints == []
 
 
 FOCUS = """
@@ -189,7 +213,9 @@ async def test_a_click_on_talk_leaves_space_for_talking() -> None:
     with trio.fail_after(120):
         async with served(answer) as (_, url), open_chromium() as chromium:
             page = await chromium.open_page(f"{url}/", before=FRESH)
-            box = await page.run("(({ x, y }) => ({ x: x + 9, y: y + 9 }))(document.querySelector('#talk').getBoundingClientRect())")
+            box = await page.run(
+                "(({ x, y }) => ({ x: x + 9, y: y + 9 }))(document.querySelector('#talk').getBoundingClientRect())"
+            )
             for kind in ("mousePressed", "mouseReleased"):
                 await page.ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)
             await page.until("document.querySelector('#state').dataset.state === 'talking'", 60)

@@ -24,11 +24,13 @@ const ENDS = {
   error: "The bot failed. The server's log says why.",
   carrier: "The server and this page did not understand each other.",
 };
+const WRONG_PASSWORD = "That is not the password. After five wrong ones within a minute, none is taken for a while.";
 
 let call = null;
 let last = null; // the last call, for its recording
 let locked = false; // whether the door asks for a password
 let holding = false;
+let typing = false; // a call without a microphone
 let turns = new Map();
 let asked = new Map(); // by turn: what the caller said
 let caller = null;
@@ -38,20 +40,22 @@ const button = { talk: $("talk"), hold: $("hold"), mute: $("mute") };
 
 // The call.
 
-async function begin({ muted }) {
+/** Begin a call; with a `line` typed first, it has no microphone. */
+async function begin({ muted = false, line = "" }) {
   if (call) return;
+  typing = Boolean(line);
   complain("");
   const attempt = { hangUp: () => ((attempt.over = true), (call = null), show("idle")) };
   call = attempt;
   show("starting");
   let made;
   try {
-    made = await talk({ token, ...window.voicekitOptions });
+    made = await talk({ token, ...window.voicekitOptions, ...(typing ? { microphone: false } : {}) });
   } catch (error) {
     if (attempt.over) return;
     call = null;
     show("wrong");
-    complain(error.message);
+    complain(locked && error.code === "token" ? WRONG_PASSWORD : error.message);
     return;
   }
   if (attempt.over) {
@@ -68,6 +72,7 @@ async function begin({ muted }) {
   call.mute(muted && !holding);
   listen(call);
   show(call.state);
+  if (line) call.type(line);
 }
 
 async function token() {
@@ -102,9 +107,9 @@ function listen(call) {
 function ended(reason) {
   call = null;
   show("over");
-  const friendly = ["caller", "bot"].includes(reason);
-  note($("transcript"), ENDS[reason] ?? `The call ended: ${reason}.`);
-  if (!friendly) complain(ENDS[reason] ?? reason);
+  const words = ENDS[reason] ?? `The call ended: ${reason}.`;
+  if (["caller", "bot"].includes(reason)) note($("transcript"), words);
+  else complain(words);
 }
 
 // What is shown.
@@ -115,8 +120,10 @@ function show(state) {
   $("state").textContent = state === "wrong" ? "No call" : STATES[state];
   button.talk.textContent = state === "interrupted" ? "Go on" : live ? "Hang up" : "Talk";
   button.talk.classList.toggle("stop", live && state !== "interrupted");
-  button.mute.hidden = !live;
-  for (const id of ["line", "send", "keypad-open"]) $(id).disabled = !live || state === "starting";
+  button.mute.hidden = !live || typing;
+  button.hold.disabled = live && typing;
+  for (const id of ["line", "send"]) $(id).disabled = state === "starting";
+  $("keypad-open").disabled = !live || state === "starting";
   $("download").disabled = !last;
   if (!live) {
     keypad(false);
@@ -134,8 +141,9 @@ function complain(message) {
 function meter() {
   if (call?.levels) {
     for (const side of ["caller", "bot"]) {
-      const loud = Math.max(0, 1 + Math.log10(Math.max(1e-6, call.levels[side])) / 2.5);
-      $(`level-${side}`).style.transform = `scaleX(${loud.toFixed(3)})`;
+      const loud = `scaleX(${Math.max(0, 1 + Math.log10(Math.max(1e-6, call.levels[side])) / 2.5).toFixed(2)})`;
+      const bar = $(`level-${side}`);
+      if (bar.style.transform !== loud) bar.style.transform = loud; // what has not changed is not painted again
     }
     const { latency, underruns, reconnects } = call.statistics;
     text($("latency"), latency === null ? "–" : `${Math.round(latency * 1000)} ms`);
@@ -328,7 +336,7 @@ button.talk.onclick = ({ detail }) => {
   if (detail) button.talk.blur(); // clicked, not pressed: Space is for talking from now on
   if (call?.state === "interrupted") call.wake();
   else if (call) hangUp();
-  else begin({ muted: false });
+  else begin({});
 };
 button.mute.onclick = () => setMuted(button.mute.getAttribute("aria-pressed") !== "true");
 button.hold.onpointerdown = () => hold(true);
@@ -340,11 +348,17 @@ button.hold.addEventListener("keydown", (event) => {
 });
 button.hold.onkeyup = () => hold(false);
 button.hold.oncontextmenu = (event) => event.preventDefault();
+$("password").onkeydown = (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  begin({});
+};
 $("keypad-open").onclick = () => keypad($("keypad").hidden);
 $("controls").onsubmit = (event) => {
   event.preventDefault();
   const line = $("line").value.trim();
-  if (line) call?.type?.(line);
+  if (line && call) call.type?.(line);
+  else if (line) begin({ line });
   $("line").value = "";
 };
 $("download").onclick = () => {
