@@ -350,7 +350,7 @@ def test_a_switch_across_regions_is_told() -> None:
 
 @pytest.mark.parametrize("make", [SonioxStt, SonioxTts])
 def test_soniox_parts_know_their_region(make: Callable[..., Any]) -> None:
-    """A switch from one region's host to another's is a crossing; within a region, or to a local server, there is none."""
+    """A switch from one region's host to another's is a crossing; within a region, or to a local server, none is."""
     eu, us = (make(key="k", endpoints=Endpoints.find(region)) for region in ("eu", "us"))
     local = make(key="k", endpoints=Endpoints.find(stt="ws://127.0.0.1:1", tts="ws://127.0.0.1:1"))
     assert crossing(eu, us) == "eu to us"
