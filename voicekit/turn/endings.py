@@ -54,7 +54,8 @@ _OPENERS: _Lists = {
           "ich möchte wissen, ich würde gern wissen, ich würde gerne wissen, meine frage ist, ich glaube, ich denke, "
           "ich meine, mal sehen, lassen sie mich überlegen, lass mich überlegen, moment, sagen sie mal, sag mal",
     "es": "puede decirme, puedes decirme, me puede decir, me puedes decir, podría decirme, sabe usted, "
-          "quería preguntar, quería saber, quisiera saber, me gustaría saber, mi pregunta es, creo, a ver, déjeme ver, un momento",
+          "quería preguntar, quería saber, quisiera saber, me gustaría saber, mi pregunta es, creo, a ver, "
+          "déjeme ver, un momento",
     "fr": "pouvez-vous me dire, vous pouvez me dire, tu peux me dire, pourriez-vous me dire, est-ce que vous savez, "
           "savez-vous, je voulais demander, je voulais savoir, je voudrais savoir, j'aimerais savoir, ma question est, "
           "je crois, je pense, voyons, attendez, un moment",
