@@ -87,7 +87,7 @@ def caller(number: int) -> tuple[Script, dict[str, Any]]:
             user.says("goodbye", at=4.5, for_=0.8)
         case 4:
             user.presses("5", at=4.5)
-    user.stays(until=8.0)
+    user.stays(until=10.0)
     return user, line
 
 
