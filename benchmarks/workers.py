@@ -4,8 +4,8 @@
 
 A dummy call is a plain websocket whose sound is sent back, held by the desk like any other; a call is one of Twilio's
 protocol: a signed webhook, a token, a media socket, a session that greets. One starts every 0.15 s and lasts 3 to 6 s.
-`broken` calls ended otherwise than as planned, `refused` never began, `busy` were told so by a brake: it lets no call in
-while a loop is late. Why they broke stands below. Each row is a server of its own.
+`broken` calls ended otherwise than as planned, `refused` never began, `busy` were told so: the brake lets none in while
+the loop is late. Why they broke stands below. Each row is a server of its own.
 """
 
 from __future__ import annotations
