@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.counts import count
 from voicekit.call.played import PlayedEstimate
 from voicekit.errors import RemoteProtocolError
 from voicekit_phone.exotel import ExotelPeer, ExotelWire
@@ -20,9 +20,8 @@ from voicekit_phone.telnyx import TelnyxPeer, TelnyxWire
 from voicekit_phone.twilio import TwilioPeer, TwilioWire
 from voicekit_phone.vonage import VonagePeer, VonageWire
 
-FULL = os.environ.get("VOICEKIT_FULL") == "1"
-MUTATIONS = 100_000 if FULL else 10_000
-INTERLEAVINGS = 2_000 if FULL else 200
+MUTATIONS = count(100_000)
+INTERLEAVINGS = count(2_000)
 
 WIRES: dict[str, tuple[Any, Any]] = {
     "twilio": (TwilioWire, TwilioPeer),
@@ -69,6 +68,7 @@ def mutated(message: str, roll: random.Random) -> str | bytes:
             return json.dumps(value)
 
 
+@pytest.mark.full_counts
 @pytest.mark.parametrize("wire", WIRES)
 def test_mutated_messages_are_events_or_protocol_errors(wire: str) -> None:
     """A seventh of the mutations for each wire, half of them into a call that has begun."""
@@ -93,6 +93,7 @@ def test_mutated_messages_are_events_or_protocol_errors(wire: str) -> None:
     assert 0 < refused < tried
 
 
+@pytest.mark.full_counts
 @pytest.mark.parametrize("seed", range(4))
 def test_the_position_is_monotone_and_never_above_what_was_sent(seed: int) -> None:
     """Any order of sending, marking and marks that come back, late, twice or never."""
