@@ -47,6 +47,14 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 
+KEYS = {
+    " ": ("Space", 32, " "),
+    "Enter": ("Enter", 13, "\r"),
+    "Tab": ("Tab", 9, ""),
+    "Escape": ("Escape", 27, ""),
+}
+"""By their DOM names: the code, Windows' number, and the text that they enter."""
+
 
 class PageError(Exception):
     """A script in the page has thrown."""
@@ -118,6 +126,16 @@ class ChromiumPage:
     async def click(self, selector: str) -> None:
         await self.run(f"document.querySelector({selector!r}).click()")
 
+    async def press(self, key: str, *, down: bool = True, up: bool = True) -> None:
+        """A key of the keyboard, as a person presses it: the page's focus decides what it does."""
+        code, number, text = KEYS.get(key) or (f"Key{key.upper()}", ord(key.upper()), key)
+        how = {"key": key, "code": code, "windowsVirtualKeyCode": number}
+        if down:
+            more = {"text": text} if text else {}
+            await self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **how, **more)
+        if up:
+            await self.ask("Input.dispatchKeyEvent", type="keyUp", **how)
+
     async def text(self, selector: str) -> str:
         return str(await self.run(f"document.querySelector({selector!r})?.textContent ?? ''"))
 
@@ -153,6 +171,7 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log", "Network"):
             await page.ask(f"{domain}.enable")
         await page.ask("Page.addScriptToEvaluateOnNewDocument", source=before)
+        await page.ask("Emulation.setFocusEmulationEnabled", enabled=True)  # each tab takes keys, as the front one does
         origin = "/".join(url.split("/")[:3])
         await page.ask("Browser.grantPermissions", origin=origin, permissions=list(permissions))
         await page.ask("Page.navigate", url=url)

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 import trio
 
+from tests.chromium import open_chromium
 from voicekit import CallPolicy, Policy, Say, Session, Turn
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 from voicekit.call.connection import Call
 from voicekit.contracts import Text
-from voicekit.events import WordMark
+from voicekit.events import TurnAct, WordMark
 from voicekit.flow.link import Inlet, Outlet
 from voicekit.flow.transform import Pipeable
 from voicekit.writing.segments import word_spans
@@ -34,18 +38,41 @@ RATE = 16_000
 LOUD = 300
 """Of 32,768: louder than what a voice leaves behind in a pause."""
 
-FRESH = "window.voicekitOptions = {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}};"
-"""The fake microphone hears no loudspeaker; a canceller would work on its own imagination."""
-
-LISTEN = """
-(() => {
-  window.seen = [];
-  voicekitCall.on("*", (event) => {
-    if (event.name !== "played") seen.push({ ...event, here: voicekitCall._context?.currentTime });
-  });
-  return true;
-})()
+FRESH = """
+window.voicekitOptions = { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
+Object.defineProperty(window, "voicekitCall", {
+  get: () => window.voicekitLast,
+  set: (call) => {
+    window.voicekitLast = call;
+    window.seen = [];
+    window.levels = [];
+    call.on("*", (event) => {
+      if (event.name === "played") levels.push([event.at, event.level]);
+      else seen.push({ ...event, here: call._context?.currentTime });
+    });
+  },
+});
 """
+"""The fake microphone hears no loudspeaker: a canceller would work on its own imagination. Every event is noted, the
+first too: the page gives its call to `voicekitCall` before it does anything else."""
+
+MANY = """
+new Promise((resolve) => {
+  const enough = () => seen.filter(({ name }) => name === "%s").length > %d;
+  if (enough()) resolve(true);
+  else {
+    const stop = voicekitCall.on("*", () => {
+      if (!enough()) return;
+      stop();
+      resolve(true);
+    });
+  }
+})
+"""
+"""Wait in the page until more than so many events of a name were seen; costs nothing meanwhile."""
+
+BROKEN_S = 0.09
+"""A burst that is shorter was broken off: a whole one lasts 0.1 s."""
 
 RECORDING = """
 new Promise((resolve) => {
@@ -57,11 +84,14 @@ new Promise((resolve) => {
 
 
 class BurstTts(Pipeable):
-    """Each word is 100 ms of tone and 100 ms of silence, so that words can be counted in any recording."""
+    """Each word is tone and as much silence, 100 ms each, so that words can be counted in any recording."""
 
     name = "bursts"
     accepts = None
     produces: AudioFormat | None = None
+
+    def __init__(self, word_s: float = 0.2) -> None:
+        self._word_s = word_s
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
         self.produces = AudioFormat(wanted.rate)
@@ -76,7 +106,7 @@ class BurstTts(Pipeable):
 
     async def _run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         form = self.produces or AudioFormat(24_000)
-        half = form.samples(0.1)
+        half = form.samples(self._word_s / 2)
         tone = (8_000 * np.sin(np.arange(half) * 2 * np.pi * 400 / form.rate)).astype(np.int16).tobytes()
         at = 0
         async for text in inbox:
@@ -118,11 +148,9 @@ async def served(
 
 
 async def begin(page: Any) -> None:
-    """Press Talk, and note every event from the first moment on."""
+    """Press Talk, and wait until the call has begun."""
     await page.click("#talk")
     await page.until("window.voicekitCall !== undefined", 60)
-    await page.run("window.voicekitLast = window.voicekitCall")
-    await page.run(LISTEN)
 
 
 async def recording(page: Any) -> tuple[float, Any, Any]:
@@ -133,12 +161,26 @@ async def recording(page: Any) -> tuple[float, Any, Any]:
     return started, samples[:, 0], samples[:, 1]
 
 
-def bursts(sound: Any, started: float) -> list[float]:
-    """When each burst begins, in the page's audio clock."""
-    loud = np.abs(sound.astype(np.int32)) > 2_000
-    window = RATE // 100
-    busy = [bool(loud[n : n + window].any()) for n in range(0, len(loud), window)]
-    return [started + n / 100 for n, (was, now) in enumerate(itertools.pairwise([False, *busy])) if now and not was]
+async def save(page: Any, folder: Path) -> Path:
+    """The file that the page's own button puts into `folder`."""
+    await page.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    await page.click("#download")
+    with trio.fail_after(30):
+        while not await trio.Path(folder / "call.wav").exists():  # noqa: ASYNC110  # renamed when it is whole
+            await trio.sleep(0.05)
+    return folder / "call.wav"
+
+
+def bursts(sound: Any, started: float) -> list[tuple[float, float]]:
+    """When each burst begins and ends, in the page's audio clock."""
+    loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 2_000)
+    if not len(loud):
+        return []
+    gaps = np.flatnonzero(np.diff(loud) > RATE // 100)
+    firsts, lasts = loud[np.r_[0, gaps + 1]], loud[np.r_[gaps, len(loud) - 1]]
+    return [
+        (started + int(first) / RATE, started + int(last) / RATE) for first, last in zip(firsts, lasts, strict=True)
+    ]
 
 
 def audible_to(sound: Any, started: float, since: float, until: float) -> float:
@@ -158,11 +200,82 @@ async def bursting(call: Call) -> Session:
     return Session(handler=talker, call=call, stt=None, vad=None, tts=BurstTts(), policy=policy)
 
 
+@dataclass(frozen=True, slots=True)
+class PageCut:
+    """One reply that was cut: its words in the rendered sound and in the history. If the cut broke a burst off, `tail`
+    is from the flush by the page's clock to the end of that burst, and `silent` from the decision at the server."""
+
+    rendered: int
+    heard: int
+    tail: float | None = None
+    silent: float | None = None
+
+
+AHEAD = "voicekitLast._context.currentTime - (performance.timeOrigin + performance.now()) / 1000"
+
+
+async def ahead(page: Any) -> float:
+    """By how many seconds the page's audio clock, which goes on in steps, is ahead of this machine's `time.time()`."""
+    return max([await page.run(AHEAD) for _ in range(20)])
+
+
+async def cuts_in_chromium(cuts: int, *, pages: int = 1, seed: int = 11) -> list[PageCut]:
+    """So many cuts at random moments, in the calls of `pages` pages of one Chromium at a time."""
+    found: list[PageCut] = []
+    decided: list[list[float]] = []  # for each call: when it was cut
+
+    async def answer(call: Call) -> Session:
+        session, times = await bursting(call), list[float]()
+        decided.append(times)
+        session.watch(lambda event: times.append(time.time()) if getattr(event, "act", None) is TurnAct.CUT else None)
+        return session
+
+    async def cut(page: Any, number: int, times: list[float]) -> None:
+        roll = random.Random(f"{seed}.{number}")
+        found.extend(await _cut_at_random(page, cuts // pages + (number < cuts % pages), roll, times))
+        assert page.complaints == []
+
+    async with served(answer) as (_, url), open_chromium() as chromium, trio.open_nursery() as nursery:
+        for number in range(pages):
+            page = await chromium.open_page(f"{url}/", before=FRESH)
+            await begin(page)
+            nursery.start_soon(cut, page, number, decided[number])
+    return found
+
+
+async def _cut_at_random(page: Any, cuts: int, roll: random.Random, decided: list[float]) -> list[PageCut]:
+    for n in range(cuts):
+        await page.run(MANY % ("audible", n))
+        await trio.sleep(roll.uniform(0.1, 2.0))
+        await page.run(f"voicekitCall.type('line {n}')")
+        await page.run(MANY % ("ended", n))
+    await trio.sleep(0.5)
+    started, _, rendered = await recording(page)
+    seen = await page.run("seen")
+    ran_ahead = await ahead(page)
+    found = bursts(rendered, started)
+    flushed = [event["at"] for event in seen if event["name"] == "flushed"]
+    ended = [event for event in seen if event["name"] == "ended"]
+    assert len(flushed) == len(ended) == len(decided) == cuts
+    broken = [last for first, last in found if last - first < BROKEN_S]
+    result = []
+    for since, until, event, at in zip([0.0, *flushed[:-1]], flushed, ended, decided, strict=True):
+        words = sum(since < first <= until for first, _ in found), len(event["heard"].split())
+        tail = min((last - until for last in broken if abs(last - until) < 0.5), key=abs, default=None)
+        silent = None if tail is None else until + tail - at - ran_ahead
+        result.append(PageCut(*words, tail, silent))
+    return result
+
+
 class Cable:
-    """Carries every connection to `port` on to another one; can cut them, or carry nothing more and tell nobody."""
+    """Carries every connection to `port` on to another one; can cut them, or carry nothing more and tell nobody.
+
+    While it is `shut`, each new connection is closed at once.
+    """
 
     def __init__(self, port: int, to: int) -> None:
         self.port = port
+        self.shut = False
         self._to = to
         self._open: dict[trio.CancelScope, trio.Event] = {}
 
@@ -180,6 +293,9 @@ class Cable:
             stalled.set()
 
     async def _carry(self, near: trio.SocketStream) -> None:
+        if self.shut:
+            await near.aclose()
+            return
         stalled = trio.Event()
         async with near, await trio.open_tcp_stream("127.0.0.1", self._to) as far:
             with trio.CancelScope() as scope:

@@ -125,7 +125,7 @@ class InterruptPolicy:
     sound_cuts: bool = False
     min_speech: float = 0.25
     ignore_echo: bool = True
-    faint_db: float | None = 15.0
+    faint_db: float | None = 13.0
     stop_words: WordLists = field(default_factory=lambda: STOP_WORDS, hash=False)
     ignore_words: WordLists = field(default_factory=lambda: IGNORE_WORDS, hash=False)
 

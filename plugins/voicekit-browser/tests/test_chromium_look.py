@@ -13,10 +13,9 @@ import pytest
 import trio
 
 from tests.chromium import ChromiumPage, open_chromium
-from tests.page_kit import FRESH, begin, served
+from tests.page_kit import FRESH, BurstTts, begin, served
 from voicekit import CallPolicy, Policy, Say, Session, Turn
 from voicekit.call.connection import Call
-from voicekit.testing import FakeTts
 from voicekit_browser.transport import Browser
 
 pytestmark = [
@@ -46,7 +45,7 @@ async def clerk(turn: Turn, say: Say) -> None:
 
 async def answer(call: Call) -> Session:
     policy = Policy(call=CallPolicy(greeting=GREETING))
-    return Session(handler=clerk, call=call, stt=None, vad=None, tts=FakeTts(), policy=policy)
+    return Session(handler=clerk, call=call, stt=None, vad=None, tts=BurstTts(0.4), policy=policy)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ async def test_the_page_in_its_states(axe: str, pictures: Path) -> None:
             await begin(page)
             await page.until("document.querySelectorAll('.heard').length > 0 && !document.querySelector('.cut')")
             await trio.sleep(1.0)
-            await page.picture(pictures / "call.png")
+            await look(page, axe, pictures, "call")
             await page.run("voicekitCall.type('When are you open?')")
             await page.until("document.querySelector('.cut')")
             await page.until("document.querySelectorAll('.bot .heard').length > 1")
@@ -113,7 +112,7 @@ async def test_the_page_when_something_is_wrong(state: str, axe: str, pictures: 
     sentences = {
         "denied": "not allowed",
         "missing": "No microphone was found",
-        "password": "token",
+        "password": "That is not the password",
         "full": "No more calls",
         "gone": "lost this call",
     }
@@ -139,27 +138,90 @@ async def test_the_page_when_something_is_wrong(state: str, axe: str, pictures: 
             assert [line for line in page.complaints if allowed not in line] == []
 
 
-async def test_the_keys_of_the_page_work(axe: str) -> None:
+async def test_without_a_microphone_one_types() -> None:
+    """A line that is typed while there is no call begins one; nothing asks for the microphone that is not there."""
+    before = (
+        FRESH + "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); };"
+    )
+    with trio.fail_after(120):
+        async with served(answer) as (_, url), open_chromium() as chromium:
+            page = await chromium.open_page(f"{url}/", before=before)
+            await page.click("#talk")
+            await page.until("document.querySelector('#problem').textContent.includes('type instead')", 60)
+            await page.run("document.querySelector('#line').focus()")
+            for key in ("h", "i", "Enter"):
+                await page.press(key)
+            await page.until(
+                "[...document.querySelectorAll('.bot .heard')].some((each) => each.textContent.includes('from ten'))",
+                60,
+            )
+            assert await page.run(
+                "document.querySelector('#problem').hidden && document.querySelector('#hold').disabled"
+            )
+            assert "hi" in await page.text(".caller")
+            assert page.complaints == []
+
+
+FOCUS = """
+(() => {
+  const element = document.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(element);
+  const { top, bottom, height } = element.getBoundingClientRect();
+  const inside = height > 0 && top < innerHeight && bottom > 0;
+  return [element.id || element.tagName, outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && inside];
+})()
+"""
+"""What has the focus, and whether a person sees that."""
+
+
+async def test_the_keys_of_the_page_work() -> None:
     """Space holds to talk, M mutes, Escape hangs up, and every control can be reached and seen with Tab."""
     with trio.fail_after(120):
         async with served(answer) as (_, url), open_chromium() as chromium:
             page = await chromium.open_page(f"{url}/", before=FRESH)
-            press = "document.body.dispatchEvent(new KeyboardEvent('{}', {{ key: '{}', bubbles: true }}))"
-            await page.run(press.format("keydown", " "))
+            muted = "window.voicekitCall?.muted"
+            await page.press(" ", up=False)
             await page.until("document.querySelector('#state').dataset.state === 'talking'", 60)
-            assert await page.run("voicekitCall.muted") is False
-            await page.run(press.format("keyup", " "))
-            assert await page.run("voicekitCall.muted") is True
-            await page.run(press.format("keydown", "m"))
-            assert await page.run("voicekitCall.muted") is False
-            reached = set()
-            for _ in range(14):
-                for kind in ("rawKeyDown", "keyUp"):
-                    await page.ask("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
-                reached.add(await page.run("document.activeElement.id"))
-            assert {"talk", "hold", "mute", "keypad-open", "line", "send", "transcript", "download"} <= reached
-            await page.run(press.format("keydown", "Escape"))
+            assert await page.run(muted) is False
+            await page.press(" ", down=False)
+            assert await page.run(muted) is True
+            await page.press("m")
+            assert await page.run(muted) is False
+            await page.click("#keypad-open")
+            seen: dict[str, bool] = {}
+            for _ in range(30):
+                await page.press("Tab")
+                name, visible = await page.run(FOCUS)
+                seen[name] = seen.get(name, True) and visible
+                if name == "line":
+                    for key in (" ", "m", "x"):  # letters here, and no shortcuts
+                        await page.press(key)
+                    assert await page.run("document.querySelector('#line').value") == " mx"
+                    assert await page.run(muted) is False
+                    await page.press("Enter")
+            await page.until("document.querySelector('#transcript').textContent.includes('mx')")
+            assert {"talk", "hold", "mute", "keypad-open", "line", "send", "transcript", "download"} <= set(seen)
+            seen.pop("BODY", None)  # the turn from the last control to the first
+            assert all(seen.values()), seen
+            await page.press("Escape")
             await page.until("document.querySelector('#state').dataset.state === 'over'")
+            assert page.complaints == []
+
+
+async def test_a_click_on_talk_leaves_space_for_talking() -> None:
+    """Whoever began the call with the mouse may hold Space: it does not press the button that hangs up."""
+    with trio.fail_after(120):
+        async with served(answer) as (_, url), open_chromium() as chromium:
+            page = await chromium.open_page(f"{url}/", before=FRESH)
+            box = await page.run(
+                "(({ x, y }) => ({ x: x + 9, y: y + 9 }))(document.querySelector('#talk').getBoundingClientRect())"
+            )
+            for kind in ("mousePressed", "mouseReleased"):
+                await page.ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)
+            await page.until("document.querySelector('#state').dataset.state === 'talking'", 60)
+            await page.press(" ")
+            assert await page.run("voicekitCall.muted") is True
+            assert await page.run("voicekitCall.state") == "talking"
 
 
 def test_the_page_s_weight() -> None:

@@ -13,6 +13,7 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
 
+from tests.machine import Machine
 from voicekit import CallPolicy, Policy, Session
 from voicekit.call.connection import Call
 from voicekit.call.info import EndReason
@@ -224,61 +225,100 @@ async def test_a_server_that_others_reach_does_not_start_without_a_door(how: dic
         await serve(greet, Browser(""), **{"public_url": "http://localhost:9", "port": 9, **how})
 
 
-async def test_strangers_do_not_disturb_a_call(caplog: pytest.LogCaptureFixture) -> None:
-    """While a call goes on: 300 idle sockets, 64 of which may wait for 5 s, and a message that is too long."""
+class Talking:
+    """A call that goes on meanwhile: it hears each 20 ms when that is due, or counts how much of it was late."""
+
+    def __init__(self, socket: WebSocketConnection, peer: PagePeer) -> None:
+        self.late = 0.0
+        self.seconds = 0.0
+        self._socket = socket
+        self._peer = peer
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hear)
+            await trio.sleep(0.2)  # as a page waits for a little more than nothing
+            began, rate = trio.current_time(), self._peer.spoken_rate
+            while True:
+                due = round((trio.current_time() - began - self.late) * rate)
+                if due > self._peer.got:
+                    self.late += (due - self._peer.got) / rate
+                self._peer.played = min(due, self._peer.got)
+                self.seconds = self._peer.played / rate
+                await self._socket.send_message(self._peer.sound(bytes(640)))
+                await self._socket.send_message(self._peer.report(playing=True))
+                await trio.sleep(0.02)
+
+    async def _hear(self) -> None:
+        while True:
+            said = self._peer.receive(await self._socket.get_message())
+            if not isinstance(said, bytes) and said["type"] == "ping":
+                await self._socket.send_message(json.dumps({"type": "pong", "n": said["n"]}))
+
+
+async def refused_with(url: str, token: str, *, more: str = "") -> int:
+    """The code with which a call of that token is refused; `more` is behind its first message."""
+    async with socket_of(url) as socket:
+        await socket.send_message(PagePeer(token).start() + more)
+        return await closed_with(socket)
+
+
+async def idle(url: str) -> int:
+    """The status or the code with which a socket is refused that says nothing."""
+    try:
+        return await knock(url)
+    except trio.BrokenResourceError:  # refused, and closed before all of our request was read
+        return 503
+
+
+async def test_strangers_do_not_disturb_a_call(caplog: pytest.LogCaptureFixture, machine: Machine) -> None:
+    """While a call goes on: foreign origins, bad tokens, a message that is too long, and 300 sockets that say nothing.
+
+    Each is refused, 64 sockets may wait for 5 s, no session is made, and the call is never without sound.
+    """
     caplog.set_level(logging.INFO)
-    with trio.fail_after(120):
-        async with served(Browser("")) as (site, url), socket_of(url, origin=url) as socket:
-            peer = PagePeer()
+    with trio.fail_after(180):
+        async with (
+            served(Browser(tokens=True), public_url="https://bot.example") as (site, url),
+            socket_of(url) as socket,
+            trio.open_nursery() as nursery,
+        ):
+            used = mint_token(SECRET)
+            peer = PagePeer(used)
             await begun(socket, peer)
-            refused, codes, began = 0, [], trio.current_time()
+            call = Talking(socket, peer)
+            nursery.start_soon(call.run)
+            began = trio.current_time()
+            for origin in ("https://evil.example", "null", "http://bot.example", "https://bot.example:81"):
+                assert await knock(url, origin=origin) == 403
+                assert await knock(url, origin=origin, path=f"/rtvi?token={mint_token(SECRET)}") == 403
+            expired = mint_token(SECRET, now=lambda: site.now() - 16)
+            for token in ("", "no token", mint_token("another"), expired, used):
+                assert await refused_with(url, token) == 4401
+                assert await knock(url, path=f"/rtvi?token={token}".replace(" ", "+")) == 403
+            assert await refused_with(url, mint_token(SECRET), more=" " * 300_000) == 1009
+            codes: list[int] = []
 
-            async def idle() -> None:
-                nonlocal refused
-                try:
-                    answer = await knock(url, origin=url)
-                except trio.BrokenResourceError:  # refused, and closed before all of our request was read
-                    answer = 503
-                if answer == 503:
-                    refused += 1
-                else:
-                    codes.append(answer)
+            async def knock_idly() -> None:
+                codes.append(await idle(url))
 
-            async def shout() -> None:
-                async with socket_of(url, origin=url) as other:
-                    await other.send_message(PagePeer().start() + " " * 300_000)
-                    codes.append(await closed_with(other))
-
-            gaps = []
-            async with trio.open_nursery() as nursery:
-
-                async def listen() -> None:
-                    last = trio.current_time()
-                    while True:
-                        message = await socket.get_message()
-                        said = peer.receive(message)
-                        if isinstance(said, bytes):
-                            peer.played = peer.got
-                            await socket.send_message(peer.report(playing=True))
-                            gaps.append(trio.current_time() - last)
-                            last = trio.current_time()
-                        elif said["type"] == "ping":
-                            await socket.send_message(json.dumps({"type": "pong", "n": said["n"]}))
-
-                nursery.start_soon(listen)
-                async with trio.open_nursery() as strangers:
-                    strangers.start_soon(shout)
-                    await trio.sleep(0.5)
-                    for _ in range(300):
-                        strangers.start_soon(idle)
-                nursery.cancel_scope.cancel()
-            rounds = 1 + (trio.current_time() - began) // 5  # a place is free again after 5 s
-            assert refused >= 300 - rounds * WAITING
-            assert len(codes) + refused == 301
-            assert set(codes) == {4408, 1009}
-            assert site.desk.counts.active == 1
-            assert len(gaps) > 20
-    assert "ended: drained" in caplog.text or "ended: caller" in caplog.text
+            flood = trio.current_time()
+            async with trio.open_nursery() as strangers:
+                for _ in range(300):
+                    strangers.start_soon(knock_idly)
+            rounds = 1 + (trio.current_time() - flood) // 5  # a place is free again after 5 s
+            assert codes.count(4408) + codes.count(503) == 300
+            assert codes.count(503) >= 300 - rounds * WAITING
+            assert (site.desk.counts.active, site.desk.counts.answered) == (1, 1)
+            print(
+                f"300 idle sockets: {codes.count(503)} refused at once, {codes.count(4408)} after 5 s; the call heard "
+                f"{call.seconds:.1f} s in {trio.current_time() - began:.1f} s, and was {1000 * call.late:.0f} ms late"
+            )
+            assert call.seconds > 5
+            if machine.keeps_time(within=0.05):
+                assert call.late < 0.3
+            nursery.cancel_scope.cancel()
+    assert not any(secret in caplog.text for secret in (used, expired))
 
 
 async def test_a_call_of_another_process_is_gone() -> None:

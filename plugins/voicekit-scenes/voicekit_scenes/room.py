@@ -47,6 +47,9 @@ BOT_PAUSE_S: Final = 0.75
 DECODES_S: Final = 0.35
 """A message about a sound comes at most this much behind it while it goes on."""
 
+KEPT_S: Final = 1_200.0
+"""Seconds of the bot's sound that are kept: twice what the longest scene has."""
+
 LONGEST_S: Final = 25.0
 """So long behind the caller's last sound, a scene is over whatever happens: a bot may talk to its own echo for ever."""
 
@@ -72,7 +75,7 @@ class Room:
     def __init__(self, scene: Scene, voice: Speaks, *, replays: bool = True, messages: str = MESSAGES) -> None:
         self.scene = scene
         self.voice = voice
-        self.sink = RecordingSink(PCM)
+        self.sink = RecordingSink(PCM, keep=KEPT_S)
         acts = scene.acts * scene.rounds
         self.director = Director(acts, [len(sound(act.sound)) / RATE for act in acts])
         self.placed: list[Placed] = []

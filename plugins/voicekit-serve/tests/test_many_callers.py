@@ -48,6 +48,8 @@ GREETING = "Good day to you."
 ANSWER = "We are open from nine to five on every day of the week but Sunday."
 METRICS = "m" * 20
 ENOUGH_S = 180.0
+PATIENCE_S = 15.0
+"""After which a person asks again."""
 BOT = f"""
 import os
 
@@ -252,8 +254,8 @@ class Tape:
         self._left = b""
 
     def next(self) -> None:
-        """Begin with the next piece."""
-        self._left += self._pieces.pop(0)
+        """Begin with the next piece; behind the last one, with that again."""
+        self._left += self._pieces.pop(0) if len(self._pieces) > 1 else self._pieces[0]
 
     def __call__(self, script: Script, slot: int, slots: int, form: AudioFormat) -> bytes:
         size = 2 * slots * form.samples(SLOT)
@@ -326,18 +328,41 @@ async def listen(caller: Caller, tape: Tape) -> None:
 
 
 async def speak_and_interrupt(caller: Caller, tape: Tape) -> None:
-    """A person: speaks after the greeting, again as soon as the answer sounds, and hangs up after the next one."""
+    """A person: speaks after the greeting, again as soon as the answer sounds, and hangs up after the next one.
+
+    On a machine that is too busy, a voice that takes longer than six seconds is given up: they ask again then.
+    """
     assert caller.carrier is not None
-    await sounds(caller, 0.8)
-    await until(lambda: quiet(caller))
+    with trio.move_on_after(PATIENCE_S):
+        await sounds(caller, 0.3)
+        await until(lambda: quiet(caller))
     tape.next()
-    heard = seconds(caller)
-    await sounds(caller, heard + 0.5)
-    tape.next()
-    await until(lambda: bool(caller.carrier and caller.carrier.cleared))
-    heard = seconds(caller)
-    await sounds(caller, heard + 1.5)
+    while not await interrupts(caller, tape):
+        pass
+    await hears_more(caller, tape, 1.5)
     caller.carrier.hang_up()
+
+
+async def interrupts(caller: Caller, tape: Tape) -> bool:
+    """Speak into the answer; False if it was over before anybody noticed."""
+    assert caller.carrier is not None
+    cleared = caller.carrier.cleared
+    await hears_more(caller, tape, 0.5)
+    before = len(cleared)
+    tape.next()
+    with trio.move_on_after(PATIENCE_S):
+        await until(lambda: len(cleared) > before)
+    return len(cleared) > before
+
+
+async def hears_more(caller: Caller, tape: Tape, enough: float) -> None:
+    """Hear `enough` seconds more, of sound that is not silence; ask again if nothing comes."""
+    heard = seconds(caller)
+    while seconds(caller) < heard + enough:
+        with trio.move_on_after(PATIENCE_S):
+            await sounds(caller, heard + enough)
+            return
+        tape.next()
 
 
 def seconds(caller: Caller) -> float:

@@ -20,7 +20,7 @@ from voicekit.flow.transform import Pipeable
 from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import tts_config
 from voicekit.soniox.api.limits import TTS_RATES
-from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.region import Endpoints, region_of
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
 from voicekit.soniox.connection.transport import TrioWebsocket, WebsocketTransport
@@ -62,6 +62,7 @@ class SonioxTts(Pipeable):
         self._config = config if config is not None else TtsConfig()
         tts_config(self._config, PCM16K)  # so that a bad one is found where it is written
         self._url = (endpoints or Endpoints.find()).tts
+        self.region = region_of(self._url)
         self._access = Access(key, auth)
         self._eager = eager
         self._transport = transport or TrioWebsocket()

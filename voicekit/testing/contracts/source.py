@@ -28,8 +28,13 @@ HOARD = 120.0
 """Seconds of sound that a source may keep meanwhile."""
 
 
-async def check_source(make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0) -> None:
+async def check_source(
+    make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0, once: bool = False
+) -> None:
     """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
+
+    With `once`, a source is opened and run a single time in its life, like that of a call, whose wire is gone then: the
+    check makes a new one for each stream. Without it, one source must open and run again.
 
     Besides the Stage contract: it ignores its inbox; says frames in `produces`, whole samples at positions without a
     hole; keeps pace with the clock where it is `live`, and loses nothing to a slow consumer where it is not; keeps a
@@ -41,7 +46,7 @@ async def check_source(make: Callable[[], Any], *, ends: bool = True, within: fl
         check_flag(part, "live")
         room = check_format(part, "produces").samples(2.0)
         plan = Plan(within=within, room=room, enough=None if ends else ENOUGH, judge=_judge)
-        await check_streams(make, plan)
+        await check_streams(make, plan, once=once)
         await run_once(make(), replace(plan, ends=False))  # nothing comes in, not even an end
         if ends and not part.live:
             await _loses_nothing(make, plan)

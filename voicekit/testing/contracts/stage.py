@@ -42,11 +42,16 @@ async def check_stage(
 
 
 async def check_streams(
-    make: Callable[[], Any], plan: Plan, *, before_cancel: Callable[[Any], object] = lambda part: None
+    make: Callable[[], Any],
+    plan: Plan,
+    *,
+    before_cancel: Callable[[Any], object] = lambda part: None,
+    once: bool = False,
 ) -> None:
     """Every promise that does not depend on what the stage takes and says, each stream by `plan`.
 
-    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled.
+    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled. With `once`, each stage has
+    one stream in its life.
     """
 
     @asynccontextmanager
@@ -54,8 +59,8 @@ async def check_streams(
         async with stream(part, plan) as held:
             yield held.run_through
 
-    await _runs_again(make(), plan, before_cancel)
-    await check_opening(make, equip)
+    await (_runs_once(make, plan) if once else _runs_again(make(), plan, before_cancel))
+    await check_opening(make, equip, once=once)
     await _ends_when_nobody_listens(make(), plan)
 
 
@@ -110,6 +115,19 @@ async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], obje
             async with stream(part, plan) as held:
                 await held.run_through(run)
             plan.judge(held)
+
+
+async def _runs_once(make: Callable[[], Any], plan: Plan) -> None:
+    """One stream: to its normal end, or cancelled anywhere; each time a stage of its own."""
+    part = make()
+    async with stream(part, plan) as held, open_part(part) as run:
+        awaits = await awaits_of(partial(held.run_through, run))
+    plan.judge(held)
+    for place in spread(awaits):
+        part = make()
+        async with stream(part, plan) as held, open_part(part) as run:
+            if await cancelled_at(part, place, partial(held.run_through, run)):
+                await held.stay_silent()
 
 
 async def _ends_when_nobody_listens(part: Any, plan: Plan) -> None:

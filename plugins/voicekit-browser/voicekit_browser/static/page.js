@@ -24,12 +24,15 @@ const ENDS = {
   error: "The bot failed. The server's log says why.",
   carrier: "The server and this page did not understand each other.",
 };
+const WRONG_PASSWORD = "That is not the password. After five wrong ones within a minute, none is taken for a while.";
 
 let call = null;
 let last = null; // the last call, for its recording
-let door = "open";
+let locked = false; // whether the door asks for a password
 let holding = false;
+let typing = false; // a call without a microphone
 let turns = new Map();
+let asked = new Map(); // by turn: what the caller said
 let caller = null;
 let events = 0;
 
@@ -37,32 +40,43 @@ const button = { talk: $("talk"), hold: $("hold"), mute: $("mute") };
 
 // The call.
 
-async function begin({ muted }) {
+/** Begin a call; with a `line` typed first, it has no microphone. */
+async function begin({ muted = false, line = "" }) {
   if (call) return;
+  typing = Boolean(line);
   complain("");
-  for (const shown of [$("welcome"), $("falls-none"), $("events-none")]) shown?.remove();
-  turns = new Map();
-  caller = null;
-  clear($("transcript"), $("falls"), $("events"));
-  call = {};
+  const attempt = { hangUp: () => ((attempt.over = true), (call = null), show("idle")) };
+  call = attempt;
   show("starting");
+  let made;
   try {
-    call = await talk({ token: token, ...window.voicekitOptions });
+    made = await talk({ token, ...window.voicekitOptions, ...(typing ? { microphone: false } : {}) });
   } catch (error) {
+    if (attempt.over) return;
     call = null;
-    show("wrong", error.message);
-    complain(error.message);
+    show("wrong");
+    complain(locked && error.code === "token" ? WRONG_PASSWORD : error.message);
     return;
   }
-  last = call;
+  if (attempt.over) {
+    made.hangUp();
+    return;
+  }
+  for (const shown of [$("welcome"), $("falls-none"), $("events-none")]) shown?.remove();
+  turns = new Map();
+  asked = new Map();
+  caller = null;
+  clear($("transcript"), $("falls"), $("events"));
+  call = last = made;
   window.voicekitCall = call; // for a look from the console
   call.mute(muted && !holding);
   listen(call);
   show(call.state);
+  if (line) call.type(line);
 }
 
 async function token() {
-  if (door !== "password") return "";
+  if ((await door) !== "password") return "";
   const answer = await fetch("browser/token", { method: "POST", body: JSON.stringify({ password: $("password").value }) });
   return answer.ok ? (await answer.json()).token : "";
 }
@@ -93,28 +107,30 @@ function listen(call) {
 function ended(reason) {
   call = null;
   show("over");
-  const friendly = ["caller", "bot"].includes(reason);
-  note($("transcript"), ENDS[reason] ?? `The call ended: ${reason}.`);
-  if (!friendly) complain(ENDS[reason] ?? reason);
+  const words = ENDS[reason] ?? `The call ended: ${reason}.`;
+  if (["caller", "bot"].includes(reason)) note($("transcript"), words);
+  else complain(words);
 }
 
 // What is shown.
 
-function show(state, message) {
+function show(state) {
   const live = !["idle", "over", "wrong"].includes(state);
   $("state").dataset.state = state === "reconnecting" || state === "interrupted" ? "wrong" : state;
   $("state").textContent = state === "wrong" ? "No call" : STATES[state];
   button.talk.textContent = state === "interrupted" ? "Go on" : live ? "Hang up" : "Talk";
   button.talk.classList.toggle("stop", live && state !== "interrupted");
-  button.mute.hidden = !live;
-  for (const id of ["line", "send", "keypad-open"]) $(id).disabled = !live || state === "starting";
+  button.mute.hidden = !live || typing;
+  button.hold.disabled = live && typing;
+  for (const id of ["line", "send"]) $(id).disabled = state === "starting";
+  $("keypad-open").disabled = !live || state === "starting";
   $("download").disabled = !last;
   if (!live) {
     keypad(false);
     $("level-caller").style.transform = $("level-bot").style.transform = "scaleX(0)";
     setMuted(false);
   }
-  $("login").hidden = live || door !== "password";
+  $("login").hidden = live || !locked;
 }
 
 function complain(message) {
@@ -125,8 +141,9 @@ function complain(message) {
 function meter() {
   if (call?.levels) {
     for (const side of ["caller", "bot"]) {
-      const loud = Math.max(0, 1 + Math.log10(Math.max(1e-6, call.levels[side])) / 2.5);
-      $(`level-${side}`).style.transform = `scaleX(${loud.toFixed(3)})`;
+      const loud = `scaleX(${Math.max(0, 1 + Math.log10(Math.max(1e-6, call.levels[side])) / 2.5).toFixed(2)})`;
+      const bar = $(`level-${side}`);
+      if (bar.style.transform !== loud) bar.style.transform = loud; // what has not changed is not painted again
     }
     const { latency, underruns, reconnects } = call.statistics;
     text($("latency"), latency === null ? "–" : `${Math.round(latency * 1000)} ms`);
@@ -152,6 +169,7 @@ function callerLine(words) {
 function committed(turn, words) {
   if (caller && words) fill(caller.row, [["", words]]);
   caller = null;
+  asked.set(turn, words);
   const known = turns.get(turn);
   turns.set(turn, { said: known?.said ?? "", heard: 0, row: turnRow("Bot", "bot"), note: null });
   drawReply(turn);
@@ -232,7 +250,8 @@ function drawFall({ turn, bars, seconds, complete }) {
     while ($("falls").children.length > MOST_FALLS) $("falls").lastChild.remove();
   }
   const summary = element("summary");
-  summary.append(element("span", "", `Answer ${turn}`), element("span", "", `${Math.round(seconds * 1000)} ms${complete ? "" : " …"}`));
+  const question = asked.get(turn)?.trim();
+  summary.append(element("span", "", question || (turn === 1 ? "Greeting" : `Answer ${turn}`)), element("span", "", `${Math.round(seconds * 1000)} ms${complete ? "" : " …"}`));
   fall.replaceChildren(summary, ...bars.map((bar) => drawBar(bar, seconds)));
 }
 
@@ -313,10 +332,11 @@ for (const key of "123456789*0#") {
   $("keypad").append(made);
 }
 
-button.talk.onclick = () => {
+button.talk.onclick = ({ detail }) => {
+  if (detail) button.talk.blur(); // clicked, not pressed: Space is for talking from now on
   if (call?.state === "interrupted") call.wake();
   else if (call) hangUp();
-  else begin({ muted: false });
+  else begin({});
 };
 button.mute.onclick = () => setMuted(button.mute.getAttribute("aria-pressed") !== "true");
 button.hold.onpointerdown = () => hold(true);
@@ -328,11 +348,17 @@ button.hold.addEventListener("keydown", (event) => {
 });
 button.hold.onkeyup = () => hold(false);
 button.hold.oncontextmenu = (event) => event.preventDefault();
+$("password").onkeydown = (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  begin({});
+};
 $("keypad-open").onclick = () => keypad($("keypad").hidden);
 $("controls").onsubmit = (event) => {
   event.preventDefault();
   const line = $("line").value.trim();
-  if (line) call?.type?.(line);
+  if (line && call) call.type?.(line);
+  else if (line) begin({ line });
   $("line").value = "";
 };
 $("download").onclick = () => {
@@ -352,10 +378,12 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keyup", (event) => event.key === " " && hold(false));
 window.addEventListener("pagehide", hangUp);
 
+const door = fetch("browser/door").then(async (answer) => (await answer.json()).door);
+show("idle");
+meter();
 try {
-  door = (await (await fetch("browser/door")).json()).door;
+  locked = (await door) === "password";
+  $("login").hidden = Boolean(call) || !locked;
 } catch {
   complain("The server does not answer.");
 }
-show("idle");
-meter();

@@ -76,6 +76,19 @@ class Resampler {
   }
 }
 
+/** The samples that passed without a call of `process`, as a browser that rebuilds its graph leaves some out. */
+class Frames {
+  constructor() {
+    this.next = null;
+  }
+
+  missed() {
+    const missed = this.next === null ? 0 : currentFrame - this.next;
+    this.next = currentFrame + QUANTUM;
+    return missed;
+  }
+}
+
 const toInt16 = (sample) => Math.max(-32768, Math.min(32767, Math.round(sample * 32768)));
 
 class Capture extends AudioWorkletProcessor {
@@ -85,6 +98,7 @@ class Capture extends AudioWorkletProcessor {
     this.size = 320;
     this.scratch = new Float32Array(this.size);
     this.silence = new Float32Array(QUANTUM);
+    this.frames = new Frames();
     this.muted = false;
     this.done = false;
     this.port.onmessage = ({ data }) => {
@@ -96,6 +110,7 @@ class Capture extends AudioWorkletProcessor {
   process([input]) {
     // Without a microphone, or muted, the caller is silent: the stream never stops, so times stay true.
     const sound = input[0] && !this.muted ? input[0] : this.silence;
+    for (let missed = this.frames.missed(); missed > 0; missed -= QUANTUM) this.resampler.push(this.silence, 0, QUANTUM);
     this.resampler.push(sound, 0, sound.length);
     while (this.resampler.ready >= this.size) {
       this.resampler.pull(this.scratch, 0, this.size);
@@ -249,6 +264,7 @@ class Recorder extends AudioWorkletProcessor {
     super();
     this.sides = [new Resampler(sampleRate, 16000), new Resampler(sampleRate, 16000)];
     this.silence = new Float32Array(QUANTUM);
+    this.frames = new Frames();
     this.size = 1600;
     this.scratch = [new Float32Array(this.size), new Float32Array(this.size)];
     this.started = null;
@@ -260,7 +276,9 @@ class Recorder extends AudioWorkletProcessor {
 
   process(inputs) {
     if (this.started === null) this.started = currentTime;
+    const missed = this.frames.missed();
     this.sides.forEach((side, n) => {
+      for (let gone = 0; gone < missed; gone += QUANTUM) side.push(this.silence, 0, QUANTUM);
       const sound = inputs[n] && inputs[n][0] ? inputs[n][0] : this.silence;
       side.push(sound, 0, sound.length);
     });
