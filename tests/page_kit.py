@@ -257,11 +257,12 @@ async def _cut_at_random(page: Any, cuts: int, roll: random.Random, decided: lis
     flushed = [event["at"] for event in seen if event["name"] == "flushed"]
     ended = [event for event in seen if event["name"] == "ended"]
     assert len(flushed) == len(ended) == len(decided) == cuts
-    broken = [last for first, last in found if last - first < BROKEN_S]
+    broken = [burst for burst in found if burst[1] - burst[0] < BROKEN_S]
     result = []
     for since, until, event, at in zip([0.0, *flushed[:-1]], flushed, ended, decided, strict=True):
         words = sum(since < first <= until for first, _ in found), len(event["heard"].split())
-        tail = min((last - until for last in broken if abs(last - until) < 0.5), key=abs, default=None)
+        tails = [last - until for first, last in broken if first <= until < first + 2 * BROKEN_S]
+        tail = tails[0] if tails else None
         silent = None if tail is None else until + tail - at - ran_ahead
         result.append(PageCut(*words, tail, silent))
     return result

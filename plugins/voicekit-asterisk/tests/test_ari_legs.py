@@ -138,6 +138,18 @@ def test_a_caller_who_leaves_while_the_endpoint_rings_has_it_hung_up() -> None:
     run(main)
 
 
+def test_a_caller_who_can_hear_no_music_is_back_in_the_bridge() -> None:
+    """A music that Asterisk refuses ends the transfer, and not the call."""
+
+    async def main() -> None:
+        client = ScriptedAri("moh")
+        with pytest.raises(ServiceError):
+            await legs_of(client).transfer("PJSIP/200")
+        assert client.asked[-1] == "POST /bridges/bridge/addChannel"
+
+    run(main)
+
+
 def test_a_telephone_that_can_not_be_redirected_stays() -> None:
     """What Asterisk refuses is raised, and the caller is back in the bridge."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,63 @@ def whole_call(script: list[Line], target: Path, telephone: Callable[..., float]
     soundfile.write(target, whole, 8_000, subtype="PCM_16")
 
 
+@dataclass
+class Held:
+    """What the session shows of the call."""
+
+    session: Session | None = None
+    timed: list[TurnTimed] = field(default_factory=list)
+    ended: trio.Event = field(default_factory=trio.Event)
+
+
+class Recorded:
+    """A conversation that leaves a call folder."""
+
+    def __init__(self, session: Session, folder: Path, ended: trio.Event) -> None:
+        self._session = session
+        self._folder = folder
+        self._ended = ended
+
+    async def run(self) -> None:
+        async with open_call_folder(self._folder) as folder:
+            folder.record(self._session)
+            await self._session.run()
+        self._ended.set()
+
+    def end(self, *, why: str, farewell: str | None = None) -> None:
+        self._session.end(why=why, farewell=farewell)
+
+
+async def hold_call(
+    line: Callable[..., Any], service: Any, script: list[Line], phone: Phone, folder: Path, held: Held
+) -> None:
+    """Let `phone` call the demo's bot, to the bot's goodbye; the recogniser's connection is lost as in the script."""
+    async with open_relay(service.endpoints.stt) as relay:
+        stt = SonioxStt(key=service.key, endpoints=replace(service.endpoints, stt=relay.url))
+
+        def answer(call: Call) -> Recorded:
+            policy = Policy(call=CallPolicy(greeting=GREETING))
+            held.session = Session(handler=bot, call=call, stt=stt, tts=service.voice(), policy=policy)
+            held.session.watch(lambda event: held.timed.append(event) if isinstance(event, TurnTimed) else None)
+            return Recorded(held.session, folder, held.ended)
+
+        async with line(answer, session=True) as it:
+            await it.ask(phone.__enter__)
+            try:
+                await it.ask(phone.dial, f"sip:demo@127.0.0.1:{it.pbx.sip}")
+                await it.begun()
+                with trio.fail_after(WHOLE_S + 5):
+                    await trio.sleep(max(SAID_AT[each.name] + each.drop for each in script if each.drop is not None))
+                    assert relay.cut(), "there is a connection to lose"
+                    await held.ended.wait()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await it.ask(phone.hang_up)
+                    await trio.sleep(0.5)
+                    await it.ask(phone.__exit__, None, None, None)
+            await it.empty()
+
+
 async def test_the_demo_over_a_telephone(
     pbx: Pbx,
     line: Callable[..., Any],
@@ -92,61 +149,20 @@ async def test_the_demo_over_a_telephone(
     tmp_path: Path,
 ) -> None:
     """The whole conversation: understood, answered in time, and the phone hears the gaps that our recording has."""
-    script = lines()
+    script, held = lines(), Held()
     await trio.to_thread.run_sync(whole_call, script, tmp_path / "caller.wav", telephone)
-    sessions: list[Session] = []
-    timed: list[TurnTimed] = []
-    ended = trio.Event()
-
-    class Recorded:
-        def __init__(self, session: Session) -> None:
-            self._session = session
-
-        async def run(self) -> None:
-            async with open_call_folder(tmp_path / "call") as folder:
-                folder.record(self._session)
-                await self._session.run()
-            ended.set()
-
-        def end(self, *, why: str, farewell: str | None = None) -> None:
-            self._session.end(why=why, farewell=farewell)
-
-    async with open_relay(service.endpoints.stt) as relay:
-        stt = SonioxStt(key=service.key, endpoints=replace(service.endpoints, stt=relay.url))
-
-        def answer(call: Call) -> Recorded:
-            policy = Policy(call=CallPolicy(greeting=GREETING))
-            session = Session(handler=bot, call=call, stt=stt, tts=service.voice(), policy=policy)
-            session.watch(lambda event: timed.append(event) if isinstance(event, TurnTimed) else None)
-            sessions.append(session)
-            return Recorded(session)
-
-        async with line(answer, session=True) as it:
-            phone = await it.ask(Phone(pbx.phone, tmp_path / "caller.wav").__enter__)
-            try:
-                await it.ask(phone.dial, f"sip:demo@127.0.0.1:{pbx.sip}")
-                await it.begun()
-                with trio.fail_after(WHOLE_S + 5):
-                    await trio.sleep(max(SAID_AT[each.name] + each.drop for each in script if each.drop is not None))
-                    lost = relay.cut()
-                    await ended.wait()
-            finally:
-                with trio.CancelScope(shield=True):
-                    await it.ask(phone.hang_up)
-                    await trio.sleep(0.5)
-                    await it.ask(phone.__exit__, None, None, None)
-            await it.empty()
-    assert lost, "there was a connection to lose"
-    errors = word_errors(
-        " ".join(each.text for each in script if not each.aside), " ".join(turn.user for turn in sessions[0].history)
-    )
+    phone = Phone(pbx.phone, tmp_path / "caller.wav")
+    await hold_call(line, service, script, phone, tmp_path / "call", held)
+    assert held.session is not None
+    words = " ".join(each.text for each in script if not each.aside)
+    errors = word_errors(words, " ".join(turn.user for turn in held.session.history))
     said, heard = (soundfile.read(side, dtype="int16")[0] for side in (phone.said, phone.heard))
     ours, rate = soundfile.read(tmp_path / "call" / "call.wav", dtype="int16")
     phone.remove()
     cost.lines.append(f"phone: {errors.wrong} of {errors.words} words of the caller wrong")
     if not machine.keeps_time(within=0.03):
         cost.lines.append("phone: not measured, as the machine is late")
-        assert sessions[0].history, "the caller was heard"
+        assert held.session.history, "the caller was heard"
         assert utterances(heard, 8_000), "the caller was answered"
         return
     assert errors.rate <= 0.1
@@ -156,10 +172,9 @@ async def test_the_demo_over_a_telephone(
     later = [a - b for a, b in zip(there, here, strict=True)]
     offset = statistics.median(later)
     apart = max(abs(each - offset) for each in later)
-    asked = [each for each in timed if each.reason == "speech"]
-    server = [(each.decision or 0.0) + (each.tts or 0.0) for each in asked]
+    server = [(each.decision or 0.0) + (each.tts or 0.0) for each in held.timed if each.reason == "speech"]
     answered = [gap for gap, each in zip(there, script, strict=True) if not each.aside]
-    assert len(server) == len(answered), timed
+    assert len(server) == len(answered), held.timed
     beyond = [gap - own for gap, own in zip(answered, server, strict=True)]
     own, most = statistics.median(server), 1000 * max(beyond)
     cost.lines += [

@@ -163,10 +163,12 @@ class AriLegs:
 
     async def music(self, on: bool) -> None:
         """Play music on hold to the caller, or stop it. Out of the bridge meanwhile, neither side hears the other."""
-        orders = [ari.part(self.names, self.channel), ari.music(self.channel, True)]
-        back = [ari.music(self.channel, False), ari.join(self.names, self.channel)]
-        for order in orders if on else back:
-            await self._client.ask(order)
+        if on:
+            await self._client.ask(ari.part(self.names, self.channel))
+            await self._client.ask(ari.music(self.channel, True))
+        else:
+            await self._client.ask_again(ari.music(self.channel, False))
+            await self._client.ask(ari.join(self.names, self.channel))
 
     async def join(self, endpoint: str, *, timeout: int = JOIN_S) -> None:
         """Call `endpoint`, such as PJSIP/200, and leave the caller and whoever answers to each other.
@@ -194,8 +196,8 @@ class AriLegs:
             await self.partner_gone.wait()
 
     async def _join_with_music(self, endpoint: str) -> None:
-        await self.music(True)
         try:
+            await self.music(True)
             await self.join(endpoint)
         finally:
             with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):  # such as a caller who has gone

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -77,13 +78,14 @@ async def page(url: str) -> None:
 
 async def telephone(url: str) -> None:
     """A call over Twilio's wire: 50 frames a second, and each mark comes back at once."""
-    form = {"CallSid": "CA01", "From": "+1", "To": "+2", "CallStatus": "ringing"}
+    sid = f"CA{secrets.token_hex(8)}"
+    form = {"CallSid": sid, "From": "+1", "To": "+2", "CallStatus": "ringing"}
     signed = {"x-twilio-signature": signature(SECRET, f"{PUBLIC}/twilio/voice", form.items())}
     async with httpx.AsyncClient() as client:
         twiml = (await client.post(f"{url}/twilio/voice", data=form, headers=signed)).text
     found = re.search(r"/twilio/media/[^\"]+", twiml)
     assert found, twiml
-    peer = TwilioPeer(call="CA01")
+    peer = TwilioPeer(call=sid)
     async with open_websocket_url(url.replace("http", "ws", 1) + found[0]) as socket:
         for message in peer.begin():
             await socket.send_message(message)

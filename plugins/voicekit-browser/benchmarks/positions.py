@@ -12,7 +12,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
@@ -31,7 +30,7 @@ def main(cuts: int, seed: int) -> None:
     chromium = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     with watched() as kept:
         found = trio.run(lambda: cuts_in_chromium(cuts, seed=seed))
-    about = {"date": datetime.now(UTC).date().isoformat(), "chromium": chromium, **machine.describe()}
+    about = {"chromium": chromium, **machine.describe()}
     print(", ".join(f"{name} {value}" for name, value in about.items()))
     counted = Counter(cut.rendered - cut.heard for cut in found)
     print(f"{cuts} cuts. Words rendered minus words heard, and how often:")

@@ -44,7 +44,7 @@ new Promise((resolve) => {
 })
 """
 
-WORDS = 400
+WORDS = 280
 WORD_ENERGY = 0.1 * RATE * 8_000**2 / 2
 """Of one burst, in squared samples."""
 

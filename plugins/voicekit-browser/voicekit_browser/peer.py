@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from voicekit.call.json_object import read_object
 from voicekit.call.wire import WireMessage
-from voicekit_browser.reading import dumped, read_object, text, whole
+from voicekit_browser.reading import dumped, text, whole
 from voicekit_browser.wire import HEARD_RATE, SUBPROTOCOL
 
 KEPT_S = 15

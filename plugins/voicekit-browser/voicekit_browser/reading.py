@@ -12,17 +12,6 @@ MOST_SAMPLES = 1 << 40
 """Larger counts are no counts."""
 
 
-def read_object(message: str, wire: str) -> Mapping[str, Any]:
-    """The JSON object that `message` is."""
-    try:
-        value = json.loads(message)
-    except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"{wire}: expected JSON, got something else") from None
-    if not isinstance(value, dict):
-        raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
-    return value
-
-
 def text(value: Mapping[str, Any], key: str, most: int) -> str:
     """A text of at most `most` characters; "" if there is none."""
     found = value.get(key, "")

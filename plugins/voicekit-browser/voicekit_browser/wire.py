@@ -30,9 +30,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from voicekit.call.json_object import read_object
 from voicekit.call.wire import WireMessage
 from voicekit.errors import RemoteProtocolError
-from voicekit_browser.reading import dumped, read_object, text, whole
+from voicekit_browser.reading import dumped, text, whole
 
 SUBPROTOCOL: Final = "voicekit.v1"
 

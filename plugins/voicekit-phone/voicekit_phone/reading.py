@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from voicekit.call.info import CallEnd, EndReason, Known
-from voicekit.call.wire import WireEnded, WireMessage, WireNotice
+from voicekit.call.json_object import read_object as read_object
+from voicekit.call.wire import WireEnded, WireNotice
 from voicekit.errors import RemoteProtocolError
-
-LONGEST_MESSAGE = 256 * 1024
-"""Characters of one message; carriers send some hundreds. A longer one is not parsed."""
 
 KINDS = frozenset({
     "connected", "start", "media", "dtmf", "mark", "stop", "error",
@@ -26,21 +24,6 @@ KINDS = frozenset({
 
 GOODBYES = frozenset({"callended", "completed", "disconnect", "end", "error", "reconnect", "timeout", "unauthorized"})
 """Carriers' words for why a call is over; any other is left out, for the same reason."""
-
-
-def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
-    """The JSON object that a text message is; RemoteProtocolError for everything else. Nothing of it is quoted."""
-    if not isinstance(message, str):
-        raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
-    if len(message) > LONGEST_MESSAGE:
-        raise RemoteProtocolError(f"{wire}: expected at most {LONGEST_MESSAGE} characters, got {len(message)}")
-    try:
-        value = json.loads(message)
-    except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are none") from None
-    if not isinstance(value, dict):
-        raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
-    return value
 
 
 def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

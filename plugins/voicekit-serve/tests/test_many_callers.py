@@ -45,7 +45,9 @@ from voicekit_phone.rehearsal import PUBLIC, SECRET, TOKEN, FirstContact, socket
 pytestmark = pytest.mark.real
 
 GREETING = "Good day to you."
-ANSWER = "We are open from nine to five on every day of the week but Sunday."
+LONG = "We are open from nine to five on every day of the week but Sunday. " * 5
+"""What is interrupted: 20 s, so that a busy machine is in time, too."""
+ANSWER = "No, on these days we are shut."
 METRICS = "m" * 20
 ENOUGH_S = 180.0
 PATIENCE_S = 15.0
@@ -61,7 +63,7 @@ def bot(turn):
         heard.write(f"{{{{turn.session.call.info.call_id.value}}}}\\t{{{{turn.text}}}}\\n")
     if turn.session.call.info.call_id.value == "raises":
         raise KeyError("menu")
-    return {ANSWER!r}
+    return {ANSWER!r} if any(part in turn.text for part in ("hol", "oli", "ida", "day")) else {LONG!r}
 """
 
 
@@ -309,7 +311,7 @@ async def ask_and_interrupt(caller: Caller, tape: Tape) -> None:
     tape.next()
     await hears(caller, lambda text: len(text) > len(GREETING) + 12)
     tape.next()
-    await hears(caller, lambda text: text.endswith(ANSWER) and text.count(ANSWER[:10]) == 2)
+    await hears(caller, lambda text: text.endswith(ANSWER))
     caller.carrier.hang_up()
 
 
@@ -475,9 +477,9 @@ async def hold_eight(local: Program, remote: Program) -> None:
                 caller.go.set()
     for caller in good:
         text = heard_text(caller)
-        assert text.startswith(GREETING + ANSWER[:10]), text
+        assert text.startswith(GREETING + LONG[:10]), text
         assert text.endswith(ANSWER), "the answer to the interruption was heard to its end"
-        assert len(text) < len(GREETING + ANSWER + ANSWER), "the first answer was cut"
+        assert len(text) < len(GREETING + LONG + ANSWER), "the first answer was cut"
         assert letters(remote.heard(caller.call)) >= 0.7, remote.heard(caller.call)
         assert caller.carrier is not None
         assert caller.carrier.cleared, "the interruption cleared what was not played"
@@ -487,8 +489,10 @@ async def hold_eight(local: Program, remote: Program) -> None:
         assert len(caller.heard_pcm) > 8000 * 3
         assert caller.carrier is not None
         assert caller.carrier.cleared, "the person interrupted"
+    with trio.fail_after(ENOUGH_S):
+        await has_active(local, 0)
+        await has_active(remote, 0)
     counts = await remote.counts()
-    assert counts["active_calls"] == 0
     assert (counts["caller"], counts["lost"]) == (4, 1), "three who hung up and one who shouted; one vanished"
     assert (await local.counts())["caller"] == 2
 
@@ -535,5 +539,16 @@ async def drain(local: Program, remote: Program) -> None:
     assert "ended: drained" in remote.log.read_text(encoding="utf-8")
     for served in (local, remote):
         log = served.log.read_text(encoding="utf-8")
-        personal = (TOKEN, SECRET, METRICS, "+1555", "15550001111", ANSWER, "holidays", "forward", *Caller.tokens)
+        personal = (
+            TOKEN,
+            SECRET,
+            METRICS,
+            "+1555",
+            "15550001111",
+            ANSWER,
+            LONG[:20],
+            "holidays",
+            "forward",
+            *Caller.tokens,
+        )
         assert [secret for secret in personal if secret in log] == []

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from voicekit.call.json_object import read_object
 from voicekit.errors import RemoteProtocolError
-from voicekit_browser.reading import read_object, text
+from voicekit_browser.reading import text
 
 LABEL: Final = "rtvi-ai"
 

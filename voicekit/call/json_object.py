@@ -1,0 +1,27 @@
+"""A text message of a wire as the JSON object that it should be: what all wires that speak JSON read first (pure)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from voicekit.call.wire import WireMessage
+from voicekit.errors import RemoteProtocolError
+
+LONGEST_MESSAGE = 256 * 1024
+"""Characters of one message; carriers and pages send some hundreds. A longer one is not parsed."""
+
+
+def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
+    """The JSON object that a text message is; RemoteProtocolError for everything else. Nothing of it is quoted."""
+    if not isinstance(message, str):
+        raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
+    if len(message) > LONGEST_MESSAGE:
+        raise RemoteProtocolError(f"{wire}: expected at most {LONGEST_MESSAGE} characters, got {len(message)}")
+    try:
+        value = json.loads(message)
+    except (ValueError, RecursionError):
+        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are none") from None
+    if not isinstance(value, dict):
+        raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
+    return value
