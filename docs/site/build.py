@@ -20,8 +20,9 @@ from docs.site.reference import pages
 ROOT = Path(__file__).parents[2]
 INDEX = "docs/index.md"
 GENERATED = "docs/generated"
-HERE = "[How the reference is made]"  # in the index: the generated pages are listed before it
+HERE = "[How it is made]"  # in the index: the generated pages are listed before it
 LINK = re.compile(r"(?<!\\)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+TITLED = re.compile(r"\[([^]]+)\]\(([^)\s#:]+)\)")
 START = '<!doctype html><meta charset="utf-8"><title>voicekit</title><meta http-equiv="refresh" content="0; url={0}">\n'
 
 
@@ -64,13 +65,16 @@ def sources() -> list[Path]:
 
 
 def contents(index: str) -> str:
-    """Hidden tables of contents, one for each heading of `index` with the pages that are linked below it, in order."""
+    """Hidden tables of contents, one for each heading of `index` with the links below it, in order."""
     made = ""
     for part in index.split("\n## ")[1:]:
         caption, _, body = part.partition("\n")
-        names = dict.fromkeys(target.removesuffix(".md") for target, _ in _targets(body) if target.endswith(".md"))
-        if names:
-            made += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
+        titles = {path: title for title, path in TITLED.findall(body) if path.endswith(".md")}
+        if titles:
+            entries = "\n".join(
+                f"{title.replace('`', '')} <{path.removesuffix('.md')}>" for path, title in titles.items()
+            )
+            made += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"
     return made
 
 

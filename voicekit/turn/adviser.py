@@ -32,7 +32,7 @@ LONGEST_ANSWER = 4
 """Words of a yes or no: "yes, that's right, thank you" is one more, and a sentence."""
 
 SURE = 0.5
-"""A sound model's probability from which on it says "finished"."""
+"""A sound model's probability from which on it means "finished"."""
 
 ASKING = "?\uff1f\u061f"
 """Marks, in all scripts, behind which even a preposition is an end: "What are you waiting for?"."""
@@ -46,11 +46,11 @@ TRAILS_OFF = ("...", "…")
 class PausePatience:
     """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
 
-    `complete`: behind a complete question, or a yes or no; together with the hangover as long as the vendor's own
+    `complete`: behind a complete question, or a yes or no; together with the hangover about the vendor's own
     quickest endpoints.
     `statement`: behind any other complete sentence, as long as people pause between two sentences of one thought.
     `unfinished`: behind a word that nothing ends with. `filler`: behind an "um", which asks for time. `number`: between
-    the groups of a number that is dictated, which are 0.9 s apart where somebody reads it from a card. `name`: while a
+    the groups of a number that is dictated, which are 0.9 s apart if it is read from a card. `name`: while a
     name is remembered or spelt. `unsettled`: where the words are complete and the melody is not.
     """
 
@@ -137,7 +137,7 @@ def _commits(why: str) -> Advice:
 
 
 def _endings(pause: CallerPause) -> Endings:
-    """The lists for the last word: of its language, else of those that the stt was told to expect."""
+    """The lists for the last word: of its language, else of those that the stt expects."""
     language = pause.words[-1].language
     return _lists((language,) if language else tuple(pause.languages))
 

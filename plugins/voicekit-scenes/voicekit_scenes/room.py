@@ -1,7 +1,7 @@
 """The room where caller and bot meet: what the caller's microphone hears, and what of the bot the caller hears.
 
 The source is the microphone: the caller's own sounds, a backdrop, the echo of the bot, the noise of the room. The sink
-is the loudspeaker. Both at RATE, PCM16 mono; the room is told the time by its frames alone.
+is the loudspeaker. Both at RATE, PCM16 mono; the room knows the time by its frames alone.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ LONGEST_S: Final = 25.0
 
 
 class Speaks(Protocol):
-    """A voice that keeps what it was given to say."""
+    """A voice that keeps its text."""
 
     said: list[Utterance]
 
@@ -81,7 +81,7 @@ class Room:
         self.placed: list[Placed] = []
         self.replay = Replay(replays, messages)
         self.caller = bytearray()
-        """What the caller alone has said, as long as the stream."""
+        """The caller's sound alone, of the length of the stream."""
         self._start: float | None = None
         self._bot: BotHeard | None = None
         self._seen = 0  # pieces of the loudspeaker that were looked at
@@ -252,7 +252,7 @@ class Microphone(Pipeable):
 
 
 class RecordedStt(Pipeable):
-    """The recogniser: says what was recorded, by the sound that has reached it. It can be asked to finalise."""
+    """The recogniser: emits what was recorded, by the sound that has reached it. It can be asked to finalise."""
 
     name = "recorded recogniser"
     produces = None

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="how long the carrier lets the call last")
     parser.add_argument("--keys", default="", metavar="KEYS", help="keys to send once it is answered; w is a pause")
     parser.add_argument("--detect-machine", action="store_true", help="have the carrier find out who answers")
-    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     parser.add_argument(
         "--record", metavar="FOLDER", type=Path, help="record the call into a folder of its own in this"
     )

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     drain = f"seconds that calls may go on after the first signal ({limits.DRAIN_S:g})"
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
     parser.add_argument("--farewell", metavar="TEXT", help="what calls hear that are still there after that")
-    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     password = f"what the browser's page asks for before a call; better in {PAGE_PASSWORD}, as others see commands"
     parser.add_argument("--page-password", metavar="TEXT", help=password)
     parser.add_argument(
