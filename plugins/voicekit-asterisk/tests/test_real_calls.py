@@ -72,13 +72,12 @@ async def test_the_caller_hangs_up_in_mid_word(line: Callable[..., Any], way: st
     heard: list[Any] = []
 
     async def talk(call: Call) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(hear, call, heard)
-            nursery.start_soon(play, call, 600, 30)
+        await play(call, 600, 30)
 
-    async with line(talk) as it:
+    async with line(talk) as it, trio.open_nursery() as listening:
         await it.call(way, f"leaves-{way}")
         call = await it.begun()
+        listening.start_soon(hear, call, heard)  # beside the conversation, which ends with the call
         end = await it.over(call, 10)
         assert end.reason is EndReason.CALLER
         await it.empty()
