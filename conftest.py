@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False  # of pytest-xdist: files keep the order that they have here
     config.addinivalue_line("markers", "needs_debian(package, provides): needs a command or path of a Debian package")
     config.addinivalue_line("markers", "slow: takes more than a second; left out by python -m tests --fast")
-    config.addinivalue_line("markers", "real: takes long in real time, or installs; left to .ci/run by python -m tests")
+    config.addinivalue_line("markers", "real: takes long, or installs; left to .ci/run by python -m tests")
     config.addinivalue_line("markers", "full_counts: tries ten times as often with VOICEKIT_FULL=1")
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.call.connection import Call
 from voicekit.call.desk import Conversation
 from voicekit.call.transport import Site, SocketRoute, Upgrade
+from voicekit.errors import Unavailable
 from voicekit.flow.link import open_link
 from voicekit.play.sink import NullSink
 from voicekit.testing import FakeTts, Script, ScriptedSource, ScriptedVad
@@ -71,9 +73,10 @@ class Echo:
             with heard, sound, nothing, nowhere:
                 nursery.start_soon(run, nowhere, heard)
                 while self._call.end is None:
-                    for item in await sound.receive_all():
-                        if isinstance(item, AudioFrame):
-                            await speaker.write(item)
+                    with suppress(Unavailable):  # the call has ended meanwhile
+                        for item in await sound.receive_all():
+                            if isinstance(item, AudioFrame):
+                                await speaker.write(item)
                 nursery.cancel_scope.cancel()
 
     def end(self, *, why: str, farewell: str | None = None) -> None:

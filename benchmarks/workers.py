@@ -2,9 +2,10 @@
 
     python -m benchmarks.workers [--calls N] [--seconds S] [dummy | call ...]
 
-A dummy call is a websocket that echoes; a call is one of Twilio's protocol: a signed webhook, a token, a media socket,
-a session that greets. One starts every 0.15 s and lasts 3 to 6 s. `broken` calls ended otherwise than as planned,
-`refused` never began. Each row is a server of its own.
+A dummy call is a plain websocket whose sound is sent back, held by the desk like any other; a call is one of Twilio's
+protocol: a signed webhook, a token, a media socket, a session that greets. One starts every 0.15 s and lasts 3 to 6 s.
+`broken` calls ended otherwise than as planned, `refused` never began, `busy` were told so: the brake lets none in while
+the loop is late. Why they broke stands below. Each row is a server of its own.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from random import Random
 from typing import Any
@@ -27,13 +28,16 @@ from typing import Any
 import httpx
 import trio
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.routing import Route
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
 
 from benchmarks import machine
+from benchmarks.phone_server import Echo
 from voicekit import CallPolicy, Policy, Session
+from voicekit.aio.plain_wire import PlainWire
 from voicekit.call.connection import Call
+from voicekit.call.desk import Conversation
+from voicekit.call.transport import Site, SocketRoute, Upgrade
 from voicekit.flow.groups import alone
 from voicekit.testing import FakeTts
 from voicekit_phone.peers import PeerSound
@@ -49,9 +53,18 @@ TIMEOUT_S = 6
 """After which a worker that stands still is replaced."""
 DRAIN_S = 8.0
 START_S = 60.0
+RATE = 8_000
+GOODBYES = (1000, 1001, 1012)
+FAREWELL = "We are closing. Goodbye."
+FAREWELL_PACKETS = 50
+"""Of 20 ms: the farewell has a good second of sound."""
 
 
 # --- the server: `python -m benchmarks.workers --serve PORT` ---
+
+
+async def answer(call: Call) -> Conversation:
+    return Echo(call) if call.info.transport == "plain" else await greet(call)
 
 
 async def greet(call: Call) -> Session:
@@ -59,11 +72,16 @@ async def greet(call: Call) -> Session:
     return Session(handler="Yes?", call=call, stt=None, vad=None, tts=FakeTts(), policy=policy)
 
 
-async def echo(websocket: WebSocket) -> None:
-    await websocket.accept()
-    with suppress(WebSocketDisconnect):
-        while True:
-            await websocket.send_bytes(await websocket.receive_bytes())
+class Dummy:
+    """A transport of plain sound: each socket is a call."""
+
+    name = "plain"
+
+    def routes(self, site: Site) -> Sequence[SocketRoute]:
+        async def media(upgrade: Upgrade) -> None:
+            await site.hold(upgrade, PlainWire(RATE))
+
+        return [SocketRoute("/echo", media)]
 
 
 async def pid(request: object) -> PlainTextResponse:
@@ -76,17 +94,18 @@ async def block(request: object) -> PlainTextResponse:
 
 
 def program() -> Callable[[SharedListener], Awaitable[None]]:
-    routes = [WebSocketRoute("/echo", echo), Route("/pid", pid), Route("/block", block)]
+    routes = [Route("/pid", pid), Route("/block", block)]
 
     async def run(shared: SharedListener) -> None:
         await serve(
-            greet,
+            answer,
             Twilio(TOKEN),
+            Dummy(),
             public_url=PUBLIC,
             secret="x" * 32,
             max_calls=100,
             drain=DRAIN_S,
-            farewell="We are closing. Goodbye.",
+            farewell=FAREWELL,
             routes=routes,
             shared=shared,
         )
@@ -105,7 +124,10 @@ class Callers:
         self.outcomes: Counter[str] = Counter()
         self.live = 0
         self.stopped_at: float | None = None
+        self.signalled = False
         self.said_goodbye = 0
+        self.why: Counter[str] = Counter()
+        """What ended the calls that did not go as planned."""
         self._hold = {"dummy": self._dummy, "call": self._call}[kind]
         self._numbers = iter(range(1_000_000))
         self._random = Random(1)
@@ -131,20 +153,31 @@ class Callers:
             trio.TooSlowError,
             LookupError,
             ExceptionGroup,
-        ):
-            self.outcomes["broken" if began else "refused"] += 1
+        ) as error:
+            outcome = "broken" if began else "busy" if isinstance(error, LookupError) else "refused"
+            self.outcomes[outcome] += 1
+            self.why[f"{outcome}: {described(error)}"] += 1
         finally:
             self.live -= 1
 
     async def _dummy(self, number: int, seconds: float) -> Any:
         async with open_websocket_url(f"ws://127.0.0.1:{self.port}/echo", connect_timeout=10) as connection:
             yield True
-            with trio.move_on_after(seconds):
+            with trio.move_on_after(seconds if self.stopped_at is None else 60), self._ended_by_server():
                 while True:
                     await connection.send_message(bytes(320))
                     with trio.fail_after(10):
                         await connection.get_message()
                     await trio.sleep(0.02)
+
+    @contextmanager
+    def _ended_by_server(self) -> Iterator[None]:
+        """The server may end the call once it was told to stop, with a goodbye."""
+        try:
+            yield
+        except ConnectionClosed as closed:
+            if self.stopped_at is None or closed.reason is None or closed.reason.code not in GOODBYES:
+                raise
 
     async def _call(self, number: int, seconds: float) -> Any:
         path = await self._media_path(f"CA{number}")
@@ -178,11 +211,11 @@ class Callers:
             try:
                 while True:
                     heard = peer.receive(await connection.get_message())
-                    farewell += self.stopped_at is not None and isinstance(heard, PeerSound)
+                    farewell += self.signalled and isinstance(heard, PeerSound)
             except ConnectionClosed as closed:
-                if closed.reason is None or closed.reason.code not in (1000, 1001, 1012) or farewell < 10:
+                if closed.reason is None or closed.reason.code not in GOODBYES:
                     raise
-                self.said_goodbye += 1
+                self.said_goodbye += farewell >= FAREWELL_PACKETS
             nursery.cancel_scope.cancel()
         return True
 
@@ -195,6 +228,14 @@ class Callers:
         if found is None:
             raise LookupError(f"HTTP {answer.status_code}")
         return found[1]
+
+
+def described(error: BaseException) -> str:
+    """An error's type, and a websocket's code or its cause."""
+    if isinstance(error, BaseExceptionGroup):
+        return ", ".join(sorted({described(one) for one in error.exceptions}))
+    reason = getattr(error, "reason", None)
+    return f"{type(error).__name__} {getattr(reason, 'code', '')}".strip()
 
 
 async def _sound(connection: WebSocketConnection, peer: TwilioPeer) -> None:
@@ -224,7 +265,7 @@ async def reload(master: subprocess.Popen[bytes], callers: Callers) -> None:
 
 
 async def stop(master: subprocess.Popen[bytes], callers: Callers) -> None:
-    callers.stopped_at = trio.current_time()
+    callers.signalled = True
     master.send_signal(signal.SIGTERM)
 
 
@@ -276,18 +317,18 @@ async def _observe(kind: str, name: str, calls: int, port: int, master: subproce
     goodbye = f"{callers.said_goodbye} heard the farewell" if name == "SIGTERM" and kind == "call" else ""
     print(
         f"{kind:6} {name:20} {sum(counts.values()):5} {live:5} {counts['broken']:7} {counts['refused']:8} "
-        f"{len(after - before):4} {took:6.1f}  {goodbye}",
+        f"{counts['busy']:5} {len(after - before):4} {took:6.1f}  {goodbye}",
         flush=True,
     )
+    for why, number in callers.why.most_common():
+        print(f"{'':7}{number:3} {why}", flush=True)
 
 
 async def main(options: argparse.Namespace) -> None:
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
-    print(f"{'':6} {'what is done':20} calls  live  broken  refused  new      s")
+    print(f"{'':6} {'what is done':20} calls  live  broken  refused  busy  new      s")
     for kind in options.kinds or ("dummy", "call"):
         for name in options.only or DEEDS:
-            if kind == "dummy" and name == "SIGTERM":
-                continue  # an echo is no call of the desk's: nobody waits for it
             await row(kind, name, options.calls)
 
 

@@ -84,14 +84,7 @@ def on_site(
     transport: Any = first.transport()
     site = CallSite(answer, [transport], public_url=PUBLIC, now=lambda: NOON + trio.current_time(), **how)
     served = Served(wire, first, site, transport)
-    if getattr(transport, "client", None) is not None:
-
-        def carrier_rest(request: httpx.Request) -> httpx.Response:
-            served.asked.append(request)
-            return httpx.Response(200, json={})
-
-        memory = httpx.MockTransport(carrier_rest)
-        transport.client = CarrierClient(transport.client.account, transport=memory, now=site.now)
+    rest_in_memory(transport, site, served.asked)
 
     async def main() -> None:
         inline.set(True)
@@ -100,6 +93,18 @@ def on_site(
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
     return served
+
+
+def rest_in_memory(transport: Any, site: CallSite, asked: list[httpx.Request]) -> None:
+    """Have the carrier of `transport`, if it has a REST, grant every request; they are put into `asked`."""
+
+    def carrier_rest(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={})
+
+    if getattr(transport, "client", None) is not None:
+        memory = httpx.MockTransport(carrier_rest)
+        transport.client = CarrierClient(transport.client.account, transport=memory, now=site.now)
 
 
 def held_on(wire: str, script: Script) -> Served:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Source(Stage[object, Sound | Signal | CallNews], Protocol):
-    """A stage that ignores its inlet and says sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
+    """A stage that ignores its inlet and emits sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
 
     `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
     Others (a file) are paced by their consumer, and nothing is ever dropped. `run` returns when the sound ends.
@@ -63,11 +63,11 @@ class Vad(Protocol):
 
 @runtime_checkable
 class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
-    """A stage that takes frames, gaps and speech marks and says transcripts, timed in samples of what it was sent.
+    """A stage that takes frames, gaps and speech marks and emits transcripts, timed in samples of its sound.
 
     `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
-    `endpoints` says whether it says Endpoint by itself; where it does, that ends the caller's turn. An attribute
-    `languages` may hold the codes of the languages that it was told to expect, for words that come without one.
+    `endpoints` is True if it emits Endpoint by itself, which then ends the caller's turn. An optional attribute
+    `languages` has the codes of the languages that it expects, for words that come without one.
 
     Optional attribute `finalizes`: True for one with a method `finalize(at: int) -> None`, which asks for all sound up
     to sample `at` to be made final as soon as that has been heard, unless a SpeechStarted comes before. It is answered
@@ -84,11 +84,11 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
 
 @runtime_checkable
 class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
-    """A stage that takes Text and says frames and WordMarks; one stream is one reply.
+    """A stage that takes Text and emits frames and WordMarks; one stream is one reply.
 
     `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.
-    `cut` is called synchronously when a reply is cut, before its scope is cancelled: it tells whatever is still
-    making sound for that reply to stop, never waits, and may be called when nothing is being said.
+    `cut` is called synchronously when a reply is cut, before its scope is cancelled: it stops anything that is still
+    making sound for that reply, never waits, and may be called while there is no reply.
 
     Optional attribute `reads_tags`: True for a voice that understands speech tags such as `<break time="1s"/>`; from
     the text of any other they are dropped.
@@ -132,7 +132,7 @@ class Speaker(Protocol):
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where replies are played. `pausable` says whether `hold` works; if not, playout does it by discard and rewind.
+    """Where replies are played. `pausable` is True if `hold` works; if not, playout does it by discard and rewind.
 
     Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock,
     0.1 if it is not stated and at most 0.4; a sink behind a network wants more, and a cut may leave that much in it.
@@ -174,8 +174,8 @@ class Text:
     """Text on its way to the voice, which remembers what it was made from.
 
     `to[i]` is how many characters of the handler's own text count as heard once `text[i]` has begun to sound; it
-    never falls. A transform that says "five dollars" for "$5" gives each of those characters the end of "$5". A Text
-    of no characters is a breath: whoever holds text back lets it go and passes it on.
+    never falls. A transform that writes "five dollars" for "$5" gives each of those characters the end of "$5". A Text
+    of no characters is a breath: a stage that holds text back lets it go and passes it on.
     """
 
     text: str
@@ -198,7 +198,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One turn of the history: what the caller said, what the handler said to it, and how much of that was heard."""
+    """One turn of the history: the caller's words, the handler's answer, and how much of it was heard."""
 
     turn: int
     user: str
@@ -249,7 +249,7 @@ class Stash:
 class Reply:
     """What is known about one reply while it lives: the handler adds to `said`, playout raises `heard_to`.
 
-    With `script`, that is all there is to say, and no handler is asked.
+    With `script`, that is the whole text, and no handler is called.
     """
 
     __slots__ = ("cut", "first_word", "heard_to", "reason", "said", "script", "text", "turn")
@@ -285,7 +285,7 @@ class ReplyLease(Protocol):
         ...
 
     def listen(self) -> None:
-        """Bring the reply's `heard_to` up to date, and tell what is new."""
+        """Bring the reply's `heard_to` up to date, and emit what is new."""
         ...
 
     def next_moment(self) -> float:

@@ -8,14 +8,14 @@
     ├─ ProtocolError
     │  ├─ LocalProtocolError    we (or the caller of a protocol core) broke the rules
     │  └─ RemoteProtocolError   the peer did
-    ├─ ServiceError             a service said no, or could not be reached
+    ├─ ServiceError             a service refused, or could not be reached
     │  ├─ Unauthenticated       the key is missing, wrong, expired or of another region
     │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
     └─ DeviceError              a microphone, a speaker, or the file in its place, failed
 
 trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass unchanged inside `voicekit.flow` and are
-translated where a room meets the outside. A message says what was expected, what came, and where.
+translated where a room meets the outside. A message states what was expected, what came, and where.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class ServiceError(VoicekitError):
     """A service refused, failed or could not be reached.
 
     `error_type` is the service's own stable word for it, `code` its number, `request_id` what its support asks for;
-    each is None where the service said nothing. `retryable` says whether the same request may succeed later.
-    `validation_errors` are the fields that were wrong, `more_info` is an address to read on, where it says so.
+    each is None if the service did not send it. `retryable`: whether the same request may succeed later.
+    `validation_errors` are the fields that were wrong, `more_info` is an address to read on, if there is one.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The vocabulary: every mark, signal, command and session event, grouped by who says it.
+"""The vocabulary: every mark, signal, command and session event, grouped by its emitter.
 
 All are immutable. `at`, `start`, `end` and `final_to` count samples: those of the listening side at the one ear rate,
 those of a reply at the sink's rate, each from the first sample of its stream. A `turn` is the number of a reply,
@@ -24,7 +24,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The last speech ended at sample `at` of the ear stream; said when the gate's hangover has passed."""
+    """The last speech ended at sample `at` of the ear stream; emitted when the gate's hangover has passed."""
 
     at: int
 
@@ -71,7 +71,7 @@ class Interim:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """Words that will not change any more; each is said once."""
+    """Words that will not change any more; each is emitted once."""
 
     words: tuple[Word, ...]
 
@@ -157,7 +157,7 @@ class CollectKeys:
     """The order to take the caller's next keys together, as one turn of the reason "keys".
 
     It is complete with `most` keys, at a key of `end`, which is dropped, or of `stop`, which is kept; `within` seconds
-    after the last key; and, if nobody presses any, `first` seconds after the prompt (None: never).
+    after the last key; and, without any key, `first` seconds after the prompt (None: never).
     """
 
     most: int
@@ -179,7 +179,7 @@ class Audible:
 
 @dataclass(frozen=True, slots=True)
 class HeardSoFar:
-    """The caller has heard the first `said_to` characters of what the handler said."""
+    """The caller has heard the first `said_to` characters of the handler's text."""
 
     turn: int
     said_to: int
@@ -233,7 +233,7 @@ class PauseScored:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without having been asked: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
+    """Speak without a turn of the caller: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
     "machine" (an answering machine has taken the call, see AnsweredBy).
 
     With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
@@ -246,7 +246,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The order to end the call: a `graceful` end lets the reply in progress be played, and then says `farewell`.
+    """The order to end the call: a `graceful` end lets the reply in progress be played, and then speaks `farewell`.
 
     `limit`: it comes of the longest duration, or of the longest silence.
     """
@@ -259,7 +259,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class SourceEnded:
-    """The source ended and the transcriber has said everything it had to say."""
+    """The source ended and the transcriber has emitted its last transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +352,7 @@ class ReleaseOutput:
 
 @dataclass(frozen=True, slots=True)
 class AmendTurn:
-    """Late final words change what the caller said in the already committed turn `turn`."""
+    """Late final words change the caller's words in the already committed turn `turn`."""
 
     turn: int
     text: str
@@ -458,7 +458,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """Reply `turn` had nothing to play for `samples`, in the middle of words that the handler had said."""
+    """Reply `turn` had nothing to play for `samples`, in the middle of the handler's words."""
 
     turn: int
     samples: int
@@ -497,7 +497,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is over; `stop` says why. Times count from the request, in seconds."""
+    """A model's answer in reply `turn` is over; `stop` is the reason. Times count from the request, in seconds."""
 
     turn: int
     model: str
@@ -536,7 +536,7 @@ class TurnTimed:
 
     `decision` is from the caller's last speech, as the detector heard it, until the turn was committed: the recogniser,
     the pause, the judgement; of that, the last final words came after `stt`. `handler` is from there to the first word,
-    `tts` from the first word to the first sound, `total` all of it. None is what can't be told: nobody spoke, or the
+    `tts` from the first word to the first sound, `total` all of it. None is unknown: the caller did not speak, or the
     reply was begun before the turn was committed (`handler` is then 0.0).
     """
 

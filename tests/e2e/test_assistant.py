@@ -80,6 +80,7 @@ def assistant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Modul
             del sys.modules[name]
 
 
+@pytest.mark.real
 def test_every_skill_answers_what_is_typed(tmp_path: Path) -> None:
     """`voicekit chat` with the assistant answers a question for each skill, and ends with goodbye."""
     done = subprocess.run(

@@ -92,7 +92,7 @@ def test_the_rules_bot_holds_a_dialogue():
 
 
 def test_the_asterisk_line_answers_without_an_asterisk():
-    """12_asterisk.py answers in the console; the example itself is not called on a real Asterisk."""
+    """12_asterisk.py answers in the console; a real Asterisk calls it in voicekit-asterisk's test_real_docs.py."""
     printed = run(EXAMPLES / "12_asterisk.py", typed="the workshop please\nyour hours\nbye\n")
     assert "bot> The workshop has extension 201." in printed
     assert "bot> We are open from nine to five, Monday to Friday." in printed

@@ -1,9 +1,13 @@
-"""The commands that README and docs/latency.md give work as they stand, on the file that the page has just shown."""
+"""README, pasted command by command into an empty folder, works, with a key and without; so does docs/latency.md.
+
+Installing is the business of `.ci/run` and of tests/e2e/test_fresh_install.py: here the commands are installed already.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.house.markdown import read
+from tests.house.markdown import Block, read
 from voicekit.soniox.api.region import KEY_VARIABLE, URL_VARIABLES
 from voicekit.testing import Script
 from voicekit.testing.soniox import SonioxPeer
@@ -21,21 +25,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LATENCY = (ROOT / "docs" / "latency.md").read_text(encoding="utf-8")
 
 ELSEWHERE = {
-    "voicekit demo": "plugins/voicekit-local/tests/test_demo.py",
-    "voicekit trace voicekit-demo": "tests/unit/test_trace_drawing.py",
-    "voicekit local-server": "plugins/voicekit-local/tests/server/test_command.py",
-    "voicekit talk": "plugins/voicekit-device/tests/test_over_a_card.py",
-    "voicekit talk --browser": "plugins/voicekit-browser/tests/test_command.py",
-    "voicekit talk bot.py": "plugins/voicekit-device/tests/test_over_a_card.py",
-    "voicekit devices": "plugins/voicekit-device/tests/test_over_a_card.py",
-    "voicekit trace FOLDER": "tests/unit/test_trace_drawing.py",
-    "voicekit init mybot": "tests/e2e/test_init.py",
-    "voicekit init NAME --plugin": "tests/e2e/test_init.py",
-    "voicekit doctor": "tests/unit/test_cli_words.py",
     "voicekit serve": "plugins/voicekit-serve/tests/test_command.py",
-    "voicekit scenes": "plugins/voicekit-scenes/tests/test_held.py",
+    "voicekit demo": "plugins/voicekit-local/tests/test_demo.py",
+    "voicekit trace FOLDER": "tests/unit/test_trace_drawing.py",
 }
-"""Commands that need more than a bot's file, and the tests in which they run."""
+"""Commands that README's sentences only name, and the tests in which they run."""
 
 
 def asker() -> Script:
@@ -47,32 +41,143 @@ def asker() -> Script:
     return script
 
 
-def commands() -> list[str]:
-    """The commands in README's sentences, one for each, in their order, and then those of docs/latency.md."""
-    found = re.findall(r"`(voicekit [a-z][^`]*)`", " ".join(README.split()))
-    shown = re.findall(r"^(voicekit [^#\n]*)", LATENCY, re.MULTILINE)
-    return [each for each in dict.fromkeys(line.strip() for line in (*found, *shown)) if each not in ELSEWHERE]
+def blocks(mark: str) -> list[Block]:
+    return [block for block in read(README).blocks if block.mark == mark]
+
+
+def named() -> list[str]:
+    """The commands in README's sentences and tables."""
+    return list(dict.fromkeys(re.findall(r"`(voicekit [a-z][^`]*)`", " ".join(README.split()))))
+
+
+def shown() -> list[str]:
+    """The commands of docs/latency.md."""
+    return [line.strip() for line in re.findall(r"^(voicekit [^#\n]*)", LATENCY, re.MULTILINE)]
+
+
+def pasted() -> list[str]:
+    """README's commands that hold calls or tests, in their order, without those that install."""
+    lines = [line for block in blocks("commands") for line in block.text.splitlines()]
+    return [line for line in lines if not line.startswith("pip install")]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """README's first bot, saved as bot.py, and the recording of a caller."""
+    """README's files, and nothing else."""
+    for block in blocks("file"):
+        (tmp_path / f"{block.name}.py").write_text(block.text, encoding="utf-8")
+    return tmp_path
+
+
+def record_demo(folder: Path) -> None:
+    """The recording that the demo leaves: the caller left, and a silent bot right."""
     import numpy
     import soundfile
 
-    [bot] = [each.text for each in read(README).blocks if (each.mark, each.name) == ("example", "bot")]
-    (tmp_path / "bot.py").write_text(bot, encoding="utf-8")
-    pcm = asker().pcm(0, round(asker().until * 16_000), 16_000)
-    soundfile.write(tmp_path / "caller.wav", numpy.frombuffer(pcm, "<i2"), 16_000)
-    return tmp_path
+    caller = numpy.frombuffer(asker().pcm(0, round(asker().until * 16_000), 16_000), "<i2")
+    (folder / "voicekit-demo").mkdir()
+    soundfile.write(folder / "voicekit-demo" / "call.wav", numpy.stack([caller, 0 * caller], axis=1), 16_000)
+
+
+async def paste(folder: Path, line: str, **variables: str) -> str:
+    """What one line prints, typed into a shell in which voicekit is installed; it ends with status 0."""
+    words = [*(["-m"] if (first := line.split()[0]) != "python" else []), *line.removeprefix("python ").split()]
+    assert first in {"python", "voicekit", "pytest"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SONIOX_", "VOICEKIT_"))}
+    typed = b"hello\nbye\n" if "chat" in line else b""
+    with trio.fail_after(300):
+        done = await trio.run_process(
+            [sys.executable, *words],
+            cwd=folder, env={**environment, **variables}, stdin=typed, check=False,
+            capture_stdout=True, capture_stderr=True,
+        )  # fmt: skip
+    assert done.returncode == 0, (line, done.stdout.decode(), done.stderr.decode())
+    assert b"Traceback" not in done.stderr
+    return done.stdout.decode()
+
+
+def check_the_pasted(folder: Path, printed: dict[str, str], *words: str) -> None:
+    """What README's commands left behind: the typed conversation, and a spoken call in which the bot answered."""
+    assert printed["voicekit chat bot.py"].endswith("bot> You said: bye\nbot> Goodbye!\n")
+    spoken = printed["voicekit run bot.py --source file:caller.wav --record call"].lower()
+    assert "bot  you said: " in spoken
+    assert all(word in spoken for word in words), spoken
+    assert "together" in printed["voicekit trace call"]
+    assert "1 passed" in printed["pytest test_bot.py"]
+    for made in ("bot.wav", "caller.wav", "call/call.wav"):
+        assert (folder / made).stat().st_size > 10_000
+
+
+@pytest.mark.slow
+async def test_readme_works_with_a_key(folder):
+    """Each line in its order, against a service that understands the caller of the demo's recording."""
+    record_demo(folder)
+    async with SonioxPeer(asker()).serve() as endpoints:
+        addresses = {variable: getattr(endpoints, name) for name, variable in URL_VARIABLES.items()}
+        printed = {line: await paste(folder, line, **addresses, **{KEY_VARIABLE: "not-a-key"}) for line in pasted()}
+        for command in shown():
+            await paste(folder, command)
+    check_the_pasted(
+        folder, printed, "morning everybody"
+    )  # the copy on the left channel is off by a bit here and there
+    assert (folder / "turn.svg").stat().st_size > 500
+
+
+@pytest.mark.real
+async def test_readme_works_without_a_key(folder):
+    """Each line in its order, from the demo on, with the local server: the caller of the demo calls README's bot."""
+    [demo] = [block.text.split("&&")[-1].strip().removeprefix(".venv/bin/") for block in blocks("run")]
+    printed = {line: await paste(folder, line) for line in (demo, *pasted())}
+    assert "answered 5 times" in printed["voicekit demo"]
+    check_the_pasted(folder, printed, "bye")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["voicekit talk --browser bot.py", "voicekit serve bot.py"])
+def test_readmes_servers_come_up(folder, command):
+    """The lines for the browser and for the telephone listen, and end at Ctrl-C; the system chooses the port."""
+    [line] = [line for line in README.splitlines() if command in line and "`" not in line]
+    variables = dict(re.findall(r"([A-Z_]+)=(\S+) ", line))
+    words = [*line[line.index("voicekit ") :].split(), "--port", "0", *(["--no-open"] if "talk" in command else [])]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words], cwd=folder, env={**os.environ, **variables, KEY_VARIABLE: "not-a-key"},
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        assert any("http" in line for line in iter(process.stderr.readline, ""))
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.communicate(timeout=60)[1]
+        assert process.returncode in {0, 130}
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_readme_installs_is_there():
+    """Each line that installs from the checkout names folders with a package in them."""
+    found = [word for block in read(README).blocks if block.language == "sh" for word in block.text.split()]
+    folders = [word for word in found if word.startswith("./plugins/")]
+    assert len(folders) >= 5
+    assert all((ROOT / folder / "pyproject.toml").exists() for folder in folders)
+
+
+def test_readme_is_short():
+    """At most 150 lines: the rest is in docs."""
+    assert len(README.splitlines()) <= 150
 
 
 async def test_the_command_of_the_page_about_commands_works(folder):
     """On the bot that the page has shown, in place of README's; the file's policy and greeting are taken."""
+    import numpy
+    import soundfile
+
     blocks = read((ROOT / "docs" / "commands.md").read_text(encoding="utf-8")).blocks
     [bot] = [each.text for each in blocks if (each.mark, each.name) == ("example", "bot")]
     [command] = [each.text for each in blocks if each.mark == "command"]
     (folder / "bot.py").write_text(bot, encoding="utf-8")
+    pcm = numpy.frombuffer(asker().pcm(0, round(asker().until * 16_000), 16_000), "<i2")
+    soundfile.write(folder / "caller.wav", pcm, 16_000)
     async with SonioxPeer(asker()).serve() as endpoints:
         addresses = {variable: getattr(endpoints, name) for name, variable in URL_VARIABLES.items()}
         env = {**os.environ, **addresses, KEY_VARIABLE: "not-a-key"}
@@ -85,38 +190,9 @@ async def test_the_command_of_the_page_about_commands_works(folder):
     assert b"bot  You said: good morning everybody" in done.stdout
 
 
-async def test_each_command_works_as_it_stands(folder):
-    """One after the other in one folder, as a reader types them: each ends with status 0."""
-    assert len(commands()) >= 7
-    async with SonioxPeer(asker()).serve() as endpoints:
-        addresses = {variable: getattr(endpoints, name) for name, variable in URL_VARIABLES.items()}
-        env = {**os.environ, **addresses, KEY_VARIABLE: "not-a-key"}
-        for command in commands():
-            words = [sys.executable, "-m", *command.split()]
-            typed = b"hello\nbye\n" if "chat" in command else b""
-            with trio.fail_after(60):
-                done = await trio.run_process(
-                    words, cwd=folder, env=env, stdin=typed, check=False, capture_stdout=True, capture_stderr=True
-                )
-            assert done.returncode == 0, (command, done.stderr.decode())
-            assert b"Traceback" not in done.stderr
-    for made in ("answer.wav", "call/call.wav", "turn.svg"):
-        assert (folder / made).stat().st_size > 500
-
-
-def test_the_first_bot_can_be_typed_to_by_itself_and_by_the_command(folder):
-    """The file as it was pasted: run as a program, and with the command that the next sentence gives."""
-    expected = "you> hello\nbot> You said: hello\nyou> bye\nbot> You said: bye\nbot> Goodbye!\n"
-    for command in (["bot.py"], ["-m", "voicekit", "chat", "bot.py"]):
-        done = subprocess.run(
-            [sys.executable, "-W", "error", *command], input="hello\nbye\n", cwd=folder, env=dict(os.environ),
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert (done.stdout, done.stderr, done.returncode) == (expected, "", 0)
-
-
 def test_what_is_tested_elsewhere_is_named_there():
-    """A command that is left out here stands in the test that is said to run it."""
+    """A command that is only named is one that is pasted as well, or it stands in the test that is said to run it."""
+    for command in named():
+        assert command in ELSEWHERE or any(command in line for line in README.splitlines() if "`" not in line), command
     for command, test in ELSEWHERE.items():
-        there = f"{command.split()[1]}" in (ROOT / test).read_text(encoding="utf-8")
-        assert there, command
+        assert command.split()[1] in (ROOT / test).read_text(encoding="utf-8"), command

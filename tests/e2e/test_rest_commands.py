@@ -137,7 +137,7 @@ async def test_speak_into_a_file(folder: Path, peer: RestPeer) -> None:
         said_json = json.loads(out)
         assert said_json["whole"] is None
         assert err == (
-            "voicekit: hello.wav: whether the sound is whole can't be told, as it does not say how long it should be\n"
+            "voicekit: hello.wav: cannot verify that the sound is complete: this format does not record its length\n"
         )
         peer.faults.append(CutAnswer("POST", "/tts", after=3_000))
         _, err = await sh.run("speak", "Hello.", "-o", "broken.wav", status=1)

@@ -20,7 +20,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError, QuotaExceeded, RemoteProtocolError, Unauthenticated, Unavailable
 from voicekit.events import Audible, SttDown, SttUp, Switched
-from voicekit.flow.fallback import REST_REFUSED_S, rest
+from voicekit.flow.fallback import REST_REFUSED_S, crossing, rest
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.stage import Run
 from voicekit.flow.store import count as one_each
@@ -29,6 +29,7 @@ from voicekit.listen.sound_log import moved, moved_back
 from voicekit.llm import LanguageModel
 from voicekit.reply.fallback_tts import FallbackTts
 from voicekit.session.eventlog import describe
+from voicekit.soniox import Endpoints, SonioxStt, SonioxTts
 from voicekit.testing import FakeTts, HeldCall, Script, ScriptedStt, check_tts, hold_call
 from voicekit.testing.llm import AnswerCut, AnswerStall, Asked, ModelServer, Pause, ScriptedAnswer, Status
 from voicekit.testing.positions import POSITIONS, WINDOW
@@ -345,6 +346,16 @@ def test_a_switch_across_regions_is_told() -> None:
     (switch,) = switches(call)
     assert switch.crosses == "eu to us"
     assert "warning: eu to us" in (describe(switch) or "")
+
+
+@pytest.mark.parametrize("make", [SonioxStt, SonioxTts])
+def test_soniox_parts_know_their_region(make: Callable[..., Any]) -> None:
+    """A switch from one region's host to another's is a crossing; within a region, or to a local server, none is."""
+    eu, us = (make(key="k", endpoints=Endpoints.find(region)) for region in ("eu", "us"))
+    local = make(key="k", endpoints=Endpoints.find(stt="ws://127.0.0.1:1", tts="ws://127.0.0.1:1"))
+    assert crossing(eu, us) == "eu to us"
+    assert crossing(us, make(key="other", endpoints=Endpoints.find("us"))) is None
+    assert crossing(eu, local) is None
 
 
 def test_a_fallback_that_can_not_work_is_refused() -> None:

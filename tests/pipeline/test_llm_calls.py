@@ -10,6 +10,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import count
 from voicekit.errors import Unavailable
 from voicekit.events import ModelAnswered, Trouble
 from voicekit.extend import Use
@@ -61,7 +62,8 @@ def spoken(text: str) -> str:
     return "".join(text.split())
 
 
-@settings(max_examples=40)
+@pytest.mark.full_counts
+@settings(max_examples=count(150))
 @given(st.sampled_from(sorted(WIRES)), st.floats(2.5, 12.0), st.floats(0.5, 6.0))
 def test_after_an_interruption_at_any_instant(wire: str, first: float, gap: float) -> None:
     """The next request is one that the service takes, and shows as said what was heard, to the character."""

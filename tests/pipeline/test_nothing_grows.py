@@ -18,6 +18,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests import counts
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
 from voicekit.events import Overrun, SpeechStarted, TurnEnded
@@ -38,6 +39,7 @@ from voicekit.turn.history import LIMIT
 from voicekit.turn.policy import CallPolicy, Policy
 
 WARM_UP = 10
+SECONDS = counts.count(600)
 """Seconds in which everything fills that can."""
 
 MOST = 1 << 20
@@ -158,7 +160,7 @@ def hold_in_virtual_time(call: Watched, log: Path) -> list[tuple[int, int]]:
 
     async def without_threads() -> list[tuple[int, int]]:
         inline.set(True)
-        return await hold({log: call}, 600)
+        return await hold({log: call}, SECONDS)
 
     return trio.run(without_threads, clock=MockClock(autojump_threshold=0))
 
@@ -199,21 +201,23 @@ def check_stalled_ears(call: Watched, ears: Stalling, log: Path, seconds: int, l
 
 
 @pytest.mark.slow
-def test_ten_minutes_with_a_sink_at_a_tenth_of_its_speed(traced, tmp_path):
+@pytest.mark.full_counts
+def test_minutes_with_a_sink_at_a_tenth_of_its_speed(traced, tmp_path):
     """Backpressure reaches the handler, so a slow sink makes nothing grow."""
-    call = Watched(600, sink=NullSink(speed=0.1))
+    call = Watched(SECONDS, sink=NullSink(speed=0.1))
     weights = hold_in_virtual_time(call, tmp_path / "log")
-    check_slow_sink(call, 600)
+    check_slow_sink(call, SECONDS)
     assert grown(weights) < MOST
 
 
 @pytest.mark.slow
-def test_ten_minutes_with_ears_that_stop_reading(traced, tmp_path):
+@pytest.mark.full_counts
+def test_minutes_with_ears_that_stop_reading(traced, tmp_path):
     """The oldest sound is dropped and reported to the sample, the VAD goes on hearing, and nothing grows."""
     ears = Stalling(Script())
-    call = Watched(600, stt=ears, handler=brief)
+    call = Watched(SECONDS, stt=ears, handler=brief)
     weights = hold_in_virtual_time(call, tmp_path / "log")
-    check_stalled_ears(call, ears, tmp_path / "log", 600)
+    check_stalled_ears(call, ears, tmp_path / "log", SECONDS)
     assert grown(weights) < MOST
 
 

@@ -9,6 +9,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import count
 from voicekit.events import Audible, Decided, SessionEvent, Trouble, TurnCommitted
 from voicekit.llm import tool
 from voicekit.testing import HeldCall, Script, hold_call
@@ -95,7 +96,8 @@ def test_a_right_guess_saves_the_models_time_to_its_first_token() -> None:
     assert waits[False] - waits[True] == pytest.approx(FIRST_TOKEN, abs=0.01)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.full_counts
+@settings(max_examples=count(150), deadline=None)
 @given(st.floats(0.3, 3.0), st.floats(0.1, 4.0), st.sampled_from([True, Speculation(after=0.0, most=9, ahead="sound")]))
 def test_whenever_the_caller_goes_on_the_model_is_asked_rightly(
     pause: float, later: float, speculate: bool | Speculation

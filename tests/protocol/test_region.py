@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voicekit.errors import ConfigError
-from voicekit.soniox.api.region import ApiKey, Endpoints
+from voicekit.soniox.api.region import ApiKey, Endpoints, region_of
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,20 @@ def test_a_region_has_its_hosts(region: str | None, infix: str) -> None:
         tts=f"wss://tts-rt{infix}.soniox.com/tts-websocket",
         tts_rest=f"https://tts-rt{infix}.soniox.com",
     )
+
+
+@pytest.mark.parametrize("region", ["us", "eu", "jp"])
+def test_a_host_names_its_region(region: str) -> None:
+    """All four addresses of a region do, and no other address does."""
+    found = Endpoints.find(region, environ={})
+    assert {region_of(url) for url in (found.rest, found.stt, found.tts, found.tts_rest)} == {region}
+    others = (
+        "ws://127.0.0.1:1/stt",
+        "wss://soniox.com/",
+        "wss://stt-rt.eu.soniox.com.example/",
+        "wss://x.mars.soniox.com/",
+    )
+    assert {region_of(url) for url in others} == {None}
 
 
 def test_an_argument_goes_before_a_variable_and_that_before_the_region() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -116,6 +116,46 @@ async def test_gaps_keep_the_positions_of_a_source_true(autojump_clock):
         return [Gap(item.samples, item.at)] if item.at % 960 == 0 else [item]
 
     await check_source(lambda: Changing(source(), losing))
+
+
+class UsedUp(Changing):
+    """A source that has one stream in its life, like a wire: opened again, it has nothing more to say."""
+
+    used = False
+
+    @asynccontextmanager
+    async def open(self):
+        if self.used:
+            raise RuntimeError("this wire is gone")
+        self.used = True
+        async with super().open() as run:
+            yield run
+
+
+async def test_a_source_with_one_stream_in_its_life_passes_as_such_alone(autojump_clock):
+    """With `once`, each stream gets a source of its own; without it, a source must open again."""
+
+    def make():
+        return UsedUp(source(), lambda item: [item])
+
+    await check_source(make, once=True)
+    with pytest.raises(AssertionError, match="this wire is gone"):
+        await check_source(make)
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (slow_to_clean_up, "took 1 s to clean up after a cancellation"),
+        (in_a_hurry, "is live, but said .* s before that could have been heard"),
+        (until_its_inbox_ends, "must return at the end of its stream"),
+        (hoarding, "kept .* bytes while nobody took anything for 600 s"),
+    ],
+)
+async def test_all_other_promises_hold_for_one_stream_too(autojump_clock, run, sentence):
+    """`once` excuses from a second stream, and from nothing else."""
+    with pytest.raises(AssertionError, match=sentence):
+        await check_source(lambda: running(run), once=True)
 
 
 class Judge:

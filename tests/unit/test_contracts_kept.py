@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import trio
 
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.call.caller import CallSource
 from voicekit.errors import ConfigError
 from voicekit.flow import each, stage
 from voicekit.listen import ConfirmedBy, EnergyVad, FileSource, SilenceSource, ToneSource, WebRtcVad
@@ -72,6 +74,28 @@ async def test_our_sources_keep_the_contract(autojump_clock, make):
 async def test_a_source_that_never_ends_can_be_checked_too(autojump_clock, live):
     """With `ends=False` the check takes a while of the sound and cancels the rest."""
     await check_source(lambda: SilenceSource(live=live), ends=False)
+
+
+@pytest.mark.slow
+async def test_the_source_of_a_call_keeps_the_contract_once(autojump_clock):
+    """The caller's sound comes as it comes, over one wire: with holes, with keys, and with a hang-up at the end."""
+    async with trio.open_nursery() as nursery, AsyncExitStack() as made:
+
+        async def talk(source: CallSource) -> None:
+            for number in range(50):
+                source.hear(bytes(320), trio.current_time())
+                if number == 20:
+                    source.press("5")
+                await trio.sleep(1.0 if number == 30 else 0.02)
+            source.finish()
+
+        def make() -> CallSource:
+            source = CallSource(AudioFormat(8_000))
+            made.callback(source.close)
+            nursery.start_soon(talk, source)
+            return source
+
+        await check_source(make, once=True)
 
 
 @pytest.mark.parametrize(

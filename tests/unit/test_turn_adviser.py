@@ -14,6 +14,7 @@ from voicekit.writing import letters
 
 ADVISER = WordAdviser()
 PATIENCE = PausePatience()
+STATEMENT = ("wait", PATIENCE.statement)
 
 
 def words(text: str, language: str | None = None) -> tuple[Word, ...]:
@@ -41,6 +42,16 @@ COMPLETE = {
     "it": ("Che ore sono?", "Vorrei un tavolo per due.", "No, grazie."),
     "nl": ("Hoe laat is het?", "Ik wil graag een tafel.", "Ja, dank je."),
     "pt": ("Que horas são?", "Quero uma mesa para dois.", "Sim, obrigado."),
+}
+SHORT = ("Yes, please.", "Nein, danke.", "Sí, gracias.", "Oui, merci.", "No, grazie.", "Ja, dank je.", "Sim, obrigado.")
+BEGUN = {
+    "en": ("Can you tell me?", "Well, I'd like to know.", "Um, let me think, I think."),
+    "de": ("Können Sie mir sagen?", "Also, ich wollte fragen.", "Ich glaube."),
+    "es": ("¿Me puede decir?", "A ver.", "Quisiera saber."),
+    "fr": ("Pouvez-vous me dire ?", "Je voudrais savoir."),
+    "it": ("Mi può dire?", "Vorrei sapere.", "Credo."),
+    "nl": ("Kunt u mij vertellen?", "Even kijken."),
+    "pt": ("Pode me dizer?", "Eu acho."),
 }
 UNFINISHED = {
     "en": ("I would like to", "a table for", "because", "My name is.", "I want the...", "and"),
@@ -85,10 +96,20 @@ def table(cases: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("language", "text"), table(COMPLETE))
-def test_a_complete_sentence_ends_a_turn_soon(language: str, text: str) -> None:
-    """Its final words are committed after a short pause; words that may change are made final first."""
+def test_a_complete_question_ends_a_turn_soon_and_a_statement_later(language: str, text: str) -> None:
+    """Final words are committed after a pause, a longer one behind a statement; words that may change are finalised."""
     assert advised(text, language, final=False) == ("finalize", 0.0)
-    assert advised(text, language) == ("commit", PATIENCE.complete)
+    soon = "?" in text or text in SHORT
+    expected = ("commit", PATIENCE.complete) if soon else STATEMENT
+    assert advised(text, language) == expected
+
+
+@pytest.mark.parametrize(("language", "text"), table(BEGUN))
+def test_a_beginning_is_no_sentence(language: str, text: str) -> None:
+    """Recognisers put a mark behind "Can you tell me"; what the caller wants to know is still to come."""
+    for final in (False, True):
+        assert advised(text, language, final=final) == ("wait", PATIENCE.unfinished)
+    assert advised(f"{text.rstrip('?.,')} xyz?", language) == ("commit", PATIENCE.complete)
 
 
 @pytest.mark.parametrize(("language", "text"), table(UNFINISHED))
@@ -116,14 +137,14 @@ def test_a_dictated_number_waits_untold(language: str, text: str) -> None:
         "A table for two.",
         "At half past eight.",
         "Twenty three.",
-        "In 1985, I think.",
+        "It was in 1985, you see.",
         "I live at number nine.",
         "I do.",
     ],
 )
 def test_a_number_alone_is_no_dictation(text: str) -> None:
-    """An amount, an hour, a year in a sentence are answered as soon as any sentence."""
-    assert advised(text) == ("commit", PATIENCE.complete)
+    """An amount, an hour, a year in a sentence are answered as soon as any statement."""
+    assert advised(text) == STATEMENT
 
 
 def test_spelling_waits() -> None:
@@ -154,7 +175,7 @@ def test_a_question_for_a_number_waits_from_the_first_digit() -> None:
     """One digit is enough then; an answer without any is judged like others."""
     assert advised("five", expected="number") == ("wait", PATIENCE.number)
     assert advised("It's 5", expected="number") == ("wait", PATIENCE.number)
-    assert advised("I don't know.", expected="number") == ("commit", PATIENCE.complete)
+    assert advised("I don't know.", expected="number") == STATEMENT
 
 
 def test_a_question_for_a_name_waits() -> None:
@@ -166,8 +187,10 @@ def test_a_question_for_a_name_waits() -> None:
 
 
 def test_the_melody_has_a_say_about_sentences() -> None:
-    """A sound model makes a complete sentence surer, or makes it wait; it can't complete words that are not."""
-    assert advised("I want a table.", score=0.9) == ("commit", 0.0)
+    """A sound model makes a complete question surer, or makes a sentence wait; it can't complete words that are not."""
+    assert advised("Is it open?", score=0.9) == ("commit", 0.0)
+    assert advised("Is it open?", score=0.1) == ("wait", PATIENCE.unsettled)
+    assert advised("I want a table.", score=0.9) == STATEMENT
     assert advised("I want a table.", score=0.1) == ("wait", PATIENCE.unsettled)
     assert advised("I want a", score=0.9) == ("wait", PATIENCE.unfinished)
     assert advised("good morning", score=0.9) == ("none", 0.0)

@@ -50,12 +50,12 @@ def groups(call: Talk, *texts: str, apart: float = 0.9) -> Talk:
 
 def test_a_complete_sentence_is_committed_before_the_endpoint() -> None:
     """The stt is asked at the pause, and its final words are enough: 0.56 s after the voice, not 0.7."""
-    call = said("good morning.").at(1.16, final("good morning.", 0.0), finalized(0.8)).at(1.3, endpoint(0.6))
-    assert call.take() == ["0.90 finalize to 0.80", "1.16 start 1 speech 'good morning.'"]
+    call = said("good morning?").at(1.16, final("good morning?", 0.0), finalized(0.8)).at(1.3, endpoint(0.6))
+    assert call.take() == ["0.90 finalize to 0.80", "1.16 start 1 speech 'good morning?'"]
     assert call.state is TurnState.REPLYING
     assert call.decisions() == [
         "finalize: the last word may end the turn",
-        "commit 1: adviser: a complete sentence",
+        "commit 1: adviser: a complete question",
     ]
 
 
@@ -69,24 +69,24 @@ def test_a_fin_is_no_end() -> None:
 
 def test_switched_off_nothing_is_asked_and_nothing_sooner() -> None:
     """The endpoint alone decides then."""
-    call = said("good morning.", OFF).at(1.1, final("good morning.", 0.0)).at(1.3, endpoint(0.6))
-    assert call.take() == ["1.30 start 1 speech 'good morning.'"]
+    call = said("good morning?", OFF).at(1.1, final("good morning?", 0.0)).at(1.3, endpoint(0.6))
+    assert call.take() == ["1.30 start 1 speech 'good morning?'"]
     assert said("oh one seven", OFF).at(1.6, endpoint(0.9)).take() == ["1.60 start 1 speech 'oh one seven'"]
 
 
 def test_an_stt_that_cannot_finalise_is_taken_by_its_word() -> None:
     """Its final words count if they reach as far as the speech did."""
-    call = said("good morning.", finalizes=False).at(1.0, final("good morning.", 0.0)).until(1.1)
-    assert call.take() == ["1.05 start 1 speech 'good morning.'"]
-    call = talk(finalizes=False).at(0.1, started(0.0)).at(0.9, final("good morning.", 0.0)).at(1.5, stopped(1.2))
+    call = said("good morning?", finalizes=False).at(1.0, final("good morning?", 0.0)).until(1.1)
+    assert call.take() == ["1.05 start 1 speech 'good morning?'"]
+    call = talk(finalizes=False).at(0.1, started(0.0)).at(0.9, final("good morning?", 0.0)).at(1.5, stopped(1.2))
     assert call.until(2.0).take() == [], "0.6 s of speech have no words yet"
 
 
 def test_a_late_endpoint_of_the_same_pause_is_stale() -> None:
     """`<end>` may follow `<fin>`: the turn is not committed twice."""
-    call = said("good morning.").at(1.16, final("good morning.", 0.0), finalized(0.8))
+    call = said("good morning?").at(1.16, final("good morning?", 0.0), finalized(0.8))
     call.at(1.2, Audible(1)).at(1.3, endpoint(0.6)).at(1.5, ReplyDone(1)).at(1.6, endpoint(0.6)).until(9.0)
-    assert call.take() == ["0.90 finalize to 0.80", "1.16 start 1 speech 'good morning.'"]
+    assert call.take() == ["0.90 finalize to 0.80", "1.16 start 1 speech 'good morning?'"]
     assert call.state is TurnState.WAITING
 
 
@@ -166,28 +166,28 @@ def test_the_stt_is_asked_twice_in_a_turn_at_most() -> None:
 
 def test_a_resumed_sentence_forgets_the_commit() -> None:
     """Speech that goes on before the final words have come: they end nothing."""
-    call = said("good morning.").at(1.0, started(0.95)).at(1.16, final("good morning.", 0.0), finalized(0.8)).until(3.0)
+    call = said("good morning?").at(1.0, started(0.95)).at(1.16, final("good morning?", 0.0), finalized(0.8)).until(3.0)
     assert call.take() == ["0.90 finalize to 0.80"]
     assert call.state is TurnState.HEARING
 
 
 def test_a_sound_model_is_asked_once_in_a_pause() -> None:
     """Its answer makes a sentence surer; one that is late is not waited for longer than 0.3 s."""
-    done = (final("good morning.", 0.0), finalized(0.8))
-    call = said("good morning.", scores=True).at(0.97, PauseScored(600, 0.9)).at(1.0, *done).until(1.01)
+    done = (final("good morning?", 0.0), finalized(0.8))
+    call = said("good morning?", scores=True).at(0.97, PauseScored(600, 0.9)).at(1.0, *done).until(1.01)
     asked = ["0.90 finalize to 0.80", "0.90 score the pause at 0.60"]
-    assert call.take() == [*asked, "1.00 start 1 speech 'good morning.'"]
-    late = said("good morning.", scores=True).at(1.0, *done).until(3.0)
-    assert late.take() == [*asked, "1.20 start 1 speech 'good morning.'"]
-    other = said("good morning.", scores=True).at(0.95, PauseScored(100, 0.1)).at(1.0, *done).until(3.0)
-    assert other.take() == [*asked, "1.20 start 1 speech 'good morning.'"], "a score of another pause"
+    assert call.take() == [*asked, "1.00 start 1 speech 'good morning?'"]
+    late = said("good morning?", scores=True).at(1.0, *done).until(3.0)
+    assert late.take() == [*asked, "1.20 start 1 speech 'good morning?'"]
+    other = said("good morning?", scores=True).at(0.95, PauseScored(100, 0.1)).at(1.0, *done).until(3.0)
+    assert other.take() == [*asked, "1.20 start 1 speech 'good morning?'"], "a score of another pause"
 
 
 def test_a_melody_that_goes_on_holds_the_endpoint() -> None:
     """A complete sentence that does not sound so: the endpoint at 1.3 waits until the pause has lasted 0.9 s."""
-    call = said("good morning.", scores=True).at(0.97, PauseScored(600, 0.1))
-    call.at(1.16, final("good morning.", 0.0), finalized(0.8)).at(1.3, endpoint(0.6)).until(3.0)
-    assert call.take()[2:] == ["1.80 start 1 speech 'good morning.'"]
+    call = said("good morning?", scores=True).at(0.97, PauseScored(600, 0.1))
+    call.at(1.16, final("good morning?", 0.0), finalized(0.8)).at(1.3, endpoint(0.6)).until(3.0)
+    assert call.take()[2:] == ["1.80 start 1 speech 'good morning?'"]
 
 
 def test_no_sound_model_is_asked_about_words_that_wait() -> None:
@@ -198,11 +198,11 @@ def test_no_sound_model_is_asked_about_words_that_wait() -> None:
 
 def test_an_early_commit_confirms_a_speculation() -> None:
     """The reply was begun on a guess, and the adviser's commit of the same words lets it sound."""
-    call = said("good morning.", SPECULATING).at(1.16, final("Good morning.", 0.0), finalized(0.8))
+    call = said("good morning?", SPECULATING).at(1.16, final("Good morning?", 0.0), finalized(0.8))
     assert call.until(1.2).take() == [
         "0.90 finalize to 0.80",
-        "0.90 speculate 1 'good morning.'",
-        "1.16 confirm 1 'Good morning.'",
+        "0.90 speculate 1 'good morning?'",
+        "1.16 confirm 1 'Good morning?'",
     ]
 
 
@@ -226,10 +226,10 @@ def test_without_its_stt_a_wait_still_ends() -> None:
 
 def test_a_question_cut_short_is_advised_on_as_a_whole() -> None:
     """A sentence that goes on before its answer is audible is put back; the words that follow are judged anew."""
-    call = said("good morning.").at(1.16, final("good morning.", 0.0), finalized(0.8)).until(1.2)
+    call = said("good morning?").at(1.16, final("good morning?", 0.0), finalized(0.8)).until(1.2)
     call.at(1.5, started(1.4)).at(1.9, interim("and then", 1.4)).at(2.3, stopped(2.0)).at(2.6, endpoint(2.0)).until(9.0)
     lines = [line for line in call.take() if "start" in line]
-    assert lines == ["1.16 start 1 speech 'good morning.'", "2.60 start 2 speech 'good morning. and then'"]
+    assert lines == ["1.16 start 1 speech 'good morning?'", "2.60 start 2 speech 'good morning? and then'"]
 
 
 def test_any_function_may_advise_within_the_limits() -> None:

@@ -24,13 +24,13 @@ def guessed(policy: Policy = ON) -> Talk:
 
 def test_the_same_words_confirm_whatever_their_spelling() -> None:
     """Case and punctuation do not count; the reply goes by the words as they were committed."""
-    talk = guessed().at(1.05, final("Good morning.", 0.0)).until(1.1)
-    assert talk.take() == ["1.05 confirm 1 'Good morning.'"]
+    talk = guessed().at(1.05, final("Good morning?", 0.0)).until(1.1)
+    assert talk.take() == ["1.05 confirm 1 'Good morning?'"]
     assert talk.state is TurnState.REPLYING
     assert (talk.machine.live, talk.machine.guess) == (1, None)
     assert talk.decisions() == [
         "speculate 1: the words have stood for 0.2 s",
-        "confirm 1: adviser: a complete sentence",
+        "confirm 1: adviser: a complete question",
     ]
 
 

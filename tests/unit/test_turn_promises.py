@@ -63,6 +63,7 @@ class Promises:
     def take(self, step: Step) -> None:
         self.ended = self.ended or step.name in ("graceful end", "farewell", "end at once", "hangup")
         self.world.take(step)
+        self.ended = self.ended or self.world.machine.ending is not None  # the longest silence has the last word, too
         if self.world.machine.state is not TurnState.CLOSED:  # what is said to a call that is over counts for nothing
             self.due |= self.world.said
 

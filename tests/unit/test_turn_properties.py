@@ -109,7 +109,7 @@ class Witness:
             assert self._guessed == command.turn, "nothing to confirm"
             assert self.guess is None or letters(self.guess.text) == letters(command.text), "a guess of other words"
         self.guess, self.guesses = None, 0
-        if isinstance(command, Confirm) or command.reason in ("speech", "typed", "dtmf"):
+        if isinstance(command, Confirm) or command.reason in ("speech", "typed", "dtmf", "keys"):
             del self.finalizes[:-1]  # the last one still counts for the time between two
             self.answered = len(self.finalizes)
         self.turn = self.live = command.turn

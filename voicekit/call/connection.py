@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from math import inf
 
 import trio
 
@@ -82,6 +83,8 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
+        self._sent_at = inf  # since when a message waits to be taken; inf while none does
+        self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control
         self._nursery = nursery
@@ -183,18 +186,28 @@ class Call:
 
     async def _read(self) -> None:
         while self.end is None:
-            with trio.move_on_after(QUIET_S) as quiet:
-                try:
-                    message = await self._stream.receive()
-                except StreamClosed as closed:
-                    self.finish(self._wire.closed(closed.code).end)
-                    return
-                try:
-                    self.take(self._wire.receive(message))
-                except RemoteProtocolError as error:
-                    self.finish(CallEnd(EndReason.CARRIER, str(error)))
-            if quiet.cancelled_caught:
-                self.source.keep_time(trio.current_time())
+            try:
+                message = await self._stream.receive()
+            except StreamClosed as closed:
+                self.finish(self._wire.closed(closed.code).end)
+                return
+            self._heard_at = trio.current_time()
+            try:
+                self.take(self._wire.receive(message))
+            except RemoteProtocolError as error:
+                self.finish(CallEnd(EndReason.CARRIER, str(error)))
+
+    async def _watch(self) -> None:
+        """See when the wire is quiet, and when it takes nothing: a scope for each message would cost more than both."""
+        while True:
+            now = trio.current_time()
+            if now >= self._heard_at + QUIET_S:
+                self._heard_at = now
+                self.source.keep_time(now)
+            if now >= self._sent_at + SEND_S:
+                self._sent_at = inf
+                self._sending.cancel()
+            await trio.sleep_until(min(self._heard_at + QUIET_S, self._sent_at + SEND_S))
 
     def take(self, events: Sequence[object]) -> None:
         """Act on what the wire said; never waits."""
@@ -225,8 +238,8 @@ class Call:
 
     async def _write(self) -> None:
         while message := await self._line.next_message():
-            self._sending = trio.move_on_after(SEND_S, shield=True)  # a message has its number: none may be left out
-            with self._sending:
+            self._sent_at = trio.current_time()
+            with trio.CancelScope(shield=True) as self._sending:  # a message has its number: none may be left out
                 try:
                     await self._stream.send(message)
                 except StreamClosed as closed:
@@ -235,6 +248,7 @@ class Call:
             if self._sending.cancelled_caught:
                 self.finish(CallEnd(EndReason.LOST, f"no message was taken for {SEND_S:g} s"))
                 return
+            self._sent_at = inf
             self._line.sent(trio.current_time())
 
     def _hurry(self) -> None:
@@ -299,6 +313,7 @@ async def open_call(
                 call = Call(stream, wire, start, control, nursery)
                 nursery.start_soon(call._read)
                 nursery.start_soon(call._write)
+                nursery.start_soon(call._watch)
                 call.take(rest)
                 try:
                     yield call

@@ -17,7 +17,9 @@ from voicekit.events import AnsweredBy
 KEYS = frozenset("0123456789*#ABCDabcdw")
 """What `send_digits` takes; w is a pause."""
 
-_TARGET = re.compile(r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}|[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_TARGET = re.compile(
+    r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}|[A-Za-z][A-Za-z0-9_.-]{0,63}|[A-Z][A-Za-z]{1,15}/[A-Za-z0-9_.@+-]{1,64}"
+)
 
 
 class CallControl(Protocol):
@@ -44,7 +46,10 @@ class CallReport:
 
 
 def check_target(to: str) -> str:
-    """`to` itself: a number, a SIP address, or the name of a route. ConfigError, without it, for anything else."""
+    """`to` itself: a number, a SIP address, the name of a route, or an endpoint of Asterisk such as PJSIP/200.
+
+    ConfigError, without it, for anything else.
+    """
     if not isinstance(to, str) or not _TARGET.fullmatch(to):
         raise ConfigError("transfer: expected a number such as +15550001, a sip: address or a route's name")
     return to

@@ -175,8 +175,10 @@ class CallSpeaker:
                 self._pack(pad=False)
             if self._messages:
                 return self._messages.popleft()
-            rest = self._pending and not self._far_full
-            dry_at = self._estimate.dry_at - 2 * self._wire.packet if rest else float("inf")
+            if not self._pending or self._far_full:
+                await self._changed.park()
+                continue
+            dry_at = self._estimate.dry_at - 2 * self._wire.packet
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
             if waiting.cancelled_caught:  # the far end has all but run dry: this is the end of what is said

@@ -24,7 +24,7 @@ from voicekit.extend.install import OFFERS, brought_by, install_command
 from voicekit.soniox.api.region import KEY_VARIABLE, ApiKey, Endpoints
 from voicekit.soniox.local import COMMAND
 
-HELP = "look at keys, network, plugins, models and devices, and say what to do"
+HELP = "check keys, network, plugins, models and devices, with advice"
 
 GROUP: Final = "voicekit.doctor"
 FINE, NOTE, WRONG = "ok", "note", "wrong"

@@ -15,10 +15,12 @@ def main(arguments: Sequence[str]) -> int:
     """Print the key, and nothing else on the standard output."""
     parser = parser_of("key", HELP)
     parser.add_argument("usage", choices=USAGES, help="what it is for: listening or speaking")
-    parser.add_argument("--seconds", type=int, default=300, metavar="N", help="it opens streams so long (%(default)s)")
-    parser.add_argument("--session", type=int, metavar="N", help="a stream may last so many seconds (no limit)")
+    parser.add_argument(
+        "--seconds", type=int, default=300, metavar="N", help="lifetime of the key in seconds (%(default)s)"
+    )
+    parser.add_argument("--session", type=int, metavar="N", help="longest duration of a stream in seconds (no limit)")
     parser.add_argument("--single-use", action="store_true", help="it opens one stream")
-    parser.add_argument("--reference", metavar="TEXT", help="what the usage logs say of it")
+    parser.add_argument("--reference", metavar="TEXT", help="its name in the usage logs")
     options = parser.parse_args(arguments)
     request = KeyRequest(
         usage_type=USAGES[options.usage],

@@ -73,7 +73,7 @@ def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
         parser.add_argument(f"--{role}", metavar=SPEC, help=text)
     policy = "a number or text of the policy, as in turn.settle=1.2; may be repeated"
     parser.add_argument("--policy", metavar="FIELD=VALUE", action="append", default=[], help=policy)
-    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     if not typed:
         parser.add_argument("--blocked", action="store_true", help="also show what blocks the event loop, for how long")
     return parser

@@ -26,7 +26,9 @@ BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES  # of a file that is read at al
 def main(arguments: Sequence[str]) -> int:
     """Write the file; it is there once the sound has come to its end."""
     parser = parser_of("speak", HELP)
-    parser.add_argument("text", metavar="TEXT|FILE", help="what to say: a text, a text file, or - for the input")
+    parser.add_argument(
+        "text", metavar="TEXT|FILE", help="the text: as it is, the name of a text file, or - for the standard input"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=f"the sound: {', '.join(FORMATS)}")
     parser.add_argument("--voice", default=limits.TTS_VOICE, metavar="NAME", help="(%(default)s)")
     parser.add_argument("--language", default=limits.TTS_LANGUAGE, metavar="CODE", help="of the text (%(default)s)")
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         finally:
             bar.clear()
         if saved.whole is None:
-            complain(f"{path}: whether the sound is whole can't be told, as it does not say how long it should be")
+            complain(f"{path}: cannot verify that the sound is complete: this format does not record its length")
         if options.json:
             write_json({"file": str(path), "bytes": saved.size, "audio_format": audio_format, "whole": saved.whole})
         return 0

@@ -54,11 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--to", metavar="FOLDER", help="where the results go, each named after its source")
     parser.add_argument("--language", action="append", metavar="CODE", help="that is spoken; may be repeated")
     parser.add_argument("--strict", action="store_true", help="no other languages than those")
-    parser.add_argument("--speakers", action="store_true", help="tell speakers apart")
+    parser.add_argument("--speakers", action="store_true", help="separate the speakers")
     parser.add_argument("--translate", metavar="CODE", help="into this language; the result is the translation")
     parser.add_argument("--context", metavar="TEXT", help="what it is about: names, words to expect")
     parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="(%(default)s)")
-    parser.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help="so many (%(default)s)")
+    parser.add_argument(
+        "--at-once", type=int, default=AT_ONCE, metavar="N", help="files to transcribe in parallel (%(default)s)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave files and transcriptions at the service")
     parser.add_argument("--live", action="store_true", help="play one local file to the realtime service instead")
     return parser

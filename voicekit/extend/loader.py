@@ -58,8 +58,8 @@ def load_plugins(
     each hook call is printed to stderr, by names and types only.
 
     Raises PluginError naming the plugin that can't be imported, has the name of another, implements a hook wrongly,
-    or fails in `voicekit_register`; where several are broken, notes tell the others. With
-    `strict=False` they are asked nothing more, and told in `failures` of what is returned. Raises ConfigError where
+    or fails in `voicekit_register`; if several are broken, notes have the others. With
+    `strict=False` they are not called again, and stand in `failures` of the result. Raises ConfigError where
     `voicefile` is no file.
     """
     if voicefile is not None and not voicefile.is_file():

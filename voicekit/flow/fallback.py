@@ -3,7 +3,7 @@
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
 A `Fallback` may be shared by all calls of a process: what one call has learnt spares the others the wait. How long a
-service rests depends on what it said, and is spread by chance, so that many calls do not come back to it in step.
+service rests depends on its error, and is spread by chance, so that many calls do not come back to it in step.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ PATIENCE_S = 2.5
 end the caller's wait within 6 s."""
 
 EXCUSE_S = 3.0
-"""Seconds of a turn in which nothing was said; then a model's stand-in for words comes."""
+"""Seconds of a turn without a word; then a model's stand-in for words comes."""
 
 EXCUSE = "One moment, please."
 
 REST_S = 15.0
-"""A service that failed is left alone for so long, spread over its upper half."""
+"""Seconds for which a failed service is left alone, spread over its upper half."""
 
 REST_QUOTA_S = 40.0
 """One whose rate or quota is used up."""
@@ -39,7 +39,7 @@ class Fallback(Generic[T_co]):
     """Members in the order in which they are wanted; each has its own key and options.
 
     As the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; as the model of a
-    `LanguageModel`, a model. `excuse` is what a model's caller hears if nothing was said for 3 s, None for nothing.
+    `LanguageModel`, a model. `excuse` is what a model's caller hears after 3 s without a word, None for nothing.
     `patience` is how long a member may owe us something, in seconds. Raises ConfigError for fewer than two members.
     """
 

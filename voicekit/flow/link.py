@@ -5,10 +5,10 @@
 `send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a cancelled
 receive has taken nothing. What counts as full, and what happens then, is `voicekit.flow.store`.
 
-Senders that wait are let in as they came, by whoever makes room: nobody slips in before them, so a heavy item is not
+Waiting senders are let in in their order, by the task that makes room: none overtakes them, so a heavy item is not
 kept out for ever by light ones. Only what weighs nothing never queues.
 
-A receiver that never waits has its items handed to it in the step of whoever sends them (`Inlet.hand_to`): that saves a
+A receiver that never waits has its items handed to it in the step of the sender (`Inlet.hand_to`): that saves a
 task switch for each item, and what is queued stays empty.
 """
 
@@ -117,7 +117,7 @@ class Taker:
         return True
 
     def resume(self) -> None:
-        """Take what is queued, as far as `ready` allows: for whoever knows that it may be true again."""
+        """Take what is queued, as far as `ready` allows: for callers that know that it may be true again."""
         link = self._link
         while link.items and not self._busy and link.taker is self and (self._ready is None or self._ready()):
             item = link.take()
@@ -139,7 +139,7 @@ class Taker:
 
 
 class _End(ABC):
-    """What both ends have in common: a link, its statistics, and that somebody must close them."""
+    """What both ends have in common: a link, its statistics, and that they must be closed."""
 
     __slots__ = ("_closed", "_link")
 
@@ -214,7 +214,7 @@ class Outlet(_End, Generic[T_contra]):
 
     @property
     def broken(self) -> bool:
-        """Whether the inlet is closed, so that nobody will ever receive."""
+        """Whether the inlet is closed, so that no item will be received."""
         return not self._link.inlet_open
 
     async def _send_all(self, items: deque[Any]) -> None:
@@ -253,7 +253,7 @@ class Outlet(_End, Generic[T_contra]):
         if self._closed:
             raise trio.ClosedResourceError(f"this outlet of link {self._link.name!r} is closed")
         if not self._link.inlet_open:
-            raise trio.BrokenResourceError(f"nobody receives from link {self._link.name!r} any more")
+            raise trio.BrokenResourceError(f"the inlet of link {self._link.name!r} is closed")
 
 
 class Inlet(_End, Generic[T_co]):
@@ -343,10 +343,10 @@ def open_link(
     conflate: Callable[[Any], Hashable | None] | None = None,
     on_drop: Callable[[int], None] | None = None,
 ) -> tuple[Outlet[Any], Inlet[Any]]:
-    """A link that holds `capacity` by weight, and its two ends; whoever opens it sees to it that both are closed.
+    """A link that holds `capacity` by weight, and its two ends; the opener sees to it that both are closed.
 
-    `conflate` gives a key to items of which only the latest matters: a new one is queued last as ever, and the one
-    with its key that was still queued is gone. `on_drop` is told the weight of everything that is dropped, at once;
+    `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item
+    with the same key. `on_drop` is called at once with the weight of everything that is dropped;
     it must not raise. Raises ConfigError for a capacity below 1 or an unknown policy.
     """
     check_rule(name, capacity, full)

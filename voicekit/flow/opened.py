@@ -31,7 +31,7 @@ class Openable(Protocol):
 
 
 class _Keeper:
-    """Keeps one thing open until it is told to close."""
+    """Keeps one thing open until `close` is called."""
 
     def __init__(self, part: Openable, timeout: float) -> None:
         self._part = part
@@ -61,10 +61,10 @@ class _Keeper:
             self._closed.set()
 
     def hold(self) -> None:
-        """Keep it open until told to close, whatever is cancelled.
+        """Keep it open until `close` is called, whatever is cancelled.
 
-        Said by whoever asked for it when he has got it, and not by `keep` itself: where the asking was cancelled in
-        the same instant, nobody would be left to close it.
+        Called by the opener once it holds the value, and not by `keep` itself: if the opener was cancelled in
+        the same instant, no task would be left to close it.
         """
         self._scope.shield = True
 

@@ -1,8 +1,8 @@
 """A line of stages and transforms is a stage: it opens all, fuses what can be, runs the rest in one nursery.
 
 Each stage that waits gets a task, and a link stands between two of them; transforms are fused and called where the
-stage before them sends. Stages open from the last to the first, so that whoever receives is ready before whoever
-sends. How an end comes about:
+stage before them sends. Stages open from the last to the first, so that each receiver is ready before its
+sender. How an end comes about:
 
 - A stage that returns has its ends closed at once, so the stages after it drain and return too. A neighbour that
   stumbles over a link closed like that ends quietly: it has done all it could.
@@ -35,7 +35,7 @@ from voicekit.flow.threads import in_thread
 from voicekit.flow.transform import Fused, Pipeable, StreamContext, TransformPart
 
 DEFAULT_SECONDS = 2.0
-"""Of sound, on a link between two stages that nobody described."""
+"""Of sound, on a link between two stages without a LinkSpec."""
 
 DEFAULT_WEIGHT = 400
 """Characters or items on such a link where the format is not known: about 30 s of speech."""
@@ -99,7 +99,7 @@ class Pipeline(Pipeable):
     def bind(self, runs: Sequence[Run[Any, Any]]) -> Run[Any, Any]:
         """What runs the whole line; `runs` are what opening `stages` has yielded, in that order.
 
-        For whoever opens the stages of several lines together; everybody else uses `open`.
+        For opening the stages of several lines together; otherwise use `open`.
         """
         return partial(self._run, list(reversed(runs)))
 

@@ -63,7 +63,7 @@ def resample(target: AudioFormat) -> TransformPart[Any, Any]:
 
 def _known(context: StreamContext, name: str) -> AudioFormat:
     if context.format is None:
-        raise ConfigError(f"{name!r} must know what it is given; nothing in front of it says its format (`produces`)")
+        raise ConfigError(f"{name!r} must know the format of its sound; no stage in front of it has a `produces`")
     return context.format
 
 

@@ -94,7 +94,7 @@ class FallbackStt(Pipeable):
 
 
 class _Stream:
-    """The one stream of sound of a call, whoever hears it."""
+    """The one stream of sound of a call, for any recogniser."""
 
     def __init__(
         self,
@@ -131,9 +131,9 @@ class _Stream:
                 nursery.cancel_scope.cancel()
 
     async def end_what_hangs(self) -> None:
-        """The recogniser has failed. Words of which only the end was not told get it: no other will hear them again.
+        """The recogniser has failed. Words of which only the end is missing get it: no other will hear them again.
 
-        SttDown is not told: it would end the caller's turn with the words that came so far, and the rest is coming.
+        SttDown is not emitted: it would end the caller's turn with the words that came so far, and the rest is coming.
         """
         hanging = self._log.hanging
         if hanging is not None:

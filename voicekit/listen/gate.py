@@ -4,12 +4,12 @@ A *run* lasts while at least `start_voiced` of the last `start_windows` windows 
 spans `min_speech`, it is speech; runs of speech with less than `hangover` between them are one. So a click neither
 begins speech nor prolongs it, and a pause between words does not end it.
 
-What is certain: a detector with a hangover of its own goes on saying yes for a while. Its stream says for how long
+What is certain: a detector with a hangover of its own reports speech for a while longer. Its stream states for how long
 at least (`trail`), and that much is taken off the end of each run. It matters: webrtcvad turns a single window that it
 takes for speech, of which a quiet room has one every few seconds, into four, so "three of four" alone lets every blip
 of it pass, and speech seemed to end 60 ms late.
 
-Positions tell when something happened, not when it was decided: speech starts where its first voiced window starts,
+Positions are where something happened, not where it was decided: speech starts where its first voiced window starts,
 and stops where its last one ends. The first is decided when the run is long enough (with webrtcvad and the defaults
 100 ms after the start), the second `hangover` after the stop.
 """
@@ -29,7 +29,7 @@ class GatePolicy:
     """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
 
     `threshold`: a window at least this probable is voiced.
-    `start_voiced` of `start_windows`: so many voiced windows among so many; one of four may be wrong.
+    `start_voiced` of `start_windows`: voiced windows that start speech; one of four may be wrong.
     `min_speech` (s): more than one window of 20 ms, which may be a click, and no longer, since it delays barge-in.
     `hangover` (s): the longest pause within speech; the closures of stop consonants and short breaths stay below.
     """
@@ -52,7 +52,7 @@ class GatePolicy:
 
 
 class Gate:
-    """One stream's gate at `rate` Hz: says SpeechStarted and SpeechStopped in turn, at positions that never fall.
+    """One stream's gate at `rate` Hz: emits SpeechStarted and SpeechStopped in turn, at positions that never fall.
 
     `trail` is how many samples the detector goes on saying yes after speech.
     """

@@ -1,8 +1,8 @@
 """Sources that need no device: silence and a tone, for tests, for calls that are only typed, and to try a line out.
 
-Both say frames of 20 ms. A `live` one keeps time like a microphone: each frame comes when its last sample would
-have been recorded, counted from the start of `run`; late ones follow at once, so nothing drifts. Otherwise whoever
-receives sets the pace. A cancelled run leaves nothing behind; the next one begins at sample 0 again.
+Both emit frames of 20 ms. A `live` one keeps time like a microphone: each frame comes when its last sample would
+have been recorded, counted from the start of `run`; late ones follow at once, so nothing drifts. Otherwise the
+receiver sets the pace. A cancelled run leaves nothing behind; the next one begins at sample 0 again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FULL_SCALE = 32_767
 
 
 class SilenceSource(Pipeable):
-    """A caller who says nothing: silence in any `format`, for `duration` seconds or, without one, for ever."""
+    """A silent caller: silence in any `format`, for `duration` seconds or, without one, for ever."""
 
     name = "silence"
     accepts: AudioFormat | None = None

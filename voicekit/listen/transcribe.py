@@ -1,11 +1,11 @@
 """Puts a recogniser's tokens together to words: finals once, the tail that may still change replaced each time. Pure.
 
-Recognisers say pieces of words, with the white space in front of each word; a piece that begins with white space
+Recognisers emit pieces of words, with the white space in front of each word; a piece that begins with white space
 begins a word. Scripts that are written without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each
 token that begins with a character of its own is a word, with the punctuation that follows it. A change of speaker
 begins a word as well.
 
-A final word is released when the next final word begins or when `flush` says that nothing belongs to it any more:
+A final word is released when the next final word begins or when `flush` ends it:
 until then "week" may become "weekend". So what has been released always ends where a word ends, and a recogniser that
 has to be asked again can go on from there.
 """
@@ -21,7 +21,7 @@ from voicekit.writing import begins_word
 
 @dataclass(frozen=True, slots=True)
 class HeardToken:
-    """A piece of a word, as the recogniser says it; `start` and `end` in ear samples, None where it doesn't know."""
+    """A piece of a word, as the recogniser sent it; `start` and `end` in ear samples, None where it doesn't know."""
 
     text: str
     start: int | None = None
@@ -32,10 +32,10 @@ class HeardToken:
 
 
 class Assembly:
-    """One stream's transcript: `feed` it what each message of the recogniser holds, and it says what is new.
+    """One stream's transcript: `feed` it what each message of the recogniser holds, and it returns what is new.
 
     Each final word is in exactly one Final. An Interim holds everything behind them: the final pieces of a word that
-    isn't finished, and the tokens that may still change. It is said whenever that differs from the Interim before.
+    isn't finished, and the tokens that may still change. It is emitted whenever that differs from the Interim before.
     Words without times stand where the word before them ended. A word is as sure as its least sure piece.
     """
 
@@ -109,7 +109,7 @@ def _spoken(pieces: Sequence[HeardToken]) -> bool:
 
 
 def _words(groups: Iterable[Sequence[HeardToken]], at: int) -> Iterator[Word]:
-    """The words of `groups`, the first one at `at` where its tokens don't say when it was."""
+    """The words of `groups`, the first one at `at` if its tokens have no time."""
     for pieces in groups:
         if _spoken(pieces):
             word = _word(pieces, at)

@@ -1,7 +1,7 @@
-"""Runs the tools that a model has called: side by side, each as its policy says. No call is left without a result.
+"""Runs the tools that a model has called: side by side, each by its policy. No call is left without a result.
 
-What fails in a tool fails that call and no more: the model is told, in words, and can say so or do better. Whatever
-comes of a tool is cut to a bound, so that one result can't fill what the model is told of the call.
+What fails in a tool fails that call and no more: the model learns of it in words, and can react. Whatever
+comes of a tool is cut to a bound, so that one result can't fill the model's context.
 """
 
 from __future__ import annotations

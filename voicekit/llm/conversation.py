@@ -1,8 +1,8 @@
-"""What a model is told of the call so far: what the caller said, what the caller *heard*, and what was called. Pure.
+"""The messages that a model is sent: the caller's words, what the caller *heard* of replies, and tool calls. Pure.
 
-A model that is told what it wrote takes for said what nobody heard. So an assistant's text here is what was heard of
-it, to the word at which it was cut, and a note in front of the caller's next words says that it was cut. What came of
-a tool is told in any case: it was done, whether or not anybody heard of it.
+A model that reads its own text back assumes that the caller heard it. So an assistant's text here is what was heard of
+it, up to the word at which it was cut, and a note in front of the caller's next words states the cut. The result of
+a tool is always included: it happened, whether or not the caller heard about it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SILENCES: Mapping[str, str] = {
     "apology": "[Something went wrong.]",
     "farewell": "[The call ends.]",
 }
-"""What stands in the caller's place where nobody said anything, by the reason of the reply."""
+"""The note in the caller's place if the caller was silent, by the reason of the reply."""
 
 NOTHING_SAID = "[The caller said nothing.]"
 
@@ -43,7 +43,7 @@ ABOUT_NOTES = (
 
 @dataclass(slots=True)
 class ModelStep:
-    """Calls that the model made when `at` characters of the reply had been said, and what has come of them so far."""
+    """Calls that the model made after `at` characters of the reply, and their results so far."""
 
     at: int
     calls: tuple[ModelCall, ...]
@@ -56,7 +56,7 @@ class ModelStep:
 
 
 def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
-    """A reply of which `text` was heard, or said: its words, its calls, and what came of them, in their order."""
+    """A reply of which `text` was heard, or written: its words, its calls and their results, in order."""
     messages: list[ModelMessage] = []
     start = 0
     for step in steps:
@@ -67,7 +67,7 @@ def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
 
 
 def asked(user: str, reason: str, before: Exchange | None) -> str:
-    """The caller's words as the model is told them, behind what there is to note about the reply `before`."""
+    """The caller's words for the model, behind a note about the reply `before` if one is needed."""
     return "\n".join((*_about(before), user.strip() or SILENCES.get(reason, NOTHING_SAID)))
 
 
@@ -76,8 +76,8 @@ def past(
 ) -> tuple[list[ModelMessage], Exchange | None]:
     """The messages of what is over, and its last exchange.
 
-    `steps` are the calls by the number of their turn. What nobody answered audibly stands as a User at the end, or is
-    joined to what the caller said next.
+    `steps` are the calls by the number of their turn. A question without an audible answer is a User at the end, or is
+    joined to the caller's next words.
     """
     messages: list[ModelMessage] = []
     before: Exchange | None = None
@@ -98,10 +98,10 @@ def conversation(
     said: str = "",
     earlier: str = "",
 ) -> list[ModelMessage]:
-    """Everything up to now: the past, what the caller says in `turn`, and what was `said` and called in it so far.
+    """Everything up to now: the past, the caller's words of `turn`, and the text and calls of its reply so far.
 
     `earlier` stands in front of it all. The list is always one that a model takes (see `voicekit.llm.messages`): calls
-    of this turn that are not over have results that say so.
+    of this turn that are still running have a result with that note.
     """
     messages, before = past(exchanges, steps)
     _add_user(messages, user, reason, before)
@@ -114,10 +114,10 @@ def conversation(
 
 
 def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exchange | None) -> None:
-    """Add what the caller said; to the message before, where that was never answered.
+    """Add the caller's words; to the message before, if that was never answered.
 
-    A question whose reply was cut before a word of it was heard is put back in front of what the caller said next. It
-    is not to be told twice, least of all where its calls were made.
+    A question whose reply was cut before a word of it was heard is put in front of the caller's next words. It
+    must not appear twice, least of all if its calls were made.
     """
     last = messages[-1] if messages else None
     first = before.user if before is not None and not before.heard.strip() else ""
@@ -131,7 +131,7 @@ def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exch
 
 
 def _about(before: Exchange | None) -> Iterable[str]:
-    """What the model must know of the reply `before`, where it was not heard as it was said."""
+    """What the model must know of the reply `before`, if it was not heard in full."""
     if before is None or (before.heard.strip() == before.said.strip() and (before.heard.strip() or not before.cut)):
         return ()
     if not before.cut:

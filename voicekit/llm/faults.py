@@ -1,7 +1,7 @@
 """What goes wrong between a model and us, as the errors of voicekit: which one, and whether trying again helps.
 
 A service's own word for the error decides where it is known, else the number of the HTTP answer; its wording decides
-nothing. Keys are taken out of everything that a service says.
+nothing. Keys are taken out of every text of a service.
 """
 
 from __future__ import annotations
@@ -106,13 +106,13 @@ def unreadable(model: Model, why: str) -> RemoteProtocolError:
 def shown(model: Model, text: str) -> str:
     """A text of the peer's as errors and events may show it: without the key, and not too long.
 
-    The one door: whatever a service says passes here before anybody sees it.
+    The one door: every text of a service passes here before it is shown.
     """
     return model.redact(text)[:MOST_SAID].strip()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that the service asks us to wait; None where it says nothing, or gives a date."""
+    """The seconds that the service asks us to wait; None if it does not, or gives a date."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             return max(0.0, float(headers.get(name, "")) / scale)
@@ -130,7 +130,7 @@ def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], flo
 
 
 def _rule(error_type: str | None, status: int | None) -> _Rule:
-    """The service's word, unless all that it says is that the request was wrong: numbers say more than that."""
+    """The service's word, unless it only means a wrong request: numbers are more exact than that."""
     known = RULES.get(error_type or "", _NEVER)
     if known is not _NEVER or status is None:
         return known

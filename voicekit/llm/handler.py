@@ -1,10 +1,10 @@
-"""The handler that asks a language model: tells it the call so far, says what it says, runs what it calls.
+"""The handler that asks a language model: sends it the call so far, speaks its words, runs its calls.
 
     turn ─▶ conversation ─▶ model ─▶ words ─▶ say
                  ▲             └───▶ calls ─▶ tools ─┐
                  └───────────── results ─────────────┘
 
-It keeps no transcript of its own: what the model is told comes from the history, where an interrupted reply ends with
+It keeps no transcript of its own: the messages are made from the history, where an interrupted reply ends with
 the last word that was heard. Only calls and their results are its own notes.
 """
 
@@ -48,9 +48,9 @@ REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the cal
 class LanguageModel:
     """Answers every turn by `model`. One object serves any number of calls.
 
-    `system` says who the model is; `tools` are functions that it may call (see `voicekit.llm.tool`). `window` bounds
-    what it is told of the past, `limits` how long anything may take. When it can't answer, `fallback` is said and the
-    error is told as a Trouble event; with None the error is raised. `transport` replaces the network, in tests.
+    `system` describes the role; `tools` are functions to call (see `voicekit.llm.tool`). `window` bounds
+    the past that it is sent, `limits` how long anything may take. When it can't answer, `fallback` is spoken and the
+    error is emitted as a Trouble event; with None the error is raised. `transport` replaces the network, in tests.
 
     With a `Fallback` of models, the next one is asked when one fails, or is silent for the patience of the Fallback.
     Its answer is a whole one, also behind words of the first that broke off.
@@ -83,7 +83,7 @@ class LanguageModel:
         return f"<LanguageModel {self.model.name!r} of {self.model.service}>"
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn`; cancelled, the connection is closed at once and the tools do what their policies say."""
+        """Answer `turn`; if cancelled, close the connection at once and treat the tools by their policies."""
         async with self._state(turn.session) as state:
             answering = _Answering(self, state, turn, say)
             try:
@@ -119,7 +119,7 @@ class _Answering:
         self._steps = state.begin(turn)
 
     async def run(self) -> None:
-        """Answer; if models stand one behind another, with an excuse when nothing was said for EXCUSE_S seconds."""
+        """Answer; with a standby model, make an excuse after EXCUSE_S seconds without a word."""
         standby = self._handler.standby
         if standby is None or standby.excuse is None:
             await self._answer()
@@ -153,7 +153,7 @@ class _Answering:
             await running.run(step)
 
     async def speak_apart(self, text: str) -> None:
-        """Say `text`, which does not go on with what was said before it, be that broken off or not."""
+        """Speak `text` as a sentence of its own, whether the text before it broke off or not."""
         self._anew = True
         await self._speak(text)
         self._anew = True
@@ -257,7 +257,7 @@ class _Answering:
         return question.answer
 
     async def _report(self, call: ModelCall, result: ToolResult) -> None:
-        """Tell the caller what came of a call that reports later, in the model's words, when nobody else speaks."""
+        """Speak the result of a call that reports later, in the model's words, at the next silence."""
         messages = self._messages(REPORT.format(name=call.name, result=result.text))
         said: list[str] = []
 

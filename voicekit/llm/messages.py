@@ -1,4 +1,4 @@
-"""What is said to a model and what comes back, in the words of no vendor.
+"""What is sent to a model and what comes back, in the words of no vendor.
 
 A conversation goes
 
@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What the caller said; lines in [brackets] are notes of ours about the call."""
+    """The caller's words; lines in [brackets] are notes of ours about the call."""
 
     text: str
 
@@ -33,7 +33,7 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """What the model said, as far as the caller heard it, and what it called then."""
+    """The model's words, as far as the caller heard them, and its calls behind them."""
 
     text: str
     calls: tuple[ModelCall, ...] = ()
@@ -69,7 +69,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelQuery:
-    """All that one request says. With `may_call` off the model has to answer in words, though it sees the tools."""
+    """All that one request holds. With `may_call` off the model has to answer in words, though it sees the tools."""
 
     system: str
     messages: Sequence[ModelMessage]
@@ -85,7 +85,7 @@ Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer; `final` if it is one of those events that repeat what deltas should have said."""
+    """More of the answer; `final` if it is one of those events that repeat the deltas."""
 
     text: str
     final: bool = False
@@ -103,7 +103,7 @@ class ModelRefusal:
 class CallPiece:
     """More of the call at `place`, an index of the answer, or None if the service gives it none.
 
-    `id` and `name` come once, `arguments` in any pieces; with `final` they are all of it, said once more.
+    `id` and `name` come once, `arguments` in any pieces; with `final` they are all of it, once more.
     """
 
     place: int | None
@@ -115,7 +115,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """Tokens so far, None where the service has not said; `input` has those that it found in a cache, too."""
+    """Tokens so far, None if the service has not reported them; `input` has those that it found in a cache, too."""
 
     input: int | None = None
     output: int | None = None

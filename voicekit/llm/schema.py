@@ -1,7 +1,7 @@
-"""From a Python signature to what a model is told of it, and from the model's JSON back to arguments.
+"""From a Python signature to its description for a model, and from the model's JSON back to arguments.
 
 msgspec does both from one type that is made of the parameters, so that what is promised is what is checked. A parameter
-that has a default is left out of the call where the model leaves it out. What it is for is said in the docstring
+that has a default is left out of the call where the model leaves it out. Its purpose stands in the docstring
 
     city: the city, in English
 
@@ -34,7 +34,7 @@ class Reader(Protocol):
 
 
 class AnyObject:
-    """Takes any JSON object for arguments: somebody else knows what it should be."""
+    """Takes any JSON object for arguments: its shape is checked elsewhere."""
 
     turn: str | None = None
 
@@ -66,14 +66,14 @@ class Signature:
             raise ConfigError(f"{where}: {error}") from error
 
     def arguments(self, text: str) -> dict[str, Any]:
-        """The arguments in the model's JSON; msgspec's DecodeError where they are not what the schema says."""
+        """The arguments in the model's JSON; msgspec's DecodeError if they do not fit the schema."""
         filled = msgspec.json.decode(text or "{}", type=self._type)
         values = {name: getattr(filled, name) for name in self._type.__struct_fields__}
         return {name: value for name, value in values.items() if value is not msgspec.UNSET}
 
 
 def described(function: Callable[..., Any]) -> str:
-    """What the docstring of `function` says it does: everything before its lines about parameters."""
+    """The description in the docstring of `function`: everything before its lines about parameters."""
     lines = (inspect.getdoc(function) or "").splitlines()
     parameters = inspect.signature(function).parameters
     kept: list[str] = []

@@ -1,10 +1,10 @@
 """One question to a model over HTTP, and its answer as it comes.
 
-What may be tried again is decided here: a request is repeated only as long as nothing of its answer could be heard,
-because what the caller has heard can't be unsaid. Every wait has a limit, and the waiting of whoever takes the words
+What may be tried again is decided here: a request is repeated only until something of its answer could be heard,
+because what the caller has heard can't be unsaid. Every wait has a limit, and the waiting of the taker of the words
 (a voice that has enough to do) is not counted against the service.
 
-Leaving an answer early closes its connection at once: nothing else tells a service to stop writing. An answer that was
+Leaving an answer early closes its connection at once: nothing else stops a service from writing. An answer that was
 read to its end gives its connection back, to be used again.
 """
 
@@ -38,12 +38,12 @@ AFTER_THE_END = 0.25
 """Seconds to wait for the connection behind a complete answer; one that is not given back by then is closed."""
 
 MOST_EMPTY = 2
-"""Attempts that may end in an empty answer: a model that has nothing to say twice will not say anything."""
+"""Attempts that may end in an empty answer: a model that is silent twice stays silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How patient we are, in seconds: a caller who hears nothing for longer says "hello?".
+    """How patient we are, in seconds: a caller who hears nothing for longer asks "hello?".
 
     `connect` and `first_token` hold for each attempt, `patience` for all of them together, `between` for the time in
     which nothing at all comes. ConfigError for one that isn't above 0.
@@ -75,7 +75,7 @@ def impatient(limits: Limits, patience: float) -> Limits:
 
 
 class _Failed(Exception):
-    """An attempt failed with `error`; the service asked to be left alone for `wait` seconds, if it said so."""
+    """An attempt failed with `error`; `wait` is the pause in seconds that the service asked for, if any."""
 
     def __init__(
         self, error: ServiceError | ProtocolError, wait: float | None = None, *, again: bool | None = None

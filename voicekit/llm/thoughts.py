@@ -53,15 +53,15 @@ LONGEST_TAG = 140
 """Characters: what is longer is no tag."""
 
 MOST_DOUBT = 64 * 1024
-"""Characters that are kept of text of which nobody knows yet whether it is a thought."""
+"""Characters that are kept of text that may still turn out to be a thought."""
 
 
 class ThoughtFilter:
-    """Of one answer: `feed` takes its text as it comes, and gives what is to be said.
+    """Of one answer: `feed` takes its text as it comes, and returns what is to be spoken.
 
     Thoughts may be nested, and a thought may also mention its own tag. So what stands behind one closing tag of two is
     kept until the other comes, or the answer ends without it: then it was the answer. What a tag opened that is never
-    closed is not said.
+    closed is not spoken.
     """
 
     __slots__ = ("_behind_a_thought", "_depth", "_doubt", "_held", "_in_doubt", "_last")
@@ -75,7 +75,7 @@ class ThoughtFilter:
         self._last = " "  # of what was said
 
     def feed(self, text: str) -> str:
-        """What of `text`, and of what was held back before it, is to be said now."""
+        """What of `text`, and of what was held back before it, is to be spoken now."""
         held, said, at = self._held + text, "", 0
         for tag in _TAG.finditer(held):
             said += self._outside(held[at : tag.start()])

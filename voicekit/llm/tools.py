@@ -7,7 +7,7 @@
         people: how many will come
         '''
 
-A function is a tool as it is; the decorator says what a function can't, such as what becomes of it when the caller
+A function is a tool as it is; the decorator adds what it can't express, such as what becomes of it when the caller
 interrupts. One that is not declared free of side effects is never run on a guess. Plain functions are called on the
 event loop: what blocks belongs into `voicekit.in_thread`.
 """
@@ -75,7 +75,7 @@ class ToolPolicy:
 
 @dataclass(frozen=True)
 class Tool:
-    """A function, what a model is told of it, and how it is run. Calling it calls the function."""
+    """A function, its description for the model, and how it is run. Calling it calls the function."""
 
     function: Callable[..., Any]
     spec: ToolSpec
@@ -115,14 +115,14 @@ def tool(
 def tool(
     function: Callable[..., Any] | None = None, /, *, name: str | None = None, **policy: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a tool of a function. The docstring says what it does, the type hints what it takes.
+    """Make a tool of a function. The docstring describes it, the type hints give its arguments.
 
     - `side_effects`: it may change something, so it runs only once it is certain that the caller has finished the
       sentence; one that is declared free of them (False) runs on a guess, too.
-    - `on_barge_in`: "cancel" gives it up when the caller interrupts, "finish" lets it end; the model is told.
-    - `time_limit`: seconds, after which it is cancelled and the model is told so.
-    - `filler`: said to the caller where it takes longer than a moment.
-    - `reports_later`: the model goes on at once, and tells the caller the result when it is there, in its own words.
+    - `on_barge_in`: "cancel" gives it up when the caller interrupts, "finish" lets it end; the model learns which.
+    - `time_limit`: seconds, after which it is cancelled, which the model learns.
+    - `filler`: spoken to the caller if it takes longer than a moment.
+    - `reports_later`: the model goes on at once, and later puts the result into its own words for the caller.
 
     A parameter of type `Turn` is given the running turn. ConfigError for what can't be a tool.
     """

@@ -1,7 +1,7 @@
-"""How much of a long call a model is told: the oldest exchanges are left out, or summed up, once they are too many.
+"""How much of a long call a model is sent: the oldest exchanges are left out, or summed up, once they are too many.
 
     Window(tokens=4_000)                                   leaves the oldest out
-    Window(tokens=4_000, summary=lambda left_out: "...")   and tells what this makes of them
+    Window(tokens=4_000, summary=lambda left_out: "...")   and sends what this makes of them
 
 The rule is a function, not a model: a summary that is asked of a model would keep the caller waiting, or be stale.
 """
@@ -49,7 +49,7 @@ def estimate(text: str) -> int:
 class Window:
     """At most `tokens` of the past, as `count` counts those of a message's text; ConfigError below 1.
 
-    `summary`, if given, is told the exchanges that are left out, oldest first, and returns what the model is told
+    `summary`, if given, takes the exchanges that are left out, oldest first, and returns what the model is sent
     instead; it is called in each turn, on the event loop.
     """
 

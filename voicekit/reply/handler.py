@@ -1,7 +1,7 @@
 """The handler contract: `async def handler(turn, say)` answers one turn of the caller; and what else may answer.
 
 A handler pushes its words with `await say(...)`. That waits while the voice has enough to do, so a model stops
-writing when nobody could hear it yet; and when the caller interrupts, the handler is cancelled at that `await` like
+writing ahead of the sound; and when the caller interrupts, the handler is cancelled at that `await` like
 any other stage, with nothing to clean up. What a simpler answer is (a text, a function that returns one, a generator)
 is found out once, when the call is set up, so that a mistake is a ConfigError before any sound.
 """
@@ -39,11 +39,11 @@ class CallView(Protocol):
 
     @property
     def stash(self) -> Stash:
-        """Whatever handlers and plugins want to keep for as long as the call lasts."""
+        """Data that handlers and plugins keep until the call ends."""
         ...
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Speak without having been asked, as soon as nobody else does."""
+        """Queue text to be spoken at the next silence."""
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
@@ -95,15 +95,15 @@ def _unheeded(answer: ExpectedAnswer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of the caller, to be answered. `text` is what the caller said, in words.
+    """One turn of the caller, to be answered. `text` has the caller's words.
 
-    `reason` says why we are asked: "speech", "typed", "dtmf" (a key), "keys" (those that `collect` asked for),
-    "greeting" (the call has just begun), "idle" (nobody has spoken for a while), "machine" (an answering machine waits
-    for a message) or another word that a Prompt carried; `text` is empty if the caller has said nothing.
+    `reason` is why the handler is called: "speech", "typed", "dtmf" (a key), "keys" (those that `collect` asked for),
+    "greeting" (the call has just begun), "idle" (a long silence), "machine" (an answering machine waits
+    for a message) or another word that a Prompt carried; `text` is empty if the caller was silent.
     `previous_cut`: the caller interrupted the reply before this one; `history` shows how much of it was heard.
 
     `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
-    says is held back until the turn is committed, and the handler is cancelled where the words turn out to be others.
+    emits is held back until the turn is committed, and the handler is cancelled if the words turn out to be others.
     Whatever has an effect outside of the reply (a booking, an entry in a log) belongs behind `await turn.committed()`,
     which waits for `commitment`; that is None where the turn was committed from the beginning.
     """
@@ -135,7 +135,7 @@ class Turn:
         """Say what this reply asks the caller for: "number", "name", "yes_no", or the pause in seconds that ends it.
 
         The caller's next turn is listened to with that much patience, and no later one; of several the last counts. It
-        is told with the reply, so before the handler returns; for a turn that belongs to no call it does nothing.
+        takes effect with the reply, so call it before the handler returns; for a turn without a call it does nothing.
         Raises ConfigError for anything else.
         """
         self.listen_for(checked_answer(answer))
@@ -155,9 +155,9 @@ class Turn:
     ) -> None:
         """Take the caller's next keys together: they come as one turn of the reason "keys". Does not wait.
 
-        The first key cuts what is being said. They are complete with `most` keys, at a key of `end`, which is dropped
+        The first key cuts the reply. They are complete with `most` keys, at a key of `end`, which is dropped
         (one of `stop` is kept), or `within` seconds after the last. With `first`, a turn without keys comes if none is
-        pressed in so many seconds of silence. A caller who speaks instead is answered, and the order is over.
+        pressed within that many seconds of silence. A caller who speaks instead is answered, and the order is over.
         """
         if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
             raise ConfigError(
@@ -170,8 +170,8 @@ class Turn:
     def transfer(self, to: str, sorry: str | None = SORRY) -> None:
         """Hand the caller over to `to` when this reply has been played to its end. Does not wait.
 
-        A caller who interrupts the reply is not handed over. If the carrier refuses, `sorry` is said and the call goes
-        on. ConfigError for a call that can't be transferred, and for what is no number, SIP address or route.
+        A caller who interrupts the reply is not handed over. If the carrier refuses, `sorry` is spoken and the call
+        goes on. ConfigError for a call that can't be transferred, and for what is no number, SIP address or route.
         """
         self.hand_over(to, sorry)
 
@@ -181,7 +181,7 @@ class Turn:
 
 
 Handler: TypeAlias = Callable[[Turn, Say], Awaitable[str | None]]
-"""Answers one turn; returns when all is said, is cancelled when the caller interrupts. Text that it returns is said.
+"""Answers one turn; is cancelled when the caller interrupts. Text that it returns is spoken.
 
 One that is an object may also have `async def warm(self, call: CallView)`: it runs beside the call from its beginning,
 to connect to what the first answer will need. An error in it is a Trouble (of a strict session: ends the call).
@@ -277,7 +277,7 @@ def as_handler(answer: Answer) -> Handler:
 
 
 def _function(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """What tells of `answer` whether it is async: of an object with `__call__`, that."""
+    """The function that decides if `answer` is async: `__call__` of an object that has one."""
     if inspect.isroutine(answer) or isinstance(answer, functools.partial):
         return answer
     call: Callable[..., Any] = type(answer).__call__
@@ -285,7 +285,7 @@ def _function(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _takes_say(answer: Callable[..., Any]) -> bool:
-    """Whether `answer` wants (turn, say) and not just (turn); ConfigError where it can take neither."""
+    """Whether `answer` takes `(turn, say)` and not just `(turn)`; ConfigError if it takes neither."""
     try:
         signature = inspect.signature(answer)
     except ValueError:

@@ -34,13 +34,13 @@ MOST_ASKED = 100
 class Say:
     """`await say(text)` hands `text` to the voice; text may come word by word, white space included.
 
-    Chunks are joined as they are, with one courtesy: between two chunks that look like whole sentences ("One moment."
-    "Here it is.") comes the space that belongs there. Empty text says nothing and is a checkpoint.
+        Chunks are joined as they are, with one courtesy: between two chunks that look like sentences ("One moment."
+        "Here it is.") comes the space that belongs there. Empty text is a checkpoint and nothing else.
 
-    It waits while the link to the voice is full, and takes turns when several tasks say something: a chunk is never
-    torn apart by another. Long text goes in pieces of at most 120 characters. A piece is in `Reply.said` from the
-    instant it is handed over, neither earlier nor later: a cancelled `say` has said whole pieces only, and whatever
-    the voice has is part of what was said. Raises TypeError for anything but str.
+        It waits while the link to the voice is full, and takes turns when several tasks call it: a chunk is never
+        torn apart by another. Long text goes in pieces of at most 120 characters. A piece is in `Reply.said` from the
+    instant it is handed over, not before: a cancelled `say` has handed over whole pieces, and all text that
+        the voice has counts as `said`. Raises TypeError for anything but str.
     """
 
     __slots__ = (
@@ -76,7 +76,7 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """The turn is over: tell of each `say(...)` that was never awaited, and of whatever is still to come."""
+        """The turn is over: warn of each `say(...)` that was never awaited, and of later ones."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
@@ -111,7 +111,7 @@ class Say:
                 self.after_first = None
 
     async def take_breaths(self) -> None:
-        """Send an empty Text whenever nothing has been said for a while: who holds text back then lets it go."""
+        """Send an empty Text after a while without text: stages that hold text back then let it go."""
         while True:
             with trio.CancelScope(deadline=self._due) as self._patience:
                 await trio.sleep_forever()
@@ -121,14 +121,14 @@ class Say:
                     await self._outlet.send(NOTHING)
 
     async def _take_turn(self) -> None:
-        """Without a checkpoint where nobody else has it: handing over is one, and a token should cost no more."""
+        """Without a checkpoint if the text is free to go: handing over is one, and a token should cost no more."""
         try:
             self._turns.acquire_nowait()
         except trio.WouldBlock:
             await self._turns.acquire()
 
     async def _hand_over(self, piece: str) -> None:
-        """Wait for room first and send without waiting, so that a cancelled send can't leave it open what was said."""
+        """Wait for room first and send without waiting, so that a cancelled send leaves no doubt about the piece."""
         below = max(1, self._room - len(piece) + 1)
         if not self._outlet.is_below(below):
             await self._outlet.until_below(below)

@@ -1,4 +1,4 @@
-"""What a voice was given to say in one reply, and how much of it has become sound: where another voice goes on. Pure.
+"""The text that a voice was given in one reply, and how much of it has become sound: where another voice goes on. Pure.
 
 Places count characters of all text given so far.
 """
@@ -16,7 +16,7 @@ CHARACTERS_A_SECOND = 15.0
 """Of a brisk speaker: where a voice without word marks has come to, at least."""
 
 LAST_WORD_S = 0.3
-"""Of sound behind the mark of the last word: then it was said."""
+"""Of sound behind the mark of the last word: then it was spoken."""
 
 
 class SpeechLog:
@@ -52,7 +52,7 @@ class SpeechLog:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was said that will ever be given."""
+        """Whether all text was spoken, and none will follow."""
         if not self.ended:
             return False
         if not self._text.text.strip():
@@ -78,11 +78,11 @@ class SpeechLog:
         return self._text.text.rfind(" ", 0, place) + 1
 
     def rest(self) -> Text:
-        """What another voice has to say, from the last begun word on."""
+        """The text for another voice, from the last begun word on."""
         return self._text.part(self.place(), len(self._text))
 
     def _behind(self) -> bool:
-        """Whether the last word that is due has not begun to sound; of a voice without marks that can't be told."""
+        """Whether the last word that is due has not begun to sound; unknown for a voice without marks."""
         if not self._marks:
             return self.ended
         due = self._text.text[: self._due].rstrip()

@@ -1,8 +1,8 @@
-"""How text is rewritten while it streams: cut where the text says so, never where the stream happened to be cut.
+"""How text is rewritten while it streams: cut by its own content, never where the stream happened to be cut.
 
-A handler may say "$5.50" at once or in five tokens; what is spoken must be the same. So each rewriter is shown all
-that is held and either consumes some of it or waits for more, and decides by the characters alone. What nobody can
-decide yet is held back, within a bound, until more text comes, the stream ends, or the handler takes a *breath*: an
+A handler may emit "$5.50" at once or in five tokens; what is spoken must be the same. So each rewriter is shown all
+that is held and either consumes some of it or waits for more, and decides by the characters alone. What cannot be
+decided yet is held back, within a bound, until more text comes, the stream ends, or the handler takes a *breath*: an
 empty Text, which lets everything go and is passed on, so that a slow tool call does not leave half a sentence unsaid.
 """
 
@@ -15,14 +15,14 @@ from typing import Any, Protocol
 from voicekit.contracts import Text
 
 NOTHING = Text("", ())
-"""No text; said by a handler's stage, it is a breath."""
+"""No text; from a handler's stage, it is a breath."""
 
 
 class Rewriter(Protocol):
     """The rule of one transform, and its state."""
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
-        """How many characters of `held` (never empty) are done with, at least one, and what is said for them.
+        """How many characters of `held` (never empty) are done with, at least one, and what replaces them.
 
         None waits for more text. With `last` none will come before a pause or the end: what need not wait is consumed.
         """
@@ -71,5 +71,5 @@ def joined(texts: Iterable[Text]) -> Text:
 
 
 def spoken_as(words: str, source: Text) -> Text:
-    """`words` said in place of all of `source`: each character counts as heard what the last of `source` does."""
+    """`words` in place of all of `source`: each character counts as heard what the last of `source` does."""
     return Text(words, source.to[-1:] * len(words))

@@ -41,7 +41,7 @@ from voicekit.rules.talk import Talk, Talks
 F = TypeVar("F", bound=RuleAnswer)
 
 COVERAGE = 0.5
-"""The share of what was said that a phrase must account for: "stop" is not meant by "the bus stop is near my house"."""
+"""The share of the caller's words that a phrase must account for: "stop" is not meant by "the bus stop is here"."""
 
 SEED = 0
 
@@ -85,7 +85,7 @@ class Rules(Table):
     ) -> Rules:
         """The rules that the TOML file at `path` writes down; docs/rules.md has everything that it may.
 
-        `now` tells the time, with its zone, to rules that depend on opening hours. ConfigError names the file, line and
+        `now` returns the time, with its zone, for rules with opening hours. ConfigError has the file, line and
         key, what was expected and what is there. More rules can be added to what is returned.
         """
         return load(cls, path, now, random)
@@ -106,10 +106,10 @@ class Rules(Table):
     ) -> State:
         """A state that asks for `slot`, a value of `kind` or one of `choices`.
 
-        `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be said, or None.
+        `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be spoken, or None.
         `expect` is how the answer is listened to (`Turn.expect`); the default is "number" for three digits or more and
         "yes_no" for yes/no.
-        `reprompts` are said one after the other to what is no answer, and then `give_up`; the default is to ask twice
+        `reprompts` answer what is no answer, one after the other, and then `give_up` does; the default is to ask twice
         again. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds behind the last one, what is
         there is the answer, or too short for one. Decorate with its `then` what follows.
         """
@@ -142,7 +142,7 @@ class Rules(Table):
     def form(self, *asks: State, confirm: RuleLine | None = None, again: RuleLine | None = None) -> Form:
         """Asks one after the other what is not known yet; then `confirm`, to be answered by yes or no.
 
-        After a no, `again` is said and it begins anew. Decorate with its `then` what follows.
+        After a no, `again` is spoken and it begins anew. Decorate with its `then` what follows.
         """
         form = Form(asks, confirm, again, table=self)
         self.forms.append(form)
@@ -154,7 +154,7 @@ class Rules(Table):
         return answer
 
     def on_silence(self, answer: F) -> F:
-        """What answers when nobody speaks, outside of any dialogue.
+        """The answer to silence, outside of any dialogue.
 
         That is after `CallPolicy.idle_after`, unless there is an `idle_prompt`, or after an interruption without words.
         """
@@ -162,7 +162,7 @@ class Rules(Table):
         return answer
 
     def begin(self, place: Place) -> None:
-        """Calls begin in `place`. Its prompt is not said by itself: say it in `CallPolicy.greeting`."""
+        """Calls begin in `place`. Its prompt is not spoken by itself: put it into `CallPolicy.greeting`."""
         self._start = place
 
     def answer(self, turn: Turn) -> Handler | None:
@@ -188,7 +188,7 @@ class Rules(Table):
         return carry_it_out
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn` as a handler, once it is committed; says nothing where no rule does."""
+        """Answer `turn` as a handler, once it is committed; stays silent if no rule matches."""
         if turn.speculative:
             await turn.committed()
             turn = replace(turn, speculative=False)
@@ -214,7 +214,7 @@ class Rules(Table):
 
 
 async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say: Say) -> None:
-    """Do what `decision` says and what follows from it; where the dialogue is then stands before anything is said."""
+    """Carry out `decision` and what follows from it; the dialogue's new place is stored before any word is spoken."""
     said: list[str] = []
     ahead, moves = decision.ahead, 0
     while True:

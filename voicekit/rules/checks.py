@@ -34,7 +34,7 @@ def _check_ends(states: Sequence[State], forms: Sequence[Form]) -> None:
         if state.question is None and not state.keys and not state.rules:
             raise ConfigError(f"{state.where}: expected keys or phrases that answer {state.prompt.line!r}, got none")
         if state.question is not None and state.next is NOTHING and state not in in_forms:
-            raise ConfigError(f"{state.where}: nothing follows its answer; say what does with its `then`")
+            raise ConfigError(f"{state.where}: nothing follows its answer; add what follows with its `then`")
     for form in forms:
         if form.next is NOTHING:
-            raise ConfigError(f"{form.where}: nothing follows when it is filled; say what does with its `then`")
+            raise ConfigError(f"{form.where}: nothing follows when it is filled; add what follows with its `then`")

@@ -1,4 +1,4 @@
-"""What the caller said, typed or pressed, and which rule it is for, or which question it answers (pure)."""
+"""Which rule the caller's words, lines or keys are for, or which question it answers (pure)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from voicekit.rules.table import KEYS, Rule, Table
 from voicekit.rules.words import Said
 
 SILENCE = ("silence", "idle")
-"""The reasons of a turn in which nobody said a word."""
+"""The reasons of a turn without a word."""
 
 
 class Book(NamedTuple):
-    """The rules of a bot that are in force everywhere, and what to do when none matches, or nobody speaks."""
+    """The rules of a bot that are in force everywhere, and what to do when none matches, or in silence."""
 
     table: Table
     otherwise: Action | None = None
@@ -41,7 +41,7 @@ class _Candidate(NamedTuple):
 
 
 def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Decision | None:
-    """What follows from a turn in which the caller said `text` or pressed `keys`; None where no rule has an answer."""
+    """What follows from a turn with the words `text` or the `keys`; None if no rule has an answer."""
     if keys:
         return by_keys(book, memory, keys, late=turn.reason == "keys")
     fresh = replace(memory, keys="")
@@ -91,7 +91,7 @@ def _of(table: Table, turn: Turn, said: Said, *, own: bool) -> Iterator[_Candida
 
 
 def _offered(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
-    """The choices for other questions of the form that were said along with the `answer`, and are news."""
+    """The choices for other questions of the form that came along with the `answer`, and are news."""
     offered: dict[str, Filled] = {}
     for name, ask in form.asks.items():
         known = memory.slots.get(name)

@@ -1,4 +1,4 @@
-"""Opening hours as a value: weekly hours, exceptions, a time zone. It is told `now` and reads no clock (pure).
+"""Opening hours as a value: weekly hours, exceptions, a time zone. `now` is an argument: it reads no clock (pure).
 
     weekly = {"mon-fri": "9-12:30, 14-18", "sat": "10-14"}
     hours = OpeningHours(weekly, zone, {"2026-12-24": "9-12", "2026-12-25": "closed"})
@@ -33,10 +33,10 @@ Spans: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class OpeningHours:
-    """When somebody is there. `weekly` by day ("mon", "saturday", "mon-fri"), `exceptions` by date ("2026-12-24").
+    """When the office is open. `weekly` by day ("mon", "saturday", "mon-fri"), `exceptions` by date ("2026-12-24").
 
     Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", by the clock of `zone`; days that are not named are
-    closed. ConfigError tells which entry is wrong.
+    closed. ConfigError names the wrong entry.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:

@@ -1,11 +1,11 @@
 """What a slot may hold: numbers, digits, times, durations, yes or no, one of a list of choices, or any words (pure).
 
 number     an int or a float       "twenty three", "2.5 million"
-digits     a str of digits         "five five one two"; `4 digits` takes exactly so many
+digits     a str of digits         "five five one two"; `4 digits` takes exactly four
 time       a datetime.time         "half past three"
 duration   a timedelta             "an hour and a half"
 yes/no     a bool                  "yeah", "no thanks"
-a|b|c      the choice, as a str    whatever case and accents it was said in
+a|b|c      the choice, as a str    whatever its case and accents
 text       a str                   the words themselves
 """
 
@@ -26,14 +26,14 @@ Find: TypeAlias = Callable[[Sequence[str]], "Sequence[Found]"]
 """Finds every place among bare words where a value begins, and the longest value there."""
 
 Choices: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
-"""What may be chosen; a mapping adds the ways in which each may be said besides by its name."""
+"""What may be chosen; a mapping adds other ways to name each choice."""
 
 UNTIL_HASH = 0
 """Where keys fill a slot: as many as are pressed before a #."""
 
 
 class Found(NamedTuple):
-    """A value, the words that say it, and how to say it again where that is not how it was said."""
+    """A value, the words for it, and how to repeat it if that differs from the caller's words."""
 
     start: int
     end: int
@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SlotKind:
-    """A kind of value. `find` is None for free text, whose end no word tells.
+    """A kind of value. `find` is None for free text, whose end no word marks.
 
     `keys`: how many keys of a telephone make a value, UNTIL_HASH for any number; None where keys can't.
     """
@@ -67,7 +67,7 @@ _NEITHER = ("i do not know", "do not know", "not sure", "not certain", "no idea"
 
 
 def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
-    """The kind that `name` means: one of ours, of `named`, "4 digits", or "a|b|c"; ConfigError tells what there is."""
+    """The kind that `name` means: one of ours, of `named`, "4 digits", or "a|b|c"; ConfigError lists the kinds."""
     name = name.strip()
     if name in named:
         return named[name]
@@ -84,10 +84,10 @@ def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
 
 
 def choice(choices: Choices, where: str) -> SlotKind:
-    """The kind whose values are `choices`; ConfigError where one has no words, or two are said the same."""
+    """The kind whose values are `choices`; ConfigError if one has no words, or two have the same."""
     spoken: dict[tuple[str, ...], str] = {}
     if isinstance(choices, str) or not isinstance(choices, Sequence | Mapping) or not choices:
-        raise ConfigError(f"{where}: expected a list of choices, or ways to say them by choice, got {choices!r}")
+        raise ConfigError(f"{where}: expected a list of choices, or a list of words for each choice, got {choices!r}")
     for value in choices:
         for way in (value, *(_ways(choices[value]) if isinstance(choices, Mapping) else ())):
             words = bare(way) if isinstance(way, str) else ()
@@ -120,7 +120,7 @@ def _find_choices(spoken: Mapping[tuple[str, ...], str], words: Sequence[str]) -
 
 
 def _find_yes_no(words: Sequence[str]) -> Sequence[Found]:
-    """What the whole answer says: "yes, no" says nothing, and where there is a "no", an "okay" is no yes."""
+    """What the whole answer means: "yes, no" means neither, and beside a "no" an "okay" is no yes."""
     no, yes, soft = (_places(phrases, words) for phrases in (_NO_WORDS, _YES_WORDS, _SOFT_WORDS))
     clear = {place: end for place, end in yes.items() if not any(first <= place < last for first, last in no.items())}
     if (no and clear) or _places(_NEITHER_WORDS, words):

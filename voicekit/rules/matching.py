@@ -1,6 +1,6 @@
-"""How well a phrase matches what was said (pure): all of its words in any order, its slots, and little else.
+"""How well a phrase matches the caller's words (pure): all of its words in any order, its slots, and little else.
 
-*Coverage* is the share of what was said that the phrase accounts for. A word of the phrase and a word of a slot's value
+*Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
 count whole, a word that a slot for any words took counts half (it would take anything), fillers that are left over
 don't count at all. The best match covers most; of equals, the one whose words come in the phrase's order, then the one
 with more words of its own. A "not" that the phrase does not account for is no match.
@@ -25,7 +25,7 @@ ANY_WORD = 0.5
 """What a word in a slot for any words counts."""
 
 SEARCHED = 100
-"""Values are looked for in the first so many words, and so are a phrase's words where it has slots; so the time to
+"""Values are looked for in this many first words, and so are a phrase's words where it has slots; so the time to
 match has a bound. More words than that are dictated, into a slot for any words."""
 
 LONGEST_CORRECTION = 6
@@ -35,8 +35,8 @@ _AROUND = FILLERS - ARTICLES
 """What is no part of the words in a slot when it stands at their edge: "call Bob please"."""
 
 TRIES = 500
-"""So many ways to place the words and slots of a variant are tried at most, the leftmost first. Nearly always there is
-one; only words and values that were said again and again have many."""
+"""Upper bound on placements tried for each variant, the leftmost first. Nearly always there is
+one; only words and values that are repeated again and again have many."""
 
 Pattern: TypeAlias = Phrase | re.Pattern[str]
 
@@ -68,7 +68,7 @@ class Match:
 
 
 class _Span(NamedTuple):
-    """Where an item of a variant stands in what was said; `filled` for slots."""
+    """Where an item of a variant stands in the caller's words; `filled` for slots."""
 
     start: int
     end: int
@@ -81,7 +81,7 @@ _Placement: TypeAlias = dict[int, _Span]  # by the place of the item in its vari
 def match(pattern: Pattern, said: Said) -> Match | None:
     """The best match of `pattern`, or None.
 
-    A regular expression is searched for in the text as it was said; its named groups are slots, None where they took
+    A regular expression is searched for in the caller's own text; its named groups are slots, None where they took
     no part.
     """
     if isinstance(pattern, re.Pattern):

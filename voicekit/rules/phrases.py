@@ -1,6 +1,6 @@
 """The little language of phrases, taken apart: `(set|start) [me] a timer for {length:duration}`.
 
-    words               have to be said, in whatever order
+    words               must occur, in whatever order
     (a|b c)             one of these
     [a]  [a|b]          or none of them
     {name:kind}         a slot, of a kind from `voicekit.rules.kinds`; `{name}` alone takes any words
@@ -23,7 +23,7 @@ from voicekit.rules.kinds import TEXT, SlotKind, kind_of
 from voicekit.rules.words import SMALL, bare
 
 MOST_VARIANTS = 200
-"""More ways to say one phrase than this are a mistake, and would be slow to look for."""
+"""More variants of one phrase than this are a mistake, and would be slow to look for."""
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([()\[\]|{}])|[^()\[\]|{}]+")
 _CLOSING = {"(": ")", "[": "]"}
@@ -44,7 +44,7 @@ PhraseWords: TypeAlias = tuple[Item, ...]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to say a phrase; `need` counts its words."""
+    """One variant of a phrase; `need` counts its words."""
 
     items: PhraseWords
     need: Counter[str] = field(compare=False)
@@ -63,7 +63,7 @@ class Phrase:
 
 
 def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
-    """The phrase that `text` writes down; ConfigError tells what is wrong with it, and where."""
+    """The phrase that `text` writes down; ConfigError has what is wrong with it, and where."""
     parser = _Parser(text, named)
     rows = dict.fromkeys(_without_small(row) for row in parser.alternatives(""))
     for row in rows:
@@ -96,7 +96,7 @@ class _Parser:
         while self._next not in ("", "|", *_CLOSING.values()):
             rows = [before + after for before, after in product(rows, self._piece())]
             if len(rows) > MOST_VARIANTS:
-                raise self._wrong(f"expected at most {MOST_VARIANTS} ways to say it, got more")
+                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more")
         return rows
 
     def _piece(self) -> Sequence[PhraseWords]:

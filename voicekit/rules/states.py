@@ -1,13 +1,13 @@
 """The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions in turn.
 
-A dialogue that spans turns is explicit here: a rule's answer says where to go next, and where the call is stands as a
+A dialogue that spans turns is explicit here: a rule's answer names the next state, and the current one stands as a
 plain value in its session. A coroutine (`day = await ask("Which day?")`) would read more nicely and can't be had: a
 handler answers one turn and is cancelled whenever the caller interrupts, so such a coroutine would have to live on
-beside the turns, where nothing could look into it, put it back when the caller says the last sentence anew, or test
+beside the turns, where nothing could look into it, put it back when the caller repeats the last sentence, or test
 one of its steps alone.
 
-What a rule says inside of a state leaves the state as it is, and its question is asked again: "help" and "what time is
-it" work anywhere. What `then` says ends the dialogue, unless it names the next place.
+The answer of a rule inside a state leaves the state as it is, and its question is asked again: "help" and "what time is
+it" work anywhere. The answer of `then` ends the dialogue, unless it names the next place.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from voicekit.rules.table import Fills, Gaps, Table, filled_by, read
 F = TypeVar("F", bound=RuleAnswer)
 
 Check: TypeAlias = Callable[..., RuleLine | None]
-"""Given the value of a slot: what is wrong with it, to be said, or None."""
+"""Given the value of a slot: what is wrong with it, to be spoken, or None."""
 
 REPROMPTS = 2
-"""How often a question is asked again where its author does not say."""
+"""How often a question is asked again by default."""
 
 KEY_TIMEOUT = 5.0
-"""Seconds behind a key in which the next must come, where the author does not say: time to look at a card."""
+"""Seconds behind a key in which the next must come, by default: time to look at a card."""
 
 DIGITS = "digits"
 FEW = 3
@@ -63,7 +63,7 @@ class State(Table, Place):
     """Asks its prompt and waits for an answer; made by `Rules.ask` and `Rules.menu`.
 
     It has rules and keys of its own (`on`, `key`), which come before those of the whole bot. To what it does not
-    understand it says its reprompts, one after the other, and then it gives up.
+    understand it answers with its reprompts, one after the other, and then it gives up.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class State(Table, Place):
         return answer
 
     def gives_up(self, answer: F) -> F:
-        """What answers when all reprompts have been said: as with `then`, it ends the dialogue unless it goes on."""
+        """The answer after the last reprompt: as with `then`, it ends the dialogue unless it goes on."""
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer

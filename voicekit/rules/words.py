@@ -1,4 +1,4 @@
-"""What was said as bare words: without case, punctuation and accents, "what's" as "what is", hesitations left out.
+"""A text as bare words: without case, punctuation and accents, "what's" as "what is", hesitations left out.
 
 Phrases go through the same door as speech, so both sides always agree on what a word is. English is what the lists
 below know; words of other languages pass as they are.
@@ -22,7 +22,7 @@ SMALL = ARTICLES | {"please"}
 """Where a phrase has them, speech need not."""
 
 FILLERS = SMALL | {"well", "so", "just", "actually", "basically", "okay", "ok", "hey", "oh", "kindly", "then", "thanks"}
-"""Where speech has more of them than a phrase, that says nothing against the phrase."""
+"""Where speech has more of them than a phrase, that does not count against the phrase."""
 
 PREAMBLES = frozenset(
     tuple(phrase.split())
@@ -48,7 +48,7 @@ _BESIDE_CORRECTIONS = CORRECTIONS | FILLERS | {"i", "it", "that", "or", "oh"}
 _PREAMBLE_LENGTHS = sorted({len(preamble) for preamble in PREAMBLES})
 
 NEGATIONS = frozenset({"not", "never"})
-"""They turn what was said into its opposite, so a phrase that leaves one of them out does not match."""
+"""They turn a sentence into its opposite, so a phrase that leaves one of them out does not match."""
 
 # Apostrophes within words belong to them; dots within "p.m." too. Grouped thousands and times are one word.
 _TOKEN = re.compile(
@@ -92,7 +92,7 @@ class BareWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text and its bare words; `places` says where each of them stands."""
+    """A text and its bare words; `places` has where each of them stands."""
 
     text: str
     tokens: tuple[BareWord, ...]
@@ -155,7 +155,7 @@ def fold(text: str) -> str:
 
 
 def _fillers(words: Sequence[str]) -> Sequence[bool]:
-    """For each word whether it says nothing by itself."""
+    """For each word whether it means nothing by itself."""
     marks = [word in FILLERS for word in words]
     others = [place for place, is_filler in enumerate(marks) if not is_filler]
     for start in range(len(others)):

@@ -79,7 +79,7 @@ EAR_SECONDS = 5.0
 """In front of the transcriber. Nothing may make detection wait: a stalled recogniser must not deafen us."""
 
 TEXT_CHARACTERS = 400
-"""Between handler and voice, about 30 s of speech: a model stops generating when nobody can hear it yet."""
+"""Between handler and voice, about 30 s of speech: a model stops generating far ahead of the sound."""
 
 VOICE_SECONDS = 2.0
 """Between voice and playout; the speaker drives."""
@@ -185,7 +185,7 @@ def assemble(
 def _resolve(role: Role, thing: object, registry: Registry) -> Any:
     """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`.
 
-    A handler may be anything that `as_handler` takes; there a text is no name but what is said. `...` is the default.
+    A handler may be anything that `as_handler` takes; there a text is no name but the answer. `...` is the default.
     """
     if isinstance(thing, Fallback):
         return _fallback(role, thing, registry)
@@ -221,7 +221,7 @@ def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text
 
 
 def divert() -> TransformPart[Sound | Signal, Sound]:
-    """Takes what a source says that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
+    """Takes what a source emits that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
 
     def start(context: StreamContext) -> Each:
         report = tell.get()
@@ -245,7 +245,7 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
 
 @stage(name="deaf")
 async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
-    """In the transcriber's place where there is none: takes the sound and says nothing."""
+    """In the transcriber's place where there is none: takes the sound and emits nothing."""
     while True:
         try:
             await inbox.receive_all()

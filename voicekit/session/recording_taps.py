@@ -1,8 +1,8 @@
-"""Overhears a call: layers around the source and the sink that tell what was said and what was heard, and when.
+"""Overhears a call: layers around the source and the sink that report sound in and sound heard, with times.
 
-Each frame is told with its place in time: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
-caller's sound lies where its source says, from the moment it began. The bot's lies where the sink's position says that
-it was heard: what was held is late, what was discarded is missing, and what a device was too slow for has holes.
+Each frame is reported with its place: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
+caller's sound lies where its source places it, from the moment it began. The bot's lies where the sink's position shows
+that it was heard: what was held is late, what was discarded is missing, and what a device was too slow for has holes.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Clock: TypeAlias = Callable[[], float]
 """Seconds, which never go back."""
 
 GRAIN = 2
-"""Samples: as exactly as a position, which is a whole number, can tell when something began."""
+"""Samples: as exactly as a position, which is a whole number, can show when something began."""
 
 
 def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
-    """`source`, of which `tell` is told every frame."""
+    """Wrap `source` so that `tell` is called with every frame."""
     return Tapped(source, outward=_Said(source, tell, clock).note)
 
 
 class OverheardSink(Layer):
-    """A sink of which `tell` is told what was heard: when its position is next asked for; playout always does."""
+    """Wrap a sink so that `tell` is called with the sound heard when its position is next read, as playout does."""
 
     def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -74,10 +74,10 @@ class _Said:
 
 
 class OverheardSpeaker:
-    """An open sink (`voicekit.contracts.Speaker`) that keeps what is written until it was heard, and tells that.
+    """An open sink (`voicekit.contracts.Speaker`) that keeps what is written until it was heard, and then reports it.
 
     Between two looks at the position, sound goes on without a break; only a write into silence and a release begin
-    something anew, and then the position says when that was.
+    something anew, and then the position shows when that was.
     """
 
     def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002

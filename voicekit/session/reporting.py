@@ -1,4 +1,4 @@
-"""Who is told of a session's events: watchers on the spot, the plugins' observers off the hot path.
+"""Delivers a session's events: to watchers on the spot, the plugins' observers off the hot path.
 
 Sound that a link drops is reported too: at most once a second for each link, so that an outage does not drown
 everything else, and to the last sample.
@@ -24,7 +24,7 @@ OVERRUN_EVERY = 1.0
 class Reporter:
     """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there.
 
-    Without it there are no observers, and nothing is queued for them. `follow_up` returns what is to be told behind an
+    Without it there are no observers, and nothing is queued for them. `follow_up` returns the events that follow an
     event, once every watcher has seen that.
     """
 
@@ -46,7 +46,7 @@ class Reporter:
         self._watchers.append(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to everybody; once the last one was, there is nothing more to be said."""
+        """Show `event` to all; nothing is shown after the last one."""
         if self._finished:
             return
         for watcher in self._watchers:
@@ -58,7 +58,7 @@ class Reporter:
             self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
-        """What to tell about samples that the link of that name has dropped."""
+        """The event for samples that the link of that name has dropped."""
 
         def lost(samples: int) -> None:
             self._lost[link] = self._lost.get(link, 0) + samples

@@ -4,8 +4,8 @@
         listen line ──signals──▶ conductor ──begins──▶ reply line, once per turn
              └──────────────── events ──────▶ watchers, observers
 
-A session runs once. It ends when the source has ended, the caller has hung up, somebody ordered it, or something
-failed; then nothing of it is left: no task, no open link, and the sink has been told.
+A session runs once. It ends when the source has ended, the caller has hung up, it was ordered, or something
+failed; then nothing of it is left: no task, no open link, and the sink is closed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Session:
     `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
     brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
     turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. An exception in a handler is
-    a Trouble, an apology is said and the call goes on; `strict` raises it instead, as tests want it. Raises ConfigError
+    a Trouble, an apology is spoken and the call goes on; `strict` raises it instead, for tests. Raises ConfigError
     or PluginError here, or in `run` before any sound flows, for whatever does not fit together.
     """
 
@@ -138,7 +138,7 @@ class Session:
 
     @property
     def reply(self) -> Reply | None:
-        """The reply in progress, or else the last one: what was said so far, and how much of it was heard."""
+        """The reply in progress, or else the last one: its text so far, and how much of it was heard."""
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
@@ -154,11 +154,11 @@ class Session:
         self._reporter.watch(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Tell the watchers and observers of `event`; for plugins that have something of their own to tell."""
+        """Show `event` to the watchers and observers; for plugins with events of their own."""
         self._reporter.report(event)
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Speak without having been asked, as soon as nobody else does. Returns when that is noted, not spoken."""
+        """Queue `text` to be spoken at the next silence. Returns once it is queued, not once it is heard."""
         outlet = self._running()
         await outlet.until_below(SPOKEN_FOR)
         outlet.offer(Prompt("say", text, interruptible))

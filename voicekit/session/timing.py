@@ -1,6 +1,6 @@
 """How long the caller waited for each reply, in numbers: one TurnTimed per reply that was heard.
 
-The detector's marks say at which sample speech ended; when that sample was spoken is told by the mark that came with
+The detector's marks say at which sample speech ended; when that sample was spoken follows from the mark that came with
 the least delay. So the wait is counted from the speech itself, not from the moment at which the detector was sure.
 """
 
@@ -29,7 +29,7 @@ from voicekit.events import (
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """A turn that waits for its first sound; times of trio's clock. `quiet` is None if nobody had spoken."""
+    """A turn that waits for its first sound; times of trio's clock. `quiet` is None if there was no speech."""
 
     turn: int
     reason: str
@@ -51,7 +51,7 @@ class TurnTimer:
         self._committed: _Committed | None = None
 
     def follow_up(self, event: SessionEvent) -> TurnTimed | BargeInTimed | None:
-        """What is to be told behind `event`."""
+        """The events that follow `event`."""
         now = trio.current_time()
         match event:
             case SpeechStarted(at):

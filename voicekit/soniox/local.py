@@ -37,13 +37,13 @@ LIVES: Final = 2
 """Processes for one use: one that dies has a successor, and of a second death something else is the reason."""
 
 SILENT_S: Final = 180.0
-"""Seconds without any word from a server that is starting: it tells of its progress far more often."""
+"""Seconds without any word from a server that is starting: it reports its progress far more often."""
 
 END_S: Final = 2.0
 """Seconds that the server has for its end, once its life line is closed; then it is killed."""
 
 ERROR: Final = "voicekit: "
-"""What the command line puts before the one sentence that says why it gave up."""
+"""What the command line puts before the sentence with the reason of its end."""
 
 Announce = Callable[[str], None]
 
@@ -77,9 +77,9 @@ def _to_stderr(line: str) -> None:
 
 @asynccontextmanager
 async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechService]:
-    """Soniox with SONIOX_API_KEY set; else a local server, started for as long as this is open.
+    """Soniox with SONIOX_API_KEY set; else a local server, which runs while this is open.
 
-    `tell` gets a line that says so, and others about its progress where starting takes time. Raises ConfigError where
+    `tell` is called with a line about it, and with others while it starts. Raises ConfigError where
     there is no local server, with what to do about it, and Unavailable where it does not come up. Leaving takes at most
     2 s, also when it is cancelled.
     """
@@ -158,7 +158,7 @@ async def _process(command: Sequence[str]) -> AsyncIterator[trio.Process]:
 
 
 class _Child:
-    """The server's process: what it says."""
+    """The server's process and its output."""
 
     def __init__(self, process: trio.Process, tell: Announce) -> None:
         assert process.stdout is not None, "it was opened with pipes"
@@ -172,7 +172,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on what it tells, until it ends."""
+        """Pass on its lines, until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")
@@ -196,7 +196,7 @@ class _Child:
             await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
             return greeting
         raise Unavailable(
-            f"the local server said nothing for {SILENT_S:g} s while it was starting",
+            f"the local server sent no line for {SILENT_S:g} s while it was starting",
             service="local server",
             retryable=True,
         )

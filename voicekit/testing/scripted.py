@@ -1,4 +1,4 @@
-"""A scripted user: what they say, cough, type and press, and when; and ears that understand exactly that.
+"""A scripted user: their words, coughs, lines and keys, with times; and ears that understand exactly that.
 
 The sound carries its own position in its samples (see `positions`), and more while the user sounds. So a dropped or
 doubled sample can be seen anywhere, the VAD needs no model, and the transcriber knows a word only when the very
@@ -34,7 +34,7 @@ FRAME = 0.02
 _IS_LOUD = bytes(high >= SOUNDING >> 8 for high in range(256))
 
 QUIET_END = 3.0
-"""Seconds that the source goes on after the last thing in the script, where the script does not say."""
+"""Seconds that the source goes on after the last thing in the script, if the script does not state it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Script:
         self._until: float | None = None
 
     def says(self, text: str, *, at: float, for_: float) -> None:
-        """Speak `text` from `at` on, for `for_` seconds; the words take as long as they have letters."""
+        """Speak `text` from `at` on, for `for_` seconds; the words share the time by their letters."""
         self._sound(_Sound(at, at + for_, text))
 
     def coughs(self, *, at: float, for_: float = 0.5) -> None:
@@ -86,7 +86,7 @@ class Script:
         return max([0.0, *(sound.end for sound in self.sounds), *(at for at, _ in self.acts)]) + QUIET_END
 
     def utterances(self, rate: int) -> list[tuple[Word, ...]]:
-        """What is said, word by word, timed in samples at `rate`; each but the very first has a space before it."""
+        """The speech, word by word, timed in samples at `rate`; each but the very first has a space before it."""
         said = [sound for sound in self.sounds if sound.text]
         return [
             words(" " * (place > 0) + sound.text, round(sound.start * rate), round(sound.end * rate))
@@ -223,7 +223,7 @@ def _start(sound: _Sound) -> float:
 
 
 def _check_samples(frame: AudioFrame) -> None:
-    """The sound must say the same about its position as the frame does."""
+    """The position in the sound must be that of the frame."""
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
         raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")

@@ -2,11 +2,13 @@
 
 In this order; the first that fits is the advice:
 
-1. The caller searches for a word ("um"), spells, dictates a number, or stops at a word that nothing ends with: wait.
+1. The caller searches for a word ("um"), spells, dictates a number, stops at a word that nothing ends with, or has
+   only begun to ask ("Can you tell me?"): wait.
 2. The question asked for a number or a name, and the answer has begun to be one: wait.
 3. The words may still change: have them made final, and be asked again.
-4. Yes or no to a question that asked for it: commit. A sentence that is complete, as the recogniser punctuates it and
-   as the sound model hears it: commit, the sooner the surer.
+4. Yes or no to a question that asked for it: commit. A question, or a yes or no, that is complete, as the recogniser
+   punctuates it and as the sound model hears it: commit. A statement is given time, since as often as not it is the
+   first of two.
 5. Anything else is left to the recogniser's endpoint, or to silence.
 
 Nothing here ends a turn that a sentence mark does not end, because words alone are no evidence: "I would like a table"
@@ -22,7 +24,7 @@ from functools import lru_cache
 from voicekit.errors import ConfigError
 from voicekit.events import Word
 from voicekit.turn.advice import NO_OPINION, Advice, AdviceAct, CallerPause
-from voicekit.turn.endings import Endings, endings_of
+from voicekit.turn.endings import LONGEST_OPENER, Endings, endings_of
 from voicekit.turn.spelling import LOOKED_AT, bare, spelt
 from voicekit.writing import ends_sentence
 
@@ -30,7 +32,7 @@ LONGEST_ANSWER = 4
 """Words of a yes or no: "yes, that's right, thank you" is one more, and a sentence."""
 
 SURE = 0.5
-"""A sound model's probability from which on it says "finished"."""
+"""A sound model's probability from which on it means "finished"."""
 
 ASKING = "?\uff1f\u061f"
 """Marks, in all scripts, behind which even a preposition is an end: "What are you waiting for?"."""
@@ -44,13 +46,16 @@ TRAILS_OFF = ("...", "…")
 class PausePatience:
     """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
 
-    `complete`: behind a complete sentence; together with the hangover as long as the vendor's own quickest endpoints.
+    `complete`: behind a complete question, or a yes or no; together with the hangover about the vendor's own
+    quickest endpoints.
+    `statement`: behind any other complete sentence, as long as people pause between two sentences of one thought.
     `unfinished`: behind a word that nothing ends with. `filler`: behind an "um", which asks for time. `number`: between
-    the groups of a number that is dictated, which are 0.9 s apart where somebody reads it from a card. `name`: while a
+    the groups of a number that is dictated, which are 0.9 s apart if it is read from a card. `name`: while a
     name is remembered or spelt. `unsettled`: where the words are complete and the melody is not.
     """
 
     complete: float = 0.15
+    statement: float = 0.6
     unfinished: float = 1.4
     filler: float = 1.8
     number: float = 1.4
@@ -95,6 +100,8 @@ class WordAdviser:
             return _waits("the caller searches for a word", patience.filler)
         if (last in endings.unfinished and not _asks(words)) or words[-1].text.endswith(TRAILS_OFF):
             return _waits("the sentence is not finished", patience.unfinished)
+        if _has_only_begun(words, endings):
+            return _waits("the sentence has only begun", patience.unfinished)
         if pause.expected == "name" and not _is_answer(words, endings):
             return _waits("the question asked for a name", patience.name)
         return None
@@ -104,11 +111,14 @@ class WordAdviser:
             return _commits("yes or no, as the question asked")
         if not endings or not _is_sentence(pause.words):
             return None
+        kind = "question" if _asks(pause.words) else "answer" if _is_answer(pause.words, endings) else "statement"
+        if pause.score is not None and pause.score < SURE:
+            return _waits("a complete sentence that does not sound finished", self._patience.unsettled)
+        if kind == "statement":
+            return _waits("a statement, and another may follow", self._patience.statement, melody=pause.score is None)
         if pause.score is None:
-            return Advice(AdviceAct.COMMIT, "a complete sentence", self._patience.complete, melody=True)
-        if pause.score >= SURE:
-            return _commits("a complete sentence, and it sounds finished")
-        return _waits("a complete sentence that does not sound finished", self._patience.unsettled)
+            return Advice(AdviceAct.COMMIT, f"a complete {kind}", self._patience.complete, melody=True)
+        return _commits(f"a complete {kind}, and it sounds finished")
 
 
 def _finalize(pause: CallerPause, endings: Endings) -> Advice | None:
@@ -118,8 +128,8 @@ def _finalize(pause: CallerPause, endings: Endings) -> Advice | None:
     return Advice(AdviceAct.FINALIZE, "the last word may end the turn", melody=is_sentence)
 
 
-def _waits(why: str, seconds: float) -> Advice:
-    return Advice(AdviceAct.WAIT, why, seconds)
+def _waits(why: str, seconds: float, *, melody: bool = False) -> Advice:
+    return Advice(AdviceAct.WAIT, why, seconds, melody)
 
 
 def _commits(why: str) -> Advice:
@@ -127,7 +137,7 @@ def _commits(why: str) -> Advice:
 
 
 def _endings(pause: CallerPause) -> Endings:
-    """The lists for the last word: of its language, else of those that the stt was told to expect."""
+    """The lists for the last word: of its language, else of those that the stt expects."""
     language = pause.words[-1].language
     return _lists((language,) if language else tuple(pause.languages))
 
@@ -140,6 +150,13 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
         return False
     said = [bare(word.text) for word in words]
     return any(each in endings.answers for each in said) and all(each in endings.yes_no for each in said)
+
+
+def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
+    if not endings.openers:
+        return False
+    last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]  # one more: French puts its marks apart
+    return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 
 
 def _asks(words: Sequence[Word]) -> bool:

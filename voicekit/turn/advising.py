@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from math import inf
 
 from voicekit.events import EarCommand, Endpoint, ExpectedAnswer, Finalize, Finalized, ScorePause, Word
-from voicekit.turn.advice import NO_OPINION, AdviceAct, Adviser, CallerPause
+from voicekit.turn.advice import NO_OPINION, Advice, AdviceAct, Adviser, CallerPause
 
 FINALIZE_AFTER = 0.2
 """Seconds of silence in the sound that the stt has been sent: the vendor's advice, below which words are cut in two."""
@@ -146,7 +146,7 @@ class Advising:
         """Seconds that a pause must last before an endpoint, or the usual silence, ends the turn."""
         if isinstance(self.expected, float):
             return self.expected
-        return min(self.advice.seconds, LONGEST_WAIT) if self.advice.act is AdviceAct.WAIT else 0.0
+        return _patience(self.advice)
 
     def settle_time(self, usual: float) -> float:
         """How long the pause must last, where it is `usual` without advice and an endpoint that came is held back."""
@@ -154,9 +154,13 @@ class Advising:
             return self.expected
         return max(self.patience, 0.0 if self.held is not None else usual)
 
-    def holds(self, at: int, now: float) -> bool:
-        """Whether an endpoint at sample `at` is held back."""
-        if now >= self._since + self.patience:
+    def holds(self, at: int, words: Sequence[Word], now: float) -> bool:
+        """Whether an endpoint at sample `at` is held back, by the advice in force or by that for `words` now final."""
+        patience = self.patience
+        if self._adviser is not None and not isinstance(self.expected, float):
+            pause = CallerPause(words, now - self._since, True, self.expected, self._score, self._languages)
+            patience = _patience(self._adviser(pause))
+        if now >= self._since + patience:
             return False
         self.held = at
         return True
@@ -166,3 +170,7 @@ class Advising:
         if isinstance(self.expected, float):
             return f"the question left {self.expected:g} s for its answer"
         return self.advice.why if self.patience and self.settle_time(usual) != usual else None
+
+
+def _patience(advice: Advice) -> float:
+    return min(advice.seconds, LONGEST_WAIT) if advice.act is AdviceAct.WAIT else 0.0

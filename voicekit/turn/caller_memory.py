@@ -108,7 +108,7 @@ class CallerMemory:
         return amended
 
     def _own_words(self, event: Interim | Final) -> Sequence[Word]:
-        """The words of `event` that may be the caller's; what others say is explained once it is final."""
+        """The words of `event` that may be the caller's; the words of others are explained once they are final."""
         if not event.words:
             return event.words
         tail = self.book.noted.tail if isinstance(event, Final) else ()
@@ -122,11 +122,11 @@ class CallerMemory:
         return [word for place, word in enumerate(event.words) if place not in foreign]
 
     def pass_by(self, at: int) -> None:
-        """The recogniser has said everything up to sample `at`."""
+        """The recogniser has finished everything up to sample `at`."""
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
-        """What was said up to sample `upto`, while a reply runs, is complete: kept for later, or only a backchannel."""
+        """The utterance up to sample `upto`, while a reply runs, is complete: kept for later, or only a backchannel."""
         over = [word for word in self.book.noted.finals if word.start < upto]
         if over:
             self.book.close(upto, keep=self.scales.weight(over) > 0)
@@ -134,7 +134,7 @@ class CallerMemory:
             self.doubt.let_pass = letters(self.book.noted.text)
 
     def close_stale(self) -> None:
-        """An utterance whose end nobody has reported is over after the longest pause."""
+        """An utterance without a reported end is over after the longest pause."""
         quiet = not self.speech.talking and self.now - self.settling_since >= self.settle_time
         if quiet and self.state in (TurnState.REPLYING, TurnState.SPEAKING) and self.book.noted:
             self.close_utterance(self.book.noted.end + 1)

@@ -1,6 +1,6 @@
 """The conductor: the thin trio driver of the turn machine. One await, obeys commands, owns each reply's cancel scope.
 
-It waits for the machine's deadline and for nothing else: signals are judged in the step of whoever sends them, and
+It waits for the machine's deadline and for nothing else: signals are judged in the step of their sender, and
 every command is carried out synchronously. So it can't be late, and a cut is in force in the same instant in which it
 was decided. It knows nothing of voices or handlers: a reply is something that can be run, confirmed, cut, held and
 released.
@@ -60,7 +60,7 @@ CROWD = 8
 class Performance(Protocol):
     """A reply that can be carried out. `run` waits; the rest act at once and may be called at any time.
 
-    One that was begun on a guess makes no sound before `confirm`, which also says how the caller's words are spelt.
+    One that was begun on a guess makes no sound before `confirm`, which also has the spelling of the caller's words.
     """
 
     @property
@@ -91,7 +91,7 @@ class _Live:
 class Conductor:
     """Drives `machine` until it is closed.
 
-    `begin` makes the performance for a StartReply or a Speculate; `report` is told every session event, synchronously;
+    `begin` makes the performance for a StartReply or a Speculate; `report` takes every session event, synchronously;
     `failed` is asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
     `ask` hands commands to the listening side, which answers with signals; it must not wait.
     """
@@ -271,7 +271,7 @@ class Conductor:
                 live.scope.cancel()
 
     def _follow(self, turn: int, said_to: int, now: float) -> None:
-        """Let the machine know what the caller is hearing, by which it tells echo from words."""
+        """Let the machine know what the caller is hearing, by which it separates echo from words."""
         if self._live is not None and self._live.reply.turn == turn:
             self._machine.follow(self._live.reply.said, said_to, now)
 
@@ -300,7 +300,7 @@ class Conductor:
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 
     def _tell_failures(self) -> None:
-        """What failed while the last replies were ending is told, though nothing more is done about it."""
+        """Report what failed while the last replies were ending, though nothing more is done about it."""
         with suppress(trio.WouldBlock):
             while True:
                 self._tell_failure(self._signals.receive_nowait())
@@ -340,7 +340,7 @@ class Conductor:
                 self._taker.resume()
 
     def _guess_failed(self, live: _Live, error: Exception) -> None:
-        """Nobody has asked for this reply yet. If somebody does, the handler is asked again, and that is judged."""
+        """This reply is only a guess. If it is wanted, the handler is called again, and that is judged."""
         self._report(Trouble("speculation", error))
         if live is self._guess:
             self._discard()

@@ -1,4 +1,4 @@
-"""Draws the turn table: a mermaid state diagram and a Markdown table, both for the README, both from the table."""
+"""Draws the turn table: a mermaid state diagram for docs/concepts.md, and a Markdown table."""
 
 from __future__ import annotations
 

@@ -61,14 +61,14 @@ class DoubtVerdict:
     outcome: DoubtOutcome
     why: str = ""
     pending: bool = False
-    """Whether words are being said, or may still change, that are more than a backchannel."""
+    """Whether words are coming, or may still change, that are more than a backchannel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of the caller's utterance; positions are ear samples at `rate`.
 
-    `unsure`: some of the words may still change. Up to `passed` the recogniser has said everything.
+    `unsure`: some of the words may still change. Up to `passed` the recogniser has finished.
     """
 
     words: Sequence[Word]
@@ -80,12 +80,12 @@ class Evidence:
 
     @property
     def is_passed(self) -> bool:
-        """Whether the recogniser has said all that there was in the sound."""
+        """Whether the recogniser has finished all of the sound."""
         return self.passed >= self.stopped_at - NEAR * self.rate
 
     @property
     def is_explained(self) -> bool:
-        """Whether the words last about as long as the sound."""
+        """Whether the words are about as long as the sound."""
         return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
 
 

@@ -44,6 +44,28 @@ _FILLERS: _Lists = {
     "nl": "eh uh ehm uhm eum dus",
     "pt": "hum hã ah tipo então",
 }
+# Beginnings that a recogniser takes for a sentence, with its mark: the question or the thought is still to come.
+_OPENERS: _Lists = {
+    "en": "can you tell me, could you tell me, can you say, do you know, i'd like to know, i would like to know, "
+          "i wanted to ask, i want to ask, i want to know, i was wondering, i wonder, my question is, let me think, "
+          "let me see, let me check, let me look, i think, i guess, i mean, i believe, just a moment, one moment, "
+          "just a second, one second",
+    "de": "können sie mir sagen, kannst du mir sagen, wissen sie, weißt du, ich wollte fragen, ich wollte wissen, "
+          "ich möchte wissen, ich würde gern wissen, ich würde gerne wissen, meine frage ist, ich glaube, ich denke, "
+          "ich meine, mal sehen, lassen sie mich überlegen, lass mich überlegen, moment, sagen sie mal, sag mal",
+    "es": "puede decirme, puedes decirme, me puede decir, me puedes decir, podría decirme, sabe usted, "
+          "quería preguntar, quería saber, quisiera saber, me gustaría saber, mi pregunta es, creo, a ver, "
+          "déjeme ver, un momento",
+    "fr": "pouvez-vous me dire, vous pouvez me dire, tu peux me dire, pourriez-vous me dire, est-ce que vous savez, "
+          "savez-vous, je voulais demander, je voulais savoir, je voudrais savoir, j'aimerais savoir, ma question est, "
+          "je crois, je pense, voyons, attendez, un moment",
+    "it": "può dirmi, puoi dirmi, mi può dire, mi puoi dire, potrebbe dirmi, volevo chiedere, volevo sapere, "
+          "vorrei sapere, la mia domanda è, credo, penso, vediamo, un attimo, un momento",
+    "nl": "kunt u mij zeggen, kunt u mij vertellen, kunt u me vertellen, kun je me vertellen, weet u, weet je, "
+          "ik wilde vragen, ik wil weten, ik wil graag weten, mijn vraag is, ik denk, ik geloof, even kijken, moment",
+    "pt": "pode me dizer, pode dizer-me, pode-me dizer, sabe me dizer, gostaria de saber, queria perguntar, "
+          "queria saber, minha pergunta é, acho, eu acho, deixa eu ver, deixe-me ver, um momento",
+}
 _YES_NO: _Lists = {
     "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely please thanks thank you that's "
           "it's not all of course definitely",
@@ -86,6 +108,7 @@ class Endings:
     yes_no: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     digits: frozenset[str] = frozenset()
+    openers: tuple[str, ...] = ()  # each as its words' letters behind one space each: " let me think"
 
     def __bool__(self) -> bool:
         return bool(self.unfinished)
@@ -97,8 +120,12 @@ class Endings:
             self.yes_no | other.yes_no,
             self.answers | other.answers,
             self.digits | other.digits,
+            self.openers + other.openers,
         )
 
+
+LONGEST_OPENER: Final = 5
+"""Words of the longest beginning above."""
 
 LANGUAGES: Final = tuple(sorted(_UNFINISHED))
 """The languages that have lists."""
@@ -112,8 +139,19 @@ def _of(lists: _Lists, language: str) -> frozenset[str]:
     return frozenset(letters(word) for word in lists[language].split())
 
 
+def _phrases(language: str) -> tuple[str, ...]:
+    return tuple("".join(f" {letters(word)}" for word in phrase.split()) for phrase in _OPENERS[language].split(", "))
+
+
 _BY_LANGUAGE: Final = {
-    language: Endings(*(_of(lists, language) for lists in (_UNFINISHED, _FILLERS, _YES_NO, _ANSWERS, _DIGITS)))
+    language: Endings(
+        _of(_UNFINISHED, language),
+        _of(_FILLERS, language),
+        _of(_YES_NO, language),
+        _of(_ANSWERS, language),
+        _of(_DIGITS, language),
+        _phrases(language),
+    )
     for language in LANGUAGES
 }
 

@@ -42,7 +42,7 @@ def doubt(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def weigh(floor: TurnMemory, event: Interim | Final) -> None:
-    """Words against the reply; if speech has no say, they are only kept."""
+    """Words against the reply; if speech can't interrupt, they are only kept."""
     floor.note(event)
     words = letters(floor.book.noted.text)
     if not floor.yields or words == floor.doubt.let_pass:
@@ -58,7 +58,7 @@ def weigh(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def close(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """The recogniser says that an utterance is complete: it is kept for the end of the reply, or was a backchannel."""
+    """The recogniser reports a complete utterance: it is kept for the end of the reply, or was a backchannel."""
     if _closes(floor, event):
         floor.close_utterance(event.at)
 
@@ -87,7 +87,7 @@ def reconsider(floor: TurnMemory, event: Progress | Translated) -> None:
 
 
 def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
-    """What was said in doubt is complete, though the detector may still hear a sound."""
+    """The utterance in doubt is complete, though the detector may still hear a sound."""
     if not _closes(floor, event) or not floor.book.noted.finals:
         return _consider(floor, fresh=False)
     verdict = floor.judge(talking=False)
@@ -98,7 +98,7 @@ def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
 
 
 def decide_doubt(floor: TurnMemory, event: None) -> None:
-    """Nothing more came in time. Words that are being said cut; a sound without words does if the policy says so."""
+    """Nothing more came in time. Words in progress cut; a sound without words does if the policy wants it."""
     verdict, policy = floor.judge(), floor.policy.interrupt
     if floor.now < floor.doubt.cap:
         floor.release(_why_let_go(floor, verdict))
@@ -127,7 +127,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply ended by itself: what was said meanwhile and not answered is a turn now."""
+    """The reply ended by itself: words spoken meanwhile and not answered are a turn now."""
     floor.finish()
     if floor.ending is not None:
         floor.rest()
@@ -155,7 +155,7 @@ def finish_deaf(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
-    """Nothing more will be said: what was said is answered when the reply ends."""
+    """The caller is gone: their words are answered when the reply ends."""
     floor.go_deaf()
     floor.release("the source has ended")
 
@@ -174,7 +174,7 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
 
 
 def _closes(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether an utterance is over. Any Endpoint says so, since it costs no patience here, and a Finalized if it may.
+    """Whether an utterance is over. Any Endpoint means it, since it costs no patience here, and a Finalized if it may.
 
     What the policy does not believe otherwise is not believed while the caller makes sounds.
     """

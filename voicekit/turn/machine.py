@@ -3,7 +3,7 @@
     machine.handle(event, now) -> commands        whenever something happened
     machine.due(now)           -> commands        when `machine.deadline` has passed and nothing happened
 
-The driver obeys each command before it hands over the next event. `voicekit.turn.table` says what happens in which
+The driver obeys each command before it hands over the next event. `voicekit.turn.table` has what happens in which
 state, `voicekit.turn.diagram` draws it. The rules that a table cannot show:
 
 **Deadlines** exist in SETTLING (the pause, and before its end the guess that it is over), in DOUBTING (the doubt), in
@@ -17,7 +17,7 @@ sign of speech: the SpeechStopped mark, or a word that sounded after it, so that
 is not cut short, while words that merely arrive late do not lengthen the pause.
 
 **A question** is what was put back, then what was spoken, then what was typed or keyed, a space between. All that is
-there is committed together. What is put back is committed again when the caller says nothing more.
+there is committed together. What is put back is committed again when no more words come.
 
 **Keys that are collected** (CollectKeys) cut as any key does, and are then waited for one after the other, in SETTLING
 or over the caller's voice in HEARING; no Endpoint ends that. The turn that they make, or any other, ends the order.
@@ -31,7 +31,7 @@ a cough that follows costs no second guess.
 
 **Where the rules seemed to disagree**, this is what holds:
 
-- WAITING means that nobody talks. A reply that ends while the caller makes sounds leads to HEARING from every state,
+- WAITING means silence from both. A reply that ends while the caller makes sounds leads to HEARING from every state,
   and a release keeps listening to the words that follow. Hence words in WAITING lead to SETTLING, never to HEARING.
 - A backchannel never cuts, also when the caller still makes sounds as the doubt ends: the reply is released. Ignored
   words add no weight to others, and a stop-word cuts wherever it stands.
@@ -39,7 +39,7 @@ a cough that follows costs no second guess.
   utterance: it is kept for the end of the reply, or set aside if it was a backchannel. What is not closed when the
   reply ends is answered like any other words; what was set aside, only if the reply ended in a question, within 3 s.
 - Below `min_words` nothing cuts but a stop-word and the cap of the doubt, at which words that still come or may still
-  change cut. Before the first sound of a reply one word that is no backchannel is enough: nobody hears that cut.
+  change cut. Before the first sound of a reply one word that is no backchannel is enough: that cut is inaudible.
 - After the end of the source nothing interrupts; words that are still to come are kept for the end of the reply.
 - `barge_in` off, a reply that is not interruptible, and a call that is ending are deaf to speech. Lines and keys cut
   even with `barge_in` off; they are kept where the reply is not interruptible, and too late where the call is ending.
@@ -47,7 +47,7 @@ a cough that follows costs no second guess.
   talks. Prompts that come after it are dropped, and a second graceful End changes nothing.
 - A cut whose words vanish again is regretted: the question that was put back is asked again, if there is one. Nobody
   is asked a question without words.
-- A prompt that is cut is not repeated, nor put back: nobody asked for it.
+- A prompt that is cut is not repeated, nor put back: the caller had not asked for it.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ __all__ = ["TurnState", "TurnMachine"]
 class TurnMachine:
     """The turn-taking of one call.
 
-    `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it says Endpoint, and `now` the
+    `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it emits Endpoint, and `now` the
     time at which the call begins to wait. All times are seconds of one clock that never goes back. `languages` are
-    those that the recogniser was told to expect, for words that come without a language. `levels` has the level of the
-    sound between two samples, for telling the caller from the background; without it nothing is too soft. `finalizes`:
+    those that the recogniser expects, for words that come without a language. `levels` has the level of the
+    sound between two samples, to separate the caller from background; without it nothing is too soft. `finalizes`:
     the stt obeys Finalize; `scores`: there is a sound model, which answers ScorePause.
-    Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that says no Endpoint.
+    Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that emits no Endpoint.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class TurnMachine:
         return self._move(column, event)
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """The caller has heard the first `said_to` characters of `said`, which is all that the live reply has said."""
+        """The caller has heard the first `said_to` characters of `said`, the whole text of the live reply so far."""
         self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:

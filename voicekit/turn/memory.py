@@ -47,7 +47,7 @@ QUEUED_PROMPTS = 8
 
 
 class TurnMemory(CallerMemory):
-    """The memory of one call. `now` is told before each act; nothing here reads a clock."""
+    """The memory of one call. `now` is set before each act; nothing here reads a clock."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def _noise_ends(self) -> float:
-        """When a sound without words has gone on for long enough: to answer what was said before it, or to prompt."""
+        """When a sound without words has gone on for long enough: to answer the words before it, or to prompt."""
         since = max(self.settling_since, self.speech.since)
         if self.book or self.keys.begun:
             return math.inf if self.ears_down and not self.keys.begun else since + self.policy.turn.noise
@@ -126,7 +126,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def _guess_at(self) -> float:
-        """When to guess that nothing more will be said in this pause."""
+        """When to guess that no more words follow in this pause."""
         return max(self.settling_since, self.guesses.due) if self.book.noted else math.inf
 
     @property
@@ -197,7 +197,7 @@ class TurnMemory(CallerMemory):
             self.discard("the words changed")
 
     def queue(self, prompt: Prompt) -> None:
-        """Keep `prompt` for when nobody speaks: of too many the oldest leaves, and in an ending call it is too late."""
+        """Keep `prompt` for the next silence: of too many the oldest leaves, and in an ending call it is too late."""
         if self.ending is not None:
             self.decide(TurnAct.DROP_PROMPT, "the call is ending", about=prompt.reason)
             return
@@ -227,7 +227,7 @@ class TurnMemory(CallerMemory):
             self.commands.append(HoldOutput(self.turn))
 
     def speculate(self) -> None:
-        """Begin the reply to what has been said so far, and go on judging the pause."""
+        """Begin the reply to the words so far, and go on judging the pause."""
         turn, text = self.turn + 1, self.book.text
         self.guesses.make(turn, text)
         self.commands.append(Speculate(turn, text))
@@ -307,7 +307,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """The keys are a turn, with whatever was said; so is that none was pressed."""
+        """The keys are a turn, together with any words; so is the lack of a key."""
         self.keys.stop()
         if self.book:
             self.commit(why)
@@ -317,7 +317,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.COMMIT, why, self.turn)
 
     def cut(self, why: str) -> None:
-        """The reply is gone; a question whose answer nobody heard is put back. What comes next is not decided here."""
+        """The reply is gone; a question whose answer was not heard is put back. What comes next is not decided here."""
         live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
@@ -332,7 +332,7 @@ class TurnMemory(CallerMemory):
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all that was put back, said and typed; without any of it, listen on."""
+        """Ask for a reply to all words put back, spoken and typed; without any, listen on."""
         if not self.book:
             self.listen_on()
             return
@@ -352,7 +352,7 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """Reply `turn` ended by itself: answer what was kept, or go on with what is being said."""
+        """Reply `turn` ended by itself: answer what was kept, or go on with the words in progress."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -365,7 +365,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """Nothing was said: go on hearing, wait out the regret of a cut, or rest."""
+        """No words came: go on hearing, wait out the regret of a cut, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:
@@ -384,7 +384,7 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def order_end(self, event: End) -> None:
-        """The first graceful order stands; its farewell is the last thing said."""
+        """The first graceful order stands; its farewell is the last thing spoken."""
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))

@@ -60,7 +60,9 @@ def complete(floor: TurnMemory, event: Endpoint | Finalized) -> None:
     pausing = floor.state is TurnState.SETTLING and bool(floor.book.noted)
     if floor.keys.begun:
         return
-    if is_believed(floor, event) and not (pausing and floor.advising.holds(event.at, floor.now)):
+    if is_believed(floor, event) and not (
+        pausing and floor.advising.holds(event.at, floor.book.noted.words, floor.now)
+    ):
         floor.commit(why_complete(floor, event), event.at)
 
 

@@ -99,8 +99,8 @@ class InterruptPolicy:
     """When speech cuts a reply off.
 
     `barge_in`: whether it can at all; typed lines and keys always can. `min_words`: as many words cut. Fewer hold the
-    reply while they are being said, and are answered after it. Before the first sound of a reply one word is enough,
-    since the caller has not finished. `doubt`: how long a reply is held at most; then words that are still being said
+    reply while they are spoken, and are answered after it. Before the first sound of a reply one word is enough,
+    since the caller has not finished. `doubt`: how long a reply is held at most; then words that are still coming
     cut, and all else lets it go on. `late_words`: how long words of a sound that has ended are waited for, unless the
     recogniser reports sooner that there are none; with the gate's hangover of 0.3 s a cough costs 0.4 s. Words that
     come later still cut. `sound_cuts`: whether sound without words cuts, if it goes on at the end of the doubt and
@@ -113,7 +113,7 @@ class InterruptPolicy:
 
     `stop_words` cut alone, and `ignore_words` never do; both are phrases by language code, and "any" is the code for
     all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
-    the recogniser was told to expect, and in the English one; if it is not in Latin letters, in all lists. In scripts
+    the recogniser expects, and in the English one; if it is not in Latin letters, in all lists. In scripts
     without spaces two characters count as a word.
     """
 
@@ -125,7 +125,7 @@ class InterruptPolicy:
     sound_cuts: bool = False
     min_speech: float = 0.25
     ignore_echo: bool = True
-    faint_db: float | None = 15.0
+    faint_db: float | None = 13.0
     stop_words: WordLists = field(default_factory=lambda: STOP_WORDS, hash=False)
     ignore_words: WordLists = field(default_factory=lambda: IGNORE_WORDS, hash=False)
 
@@ -142,10 +142,10 @@ class InterruptPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How a call begins, how it is kept alive, what is said when something fails, and when it ends.
+    """How a call begins, how it is kept alive, what is spoken when something fails, and when it ends.
 
     `greeting`: spoken before the caller speaks; None waits for the caller. `greeting_interruptible`: whether speech can
-    cut it; what is said over one that it can't cut is answered behind it. `idle_after`: silence after which the bot
+    cut it; words spoken over one that it can't cut are answered behind it. `idle_after`: silence after which the bot
     prompts (None: never) with `idle_prompt` (None: the handler is asked); after `idle_limit` prompts in a row the
     next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully, as
     soon as the caller has finished speaking, and at the latest 10 s later. `warning`: spoken before that, 30 s or a

@@ -1,6 +1,6 @@
-"""Whose words are those? The caller's, or the reply's own, come back as an echo, or somebody's in the background.
+"""Whose words are those? The caller's, or the reply's own, come back as an echo, or those of a voice in the background.
 
-Pure. Two signs speak against the caller: the reply has just said the same words, aligned in time within an echo's
+Pure. Two signs speak against the caller: the reply has just had the same words, aligned in time within an echo's
 delay, and not as loud as the caller is; and the sound is far below the level at which this caller usually speaks. Both
 are judged over a whole utterance, since a caller may use a word of the reply, and speaks some words softly. Of an echo
 a recogniser understands about every second word, and makes up the rest; so half of them are enough.
@@ -43,7 +43,7 @@ USUAL = 40
 """Words by whose median the caller's usual level is known; half of them are as many as one long sentence has."""
 
 PRESUMED_DBFS = -28.0
-"""The usual level of a caller who has not said anything yet, for whether a sound holds the greeting: telephones and
+"""The usual level of a caller who has not spoken yet, for whether a sound holds the greeting: telephones and
 browsers bring speech to about that. A softer caller can still interrupt it, with words."""
 
 FEW = 4
@@ -79,7 +79,7 @@ class EarClock:
 class Whose:
     """Tells the caller's words from others, while a reply runs.
 
-    `follow` is told what the reply has said, `learn` with which words the caller was believed.
+    `follow` takes the words of the reply, `learn` those that were taken for the caller's.
     """
 
     __slots__ = ("_faint_db", "_levels", "_said", "_spoken", "_to", "_usual", "_watch_echo", "clock")
@@ -112,7 +112,7 @@ class Whose:
         return self._said.rstrip(CLOSING)[-1:] in QUESTION_MARKS if self._said else False
 
     def learn(self, words: Sequence[Word]) -> None:
-        """The caller has said `words`."""
+        """The caller has spoken `words`."""
         if self._levels is None or self._faint_db is None:
             return
         levels = [level for word in words if (level := self._levels(word.start, word.end)) is not None]

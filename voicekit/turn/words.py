@@ -82,9 +82,11 @@ class PendingQuestion:
         return spaced(before, self.spoken.text, self.after)
 
     def has(self, word: Word, near: int) -> bool:
-        """Whether `word` is its own; one that was asked before it was final may have moved by `near` samples."""
-        if self.start <= word.start < self.end:
-            return True
+        """Whether `word` is its own: it starts in its span, or it was asked with it."""
+        return self.start <= word.start < self.end or self.asked_with(word, near)
+
+    def asked_with(self, word: Word, near: int) -> bool:
+        """Whether it was asked with `word` before that was final; it may have moved by `near` samples since."""
         return self._place(word, near) is not None
 
     def amend(self, word: Word, near: int) -> None:
@@ -201,8 +203,10 @@ class QuestionMemory:
         return Utterance([*self.kept, *self.noted.finals], self.noted.tail) if self.kept else self.noted
 
     def _question_of(self, word: Word) -> PendingQuestion | None:
-        """The latest question that `word` is part of."""
-        return next((asked for asked in reversed(self._asked) if asked.has(word, self._near)), None)
+        """The latest question that was asked with `word`, else the latest whose span it is in: spans may overlap."""
+        latest = tuple(reversed(self._asked))
+        named = next((question for question in latest if question.asked_with(word, self._near)), None)
+        return named or next((question for question in latest if question.has(word, self._near)), None)
 
     def _amend(self, late: Sequence[tuple[PendingQuestion, Word]]) -> list[PendingQuestion]:
         """Put late words into their questions; one that was put back is part of another, which changes with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from voicekit_asterisk.ari_transport import Ari
 from voicekit_asterisk.audiosocket_transport import AudioSocket
 from voicekit_asterisk.testing import chroot
 from voicekit_asterisk.testing.pbx import PASSWORD, USER, Pbx
+from voicekit_asterisk.testing.tones import write_tone
 from voicekit_asterisk.websocket_transport import ChanWebsocket
 
 HERE = Path(__file__).parent
@@ -77,6 +79,9 @@ exten=>_to[n]e-.,1,Gosub(record,s,1(${EXTEN}))
 exten=>_other-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Playtones(700)
  same=>n,Wait(300)
+exten=>_ri[n]gs-.,1,Ringing()
+ same=>n,Wait(1.5)
+ same=>n,Goto(other-${CUT(EXTEN,-,2)},1)
 exten=>_leaves-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Wait(2.5)
  same=>n,Hangup()
@@ -92,7 +97,10 @@ exten=>_asks-.,1,Gosub(record,s,1(${EXTEN}))
  same=>n,Wait(1)
  same=>n,Playback(SOUNDS/${CUT(EXTEN,-,2)})
  same=>n,Wait(300)
-; where a caller is sent who shall say something now
+; where a caller is sent who shall press a key now, or say something
+exten=>presses,1,SendDTMF(1,150)
+ same=>n,Playtones(1000)
+ same=>n,Wait(300)
 exten=>_says-.,1,NoOp()
  same=>n,Playback(SOUNDS/${CUT(EXTEN,-,2)})
  same=>n,Wait(300)
@@ -106,12 +114,18 @@ exten=>s,1,Answer()
 [default]
 ; what the phone can dial
 exten=>demo,1,Goto(bots,audiosocket,1)
+exten=>line,1,Goto(bots,ari,1)
+; where a phone is sent that was redirected
+exten=>second,1,Gosub(record,s,1(second))
+ same=>n,Playtones(700)
+ same=>n,Wait(300)
 
 [people]
 ; where callers are transferred to
-exten=>person,1,Answer()
- same=>n,MixMonitor(SOUNDS/person.wav,r(SOUNDS/person-rx.wav))
- same=>n,Wait(300)
+exten=>person,1,Dial(Local/other-person@callers)
+ same=>n,Hangup()
+exten=>201,1,Dial(Local/other-workshop@callers)
+ same=>n,Hangup()
 exten=>busy,1,Busy(2)
 exten=>silent,1,Wait(300)
 """
@@ -128,6 +142,13 @@ reconnect_attempts=1
 reconnect_interval=500
 tls_enabled=no
 """
+
+DOCUMENTED = {
+    "8088": "{http}", "8080": "{server}", "5070": "{sip}", "5090": "{phone}",
+    "choose-a-long-one": PASSWORD, "choose-another": PASSWORD,
+}  # fmt: skip
+DOCUMENTED_DIALPLAN = {"8080": "SERVER", "9092": "AUDIO", "choose-a-third": KEY}
+"""What docs/asterisk.md has in its files, and what is there in a test's."""
 
 WAYS = ("audiosocket", "chan_websocket", "ari")
 RATES = {"audiosocket": 8_000, "chan_websocket": 16_000, "ari": 16_000}
@@ -161,14 +182,32 @@ def asterisk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pbx(asterisk_folder: Path) -> Iterator[Pbx]:
-    """One Asterisk for all tests; each of them leaves it without channels."""
-    from voicekit_asterisk.testing.pbx import FILES
+def pbx(asterisk_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pbx]:
+    """One Asterisk for all tests; each of them leaves it without channels. Its music on hold is a tone of 1500 Hz.
 
-    files = {"websocket_client.conf": FILES["websocket_client.conf"] + WRONG}
-    with Pbx(asterisk_folder, extensions=DIALPLAN, files=files) as pbx:
+    Its configuration is that of docs/asterisk.md as it stands, but for ports and passwords, and extensions of our own.
+    """
+    files = documented_files()
+    dialplan = files.pop("extensions.conf") + DIALPLAN
+    files["websocket_client.conf"] += WRONG
+    music = tmp_path_factory.mktemp("music") / "tone.wav"
+    write_tone(music, 1500, 10.0)
+    with Pbx(asterisk_folder, extensions=dialplan, files=files, music=music) as pbx:
         COST.version = pbx.version()
         yield pbx
+
+
+def documented_files() -> dict[str, str]:
+    """The blocks of docs/asterisk.md, by the file that the text before each names; one without is of the dialplan."""
+    files: dict[str, str] = {}
+    text = (HERE.parents[2] / "docs" / "asterisk.md").read_text(encoding="utf-8")
+    for before, block in re.findall(r"(.*?)^```ini\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        name = [*re.findall(r"^`([a-z_]+\.conf)`", before, re.MULTILINE), "extensions.conf"][0]
+        files[name] = files.get(name, "") + block
+    for name in files:
+        for documented, own in (DOCUMENTED_DIALPLAN if name == "extensions.conf" else DOCUMENTED).items():
+            files[name] = files[name].replace(documented, own)
+    return files
 
 
 @dataclass
@@ -232,13 +271,13 @@ class Line:
 
     def heard(self, caller: str) -> tuple[Any, int]:
         """What a caller heard: samples as int16, and their rate."""
-        samples, rate = soundfile.read(self.pbx.sound(f"{caller}-rx.wav"), dtype="int16")
-        return samples, rate
+        return heard_in_recording(self.pbx, caller)
 
-    def said(self, caller: str) -> tuple[Any, int]:
-        """What a caller said, of the same length."""
-        samples, rate = soundfile.read(self.pbx.sound(f"{caller}-tx.wav"), dtype="int16")
-        return samples, rate
+
+def heard_in_recording(pbx: Pbx, caller: str) -> tuple[Any, int]:
+    """What a caller heard: samples as int16, and their rate."""
+    samples, rate = soundfile.read(pbx.recording(f"{caller}-rx.wav"), dtype="int16")
+    return samples, rate
 
 
 async def until_asked(met: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -321,6 +360,16 @@ def line(pbx: Pbx) -> Callable[..., Any]:
 @pytest.fixture
 def asked() -> Callable[..., Awaitable[None]]:
     return until_asked
+
+
+@pytest.fixture
+def conversation() -> Callable[..., Talk]:
+    return Talk
+
+
+@pytest.fixture
+def heard_in() -> Callable[[Pbx, str], tuple[Any, int]]:
+    return heard_in_recording
 
 
 @pytest.fixture

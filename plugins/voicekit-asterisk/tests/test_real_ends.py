@@ -142,7 +142,7 @@ async def test_ten_calls_in_a_row_and_five_at_once_leave_nothing(
     """Over each way: no channel, bridge, socket, task or file descriptor on either side; Asterisk is asked itself."""
 
     async def brief(call: Call) -> None:
-        await trio.sleep(0.5)
+        await trio.sleep(0.2)
 
     async with line(brief) as it:
 
@@ -151,7 +151,7 @@ async def test_ten_calls_in_a_row_and_five_at_once_leave_nothing(
             known = len(it.calls)
             for name in names:
                 for way in WAYS:
-                    await it.call(way, f"quiet-{name}-{way}")
+                    await it.call(way, f"tone-{name}-{way}")
             for number in range(len(WAYS) * len(names)):
                 await it.over(await it.begun(known + 1 + number))
             await it.empty()

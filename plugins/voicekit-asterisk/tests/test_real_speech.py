@@ -58,7 +58,7 @@ async def test_a_question_is_understood_and_the_answer_recognised(
         await it.until(lambda: any(isinstance(event, TurnEnded) and event.heard for event in events), 40)
         call.hang_up()
         await it.empty()
-        heard = await recognised(pbx.sound(f"asks-table-{way}-rx.wav"))
+        heard = await recognised(pbx.recording(f"asks-table-{way}-rx.wav"))
     question, reply = word_errors(QUESTION, asked[0]), word_errors(ANSWER, heard)
     cost.lines.append(
         f"speech over {way}: {question.wrong} of {question.words} words of the caller wrong, "
@@ -105,7 +105,7 @@ async def test_the_caller_interrupts(
         await it.until(lambda: len(ended) > 1 and "All right" in ended[-1].heard, 40)
         call.hang_up()
         await it.empty()
-        recorded = await recognised(pbx.sound(f"quiet-interrupts-{way}-rx.wav"))
+        recorded = await recognised(pbx.recording(f"quiet-interrupts-{way}-rx.wav"))
     assert ended[0].cut
     assert 4 < len(ended[0].heard.split()) < len(STORY.split())
     difference = word_errors(f"{ended[0].heard} {ended[-1].heard}", recorded)

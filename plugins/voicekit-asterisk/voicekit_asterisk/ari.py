@@ -197,6 +197,11 @@ def join(names: AriNames, *channels: str) -> AriRequest:
     return AriRequest("POST", f"/bridges/{names.bridge}/addChannel", {"channel": list(channels)})
 
 
+def part(names: AriNames, channel: str) -> AriRequest:
+    """Take a channel out of the call's bridge; it stays in our app."""
+    return AriRequest("POST", f"/bridges/{names.bridge}/removeChannel", {"channel": channel})
+
+
 def remove_bridge(name: str) -> AriRequest:
     return AriRequest("DELETE", f"/bridges/{name}")
 

@@ -10,18 +10,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from math import inf
 
 import trio
 
 from voicekit.call.info import CallEnd
 from voicekit.call.wire import MessageStream, StreamClosed, WireMessage
-from voicekit.errors import Unavailable
+from voicekit.errors import ServiceError, Unavailable
 from voicekit.flow.groups import alone
 from voicekit_asterisk import ari
 from voicekit_asterisk.ari import AriEvent, AriNames
-from voicekit_asterisk.ari_client import SERVICE, AriClient
+from voicekit_asterisk.ari_client import ASK_S, SERVICE, AriClient
 
 SETUP_S = 5.0
 """Seconds in which Asterisk must have made the channel and the bridge."""
@@ -105,6 +105,7 @@ class AriLegs:
         self.media_ready = trio.Event()
         self.partner_ready = trio.Event()
         self.partner_gone = trio.Event()
+        self._has_partner = False
         self._is_joined = False
         self._client = client
         self._context = context
@@ -144,9 +145,14 @@ class AriLegs:
         await self._client.ask_again(ari.hang_up(self.channel))
 
     async def transfer(self, to: str) -> None:
-        """A SIP address is where the caller's telephone is sent; anything else is an extension of the dialplan."""
+        """A SIP address is where the caller's telephone is sent; an endpoint such as PJSIP/200 is called and joined.
+
+        Anything else is an extension of the dialplan. Music on hold plays to the caller while an endpoint rings.
+        """
         if to.startswith(("sip:", "sips:")):
-            await self._client.ask(ari.redirect(self.channel, f"PJSIP/{to}"))
+            await self._redirect(to)
+        elif "/" in to:
+            await self._join_with_music(to)
         else:
             await self._client.ask(ari.carry_on(self.channel, self._context, to))
 
@@ -156,8 +162,13 @@ class AriLegs:
     # What Asterisk can besides.
 
     async def music(self, on: bool) -> None:
-        """Play music on hold to the caller, or stop it. Our sound is not heard meanwhile."""
-        await self._client.ask(ari.music(self.channel, on))
+        """Play music on hold to the caller, or stop it. Out of the bridge meanwhile, neither side hears the other."""
+        if on:
+            await self._client.ask(ari.part(self.names, self.channel))
+            await self._client.ask(ari.music(self.channel, True))
+        else:
+            await self._client.ask_again(ari.music(self.channel, False))
+            await self._client.ask(ari.join(self.names, self.channel))
 
     async def join(self, endpoint: str, *, timeout: int = JOIN_S) -> None:
         """Call `endpoint`, such as PJSIP/200, and leave the caller and whoever answers to each other.
@@ -166,17 +177,45 @@ class AriLegs:
         hangs up. ServiceError if the endpoint can't be called; Unavailable if it does not answer within `timeout`
         seconds: then the call goes on.
         """
+        self.partner_ready, self.partner_gone = trio.Event(), trio.Event()
+        self._has_partner = True
         await self._client.ask(ari.dial(self.names, endpoint, timeout=timeout, name=self.names.partner))
-        try:
-            with trio.fail_after(timeout):
-                await self._until_one_of(self.partner_ready, self.partner_gone)
-        except trio.TooSlowError:
-            await self._client.ask_again(ari.hang_up(self.names.partner))
+        with trio.move_on_after(timeout):
+            await self._until_one_of(self.partner_ready, self.partner_gone)
         if not self.partner_ready.is_set() or self.partner_gone.is_set():
+            await self._part_from_partner()
             raise Unavailable("ari: the other side did not answer", service=SERVICE)
         await self._client.ask(ari.join(self.names, self.names.partner))
         self._is_joined = True
         self.stream.deliver(ari.sent_on(self.channel))
+
+    async def _part_from_partner(self) -> None:
+        """Hang up on the other side and wait for its end, so that the next one's events can't be mistaken for its."""
+        with trio.move_on_after(ASK_S):
+            await self._client.ask_again(ari.hang_up(self.names.partner))
+            await self.partner_gone.wait()
+
+    async def _join_with_music(self, endpoint: str) -> None:
+        try:
+            await self.music(True)
+            await self.join(endpoint)
+        finally:
+            with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):  # such as a caller who has gone
+                await self.music(False)
+
+    async def _redirect(self, address: str) -> None:
+        """Have the caller's own telephone call `address`; returns once it has answered, after ASK_S at the latest.
+
+        ARI does not tell whether the telephone went there. Out of the bridge, the channel carries out its orders one
+        by one, so the answer to the next order, which does nothing, comes when the telephone has reported.
+        """
+        await self._client.ask(ari.part(self.names, self.channel))
+        try:
+            await self._client.ask(ari.redirect(self.channel, f"PJSIP/{address}"))
+        except ServiceError:
+            await self._client.ask_again(ari.join(self.names, self.channel))
+            raise
+        await self._client.ask_again(ari.answer(self.channel))
 
     async def _until_parted(self) -> None:
         """If the caller was joined to another: until one of both has gone."""
@@ -226,7 +265,7 @@ class AriLegs:
     async def _clean_up(self) -> None:
         for request in (ari.remove_bridge(self.names.bridge), ari.hang_up(self.names.media)):
             await self._client.ask_again(request)
-        if self._is_joined and not self.partner_gone.is_set():
+        if self._has_partner and not self.partner_gone.is_set():
             await self._client.ask_again(ari.hang_up(self.names.partner))
         if not self.gone.is_set():
             await self._client.ask_again(ari.hang_up(self.channel))

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 import trio
 
-from voicekit.call.control import CallReport
+from voicekit.call.control import CallControl, CallReport
 from voicekit.call.transport import Route, Site
 from voicekit.call.wire import StreamClosed
 from voicekit.errors import ConfigError, RemoteProtocolError, ServiceError
 from voicekit.flow.backoff import Backoff
 from voicekit_asterisk import ari
 from voicekit_asterisk.ari import AriEvent, AriNames
-from voicekit_asterisk.ari_call import AriLegs
+from voicekit_asterisk.ari_call import CLEAN_UP_S, AriLegs
 from voicekit_asterisk.ari_client import PING_S, AriClient, MediaStream
 from voicekit_asterisk.ari_wire import AriWire
 from voicekit_asterisk.audiosocket_transport import Arrival
@@ -128,6 +128,10 @@ class Ari:
         self._calls.start_soon(self._dialled, site, legs, keys)
         return names.call
 
+    def control(self, site: Site, call_id: str) -> CallControl | None:
+        """What Asterisk does to this call, until it is over; None for a call that is not known here."""
+        return self._legs.get(call_id)
+
     async def _dialled(self, site: Site, legs: AriLegs, keys: str) -> None:
         try:
             if (end := await legs.answered()) is not None:
@@ -135,6 +139,9 @@ class Ari:
                 return
             await self._hold(site, legs, AriWire(legs.names, legs.channel, {}, outbound=True), keys)
         finally:
+            if not legs.ready.is_set() and not legs.gone.is_set():  # it rings, and we stop
+                with trio.move_on_after(CLEAN_UP_S, shield=True):
+                    await legs.hang_up()
             self._forget(legs)
 
     async def _keep_connected(

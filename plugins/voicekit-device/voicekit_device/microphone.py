@@ -31,10 +31,10 @@ BLOCK_S = 0.02
 """What the device delivers at a time."""
 
 KEPT_S = 1.0
-"""Seconds of sound that wait at most when nobody takes them; then the oldest is lost."""
+"""Seconds of sound that wait at most until they are taken; then the oldest is lost."""
 
 AWAY_S = 0.1
-"""While the device is away, the time that has passed is said so often."""
+"""Seconds between two reports of the time that passes while the device is away."""
 
 TAIL_S = 0.25
 """Seconds for which a room still sounds after the bot, and for which a device may misreport its latency."""
@@ -43,8 +43,8 @@ TAIL_S = 0.25
 class Microphone(Pipeable):
     """The microphone called `device` (part of a name will do), or the system's own; mono PCM16 at `rate`.
 
-    `echo` says what becomes of the bot's own voice: with "half-duplex" the microphone is replaced by silence while the
-    bot is audible and `tail` seconds longer, so nobody can interrupt it by voice; "headphones" hears all the time.
+    `echo` sets what becomes of the bot's own voice: with "half-duplex" the microphone is replaced by silence while the
+    bot is audible and `tail` seconds longer, so it can't be interrupted by voice; "headphones" hears all the time.
 
     Sound that the device loses is a Gap. When the device itself is lost, Gaps follow the clock, for `patience` seconds
     at most: then `run` raises DeviceError. So does `open` where there is no such device. Where it does not take `rate`,

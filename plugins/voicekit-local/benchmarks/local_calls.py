@@ -63,7 +63,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What somebody says; speech ends at `end_s`."""
+    """The speech of a caller; it ends at `end_s`."""
 
     pcm: bytes = field(repr=False)
     text: str
@@ -71,7 +71,7 @@ class Recording:
 
 
 class Refused(Exception):
-    """The server said no."""
+    """The server refused."""
 
 
 class Caller:
@@ -125,7 +125,7 @@ class Caller:
             await self._listen(socket)
 
     async def _speak(self, socket: Socket) -> None:
-        """Send what there is to say, and silence where there is nothing, in real time."""
+        """Send the speech, and silence around it, in real time."""
         while True:
             await trio.sleep_until(self._began + self._sent / RATE)
             message, self._pcm = self._pcm[: 2 * MESSAGE], self._pcm[2 * MESSAGE :]

@@ -38,6 +38,7 @@ def test_recordings_of_people_are_understood(
 
 @pytest.mark.needs_debian("asterisk-core-sounds-en-wav", str(PROMPTS))
 @pytest.mark.needs_debian("asterisk-core-sounds-en", str(TRANSCRIPTS))
+@pytest.mark.real
 def test_telephone_prompts_are_understood(recogniser: Moonshine) -> None:
     """At most five words in a hundred are wrong in twenty-five telephone prompts of 8 kHz."""
     errors = total_errors((said, text(recogniser.decode(sound))) for said, sound in prompts())

@@ -46,6 +46,7 @@ def _quickly(then: Callable[[Path], None]) -> Callable[[Path, Path, Progress], N
     return make
 
 
+@pytest.mark.real
 def test_the_real_work_is_done_in_another_process(tmp_path: Path) -> None:
     """Both networks come out whole and small, and progress rises to the end."""
     pytest.importorskip("moonshine_cpp", reason="needs the package moonshine-cpp (Linux on x86-64)")

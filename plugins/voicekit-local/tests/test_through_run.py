@@ -11,6 +11,7 @@ from voicekit_local.wer import total_errors
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.real
 def test_people_are_understood_through_the_whole_product(tmp_path, machine):
     """Two recordings, each a call: the words, when they were final, and what that cost, in a table."""
     chosen = [recording for recording in recordings(13) if recording.path.stem in ("something", "austen-0880")]

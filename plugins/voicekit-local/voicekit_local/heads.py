@@ -1,4 +1,4 @@
-"""What the first bytes of a container tell: its name, and how much sound its bytes can stand for. Pure."""
+"""What the first bytes of a container hold: its name, and how much sound its bytes can stand for. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _UNREADABLE: Final = {
 }
 _WAV_PLAIN: Final = (1, 3, 6, 7, 0xFFFE)
 _WAV_BLOCKS: Final = (0x02, 0x11)
-"""Tags of WAV codecs: PCM, float, laws; and those that tell how many samples are in a block (MS, IMA)."""
+"""Tags of WAV codecs: PCM, float, laws; and those that state the samples in a block (MS, IMA)."""
 
 VALUES_PER_BYTE: Final = 8
 """Values that a byte of a codec without silence detection stands for, at most: one for each bit."""
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head` with the length of a WAV that was written to a pipe, and says 0 or all ones, made endless.
+    """`head` with the length of a WAV that was written to a pipe, with 0 or all ones in it, made endless.
 
     In codecs other than PCM and its like, libsndfile counts samples before it reads any, and takes a file that is too
     long for its counter for a broken one: there it gets a quarter of a gigabyte.
@@ -47,7 +47,7 @@ def unreadable(head: bytes) -> str | None:
 
 
 def wav_block(head: bytes) -> tuple[int, int] | None:
-    """Of a WAV's codec, so many bytes hold so many samples, for each channel; None for PCM and its like."""
+    """A number of bytes of a WAV's codec and the samples in them, for each channel; None for PCM and its like."""
     at = head.find(b"fmt ") if head.startswith(b"RIFF") else -1
     if at < 0 or len(head) < at + 28:
         return None
@@ -58,8 +58,8 @@ def wav_block(head: bytes) -> tuple[int, int] | None:
 
 
 def values(fed: int, block: tuple[int, int] | None) -> float:
-    """How many samples, for each channel, so many bytes can stand for in a codec whose blocks end with nothing.
+    """How many samples, for each channel, some bytes can stand for in a codec whose blocks end with nothing.
 
-    libsndfile misses the end of a pipe in such codecs, and goes on for as long as the header claims.
+    libsndfile misses the end of a pipe in such codecs, and goes on to the length that the header claims.
     """
     return fed * VALUES_PER_BYTE if block is None else math.ceil(fed / block[0]) * block[1]

@@ -1,8 +1,8 @@
 """From a stream of sound to results as the service sends them: what to decode when, what is final, where speech ends.
 
-Pure: no clock, no thread, no engine. Sound comes in through `feed`; `job` says what is to be decoded now, which is done
+Pure: no clock, no thread, no engine. Sound comes in through `feed`; `job` returns what to decode now, which is done
 elsewhere and brought back through `done`; `results` gives out what is to be sent. At most one job is out at a time, and
-it is made when somebody is free to do it, of the freshest sound; so under load there are fewer partial results, and
+it is made when a worker is free, of the freshest sound; so under load there are fewer partial results, and
 nothing else changes.
 
 A segment begins a little before its speech, since some recognisers hear nothing behind a second of silence, and is cut
@@ -40,7 +40,7 @@ FIRST: Final = round(0.6 * RATE)  # of a segment; of less, pre-roll included, re
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that has become too long, in which it is cut
 BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
-"""Sound that speech which is not yet known of may have begun in: it is never said to be final."""
+"""Sound that speech which is not yet known of may have begun in: it is never reported as final."""
 
 
 class Hearing:
@@ -198,7 +198,7 @@ class Hearing:
         self._queue.append(Segment(cut))
 
     def _break_off(self, *markers: Token) -> None:
-        """Close the open segment, say `markers` behind it, and go on where somebody is still speaking.
+        """Close the open segment, emit `markers` behind it, and go on if speech goes on.
 
         It ends where its speech ended or, in the middle of speech, here.
         """
@@ -223,7 +223,7 @@ class Hearing:
         return (self._judged - self._quiet_since) / RATE
 
     def _end_utterance(self) -> None:
-        """Close what is open, and say <end> behind it if there turn out to be words."""
+        """Close what is open, and emit <end> behind it if there turn out to be words."""
         if self._queue or self._outbox.owes_end:
             ended = bool(self._queue) and self._queue[-1] is END
             self._break_off(*(() if ended else (END,)))
@@ -240,7 +240,7 @@ class Hearing:
     # --- inside ---
 
     def _advance(self) -> None:
-        """Make final what can be, and forget the sound that nobody needs any more."""
+        """Make final what can be, and forget the sound that is no longer needed."""
         if self._endpoint_due():
             self._end_utterance()
         while self._queue:

@@ -1,7 +1,7 @@
 """One segment of speech while it is decoded again and again: which of its words are settled, and when they sound. Pure.
 
-A word is settled when two decodes in a row say it at the same place and there is another word behind it; from then on
-it never changes, whatever later decodes say. What they say of it is matched to it and dropped.
+A word is settled when two decodes in a row have it at the same place and there is another word behind it; from then on
+it never changes, whatever later decodes have. Their version is matched to it and dropped.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
 
 
 def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
-    """Where in `words` those behind the settled ones begin, though some of the settled may be said differently now.
+    """Where in `words` those behind the settled ones begin, though some of the settled may differ now.
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)
@@ -174,7 +174,7 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
     """How many words are settled by two decodes in a row: those that they agree on from the beginning, but the last.
 
-    That one may not have been said in full, or change with the next word. Settling it too cost 0.4 % more wrong words.
+    That one may be incomplete, or change with the next word. Settling it too cost 0.4 % more wrong words.
 
     >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
     (2, 0)

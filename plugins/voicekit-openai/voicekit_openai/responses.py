@@ -1,4 +1,4 @@
-"""The Responses API. Nothing is stored at the service: each request tells the whole call, as it was heard."""
+"""The Responses API. Nothing is stored at the service: each request has the whole call, as it was heard."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
 
 
 def _item(item: JsonValue, place: int | None, *, final: bool) -> Iterable[ModelPiece]:
-    """What an item of the output says: a call, or, if it is the `final` one, a message as well."""
+    """The pieces of an item of the output: a call, or, if it is the `final` one, a message as well."""
     kind, name = item["type"].word, item["name"].word
     if kind == "function_call" or (not kind and name):
         written = arguments(item["arguments"]) if final else item["arguments"].word
@@ -133,4 +133,4 @@ _READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
     "response.failed": _failed,
     "error": _failed,
 }
-"""The events that matter, of some fifty; the others repeat what these have said, or tell of what we don't ask for."""
+"""The events that matter, of some fifty; the others repeat these, or report what we don't ask for."""

@@ -32,7 +32,7 @@ from voicekit.call.wire import (
 )
 from voicekit.errors import ConfigError, RemoteProtocolError
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerHungUp, PeerOther, PeerSound
-from voicekit_phone.reading import dumped, end_of, known, part, read_object, text, whole
+from voicekit_phone.reading import dumped, end_of, goodbye, known, part, passed_over, read_object, text, whole
 
 MULAW = AudioFormat(8000, "mulaw")
 PROBE = "00000000-0000-0000-0000-000000000000"
@@ -50,6 +50,10 @@ SIGNED = (
 
 OLD_S = 10
 """Seconds: a signature made longer ago is refused."""
+
+
+CODES = range(400, 600)
+"""Of errors, as HTTP has them; a longer number may be somebody's."""
 
 
 class GenesysWire:
@@ -93,13 +97,14 @@ class GenesysWire:
                 return [WireReply(self._say("updated"))]
             case "close":
                 self._closing = True
-                reason = text(parameters, "reason")
+                reason = goodbye(parameters)
                 why = EndReason.CARRIER if reason == "error" else EndReason.CALLER
                 return [WireReply(self._say("closed", outputVariables=self.outcome)), WireEnded(CallEnd(why, reason))]
             case "error":
-                return [WireNotice(f"error {text(parameters, 'code')[:8]}")]
+                code = whole(parameters, "code") or 0
+                return [WireNotice(f"error {code}" if code in CODES else "error")]
             case kind:
-                return [WireNotice(f"message {kind[:40]!r} passed over")]
+                return [passed_over(kind)]
 
     def _open(self, session: str, parameters: Mapping[str, Any]) -> Sequence[WireEvent]:
         organization = text(parameters, "organizationId")

@@ -22,12 +22,11 @@ from voicekit.call.wire import (
     WireEnded,
     WireEvent,
     WireMessage,
-    WireNotice,
     WireSound,
 )
 from voicekit.errors import ConfigError, RemoteProtocolError
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerHungUp, PeerMark, PeerSound
-from voicekit_phone.reading import dumped, known, part, read_object, text, whole
+from voicekit_phone.reading import dumped, known, part, passed_over, read_object, text, whole
 
 SUBPROTOCOL = "audio.jambonz.org"
 """Must be accepted at the upgrade."""
@@ -59,7 +58,7 @@ class JambonzWire:
             case "mark":
                 return [MarkPassed(text(part(value, "data"), "name"))]
             case kind:
-                return [WireNotice(f"message {kind[:40]!r} passed over")]
+                return [passed_over(kind)]
 
     def _start(self, value: Mapping[str, Any]) -> CallStarted:
         rate = whole(value, "sampleRate")

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, EndReason
-from voicekit.call.wire import CallStarted, MarkPassed, WireDigit, WireEnded, WireEvent, WireMessage, WireNotice
+from voicekit.call.wire import CallStarted, MarkPassed, WireDigit, WireEnded, WireEvent, WireMessage
 from voicekit.errors import ConfigError
-from voicekit_phone.reading import end_of, part, read_object, text
+from voicekit_phone.reading import end_of, goodbye, part, passed_over, read_object, text
 
 MULAW = AudioFormat(8000, "mulaw")
 
@@ -49,7 +49,7 @@ class JsonStream(ABC):
                 return [WireDigit(digit)] if (digit := text(part(value, "dtmf"), "digit")) else []
             case "stop":
                 self._stopped = True
-                why = text(part(value, "stop"), "reason")
+                why = goodbye(part(value, "stop"))
                 return [*self._last(), WireEnded(CallEnd(EndReason.CALLER, why))]
             case "connected":
                 return []
@@ -69,7 +69,7 @@ class JsonStream(ABC):
 
     def _other(self, event: str, value: Mapping[str, Any]) -> Sequence[WireEvent]:
         """A message of a carrier's own."""
-        return [WireNotice(f"message {event[:40]!r} passed over")]
+        return [passed_over(event)]
 
     def closed(self, code: int | None) -> WireEnded:
         return end_of(self._stopped, code)

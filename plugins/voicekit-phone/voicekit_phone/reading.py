@@ -11,8 +11,19 @@ from typing import Any
 
 from voicekit.call.info import CallEnd, EndReason, Known
 from voicekit.call.json_object import read_object as read_object
-from voicekit.call.wire import WireEnded
+from voicekit.call.wire import WireEnded, WireNotice
 from voicekit.errors import RemoteProtocolError
+
+KINDS = frozenset({
+    "connected", "start", "media", "dtmf", "mark", "stop", "error",
+    "playFailed", "playDone", "playback_started", "clear_ack",
+    "open", "ping", "paused", "resumed", "update", "close", "discarded",
+    "websocket:connected",
+})  # fmt: skip
+"""Kinds of messages that a notice names. Any other word is the far side's own, and may be a caller's name or number."""
+
+GOODBYES = frozenset({"callended", "completed", "disconnect", "end", "error", "reconnect", "timeout", "unauthorized"})
+"""Carriers' words for why a call is over; any other is left out, for the same reason."""
 
 
 def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -73,3 +84,14 @@ def known(value: str) -> Known | None:
 def end_of(stopped: bool, code: int | None) -> WireEnded:
     """What a closed connection means: the caller's goodbye if there was one, else a loss."""
     return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))
+
+
+def passed_over(kind: str) -> WireNotice:
+    """The notice of a message that nothing is done about: its kind is named only if a carrier's documents have it."""
+    return WireNotice(f"message {kind!r} passed over" if kind in KINDS else "a message of an unknown kind passed over")
+
+
+def goodbye(value: Mapping[str, Any]) -> str:
+    """The carrier's word under "reason", if it is one of GOODBYES; else ""."""
+    word = text(value, "reason")
+    return word if word in GOODBYES else ""

@@ -26,12 +26,11 @@ from voicekit.call.wire import (
     WireEnded,
     WireEvent,
     WireMessage,
-    WireNotice,
     WireSound,
 )
 from voicekit.errors import ConfigError, RemoteProtocolError
 from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
-from voicekit_phone.reading import dumped, known, part, read_object, text
+from voicekit_phone.reading import dumped, known, part, passed_over, read_object, text
 
 RATES = (8000, 16_000, 24_000)
 OLD_S = 300
@@ -65,7 +64,7 @@ class VonageWire:
                 digit = text(value, "digit") or text(part(value, "dtmf"), "digit")
                 return [WireDigit(digit)] if digit else []
             case event:
-                return [WireNotice(f"message {event[:40]!r} passed over")]
+                return [passed_over(event)]
 
     def _start(self, value: Mapping[str, Any]) -> CallStarted:
         kind, _, rate = text(value, "content-type").partition(";rate=")

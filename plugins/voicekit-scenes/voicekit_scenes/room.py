@@ -1,7 +1,7 @@
 """The room where caller and bot meet: what the caller's microphone hears, and what of the bot the caller hears.
 
 The source is the microphone: the caller's own sounds, a backdrop, the echo of the bot, the noise of the room. The sink
-is the loudspeaker. Both at RATE, PCM16 mono; the room is told the time by its frames alone.
+is the loudspeaker. Both at RATE, PCM16 mono; the room knows the time by its frames alone.
 """
 
 from __future__ import annotations
@@ -47,12 +47,15 @@ BOT_PAUSE_S: Final = 0.75
 DECODES_S: Final = 0.35
 """A message about a sound comes at most this much behind it while it goes on."""
 
+KEPT_S: Final = 1_200.0
+"""Seconds of the bot's sound that are kept: twice what the longest scene has."""
+
 LONGEST_S: Final = 25.0
 """So long behind the caller's last sound, a scene is over whatever happens: a bot may talk to its own echo for ever."""
 
 
 class Speaks(Protocol):
-    """A voice that keeps what it was given to say."""
+    """A voice that keeps its text."""
 
     said: list[Utterance]
 
@@ -72,13 +75,13 @@ class Room:
     def __init__(self, scene: Scene, voice: Speaks, *, replays: bool = True, messages: str = MESSAGES) -> None:
         self.scene = scene
         self.voice = voice
-        self.sink = RecordingSink(PCM)
+        self.sink = RecordingSink(PCM, keep=KEPT_S)
         acts = scene.acts * scene.rounds
         self.director = Director(acts, [len(sound(act.sound)) / RATE for act in acts])
         self.placed: list[Placed] = []
         self.replay = Replay(replays, messages)
         self.caller = bytearray()
-        """What the caller alone has said, as long as the stream."""
+        """The caller's sound alone, of the length of the stream."""
         self._start: float | None = None
         self._bot: BotHeard | None = None
         self._seen = 0  # pieces of the loudspeaker that were looked at
@@ -249,7 +252,7 @@ class Microphone(Pipeable):
 
 
 class RecordedStt(Pipeable):
-    """The recogniser: says what was recorded, by the sound that has reached it. It can be asked to finalise."""
+    """The recogniser: emits what was recorded, by the sound that has reached it. It can be asked to finalise."""
 
     name = "recorded recogniser"
     produces = None

@@ -45,9 +45,13 @@ from voicekit_phone.rehearsal import PUBLIC, SECRET, TOKEN, FirstContact, socket
 pytestmark = pytest.mark.real
 
 GREETING = "Good day to you."
-ANSWER = "We are open from nine to five on every day of the week but Sunday."
+LONG = "We are open from nine to five on every day of the week but Sunday. " * 5
+"""What is interrupted: 20 s, so that a busy machine is in time, too."""
+ANSWER = "No, on these days we are shut."
 METRICS = "m" * 20
 ENOUGH_S = 180.0
+PATIENCE_S = 15.0
+"""After which a person asks again."""
 BOT = f"""
 import os
 
@@ -59,7 +63,7 @@ def bot(turn):
         heard.write(f"{{{{turn.session.call.info.call_id.value}}}}\\t{{{{turn.text}}}}\\n")
     if turn.session.call.info.call_id.value == "raises":
         raise KeyError("menu")
-    return {ANSWER!r}
+    return {ANSWER!r} if any(part in turn.text for part in ("hol", "oli", "ida", "day")) else {LONG!r}
 """
 
 
@@ -252,8 +256,8 @@ class Tape:
         self._left = b""
 
     def next(self) -> None:
-        """Begin with the next piece."""
-        self._left += self._pieces.pop(0)
+        """Begin with the next piece; behind the last one, with that again."""
+        self._left += self._pieces.pop(0) if len(self._pieces) > 1 else self._pieces[0]
 
     def __call__(self, script: Script, slot: int, slots: int, form: AudioFormat) -> bytes:
         size = 2 * slots * form.samples(SLOT)
@@ -307,7 +311,7 @@ async def ask_and_interrupt(caller: Caller, tape: Tape) -> None:
     tape.next()
     await hears(caller, lambda text: len(text) > len(GREETING) + 12)
     tape.next()
-    await hears(caller, lambda text: text.endswith(ANSWER) and text.count(ANSWER[:10]) == 2)
+    await hears(caller, lambda text: text.endswith(ANSWER))
     caller.carrier.hang_up()
 
 
@@ -326,18 +330,41 @@ async def listen(caller: Caller, tape: Tape) -> None:
 
 
 async def speak_and_interrupt(caller: Caller, tape: Tape) -> None:
-    """A person: speaks after the greeting, again as soon as the answer sounds, and hangs up after the next one."""
+    """A person: speaks after the greeting, again as soon as the answer sounds, and hangs up after the next one.
+
+    On a machine that is too busy, a voice that takes longer than six seconds is given up: they ask again then.
+    """
     assert caller.carrier is not None
-    await sounds(caller, 0.8)
-    await until(lambda: quiet(caller))
+    with trio.move_on_after(PATIENCE_S):
+        await sounds(caller, 0.3)
+        await until(lambda: quiet(caller))
     tape.next()
-    heard = seconds(caller)
-    await sounds(caller, heard + 0.5)
-    tape.next()
-    await until(lambda: bool(caller.carrier and caller.carrier.cleared))
-    heard = seconds(caller)
-    await sounds(caller, heard + 1.5)
+    while not await interrupts(caller, tape):
+        pass
+    await hears_more(caller, tape, 1.5)
     caller.carrier.hang_up()
+
+
+async def interrupts(caller: Caller, tape: Tape) -> bool:
+    """Speak into the answer; False if it was over before anybody noticed."""
+    assert caller.carrier is not None
+    cleared = caller.carrier.cleared
+    await hears_more(caller, tape, 0.5)
+    before = len(cleared)
+    tape.next()
+    with trio.move_on_after(PATIENCE_S):
+        await until(lambda: len(cleared) > before)
+    return len(cleared) > before
+
+
+async def hears_more(caller: Caller, tape: Tape, enough: float) -> None:
+    """Hear `enough` seconds more, of sound that is not silence; ask again if nothing comes."""
+    heard = seconds(caller)
+    while seconds(caller) < heard + enough:
+        with trio.move_on_after(PATIENCE_S):
+            await sounds(caller, heard + enough)
+            return
+        tape.next()
 
 
 def seconds(caller: Caller) -> float:
@@ -450,9 +477,9 @@ async def hold_eight(local: Program, remote: Program) -> None:
                 caller.go.set()
     for caller in good:
         text = heard_text(caller)
-        assert text.startswith(GREETING + ANSWER[:10]), text
+        assert text.startswith(GREETING + LONG[:10]), text
         assert text.endswith(ANSWER), "the answer to the interruption was heard to its end"
-        assert len(text) < len(GREETING + ANSWER + ANSWER), "the first answer was cut"
+        assert len(text) < len(GREETING + LONG + ANSWER), "the first answer was cut"
         assert letters(remote.heard(caller.call)) >= 0.7, remote.heard(caller.call)
         assert caller.carrier is not None
         assert caller.carrier.cleared, "the interruption cleared what was not played"
@@ -462,8 +489,10 @@ async def hold_eight(local: Program, remote: Program) -> None:
         assert len(caller.heard_pcm) > 8000 * 3
         assert caller.carrier is not None
         assert caller.carrier.cleared, "the person interrupted"
+    with trio.fail_after(ENOUGH_S):
+        await has_active(local, 0)
+        await has_active(remote, 0)
     counts = await remote.counts()
-    assert counts["active_calls"] == 0
     assert (counts["caller"], counts["lost"]) == (4, 1), "three who hung up and one who shouted; one vanished"
     assert (await local.counts())["caller"] == 2
 
@@ -510,5 +539,16 @@ async def drain(local: Program, remote: Program) -> None:
     assert "ended: drained" in remote.log.read_text(encoding="utf-8")
     for served in (local, remote):
         log = served.log.read_text(encoding="utf-8")
-        personal = (TOKEN, SECRET, METRICS, "+1555", "15550001111", ANSWER, "holidays", "forward", *Caller.tokens)
+        personal = (
+            TOKEN,
+            SECRET,
+            METRICS,
+            "+1555",
+            "15550001111",
+            ANSWER,
+            LONG[:20],
+            "holidays",
+            "forward",
+            *Caller.tokens,
+        )
         assert [secret for secret in personal if secret in log] == []

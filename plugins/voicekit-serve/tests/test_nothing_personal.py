@@ -118,6 +118,7 @@ def test_errors_of_the_wire_quote_nothing(wire: str) -> None:
     first = FirstContact(wire)
     roll = random.Random(wire)
     personal = {"from": CALLER, "caller": CALLER, "digit": KEYS, "payload": WORDS}
+    personal |= {"reason": roll.choice([CALLER, WORDS, KEYS]), "code": CALLER[1:], "message": WORDS}
     shown: list[str] = []
     for _ in range(300):
         ours = first.dialect.wire()
@@ -136,9 +137,13 @@ def broken(begun: list[str | bytes], personal: dict[str, str], roll: random.Rand
     """One of the carrier's messages, or one that it knows not, with personal things in all places; or half of it."""
     chosen = roll.choice([message for message in begun if isinstance(message, str)])
     value = json.loads(chosen)
-    kind = roll.choice(["start", "media", "dtmf", "mark", "stop", "update", "error", "novelty"])
-    for key in ("event", "type"):
-        if key in value and roll.random() < 0.8:
+    kind = roll.choice(
+        ["start", "media", "dtmf", "mark", "stop", "update", "error", "close", CALLER, KEYS, *WORDS.split()]
+    )
+    if "seq" in value:
+        value["seq"] = len(begun) + 1  # else nothing behind the number is read
+    for key in [key for key in ("event", "type") if key in value] or ["event"]:
+        if roll.random() < 0.8:
             value[key] = kind
     value |= personal | {kind: dict(personal), "parameters": dict(personal), "media": dict(personal)}
     text = json.dumps(value)

@@ -21,6 +21,7 @@ from voicekit.flow.threads import in_thread
 from voicekit.session.bot import Bot, asked_for
 from voicekit.session.callfolder import open_call_folder
 from voicekit.session.running import served
+from voicekit_serve.logs import log_trouble
 
 SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts", "vad")
 
@@ -43,6 +44,7 @@ async def answering(
 
         async def answer(call: Call) -> Conversation:
             session = Session(handler=make_handler(), call=call, plugins=plugins, **ready)
+            session.watch(log_trouble)
             return session if record is None else Recorded(session, record)
 
         yield answer

@@ -11,6 +11,7 @@ from pathlib import Path
 import trio
 
 from voicekit.call.info import EndReason
+from voicekit.call.transport import ListeningTransport
 from voicekit.cli.bot import find_bot, plugins_beside
 from voicekit.cli.spec import read_part
 from voicekit.cli.terminal import Parser
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--transport", metavar="NAME[,OPTION=VALUE...]", required=True, help="a carrier, such as twilio"
     )
-    url = f"the address at which the carrier reaches this program, such as a tunnel's (${PUBLIC_URL})"
+    url = f"where a carrier reaches this program, such as a tunnel's address (${PUBLIC_URL}); Asterisk needs none"
     parser.add_argument("--public-url", default=os.environ.get(PUBLIC_URL), help=url)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
@@ -40,19 +41,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="how long the carrier lets the call last")
     parser.add_argument("--keys", default="", metavar="KEYS", help="keys to send once it is answered; w is a pause")
     parser.add_argument("--detect-machine", action="store_true", help="have the carrier find out who answers")
-    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     parser.add_argument(
         "--record", metavar="FOLDER", type=Path, help="record the call into a folder of its own in this"
     )
     options = parser.parse_args(arguments)
-    if not options.public_url:
-        raise ConfigError(f"call: expected --public-url or {PUBLIC_URL}: the carrier must reach this program")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     plugins = plugins_beside(options.bot)
     bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
     transport = dialing(
         read_part(options.transport, "transport", plugins.registry).build(plugins.registry, "transport")
     )
+    if not options.public_url and not isinstance(transport, ListeningTransport):
+        raise ConfigError(f"call: expected --public-url or {PUBLIC_URL}: the carrier must reach this program")
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
                 options.to,
                 ring=options.ring,
                 dialing={"limit": options.limit, "keys": options.keys, "detect_machine": options.detect_machine},
-                public_url=options.public_url,
+                public_url=options.public_url or f"http://{options.host}:{options.port}",
                 host=options.host,
                 port=options.port,
                 drain=0.0,

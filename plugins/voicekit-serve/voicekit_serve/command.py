@@ -22,6 +22,7 @@ from voicekit.errors import ConfigError
 from voicekit.extend import Plugins, Registry, Use
 from voicekit_serve import limits
 from voicekit_serve.bots import answering, check_shareable, with_greeting
+from voicekit_serve.logs import FORMAT, WORKERS_FORMAT, CallNumber
 from voicekit_serve.server import serve
 from voicekit_serve.site import LOOPBACK
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     drain = f"seconds that calls may go on after the first signal ({limits.DRAIN_S:g})"
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
     parser.add_argument("--farewell", metavar="TEXT", help="what calls hear that are still there after that")
-    parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
+    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     password = f"what the browser's page asks for before a call; better in {PAGE_PASSWORD}, as others see commands"
     parser.add_argument("--page-password", metavar="TEXT", help=password)
     parser.add_argument(
@@ -62,7 +63,11 @@ def main(arguments: Sequence[str]) -> int:
     for name in ("max_calls", "workers"):
         if getattr(options, name) < 1:
             raise ConfigError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(options, name)}")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr.addFilter(CallNumber())
+    logging.basicConfig(
+        level=logging.INFO, format=WORKERS_FORMAT if options.workers > 1 else FORMAT, handlers=[to_stderr]
+    )
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
     if options.workers > 1:

@@ -28,5 +28,9 @@ WAITING: Final = 64
 ACCEPTED_S: Final = 1.0
 """Seconds in which a process that listens no more still lets in the calls whose connections it had accepted."""
 
+CLOSING_S: Final = 2.0
+"""Seconds that connections have to close when their calls are over: one that is cut while the caller still sends takes
+the last message with it."""
+
 DRAIN_S: Final = 300.0
 """Seconds that calls may go on after the first signal; then they hear the farewell."""

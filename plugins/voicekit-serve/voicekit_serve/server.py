@@ -82,7 +82,7 @@ async def serve(
                 await site.desk.drain(patience=drain, farewell=farewell)
                 living.cancel_scope.cancel()
             if shared is not None:
-                nursery.cancel_scope.cancel()
+                nursery.cancel_scope.deadline = trio.current_time() + limits.CLOSING_S
             over.set()  # hypercorn closes its listener and what is still connected, and returns
 
 

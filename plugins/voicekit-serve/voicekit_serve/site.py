@@ -21,10 +21,11 @@ from voicekit.call.transport import Arrival, DialingTransport, Transport
 from voicekit.call.wire import StreamClosed, Wire
 from voicekit.errors import ConfigError, VoicekitError
 from voicekit_serve import limits
+from voicekit_serve.logs import carriers_id, numbered
 
 log = logging.getLogger("voicekit.serve")
-"""A line at a call's start and one at its end: a number of our own, the transport, reason, seconds. No caller's words,
-numbers, keys or tokens."""
+"""A line at a call's start and one at its end: a number of our own, the transport and its id of the call, reason,
+seconds. No caller's words, numbers, keys or tokens."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this computer reaches."""
@@ -116,20 +117,25 @@ class CallSite:
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
         try:
             with self.desk.place():
-                number, began = next(self._numbers), trio.current_time()
-                try:
-                    async with opening as call:
-                        log.info("call %d begins over %s", number, name)
-                        with self._known(call):
-                            end = await self.desk.hold(call)
-                        log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
-                    if call.trouble is not None:
-                        log.warning("call %d was not hung up: %s", number, type(call.trouble).__name__)
-                except (VoicekitError, StreamClosed) as error:
-                    log.warning("call %d over %s did not start: %s", number, name, type(error).__name__)
+                number = next(self._numbers)
+                with numbered(number):
+                    await self._hold_numbered(number, name, opening)
         except CallRefused as refused:
             log.info("a call over %s was refused: %s", name, refused.reason)
             raise
+
+    async def _hold_numbered(self, number: int, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
+        began = trio.current_time()
+        try:
+            async with opening as call:
+                log.info("call %d begins over %s%s", number, name, carriers_id(call.info))
+                with self._known(call):
+                    end = await self.desk.hold(call)
+                log.info("call %d ended: %s after %.1f s", number, end.reason, trio.current_time() - began)
+            if call.trouble is not None:
+                log.warning("call %d was not hung up: %s", number, type(call.trouble).__name__)
+        except (VoicekitError, StreamClosed) as error:
+            log.warning("call %d over %s did not start: %s", number, name, type(error).__name__)
 
     @asynccontextmanager
     async def _opened(

@@ -1,4 +1,4 @@
-"""A traced session: layers and taps that look at what passes, and tell each milestone when it is reached.
+"""A traced session: layers and taps that look at what passes, and report each milestone when it is reached.
 
 They see the caller's sound as it leaves the source, the words as they leave the handler (cleaned of markdown), the
 text and the sound at the voice, and the position of the sink. That costs some 20 us for each frame of the caller, and
@@ -46,9 +46,9 @@ async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
 
 
 def trace(session: Session, tell: MilestoneTap) -> None:
-    """Have `session` tell the milestones of its replies from now on, on the hot path: `tell` must not wait.
+    """Call `tell` with the milestones of the session's replies from now on, on the hot path: it must not wait.
 
-    For whoever has an event log open already (`tell` is what `open_event_log` yields); else use `open_trace`. Call it
+    For a program with an open event log (`tell` is what `open_event_log` yields); else use `open_trace`. Call it
     before `run`; raises ConfigError afterwards. A part that a plugin replaces later on is not seen.
     """
     if session.running:
@@ -72,7 +72,7 @@ def trace(session: Session, tell: MilestoneTap) -> None:
 
 
 class _Caller:
-    """When the caller was last audible. A frame is as old as the earliest one of its stream says: none is early."""
+    """When the caller was last audible. A frame is as old as the earliest one of its stream shows: none is early."""
 
     def __init__(self) -> None:
         self._level = Level()

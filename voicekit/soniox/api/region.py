@@ -76,6 +76,12 @@ class Endpoints:
         )
 
 
+def region_of(url: str) -> str | None:
+    """The region whose host `url` names: "us", "eu" or "jp"; None for any other host, such as a local server."""
+    _, _, domain = (urlsplit(url).hostname or "").partition(".")
+    return {f"{infix}.soniox.com".removeprefix("."): name for name, infix in REGIONS.items()}.get(domain)
+
+
 class ApiKey:
     """A key that never shows itself: only `headers`, `subprotocols` and `redact` know it."""
 

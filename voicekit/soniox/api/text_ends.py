@@ -1,4 +1,4 @@
-"""Where a text may be cut, and how long it takes to say: plain functions on strings."""
+"""Where a text may be cut, and how long it takes to speak: plain functions on strings."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ WIDE_CHARACTER: Final = 3
 
 
 NEXT_WORD: Final = 30
-"""Characters behind a full stop that are looked at: the next word tells whether it ends a sentence."""
+"""Characters behind a full stop that are looked at: the next word shows whether it ends a sentence."""
 
 
 def seconds_to_say(text: str, speed: float = 1.0) -> float:
-    """About how long `text` takes to say."""
+    """About how long `text` takes to speak."""
     return _weight(text) / (CHARACTERS_PER_SECOND * speed)
 
 
 def reach(text: str, seconds: float, speed: float = 1.0) -> int:
-    """How many characters of `text` take about `seconds` to say; all of them if they take less."""
+    """How many characters of `text` take about `seconds` to speak; all of them if they take less."""
     room = int(max(0.0, seconds) * CHARACTERS_PER_SECOND * speed)
     if text.isascii():
         return min(room, len(text))

@@ -15,7 +15,7 @@ LONGEST_WORD: Final = 40
 """Characters after which a word is given out though it goes on: an endless one must not wait for the end."""
 
 HOLE_S: Final = 0.15
-"""Seconds between two characters in which others were spoken that were not told: nobody pauses so long in a word."""
+"""Seconds between two characters in which others were spoken without times: a pause inside a word is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class WordTimes:
         self._ended = inf  # when the last character ends, where that is told
 
     def feed(self, stamps: Timestamps) -> list[SpokenWord]:
-        """The words that `stamps` completes. Times never run backwards, whatever the service says."""
+        """The words that `stamps` completes. Times never run backwards, whatever the service sends."""
         words: list[SpokenWord] = []
         starts = stamps.character_start_times_seconds or ()
         ends = chain(stamps.character_end_times_seconds or (), repeat(inf))
@@ -60,5 +60,5 @@ class WordTimes:
 
 
 def is_wide(character: str) -> bool:
-    """Whether it takes the time of a syllable to say: Chinese, Japanese and Korean characters do."""
+    """Whether it takes the time of a syllable: Chinese, Japanese and Korean characters do."""
     return not character.isascii() and character.isalpha() and east_asian_width(character) in "WF"

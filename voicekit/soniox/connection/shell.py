@@ -1,8 +1,8 @@
 """The trio shell around a protocol core: one reader, one writer, keepalive and liveness; both services use it.
 
 The reader always drains: it hands each message to the core, and the core's events to `handle`, which must not wait.
-The writer is the only task that sends, and lives as long as the connection, so nobody's cancellation can leave half a
-frame on the wire. Whoever has something to say tells the core and calls `flush`, which never waits.
+The writer is the only task that sends, and lives until the connection ends, so no cancelled turn can leave half a
+frame on the wire. Other tasks queue messages in the core and call `flush`, which never waits.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PING_ANSWER_S = 3.0
 """A ping every two seconds and three to answer: a half-open connection is noticed in five, idle or not."""
 
 UNSENT = 2**20
-"""Bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that takes nothing for so long is dead."""
+"""Bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that takes nothing so long is dead."""
 
 Event_co = TypeVar("Event_co", covariant=True)
 Event = TypeVar("Event")
@@ -45,7 +45,7 @@ class Core(Protocol[Event_co]):
 
 
 class Shell(Generic[Event]):
-    """An open connection and its core. `flush` after each thing that was told to the core."""
+    """An open connection and its core. Call `flush` after each call of the core."""
 
     def __init__(
         self, core: Core[Event], socket: Socket, handle: Callable[[Event], None], address: Address, log: WireLog | None
@@ -72,7 +72,7 @@ class Shell(Generic[Event]):
         self._due.deadline = self._due_at()
 
     async def run(self) -> None:
-        """Keep the connection going until it is lost; then the core has been told so, and its events handled."""
+        """Keep the connection going until it is lost; then the core knows, and its events are handled."""
         self._log("opened", "")
         with self._outlet, self._inlet, alone():
             async with trio.open_nursery() as nursery:
@@ -147,7 +147,7 @@ async def open_shell(
 ) -> AsyncIterator[Shell[Event]]:
     """Connect and run a shell for `core` while the body runs; leaving sends nothing more and closes.
 
-    Raises Unconnected when there is no connection. One that is lost later is told to the core and never raised here.
+    Raises Unconnected when there is no connection. A later loss is reported to the core and never raised here.
     """
     with alone():
         async with transport.connect(address) as socket, trio.open_nursery() as nursery:

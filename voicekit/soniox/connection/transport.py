@@ -1,8 +1,8 @@
 """The seam to the websocket library: connect, send, receive, ping. Everything else of voicekit knows only this.
 
 Three traps of trio-websocket decide how it is used. A send that is cancelled half-way leaves half a frame on the wire
-and kills the connection, so only a task that lives as long as the connection may send. A reader that is not drained
-stops answering pings, so somebody must always be receiving. And what its reader raises would end the call; see _Reader.
+and kills the connection, so only a task that lives until the connection ends may send. A reader that is not drained
+stops answering pings, so one task must always be receiving. And what its reader raises would end the call; see _Reader.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ fit into the ten seconds in which a session must be open."""
 
 OPENING_S = 5.0
 """Seconds in which a new attempt to connect may begin before a call: an attempt takes up to CONNECT_S, a session waits
-ten seconds, and the error of an attempt says more than that opening took too long."""
+ten seconds, and the error of an attempt explains more than that opening took too long."""
 
 CLOSE_S = 0.2
 """Seconds for the closing handshake: nothing depends on it, and a dead peer never answers it."""
@@ -62,7 +62,7 @@ T = TypeVar("T")
 
 
 class Disconnected(Exception):
-    """The connection is gone; the message says how."""
+    """The connection is gone; the message has the reason."""
 
 
 class Unconnected(Exception):
@@ -81,7 +81,7 @@ class Unconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to connect, and what to say in the handshake; the headers and subprotocols may hold a key."""
+    """Where to connect, and what to send in the handshake; the headers and subprotocols may hold a key."""
 
     url: str
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
@@ -180,7 +180,7 @@ class TrioWebsocket:
 
 
 def _deepest(error: BaseException) -> BaseException:
-    """What is really wrong: trio's sockets and its TLS say so in the cause, one for each address that was tried."""
+    """What is really wrong: trio's sockets and its TLS have it in the cause, one for each address that was tried."""
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]

@@ -1,6 +1,6 @@
-"""Frames of MP3 and of AAC (ADTS), followed by their heads, to tell sound that ends inside one. Pure.
+"""Frames of MP3 and of AAC (ADTS), followed by their heads, to find sound that ends inside one. Pure.
 
-Neither format says how many frames there are: an end between two of them proves nothing. What is not understood is
+Neither format has the number of its frames: an end between two of them proves nothing. What is not understood is
 never blamed, as sound that is whole must not be refused.
 """
 
@@ -71,7 +71,7 @@ def mp3(head: bytes) -> int | None:
 
 
 def adts(head: bytes) -> int | None:
-    """The length of a frame, which it says itself."""
+    """The length of a frame, which it states itself."""
     if head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
     return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

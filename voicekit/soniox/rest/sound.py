@@ -1,6 +1,6 @@
-"""Whether sound that has come to its end is whole, as far as its format tells. Pure.
+"""Whether sound that has come to its end is whole, as far as its format shows. Pure.
 
-The end of an answer proves nothing: once sound flows, an error of the service can only end it. Some formats say where
+The end of an answer proves nothing: once sound flows, an error of the service can only end it. Some formats mark where
 they end, others have at least whole samples or frames.
 """
 
@@ -40,7 +40,7 @@ class SoundEnding:
 
     @property
     def whole(self) -> bool | None:
-        """True where the format says that this was the end, False where it wasn't, None where it can't tell."""
+        """True if the format marks this as the end, False if it doesn't, None if it has no such mark."""
         if not self.size:
             return False
         if self._format in TTS_RAW_FORMATS:
@@ -59,7 +59,7 @@ class SoundEnding:
         return (4, self.size - 8), (40, self.size - WAV_HEAD)
 
     def _ogg(self) -> bool:
-        """By the last page: it must say that it is the last one, and be there to its end."""
+        """By the last page: it must be marked as the last one, and be there to its end."""
         page = self._tail[self._tail.rfind(b"OggS") :]
         if len(page) < OGG_HEAD or not page[5] & OGG_END:
             return False

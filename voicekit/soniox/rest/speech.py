@@ -31,7 +31,7 @@ SOUND_BYTES: Final = 64 * 2**20
 class SpeechSound:
     """Sound on its way: iterate over it once. `received` counts bytes; `request_id` is what support asks for.
 
-    `whole`, after the last byte, is True where the format says that this was the end, and None where it can't tell;
+    `whole`, after the last byte, is True if the format marks its end, and None if it has no such mark;
     where something is known to be missing, the iteration ends with Unavailable.
     """
 
@@ -56,7 +56,7 @@ class SpeechSound:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """What a WAV that came as a stream can say of its length now: numbers of four bytes, and where they belong."""
+        """What a WAV that came as a stream can state as its length now: numbers of four bytes, and their places."""
         return self._ending.wav_sizes
 
     def __aiter__(self) -> SpeechSound:
@@ -70,7 +70,7 @@ class SpeechSound:
                 raise self._interrupted("more came than any speech has", retryable=False)
             return piece
         if not self._framed:
-            raise self._interrupted("the answer said neither its length nor its end")
+            raise self._interrupted("the answer had neither a length nor a marked end")
         if self.whole is False:
             raise self._interrupted("the sound ends in the middle")
         raise StopAsyncIteration
@@ -94,7 +94,7 @@ class SpeechSound:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many bytes were written, and whether that is known to be all: None where the format can't tell."""
+    """How many bytes were written, and whether that is known to be all: None if the format has no mark of its end."""
 
     size: int
     whole: bool | None
@@ -111,7 +111,7 @@ class Speech:
     async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
         """The sound of a text while it is being made: `async with ... as sound: async for data in sound`.
 
-        It is asked for again only as long as none has come. Unavailable where it breaks off, with how much came.
+        It is asked for again only until some has come. Unavailable if it breaks off, with how much came.
         """
         check(request)
         for wrong in length("request_id", request_id, (1, ID_LENGTH)):
@@ -136,8 +136,8 @@ class Speech:
     ) -> Saved:
         """Write the sound to `path`. The file is there once the sound has come to its end, and not before.
 
-        What is known to be missing is Unavailable; whether a sound without a length is whole can't be told, as `Saved`
-        says. A WAV that came without its length gets it. ConfigError, before anything is asked, where nothing can be
+        What is known to be missing is Unavailable; whether a sound without a length is whole can't be known, see
+        `Saved`. A WAV that came without its length gets it. ConfigError, before anything is asked, where nothing can be
         written; whatever goes wrong leaves what was at `path`.
         """
         check_writable(Path(path))  # not by opening it around the request, whose errors are none of the file

@@ -1,6 +1,6 @@
 """One transcription session as the client sees it, without a socket or a clock.
 
-Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` say what happened. What may happen
+Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` return what happened. What may happen
 when is in `states.STT_TABLE`. The service knows no second configuration and no resumption: what a new session must hear
 again after this one has failed begins at `replay_from`.
 """
@@ -38,7 +38,7 @@ from voicekit.soniox.stt.tokens import TokenEvent, Tokens
 
 SERVICE: Final = "Soniox speech-to-text"
 RATE: Final = 16_000
-"""Samples per second in which times are told where the sound has a container, so that its own rate is unknown."""
+"""Samples per second of times if the sound has a container, so that its own rate is unknown."""
 KEEPALIVE_S: Final = 5.0
 """Without sound, a keepalive goes out this often: the service asks for 5 to 10 s and gives up after 20."""
 FINISH_S: Final = 3.0
@@ -69,7 +69,7 @@ class SttSession:
     """A session for `sound`, whose first sample is ear sample `base`; one on an open socket.
 
     `config` is completed from `sound`. Without `sound` it must be complete, bytes in its format are given to `audio`,
-    and times are told in samples at its rate. With `finalize_on_pause`, the end of speech that is marked in the sound
+    and times are in samples at its rate. With `finalize_on_pause`, the end of speech that is marked in the sound
     is followed by a request to finalize. `redact` takes keys out of the service's words. ConfigError for a bad
     configuration.
     """
@@ -198,7 +198,7 @@ class SttSession:
         return out
 
     def closed(self, why: str = "the connection was closed") -> list[SttEvent]:
-        """The socket is gone, whoever closed it."""
+        """The socket is gone, from either side."""
         ignored = STT_TABLE[self.state][SttInput.CLOSED] is IGNORE
         return [] if ignored else self._fail(lost(why, service=SERVICE))
 

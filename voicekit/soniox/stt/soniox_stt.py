@@ -29,7 +29,7 @@ from voicekit.flow.store import Full, count, latest_of
 from voicekit.flow.transform import Pipeable
 from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import stt_config
-from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.region import Endpoints, region_of
 from voicekit.soniox.api.wire import SttConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
 from voicekit.soniox.connection.shell import open_shell
@@ -83,6 +83,7 @@ class SonioxStt(Pipeable):
         self.config = config
         self._access = Access(key, auth)
         self._url = (endpoints or Endpoints.find()).stt
+        self.region = region_of(self._url)
         self._finalize_on_pause = finalize_on_pause
         self._transport = transport or TrioWebsocket()
         self.wire_log = wire_log

@@ -8,8 +8,8 @@ comes, and a stream is ended (which cuts nothing off: what was sent is still spo
   word;
 - no text has gone out for a while, or it comes too slowly; the service would kill the stream soon after.
 
-Text waits while much is *owed* to the listener: text sent and not yet spoken, sound made and not yet taken. As long as
-somebody listens it then goes out drop by drop; when nobody does, the stream is ended. The next one opens when little is
+Text waits while much is *owed* to the listener: text sent and not yet spoken, sound made and not yet taken. While
+sound is taken it then goes out drop by drop; when none is taken, the stream is ended. The next one opens when little is
 owed, and only when there is text for it (the first may open ahead of its text). A stream that fails gives back the text
 that was not spoken, and so do those after it.
 
@@ -40,7 +40,7 @@ READ_AHEAD: Final = 400
 ATTEMPTS: Final = 4
 """Streams in a row that may fail without a word; with the last of them the reply fails."""
 FIRST_SOUND_S: Final = 6.0
-"""Seconds that a reply with something to say may take to its first sound, new attempts included: longer is dead air."""
+"""Seconds that a reply with text may take to its first sound, new attempts included: longer is dead air."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class StreamPlanner:
         self.streams: list[SpeechStream] = []
         """In the order of the text, until playout removes them. Only the last may be open."""
         self.error: ServiceError | ProtocolError | None = None
-        """Why the rest will not be said."""
+        """Why the rest will not be spoken."""
         self._failure: ServiceError | ProtocolError | None = None  # of the last stream that failed
         self._silent = True  # whether there was no sound yet
         self._sound_by = inf  # when the first must have come
@@ -100,12 +100,12 @@ class StreamPlanner:
     # --- facts ---
 
     def add(self, text: str) -> None:
-        """The handler said more."""
+        """The handler emitted more text."""
         # Half a surrogate pair can't be sent; it becomes one "?", so that places stay what they are.
         self._text += text if text.isascii() else text.encode(errors="replace").decode()
 
     def finish(self) -> None:
-        """The handler has said everything."""
+        """The handler's text is complete."""
         self._finished = True
 
     def give_up(self, error: ServiceError | ProtocolError) -> None:
@@ -113,7 +113,7 @@ class StreamPlanner:
         self.error = error
 
     def _over(self, stream: SpeechStream, now: float) -> None:
-        """No more sound of `stream` will come. If some is missing, that and all behind it is said again."""
+        """No more sound of `stream` will come. If some is missing, that and all behind it is spoken again."""
         if stream.failure is None:
             self._backoff.reset()
             self.pace = stream.voice.pace
@@ -135,13 +135,13 @@ class StreamPlanner:
 
     @property
     def done(self) -> bool:
-        """Everything was said and all its sound has come, or the reply has failed."""
+        """All text was spoken and all its sound has come, or the reply has failed."""
         spoken = self._finished and not self.waiting and all(stream.over for stream in self.streams)
         return spoken or self.error is not None
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something left to say."""
+        """Whether there is text left to speak."""
         return bool(self._text[self._next :].strip())
 
     @property
@@ -164,7 +164,7 @@ class StreamPlanner:
         return min(self._not_before if self._not_before > self._now and self.waiting else inf, self._sound_by)
 
     def decide(self, now: float, room: bool = True) -> list[StreamCommand]:
-        """What to do now, in order. `room` says whether the connection can take another stream."""
+        """What to do now, in order. `room`: whether the connection can take another stream."""
         self._now = now
         self._watch_silence()
         if (stream := self._open()) is not None:
@@ -177,7 +177,7 @@ class StreamPlanner:
     # --- rules ---
 
     def _watch_silence(self) -> None:
-        """Give up if a reply that has something to say is silent for too long from its beginning."""
+        """Give up if a reply that has text is silent for too long from its beginning."""
         self._silent = self._silent and not any(stream.voice.sound for stream in self.streams)
         asked = self.waiting or any(stream.end > stream.start and not stream.over for stream in self.streams)
         self._sound_by = min(self._sound_by, self._now + FIRST_SOUND_S) if self._silent and asked else inf

@@ -1,4 +1,4 @@
-"""One speech connection, held and warm for as long as the voice is open, and shared by its replies.
+"""One speech connection, held and warm until the voice is closed, and shared by its replies.
 
 A reply starts streams on it, and each stream hears what comes of it. When the connection is lost, the streams fail, and
 a new connection is made at once, so that the next reply finds it open. A reply that finds none asks for `trouble` and
@@ -29,7 +29,7 @@ from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSoun
 from voicekit.soniox.tts.stream import SpeechStream
 
 STEADY_S = 10.0
-"""Seconds after which a connection on which nothing was said counts as one that worked, too."""
+"""Seconds after which an unused connection counts as one that worked, too."""
 
 
 class Waiter(Protocol):
@@ -103,15 +103,15 @@ class TtsPool:
                 self._core.cancel(stream.id, trio.current_time())
 
     def flush(self) -> None:
-        """Have sent what was said since the last flush."""
+        """Have everything sent that was queued since the last flush."""
         if self._shell is not None:
             self._shell.flush()
 
     async def keep(self, task_status: trio.TaskStatus[None]) -> None:
         """Keep a connection open until cancelled; started when there is one.
 
-        Raises what the service says as long as nothing was ever spoken and trying again is no use. A wrong key or the
-        name of no voice is often told of after the connection has opened, and ends the call as if before.
+        Raises the service's error if nothing was ever spoken and trying again is no use. The service often reports
+        a wrong key or an unknown voice only after the connection has opened; that ends the call as if before.
         """
         self._backoff = Backoff(self._roll, give_up_s=OPENING_S, since=trio.current_time())
         while True:
@@ -131,7 +131,7 @@ class TtsPool:
             self.hopeless = False
 
     async def _hold(self, task_status: trio.TaskStatus[None]) -> None:
-        """Hold one connection until it is lost; `_failure` says how."""
+        """Hold one connection until it is lost; `_failure` has the reason."""
         self._lost, self._failure = trio.Event(), None
         try:
             address = await self._access.address(self._url)
@@ -178,7 +178,7 @@ class TtsPool:
             tell.get()(Trouble(SERVICE, failure.error))
 
     def _fail(self, failure: Failed) -> None:
-        """The connection is lost, or is no use: tell the session at once, and whoever waits."""
+        """The connection is lost, or is no use: report it to the session at once, and wake the waiting."""
         self._failure, self.trouble = failure, failure.error
         if self._opened:
             tell.get()(Trouble(SERVICE, failure.error))

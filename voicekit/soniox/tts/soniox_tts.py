@@ -20,7 +20,7 @@ from voicekit.flow.transform import Pipeable
 from voicekit.flow.wire_log import WireLog
 from voicekit.soniox.api.config import tts_config
 from voicekit.soniox.api.limits import TTS_RATES
-from voicekit.soniox.api.region import Endpoints
+from voicekit.soniox.api.region import Endpoints, region_of
 from voicekit.soniox.api.wire import TtsConfig
 from voicekit.soniox.connection.access import Access, Auth, KeySource
 from voicekit.soniox.connection.transport import TrioWebsocket, WebsocketTransport
@@ -32,14 +32,14 @@ from voicekit.soniox.tts.reply_speech import ReplySpeech
 class SonioxTts(Pipeable):
     """Speaks with Soniox's realtime API, in the sink's own format where the service has it.
 
-    `config` says which voice, language and speed (model, voice and English where it does not). The key and the
+    `config` has voice, language and speed (by default the usual model and voice, and English). The key and the
     addresses come from the environment where they are not given (see `voicekit.soniox.api.region`); `key` may be a
-    function, which is asked for one for each connection. `wire_log` is told of every message. Words go out as they
+    function, which is asked for one for each connection. `wire_log` gets every message. Words go out as they
     come; put `sentences()` in front to send whole sentences. With `eager`, a stream is opened before the first word,
     which saves its start-up.
 
-    ConfigError here for a bad configuration or a missing key. Opening raises what the service says to the first
-    connection; what it says before it has ever spoken, and would say again, ends the call too. After that, a reply
+    ConfigError here for a bad configuration or a missing key. Opening raises the service's error on the first
+    connection; an error before it has ever spoken, which would come again, ends the call too. After that, a reply
     raises ServiceError when its speech can't be had, and the next one tries anew.
     """
 
@@ -62,6 +62,7 @@ class SonioxTts(Pipeable):
         self._config = config if config is not None else TtsConfig()
         tts_config(self._config, PCM16K)  # so that a bad one is found where it is written
         self._url = (endpoints or Endpoints.find()).tts
+        self.region = region_of(self._url)
         self._access = Access(key, auth)
         self._eager = eager
         self._transport = transport or TrioWebsocket()

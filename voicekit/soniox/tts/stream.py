@@ -30,7 +30,7 @@ OWED_S: Final = 15.0
 """The most that may be owed. It bounds what is made in vain when the caller interrupts, and what waits in memory."""
 DRIP_S: Final = 2.0
 """Where more would be owed, text goes out when there is room for so much of it: seldom enough to end a message well,
-often enough that the stream does not starve as long as somebody listens."""
+often enough that the stream does not starve while its sound is taken."""
 IDLE_S: Final = 3.0
 """Silence of the handler after which a stream is ended: well before the service kills it (5.2 s)."""
 SILENT_S: Final = 2.0
@@ -42,7 +42,7 @@ SLOW_RATE: Final = 0.9
 FULL_S: Final = 100.0
 """Seconds of sound in one stream, of 120: the last 15 are an estimate, which may be a third too low."""
 QUIET_S: Final = 0.5
-"""Seconds without sound after which a voice that does not tell how far it is has said all that it was sent. A fast one
+"""Seconds without sound after which a voice that sends no times has spoken all that it was sent. A fast one
 would otherwise be waited for while much seems to be owed."""
 RESCUED_WORD: Final = 40
 """Characters of a word already begun that may still follow into a full stream."""
@@ -51,7 +51,7 @@ SENTENCE_AT: Final = 0.65
 CLAUSE_AT: Final = 0.85
 """How full a stream is when the end of a sentence, or of a clause, is taken as its own. At 1.0 that of a word is."""
 _TAIL: Final = 8
-"""Characters already sent that are looked at to tell whether a sentence or a word ended with them."""
+"""Characters already sent that show whether a sentence or a word ended with them."""
 
 
 def _ignore(stream: SpeechStream, now: float) -> None:

@@ -1,7 +1,7 @@
 """Follows a voice through the text of one stream: how much of it was spoken, and when each word begins. Pure.
 
-What is known are points: at this time of the stream, so many characters had been spoken. The service tells some with
-the timestamps of its words, which may be missing on any message, or altogether; one is known when the voice has said
+What is known are points: a time of the stream, and the number of characters spoken by then. The service sends some with
+the timestamps of its words, which may be missing on any message, or altogether; one is known when the voice has spoken
 all that it was sent. Words between two points are interpolated; behind the last one they are guessed by the pace so
 far. So a word should be asked for as late as possible.
 """
@@ -23,7 +23,7 @@ GUESS_AFTER_S: Final = 1.0
 """Seconds of sound without a character before words are guessed: a pause between sentences is shorter."""
 
 PACE_AFTER_S: Final = 2.0
-"""Seconds of sound that tell the pace of a voice."""
+"""Seconds of sound that show the pace of a voice."""
 
 JUMP_SHORT: Final = 15
 """Characters by which a jump stays behind the guess: the aligner finds what lies ahead of it."""
@@ -41,7 +41,7 @@ class PlacedWord:
 
 
 class WordTimer:
-    """One stream's voice. `sound` counts the seconds heard, `told` is whether the service has told any character.
+    """One stream's voice. `sound` counts the seconds heard, `told` is whether the service has timed any character.
 
     `pace` is what the voice takes for a text, in parts of what is estimated (`seconds_to_say`), until it is known.
     """
@@ -72,7 +72,7 @@ class WordTimer:
         self._text += text
 
     def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
-        """More sound, with the characters that it speaks and the words that it completes, as far as they are told."""
+        """More sound, with the characters that it speaks and the words that it completes, as far as they are timed."""
         if characters and self._is_silent:
             self._jump()
         self._place(words)
@@ -89,7 +89,7 @@ class WordTimer:
         self.catch_up()
 
     def catch_up(self) -> None:
-        """The voice has said all that it was sent."""
+        """The voice has spoken all that it was sent."""
         self._know(len(self._text), self.sound)
 
     @property
@@ -105,7 +105,7 @@ class WordTimer:
 
     @property
     def spoken(self) -> int:
-        """How many characters of the text have certainly been spoken, as far as they are told."""
+        """How many characters of the text have certainly been spoken, as far as they are timed."""
         rest = self._text[self._whole :]
         if not self._open or not rest.lstrip().startswith(self._open):
             return self._whole
@@ -134,11 +134,11 @@ class WordTimer:
 
     @property
     def _is_silent(self) -> bool:
-        """Whether the service has not told anything for a while."""
+        """Whether the service has sent no times for a while."""
         return self.sound >= self._told_to + GUESS_AFTER_S
 
     def _jump(self) -> None:
-        """Look for the next words where the voice probably is: much was not told."""
+        """Look for the next words where the voice probably is: much was not timed."""
         known, at = self._last
         ahead = reach(self._text[known:], (self.sound - at) / self.pace, self._speed) - JUMP_SHORT
         start = next((start for start, _ in word_spans(self._text, known + max(0, ahead))), len(self._text))
@@ -167,7 +167,7 @@ class WordTimer:
             self._open = character if begins_word(self._open, character) else self._open + character
 
     def _place(self, words: Iterable[SpokenWord]) -> None:
-        """Find words that were told in the text. A number may take many; it is over when the next word has begun."""
+        """Find timed words in the text. A number may take many; it is over when the next word has begun."""
         for word in words:
             begun = self._aligner.mark(word.text)
             if begun > self._begun:

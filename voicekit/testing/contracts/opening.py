@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, TypeAlias
@@ -65,9 +65,9 @@ def _nothing() -> None:
     """What there is to do where nothing else is."""
 
 
-async def check_opening(make: Callable[[], Any], equip: Equip) -> None:
-    """All that this module promises; `equip` is asked anew for each use of a part."""
-    await _opens_again(make(), equip)
+async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = False) -> None:
+    """All that this module promises; `equip` is asked anew for each use of a part. `once`: it need not open again."""
+    await _opens(make(), equip, ["only"] if once else ["first", "second"])
     await _lets_errors_pass(make())
     await _can_be_cancelled(make, equip)
 
@@ -119,8 +119,8 @@ async def _whole(part: Any, use: Exercise) -> None:
         await use(opened)
 
 
-async def _opens_again(part: Any, equip: Equip) -> None:
-    for count in ("first", "second"):
+async def _opens(part: Any, equip: Equip, counts: Sequence[str]) -> None:
+    for count in counts:
         with alone(f"opened for the {count} time"):
             async with equip(part) as use:
                 await _whole(part, use)

@@ -22,18 +22,23 @@ SLOW = 0.1
 """Seconds that a slow consumer takes for each item."""
 
 STUCK = 600.0
-"""Seconds for which nobody takes anything."""
+"""Seconds for which its output is not read."""
 
 HOARD = 120.0
 """Seconds of sound that a source may keep meanwhile."""
 
 
-async def check_source(make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0) -> None:
+async def check_source(
+    make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0, once: bool = False
+) -> None:
     """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
 
-    Besides the Stage contract: it ignores its inbox; says frames in `produces`, whole samples at positions without a
+    With `once`, a source is opened and run a single time in its life, like that of a call, whose wire is gone then: the
+    check makes a new one for each stream. Without it, one source must open and run again.
+
+    Besides the Stage contract: it ignores its inbox; emits frames in `produces`, whole samples at positions without a
     hole; keeps pace with the clock where it is `live`, and loses nothing to a slow consumer where it is not; keeps a
-    bounded amount while nobody takes anything.
+    bounded amount while its output is not read.
     """
     part = make()
     async with bench(part):
@@ -41,7 +46,7 @@ async def check_source(make: Callable[[], Any], *, ends: bool = True, within: fl
         check_flag(part, "live")
         room = check_format(part, "produces").samples(2.0)
         plan = Plan(within=within, room=room, enough=None if ends else ENOUGH, judge=_judge)
-        await check_streams(make, plan)
+        await check_streams(make, plan, once=once)
         await run_once(make(), replace(plan, ends=False))  # nothing comes in, not even an end
         if ends and not part.live:
             await _loses_nothing(make, plan)
@@ -69,7 +74,7 @@ def _samples(held: CheckedStream) -> int:
 
 
 async def _keeps_little(part: Any, plan: Plan) -> None:
-    """While nobody takes anything, its memory does not grow with the sound that could have been said."""
+    """While its output is not read, its memory does not grow with the sound."""
     most = part.produces.samples(HOARD) * part.produces.sample_bytes
     with allocated() as allocation:
         before = allocation()

@@ -15,10 +15,10 @@ from voicekit.testing.contracts.promise import bench, check_members, promise
 from voicekit.testing.contracts.stream import CheckedStream, Plan, anything, stream
 
 MANY = 1_000
-"""Items: more than any stage may take in while nobody takes what it says."""
+"""Items: more than any stage may take in while its output is not read."""
 
 STUCK = 60.0
-"""Seconds for which nobody takes what it says."""
+"""Seconds for which its output is not read."""
 
 
 async def check_stage(
@@ -28,8 +28,8 @@ async def check_stage(
 
     Each must end within `within` seconds of the end of its inbox; be cancellable at any await of opening, running and
     closing, and gone half a second later; run again after that, and after a normal end; open again; leave its ends
-    open; let errors pass; end when nobody listens. With `waits` it must also stop taking items while nobody takes
-    what it says; a stage that only *offers* signals says `waits=False`.
+    open; let errors pass; end when its far end is closed. With `waits` it must also stop taking items while its
+    output is not read; for a stage that only *offers* signals pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -42,11 +42,16 @@ async def check_stage(
 
 
 async def check_streams(
-    make: Callable[[], Any], plan: Plan, *, before_cancel: Callable[[Any], object] = lambda part: None
+    make: Callable[[], Any],
+    plan: Plan,
+    *,
+    before_cancel: Callable[[Any], object] = lambda part: None,
+    once: bool = False,
 ) -> None:
-    """Every promise that does not depend on what the stage takes and says, each stream by `plan`.
+    """Every promise that does not depend on the stage's items, each stream by `plan`.
 
-    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled.
+    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled. With `once`, each stage has
+    one stream in its life.
     """
 
     @asynccontextmanager
@@ -54,8 +59,8 @@ async def check_streams(
         async with stream(part, plan) as held:
             yield held.run_through
 
-    await _runs_again(make(), plan, before_cancel)
-    await check_opening(make, equip)
+    await (_runs_once(make, plan) if once else _runs_again(make(), plan, before_cancel))
+    await check_opening(make, equip, once=once)
     await _ends_when_nobody_listens(make(), plan)
 
 
@@ -65,7 +70,7 @@ async def check_empty(part: Any, plan: Plan) -> None:
 
 
 async def check_waits(part: Any, items: Sequence[Any]) -> None:
-    """While nobody takes what it says, the stage stops taking what comes: who sends to it must wait."""
+    """While its output is not read, the stage stops taking items: senders must wait."""
 
     def look(held: CheckedStream) -> None:
         greedy = held.fed_all and held.backed_up
@@ -83,7 +88,7 @@ async def run_once(part: Any, plan: Plan) -> CheckedStream:
 
 
 async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[CheckedStream], object]) -> None:
-    """Run the stage while nobody takes what it says, and `look` at it after `seconds`, unless it ends before."""
+    """Run the stage while its output is not read, and `look` at it after `seconds`, unless it ends before."""
     plan = replace(plan, within=2 * seconds)
     async with stream(part, plan, reads=False) as held, open_part(part) as run, trio.open_nursery() as nursery:
 
@@ -110,6 +115,19 @@ async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], obje
             async with stream(part, plan) as held:
                 await held.run_through(run)
             plan.judge(held)
+
+
+async def _runs_once(make: Callable[[], Any], plan: Plan) -> None:
+    """One stream: to its normal end, or cancelled anywhere; each time a stage of its own."""
+    part = make()
+    async with stream(part, plan) as held, open_part(part) as run:
+        awaits = await awaits_of(partial(held.run_through, run))
+    plan.judge(held)
+    for place in spread(awaits):
+        part = make()
+        async with stream(part, plan) as held, open_part(part) as run:
+            if await cancelled_at(part, place, partial(held.run_through, run)):
+                await held.stay_silent()
 
 
 async def _ends_when_nobody_listens(part: Any, plan: Plan) -> None:

@@ -32,7 +32,7 @@ class Plan:
     """How a stage is run.
 
     It is fed `items`, each frame at the end of its time where `paced`, and then the end of the stream if that `ends`;
-    it has `within` seconds from there. What it says is read from a link of capacity `room`, with a rest of `slow`
+    it has `within` seconds from there. Its output is read from a link of capacity `room`, with a rest of `slow`
     seconds after each item, and shown to `judge`; after `enough` items it is stopped.
     """
 
@@ -68,11 +68,11 @@ class CheckedStream:
 
     @property
     def backed_up(self) -> bool:
-        """Whether somebody in the stage waits for room in its outbox."""
+        """Whether a task of the stage waits for room in its outbox."""
         return bool(self._outbox._link.senders or self._outbox._link.watchers)
 
     async def run_through(self, run: Run[Any, Any]) -> None:
-        """Run the stage to its end and collect all that it says. AssertionError for whatever goes wrong."""
+        """Run the stage to its end and collect its output. AssertionError for whatever goes wrong."""
         self._began = trio.current_time()
         with telling(self.part, "while it ran"):
             await self._run(run)
@@ -94,7 +94,7 @@ class CheckedStream:
         promise(not late, self.part, f"said {late[:1]} after it had been cancelled")
 
     def stop_listening(self) -> None:
-        """Close the far end of the outbox, as a neighbour does that has returned; only where nobody reads."""
+        """Close the far end of the outbox, as a neighbour does that has returned; only if it is not read."""
         self._from_stage.close()
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class CheckedStream:
 
 @asynccontextmanager
 async def stream(part: Any, plan: Plan, *, reads: bool = True) -> AsyncIterator[CheckedStream]:
-    """A stream to run `part` through; without `reads`, nobody takes what it says."""
+    """A stream to run `part` through; without `reads`, its output is not read."""
     held = CheckedStream(part, plan, reads)
     try:
         async with trio.open_nursery() as nursery:

@@ -20,7 +20,7 @@ FORMATS = (PCM16K, AudioFormat(8_000, "mulaw"), AudioFormat(48_000, channels=2))
 """What sinks ask for: a device of ours, a telephone, a browser."""
 
 A_LOT = 10_000
-"""Characters, some 14 minutes of speech: more than any voice may take in while nobody takes its sound."""
+"""Characters, some 14 minutes of speech: more than any voice may take in while its sound is not read."""
 
 
 async def check_tts(
@@ -31,7 +31,7 @@ async def check_tts(
     Besides the Stage contract: `negotiate` returns a format, `produces` states it and all frames have it; positions
     begin at 0 and have no hole; each WordMark is at a sample that is spoken, neither `at` nor `said_to` ever falls, and
     the last reaches the end of the text; `cut` is a plain function, harmless at any time; after a cut and a
-    cancellation there is no sound, and the next reply is spoken whole; text waits while nobody takes the sound.
+    cancellation there is no sound, and the next reply is spoken whole; text waits while the sound is not read.
     """
     part = make()
     async with bench(part):
@@ -61,7 +61,7 @@ async def _speaks(part: Any, text: str, wanted: AudioFormat, within: float) -> N
 
 
 async def _bears_cuts(part: Any, plan: Plan) -> None:
-    """Cuts while nothing is said change nothing: before it opens, before and between replies, after it has closed."""
+    """Cuts while there is no reply change nothing: before it opens, before and between replies, after it has closed."""
     call_now(part, part.cut)
     async with open_part(part) as run:
         for _ in range(2):
@@ -95,7 +95,7 @@ class _Judge:
 
 
 def _said(text: str) -> Sequence[Text]:
-    """`text` as a handler says it, with a breath after the first chunk."""
+    """`text` as a handler emits it, with a breath after the first chunk."""
     first, *rest = _chunks(text)
     return [first, NOTHING, *rest]
 

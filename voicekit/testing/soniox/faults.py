@@ -27,7 +27,7 @@ class At:
     """A moment in the life of a connection: exactly one of these.
 
     `received`: the client's n-th message. `sent`: the peer's n-th message. `bytes_received`, `bytes_sent`: when there
-    have been so many. `seconds`: so long after the connection was made.
+    have been that many. `seconds`: that long after the connection was made.
     """
 
     received: int | None = None
@@ -94,7 +94,7 @@ class HalfOpen(WireFault):
 
 @dataclass(frozen=True, slots=True)
 class StopReading(WireFault):
-    """From here on the peer reads nothing, so that the client can soon send no more. What it has to say is said."""
+    """From here on the peer reads nothing, so that the client can soon send no more. It still sends what it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class SayMessage(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """`change` says what is sent instead of a message; None for nothing. Without a moment, of every message."""
+    """`change` returns what is sent instead of a message; None for nothing. Without a moment, of every message."""
 
     moments = ("sent",)
 
@@ -144,7 +144,7 @@ class Change(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Close(Fault):
-    """The peer closes in good order, though nobody asked for it."""
+    """The peer closes in good order, without having been asked."""
 
     code: int = CLOSE_GOING_AWAY
     reason: str = "Timeout"

@@ -1,6 +1,6 @@
 """From samples to the pieces of words that they are: what the scripted peer understands. Pure.
 
-The sound of a ScriptedSource tells its position in every sample. A piece of a word is understood only when all of its
+The sound of a ScriptedSource has its position in every sample. A piece of a word is understood only when all of its
 samples arrived, one after the other and once; of a piece that is torn, the letters that did arrive are understood, with
 TORN behind them. So 20 ms that are dropped from a word, or come twice, change the transcript; in silence they shift
 the times of what follows. Less than SLACK at either end of a piece is forgiven, as times on the wire are whole
@@ -82,7 +82,7 @@ class PeerStt:
             self._begin(run.source + run.samples)
 
     def begun(self) -> SoundingPiece | None:
-        """What has arrived of the piece that is being said."""
+        """What has arrived of the current piece."""
         if self._next >= len(self._pieces) or not self.runs:
             return None
         return self._understood(self._pieces[self._next], self.runs[-1], live=True)
@@ -98,7 +98,7 @@ class PeerStt:
         return same
 
     def _find(self, pcm: bytes) -> int:
-        """Begin a run where the script's sound goes on, and say how many samples before that are not the script's."""
+        """Begin a run where the script's sound goes on, and return the number of samples before that."""
         samples = array("h", pcm[: len(pcm) // 2 * 2])
         for place in range(len(samples) - WINDOW + 1):
             if (samples[place + 1] - samples[place] - 1) % POSITIONS:
@@ -172,7 +172,7 @@ def until(piece: SoundingPiece, end: int) -> SoundingPiece:
 
 
 def pieces(script: Script, rate: int) -> list[SoundingPiece]:
-    """Everything that is said, in pieces of words, timed in the script's samples at `rate`."""
+    """All speech, in pieces of words, timed in the script's samples at `rate`."""
     return [
         piece
         for utterance in script.utterances(rate)

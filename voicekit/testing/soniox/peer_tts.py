@@ -43,7 +43,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """Sound of a stream and what it says; the stream's first sample is `at` 0."""
+    """Sound of a stream and its words; the stream's first sample is `at` 0."""
 
     data: bytes
     seconds: float
@@ -52,7 +52,7 @@ class SpokenChunk:
 
 
 class PeerTts:
-    """Speaks one stream's text. `text` is what it was given, `spoken_to` how many characters of it have been said."""
+    """Speaks one stream's text. `text` is what it was given, `spoken_to` how many characters of it have been spoken."""
 
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""
@@ -70,7 +70,7 @@ class PeerTts:
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to say: sound, or that there is no more."""
+        """Whether there is something to send: sound, or its end."""
         return self.ended or (len(self.text) >= self._speaking.holds and self.at < len(self.text) * self._letter)
 
     def next(self) -> SpokenChunk:
@@ -117,7 +117,7 @@ def can_speak(config: TtsConfig) -> bool:
 
 
 def spoken(pcm: bytes, rate: int, per_character: float = PER_CHARACTER) -> str:
-    """The text that PCM16 from this voice says; AssertionError where a character is torn. Silence is nothing."""
+    """The text in PCM16 from this voice; AssertionError where a character is torn. Silence is nothing."""
     letter = round(per_character * rate)
     text = ""
     for value, run in groupby(array("h", pcm)):

@@ -25,7 +25,7 @@ class RestFault:
 
 @dataclass(frozen=True, slots=True)
 class CutUpload(RestFault):
-    """The connection breaks once so many bytes of the request's body have come."""
+    """The connection breaks once `after` bytes of the request's body have come."""
 
     after: int = field(default=0, kw_only=True)
 
@@ -65,7 +65,7 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not say how long it is: only the connection's end ends it, perhaps after so many bytes."""
+    """The answer does not state its length: only the connection's end ends it, perhaps after so many bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 

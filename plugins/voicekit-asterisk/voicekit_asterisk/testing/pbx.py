@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -112,14 +113,20 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 class Pbx:
     """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server`, `audio` are voicekit's."""
 
-    def __init__(self, root: Path, *, extensions: str, files: dict[str, str] | None = None) -> None:
-        """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds."""
+    def __init__(
+        self, root: Path, *, extensions: str, files: dict[str, str] | None = None, music: Path | None = None
+    ) -> None:
+        """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds.
+
+        `music` is what is played on hold, a WAV file at 8 kHz.
+        """
         self.root = root
         self.here = Path(tempfile.mkdtemp(prefix="pbx-", dir=_folder(root)))
         self.http, self.server, self.audio = free_port(), free_port(), free_port()
         self.sip, self.phone = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
         self._extensions = extensions
         self._files = {**FILES, **(files or {})}
+        self._music = music
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -198,6 +205,15 @@ class Pbx:
         """Where a recording or prompt called `name` is for us; the dialplan calls it SOUNDS/name."""
         return self.here / "sounds" / name
 
+    def recording(self, name: str) -> Path:
+        """A recording that Asterisk has finished: it closes the file some time after the channel's end. Blocks."""
+        deadline = time.monotonic() + STOPPED_S
+        while any(file.endswith(f"/sounds/{name}") for file in self.open_files()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Asterisk has not closed its recording {name}")
+            time.sleep(0.02)
+        return self.sound(name)
+
     def log(self) -> str:
         return (self.here / "log" / "full").read_text(errors="replace")
 
@@ -209,6 +225,8 @@ class Pbx:
     def _write(self) -> None:
         for name in ("etc", "run", "log", "spool", "sounds", "moh"):
             (self.here / name).mkdir()
+        if self._music is not None:
+            shutil.copy(self._music, self.here / "moh" / "music.wav")
         found = re.compile("/asterisk/modules$")
         modules = next(path for path in (self.root / "usr/lib").rglob("modules") if found.search(str(path)))
         rtp = 20_000 + self.http % 20_000 // 200 * 200

@@ -2,21 +2,26 @@
 
     Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
     words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut behind their third and second word
+    await play(call, 600, 1.0)                      a tone to a caller; `sounding(pcm, rate, 0)` seconds of it are heard
 
 Tones go through every codec of a telephone, and through resampling; WORDS of them are told apart.
 """
 
 from __future__ import annotations
 
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import trio
 
+from voicekit.audio.codec import convert
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.call.connection import Call
 from voicekit.contracts import Text
 from voicekit.events import WordMark
 from voicekit.flow.link import Inlet, Outlet
@@ -38,6 +43,9 @@ LEAST = 0.02
 
 PEAK = 10_000
 
+TONES = [600.0, 700.0, 1000.0, 1500.0, 2000.0]
+"""Long tones that are told apart by `sounding`: 600, 1500 and 2000 are a bot's or music's, 700 and 1000 callers'."""
+
 
 def tone_of(word: int) -> float:
     """Hz of a word; neighbours are far apart."""
@@ -48,6 +56,30 @@ def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
     """PCM16 of a tone that is continuous over calls with a growing `at`."""
     phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
     return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
+
+
+def write_tone(path: Path, hz: float, seconds: float, rate: int = 8_000) -> None:
+    """A WAV file with a tone."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(tone(hz, round(seconds * rate), rate))
+
+
+async def play(call: Call, hz: float, seconds: float, *, of: int = 0) -> None:
+    """Speak a tone to the caller, at the pace of the line; returns once it was heard."""
+    form = call.sink.format
+    async with call.sink.open() as speaker:
+        began, base, at = trio.current_time(), speaker.position, of
+        while at - of < form.samples(seconds):
+            size = form.samples(0.02)
+            pcm = tone(hz, size, form.rate, at)
+            if form.encoding == "mulaw":
+                pcm = convert(pcm, AudioFormat(form.rate), form)
+            await speaker.write(AudioFrame(pcm, at, form))
+            at += size
+            await trio.sleep_until(began + (at - of) / form.rate - call.sink.lead)
+        while speaker.position - base < at - of:  # noqa: ASYNC110  # a position has no events
+            await trio.sleep(0.02)
 
 
 class ToneTts(Pipeable):
@@ -115,6 +147,11 @@ def words_in(pcm: bytes | Any, rate: int) -> list[int]:
             before = last  # None: the same word again is another one
         run, last = 1, heard
     return found
+
+
+def sounding(pcm: bytes | Any, rate: int, place: int) -> float:
+    """Seconds for which the tone TONES[place] sounds."""
+    return 0.01 * sum(found == place for found in tones_in(pcm, rate, TONES))
 
 
 def loudness(pcm: bytes | Any, rate: int) -> list[float]:

@@ -425,6 +425,7 @@ async def test_a_message_of_100_mb_is_not_read(connect) -> None:
 
 
 @LINUX
+@pytest.mark.real
 async def test_connections_that_are_opened_and_dropped_cost_nothing(connect) -> None:
     """However many come and go, in whatever state, nothing of them stays; a call behind them is served."""
     async with server_apart() as server:

@@ -4,7 +4,7 @@ Only files are taken from that package: importing it would load a second ONNX ru
 
 A growing segment is decoded again and again, so the previous answer is used as a draft: its tokens go through the
 decoder at once (17 ms for twenty, where one by one each takes 8 ms), and it goes on behind the last one that it would
-still say. Known weaknesses, which callers must respect: a second of silence at the beginning and it says nothing, much
+still write. Known weaknesses, which callers must respect: behind a second of silence it writes nothing, much
 more than LONGEST_S and it repeats itself.
 """
 
@@ -120,7 +120,7 @@ class _Decode:
         return tokens[:kept], sure[:kept]
 
     def _check(self, draft: tuple[int, ...]) -> tuple[list[int], list[float], tuple[int, float]]:
-        """As much of the draft as the decoder says too, and the token that it says next."""
+        """As much of the draft as the decoder confirms, and its next token."""
         best = self._feed((BEGIN, *draft), cached=False)
         agreed = next((place for place in count() if place == len(draft) or best[place][0] != draft[place]), 0)
         for name, past in self._past.items():
@@ -132,7 +132,7 @@ class _Decode:
         return self._feed((token,), cached=True)[-1]
 
     def _feed(self, tokens: tuple[int, ...], cached: bool) -> list[tuple[int, float]]:
-        """What the decoder would say after each of `tokens`, and how sure it is."""
+        """What the decoder would write after each of `tokens`, and how sure it is."""
         import numpy as np
 
         inputs: dict[str, Any] = {
@@ -164,7 +164,7 @@ def read_pieces(data: bytes) -> list[bytes]:
 
 
 def _repeats(tokens: list[int]) -> bool:
-    """Whether the last three tokens were said three times in a row."""
+    """Whether the last three tokens came three times in a row."""
     return len(tokens) >= 9 and tokens[-3:] == tokens[-6:-3] == tokens[-9:-6]
 
 

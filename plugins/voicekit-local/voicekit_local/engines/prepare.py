@@ -38,7 +38,7 @@ KEPT_MB: Final = 101
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
     """The folder with the networks, made from the files in `source` unless it is there already.
 
-    ConfigError where the source is not what `hashes` say, or the cache folder can't be written.
+    ConfigError if the source does not have the `hashes`, or the cache folder can't be written.
     """
     folder = _folder(hashes, distribution)
     if _is_whole(folder):
@@ -71,7 +71,7 @@ def _folder(hashes: Mapping[str, str], distribution: str) -> Path:
 
 @contextmanager
 def _workplace(cache: Path) -> Iterator[Path]:
-    """A folder in `cache` for as long as this lasts; those of processes that were killed are removed first."""
+    """A folder in `cache` until the end of the block; those of processes that were killed are removed first."""
     for left in cache.glob(f"{UNFINISHED}*"):
         with _locked(left) as free:
             if free:
@@ -82,7 +82,7 @@ def _workplace(cache: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether nobody else holds `folder`; then this process does, until the end of the block or its own."""
+    """Whether `folder` is free; then this process does, until the end of the block or its own."""
     held = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,7 +95,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
-    """`networks.make` in a process of its own, so that its memory is given back; its lines say how much is done."""
+    """`networks.make` in a process of its own, so that its memory is given back; its lines report how much is done."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # whatever found this module here finds it there
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:
@@ -114,7 +114,7 @@ def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
 
 
 def _settle(made: Path, folder: Path) -> None:
-    """Give the finished work its place, unless somebody else was faster; half a work in that place gives way."""
+    """Give the finished work its place, unless another process was faster; half a work in that place gives way."""
     try:
         made.rename(folder)
     except OSError:

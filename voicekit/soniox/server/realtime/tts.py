@@ -1,11 +1,11 @@
 """One synthesis connection and its streams as the service sees them, without a socket, a clock or a voice.
 
-The client's messages come in through `receive`, which says what was asked for; sound goes out through `audio` and
+The client's messages come in through `receive`, which returns the requests; sound goes out through `audio` and
 `terminated`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that.
 What may happen to a stream when is in `states.SERVED_TTS`.
 
 A refusal that names a stream ends that stream, with an error frame and `terminated`; one that names none ends the
-connection. What an engine still says of a stream that is over is dropped: it could not know.
+connection. What an engine still reports of a stream that is over is dropped: it could not know.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class TtsServer(ServedConnection):
         return min((live.dies_at for live in self._streams.values()), default=self._idle_at())
 
     def tick(self, now: float) -> list[TtsServerEvent]:
-        """End the streams that starve, or a connection that nobody uses."""
+        """End the streams that starve, or an unused connection."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:
@@ -204,7 +204,7 @@ class TtsServer(ServedConnection):
     # --- inside ---
 
     def _engine(self, stream: str, what: TtsInput) -> ServedStream | None:
-        """Move a stream by what the engine says; None where nobody listens any more."""
+        """Move a stream by the engine's report; None if its client is gone."""
         live, state, cell = self._cell(stream, what)
         if cell is WRONG:
             raise LocalProtocolError(f"synthesis server: {what.name} is not possible, stream {stream} is {state.name}")

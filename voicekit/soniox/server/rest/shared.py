@@ -13,7 +13,7 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionReq
 from voicekit.soniox.server.account import Account
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""What date `now` 0.0 is where nobody says: in tests, always the same one."""
+"""The date of `now` 0.0 by default: in tests, always the same one."""
 
 
 # --- what a driver hands in and sends out ---
@@ -74,7 +74,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe what is kept under `request.file_id`, or is at `request.audio_url`; then say processing, and so on."""
+    """Transcribe the file `request.file_id`, or what is at `request.audio_url`; then report "processing", and so on."""
 
     id: str
     request: TranscriptionRequest
@@ -82,7 +82,7 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class PrepareVoice:
-    """Make a voice of what is kept under `id`, for `model`; then say that it is ready, or that it failed."""
+    """Make a voice of what is kept under `id`, for `model`; then report that it is ready, or that it failed."""
 
     id: str
     model: str
@@ -97,7 +97,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Post `body` to a webhook; then say `notified`."""
+    """Post `body` to a webhook; then report `notified`."""
 
     id: str
     url: str
@@ -140,7 +140,7 @@ RestHandler = Callable[[RestCall], RestAnswer | None]
 
 @dataclass(frozen=True, slots=True)
 class RestRoute:
-    """A method and a path ("{id}" stands for one segment), and who answers; uploads say how large a file may be."""
+    """A method and a path ("{id}" stands for one segment), and who answers; uploads state how large a file may be."""
 
     method: str
     path: str

@@ -1,0 +1,1 @@
+"""Builds the docs site: `python -m docs.site FOLDER`."""

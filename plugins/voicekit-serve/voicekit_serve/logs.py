@@ -1,0 +1,66 @@
+"""The call's number in each log record of its tasks, and a line for each trouble: for people who read many calls' logs.
+
+    handler.addFilter(CallNumber())      then a format may have %(call)s: "7", or "-" outside of calls
+
+Types of errors, names of stages and services are logged. What a service or a caller said is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from voicekit.call.info import CallInfo
+from voicekit.events import ReplyFailed, SessionEvent, SttDown, SttUp, Switched, Trouble
+
+log = logging.getLogger("voicekit.serve")
+
+FORMAT: Final = "%(asctime)s [%(call)s] %(message)s"
+WORKERS_FORMAT: Final = "%(asctime)s [%(process)d/%(call)s] %(message)s"
+"""Each process counts its own calls."""
+
+_number: ContextVar[str] = ContextVar("voicekit_serve_call", default="-")
+_TIDY = re.compile(r"[A-Za-z0-9._@:-]{1,80}")
+
+
+class CallNumber(logging.Filter):
+    """Gives each record `call`: the number of the call whose task has logged it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.call = _number.get()
+        return True
+
+
+@contextmanager
+def numbered(number: int) -> Iterator[None]:
+    """What is logged in the block, and in tasks that are started in it, is of call `number`."""
+    token = _number.set(str(number))
+    try:
+        yield
+    finally:
+        _number.reset(token)
+
+
+def carriers_id(info: CallInfo) -> str:
+    """The carrier's own id of the call, to find it in its console; "" for one that was only claimed."""
+    known = info.call_id
+    return f", {known.value} there" if known.trust == "signed" and _TIDY.fullmatch(known.value) else ""
+
+
+def log_trouble(event: SessionEvent) -> None:
+    """A watcher of sessions: a line for each failure that the call survives."""
+    match event:
+        case Trouble(where, error):
+            log.warning("%s in %s", type(error).__name__, where)
+        case ReplyFailed(turn, error):
+            log.warning("%s in the reply of turn %d", type(error).__name__, turn)
+        case Switched(role, left, taken, error):
+            log.warning("%s: %s failed with %s, %s goes on", role, left, type(error).__name__, taken)
+        case SttDown():
+            log.warning("the stt has lost its service")
+        case SttUp():
+            log.info("the stt hears again")
