@@ -63,7 +63,7 @@ def policies() -> str:
 def by_field(kind: type) -> tuple[str, dict[str, str]]:
     """The docstring of a dataclass, cut at each "`field`: ": what is in front, and what is behind each field's name."""
     fields = "|".join(field.name for field in dataclasses.fields(kind))
-    before, *parts = re.split(rf"`({fields})`: ", inspect.getdoc(kind) or "")
+    before, *parts = re.split(rf"`({fields})`:\s", inspect.getdoc(kind) or "")
     return paragraphs(before.strip()), dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
 
 
