@@ -47,12 +47,24 @@ def pages() -> dict[str, str]:
 
 
 def policies() -> str:
-    """Every policy with its fields, their types and their defaults."""
-    made = "# Policies\n\nGenerated from `voicekit/turn/policy.py`. All times are seconds.\n"
+    """Every policy with its fields, their defaults, and what the docstring has on each of them."""
+    made = "# Policies\n\nGenerated from `voicekit/turn/policy.py`. All times are seconds. "
+    made += "On the command line: `--policy turn.settle=1.2`.\n"
     for kind in POLICIES:
-        made += f"\n## {kind.__name__}\n\n{prose(kind)}\n\n| field | type | default |\n|---|---|---|\n"
-        made += "".join(row(f"`{each.name}`", f"`{each.type}`", default(each)) for each in dataclasses.fields(kind))
+        before, meanings = by_field(kind)
+        made += f"\n## {kind.__name__}\n\n{before}\n\n| field | type | default | meaning |\n|---|---|---|---|\n"
+        made += "".join(
+            row(f"`{each.name}`", f"`{each.type}`", default(each), meanings.get(each.name, f"see {each.type} below"))
+            for each in dataclasses.fields(kind)
+        )
     return made
+
+
+def by_field(kind: type) -> tuple[str, dict[str, str]]:
+    """The docstring of a dataclass, cut at each "`field`: ": what is in front, and what is behind each field's name."""
+    fields = "|".join(field.name for field in dataclasses.fields(kind))
+    before, *parts = re.split(rf"`({fields})`:\s", inspect.getdoc(kind) or "")
+    return paragraphs(before.strip()), dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
 
 
 def event_table() -> str:

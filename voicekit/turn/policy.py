@@ -98,23 +98,22 @@ class TurnPolicy:
 class InterruptPolicy:
     """When speech cuts a reply off.
 
-    `barge_in`: whether it can at all; typed lines and keys always can. `min_words`: as many words cut. Fewer hold the
-    reply while they are spoken, and are answered after it. Before the first sound of a reply one word is enough,
-    since the caller has not finished. `doubt`: how long a reply is held at most; then words that are still coming
-    cut, and all else lets it go on. `late_words`: how long words of a sound that has ended are waited for, unless the
-    recogniser reports sooner that there are none; with the gate's hangover of 0.3 s a cough costs 0.4 s. Words that
-    come later still cut. `sound_cuts`: whether sound without words cuts, if it goes on at the end of the doubt and
-    `min_speech` of it was speech; for a recogniser that is much slower than that. `regret`: after a cut whose words
-    vanish, how long no word may follow until a question that was cut before its answer is asked again.
+    `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: this many words cut.
+    Fewer hold the reply while they are spoken, and are answered after it. Before the first sound of a reply one word is
+    enough, since the caller has not finished. In scripts without spaces two characters count as a word. `doubt`: how
+    long a reply is held at most; then words that are still coming cut, and without any the reply goes on. `late_words`:
+    how long to wait for the words of a sound that has ended, unless the recogniser reports sooner that there are none;
+    with the gate's hangover of 0.3 s a cough costs 0.4 s. Words that come later still cut. `sound_cuts`: whether sound
+    without words cuts, if it goes on at the end of the doubt; for a recogniser that is much slower than that.
+    `min_speech`: how much of such a sound must be speech. `regret`: after a cut whose words vanish, how long no word
+    may follow until a question that was cut before its answer is asked again.
 
-    `ignore_echo`: words that the reply itself is saying just then are not the caller's. `faint_db`: sound so much below
-    the caller's usual level is not the caller's either (television, side talk, echo); None turns that off. Speech of
-    one person varies by up to 10 dB.
-
-    `stop_words` cut alone, and `ignore_words` never do; both are phrases by language code, and "any" is the code for
-    all languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that
-    the recogniser expects, and in the English one; if it is not in Latin letters, in all lists. In scripts
-    without spaces two characters count as a word.
+    `ignore_echo`: whether words that the reply itself is speaking just then are ignored. `faint_db`: sound this much
+    below the caller's usual level is ignored (television, side talk, echo); None turns that off. Speech of one person
+    varies by up to 10 dB. `stop_words`: phrases that cut alone, by language code; "any" is the code for all languages.
+    A word whose language is unknown, or has no list, is looked up in the lists of the languages that the recogniser
+    expects, and in the English one; if it is not in Latin letters, in all lists. `ignore_words`: phrases that never
+    cut, by language code like the `stop_words`.
     """
 
     barge_in: bool = True
@@ -144,15 +143,17 @@ class InterruptPolicy:
 class CallPolicy:
     """How a call begins, how it is kept alive, what is spoken when something fails, and when it ends.
 
+    For each text None is silence. While the far side holds the call, none of these times goes on.
+
     `greeting`: spoken before the caller speaks; None waits for the caller. `greeting_interruptible`: whether speech can
-    cut it; words spoken over one that it can't cut are answered behind it. `idle_after`: silence after which the bot
-    prompts (None: never) with `idle_prompt` (None: the handler is asked); after `idle_limit` prompts in a row the
-    next silence ends the call (None: never, 0: without any prompt). `max_duration`: then the call ends gracefully, as
-    soon as the caller has finished speaking, and at the latest 10 s later. `warning`: spoken before that, 30 s or a
-    quarter of `max_duration` earlier. `farewell`: spoken before the call is ended by `idle_limit`, by `max_duration` or
-    by failures. `apology`: spoken when a reply failed and nothing else has spoken for it; the call goes on. After three
-    failed replies in a row it ends. None is silence in each case. `open_timeout`: what each stage may take to open.
-    `end_within`: what a graceful end may take. While the far side holds the call, none of these times goes on.
+    cut it; words spoken over one that it can't cut are answered after it. `idle_after`: silence after which the bot
+    prompts; None never does. `idle_prompt`: the words of that prompt; None calls the handler. `idle_limit`: after this
+    many prompts in a row the next silence ends the call; None never does, 0 ends it without a prompt.
+    `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at the
+    latest 10 s later. `warning`: spoken before that, 30 s or a quarter of `max_duration` earlier. `farewell`: spoken
+    before the call is ended by `idle_limit`, by `max_duration` or by failures. `apology`: spoken when a reply has
+    failed and no other text was spoken for it. The call goes on; after three failed replies in a row it ends.
+    `open_timeout`: how long each stage may take to open. `end_within`: how long a graceful end may take.
     """
 
     greeting: str | None = None
