@@ -5,7 +5,8 @@
     session     the same with a whole session in each call: ears, turns, a voice, on parts that take no time
     apart       sessions alone, in memory, on the same parts: what a session costs without a wire
 
-It prints its address, and answers /cpu with the CPU seconds that it has used so far.
+It prints its address, answers /cpu with the CPU seconds that it has used so far, and /late with how late its loop was
+since it was asked last: median and 99th percentile in seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from benchmarks.measure import percentile
 from voicekit import Session
 from voicekit.audio.frame import AudioFrame
 from voicekit.call.connection import Call
@@ -41,6 +43,7 @@ from voicekit_serve.site import CallSite
 
 ANSWER = "We are open from nine to five, every day but Sunday."
 MOST = 10_000
+PACKET_S = 0.02
 
 
 def script() -> Script:
@@ -118,6 +121,15 @@ async def hold_apart() -> None:
     await alone.run()
 
 
+async def watch_lateness(late: list[float]) -> None:
+    """Note how late each of the steps of 20 ms is."""
+    due = trio.current_time()
+    while True:
+        due = max(due + PACKET_S, trio.current_time())
+        await trio.sleep_until(due)
+        late.append(trio.current_time() - due)
+
+
 async def main(way: str) -> None:
     site = CallSite(partial(answer, way), [Unguarded()], public_url="http://127.0.0.1", max_calls=MOST)
     async with trio.open_nursery() as nursery:
@@ -127,7 +139,16 @@ async def main(way: str) -> None:
                 nursery.start_soon(hold_apart)
             return PlainTextResponse("")
 
+        late: list[float] = []
+        nursery.start_soon(watch_lateness, late)
+
+        async def tell_lateness(request: Any) -> PlainTextResponse:
+            middle, worst = percentile(late, 50), percentile(late, 99)
+            late.clear()
+            return PlainTextResponse(f"{middle} {worst}")
+
         more: list[BaseRoute] = [
+            Route("/late", tell_lateness),
             Route("/cpu", lambda request: PlainTextResponse(str(time.process_time()))),
             Route("/apart", apart),
         ]

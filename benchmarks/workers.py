@@ -154,7 +154,8 @@ class Callers:
             LookupError,
             ExceptionGroup,
         ) as error:
-            outcome = "broken" if began else "busy" if isinstance(error, LookupError) else "refused"
+            died = isinstance(error, httpx.RemoteProtocolError)  # in the middle of the webhook
+            outcome = "broken" if began or died else "busy" if isinstance(error, LookupError) else "refused"
             self.outcomes[outcome] += 1
             self.why[f"{outcome}: {described(error)}"] += 1
         finally:
@@ -185,9 +186,9 @@ class Callers:
             peer = TwilioPeer(call=f"CA{number}")
             for message in peer.begin():
                 await connection.send_message(message)
+            yield True
             with trio.fail_after(20):
                 await _sound(connection, peer)
-            yield True
             ended = False
             with trio.move_on_after(seconds if self.stopped_at is None else 60):
                 ended = await self._talk(connection, peer)
@@ -201,10 +202,11 @@ class Callers:
 
         async def send() -> None:
             at = 0
-            while True:
-                await connection.send_message(peer.sound(bytes(320), at))
-                at += 20
-                await trio.sleep(0.02)
+            with suppress(ConnectionClosed):  # the other task sees why
+                while True:
+                    await connection.send_message(peer.sound(bytes(320), at))
+                    at += 20
+                    await trio.sleep(0.02)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send)

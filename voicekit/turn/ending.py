@@ -1,7 +1,7 @@
 """How long a graceful end may take: what was already said is played, and no more is waited for (pure).
 
 The bound is the sound still queued plus one second. Text that was said but has no sound yet can't be measured, so
-while the caller goes on hearing more of it the bound is set anew, up to `within` seconds after the order.
+while more of it is heard or queued the bound is set anew, up to `within` seconds after the order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from math import inf
 from voicekit.contracts import Reply
 
 SPARE = 1.0
-"""Seconds on top of the queued sound: for a voice to begin, and for the last samples to leave the device."""
+"""Seconds on top of the queued sound, for the last samples to leave the device."""
+
+VOICE_BEGINS = 2.5
+"""Seconds in which a voice makes the first sound of what was said, on a busy machine too."""
 
 
 class GracefulEnd:
@@ -24,6 +27,7 @@ class GracefulEnd:
         self._latest = inf
         self._last = (0, 0)  # the reply and the character up to which the caller will hear it out
         self._heard = (0, 0)
+        self._queued = 0.0
         self._heard_out = False
 
     def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
@@ -35,7 +39,9 @@ class GracefulEnd:
         if reply is not None:
             self._last = (reply.turn, len(reply.said))
             self._heard = (reply.turn, reply.heard_to)
-        self.deadline = min(now + queued + SPARE, self._latest)
+        self._queued = queued
+        is_silent = reply is not None and not queued and reply.heard_to < len(reply.said)
+        self.deadline = min(now + queued + (VOICE_BEGINS if is_silent else SPARE), self._latest)
 
     def listen(self, reply: Reply | None, now: float) -> None:
         """More may have been heard: once it is all that was said by the order, the last word and a second are left."""
@@ -53,8 +59,9 @@ class GracefulEnd:
         if reply is None or now >= self._latest:
             return True
         heard = (reply.turn, reply.heard_to)
-        if (self._heard_out and reply.turn == self._last[0]) or heard <= self._heard:
+        goes_on = heard > self._heard or (queued > 0 and queued != self._queued)
+        if (self._heard_out and reply.turn == self._last[0]) or not goes_on:
             return True
-        self._heard = heard
+        self._heard, self._queued = heard, queued
         self.deadline = min(now + queued + SPARE, self._latest)
         return False

@@ -145,6 +145,8 @@ class Caller:
     go: trio.Event = field(default_factory=trio.Event)
     """Set when the caller may go on behind the greeting."""
     _heard: Heard | None = None
+    told: ClassVar[list[str]] = []
+    """What each caller waits for, for the report of a test that takes too long."""
     tokens: ClassVar[list[str]] = []
     """Of all callers' sockets."""
 
@@ -365,6 +367,7 @@ async def answered(caller: Caller, tape: Tape, end: str) -> None:
     """Hear something that ends so; ask once more if nothing is said for a while, as a person does."""
     while not heard_text(caller).endswith(end):
         said = heard_text(caller)
+        Caller.told.append(f"{caller.call} has heard {said!r}, was understood as {caller.served.heard(caller.call)!r}")
         with trio.move_on_after(PATIENCE_S):
             await hears(caller, lambda text: text.endswith(end))
         if heard_text(caller) == said:
@@ -489,7 +492,11 @@ async def test_eight_callers_at_once_and_no_neighbour_is_disturbed(tmp_path: Pat
             program(tmp_path / "local", ["twilio", "telnyx"], "", 2, **environment()) as local,
             program(tmp_path / "remote", ["vonage", "plivo"], "vad = None", 6, **environment(**where)) as remote,
         ):
-            await hold_eight(local, remote)
+            try:
+                await hold_eight(local, remote)
+            except trio.TooSlowError:
+                logs = [served.log.read_text(encoding="utf-8") for served in (local, remote)]
+                raise AssertionError("\n".join([*Caller.told, *logs])) from None
             await drain(local, remote)
 
 
