@@ -148,9 +148,10 @@ async def served(
 
 
 async def begin(page: Any) -> None:
-    """Press Talk, and wait until the call has begun."""
+    """Press Talk, and wait until the call has begun; AssertionError says why it has not."""
     await page.click("#talk")
-    await page.until("window.voicekitCall !== undefined", 60)
+    await page.until("window.voicekitCall !== undefined || !document.querySelector('#problem').hidden", 60)
+    assert await page.text("#problem") == ""
 
 
 async def recording(page: Any) -> tuple[float, Any, Any]:

@@ -14,6 +14,7 @@ from tests.house.source import Module, names_used, product
 CLOCKED: dict[str, str] = {
     "plugins/voicekit-browser/voicekit_browser/doors.py": "tokens have the time of day in them",
     "plugins/voicekit-serve/voicekit_serve/site.py": "signatures and tokens have the time of day in them",
+    "plugins/voicekit-asterisk/voicekit_asterisk/testing/pbx.py": "it waits for a file of another program",
     "plugins/voicekit-asterisk/voicekit_asterisk/testing/phone.py": "it waits, outside trio, for another program",
     "plugins/voicekit-otel/voicekit_otel/spans.py": "spans have the time of day in them; nothing is decided by it",
     "voicekit/session/stopping.py": "a loop that stands still has no clock, and signals are answered in real seconds",

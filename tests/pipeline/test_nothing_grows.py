@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from itertools import count
+from itertools import count as counting
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests import counts
+from tests.counts import count
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
 from voicekit.events import Overrun, SpeechStarted, TurnEnded
@@ -39,7 +39,7 @@ from voicekit.turn.history import LIMIT
 from voicekit.turn.policy import CallPolicy, Policy
 
 WARM_UP = 10
-SECONDS = counts.count(600)
+SECONDS = count(600)
 """Seconds in which everything fills that can."""
 
 MOST = 1 << 20
@@ -56,7 +56,7 @@ async def brief(turn, say):
 
 async def endless(turn, say):
     """Never has said enough."""
-    for number in count():
+    for number in counting():
         await say(f"And number {number} of all the things that there are to say. ")
 
 

@@ -28,9 +28,10 @@ def advised(
     final: bool = True,
     expected: ExpectedAnswer | None = None,
     score: float | None = None,
+    asked: bool = False,
     languages: tuple[str, ...] = (),
 ) -> tuple[str, float]:
-    advice = ADVISER(CallerPause(words(text, language), 0.0, final, expected, score, languages))
+    advice = ADVISER(CallerPause(words(text, language), 0.0, final, expected, score, asked, languages))
     return advice.act.value, advice.seconds
 
 
@@ -165,6 +166,8 @@ def test_yes_and_no_to_their_question_end_a_turn_at_once() -> None:
     for text in ("yes", "No", "yeah that's right", "no thank you"):
         assert advised(text, expected="yes_no") == ("commit", 0.0)
     assert advised("ja", "de", expected="yes_no") == ("commit", 0.0)
+    assert advised("yes", asked=True) == ("commit", 0.0)
+    assert advised("good morning", asked=True) == ("none", 0.0)
     assert advised("yes", final=False, expected="yes_no") == ("finalize", 0.0)
     assert advised("yes") == ("none", 0.0)
     assert advised("yes but I", expected="yes_no")[0] == "wait"

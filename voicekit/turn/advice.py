@@ -46,8 +46,9 @@ class CallerPause:
 
     `words` of the question so far, in the order of their sound. `seconds` that the pause has lasted since it was
     noticed, which is `GatePolicy.hangover` after the last sound. `final`: the stt will not change the words any more.
-    `expected`: what the reply before asked for. `score`: a sound model's probability that the utterance is finished;
-    None without a model, or before its answer. `languages` that the stt was told to expect, for words without one.
+    `expected`: what the reply before asked for; `asked`: whether it ended with a question mark. `score`: a sound
+    model's probability that the utterance is finished; None without a model, or before its answer. `languages` that the
+    stt was told to expect, for words without one.
     """
 
     words: Sequence[Word]
@@ -55,6 +56,7 @@ class CallerPause:
     final: bool = False
     expected: ExpectedAnswer | None = None
     score: float | None = None
+    asked: bool = False
     languages: Sequence[str] = ()
 
 

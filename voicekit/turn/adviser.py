@@ -107,7 +107,7 @@ class WordAdviser:
         return None
 
     def _commit(self, pause: CallerPause, endings: Endings) -> Advice | None:
-        if pause.expected == "yes_no" and _is_answer(pause.words, endings):
+        if (pause.expected == "yes_no" or pause.asked) and _is_answer(pause.words, endings):
             return _commits("yes or no, as the question asked")
         if not endings or not _is_sentence(pause.words):
             return None

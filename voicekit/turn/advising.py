@@ -90,8 +90,10 @@ class Advising:
         self.advice, self._seen = NO_OPINION, ()
         self._asked = 0
 
-    def consult(self, words: Sequence[Word], *, tail: bool, now: float) -> list[EarCommand]:
+    def consult(self, words: Sequence[Word], *, tail: bool, asked: bool, now: float) -> list[EarCommand]:
         """Ask the adviser about `words`, of which some may still change if there is a `tail`; what to ask others.
+
+        `asked`: whether the reply before ended in a question.
 
         Means nothing if all is as it was when it was asked last.
         """
@@ -103,7 +105,7 @@ class Advising:
         if self.held is not None and end > self.held:
             self.held = None  # the stt will judge these words, too
         pause = CallerPause(
-            words, now - self._since, not tail and self._is_all(end), self.expected, self._score, self._languages
+            words, now - self._since, not tail and self._is_all(end), self.expected, self._score, asked, self._languages
         )
         self.advice, self._advised_at = self._adviser(pause), now
         return [*self._finalize(now), *self._ask_model(now)]
@@ -158,7 +160,8 @@ class Advising:
         """Whether an endpoint at sample `at` is held back, by the advice in force or by that for `words` now final."""
         patience = self.patience
         if self._adviser is not None and not isinstance(self.expected, float):
-            pause = CallerPause(words, now - self._since, True, self.expected, self._score, self._languages)
+            since = now - self._since
+            pause = CallerPause(words, since, True, self.expected, self._score, languages=self._languages)
             patience = _patience(self._adviser(pause))
         if now >= self._since + patience:
             return False

@@ -154,7 +154,7 @@ class TurnMemory(CallerMemory):
         if self.state is not TurnState.SETTLING or not self.book.noted or self.source_ended:
             return
         noted, before = self.book.noted, self.advising.advice
-        commands = self.advising.consult(noted.words, tail=bool(noted.tail), now=self.now)
+        commands = self.advising.consult(noted.words, tail=bool(noted.tail), asked=self.whose.asked, now=self.now)
         advice = self.advising.advice
         if advice.act is AdviceAct.WAIT and advice != before:
             self.decide(TurnAct.WAIT, f"{advice.seconds:g} s: {advice.why}")

@@ -84,7 +84,7 @@ async def test_the_caller_hangs_up_in_mid_word(line: Callable[..., Any], way: st
         await it.empty()
         samples, rate = it.heard(f"leaves-{way}")
     assert isinstance(heard[-1], Hangup)
-    assert 0.5 < sounding(samples, rate, 0) < 1.7
+    assert 0.5 < sounding(samples, rate, 0) < 2.7
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -105,7 +105,14 @@ async def test_a_spoken_call_in_the_browser(voice: Any, tmp_path: Path, machine:
                 page = await chromium.open_page(f"{url}/", before=FRESH)
                 await begin(page)
                 ran_ahead = await ahead(page)
-                await page.until("voicekitLast.state === 'over'", 90)
+                try:
+                    await page.until("voicekitLast.state === 'over'", 90)
+                finally:
+                    print(
+                        await page.run(
+                            "[...document.querySelectorAll('.turn')].map((row) => row.innerText).join('\\n')"
+                        )
+                    )
                 seen = await page.run("seen")
                 started = await page.run("voicekitLast._recordedFrom")
                 said, heard = soundfile.read(await save(page, tmp_path / "saved"), dtype="int16")[0].T

@@ -15,6 +15,7 @@ const HEARD_RATE = 16000;
 const KEPT_FRAMES = 750; // 15 s of the caller's sound can be sent again
 const QUEUED_BYTES = 64 * 1024; // beyond it the socket is stuck, and sound waits in KEPT_FRAMES
 const SILENT_S = 4.5; // nothing from the server, though it pings every 2 s: the socket is lost
+const FIRST_S = 10; // for the first answer: of a slow network, or a server that wakes up
 const RESUME_S = 10;
 const FIRST_WAIT_S = 0.25; // the back-off doubles from here
 const LONGEST_WAIT_S = 4;
@@ -312,7 +313,7 @@ export class Call {
     const now = performance.now();
     if ((this._socket || this._opening) && now - this._silent > 1000 * SILENT_S && !this._first) {
       this._lose();
-    } else if (this._opening && this._first && now - this._silent > 1000 * SILENT_S) {
+    } else if (this._opening && this._first && now - this._silent > 1000 * FIRST_S) {
       this._opening.close();
       this._closed(4408);
     } else if (this._lost !== null && !this._socket && !this._opening) {
