@@ -1,9 +1,10 @@
 """A whole call in virtual time: a user who interrupts, and what the caller heard of each reply."""
 
+from voicekit import Say, Turn
 from voicekit.testing import Script, hold_call
 
 
-async def handler(turn, say):
+async def handler(turn: Turn, say: Say) -> None:
     await say(f"I heard: {turn.text}. Is there anything else that I can do for you?")
 
 

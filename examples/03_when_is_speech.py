@@ -22,7 +22,7 @@ def show(item: object) -> None:
 
 
 @voicekit.stage
-async def drain(inbox, outbox):
+async def drain(inbox: voicekit.Inlet[object], outbox: voicekit.Outlet[object]) -> None:
     async for _ in inbox:
         pass
 

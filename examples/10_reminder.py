@@ -12,7 +12,7 @@ import sys
 
 import trio
 
-from voicekit import Bot, CallPolicy, Policy, load_plugins
+from voicekit import Bot, CallPolicy, Policy, Say, Turn, load_plugins
 
 TIME = "tomorrow at ten"
 GREETING = (
@@ -21,7 +21,7 @@ GREETING = (
 NO, YES = ("no", "not", "can't", "cannot", "two"), ("yes", "yeah", "sure", "will", "one")
 
 
-async def reminder(turn, say):
+async def reminder(turn: Turn, say: Say) -> None:
     said = {turn.keys} if turn.keys else set(turn.text.lower().replace(".", " ").replace(",", " ").split())
     if turn.reason == "machine":
         await say(f"This is the dentist's. You have an appointment {TIME}. If you can't come, please call us back.")

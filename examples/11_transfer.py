@@ -6,11 +6,13 @@ With TWILIO_ACCOUNT_SID the carrier can hand a call over. The caller is put thro
 and not if they interrupt; if the carrier refuses, they hear an excuse and the bot goes on.
 """
 
+from typing import Any
+
 import trio
 
 import voicekit
 from voicekit import Bot
-from voicekit.llm import end_call, transfer_call
+from voicekit.llm import LanguageModel, end_call, transfer_call
 from voicekit_openai.models import openai
 
 PEOPLE = {"sales": "+15550101", "repairs": "+15550102", "front desk": "sip:desk@bicycles.example"}
@@ -19,7 +21,7 @@ If the caller wants a person, say that you put them through, and call transfer_c
 When the caller says goodbye, say goodbye and call end_call."""
 
 
-def shop(**options):
+def shop(**options: Any) -> LanguageModel:
     return openai(model="gpt-4.1-mini", system=SYSTEM, tools=[transfer_call(PEOPLE), end_call], **options)
 
 

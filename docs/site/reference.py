@@ -182,7 +182,9 @@ def signature(name: str, thing: Callable[..., Any]) -> str:
 
 def shown(parameter: inspect.Parameter) -> str:
     """A parameter with its default, without its type."""
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    stars = (
+        "*" if parameter.kind is parameter.VAR_POSITIONAL else "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+    )
     if parameter.default is inspect.Parameter.empty:
         return f"{stars}{parameter.name}"
     return f"{parameter.name}={value(parameter.default)}"

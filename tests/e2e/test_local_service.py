@@ -129,7 +129,7 @@ async def test_a_server_that_breaks_while_starting_is_told_of() -> None:
 async def test_a_server_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that neither comes up nor says anything is not waited for without end."""
     monkeypatch.setattr(local, "SILENT_S", 0.1)
-    with pytest.raises(Unavailable, match=r"said nothing for 0.1 s"):
+    with pytest.raises(Unavailable, match=r"sent no line for 0.1 s"):
         async with local_server(script("import sys; sys.stdin.read()"), Told()):
             pytest.fail("there is no server")
 

@@ -60,7 +60,7 @@ def test_encode_as_refuses_another_rate() -> None:
 @pytest.mark.parametrize("part", [encode_as(LINE), resample(LINE)], ids=["encode_as", "resample"])
 def test_a_stream_of_unknown_format_is_refused(part: TransformPart[Any, Any]) -> None:
     """What can't know its input says so before any sound flows."""
-    with pytest.raises(ConfigError, match="must know what it is given"):
+    with pytest.raises(ConfigError, match="must know the format of its sound"):
         part.start(StreamContext(None))
 
 

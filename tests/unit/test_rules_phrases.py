@@ -69,7 +69,7 @@ def test_slots_have_kinds():
         ("{n:nubmer}", "slot 'n': expected a kind of slot"),
         ("{n:number} and {n:number}", "expected each slot once, got 'n' twice"),
         ("{one} {other}", "expected a word between two slots for any words"),
-        ("(a|b|c|d|e) (f|g|h|i|j) (k|l|m|n|o) (p|q)", f"expected at most {MOST_VARIANTS} ways to say it"),
+        ("(a|b|c|d|e) (f|g|h|i|j) (k|l|m|n|o) (p|q)", f"expected at most {MOST_VARIANTS} variants"),
     ],
 )
 def test_a_phrase_that_cannot_work_is_refused(text, expected):

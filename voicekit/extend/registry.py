@@ -110,7 +110,7 @@ class Registry:
         self._add("transport", name, factory)
 
     def default(self, role: Role) -> Use:
-        """What plays `role` if nothing is asked for; ConfigError if no plugin has brought a default."""
+        """The default part for `role`; ConfigError if no plugin has brought one."""
         if role not in self._defaults:
             raise ConfigError(f"no plugin brings a default {role}: choose one; there are: {listed(self.names(role))}")
         return Use(self._defaults[role])

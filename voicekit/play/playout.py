@@ -50,7 +50,7 @@ class Playout(Pipeable):
 
     @property
     def position_error(self) -> float:
-        """Seconds by which what was heard may be more than the open sink says."""
+        """Seconds of sound that may have been heard beyond the position of the open sink."""
         return float(getattr(self._speaker, "position_error", 0.0))
 
     @asynccontextmanager

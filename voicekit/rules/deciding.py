@@ -57,7 +57,7 @@ def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Deci
 
 
 def _by_words(book: Book, memory: Memory, turn: Turn, said: Said) -> Decision | None:
-    """By the best match; of equals, what belongs to the state comes first."""
+    """The best match; among equals, a rule of the state comes first."""
     candidates = _candidates(book, memory.state, turn, said)
     chosen = max(candidates, key=lambda candidate: candidate.rank, default=None)
     if chosen is not None and chosen.rule is not None:

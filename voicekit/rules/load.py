@@ -163,7 +163,7 @@ class _Loader:
         return lambda turn: hours.is_open(now()) == (when == "open")
 
     def _answer_under(self, section: Section, key: str) -> RuleAnswer:
-        """The answer that is the value of `key`: a text, several, or a table that says more."""
+        """The answer at `key`: a text, several texts, or a table with options."""
         if not isinstance(section.get(key), dict):
             line = section.line(key)
             assert line is not None

@@ -180,7 +180,7 @@ def _gap(at: int, placement: _Placement, length: int) -> tuple[int, int]:
 
 
 def _weighed(variant: Variant, placement: _Placement, said: Said) -> tuple[Match | None, int]:
-    """The match that `placement` makes, and how many slots stand right beside what they should."""
+    """The match of a `placement`, and how many of its slots stand next to their neighbours in the phrase."""
     spans = [placement[at] for at in range(len(variant.items))]
     if said.negations(0, len(said)) > sum(said.negations(span.start, span.end) for span in spans):
         return None, 0

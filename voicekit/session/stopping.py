@@ -116,7 +116,7 @@ class _Watch:
         self._thread.join()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        """In the place of Python's own handlers: orders the stop, and prepares for a thread that is left no time."""
+        """The signal handler: orders the stop, and prepares for a main thread that is blocked."""
         self._handled += 1
         for call in self._calls:
             if number in call.numbers:

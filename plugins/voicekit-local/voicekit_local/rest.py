@@ -254,7 +254,7 @@ def _never() -> bool:
 
 
 def _why(error: Exception) -> tuple[str, str]:
-    """How a client is told that its file can't be transcribed: a type and a sentence. Errors of ours are printed."""
+    """The error for a client whose file can't be transcribed: a type and a sentence. Our own errors are printed."""
     match error:
         case Undecodable():
             return "invalid_audio_file", f"The audio can't be decoded ({error})."
