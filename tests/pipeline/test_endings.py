@@ -317,3 +317,16 @@ def test_nothing_is_told_after_the_end():
     call.session.report(Typed("late"))
     assert isinstance(call.events[0][1], SessionStarted)
     assert isinstance(call.events[-1][1], SessionEnded)
+
+
+def test_a_goodbye_is_heard_out_though_the_voice_begins_late():
+    """Its first sound comes later than the second that queued sound has to leave the device."""
+
+    async def bot(turn, say):
+        await say("Goodbye!")
+        turn.end()
+
+    user = typing(1.0)
+    call = hold_call(bot, user, tts=FakeTts(first_sound=1.8))
+    assert [(exchange.heard, exchange.cut) for exchange in call.history] == [("Goodbye!", False)]
+    assert call.tasks_left == 0

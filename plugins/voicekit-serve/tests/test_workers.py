@@ -173,7 +173,7 @@ async def alive(url: str) -> bool:
 
 
 def test_processes_with_one_secret_take_each_others_tokens_for_fifteen_seconds() -> None:
-    """Each of them once, which is the window that is left; later no process does, nor one with another secret."""
+    """Each process takes a token once within 15 s, and none later or with another secret: that window is left."""
     one, other, third = CallTokens("s" * 32), CallTokens("s" * 32), CallTokens("s" * 32)
     token = one.mint("CA1", {"caller": "+1"}, 1000.0)
     assert other.take(token, 1001.0).call_id == "CA1"
