@@ -174,6 +174,7 @@ def test_a_frame_goes_out_each_20_ms_sound_or_silence() -> None:
                 await stream.send(frame(0x10, bytes([number]) * 320))
             await trio.sleep(0.1)
             await stream.send(frame(0x00))
+            await trio.testing.wait_all_tasks_blocked()  # the listener has it
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
