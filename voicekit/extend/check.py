@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
 
 import pluggy
 
@@ -17,6 +18,10 @@ HOOKS: dict[str, tuple[str, ...]] = {
     if name.startswith(hookspecs.PREFIX)
 }
 """Every hook and what it offers, in the order of hookspecs.py."""
+
+
+MARK = f"{hookspecs.PROJECT}_impl"
+"""The attribute that pluggy's marker gives a function."""
 
 
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
@@ -39,12 +44,22 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
 
 def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
     """Each function that is a hook by its marker, or looks like one by its name; with the marker's options."""
-    for attribute in dir(plugin):
+    for attribute in _routines(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:
             yield attribute, options.get("specname") or attribute, options
         elif attribute.startswith(hookspecs.PREFIX) and inspect.isroutine(getattr(plugin, attribute)):
             yield attribute, attribute, None
+
+
+def _routines(plugin: object) -> list[str]:
+    """The names of `plugin` that may be hooks; of a module, whose functions can be read without running code, few."""
+    if not isinstance(plugin, ModuleType):
+        return [name for name in dir(plugin) if not name.startswith("__")]
+    functions = {name: value for name, value in vars(plugin).items() if isinstance(value, FunctionType)}
+    return sorted(
+        name for name, value in functions.items() if name.startswith(hookspecs.PREFIX) or hasattr(value, MARK)
+    )
 
 
 def _check_kind(function: Callable[..., object], options: pluggy.HookimplOpts, where: str) -> None:
