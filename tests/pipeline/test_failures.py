@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from voicekit import CallPolicy, Policy
+from voicekit import CallPolicy, Policy, Session
 from voicekit.errors import ConfigError, DeviceError, Unavailable, VoicekitError
 from voicekit.events import (
     Audible,
@@ -560,6 +560,16 @@ def test_a_call_that_ends_while_its_stt_is_down_says_so():
     assert lost.ended == SessionEnded("the source has ended, and the stt was down: 429 too many")
     back = hold_call("x", user, stt=Flaky(SttDown("429 too many"), SttUp()))
     assert back.ended == SessionEnded("the source has ended")
+
+    class Interrupts:
+        @hookimpl
+        def voicekit_observe(self, event: object, session: Session) -> None:
+            if isinstance(event, SttDown):
+                session.end(why="SIGINT")
+
+    plugins = load_plugins(extra=[Interrupts()])
+    stopped = hold_call("x", user, stt=Flaky(SttDown("429 too many")), plugins=plugins)
+    assert stopped.ended == SessionEnded("SIGINT"), "the exit status goes by it"
 
 
 def test_turns_and_decisions_have_their_numbers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,11 @@ class Failures:
         self._in_a_row = 0
         self._stt_down: str | None = None  # why
 
-    @property
-    def at_the_end(self) -> str:
-        """What the reason of the call's end must not leave out: that the caller is not heard."""
-        down = self._stt_down
-        return "" if down is None else f", and the stt was down: {down or 'it gave no reason'}"
+    def why_ended(self, why: str) -> str:
+        """`why` with what it must not leave out: that the caller was not heard. A signal's name stays what it is."""
+        if self._stt_down is None or why in signal.Signals.__members__:
+            return why
+        return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
         """What the plugins make of `error`; they are told which part it came from. One that fails itself has no say."""

@@ -272,7 +272,7 @@ class Session:
                 ask=ears.ask,
             )
             await self._conduct(conductor, hear, outlet)
-        return SessionEnded(conductor.why + self._failures.at_the_end, limit=machine.limited)
+        return SessionEnded(self._failures.why_ended(conductor.why), limit=machine.limited)
 
     async def _conduct(self, conductor: Conductor, hear: Run[object, Signal], outlet: Outlet[Signal]) -> None:
         call = self.policy.call
