@@ -1,7 +1,7 @@
-"""How long a graceful end may take: what was already said is played, and no more is waited for (pure).
+"""How long a graceful end may take: the text that is there by then is played, and no more is waited for (pure).
 
-The bound is the sound still queued plus one second. Text that was said but has no sound yet can't be measured, so
-while more of it is heard or queued the bound is set anew, up to `within` seconds after the order.
+The bound is the sound still queued plus one second. Text that has no sound yet can't be measured, so while more of it
+is heard or queued the bound is set anew, up to `within` seconds after the order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SPARE = 1.0
 """Seconds on top of the queued sound, for the last samples to leave the device."""
 
 VOICE_BEGINS = 2.5
-"""Seconds in which a voice makes the first sound of what was said, on a busy machine too."""
+"""Seconds in which a voice makes the first sound of a text, on a busy machine too."""
 
 
 class GracefulEnd:
