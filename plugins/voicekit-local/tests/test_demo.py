@@ -41,6 +41,7 @@ LOUD = 0.004
 
 RATE = 24_000
 STEP = RATE // 50
+HOLE = RATE // 20
 
 LATE_S = 0.03
 """A machine that is later than this does not keep time; a frame has 0.02 s."""
@@ -99,8 +100,13 @@ class Held:
         begins, ends = self.edges(turn)
         sound = self.bot[begins:ends]
         sounding = np.flatnonzero(sound)
-        pieces = np.split(sounding, np.flatnonzero(np.diff(sounding) > RATE // 20) + 1)
+        pieces = np.split(sounding, np.flatnonzero(np.diff(sounding) > HOLE) + 1)
         return np.concatenate([sound[piece[0] : piece[-1] + 1] for piece in pieces])
+
+    def small_holes(self, turn: int) -> float:
+        """Seconds for which the voice was late in the middle of reply `turn`, as far as `played` leaves them in."""
+        samples = map(int, re.findall(rf"underrun: reply {turn} was (\d+) samples late", self.events))
+        return sum(late for late in samples if late <= HOLE) / RATE
 
     def made(self, turn: int) -> tuple[list[float], float]:
         """What the voice sent for reply `turn`: the second at which each word starts, and how long all of it is."""
@@ -334,10 +340,11 @@ def test_heard_ends_with_the_last_word_whose_beginning_was_played(held: Held, in
 
 
 def test_a_reply_is_played_as_it_was_made(held: Held, in_time: bool) -> None:
-    """The recording of a reply that nobody cut is as long as the sound that the voice sent for it."""
+    """The recording of a reply that nobody cut is as long as its voice's sound and the holes that were reported."""
     for turn in held.heard:
         if in_time and not turn["cut"]:
             _, seconds = held.made(turn["turn"])
+            seconds += held.small_holes(turn["turn"])
             assert len(held.played(turn["turn"])) / RATE == pytest.approx(seconds, abs=0.02)
 
 
