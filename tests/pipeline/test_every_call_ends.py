@@ -2,8 +2,8 @@
 
 VOICEKIT_SCHEDULES=10000 tries that many schedules instead of 2,000 (VOICEKIT_FULL=1) or 200;
 VOICEKIT_SCHEDULE=seed/shuffle repeats the one that has failed. The schedules are the same each time; in which order
-trio runs what could run at the same instant is left to chance, and printed before each call, so that a call that hangs
-can be found too.
+trio runs what could run at the same instant is left to chance, or with CI set depends on the schedule's number. It is
+printed before each call, so that a call that hangs can be found too.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def blocks() -> list[range]:
 
 
 def held(made: Schedule) -> Held:
-    shuffle = chance.getrandbits(32) if AGAIN is None else int(AGAIN.partition("/")[2])
+    if AGAIN is not None:
+        shuffle = int(AGAIN.partition("/")[2])
+    else:
+        shuffle = (random.Random(made.seed) if "CI" in os.environ else chance).getrandbits(32)
     print(f"VOICEKIT_SCHEDULE={made.seed}/{shuffle}")
     return hold(made, shuffle)
 

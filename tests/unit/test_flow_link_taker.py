@@ -81,6 +81,25 @@ async def test_an_error_is_the_receivers_and_not_the_senders():
     assert inlet.statistics().peak == 1
 
 
+async def test_an_error_is_raised_even_if_its_receiver_is_cancelled_at_that_instant():
+    """It is not lost for want of somebody who still waits for the end."""
+    outlet, inlet = open_link(4)
+
+    def take(number: int) -> None:
+        raise ValueError(number)
+
+    async def receive_one() -> None:
+        with inlet.hand_to(take) as taker:
+            await taker.ended()
+
+    with outlet, inlet, pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="1")):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive_one)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+            outlet.offer(1)
+
+
 async def test_items_queue_while_the_receiver_is_not_ready_and_senders_wait():
     """Backpressure is that of the link."""
     outlet, inlet = open_link(2, Full.WAIT)

@@ -77,7 +77,7 @@ class _Link(Store):
 class Taker:
     """Takes each item of a link in the step of its sender; made by `Inlet.hand_to`, and used in a `with`."""
 
-    __slots__ = ("_busy", "_context", "_error", "_link", "_ready", "_take", "at_end")
+    __slots__ = ("_busy", "_context", "_error", "_link", "_ready", "_take", "_told", "at_end")
 
     def __init__(self, link: _Link, take: Callable[[Any], object], ready: Callable[[], bool] | None) -> None:
         self._link = link
@@ -86,6 +86,7 @@ class Taker:
         self._context: Context = copy_context()
         self._busy = False  # what is sent meanwhile, by `take` itself, is queued and comes behind this item
         self._error: BaseException | None = None
+        self._told = False  # the error, by `ended`
         self.at_end: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
@@ -95,6 +96,8 @@ class Taker:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._link.taker = None
+        if self._error is not None and not self._told:  # whoever waited was cancelled at that instant
+            raise self._error
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything is taken; raises what was raised in `take`."""
@@ -103,6 +106,7 @@ class Taker:
         while self._error is None and (link.items or link.outlets):
             await link.readers.wait(None)
         if self._error is not None:
+            self._told = True
             raise self._error
         if self.at_end is not None:
             self.at_end()
@@ -284,8 +288,9 @@ class Inlet(_End, Generic[T_co]):
     def hand_to(self, take: Callable[[T_co], object], ready: Callable[[], bool] | None = None) -> Taker:
         """Within the `with` of what this returns, `take(item)` is called for each item in the step of its sender.
 
-        `take` must not wait. What it raises is raised by the `ended()` of the taker, not in the sender. While `ready()`
-        is false, items queue by the link's rule; `resume()` looks again. What is sent inside `take` is taken after it.
+        `take` must not wait. What it raises is raised by the `ended()` of the taker, or by its `with` where nobody waits
+        for that any more, not in the sender. While `ready()` is false, items queue by the link's rule; `resume()` looks
+        again. What is sent inside `take` is taken after it.
         """
         return Taker(self._link, take, ready)
 
