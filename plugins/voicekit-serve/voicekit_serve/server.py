@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import trio
-from hypercorn.config import Config
 from hypercorn.trio import serve as serve_asgi
 from starlette.routing import BaseRoute
 
@@ -16,7 +15,7 @@ from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
 from voicekit_serve import limits
 from voicekit_serve.asgi import build_app
-from voicekit_serve.closing import mend_hypercorn
+from voicekit_serve.closing import SiteConfig, mend_hypercorn
 from voicekit_serve.site import CallSite
 
 if TYPE_CHECKING:
@@ -65,6 +64,7 @@ async def serve(
             if shared is not None:
                 config.bind = [f"fd://{fd}" for fd in shared.fds]
                 config.graceful_timeout = drain + FAREWELL_S + 1
+                config.asking = limits.ACCEPTED_S
             urls = await nursery.start(_listening, app, config, over.wait)
             site.urls = tuple(urls)
             async with trio.open_nursery() as living:
@@ -87,7 +87,7 @@ async def serve(
 
 
 async def _listening(
-    app: Any, config: Config, over: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[list[str]]
+    app: Any, config: SiteConfig, over: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[list[str]]
 ) -> None:
     await serve_asgi(app, config, shutdown_trigger=over, task_status=task_status, mode="asgi")
 
@@ -112,8 +112,8 @@ async def _at_the_second(site: CallSite, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _config(host: str, port: int, certificate: tuple[str, str] | None) -> Config:
-    config = Config()
+def _config(host: str, port: int, certificate: tuple[str, str] | None) -> SiteConfig:
+    config = SiteConfig()
     config.bind = [f"{host}:{port}"]
     config.accesslog = None  # paths have tokens in them
     config.errorlog = None
