@@ -115,6 +115,10 @@ class Desk:
             self._places -= 1
             self._free.unpark_all()
 
+    def note_end(self, reason: EndReason) -> None:
+        """Count a call that ended before it was one: a carrier reports that it could not connect it."""
+        self._ended[reason] += 1
+
     async def hold(self, call: Call) -> CallEnd:
         """Hold one call to its end. An error of its session ends this call alone, and is told to `on_error`."""
         try:

@@ -15,7 +15,7 @@ import trio
 from voicekit.call.connection import Call, open_call
 from voicekit.call.control import CallControl, CallReport
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
-from voicekit.call.info import CallInfo
+from voicekit.call.info import CallInfo, EndReason
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.transport import Arrival, DialingTransport, Transport
 from voicekit.call.wire import StreamClosed, Wire
@@ -26,6 +26,9 @@ from voicekit_serve.logs import carriers_id, numbered
 log = logging.getLogger("voicekit.serve")
 """A line at a call's start and one at its end: a number of our own, the transport and its id of the call, reason,
 seconds. No caller's words, numbers, keys or tokens."""
+
+UNCONNECTED = (EndReason.BUSY, EndReason.NO_ANSWER, EndReason.FAILED)
+"""Ends of calls out that no desk has held: the carrier's report is all that there is of them."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this computer reaches."""
@@ -169,7 +172,9 @@ class CallSite:
             self._calls.pop(key, None)
 
     def report(self, transport: str, report: CallReport) -> None:
-        """Tell the live call who has answered it, and the watchers everything."""
+        """Tell the live call who has answered it, and the watchers everything; count what could not be connected."""
+        if report.end is not None and report.end.reason in UNCONNECTED:
+            self.desk.note_end(report.end.reason)
         call = self._calls.get((transport, report.call_id))
         if call is not None and report.answered_by is not None:
             call.note_answered(report.answered_by)
