@@ -56,14 +56,14 @@ def timed(*given):
 
 def held(plugins):
     script = Script()
-    for turn in range(10):
+    for turn in range(5):
         script.says("when are you open", at=1.0 + 6.0 * turn, for_=1.2)
-    script.stays(until=60.0)
+    script.stays(until=30.0)
     return str(hold_call("We are open from nine to five.", script, plugins=plugins).timeline)
 
 without = held(load_plugins(block=["metrics", "otel"]))
 Plugins.observe = timed
-same = [held(load_plugins(block=["metrics"])) == without for _ in range(5)]
+same = [held(load_plugins(block=["metrics"])) == without for _ in range(3)]
 print(all(same), longest, time.monotonic(), flush=True)
 """
 
@@ -123,7 +123,7 @@ def silent(*, listening: bool) -> Iterator[str]:
 
 
 def test_a_collector_that_is_gone_delays_no_call_and_hardly_the_end(machine: Machine) -> None:
-    """The calls are the same to the millisecond, no event waits, and the process ends within 2.5 s of its last call."""
+    """The calls are the same to the millisecond, no event waits, and the process ends at most 2.5 s later."""
     with collecting() as (endpoint, taken):
         endings = {"well": ending(endpoint)}
     assert sum(taken) > 0
@@ -134,4 +134,4 @@ def test_a_collector_that_is_gone_delays_no_call_and_hardly_the_end(machine: Mac
     assert all(found.same for found in endings.values())
     assert max(found.longest for found in endings.values()) < WAIT_S
     if machine.keeps_time(within=0.1):
-        assert max(found.seconds for found in endings.values()) <= MOST_S
+        assert max(endings[name].seconds for name in ("gone", "silent")) - endings["well"].seconds <= MOST_S
