@@ -84,8 +84,16 @@ class ReplySpeech:
             self._obey(command)
         self._pool.flush()
         self._alarm.deadline = min(self._planner.due_at, self._give_up_at(now))
-        self._changed.unpark_all()
+        if self._is_playable():
+            self._changed.unpark_all()
         self._resume()
+
+    def _is_playable(self) -> bool:
+        """Whether `_play` may find something to do: text alone is nothing to it, before there is sound."""
+        if not self._planner.streams:
+            return self._planner.done
+        stream = self._planner.streams[0]
+        return stream.over or bool(stream.pieces) or stream.voice.sound > 0
 
     def _obey(self, command: StreamCommand) -> None:
         match command:
