@@ -83,7 +83,9 @@ class ReplySpeech:
         for command in self._planner.decide(now, self._pool.has_room):
             self._obey(command)
         self._pool.flush()
-        self._alarm.deadline = min(self._planner.due_at, self._give_up_at(now))
+        due = min(self._planner.due_at, self._give_up_at(now))
+        if due < self._alarm.deadline:  # a later one is found out when this one has passed
+            self._alarm.deadline = due
         if self._is_playable():
             self._changed.unpark_all()
         self._resume()
