@@ -187,10 +187,12 @@ class Text:
         return cls(text, tuple(range(start + 1, start + 1 + len(text))))
 
     def part(self, start: int, end: int) -> Text:
+        if start == 0 and end >= len(self.text):
+            return self  # what mostly happens: a token passes whole
         return Text(self.text[start:end], self.to[start:end])
 
     def __add__(self, other: Text) -> Text:
-        return Text(self.text + other.text, self.to + other.to)
+        return Text(self.text + other.text, self.to + other.to) if self.text else other
 
     def __len__(self) -> int:
         return len(self.text)

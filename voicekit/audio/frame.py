@@ -27,7 +27,7 @@ class AudioFrame:
     @property
     def end(self) -> int:
         """The number of the sample after the last."""
-        return self.at + self.samples
+        return self.at + len(self.pcm) // self.format.sample_bytes
 
     @property
     def seconds(self) -> float:

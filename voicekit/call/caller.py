@@ -47,12 +47,12 @@ class CallSource(Pipeable):
         yield self._run
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        try:
-            while True:
-                for item in await self._inlet.receive_all():
-                    await outbox.send(item)
-        except trio.EndOfChannel:
-            return
+        if outbox.statistics().full is Full.WAIT:
+            async for item in self._inlet:
+                await outbox.send(item)
+        else:  # as in a session: what comes goes on in the step of the wire's reader
+            with self._inlet.hand_to(outbox.offer) as taker:
+                await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
         """Sound has come: it is placed by the clock if more than QUIET_S is missing before it, else behind the last."""

@@ -1,8 +1,8 @@
 """A line of stages and transforms is a stage: it opens all, fuses what can be, runs the rest in one nursery.
 
-Each stage that waits gets a task, and a link stands between two of them; transforms are fused and called where the
-stage before them sends. Stages open from the last to the first, so that each receiver is ready before its
-sender. How an end comes about:
+Each stage that waits gets a task (the first one that of the line), and a link stands between two of them; transforms
+are fused and called where the stage before them sends. Stages open from the last to the first, so that each receiver is
+ready before its sender. How an end comes about:
 
 - A stage that returns has its ends closed at once, so the stages after it drain and return too. A neighbour that
   stumbles over a link closed like that ends quietly: it has done all it could.
@@ -14,8 +14,8 @@ sender. How an end comes about:
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -127,14 +127,16 @@ class Pipeline(Pipeable):
         outlets = [*self._outlets, outbox]
         try:
             fused = [_fuse_outlet(out, part, outbox) for out, part in zip(outlets, self._segments, strict=True)]
+            drives = []
+            for place, (segment, run) in enumerate(zip(self._segments, runs, strict=True)):
+                mine = (inlets[place] if place else None, outlets[place] if place < len(links) else None)
+                drives.append(partial(_drive, segment.stage.name, run, inlets[place], fused[place], *mine))
             with alone():
                 async with trio.open_nursery() as nursery:
-                    for place, (segment, run) in enumerate(zip(self._segments, runs, strict=True)):
-                        mine = (inlets[place] if place else None, outlets[place] if place < len(links) else None)
-                        task = f"stage {segment.stage.name!r}"
-                        nursery.start_soon(
-                            _drive, segment.stage.name, run, inlets[place], fused[place], *mine, name=task
-                        )
+                    for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
+                        nursery.start_soon(drive, name=_task_name(segment))
+                    with _task_named(_task_name(self._segments[0])):
+                        await drives[0]()
         finally:
             for outlet, inlet in links:
                 outlet.close()
@@ -177,6 +179,21 @@ async def _drive(
         own_outlet.close()
     if own_inlet is not None:
         own_inlet.close()
+
+
+def _task_name(segment: _Segment) -> str:
+    return f"stage {segment.stage.name!r}"
+
+
+@contextmanager
+def _task_named(name: str) -> Iterator[None]:
+    """Give the running task the name of the stage that it runs itself, for those who look for what keeps the loop."""
+    task = trio.lowlevel.current_task()
+    before, task.name = task.name, name
+    try:
+        yield
+    finally:
+        task.name = before
 
 
 def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:

@@ -96,7 +96,7 @@ class Gate:
         return self._stop() if self._speaking else None
 
     def _follow_run(self) -> None:
-        if sum(voiced for voiced, _ in self._recent) < self._policy.start_voiced:
+        if sum([voiced for voiced, _ in self._recent]) < self._policy.start_voiced:
             self._since = None
         elif self._since is None:
             self._since = next(at for voiced, at in self._recent if voiced)

@@ -62,15 +62,20 @@ class Playout(Pipeable):
             finally:
                 if self._current is not None:
                     self._current.revoke()
-                self._speaker = self._current = None
+                self._speaker, self._current = _Gone(), None
 
     def lease(self, reply: Reply, report: Callable[[Any], None]) -> PlaybackLease:
-        """The right to sound for `reply`; whoever had it before has it no longer. Only while open."""
+        """The right to sound for `reply`; whoever had it before has it no longer. Only once it was opened.
+
+        A reply may still begin at the instant at which the sink fails and closes: that one makes no sound.
+        """
         if self._speaker is None:
             raise trio.ClosedResourceError("playout is not open")
         if self._current is not None:
             self._current.revoke()
         self._current = PlaybackLease(self._speaker, self.sink, reply, self._lead, report)
+        if isinstance(self._speaker, _Gone):
+            self._current.revoke()
         return self._current
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
@@ -99,6 +104,19 @@ class Playout(Pipeable):
         elif isinstance(item, AudioFrame | Gap):
             for piece in _pieces(item, self._piece, item.at if self._is_packed else 0, self.sink.format):
                 await lease.write(piece)
+
+
+class _Gone:
+    """In the place of the speaker of a sink that has closed: nothing sounds any more."""
+
+    position = 0
+
+    async def write(self, frame: AudioFrame) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
+    def discard(self) -> None: ...
 
 
 def _seconds(sink: Sink, name: str, default: float, most: float) -> float:

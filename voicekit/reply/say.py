@@ -104,7 +104,8 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            self._patience.deadline = self._due
+            if self._due < self._patience.deadline:  # a later one is found out when this one has passed
+                self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:
                 self.after_first()

@@ -17,6 +17,9 @@ from voicekit.flow.store import Full, LinkStatistics, count
 OBSERVED = 256
 """Events that may wait for slow observers; what comes beyond is dropped, and costs only them."""
 
+AT_ONCE = 8
+"""Events that the observers are shown in one step, at about 50 us each: a turn begins with five."""
+
 OVERRUN_EVERY = 1.0
 """Seconds between two reports about the same link."""
 
@@ -81,10 +84,12 @@ class Reporter:
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
-        """Show the queued events to the observers, one after the other, until cancelled."""
+        """Show the queued events to the observers, in order and a few in a step, until cancelled."""
         if self._ends is not None:
-            async for event in self._ends[1]:
+            inlet = self._ends[1]
+            async for event in inlet:
                 self._show(event)
+                self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
         """Report what is still owed and `last`; show the observers everything that is still queued."""
@@ -102,8 +107,12 @@ class Reporter:
         outlet, inlet = self._ends
         self._ends = None
         with outlet, inlet:
-            while inlet.statistics().items:
-                self._show(inlet.receive_nowait())
+            self._show_queued(inlet, OBSERVED)
+
+    def _show_queued(self, inlet: Inlet[SessionEvent], most: int) -> None:
+        """Show up to `most` of the events that are queued."""
+        for _ in range(min(most, inlet.statistics().items)):
+            self._show(inlet.receive_nowait())
 
     def _show(self, event: SessionEvent) -> None:
         assert self._observe is not None

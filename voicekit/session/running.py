@@ -15,7 +15,8 @@ import trio
 
 from voicekit.errors import ConfigError
 from voicekit.events import Blocked, SessionEnded
-from voicekit.extend import Needs, Registry, Use, load_plugins
+from voicekit.extend import Needs, Registry, Use
+from voicekit.extend.loader import installed_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.watchdog import watching_the_loop
 from voicekit.session.bot import SPOKEN, Bot, asked_for, instead
@@ -41,7 +42,7 @@ async def run(bot: Any, **parts: Any) -> SessionEnded:
         )
     if not parts:
         return await chat(bot)
-    plugins = parts.pop("plugins", None) or load_plugins()
+    plugins = parts.pop("plugins", None) or installed_plugins()
     spoken = Bot.of(bot).spoken(plugins.registry, **parts)
     with alone():
         async with served(spoken, plugins.registry) as ready:

@@ -32,7 +32,8 @@ from voicekit.events import (
     Signal,
     Typed,
 )
-from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.extend import Plugins, Use
+from voicekit.extend.loader import installed_plugins
 from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
@@ -104,7 +105,7 @@ class Session:
         elif call is not None or source is None or sink is None:
             raise ConfigError("Session: expected a source and a sink, or a call, which has both")
         self.call = call
-        self.plugins = plugins if plugins is not None else load_plugins()
+        self.plugins = plugins if plugins is not None else installed_plugins()
         self.policy = policy if policy is not None else Policy()
         self.stash = Stash()
         self.history = History()

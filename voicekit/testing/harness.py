@@ -16,7 +16,8 @@ from voicekit.call.peer import Dialect
 from voicekit.contracts import Sink
 from voicekit.errors import ConfigError
 from voicekit.events import SessionEnded, SessionEvent, SessionStarted
-from voicekit.extend import Plugins, load_plugins
+from voicekit.extend import Plugins
+from voicekit.extend.loader import installed_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.held_time import HeldTime, held_time
 from voicekit.flow.threads import inline
@@ -78,7 +79,7 @@ def hold_call(
     `over` holds the call over a wire: the name of a transport, such as "twilio", or a `PhoneLine` that says how badly
     the line behaves. The script is then spoken by a scripted carrier, and the sink is the call's own.
     """
-    plugins = plugins if plugins is not None else load_plugins()
+    plugins = plugins if plugins is not None else installed_plugins()
     if over is not None:
         if sink is not None:
             raise ConfigError("hold_call: expected a sink or `over`, got both: a call over a wire has its own sink")

@@ -19,6 +19,7 @@ from urllib.request import getproxies
 import trio
 
 from voicekit.errors import ConfigError, redacted
+from voicekit.soniox.connection.tcp import open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 HEAD_BYTES: Final = 16 * 2**10
@@ -67,7 +68,7 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
 async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
     """A connection to `host` through `proxy`; ConnectionError if that has no way there."""
     try:
-        stream: trio.abc.Stream = await trio.open_tcp_stream(proxy.host, proxy.port)
+        stream = await open_tcp(proxy.host, proxy.port)
     except OSError as error:
         raise ConnectionError(f"the proxy {proxy} was not reached: {error}") from None
     try:

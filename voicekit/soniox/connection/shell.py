@@ -69,7 +69,8 @@ class Shell(Generic[Event]):
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
             except trio.ClosedResourceError:
                 return  # the connection is over; the core has been told
-        self._due.deadline = self._due_at()
+        if (due := self._due_at()) < self._due.deadline:  # a later one is found out when this one has passed
+            self._due.deadline = due
 
     async def run(self) -> None:
         """Keep the connection going until it is lost; then the core knows, and its events are handled."""

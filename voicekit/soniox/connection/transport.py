@@ -26,6 +26,7 @@ from voicekit.soniox.api.errors import Failed, lost, refused_handshake
 from voicekit.soniox.api.region import KEY_SUBPROTOCOL
 from voicekit.soniox.api.wire import Message
 from voicekit.soniox.connection.proxy import open_tunnel, over_tls, proxy_for
+from voicekit.soniox.connection.tcp import open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 CONNECT_S = 4.0
@@ -124,7 +125,7 @@ OpenStream: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[tr
 async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
     """A connection, through a proxy if the environment names one, with TLS if there is a context for it."""
     proxy = proxy_for("http" if context is None else "https", host, port)
-    stream = await trio.open_tcp_stream(host, port) if proxy is None else await open_tunnel(proxy, host, port)
+    stream = await open_tcp(host, port) if proxy is None else await open_tunnel(proxy, host, port)
     if context is None:
         return stream
     try:

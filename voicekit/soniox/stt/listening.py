@@ -78,6 +78,7 @@ class Listening:
         self, sound: AudioFormat, said: Outlet[Any], connects: Connects, backoff: Backoff, *, new_keys: bool
     ) -> None:
         self._sound = sound
+        self._ahead = sound.samples(AHEAD_S)
         self._said = said
         self._connects = connects
         self._backoff = backoff
@@ -123,8 +124,9 @@ class Listening:
             self._report_loss()
 
     def _has_enough(self, patient: bool) -> bool:
-        ahead = self._sound.samples(AHEAD_S)
-        return self._ring.unsent > ahead if patient else self._connection is not None and self._ring.room < ahead
+        if patient:
+            return self._ring.unsent > self._ahead
+        return self._connection is not None and self._ring.room < self._ahead
 
     async def _hold(self, connection: SttConnection) -> None:
         """Feed one session until it is over, and see what comes next."""

@@ -83,12 +83,15 @@ class ReplayRing:
         self._credit = min(self._credit + max(0.0, now - self._credit_at) * self._speed, self._burst)
         self._credit_at = now
         taken: list[RingItem] = []
-        while self._unsent and self._price(self._unsent[0]) <= self._credit + _EPSILON:
-            item = self._unsent.popleft()
-            self._credit -= min(_samples(item), self._silence) if isinstance(item, Gap) else _samples(item)
-            self._unsent_samples -= _weight(item)
-            self._sent_samples += _weight(item)
-            taken.append(item)
+        while self._unsent:
+            item = self._unsent[0]
+            samples, weight = _samples(item), _weight(item)
+            if min(samples, self._burst) > self._credit + _EPSILON:
+                break
+            self._credit -= min(samples, self._silence) if isinstance(item, Gap) else samples
+            self._unsent_samples -= weight
+            self._sent_samples += weight
+            taken.append(self._unsent.popleft())
         self._sent.extend(taken)
         if self._hole is not None:
             taken.insert(0, self._hole)

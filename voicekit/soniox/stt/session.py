@@ -246,6 +246,7 @@ class SttSession:
             raise LocalProtocolError(
                 f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from {frame.at}"
             )
+        self._sound = frame.format  # the same, and from now on the same object: no comparison for each frame
 
     def _skip(self, gap: Gap, now: float) -> None:
         if not self._any_audio:

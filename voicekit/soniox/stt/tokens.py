@@ -43,6 +43,9 @@ class Tokens:
 
     def ear(self, sample: int) -> int:
         """The ear sample that a sample of the session is."""
+        last, ahead = self._ears[-1]
+        if sample >= last:
+            return sample + ahead
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:

@@ -83,9 +83,19 @@ class ReplySpeech:
         for command in self._planner.decide(now, self._pool.has_room):
             self._obey(command)
         self._pool.flush()
-        self._alarm.deadline = min(self._planner.due_at, self._give_up_at(now))
-        self._changed.unpark_all()
+        due = min(self._planner.due_at, self._give_up_at(now))
+        if due < self._alarm.deadline:  # a later one is found out when this one has passed
+            self._alarm.deadline = due
+        if self._is_playable():
+            self._changed.unpark_all()
         self._resume()
+
+    def _is_playable(self) -> bool:
+        """Whether `_play` may find something to do: text alone is nothing to it, before there is sound."""
+        if not self._planner.streams:
+            return self._planner.done
+        stream = self._planner.streams[0]
+        return stream.over or bool(stream.pieces) or stream.voice.sound > 0
 
     def _obey(self, command: StreamCommand) -> None:
         match command:
