@@ -133,7 +133,7 @@ def test_help_lists_every_verb(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "greet" in shown
     assert "say hello" in shown
-    assert "hold one spoken call with a bot" in shown
+    assert "run one spoken call with a bot" in shown
 
 
 def test_the_command_is_for_this_checkout():

@@ -115,7 +115,7 @@ def _run_added(command: Command, arguments: list[str]) -> int:
 def _without_verb(arguments: list[str], added: dict[str, Command], plugins: Plugins) -> int:
     """Print help, or explain that the verb does not exist."""
     parser = Parser(
-        prog="voicekit", description=f"Realtime voice agents on trio. {TRACEBACK} shows where errors arise."
+        prog="voicekit", description=f"Realtime voice agents on trio. {TRACEBACK} shows the full traceback of an error."
     )
     parser.add_argument("--version", action="version", version=f"voicekit {_version()}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)

@@ -21,8 +21,8 @@ BAR: Final = 24
 def parser_of(verb: str, help_text: str) -> Parser:
     """A parser with what all these verbs know."""
     parser = Parser(prog=f"voicekit {verb}", description=f"{help_text} (Soniox)")
-    parser.add_argument("--json", action="store_true", help="write JSON")
-    parser.add_argument("--region", metavar="NAME", help="us, eu or jp (SONIOX_REGION, else us)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--region", metavar="NAME", help="us, eu or jp (default: SONIOX_REGION, or us)")
     return parser
 
 

@@ -24,7 +24,7 @@ from voicekit.extend.install import OFFERS, brought_by, install_command
 from voicekit.soniox.api.region import KEY_VARIABLE, ApiKey, Endpoints
 from voicekit.soniox.local import COMMAND
 
-HELP = "check keys, network, plugins, models and devices, with advice"
+HELP = "check keys, network, plugins, models and devices, and suggest fixes"
 
 GROUP: Final = "voicekit.doctor"
 FINE, NOTE, WRONG = "ok", "note", "wrong"
@@ -43,7 +43,7 @@ class Finding:
 def main(arguments: Sequence[str]) -> int:
     """Print what was found; 1 when something is wrong."""
     parser = Parser(prog="voicekit doctor", description=HELP)
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     findings = trio.run(examine)
     print(json.dumps([asdict(each) for each in findings], indent=2) if options.json else _shown(findings))

@@ -12,17 +12,17 @@ from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import load_plugins
 from voicekit.extend.names import check_name
 
-HELP = "write a new bot or plugin, with its tests"
+HELP = "create a new bot or plugin, with tests"
 PREFIX = "voicekit-"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files into a new folder of that name, and say what to do with them."""
     parser = Parser(prog="voicekit init", description=HELP)
-    parser.add_argument("name", metavar="NAME", help="of the bot or the plugin: a-z, 0-9 and -")
+    parser.add_argument("name", metavar="NAME", help="name of the bot or plugin (a-z, 0-9 and -)")
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--bot", action="store_true", help="a bot: one file and its tests (this is the default)")
-    kind.add_argument("--plugin", action="store_true", help="a plugin that can be installed: brings a handler by name")
+    kind.add_argument("--bot", action="store_true", help="create a bot: one file and its tests (default)")
+    kind.add_argument("--plugin", action="store_true", help="create an installable plugin that registers a handler")
     options = parser.parse_args(arguments)
     name = options.name.removeprefix(PREFIX) if options.plugin else options.name
     _check_name(name, plugin=options.plugin)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
 from voicekit.soniox.rest import SonioxClient
 
-HELP = "list the models of the service"
+HELP = "list Soniox's models"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from voicekit.cli.terminal import Parser, complain
 from voicekit.errors import PluginError
 from voicekit.extend import ROLES, Commands, Plugins
 
-HELP = "list the plugins, where they come from and what they bring"
+HELP = "list the plugins, where they come from and what they add"
 
 
 @dataclass
@@ -30,8 +30,8 @@ class Listed:
 def main(arguments: Sequence[str]) -> int:
     """Print what there is; 1 when a plugin is broken."""
     parser = Parser(prog="voicekit plugins", description=HELP)
-    parser.add_argument("bot", metavar="BOT.py", nargs="?", help="with the voicefile.py beside this file")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("bot", metavar="BOT.py", nargs="?", help="also load the voicefile.py beside this bot")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     plugins = plugins_beside(options.bot, strict=False)
     commands, failure = Commands(), None

@@ -14,7 +14,7 @@ from voicekit.soniox.api import limits
 from voicekit.soniox.rest import SonioxClient, SpeechRequest
 from voicekit.soniox.rest.schema.requests import check
 
-HELP = "speak a text into a sound file"
+HELP = "turn text into a sound file"
 FORMATS: Final = {
     ".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".aac": "aac", ".opus": "opus", ".ogg": "opus",
     ".pcm": "pcm_s16le", ".raw": "pcm_s16le", ".ulaw": "pcm_mulaw", ".alaw": "pcm_alaw",
@@ -26,16 +26,18 @@ BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES  # of a file that is read at al
 def main(arguments: Sequence[str]) -> int:
     """Write the file; it is there once the sound has come to its end."""
     parser = parser_of("speak", HELP)
+    parser.add_argument("text", metavar="TEXT|FILE", help="the text itself, a text file, or - for standard input")
     parser.add_argument(
-        "text", metavar="TEXT|FILE", help="the text: as it is, the name of a text file, or - for the standard input"
+        "-o", "--output", required=True, metavar="FILE", help=f"sound file to write: {', '.join(FORMATS)}"
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=f"the sound: {', '.join(FORMATS)}")
-    parser.add_argument("--voice", default=limits.TTS_VOICE, metavar="NAME", help="(%(default)s)")
-    parser.add_argument("--language", default=limits.TTS_LANGUAGE, metavar="CODE", help="of the text (%(default)s)")
-    parser.add_argument("--model", default=limits.TTS_MODEL, metavar="ID", help="(%(default)s)")
-    parser.add_argument("--rate", type=int, metavar="HZ", help="of the sound")
-    parser.add_argument("--bitrate", type=int, metavar="N", help="bits per second of mp3, aac and opus")
-    parser.add_argument("--speed", type=float, metavar="X", help="from 0.7 to 1.3")
+    parser.add_argument("--voice", default=limits.TTS_VOICE, metavar="NAME", help="voice to speak with (%(default)s)")
+    parser.add_argument(
+        "--language", default=limits.TTS_LANGUAGE, metavar="CODE", help="language of the text (%(default)s)"
+    )
+    parser.add_argument("--model", default=limits.TTS_MODEL, metavar="ID", help="model to use (%(default)s)")
+    parser.add_argument("--rate", type=int, metavar="HZ", help="sample rate of the sound file")
+    parser.add_argument("--bitrate", type=int, metavar="N", help="bits per second, for mp3, aac and opus")
+    parser.add_argument("--speed", type=float, metavar="X", help="speaking speed, from 0.7 to 1.3")
     options = parser.parse_args(arguments)
     path = Path(options.output)
     audio_format = FORMATS.get(path.suffix.lower())

@@ -25,7 +25,7 @@ from voicekit.soniox.rest.schema.as_json import as_json
 from voicekit.soniox.rest.schema.requests import NO_FILE, check
 from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vtt
 
-HELP = "transcribe sound files or addresses"
+HELP = "transcribe sound files, local or from a URL"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
 AT_ONCE: Final = 4  # uploads share one line; more at once are not faster
 UPLOADED: Final = 0.5  # of a file's work, on the bar
@@ -47,22 +47,35 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = parser_of("transcribe", HELP)
-    parser.add_argument("sources", nargs="+", metavar="FILE|URL", help="sound files, or addresses of some")
-    parser.add_argument("-f", "--format", choices=SUFFIXES, default="text", help="of the result (%(default)s)")
+    parser.add_argument("sources", nargs="+", metavar="FILE|URL", help="sound files, or their URLs")
+    parser.add_argument(
+        "-f", "--format", choices=SUFFIXES, default="text", help="format of the transcript (%(default)s)"
+    )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("-o", "--output", metavar="FILE", help="where the result goes, of one source (standard output)")
-    where.add_argument("--to", metavar="FOLDER", help="where the results go, each named after its source")
-    parser.add_argument("--language", action="append", metavar="CODE", help="that is spoken; may be repeated")
-    parser.add_argument("--strict", action="store_true", help="no other languages than those")
-    parser.add_argument("--speakers", action="store_true", help="separate the speakers")
-    parser.add_argument("--translate", metavar="CODE", help="into this language; the result is the translation")
-    parser.add_argument("--context", metavar="TEXT", help="what it is about: names, words to expect")
-    parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="(%(default)s)")
+    where.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="file for the transcript, if there is one source (default: standard output)",
+    )
+    where.add_argument("--to", metavar="FOLDER", help="folder for the transcripts, each named after its source")
+    parser.add_argument(
+        "--language", action="append", metavar="CODE", help="language spoken in the recording; may be repeated"
+    )
+    parser.add_argument("--strict", action="store_true", help="recognise only the languages given by --language")
+    parser.add_argument("--speakers", action="store_true", help="label the words with their speakers")
+    parser.add_argument("--translate", metavar="CODE", help="output a translation into this language")
+    parser.add_argument(
+        "--context", metavar="TEXT", help="describe the recording: its topic, names and words to expect"
+    )
+    parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="model to use (%(default)s)")
     parser.add_argument(
         "--at-once", type=int, default=AT_ONCE, metavar="N", help="files to transcribe in parallel (%(default)s)"
     )
-    parser.add_argument("--keep", action="store_true", help="leave files and transcriptions at the service")
-    parser.add_argument("--live", action="store_true", help="play one local file to the realtime service instead")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not delete the files and transcriptions from Soniox afterwards"
+    )
+    parser.add_argument("--live", action="store_true", help="stream one local file to the realtime service instead")
     return parser
 
 

@@ -61,13 +61,15 @@ def _in_the_browser(arguments: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = call_parser("talk", HELP)
-    parser.add_argument("--browser", action="store_true", help="talk from a page in the browser (voicekit-browser)")
-    parser.add_argument("--microphone", metavar="NAME", help="input device; any unique part of its name does")
+    parser.add_argument(
+        "--browser", action="store_true", help="talk from a page in the browser (needs voicekit-browser)"
+    )
+    parser.add_argument("--microphone", metavar="NAME", help="input device; any unique part of its name is enough")
     parser.add_argument("--speaker", metavar="NAME", help="output device; `voicekit devices` lists them")
     parser.add_argument(
         "--echo",
         choices=get_args(Echo),
         default="half-duplex",
-        help="half-duplex: the bot does not listen while it speaks; headphones: it does, and can be interrupted",
+        help="half-duplex: the bot does not listen while it speaks; headphones: it listens too, and can be interrupted",
     )
     return parser

@@ -32,7 +32,7 @@ from voicekit_local.demo.script import Line, Moments, lines, perform
 from voicekit_local.demo.showing import DemoLive
 from voicekit_local.wer import word_errors
 
-HELP = "hear a whole spoken call, with no key: a recorded caller talks to a bot"
+HELP = "listen to a recorded caller talking to a bot; needs no key"
 
 FOLDER = "voicekit-demo"
 
@@ -45,8 +45,8 @@ CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who s
 def main(arguments: Sequence[str]) -> int:
     """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
-    parser.add_argument("--folder", type=Path, help=f"where to keep the call (default: {FOLDER}, {FOLDER}-2, ...)")
-    parser.add_argument("--play", action="store_true", help="play the call on the speaker when it is over")
+    parser.add_argument("--folder", type=Path, help=f"where to save the call (default: {FOLDER}, {FOLDER}-2, ...)")
+    parser.add_argument("--play", action="store_true", help="play the call on the speaker after it has ended")
     options = parser.parse_args(arguments)
     return trio.run(demo, options.folder or _free_folder(), options.play)
 
