@@ -46,7 +46,7 @@ class Host:
 
     async def __aenter__(self) -> Host:
         if self._thread is not None:
-            raise VoicekitError("a Host opens once; make another")
+            raise VoicekitError("a Host can be opened only once; create another")
         self._loop = asyncio.get_running_loop()
         self._ready = self._loop.create_future()
         self._over = self._loop.create_future()

@@ -157,7 +157,7 @@ class FarTask(Generic[T]):
         if not task.cancelled():
             value, error = task.result()
         elif not self._cancelled:
-            error = VoicekitError(f"voicekit.aio: {self.name} was cancelled by asyncio code, and not by its call")
+            error = VoicekitError(f"voicekit.aio: {self.name} was cancelled by asyncio code, not by its call")
         self.cross(self._finish, value, error)
 
     def _tell_from_there(self, event: SessionEvent) -> None:

@@ -55,7 +55,7 @@ class _Thread:
         count = sum(self.orphans().values())
         if count >= MOST_ORPHANS:
             raise VoicekitError(
-                f"voicekit.aio: expected fewer than {MOST_ORPHANS} asyncio tasks that ignore their cancellation, "
+                f"voicekit.aio: expected fewer than {MOST_ORPHANS} asyncio tasks that ignore cancellation, "
                 f"got {count}: {', '.join(sorted(self.orphans()))}"
             )
 

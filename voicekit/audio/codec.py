@@ -47,7 +47,7 @@ def convert(pcm: bytes, source: AudioFormat, target: AudioFormat) -> bytes:
     Raises ConfigError when the rates differ (that is the resampler's work) or `pcm` ends inside a sample.
     """
     if source.rate != target.rate:
-        raise ConfigError(f"converting {source} to {target}: the rates differ; put resample() there")
+        raise ConfigError(f"converting {source} to {target}: the rates differ; add resample() to change the rate")
     source.count(pcm)
     if source == target:
         return pcm

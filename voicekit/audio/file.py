@@ -78,7 +78,7 @@ class SoundFileReader:
             with self._shared.use() as file:
                 sound = file.read(samples, dtype="float32", always_2d=True)
         except SoundFileError as error:
-            raise DeviceError(f"sound file {self.path}: unreadable after sample {self._at}: {why(error)}") from error
+            raise DeviceError(f"sound file {self.path}: can't be read after sample {self._at}: {why(error)}") from error
         if not len(sound):
             return None
         floats = AudioFormat(self.format.rate, "float32", self.format.channels)
@@ -183,14 +183,14 @@ def _opened_to_read(path: Path, ending: Ending) -> Any:
     import soundfile
 
     if path.suffix.lower() == ".raw":
-        raise ConfigError(f"sound file {path}: expected {READABLE}; a raw file does not say what it holds")
+        raise ConfigError(f"sound file {path}: expected {READABLE}; a raw file does not name its format")
     mended = MendedFile(path, ending) if ending.mended else None
     try:
         file = soundfile.SoundFile(path if mended is None else mended)
     except soundfile.SoundFileError as error:
         if mended is not None:
             mended.close()
-        raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile says: {why(error)}") from error
+        raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile reports: {why(error)}") from error
     # soundfile seeks after each read where it can. In an MP3 that damages the sound that follows (a frame borrows bits
     # from those before it), and in a FLAC of unknown length it fails; so it must not know that it can.
     file.seekable = lambda: False
@@ -209,7 +209,7 @@ def _checked(file: Any, path: Path) -> AudioFormat:
     if file.channels > 2:
         raise ConfigError(f"sound file {path}: expected 1 or 2 channels, got {file.channels}; mix them down first")
     if not file.frames:
-        raise ConfigError(f"sound file {path}: expected sound, got a header that says there is none")
+        raise ConfigError(f"sound file {path}: expected sound, got a header that declares no samples")
     refuse_without_end(file, path)
     try:
         return AudioFormat(file.samplerate, "pcm16", file.channels)
@@ -220,7 +220,9 @@ def _checked(file: Any, path: Path) -> AudioFormat:
 def check_writable(path: Path) -> None:
     """ConfigError for a suffix that is not written, and for a folder that is not there."""
     if path.suffix.lower() not in WRITABLE:
-        raise ConfigError(f"sound file {path}: expected a suffix of {', '.join(WRITABLE)}, got {path.suffix!r}")
+        raise ConfigError(
+            f"sound file {path}: expected a name that ends in one of {', '.join(WRITABLE)}, got {path.suffix!r}"
+        )
     try:
         path.parent.stat()
     except OSError as error:

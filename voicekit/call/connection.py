@@ -118,7 +118,7 @@ class Call:
         goes on. Cancelling it does not take the order back.
         """
         if "transfer" not in self.can or self._control is None:
-            raise ConfigError(f"transfer: {self._wire.name} has no way to hand this call over")
+            raise ConfigError(f"transfer: {self._wire.name} cannot transfer this call")
         target, control = check_target(to), self._control
         self._transferring = True
         try:
@@ -134,7 +134,7 @@ class Call:
         ConfigError for a call that can't, and for what is no key; ServiceError if the carrier refuses.
         """
         if "digits" not in self.can:
-            raise ConfigError(f"send_digits: {self._wire.name} has no way to send keys on this connection")
+            raise ConfigError(f"send_digits: {self._wire.name} cannot send keys on this connection")
         keys = check_digits(digits)
         if "digits" in self._wire.can:
             self._line.post(self._wire.digits(keys))
@@ -278,7 +278,7 @@ class Call:
             except VoicekitError as error:
                 self.trouble = error
         if late.cancelled_caught:
-            self.trouble = Unavailable(f"{self._wire.name}: no answer to the hang-up", service=SERVICE)
+            self.trouble = Unavailable(f"{self._wire.name}: the carrier did not confirm the hang-up", service=SERVICE)
 
 
 @asynccontextmanager
@@ -302,7 +302,7 @@ async def open_call(
         if start.info.call_id.value not in ("", facts.call_id):
             await _close(stream, 1008)
             raise Unavailable(
-                f"{wire.name}: the socket's call is not the one that its webhook announced", service=SERVICE
+                f"{wire.name}: the call on the socket differs from the one that the webhook announced", service=SERVICE
             )
         start = replace(start, info=_signed(start.info, facts))
     call: Call | None = None

@@ -21,7 +21,7 @@ def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
     try:
         value = json.loads(message)
     except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are none") from None
+        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are not JSON") from None
     if not isinstance(value, dict):
         raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
     return value

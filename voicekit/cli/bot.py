@@ -54,7 +54,7 @@ def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
     distribution = brought_by("handler", bot)
     if distribution is not None:
         raise ConfigError(f"the handler {bot!r} comes with {distribution}, {how_to_install(distribution)}")
-    raise ConfigError(f"expected a bot's Python file or the name of a handler ({listed(known)}), got {bot!r}")
+    raise ConfigError(f"expected a bot's Python file or a handler's name ({listed(known)}), got {bot!r}")
 
 
 def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
@@ -65,7 +65,7 @@ def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
     """
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"expected a Python file with a bot in it, got {str(path)!r}, which is no file")
+        raise ConfigError(f"expected a Python file with a bot, got {str(path)!r}, which is not a file")
     found = vars(_imported(file))
     name = next((name for name in NAMES if name in found), None)
     if name is None:
@@ -88,7 +88,7 @@ def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
 def _imported(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"expected a Python file with a bot in it, got {str(file)!r}")
+        raise ConfigError(f"expected a Python file with a bot, got {str(file)!r}")
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(file.stem, module)
     beside = str(file.resolve().parent)

@@ -41,7 +41,7 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     except FileExistsError as error:
-        raise ConfigError(f"{folder} is there already, and nothing is overwritten: choose another name") from error
+        raise ConfigError(f"{folder} exists already and would be overwritten: choose another name") from error
     except OSError as error:
         raise ConfigError(f"{folder} can't be written: {error.strerror}") from error
 
@@ -52,7 +52,7 @@ def _check_name(name: str, *, plugin: bool) -> None:
     except PluginError as error:
         raise ConfigError(str(error)) from error
     if name.endswith(("-", "_")) or "--" in name:
-        raise ConfigError(f"expected a name that ends in a letter or a digit, with single dashes, got {name!r}")
+        raise ConfigError(f"expected a name that ends in a letter or digit and has no double dashes, got {name!r}")
     if plugin and name in [info.name for info in load_plugins(strict=False).listing()]:
         raise ConfigError(f"a plugin called {name!r} is installed already: choose another name")
 
@@ -61,10 +61,11 @@ def _next_steps(folder: Path, name: str, *, plugin: bool) -> str:
     python = sys.executable
     if not plugin:
         return (
-            f"{folder} is there. Try it by typing, and test it:\n    voicekit chat {folder}/bot.py\n    pytest {folder}"
+            f"Created {folder}. Chat with the bot, then run its tests:\n    voicekit chat "
+            f"{folder}/bot.py\n    pytest {folder}"
         )
     return (
-        f"{folder} is there. Install it, see that it is found, try it by typing, and test it:\n"
+        f"Created {folder}. Install it, check that it is found, chat with its bot, and run its tests:\n"
         f"    {python} -m pip install -e './{folder}[test]'\n    voicekit plugins\n    voicekit chat {name}\n"
         f"    {python} -m pytest {folder}"
     )

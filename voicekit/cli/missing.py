@@ -16,7 +16,7 @@ def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
     if distribution is not None:
         return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")
     known = {*known, *(name for offer in OFFERS.values() for name in offer.get("verb", ()))}
-    return ConfigError(f"there is no verb {verb!r}{guess(verb, known)}; there are: {listed(known)}")
+    return ConfigError(f"there is no command {verb!r}{guess(verb, known)}; the commands are: {listed(known)}")
 
 
 def no_package(verb: str, package: str | None, plugin: str) -> ConfigError:

@@ -35,7 +35,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
     """
     name, *rest = re.split("[:,]", spec, maxsplit=1)
     if name == spec and name not in registry.names(role) and Path(spec).suffix:
-        raise ConfigError(f"{role}: expected a name first, got {spec!r}; a sound file is file:{spec}")
+        raise ConfigError(f"{role}: expected a name first, got {spec!r}; for a sound file, write file:{spec}")
     parameters, where = registry.find(role, name).parameters(), f"{role} {name!r}"
     pieces = rest[0].split(",") if rest else []
     made: dict[str, object] = {}
@@ -44,7 +44,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
     option = bool(pieces) and (_is_option(pieces[0], parameters) or ("=" in pieces[0] and not takes_text))
     if spec[len(name) :].startswith(":") and not option:
         if not parameters:
-            raise ConfigError(f"{where} takes nothing, got {rest[0]!r}")
+            raise ConfigError(f"{where} takes no value, got {rest[0]!r}")
         length = _length_of_path(pieces, parameters) if takes_text else 1
         made[first] = read_value(where, first, ",".join(pieces[:length]), parameters[first])
         pieces = pieces[length:]
@@ -91,7 +91,7 @@ def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) ->
         return tuple(text.split("+"))
     if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
         return text
-    raise ConfigError(f"{where}: {key} is no text or number, which is all that can be written here, got {text!r}")
+    raise ConfigError(f"{where}: {key} can't be set here, because it is neither text nor a number; got {text!r}")
 
 
 def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:

@@ -108,7 +108,7 @@ def plugin_files(name: str) -> dict[str, str]:
     """The files of a plugin called `name`, by their paths: those of voicekit-echo, with the other name throughout."""
     source = PACKAGED if PACKAGED.is_dir() else IN_CHECKOUT
     if not source.is_dir():
-        raise VoicekitError(f"this installation has no template for plugins: expected one in {PACKAGED}")
+        raise VoicekitError(f"this installation lacks the plugin template: expected it in {PACKAGED}")
     files = (path for path in sorted(source.rglob("*")) if path.is_file() and _belongs(path.relative_to(source)))
     return {
         _renamed(path.relative_to(source).as_posix(), name): _renamed(path.read_text(encoding="utf-8"), name)

@@ -111,7 +111,7 @@ class _Job:
 def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
     """What is to be done; ConfigError for what can't all be."""
     if options.output and len(options.sources) > 1:
-        raise ConfigError("--output: expected one source for it; --to FOLDER takes several")
+        raise ConfigError("--output: expected one source; use --to FOLDER for several")
     if options.at_once < 1:
         raise ConfigError(f"--at-once: expected at least 1, got {options.at_once}")
     folder = None if options.to is None else Path(options.to)
@@ -126,7 +126,9 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
         jobs.append(_Job(number, source, name, target))
     twice = [target for target, count in Counter(job.target for job in jobs).items() if target and count > 1]
     if twice:
-        raise ConfigError(f"--to: expected one source for each result, several would become {twice[0]}")
+        raise ConfigError(
+            f"--to: expected a different result file for each source, but several would become {twice[0]}"
+        )
     for job in jobs:
         if job.target is not None:
             check_writable(job.target)  # before anything is sent, and paid for

@@ -36,7 +36,7 @@ def hear(options: argparse.Namespace) -> int:
         ("several sources", len(options.sources) > 1),
     ):
         if given:
-            raise ConfigError(f"--live: expected one local file, to be printed as text or with --json, got {name}")
+            raise ConfigError(f"--live: expected one local file, with text or --json as output, got {name}")
     config = SttConfig(
         model=None if options.model == ASYNC_MODEL else options.model,
         language_hints=tuple(options.language) if options.language else None,

@@ -31,7 +31,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
         where = f"plugin {name!r}: {attribute}"
         if hook in HOOKS:
             if options is None:
-                raise PluginError(f"{where}: a hook needs the marker, @voicekit.hookimpl")
+                raise PluginError(f"{where}: a hook needs the decorator @voicekit.hookimpl")
             _check_kind(getattr(plugin, attribute), options, where)
             _check_arguments(getattr(plugin, attribute), hook, where)
             found.append(hook)
@@ -64,9 +64,12 @@ def _routines(plugin: object) -> list[str]:
 
 def _check_kind(function: Callable[..., object], options: pluggy.HookimplOpts, where: str) -> None:
     if options.get("wrapper") or options.get("hookwrapper"):
-        raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is asked on its own")
+        raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is called separately")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise PluginError(f"{where}: a hook is a plain function; what it returns may be async, as its section says")
+        raise PluginError(
+            f"{where}: a hook must be a plain function; only what it returns may be async (see the "
+            "hook's documentation)"
+        )
 
 
 def _check_arguments(function: Callable[..., object], hook: str, where: str) -> None:

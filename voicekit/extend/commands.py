@@ -37,7 +37,7 @@ class Commands:
         check_name(name, "command")
         taken = self._commands.get(name)
         if taken is not None:
-            raise PluginError(f"command {name!r} is already added by plugin {taken.plugin!r}")
+            raise PluginError(f"command {name!r} was already added by plugin {taken.plugin!r}")
         self._commands[name] = Command(self._plugin, name, run, help)
 
     def __iter__(self) -> Iterator[Command]:

@@ -88,7 +88,7 @@ def _checked(
         trace(f"{hook}: {plugin} -> {'None' if answer is None else type(answer).__name__}")
     why = None if answer is None else _CHECKS.get(hook, _not_nothing)(answer, given)
     if why is not None:
-        raise PluginError(f"plugin {plugin!r}: from {hook}, {why}")
+        raise PluginError(f"plugin {plugin!r}: {hook}: {why}")
     return answer
 
 

@@ -125,7 +125,7 @@ def _imported(found: _Found) -> object:
 def _check_free(found: _Found, listing: Iterable[PluginInfo]) -> None:
     for info in listing:
         if info.name == found.name:
-            raise PluginError(f"plugin {found.name!r}: two have this name: {info.origin}, and {found.origin}")
+            raise PluginError(f"plugin {found.name!r}: two plugins have this name: {info.origin} and {found.origin}")
 
 
 def _given(extra: Iterable[object]) -> Iterator[_Found]:

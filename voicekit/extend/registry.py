@@ -112,7 +112,7 @@ class Registry:
     def default(self, role: Role) -> Use:
         """The default part for `role`; ConfigError if no plugin has brought one."""
         if role not in self._defaults:
-            raise ConfigError(f"no plugin brings a default {role}: choose one; there are: {listed(self.names(role))}")
+            raise ConfigError(f"no plugin registers a default {role}: choose one of: {listed(self.names(role))}")
         return Use(self._defaults[role])
 
     def names(self, role: Role) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class Registry:
             distribution = brought_by(role, name)
             if distribution is not None:
                 raise ConfigError(f"{what}: it comes with {distribution}, {how_to_install(distribution)}")
-            raise ConfigError(f"{what}{guess(name, known)}; there are: {listed(known)}")
+            raise ConfigError(f"{what}{guess(name, known)}; known: {listed(known)}")
         return found
 
     def _add(
@@ -208,7 +208,7 @@ class Use:
             raise PluginError(f"{where}: the factory raised {type(error).__name__}: {error}") from error
         wrong = misfit(role, part)
         if wrong is not None:
-            raise PluginError(f"{where}: from the factory, {wrong}")
+            raise PluginError(f"{where}: the factory returned a wrong value: {wrong}")
         return part
 
 
@@ -223,4 +223,4 @@ def _check_options(where: str, signature: inspect.Signature, options: Mapping[st
             raise ConfigError(f"{where}: unknown option {name!r}{guess(name, named)}; it takes: {known}")
     for name, parameter in named.items():
         if parameter.default is parameter.empty and name not in options:
-            raise ConfigError(f"{where}: the option {name!r} is needed")
+            raise ConfigError(f"{where}: the option {name!r} is required")

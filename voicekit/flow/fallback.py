@@ -51,7 +51,7 @@ class Fallback(Generic[T_co]):
         roll: Callable[[], float] = random.random,
     ) -> None:
         if len(members) < 2:
-            raise ConfigError(f"Fallback: expected two members or more, got {len(members)}")
+            raise ConfigError(f"Fallback: expected at least two members, got {len(members)}")
         if not patience > 0:
             raise ConfigError(f"Fallback: expected a patience above 0 s, got {patience!r}")
         self.members = members

@@ -54,7 +54,7 @@ class FusedOutlet(Outlet[Any]):
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:
-        raise TypeError("an outlet with transforms on it can't be cloned: their state belongs to one stream")
+        raise TypeError("an outlet with transforms can't be cloned, because their state belongs to one stream")
 
     def close(self) -> None:
         """Nothing: whoever opened the outlet behind this one closes it."""

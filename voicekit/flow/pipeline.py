@@ -93,7 +93,10 @@ class Pipeline(Pipeable):
     def stages(self) -> list[Stage[Any, Any]]:
         """The stages in the order in which they open."""
         if self._segments and self._segments[-1].via is not None:
-            raise ConfigError(f"{self!r} ends with a LinkSpec, which describes the link between two stages")
+            raise ConfigError(
+                f"{self!r} ends with a LinkSpec; expected a stage after it, because a LinkSpec "
+                "describes the link between two stages"
+            )
         return [segment.stage for segment in reversed(self._segments)]
 
     def bind(self, runs: Sequence[Run[Any, Any]]) -> Run[Any, Any]:
@@ -200,7 +203,8 @@ def _formats(parts: Sequence[Any], given: AudioFormat | None) -> list[AudioForma
         accepts = getattr(part, "accepts", None)
         if accepts is not None and current is not None and accepts != current:
             raise FormatMismatch(
-                f"{_name(part)!r} takes {accepts}, but {speaker!r} before it gives {current}; put resample() between"
+                f"{_name(part)!r} takes {accepts}, but {speaker!r} before it produces {current}; put "
+                "resample() between them"
             )
         produces = getattr(part, "produces", None)
         if produces is not None or not isinstance(part, TransformPart | LinkSpec):
@@ -224,7 +228,7 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
     segments: list[_Segment] = []
     place = len(_leading_transforms(parts))
     if place < len(parts) and isinstance(parts[place], LinkSpec):
-        raise ConfigError("a LinkSpec describes the link between two stages; this line has no stage before it")
+        raise ConfigError("a LinkSpec describes the link between two stages; this pipeline has no stage before it")
     while place < len(parts):
         start, stage = place, parts[place]
         place += 1
@@ -233,9 +237,7 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
         while place < len(parts) and isinstance(parts[place], TransformPart | LinkSpec):
             if isinstance(parts[place], LinkSpec):
                 if via is not None:
-                    raise ConfigError(
-                        f"there are two LinkSpecs behind {_name(stage)!r}, and one link can have only one"
-                    )
+                    raise ConfigError(f"expected one LinkSpec after {_name(stage)!r}, got two")
                 via = parts[place]
             else:
                 transforms.append(parts[place])

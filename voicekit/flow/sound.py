@@ -40,7 +40,7 @@ def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
     def start(context: StreamContext) -> Transform[Any, Any]:
         source = _known(context, name)
         if source.rate != target.rate:
-            raise FormatMismatch(f"{name!r} was given {source}, and does not change the rate; use resample()")
+            raise FormatMismatch(f"{name!r} got {source} and can't change the rate; use resample()")
         return _encoding(target)
 
     return TransformPart(name, start, produces=target)
@@ -63,7 +63,7 @@ def resample(target: AudioFormat) -> TransformPart[Any, Any]:
 
 def _known(context: StreamContext, name: str) -> AudioFormat:
     if context.format is None:
-        raise ConfigError(f"{name!r} must know the format of its sound; no stage in front of it has a `produces`")
+        raise ConfigError(f"{name!r} must know the format of its sound, but no stage before it has `produces`")
     return context.format
 
 

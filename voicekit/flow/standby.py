@@ -49,7 +49,7 @@ class Standby(Generic[S]):
                 if not is_fault(error) or then is None:
                     raise
                 self.switch(number, then, error)
-        raise Unavailable(f"no {self._role} is left", service=self._role, retryable=True)
+        raise Unavailable(f"every {self._role} has failed", service=self._role, retryable=True)
 
     def next(self, tried: Collection[int]) -> int | None:
         return next((n for n in self.spec.order(trio.current_time()) if n not in tried), None)

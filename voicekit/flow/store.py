@@ -173,7 +173,7 @@ class Store:
             return False
         crowded = not weight or (self.full is Full.DROP_OLDEST and self.weightless >= MAX_WEIGHTLESS)
         if self.full is Full.FAIL or crowded:
-            raise LinkOverflow(f"link {self.name!r} is full and must never be: {self.statistics(now)}")
+            raise LinkOverflow(f"link {self.name!r} is full, which must never happen: {self.statistics(now)}")
         dropped = weight
         if self.full is Full.DROP_OLDEST:
             dropped = self._drop_oldest(weight)

@@ -46,7 +46,7 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
     if offered is None or offered.encoding != "pcm16" or offered.channels != 1 or offered.rate not in vad.rates:
         wanted = ", ".join(map(str, vad.rates))
         got = offered or "sound of an unknown format"
-        raise ConfigError(f"detect: {vad!r} expected pcm16 mono at one of {wanted} Hz, got {got}")
+        raise ConfigError(f"detect: {vad!r}: expected pcm16 mono at one of {wanted} Hz, got {got}")
     return offered.rate
 
 

@@ -50,7 +50,7 @@ class FallbackStt(Pipeable):
         self._spec = spec
         if len({ear.endpoints for ear in ears}) > 1:
             raise ConfigError(
-                "fallback stt: expected all to find endpoints, or none, got "
+                "fallback stt: expected either all members or none to detect endpoints, got "
                 + ", ".join(f"{ear.name}: {ear.endpoints}" for ear in ears)
             )
 
@@ -65,7 +65,9 @@ class FallbackStt(Pipeable):
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         wanted = [ear.negotiate(offered) for ear in self.ears]
         if len(set(wanted)) > 1:
-            raise ConfigError(f"fallback stt: expected all to take the same sound, got {', '.join(map(str, wanted))}")
+            raise ConfigError(
+                f"fallback stt: expected all members to take the same audio format, got {', '.join(map(str, wanted))}"
+            )
         self.accepts = wanted[0]
         return wanted[0]
 
@@ -169,7 +171,7 @@ class _Stream:
             if self._last:
                 continue
             if self._log.owed_s >= self._patience:
-                raise Unavailable(f"no word for {self._patience:g} s of speech", service="stt", retryable=True)
+                raise Unavailable(f"no words after {self._patience:g} s of speech", service="stt", retryable=True)
             if self._down_since is not None and trio.current_time() - self._down_since >= self._patience:
                 raise Unavailable(f"no connection for {self._patience:g} s", service="stt", retryable=True)
 

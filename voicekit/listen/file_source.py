@@ -55,7 +55,7 @@ class FileSource(Pipeable):
         self._path = path
         self._cut_short = cut_short
         if trailing_silence < 0:
-            raise ConfigError(f"trailing_silence: expected seconds from 0, got {trailing_silence!r}")
+            raise ConfigError(f"trailing_silence: expected 0 seconds or more, got {trailing_silence!r}")
         self._silence = self.produces.samples(trailing_silence)
         self._frame = self.produces.samples(frame_ms / 1000)
         if self._frame < 1:
@@ -76,7 +76,9 @@ class FileSource(Pipeable):
                 what = f"sound file {self._path}: {reader.missing} bytes at its end are missing"
                 tell.get()(Trouble(self.name, DeviceError(what)))
             if reader.format != self.produces:
-                raise ConfigError(f"sound file {self._path}: was {self.produces}, and is {reader.format} now")
+                raise ConfigError(
+                    f"sound file {self._path}: the format changed from {self.produces} to {reader.format}"
+                )
             while block := await in_thread(reader.read, self.produces.samples(BLOCK_SECONDS)):
                 await self._say(chunker.cut(block), start, outbox)
         for silence in self._silent_blocks(reader.position):

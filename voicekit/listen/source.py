@@ -73,7 +73,9 @@ class ToneSource(Pipeable):
         if format.encoding != "pcm16":
             raise ConfigError(f"tone source: expected pcm16, got {format}")
         if not 0 < frequency < format.rate / 2:
-            raise ConfigError(f"tone source: expected above 0 and below {format.rate / 2:g} Hz, got {frequency!r}")
+            raise ConfigError(
+                f"tone source: expected a frequency above 0 and below {format.rate / 2:g} Hz, got {frequency!r}"
+            )
         if not level_dbfs <= 0:
             raise ConfigError(f"tone source: expected a level of at most 0 dBFS, got {level_dbfs!r}")
         self.produces = format

@@ -48,7 +48,7 @@ class WebRtcVad:
 
     def __post_init__(self) -> None:
         if self.mode not in WEBRTC_MODES:
-            raise ConfigError(f"webrtcvad: expected a mode of 0, 1, 2 or 3, got {self.mode!r}")
+            raise ConfigError(f"webrtcvad: expected mode 0, 1, 2 or 3, got {self.mode!r}")
 
     @property
     def rates(self) -> Sequence[int]:
@@ -140,7 +140,7 @@ class ConfirmedBy:
     def __post_init__(self) -> None:
         if not self.rates:
             got = f"{list(self.first.rates)} and {list(self.judge.rates)} Hz"
-            raise ConfigError(f"confirming VAD: expected two VADs with a rate in common, got {got}")
+            raise ConfigError(f"confirming VAD: expected two VADs with a common sample rate, got {got}")
 
     @property
     def rates(self) -> Sequence[int]:

@@ -149,9 +149,9 @@ def is_object(text: str) -> bool:
 
 def _why_not_run(call: ModelCall, number: int) -> str | None:
     if number >= MOST_CALLS:
-        return f"too many calls; of one answer at most {MOST_CALLS} are run."
+        return f"too many calls; at most {MOST_CALLS} of one answer are run."
     if len(call.arguments) > MOST_ARGUMENTS:
         return f"the arguments are longer than {MOST_ARGUMENTS} characters."
     if not is_object(call.arguments):
-        return f"the arguments are no JSON object: {call.arguments[:MOST_SHOWN]}"
+        return f"the arguments are not a JSON object: {call.arguments[:MOST_SHOWN]}"
     return None

@@ -100,7 +100,7 @@ def lost(model: Model, why: str) -> Unavailable:
 
 def unreadable(model: Model, why: str) -> RemoteProtocolError:
     """The error of an answer of which nothing could be read."""
-    return RemoteProtocolError(f"{model.service} ({model.name}): can't read the answer: {shown(model, why)}")
+    return RemoteProtocolError(f"{model.service} ({model.name}): the answer can't be read: {shown(model, why)}")
 
 
 def shown(model: Model, text: str) -> str:

@@ -42,7 +42,7 @@ class JsonValue:
             try:
                 return cls(json.loads(text, strict=False))  # takes control characters and halves of an emoji
             except (ValueError, RecursionError) as error:
-                raise msgspec.DecodeError(f"no JSON: {error}") from None
+                raise msgspec.DecodeError(f"not JSON: {error}") from None
 
     def __getitem__(self, name: str) -> JsonValue:
         return JsonValue(self.raw.get(name) if isinstance(self.raw, dict) else None)

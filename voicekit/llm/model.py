@@ -80,7 +80,7 @@ class ModelEndpoint:
             raise ConfigError(f"{service} base_url: expected http://... or https://..., got {redacted(repr(url))}")
         url = url.rstrip("/")
         if not key and url == own:
-            raise ConfigError(f"no {service} key: set {service.upper()}_API_KEY, or give api_key")
+            raise ConfigError(f"no {service} key: set {service.upper()}_API_KEY, or pass api_key")
         if key and not (isinstance(key, str) and _HEADER_VALUE.fullmatch(key)):
             raise ConfigError(f"{service} key: expected printable characters without spaces, got something else")
         return cls(url, header(key) if key else {}, key or "")
@@ -97,7 +97,7 @@ class HttpModel(Model):
 
     def __init__(self, name: str, endpoint: ModelEndpoint, extra: Mapping[str, Any]) -> None:
         if not isinstance(name, str) or not name:
-            raise ConfigError(f"{self.service}: expected the name of a model, got {name!r}")
+            raise ConfigError(f"{self.service}: expected a model name, got {name!r}")
         self.name = name
         self.url = f"{endpoint.url}{self.path}"
         self._endpoint = endpoint

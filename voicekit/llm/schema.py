@@ -96,9 +96,9 @@ def _field(
     name: str, parameter: inspect.Parameter, hints: Mapping[str, Any], said: str | None, where: str
 ) -> tuple[str, Any, Any]:
     if parameter.kind not in _KINDS:
-        raise ConfigError(f"{where}: expected parameters with names, got {parameter}")
+        raise ConfigError(f"{where}: expected named parameters, got {parameter}")
     if name not in hints:
-        raise ConfigError(f"{where}: the parameter {name!r} needs a type hint, so that a model knows what to write")
+        raise ConfigError(f"{where}: the parameter {name!r} needs a type hint, which shows the model what to write")
     kind, said = _without_words(hints[name], said)
     if said:
         kind = Annotated[kind, msgspec.Meta(description=said)]

@@ -166,7 +166,7 @@ class ModelQuestion:
         if answer.stop is None and answer.unread and not answer.audible:
             raise _Failed(unreadable(self.model, answer.unread), again=True)
         if answer.stop is None:
-            raise _Failed(lost(self.model, "the answer broke off"))
+            raise _Failed(lost(self.model, "the answer was cut off"))
         if answer.over:
             await _to_the_end(chunks)
 
@@ -184,7 +184,7 @@ class ModelQuestion:
             return
         if answer.unread:
             raise _Failed(unreadable(self.model, answer.unread), again=True)
-        raise _Failed(lost(self.model, f"the answer has no word that can be heard, and no call (stop: {answer.stop})"))
+        raise _Failed(lost(self.model, f"the answer has no words to speak and no tool call (stop: {answer.stop})"))
 
     async def _next(self, chunks: AsyncGenerator[bytes, None], first_by: float) -> bytes | None:
         """What comes next, None at the end. A limit for what counts as an answer, not for signs of life before it.
@@ -225,7 +225,7 @@ class ModelQuestion:
 
     def _silence(self) -> _Failed:
         what = "the first one" if self.first is None else "the next one"
-        return _Failed(lost(self.model, f"no word within the time for {what}"))
+        return _Failed(lost(self.model, f"no words within the time limit for {what}"))
 
     def _lost(self, error: httpx.HTTPError) -> _Failed:
         return _Failed(lost(self.model, f"{type(error).__name__}: {error}".rstrip(": ")))

@@ -140,7 +140,7 @@ def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
     for each in given:
         made = each if isinstance(each, Tool) else _made(each, None, ToolPolicy())
         if made.name in tools:
-            raise ConfigError(f"tools: two are called {made.name!r}")
+            raise ConfigError(f"tools: two tools have the name {made.name!r}")
         tools[made.name] = made
     return tools
 

@@ -90,7 +90,7 @@ class Window:
             kept = kept[: max(LEAST_RESULT, int(len(kept) * min(0.9, most / tokens)))]
         if len(kept) == len(text):
             return text
-        return f"{kept}\n[Cut short: {len(kept)} of {len(text)} characters are shown.]"
+        return f"{kept}\n[Cut short: showing {len(kept)} of {len(text)} characters.]"
 
     def _cost(self, exchange: Exchange, steps: Mapping[int, Sequence[ModelStep]]) -> int:
         called = steps.get(exchange.turn, ())

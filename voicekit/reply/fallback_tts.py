@@ -59,7 +59,7 @@ class FallbackTts(Pipeable):
         formats = [voice.negotiate(wanted) for voice in self.voices]
         if len(set(formats)) > 1:
             raise ConfigError(
-                f"fallback tts: expected voices that speak in one format, got {', '.join(map(str, formats))}"
+                f"fallback tts: expected all voices to use the same format, got {', '.join(map(str, formats))}"
             )
         self.produces = formats[0]
         return formats[0]

@@ -59,17 +59,17 @@ class NoCall:
     call: CallEnds | None = None
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        raise ConfigError("session.say(): this turn belongs to no call; give Turn a `session`")
+        raise ConfigError("session.say(): this turn does not belong to a call; give Turn a `session`")
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        raise ConfigError("session.start_soon(): this turn belongs to no call; give Turn a `session`")
+        raise ConfigError("session.start_soon(): this turn does not belong to a call; give Turn a `session`")
 
 
 SORRY = "I'm sorry, I could not put you through."
 
 
 def _nothing_to_end(farewell: str | None) -> None:
-    raise ConfigError("turn.end(): this turn belongs to no call; give Turn an `end_call` to see what is asked of it")
+    raise ConfigError("turn.end(): this turn does not belong to a call; in a test, give Turn an `end_call`")
 
 
 def _no_keys(wanted: CollectKeys) -> None:
@@ -77,9 +77,7 @@ def _no_keys(wanted: CollectKeys) -> None:
 
 
 def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
-    raise ConfigError(
-        "turn.transfer(): this turn belongs to no call; give Turn a `hand_over` to see what is asked of it"
-    )
+    raise ConfigError("turn.transfer(): this turn does not belong to a call; in a test, give Turn a `hand_over`")
 
 
 class CommitmentEvent(Protocol):
@@ -161,10 +159,10 @@ class Turn:
         """
         if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
             raise ConfigError(
-                f"turn.collect(): expected one key or more and times above 0, got {most}, {within}, {first}"
+                f"turn.collect(): expected at least one key and times above 0, got {most}, {within}, {first}"
             )
         if (set(end) | set(stop)) - set(PHONE_KEYS):
-            raise ConfigError(f"turn.collect(): expected keys of a telephone ({PHONE_KEYS}) in `end` and `stop`")
+            raise ConfigError(f"turn.collect(): expected telephone keys ({PHONE_KEYS}) in `end` and `stop`")
         self.order_keys(CollectKeys(most, end, stop, within, first))
 
     def transfer(self, to: str, sorry: str | None = SORRY) -> None:
@@ -289,7 +287,7 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
     try:
         signature = inspect.signature(answer)
     except ValueError:
-        raise ConfigError(f"can't tell what {_name(answer)} takes\n{SHAPES}") from None
+        raise ConfigError(f"can't find out which arguments {_name(answer)} takes\n{SHAPES}") from None
     names = [
         name for name, it in signature.parameters.items() if it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
     ]
@@ -298,7 +296,7 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
         return True
     if one:
         return False
-    raise ConfigError(f"{_name(answer)}{signature} takes neither (turn, say) nor (turn)\n{SHAPES}")
+    raise ConfigError(f"{_name(answer)}{signature}: expected the parameters (turn, say) or (turn)\n{SHAPES}")
 
 
 def _fits(signature: inspect.Signature, count: int) -> bool:

@@ -37,12 +37,12 @@ class Step:
 
     def __post_init__(self) -> None:
         if not isinstance(self.transfer, str | None) or not isinstance(self.digits, str | None):
-            raise ConfigError("Step: expected texts for transfer and digits, got something else")
+            raise ConfigError("Step: expected text for transfer and digits, got something else")
         if self.transfer is not None and (self.end or self.to is not None):
-            raise ConfigError("Step: expected a transfer alone, got a place to go to or the end of the call as well")
+            raise ConfigError("Step: expected only a transfer, got a transfer with goto or end")
         if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):
             raise ConfigError(
-                f"Step: expected a text or vary(...) to say, and a state or a form to go to, got {self!r}"
+                f"Step: expected `say` to be a text or vary(...) and `goto` to be a state or a form, got {self!r}"
             )
 
 
@@ -142,19 +142,21 @@ def _wanted(
 ) -> Collection[str]:
     """The names of what `function` takes."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f"{where}: expected a function that returns what to say, {_name(function)} yields it")
+        raise ConfigError(f"{where}: expected a function that returns what to say, but {_name(function)} yields")
     wanted = []
     for name, it in inspect.signature(function).parameters.items():
         optional = it.default is not it.empty
         if it.kind not in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY):
-            raise ConfigError(f"{where}: {_name(function)} must take its arguments by name; {it} is not taken so")
+            raise ConfigError(f"{where}: {_name(function)} must take its arguments by name, but {it} is positional")
         if name in ("turn", "say", "slots") or name in sure or (optional and name in perhaps):
             wanted.append(name)
         elif name in perhaps:
             raise ConfigError(f"{where}: not every phrase fills {name!r}, so {_name(function)} needs a default for it")
         elif not optional:
             can = ", ".join([*dict.fromkeys([*sure, *perhaps]), "turn", "say", "slots"])
-            raise ConfigError(f"{where}: {_name(function)} wants {name!r}; it can have {can}")
+            raise ConfigError(
+                f"{where}: {_name(function)} has the parameter {name!r}, which is unknown here; it may have {can}"
+            )
     if "say" in wanted and not any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
         raise ConfigError(f"{where}: {_name(function)} takes `say`, so it must be `async def`")
     return wanted

@@ -69,7 +69,7 @@ class Rules(Table):
         random: Callable[[], Random] = same_each_call,
     ) -> None:
         if not isinstance(coverage, int | float) or isinstance(coverage, bool) or not 0 <= coverage <= 1:
-            raise ConfigError(f"coverage: expected a share from 0 to 1, got {coverage!r}")
+            raise ConfigError(f"coverage: expected a number from 0 to 1, got {coverage!r}")
         named = {name: choice(ways, f"choices {name!r}") for name, ways in (choices or {}).items()}
         super().__init__(named, coverage, "rules")
         self.states: list[State] = []
@@ -114,7 +114,7 @@ class Rules(Table):
         there is the answer, or too short for one. Decorate with its `then` what follows.
         """
         if choices is not None and kind != "text":
-            raise ConfigError(f"ask({slot!r}): expected a kind or choices, got both, kind {kind!r}")
+            raise ConfigError(f"ask({slot!r}): expected either kind or choices, got both (kind {kind!r})")
         of = kind_of(kind, self.named, f"ask({slot!r})") if choices is None else choice(choices, f"ask({slot!r})")
         state = ask_state(
             prompt,
@@ -207,7 +207,7 @@ class Rules(Table):
 
     def _only(self, before: Action | None, answer: RuleAnswer, where: str) -> Action:
         if before is not None:
-            raise ConfigError(f"{where}: expected one answer, got a second: {answer!r}")
+            raise ConfigError(f"{where}: expected one answer, got another: {answer!r}")
         doing = action(answer, where, sure=())
         self.add_gaps(doing, where, ())
         return doing
@@ -224,7 +224,10 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if doing is not None:
             moves += 1
             if moves > MOST_MOVES:
-                raise ConfigError(f"rules: more than {MOST_MOVES} moves in turn {turn.number}, to {talk.memory}")
+                raise ConfigError(
+                    f"rules: expected at most {MOST_MOVES} moves between states in turn "
+                    f"{turn.number}, got more; the last state is {talk.memory}"
+                )
             if doing.speaks:
                 await say(" ".join(said))
                 said = [""]  # so that what follows stands apart from what it says itself
@@ -253,7 +256,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
 
 async def _send_digits(turn: Turn, digits: str) -> None:
     if turn.call is None:
-        raise ConfigError("rules: expected a call to send keys on, got a conversation without one")
+        raise ConfigError("rules: expected a call to send keys on, got a conversation without a call")
     await turn.call.send_digits(digits)
 
 

@@ -47,7 +47,7 @@ class OpeningHours:
         for days, hours in weekly.items():
             for day in _days(days):
                 if day in self._weekly:
-                    raise ConfigError(f"opening hours, {days!r}: {DAYS[day]} has hours already")
+                    raise ConfigError(f"opening hours, {days!r}: the hours of {DAYS[day]} are set twice")
                 self._weekly[day] = _spans(hours, days)
         self._exceptions = {_date(text): _spans(hours, text) for text, hours in (exceptions or {}).items()}
 
@@ -94,7 +94,7 @@ class OpeningHours:
 
 def _utc(now: datetime) -> datetime:
     if now.tzinfo is None:
-        raise ValueError(f"opening hours: expected a time with its zone, got {now!r}")
+        raise ValueError(f"opening hours: expected a time with a time zone, got {now!r}")
     return now.astimezone(UTC)
 
 

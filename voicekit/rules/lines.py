@@ -93,7 +93,7 @@ def fill(text: str, words: Mapping[str, str]) -> str:
             return gap[0][0]
         if gap[1] not in words:
             raise ConfigError(
-                f"{text!r}: the slot {gap[1]!r} has not been filled; filled are: {', '.join(words) or 'none'}"
+                f"{text!r}: the slot {gap[1]!r} has not been filled; the filled slots are: {', '.join(words) or 'none'}"
             )
         return words[gap[1]]
 

@@ -124,7 +124,7 @@ class _Loader:
     def _add(self, section: Section, place: P) -> P:
         with section.blamed():
             if section.name in self._places:
-                raise ConfigError(f"expected a name of its own, got {section.name!r}, which another place has")
+                raise ConfigError(f"expected a unique name, got {section.name!r}, which is already in use")
         self._places[section.name] = place
         return place
 
@@ -159,7 +159,7 @@ class _Loader:
         if hours is None:
             raise rule.wrong("when", "opening hours in a table [hours]")
         if now is None:
-            raise rule.wrong("when", "to be told the time, by Rules.load(..., now=...)")
+            raise rule.wrong("when", "a clock, given to Rules.load(..., now=...)")
         return lambda turn: hours.is_open(now()) == (when == "open")
 
     def _answer_under(self, section: Section, key: str) -> RuleAnswer:
@@ -181,7 +181,7 @@ class _Loader:
         place = self._place(section, "goto") if section.text("goto") is not None else None
         transfer, digits = section.text("transfer"), section.text("digits")
         if place is not None and (leave or end or transfer is not None):
-            raise section.wrong("goto", "nothing, where there is leave, end or transfer")
+            raise section.wrong("goto", "nothing beside leave, end or transfer")
         if place is None and not leave and not end and transfer is None and digits is None:
             return say
         with section.blamed():

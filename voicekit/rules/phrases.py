@@ -86,9 +86,9 @@ class _Parser:
         while self._take("|"):
             rows = rows + self._row(closing)
         if closing and not self._take(closing):
-            raise self._wrong(f"expected a {closing!r} before the end")
+            raise self._wrong(f"expected {closing!r} before the end")
         if not closing and self._at < len(self._pieces):
-            raise self._wrong(f"expected nothing to close, got {self._next!r}")
+            raise self._wrong(f"{self._next!r} closes nothing")
         return rows
 
     def _row(self, closing: str) -> list[PhraseWords]:
@@ -96,7 +96,7 @@ class _Parser:
         while self._next not in ("", "|", *_CLOSING.values()):
             rows = [before + after for before, after in product(rows, self._piece())]
             if len(rows) > MOST_VARIANTS:
-                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more")
+                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more than that")
         return rows
 
     def _piece(self) -> Sequence[PhraseWords]:
@@ -115,7 +115,7 @@ class _Parser:
         name, colon, kind = inside.partition(":")
         name = name.strip()
         if not name.isidentifier():
-            raise self._wrong(f"expected the name of a slot, as Python writes names, got {name!r}")
+            raise self._wrong(f"expected a slot name that is a valid Python name, got {name!r}")
         return Slot(name, kind_of(kind, self._named, f"phrase {self._text!r}, slot {name!r}") if colon else TEXT)
 
     def _take(self, sign: str) -> bool:
@@ -138,12 +138,14 @@ def _without_small(row: PhraseWords) -> PhraseWords:
 
 def _check(row: PhraseWords, text: str) -> None:
     if not row:
-        raise ConfigError(f"phrase {text!r}: expected words or a slot that must be said, got a way to say nothing")
+        raise ConfigError(
+            f"phrase {text!r}: expected at least one required word or slot, got a phrase that is entirely optional"
+        )
     names = Counter(item.name for item in row if isinstance(item, Slot))
     if twice := [name for name, count in names.items() if count > 1]:
         raise ConfigError(f"phrase {text!r}: expected each slot once, got {twice[0]!r} twice")
     if any(_is_text(one) and _is_text(other) for one, other in pairwise(row)):
-        raise ConfigError(f"phrase {text!r}: expected a word between two slots for any words")
+        raise ConfigError(f"phrase {text!r}: expected a word between two slots that take any words")
 
 
 def _is_text(item: Item) -> bool:

@@ -93,7 +93,9 @@ class State(Table, Place):
     def then(self, answer: F) -> F:
         """What follows when the question is answered: a function (`@day.then`), or a text, a Step, another place."""
         if self.question is None:
-            raise ConfigError(f"{self.where}: a menu asks for no value, so nothing follows one; give its keys answers")
+            raise ConfigError(
+                f"{self.where}: a menu has no value, so it can't have `then`; give its keys answers instead"
+            )
         where = f"{self.where}.then"
         sure, perhaps = filled_by(self.question.patterns)
         self.next = action(answer, where, sure={self.question.slot.name, *sure}, perhaps=perhaps)
@@ -109,7 +111,7 @@ class State(Table, Place):
     def set_key_timeout(self, seconds: float) -> None:
         """ConfigError for what is no time."""
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < 600:
-            raise ConfigError(f"{self.where}: key_timeout: expected seconds above 0, got {seconds!r}")
+            raise ConfigError(f"{self.where}: key_timeout: expected more than 0 seconds, got {seconds!r}")
         self.key_timeout = float(seconds)
 
     @property
@@ -133,10 +135,13 @@ class Form(Place):
     ) -> None:
         self.where = "form"
         if not asks or not all(isinstance(ask, State) and ask.question is not None for ask in asks):
-            raise ConfigError(f"form: expected what rules.ask(...) returned, got {asks!r}")
+            raise ConfigError(f"form: expected states that rules.ask(...) returned, got {asks!r}")
         self.asks = {ask.question.slot.name: ask for ask in asks if ask.question is not None}
         if len(self.asks) < len(asks):
-            raise ConfigError(f"form: expected a slot for each question, got {', '.join(self.asks)} for {len(asks)}")
+            raise ConfigError(
+                f"form: expected a different slot for each question, got {', '.join(self.asks)} for "
+                f"{len(asks)} questions"
+            )
         self.where = f"form({', '.join(self.asks)})"
         self.again = None if again is None else written(again, f"{self.where}: again")
         self.confirmation = None if confirm is None else _confirmation(confirm, table, f"{self.where}: confirm")
@@ -166,7 +171,7 @@ def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
         return None
     wrong = question.check(slots[question.slot.name].value)
     if not isinstance(wrong, str | Vary | None):
-        raise TypeError(f"{state.where}: check returned {wrong!r:.80}; expected what is wrong (a text) or None")
+        raise TypeError(f"{state.where}: check returned {wrong!r:.80}; expected the text of an objection, or None")
     return None if wrong is None else Saying(wrong)
 
 
@@ -185,7 +190,7 @@ def ask_state(
     """The state that asks for `slot`; ConfigError where one of its `phrases` does not fill it."""
     where = f"ask({slot!r})"
     if not isinstance(slot, str) or not slot.isidentifier():
-        raise ConfigError(f"{where}: expected the name of a slot, as Python writes names")
+        raise ConfigError(f"{where}: expected a slot name that is a valid Python name")
     patterns = (_alone(Slot(slot, kind)), *(read(phrases, table.named, where) if phrases else ()))
     if slot not in filled_by(patterns)[0]:
         raise ConfigError(f"{where}: expected phrases that all fill {slot!r}, got {list(phrases)!r}")

@@ -130,10 +130,10 @@ class Table:
 
     def _check_keys(self, row: str, where: str) -> None:
         if not isinstance(row, str) or not row or row.strip(KEYS):
-            raise ConfigError(f"{where}: expected keys of a telephone ({KEYS}), got {row!r}")
+            raise ConfigError(f"{where}: expected telephone keys ({KEYS}), got {row!r}")
         for other in self.keys:
             if row == other or row.startswith(other) or other.startswith(row):
-                raise ConfigError(f"{where}: {row!r} and {other!r} begin alike, so one of them would never be reached")
+                raise ConfigError(f"{where}: {row!r} begins like {other!r}, so one of them could never be reached")
 
 
 class Gaps(NamedTuple):

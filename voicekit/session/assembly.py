@@ -206,7 +206,7 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
 def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
     """The part that is several, one behind the other."""
     if role not in ("stt", "tts"):
-        raise ConfigError(f"{role}: a Fallback is for an stt, a tts, or the model of a LanguageModel")
+        raise ConfigError(f"{role}: a Fallback can only be an stt, a tts or the model of a LanguageModel")
     members = [_resolve(role, member, registry) for member in spec.members]
     return FallbackStt(spec, members) if role == "stt" else FallbackTts(spec, members)
 
@@ -216,7 +216,7 @@ def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text
     *texts, voice = tts if isinstance(tts, Sequence) and not isinstance(tts, str) else [tts]
     for text in texts:
         if not isinstance(text, TransformPart):
-            raise ConfigError(f"tts: expected text transforms and then a voice, got {text!r} among the transforms")
+            raise ConfigError(f"tts: expected text transforms followed by one voice, got {text!r} among the transforms")
     return tuple(cast("list[TransformPart[Text, Text]]", texts)), voice
 
 
@@ -267,7 +267,7 @@ def listen_pipeline(
     ear = AudioFormat(wanted.rate)
     if parts.vad is not None and ear.rate not in parts.vad.rates:
         rates = ", ".join(map(str, parts.vad.rates))
-        raise ConfigError(f"the stt wants {wanted}, but the vad can judge only {rates} Hz")
+        raise ConfigError(f"the stt takes {wanted}, but the vad takes only {rates} Hz")
     between: list[Any] = [divert()]
     if given != ear:
         between.append(resample(ear))

@@ -138,7 +138,7 @@ def _made(folder: Path) -> tuple[_Tape, bool]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = [name for name in (SOUND, EVENTS, WIRE) if os.path.lexists(folder / name)]
         if there:
-            raise ConfigError(f"call folder {folder}: expected none of an earlier call, found {', '.join(there)}")
+            raise ConfigError(f"call folder {folder}: expected no files from an earlier call, found {', '.join(there)}")
         renew(folder / WIRE)
         return _Tape(TwoTrackFile(folder / SOUND, UNKNOWN_RATE)), was_there
     except OSError as error:

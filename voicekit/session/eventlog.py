@@ -218,7 +218,9 @@ def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
     """
     header, *lines = path.read_text(encoding="utf-8").split("\n")
     if header != HEADER:
-        raise ConfigError(f"{path}: expected an event log of version {VERSION}, got a file that begins {header:.60}")
+        raise ConfigError(
+            f"{path}: expected an event log of version {VERSION}, got a file that begins with {header:.60}"
+        )
     found = []
     for number, line in enumerate(lines[:-1], start=2):
         try:

@@ -202,7 +202,7 @@ class Session:
         A call that ends while its stt is down has that in `why`. Cancelling it ends the conversation at once.
         """
         if self._has_run:
-            raise ConfigError("a Session runs once; make another for the next conversation")
+            raise ConfigError("a Session can run only once; create another for the next conversation")
         self._has_run = True
         self._reporter.start()
         telling = tell.set(self._reporter.report)
@@ -307,7 +307,7 @@ class Session:
     def _enter(self, signal: Typed | Dtmf) -> None:
         outlet = self._running()
         if not outlet.is_below(ENTERED):
-            raise VoicekitError(f"expected fewer than {ENTERED} lines, keys and prompts that wait, got one more")
+            raise VoicekitError(f"expected at most {ENTERED} typed lines, keys and prompts in the queue, got one more")
         outlet.offer(signal)
 
     def _running(self) -> Outlet[Signal]:

@@ -61,7 +61,9 @@ class TwoTrackFile:
     def _lay(self, file: FileIO, track: int, at: int, pcm: bytes) -> None:
         samples = len(pcm) // 2
         if (at + samples) * BLOCK_BYTES > LARGEST_BYTES:
-            raise DeviceError(f"{self.path}: a WAV file can't hold more than {LARGEST_BYTES // self._second} s of this")
+            raise DeviceError(
+                f"{self.path}: a WAV file can't hold more than {LARGEST_BYTES // self._second} s of this format"
+            )
         there = max(0, min(samples, self.samples - at))
         file.seek(HEADER_BYTES + at * BLOCK_BYTES)
         both = array("h", file.read(there * BLOCK_BYTES).ljust(samples * BLOCK_BYTES, b"\0"))

@@ -128,7 +128,7 @@ class _Lives:
         command, how = list(self._command), ""
         for life in range(LIVES):
             if life:
-                self._tell(f"the local server has {how}: starting another")
+                self._tell(f"the local server {how}: starting another")
             async with _process(command) as process, trio.open_nursery() as nursery:
                 child = _Child(process, self._tell)
                 nursery.start_soon(child.listen)
@@ -139,7 +139,7 @@ class _Lives:
                     command += ["--port", str(urlsplit(hello.endpoints.stt).port)]
                 how = f"ended with status {await process.wait()}"
                 nursery.cancel_scope.cancel()
-        raise Unavailable(f"the local server has {how} again", service="local server", retryable=True)
+        raise Unavailable(f"the local server {how} again", service="local server", retryable=True)
 
 
 @asynccontextmanager
@@ -196,7 +196,7 @@ class _Child:
             await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
             return greeting
         raise Unavailable(
-            f"the local server sent no line for {SILENT_S:g} s while it was starting",
+            f"the local server printed nothing for {SILENT_S:g} s while it was starting",
             service="local server",
             retryable=True,
         )

@@ -35,7 +35,7 @@ def dialect_of(line: PhoneLine, plugins: Plugins) -> Dialect:
     factory = plugins.registry.find("transport", line.transport).factory
     found = getattr(resolve_name(factory) if isinstance(factory, str) else factory, "dialect", None)
     if not isinstance(found, Dialect):
-        raise ConfigError(f"transport {line.transport!r}: expected an attribute `dialect` with both roles, got none")
+        raise ConfigError(f"transport {line.transport!r}: expected an attribute `dialect` with both roles, found none")
     return found
 
 
@@ -62,7 +62,7 @@ async def dial(
     if any(isinstance(act, Typed) for _, act in script.acts):
         raise ConfigError("a script over a wire: expected words, sounds and keys, got typed text")
     if line.holds and not hasattr(carrier.peer, "hold"):
-        raise ConfigError(f"holds: {type(carrier.peer).__name__} knows no hold by the far side")
+        raise ConfigError(f"holds: {type(carrier.peer).__name__} can't put the call on hold")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(carrier.run)
         await carrier.begun.wait()

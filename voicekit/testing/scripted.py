@@ -102,7 +102,7 @@ class Script:
 
     def _sound(self, sound: _Sound) -> None:
         if sound.end <= sound.start or (self.sounds and sound.start < self.sounds[-1].end):
-            raise ConfigError(f"a script's sounds come one after the other and last some time; got {sound}")
+            raise ConfigError(f"expected the sounds of a script to be in order and longer than 0 s, got {sound}")
         self.sounds.append(sound)
 
 
@@ -114,7 +114,7 @@ class ScriptedSource(Pipeable):
 
     def __init__(self, script: Script, format: AudioFormat = PCM16K, *, live: bool = True) -> None:  # noqa: A002
         if format.encoding != "pcm16" or format.channels != 1:
-            raise ConfigError(f"a scripted source speaks pcm16 mono, not {format}")
+            raise ConfigError(f"a scripted source produces pcm16 mono, not {format}")
         self.produces = format
         self.live = live
         self._script = script

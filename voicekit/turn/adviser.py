@@ -66,7 +66,7 @@ class PausePatience:
         for name in self.__slots__:
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 60:
-                raise ConfigError(f"PausePatience.{name}: expected seconds from 0 to 60, got {value!r}")
+                raise ConfigError(f"PausePatience.{name}: expected 0 to 60 seconds, got {value!r}")
 
 
 class WordAdviser:

@@ -352,4 +352,4 @@ class Conductor:
             with trio.move_on_after(UNWIND):
                 await oldest.unwound.wait()
                 continue
-            raise VoicekitError(f"reply {oldest.reply.turn} was cut, and its tasks have not ended in {UNWIND:g} s")
+            raise VoicekitError(f"reply {oldest.reply.turn} was cut, but its tasks did not end within {UNWIND:g} s")

@@ -47,7 +47,7 @@ class History:
     def begin(self, turn: int, user: str, reason: str) -> None:
         """Reply `turn` to `user` starts. LocalProtocolError while another exchange is open."""
         if self._open is not None:
-            raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the begin of {turn}")
+            raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the start of {turn}")
         self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
 
     def amend(self, turn: int, text: str) -> None:

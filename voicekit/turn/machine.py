@@ -107,7 +107,7 @@ class TurnMachine:
         endpointing = policy.turn.endpointing
         if endpointing == "stt" and not endpoints:
             raise ConfigError(
-                "TurnPolicy.endpointing: expected an stt that declares endpoints for 'stt', got one that does "
+                "TurnPolicy.endpointing: 'stt' needs an stt that detects endpoints, but this one does "
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"

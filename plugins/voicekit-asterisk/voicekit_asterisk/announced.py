@@ -32,7 +32,7 @@ class AnnouncedCalls:
         """A new UUID for a call of which `facts` are known; Unavailable if MOST are waiting."""
         self._waiting = {uuid: call for uuid, call in self._waiting.items() if call[0] >= now}
         if len(self._waiting) >= MOST:
-            raise Unavailable(f"audiosocket: {MOST} announced calls have not connected yet", service="call")
+            raise Unavailable(f"audiosocket: too many announced calls ({MOST}) have not connected yet", service="call")
         uuid = uuid4()
         self._waiting[uuid] = now + LIFE_S, dict(facts)
         return uuid

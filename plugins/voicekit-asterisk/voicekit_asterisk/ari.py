@@ -123,7 +123,7 @@ def read_ari(text: str) -> AriEvent:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"ari: expected JSON, got {len(text)} characters that are none") from None
+        raise RemoteProtocolError(f"ari: expected JSON, got {len(text)} characters that are not JSON") from None
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         raise RemoteProtocolError("ari: expected an event with a type, got none")

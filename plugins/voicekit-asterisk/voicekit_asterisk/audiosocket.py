@@ -150,7 +150,7 @@ class AudioSocketWire:
         return []
 
     def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("audiosocket: keys can't be sent; a frame of a digit ends the call")
+        raise ConfigError("audiosocket: keys can't be sent, because Asterisk ends the call on a digit frame")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         """The dialplan goes on behind its AudioSocket line."""

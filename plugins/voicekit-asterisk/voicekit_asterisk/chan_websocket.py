@@ -109,7 +109,7 @@ class ChanWebsocketWire:
         codec = _text(fields, "format")
         found = FORMATS.get(codec)
         if found is None:
-            raise RemoteProtocolError(f"chan_websocket: expected a codec of {', '.join(FORMATS)}, got {codec[:20]!r}")
+            raise RemoteProtocolError(f"chan_websocket: expected a codec from {', '.join(FORMATS)}, got {codec[:20]!r}")
         ptime = _whole(fields, "ptime")
         if ptime is not None and not 1 <= ptime <= 200:
             raise RemoteProtocolError(f"chan_websocket: expected a ptime of 1 to 200 ms, got {ptime}")
@@ -175,7 +175,7 @@ class ChanWebsocketWire:
         return [self._command("GET_STATUS")]
 
     def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("chan_websocket: keys can't be sent on this connection; ARI can")
+        raise ConfigError("chan_websocket: keys can't be sent on this connection; use the ARI transport")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         return [self._command("HANGUP")]

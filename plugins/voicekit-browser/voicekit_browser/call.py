@@ -104,11 +104,11 @@ class PageCall(Call):
 
     async def send_digits(self, digits: str) -> None:
         await trio.lowlevel.checkpoint()
-        raise ConfigError("send_digits: a page takes no keys")
+        raise ConfigError("send_digits: keys can't be sent to a page")
 
     async def transfer(self, to: str) -> None:
         await trio.lowlevel.checkpoint()
-        raise ConfigError("transfer: a page can't be handed over")
+        raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
         """Wait, at most SETTLE_S, until the page has heard the last of what was said; at once if it is gone."""
@@ -200,7 +200,9 @@ class PageCall(Call):
             case PageBye():
                 self.finish(CallEnd(EndReason.CALLER))
             case PageResume():
-                raise RemoteProtocolError("voicekit.v1: a call that goes on can't be resumed on its own socket")
+                raise RemoteProtocolError(
+                    "voicekit.v1: this socket already carries the call; resume it on a new socket"
+                )
 
     def _is_new(self, n: int) -> bool:
         """Whether this entry is not one that came before, over another socket. Raises if they come too fast."""

@@ -54,7 +54,7 @@ async def _serve(bot: Bot, plugins: Plugins, options: argparse.Namespace) -> Non
             try:
                 await serve(answer, Browser(""), public_url=address, port=port, drain=0.0, task_status=task_status)
             except OSError as error:
-                raise ConfigError(f"port {port}: {error.strerror}; --port takes another") from error
+                raise ConfigError(f"port {port}: {error.strerror}; choose another with --port") from error
 
         await nursery.start(listening)
         _tell(f"talk to the bot at {address}/ (Ctrl-C ends it)")

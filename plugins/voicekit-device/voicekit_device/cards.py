@@ -111,7 +111,7 @@ def device_format(cards: Cards, device: Device, direction: Direction, wanted: Au
             offer = AudioFormat(rate, channels=channels)
             if channels <= device.channels(direction) and cards.takes(device, direction, offer):
                 return offer
-    raise DeviceError(f"{direction} {device.name!r} takes neither {wanted} nor its own {device.rate} Hz")
+    raise DeviceError(f"{direction} {device.name!r} accepts neither {wanted} nor its default rate of {device.rate} Hz")
 
 
 def _default(found: Sequence[Device], index: int | None, direction: Direction) -> Device:

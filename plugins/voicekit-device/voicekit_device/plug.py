@@ -36,7 +36,7 @@ CLOSING = 0.5
 def check_patience(patience: float) -> None:
     """Raises ConfigError for a time that there is not."""
     if not patience >= 0:
-        raise ConfigError(f"patience: expected seconds from 0, got {patience!r}")
+        raise ConfigError(f"patience: expected 0 seconds or more, got {patience!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Socket:
         """The device as it is now; DeviceError where it is not there or does not take the format any more."""
         device = choose(self.cards, self.wanted, self.direction, anew=anew)
         if not self.cards.takes(device, self.direction, self.format):
-            raise DeviceError(f"{self.direction} {device.name!r} takes no more {self.format}")
+            raise DeviceError(f"{self.direction} {device.name!r} no longer accepts {self.format}")
         return device
 
 
@@ -115,7 +115,7 @@ class Plug:
         while self._error is None:
             await self._until_lost()
             self.lost = True
-            gone = DeviceError(f"the device is gone; it has {self._patience:g} s to come back")
+            gone = DeviceError(f"the device was lost; waiting up to {self._patience:g} s for it to return")
             self._tell(Trouble(self._socket.direction, gone))
             await self._try_again(back)
 
@@ -145,7 +145,7 @@ class Plug:
             except DeviceError as error:
                 if trio.current_time() >= deadline:
                     where = self._socket.direction
-                    self._error = DeviceError(f"{where}: the device was lost and did not come back: {error}")
+                    self._error = DeviceError(f"{where}: the device was lost and did not return: {error}")
                     return
                 await trio.sleep(RETRY)
 
@@ -155,7 +155,7 @@ class Plug:
             await trio.sleep(LOOK)
             if self._pulse() != before:
                 return
-        raise DeviceError("it can be opened, but is silent")
+        raise DeviceError("the device opens, but delivers no sound")
 
 
 class _Opening:

@@ -132,7 +132,7 @@ class Decoder:
             unread = unreadable(self._head)
             if unread is not None:
                 os.close(self._read_fd)
-                raise Undecodable(f"{unread} is not read by this server. Send {', '.join(CONTAINERS[1:])}")
+                raise Undecodable(f"{unread} can't be read by this server. Send {', '.join(CONTAINERS[1:])}")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hold)
                 what = partial(decode, self._read_fd, self._head, self._deliver_from_thread, lambda: self._fed)
@@ -157,7 +157,7 @@ class Decoder:
                 await trio.sleep(UNRECOGNISED_S)
         finally:
             self._pipe.close()
-        raise Undecodable(f"no sound came out of it for {UNRECOGNISED_S:g} s")
+        raise Undecodable(f"no sound could be decoded for {UNRECOGNISED_S:g} s")
 
     async def _begin(self) -> None:
         self._head = mend_head(self._head)
@@ -278,7 +278,7 @@ class _Tape:
         return bytes(into[: self.readinto(memoryview(into))])
 
     def write(self, data: bytes) -> int:
-        raise OSError("this file is only read")
+        raise OSError("this file is read-only")
 
     def _fetch(self, until: int) -> None:
         while not self._ended and self._kept_from + len(self._kept) < until:

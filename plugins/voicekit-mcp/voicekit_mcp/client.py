@@ -171,7 +171,7 @@ class _Link:
             session.lost.set()
             never_arrived = isinstance(error, MCPError) and error.code == INVALID_REQUEST
             if not again and not never_arrived:
-                raise self._connection.unavailable("the connection was lost in the middle of a call", error) from None
+                raise self._connection.unavailable("the connection was lost during a call", error) from None
         return await (await self.connected()).client.call_tool(name, arguments)
 
     async def _keep(self, task_status: trio.TaskStatus[_Session]) -> None:

@@ -156,7 +156,7 @@ def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
     found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
     if not found:
         names = ", ".join(scene.name for scene in scenes() if scene.realtime or not realtime)
-        raise ConfigError(f"--only: expected the beginning of a scene's name or kind, got {only!r}; there are {names}")
+        raise ConfigError(f"--only: expected the beginning of a scene's name or kind, got {only!r}; known: {names}")
     return tuple(found)
 
 

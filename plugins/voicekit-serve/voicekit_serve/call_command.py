@@ -59,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
         read_part(options.transport, "transport", plugins.registry).build(plugins.registry, "transport")
     )
     if not options.public_url and not isinstance(transport, ListeningTransport):
-        raise ConfigError(f"call: expected --public-url or {PUBLIC_URL}: the carrier must reach this program")
+        raise ConfigError(
+            f"call: expected --public-url or {PUBLIC_URL}: the carrier must be able to reach this program"
+        )
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
 

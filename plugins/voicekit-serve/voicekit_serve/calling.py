@@ -137,5 +137,5 @@ class _Followed:
 def dialing(transport: Any) -> DialingTransport:
     """`transport` itself; ConfigError if it makes no calls."""
     if not isinstance(transport, DialingTransport):
-        raise ConfigError(f"call: {transport.name} can't call out")
+        raise ConfigError(f"call: {transport.name} can't place calls")
     return transport

@@ -86,7 +86,10 @@ def _serve_by_workers(options: Namespace) -> int:
     if importlib.util.find_spec("gunicorn") is None:
         raise ConfigError("--workers: several processes need gunicorn: pip install 'voicekit-serve[workers]'")
     if SECRET not in os.environ:
-        raise ConfigError(f"--workers: expected {SECRET} in the environment: a call's socket may reach another process")
+        raise ConfigError(
+            f"--workers: expected {SECRET} in the environment, because a call's socket may reach a "
+            "different process than its webhook"
+        )
     from voicekit_serve.workers import Workers
 
     bind = f"{options.host}:{options.port}"

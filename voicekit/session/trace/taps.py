@@ -52,7 +52,7 @@ def trace(session: Session, tell: MilestoneTap) -> None:
     before `run`; raises ConfigError afterwards. A part that a plugin replaces later on is not seen.
     """
     if session.running:
-        raise ConfigError("trace(): expected a session that has not begun to run")
+        raise ConfigError("trace(): expected a session that has not started")
     parts, caller, air = session.parts, _Caller(), _Air(session.parts.sink, tell)
     session.parts = replace(
         parts,

@@ -101,8 +101,8 @@ class ApiKey:
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(
-                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or hold the call with voicekit.run or "
-                "`voicekit run`, which start a local server in its place (voicekit-local)"
+                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or run the bot with voicekit.run or "
+                "`voicekit run`, which can use a local server instead (voicekit-local)"
             )
         return cls(secret)
 
@@ -115,7 +115,7 @@ class ApiKey:
         if not _HTTP_TOKEN.fullmatch(self._secret):
             raise ConfigError(
                 "Soniox key: as a subprotocol it may hold only letters, digits and !#$%&'*+.^_`|~-; "
-                "temporary keys of the old form (with a colon) go into the header"
+                "temporary keys in the old form (with a colon) must go into the header"
             )
         return [KEY_SUBPROTOCOL, self._secret]
 

@@ -69,7 +69,7 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
     try:
         stream: trio.abc.Stream = await trio.open_tcp_stream(proxy.host, proxy.port)
     except OSError as error:
-        raise ConnectionError(f"the proxy {proxy} was not reached: {error}") from None
+        raise ConnectionError(f"the proxy {proxy} could not be reached: {error}") from None
     try:
         if proxy.secure:
             stream = await over_tls(stream, await tls_context(), proxy.host)
@@ -95,7 +95,7 @@ async def _ask(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
         more = await stream.receive_some(HEAD_BYTES)
         head += more
         if not more or len(head) > HEAD_BYTES:
-            raise ConnectionError(f"the proxy {proxy} gave no answer to CONNECT")
+            raise ConnectionError(f"the proxy {proxy} did not answer CONNECT")
     status = _STATUS.match(head)
     if status is None or not status[1].startswith(b"2") or not head.endswith(b"\r\n\r\n"):
         answer = f"HTTP {int(status[1])}" if status else "something else than HTTP"

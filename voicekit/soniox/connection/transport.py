@@ -176,7 +176,7 @@ class TrioWebsocket:
         except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
             why = _deepest(error)
             raise Unconnected(f"{type(why).__name__}: {why}") from error
-        raise Unconnected(f"{where.hostname} was not reached within {CONNECT_S:g} s")
+        raise Unconnected(f"{where.hostname} could not be reached within {CONNECT_S:g} s")
 
 
 def _deepest(error: BaseException) -> BaseException:
@@ -207,7 +207,7 @@ async def _shake_hands(
         return socket
     if stream.status is not None:
         raise Unconnected(f"it answered HTTP {stream.status}", stream.status)
-    raise Unconnected(f"no handshake within {CONNECT_S:g} s" if reader.running else "it broke the handshake off")
+    raise Unconnected(f"no handshake within {CONNECT_S:g} s" if reader.running else "it ended the handshake early")
 
 
 class _Reader:

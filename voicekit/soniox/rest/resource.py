@@ -74,9 +74,9 @@ class _Pages(Generic[T]):
         self._over = not self._cursor
         self._empty = 0 if things else self._empty + 1
         if self._cursor and self._cursor == self._kept:
-            raise RemoteProtocolError("Soniox: expected another page, got a cursor again that led to this one")
+            raise RemoteProtocolError("Soniox: expected the next page, got a cursor that was already used")
         if self._empty > EMPTY_PAGES:
-            raise RemoteProtocolError(f"Soniox: expected the end of a list, got {self._empty} empty pages in a row")
+            raise RemoteProtocolError(f"Soniox: expected the list to end, got {self._empty} empty pages in a row")
         if self._read == self._keep_at:
             self._kept, self._keep_at = self._cursor, 2 * self._keep_at
         self._read += 1
@@ -127,7 +127,7 @@ def listing(
 ) -> Listing[T_struct]:
     """The list at `url`. ConfigError for a size of its pages that is out of `bounds`."""
     if not bounds[0] <= page <= bounds[1]:
-        raise ConfigError(f"Soniox option limit: expected {bounds[0]} to {bounds[1]} entries a page, got {page}")
+        raise ConfigError(f"Soniox option limit: expected {bounds[0]} to {bounds[1]} entries per page, got {page}")
 
     async def fetch(cursor: str | None) -> tuple[tuple[T_struct, ...], str | None]:
         ask = RestQuery("GET", url, {**(query or {}), "limit": page, "cursor": cursor})

@@ -67,12 +67,12 @@ class SpeechSound:
         if piece is not None:
             self._ending.feed(piece)
             if self.received > SOUND_BYTES:
-                raise self._interrupted("more came than any speech has", retryable=False)
+                raise self._interrupted("more data came than any speech can have", retryable=False)
             return piece
         if not self._framed:
-            raise self._interrupted("the answer had neither a length nor a marked end")
+            raise self._interrupted("the answer had neither a length nor an end marker")
         if self.whole is False:
-            raise self._interrupted("the sound ends in the middle")
+            raise self._interrupted("the sound is incomplete")
         raise StopAsyncIteration
 
     async def _next(self) -> bytes | None:
@@ -85,7 +85,7 @@ class SpeechSound:
             raise self._interrupted(self._why(error)) from None
         finally:
             self._left -= trio.current_time() - before
-        raise self._interrupted("no more came in time" if self._left > 0 else "it took too long in all")
+        raise self._interrupted("no more data came in time" if self._left > 0 else "the whole answer took too long")
 
     def _interrupted(self, why: str, *, retryable: bool = True) -> Unavailable:
         message = f"{SERVICE}: the sound was interrupted after {self.received} bytes: {why}"

@@ -49,7 +49,7 @@ class KeyDesk:
     def __init__(self, soniox: SonioxClient, request: KeyRequest, *, per_minute: int = PER_CLIENT) -> None:
         check(request)
         if per_minute < 1:
-            raise ConfigError(f"key desk: expected at least one key a minute, got {per_minute}")
+            raise ConfigError(f"key desk: expected at least one key per minute, got {per_minute}")
         self._soniox = soniox
         self._request = request
         self._most = per_minute

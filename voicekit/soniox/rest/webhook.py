@@ -59,11 +59,13 @@ class WebhookReceiver:
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
         if not secret or not header:
-            raise ConfigError("webhook: expected the name of a header and a secret for it")
+            raise ConfigError("webhook: expected the name of a header, and a secret")
         try:
             self._secret = secret.encode()
         except UnicodeEncodeError:
-            raise ConfigError("webhook: expected a secret that is text, got half a character in it") from None
+            raise ConfigError(
+                "webhook: expected a text as the secret, got one with half a character (a lone surrogate)"
+            ) from None
         self.header = header
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -74,7 +76,7 @@ class WebhookReceiver:
         """With what is given, or else with SONIOX_API_WEBHOOK_SECRET and SONIOX_API_WEBHOOK_HEADER."""
         secret = secret or environ.get(SECRET_VARIABLE)
         if not secret:
-            raise ConfigError(f"no webhook secret: set {SECRET_VARIABLE}, or give one as an argument")
+            raise ConfigError(f"no webhook secret: set {SECRET_VARIABLE}, or pass one as an argument")
         return cls(secret, header or environ.get(HEADER_VARIABLE) or HEADER)
 
     def receive(self, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> WebhookCall:
@@ -87,7 +89,7 @@ class WebhookReceiver:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise RemoteProtocolError(f"webhook: expected an id and a status as JSON: {error}") from error
         if said.status not in ("completed", "error") or not said.id:
-            raise RemoteProtocolError(f"webhook: expected an id, and completed or error, got {said.status[:80]!r}")
+            raise RemoteProtocolError(f"webhook: expected the status completed or error, got {said.status[:80]!r}")
         return WebhookCall(said.id, said.status, (said.id, said.status) in self._done)
 
     def done(self, call: WebhookCall) -> None:

@@ -187,7 +187,7 @@ class SttSession:
         try:
             answer = read_stt_response(message, self._redact)
             if sum(token.text in (END_TOKEN, FIN_TOKEN) for token in answer.tokens or ()) > MARKERS:
-                raise RemoteProtocolError(f"expected at most {MARKERS} ends of utterances in one message")
+                raise RemoteProtocolError(f"expected at most {MARKERS} endpoint markers in one message")
         except RemoteProtocolError as error:
             return self._fail(Failed(RemoteProtocolError(f"{SERVICE}: {error}"), Retry.BACKOFF))
         self._answers.came()
@@ -238,7 +238,7 @@ class SttSession:
         if isinstance(cell, SttState):
             self.state = cell
         elif cell is not IGNORE:
-            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible, the session is {self.state.name}")
+            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible while the session is {self.state.name}")
         return cell is not IGNORE
 
     def _check(self, frame: AudioFrame) -> None:
@@ -265,7 +265,7 @@ class SttSession:
     def _answered(self, what: SttInput, answer: SttResponse) -> list[SttEvent]:
         cell = STT_TABLE[self.state][what]
         if isinstance(cell, Verdict):
-            wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came, but the session is {self.state.name}")
+            wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came while the session was {self.state.name}")
             return [] if cell is IGNORE else self._fail(Failed(wrong, Retry.BACKOFF))
         if what is SttInput.ERROR:
             return self._fail(refused(answer, service=SERVICE, redact=self._redact))

@@ -117,7 +117,7 @@ class SonioxStt(Pipeable):
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         """Connect, so that a wrong key or address is known before any sound flows, and the first word is not late."""
         if self.accepts is None:
-            raise ConfigError(f"{self.name}: negotiate() is asked first, with the format of the sound")
+            raise ConfigError(f"{self.name}: expected a call of negotiate() with the format of the sound first")
         with alone():
             async with trio.open_nursery() as nursery:
                 first: SttConnection = await nursery.start(self._open_first)

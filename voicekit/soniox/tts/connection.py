@@ -172,7 +172,7 @@ class TtsConnection:
         state = TtsState.ABSENT if known is None else known.state
         cell = TTS_TABLE[state][what]
         if cell is WRONG:
-            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible, stream {stream} is {state.name}")
+            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible while stream {stream} is {state.name}")
         if known is None or isinstance(cell, Verdict):
             return None
         known.state, known.moved_at = cell, now
@@ -186,7 +186,7 @@ class TtsConnection:
             if known is None or cell is IGNORE:
                 continue
             if isinstance(cell, Verdict):
-                wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came, but stream {stream} is {known.state.name}")
+                wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came while stream {stream} was {known.state.name}")
                 events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
                 continue
             before, known.state, known.moved_at = known.state, cell, now
@@ -194,7 +194,7 @@ class TtsConnection:
             if self.failure is not None:
                 break
             if known.is_too_long and known.state in (TtsState.OPEN, TtsState.DRAINING):
-                wrong = RemoteProtocolError(f"{SERVICE}: more than {LONGEST_S:g} s of sound came for stream {stream}")
+                wrong = RemoteProtocolError(f"{SERVICE}: got more than {LONGEST_S:g} s of sound for stream {stream}")
                 events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
         return events
 

@@ -241,7 +241,7 @@ async def _does_not_start(dialect: Dialect) -> None:
     stream = ClosedOnce(carrier.stream)
     with suppress(Unavailable):
         async with open_call(stream, dialect.wire(), start_timeout=1.0):
-            raise AssertionError(f"{dialect.wire().name}: began a call without any message")
+            raise AssertionError(f"{dialect.wire().name}: began a call before any message came")
     promise(stream.closed == 1, dialect.wire(), "must have a connection closed on which no call starts")
 
 

@@ -34,4 +34,4 @@ def _handler(answer: Answer) -> Handler:
     try:
         return as_handler(answer)
     except ConfigError as error:
-        raise AssertionError(f"{answer!r} is no handler: {error}") from error
+        raise AssertionError(f"{answer!r} is not a handler: {error}") from error

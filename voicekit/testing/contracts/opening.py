@@ -127,7 +127,7 @@ async def _opens(part: Any, equip: Equip, counts: Sequence[str]) -> None:
 
 
 async def _lets_errors_pass(part: Any) -> None:
-    ours = LookupError("raised by whoever had it open")
+    ours = LookupError("raised inside `async with`")
     passed: BaseException | None = None
     try:
         async with part.open():

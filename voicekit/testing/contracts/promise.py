@@ -51,7 +51,7 @@ def check_format(part: Any, member: str) -> AudioFormat:
     """The format that the part states as `member`."""
     stated: object = getattr(part, member, None)
     if not isinstance(stated, AudioFormat):
-        raise AssertionError(f"{who(part)} must state `{member}` as an AudioFormat, not as {stated!r}")
+        raise AssertionError(f"{who(part)} must declare `{member}` as an AudioFormat, not {stated!r}")
     return stated
 
 

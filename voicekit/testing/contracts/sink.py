@@ -69,7 +69,7 @@ async def check_sink(make: Callable[[], Any]) -> None:
         try:
             Playout(part)
         except ConfigError as error:
-            raise AssertionError(f"{who(part)} can't be played to: {error}") from error
+            raise AssertionError(f"{who(part)} can't play: {error}") from error
         await check_opening(make, lambda sink: nullcontext(partial(_plays_all, sink)))
         await _waits_when_full(make())
         await _discards(make())

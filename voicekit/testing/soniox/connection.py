@@ -107,7 +107,7 @@ class PeerConnection:
                 self._service.refuse(Refusal(error_type, said), stream, now)
                 await self._flush(self._service)
             case _:
-                raise ConfigError(f"expected a fault that can strike in the middle of a connection, got {fault}")
+                raise ConfigError(f"expected a fault that can happen during a connection, got {fault}")
 
     # --- the handshake ---
 

@@ -38,7 +38,7 @@ class At:
 
     def __post_init__(self) -> None:
         if len(self._given()) != 1:
-            raise ConfigError(f"the moment of a fault: expected one of its fields, got {self}")
+            raise ConfigError(f"the moment of a fault: expected exactly one field to be set, got {self}")
 
     @property
     def kind(self) -> str:

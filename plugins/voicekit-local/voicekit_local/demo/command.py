@@ -159,7 +159,7 @@ class _Call:
 
 def _contents(folder: Path) -> str:
     there = [f"{what} in {name}" for name, what in CONTENTS.items() if (folder / name).is_file()]
-    return f"The call is in {folder}: {', '.join(there)}."
+    return f"The call was saved in {folder}: {', '.join(there)}."
 
 
 def _free_folder() -> Path:

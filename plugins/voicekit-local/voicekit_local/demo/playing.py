@@ -47,5 +47,5 @@ async def play(path: Path) -> str | None:
         finally:
             reader.close()
     except (DeviceError, ConfigError) as error:
-        return f"It can't be played here: {error}."
+        return f"The call can't be played here: {error}."
     return None

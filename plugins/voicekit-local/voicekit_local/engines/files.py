@@ -34,7 +34,7 @@ def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> N
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():
-            raise ConfigError(f"expected {distribution} to bring {name}, found no such file in {folder}")
+            raise ConfigError(f"expected {distribution} to contain {name}, found no such file in {folder}")
         got = sha256(path)
         if got != expected:
             raise ConfigError(f"expected {path} of {distribution} with SHA-256 {expected}, got {got}")

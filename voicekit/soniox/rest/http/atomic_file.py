@@ -45,10 +45,10 @@ def _opened(path: Path) -> tuple[IO[bytes], Path]:
     beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path}: expected a file, or a place for one")
+            raise ConfigError(f"{path}: expected a file, or a path where one can be created")
         return open(beside, "xb", opener=private), beside
     except OSError as error:
-        raise ConfigError(f"{path}: a file cannot be written there: {error.strerror}") from error
+        raise ConfigError(f"{path}: no file can be created there: {error.strerror}") from error
 
 
 def _settle(file: IO[bytes], beside: Path, path: Path) -> None:

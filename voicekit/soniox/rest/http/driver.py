@@ -166,8 +166,8 @@ class Http:
                 return response.status_code, dict(response.headers), body
             finally:
                 await close(response)
-        step = f"nor were {STEP_BYTES // 1024} KiB of its answer read"
-        raise lost(ask, f"it was not answered in full within {self.patience.answer:g} s, {step} in that time")
+        step = f"fewer than {STEP_BYTES // 1024} KiB came in that time"
+        raise lost(ask, f"no complete answer within {self.patience.answer:g} s ({step})")
 
     async def _begun(self, ask: RestQuery) -> httpx.Response:
         """One attempt up to the head of its answer, within `answer` seconds."""
@@ -221,7 +221,7 @@ class Http:
             why = f"{httpx.URL(ask.url).host} was not reached: {self.why(error)}"
             raise Setback(errors.lost(why, service=SERVICE), RequestTrouble.UNSENT) from self._cause(error)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise ConfigError(f"Soniox address: {redacted(ask.url)!r} cannot be asked: {self.why(error)}") from None
+            raise ConfigError(f"Soniox address: {redacted(ask.url)!r} cannot be used: {self.why(error)}") from None
         except httpx.TransportError as error:
             raise lost(ask, self.why(error)) from self._cause(error)
 
@@ -249,7 +249,7 @@ class Http:
                         break
         except httpx.RequestError as error:
             if whole:
-                why = f"the answer broke off after {len(body)} bytes ({self.why(error)})"
+                why = f"the answer was cut off after {len(body)} bytes ({self.why(error)})"
                 raise lost(ask, why) from self._cause(error)
         return bytes(body)
 

@@ -48,7 +48,8 @@ def unexpected(
     if 300 <= status < 400:
         where = redact(headers.get("location", "nowhere"))[: 4 * QUOTED]
         return RemoteProtocolError(
-            f"{SERVICE}: expected {wanted}, got {status}, which leads to {where}. The address of the service is wrong, "
+            f"{SERVICE}: expected {wanted}, got {status}, which leads to {where}. Either the address "
+            "of the service is wrong, "
             "or something in between catches requests; keys are not sent elsewhere."
         )
     got = f"{kind}, {_quoted(body, redact)}" if body else "an empty body"

@@ -82,7 +82,7 @@ class Upload:
                 if self._progress is not None:
                     self._progress(self.sent, self.size)
         if self.size is not None and self.sent != self.size:
-            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, it ended after {self.sent}")
+            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, but it ended after {self.sent}")
         yield self._tail
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
@@ -103,7 +103,7 @@ class Upload:
         if size > self._most:
             raise ConfigError(f"upload of {self.filename}: expected at most {self._most} bytes, got {size}")
         if self.size is not None and size > self.size:
-            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, it grew while it was read")
+            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, but it grew while it was read")
 
 
 def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
@@ -153,4 +153,4 @@ def _head(boundary: str, fields: Mapping[str, str], filename: str) -> bytes:
     try:
         return "".join(parts).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ConfigError(f"upload: expected a name that is text, got {filename!r}") from error
+        raise ConfigError(f"upload: expected a text as the file name, got {filename!r}") from error

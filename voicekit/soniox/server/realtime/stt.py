@@ -245,7 +245,7 @@ class SttServer(ServedConnection):
         final = [bool(token.is_final) for token in tokens]
         self._finals += sum(final)
         if final != sorted(final, reverse=True):
-            raise LocalProtocolError("transcription server: expected final tokens before the others")
+            raise LocalProtocolError("transcription server: expected final tokens before interim ones")
         if END in tokens and not self.config.enable_endpoint_detection:
             raise LocalProtocolError("transcription server: <end> without endpoint detection")
         self._fins -= list(tokens).count(FIN)

@@ -207,7 +207,9 @@ class TtsServer(ServedConnection):
         """Move a stream by the engine's report; None if its client is gone."""
         live, state, cell = self._cell(stream, what)
         if cell is WRONG:
-            raise LocalProtocolError(f"synthesis server: {what.name} is not possible, stream {stream} is {state.name}")
+            raise LocalProtocolError(
+                f"synthesis server: {what.name} is not possible while stream {stream} is {state.name}"
+            )
         if live is not None and isinstance(cell, ServedTts):
             live.state = cell
         return live

@@ -131,7 +131,7 @@ class RestExchange:
     def speaking(self) -> RestAnswer:
         """The head of the answer to a Speak; the sound is its body, of unknown length."""
         if self._speaking is None:
-            raise LocalProtocolError("REST server: nothing is being spoken")
+            raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
         self.answer = self._to_page(RestAnswer(200, (("content-type", kind), ("x-request-id", self.request_id))))
         return self.answer

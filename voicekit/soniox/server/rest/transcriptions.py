@@ -120,7 +120,7 @@ class ServedTranscriptions:
         if job is None:
             return None
         if job.now.status not in _BEFORE[status]:
-            raise LocalProtocolError(f"transcription {name}: {job.now.status} does not become {status}")
+            raise LocalProtocolError(f"transcription {name}: can't go from {job.now.status} to {status}")
         known = {field: value for field, value in changes.items() if value is not None}
         job.now = msgspec.structs.replace(job.now, status=status, **known)
         return job
@@ -156,7 +156,7 @@ class ServedTranscriptions:
         if request.model not in self._models:
             raise Problem("model_not_available", "The requested model is not available.")
         if request.audio_url is not None and not self._offer.downloads:
-            raise _wrong("audio_url", "a file_id", "This server downloads nothing. Upload the file.")
+            raise _wrong("audio_url", "a file_id", "This server does not download files. Upload the file.")
         spoken = request.translation
         if spoken is not None and not self._offer.translates:
             raise _wrong("translation", "no translation", "Model does not support translations.")
