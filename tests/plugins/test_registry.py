@@ -158,8 +158,7 @@ def _fails() -> Any:
         ("voicekit.play.sink:NoSuchSink", "the factory raised AttributeError"),
         (
             object,
-            r"the factory returned a wrong value: expected a sink "
-            r"\(with name, format, pausable, open\), got object without name",
+            r"returned a wrong value: expected a sink \(with name, format, pausable, open\), got object without name",
         ),
         (lambda: FakeSink, "the factory returned a wrong value: expected a sink .*, got the class FakeSink itself"),
     ],
