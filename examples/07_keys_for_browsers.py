@@ -17,7 +17,7 @@ import trio
 
 from voicekit.soniox.rest import KeyDesk, KeyRequest, SonioxClient
 
-USERS = {"let me in": "ann", "me too": "bob"}  # yours: a session cookie, a signed token, a login
+USERS = {"let me in": "ann", "me too": "bob"}  # replace with yours: a session cookie, a signed token, a login
 LIMITS = KeyRequest(
     usage_type="transcribe_websocket",
     expires_in_seconds=60,  # the stream must begin within a minute,

@@ -33,7 +33,7 @@ from voicekit_serve.bots import answering
 from voicekit_serve.site import CallSite
 
 SECRET = os.environ.get("VOICEKIT_SECRET") or secrets.token_urlsafe(32)
-USERS = {"ann": "sesame"}  # of your own database, in your own app
+USERS = {"ann": "sesame"}  # in your app, use your own database
 
 PAGE = """<!doctype html>
 <html lang="en">

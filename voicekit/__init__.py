@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 __all__ = [
-    # hold a conversation
+    # run a conversation
     "run",
     "Session",
     "Turn",
@@ -54,7 +54,7 @@ __all__ = [
     "Handler",
     "as_handler",
     "Bot",
-    # judge turns
+    # decide turns
     "Policy",
     "TurnPolicy",
     "Speculation",
@@ -66,7 +66,7 @@ __all__ = [
     "Stt",
     "Tts",
     "Sink",
-    # sound and text on their way
+    # sound and text in transit
     "AudioFormat",
     "AudioFrame",
     "Gap",
@@ -94,7 +94,7 @@ __all__ = [
     "load_plugins",
     "Apologise",
     "Restart",
-    # see what happens
+    # observe what happens
     "events",
     "open_event_log",
     # what can go wrong

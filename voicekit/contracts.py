@@ -260,7 +260,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
-        self.first_word: float | None = None  # when the handler said it
+        self.first_word: float | None = None  # time of the handler's first word
         self.heard_to = 0
         self.cut = False
 

@@ -38,7 +38,7 @@ class WordMark:
     said_to: int
 
 
-# --- the transcriber says ---
+# --- from the transcriber ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class SttUp:
     """The transcriber hears again."""
 
 
-# --- the caller says, other than by voice ---
+# --- from the caller, other than by voice ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class CallerHeld:
     held: bool
 
 
-# --- the handler says ---
+# --- from the handler ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class CollectKeys:
     first: float | None = None
 
 
-# --- playout says ---
+# --- from playout ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class ReplyFailed:
     error: Exception
 
 
-# --- the handler says ---
+# --- from the handler ---
 
 AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
 """What a question asks for, as far as it matters to how long its answer may pause."""
@@ -217,7 +217,7 @@ class AnswerExpected:
     answer: ExpectedAnswer
 
 
-# --- a sound model says ---
+# --- from a sound model ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class PauseScored:
     probability: float
 
 
-# --- the session says ---
+# --- from the session ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +379,7 @@ TurnCommand: TypeAlias = (
     StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn | EarCommand
 )
 
-# --- session events: what observers and the event log see ---
+# --- session events, for observers and the event log ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,17 +393,17 @@ class TurnAct(Enum):
     """What the turn machine decides."""
 
     COMMIT = "commit"  # the caller's turn is complete: a reply starts
-    CONFIRM = "confirm"  # the same, and the reply was begun on a guess
+    CONFIRM = "confirm"  # the same, for a reply that was begun as a guess
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
-    DISCARD = "discard"  # throw that reply away
+    DISCARD = "discard"  # discard that reply
     FINALIZE = "finalize"  # ask the stt for its final words in this pause
     WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
-    PROMPT = "prompt"  # speak without having been asked
-    HOLD = "hold"  # pause the reply: is that an interruption?
-    RELEASE = "release"  # it was none
-    CUT = "cut"  # it was one
-    IGNORE = "ignore"  # words or a sound that are not the caller's
-    DROP_PROMPT = "drop prompt"  # it will not be spoken
+    PROMPT = "prompt"  # speak without being asked
+    HOLD = "hold"  # pause the reply to decide whether this is an interruption
+    RELEASE = "release"  # it was no interruption
+    CUT = "cut"  # it was an interruption
+    IGNORE = "ignore"  # words or sound that are not the caller's
+    DROP_PROMPT = "drop prompt"  # the prompt will not be spoken
     CLOSE = "close"  # the call is over
 
 

@@ -50,7 +50,7 @@ async def ask_the_model(turn, say):
 
 async def excuse(say, silence):
     with silence:
-        await trio.sleep(1.2)  # a shorter pause needs no excuse
+        await trio.sleep(1.2)  # a shorter pause needs no apology
         await say("Let me think. ")
 
 

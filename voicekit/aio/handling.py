@@ -110,7 +110,7 @@ async def _on_desk(
 ) -> None:
     text = await produce(crossed(turn, TrioDesk(nursery, job)), put)
     if text is not None:
-        await put(text)  # `say` refuses what is no text
+        await put(text)  # `say` rejects anything but text
 
 
 async def _said(answer: Callable[..., Awaitable[Any]], turn: Turn, put: Put[str]) -> Any:

@@ -84,13 +84,13 @@ class Host:
         moving = [] if wire is None else wire.attach(self._loop, self._cross)
         self._cross(self._begin, session)
         try:
-            await asyncio.wait({session.ended})  # which, cancelled, leaves the future as it is
+            await asyncio.wait({session.ended})  # if cancelled, this leaves the future unchanged
             return session.ended.result()
         except asyncio.CancelledError:
             self._cross(session.cancel)
             await asyncio.wait({session.ended}, timeout=END_S)
             if session.ended.done():
-                session.ended.exception()  # it was looked at
+                session.ended.exception()  # marks the exception as retrieved
             raise
         finally:
             for task in moving:
@@ -104,7 +104,7 @@ class Host:
         error: BaseException | None = None
         try:
             trio.run(self._serve)
-        except BaseException as raised:  # told to those who wait
+        except BaseException as raised:  # passed on to the waiting tasks
             error = raised
         _settle(self._loop, self._ready, None, error)
         _settle(self._loop, self._over, error, None)

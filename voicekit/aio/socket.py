@@ -48,7 +48,7 @@ class HostedWire:
         self._websocket = websocket
         self._inbox: deque[WireMessage] = deque()
         if isinstance(self.wire, PlainWire):
-            self._inbox.append(b"")  # it starts with the first message, and the handshake counts as one
+            self._inbox.append(b"")  # the application starts at the first message, and the handshake counts as one
         self._closed: StreamClosed | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = 0
@@ -61,7 +61,7 @@ class HostedWire:
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
         """Start to move messages on `loop`; `cross` has trio call something soon."""
         self._loop, self._cross = loop, cross
-        self._outbox = asyncio.Queue()  # bounded by UNSENT, which the sender keeps
+        self._outbox = asyncio.Queue()  # bounded by UNSENT, which the sender enforces
         return [loop.create_task(self._read()), loop.create_task(self._write())]
 
     async def _read(self) -> None:
@@ -71,13 +71,13 @@ class HostedWire:
                 text = message.get("text")
                 self._cross(self._take, text if text is not None else message["bytes"])
             code = message.get("code")
-        except (RuntimeError, OSError):  # Starlette's for a socket that was closed from our side
+        except (RuntimeError, OSError):  # Starlette raises it for a socket that our side has closed
             code = None
         finally:
             self._cross(self._end, code)
 
     async def _write(self) -> None:
-        with suppress(Exception):  # whatever the server raises for a socket that is gone: the reader tells of it
+        with suppress(Exception):  # whatever the server raises for a lost socket: the reader reports the loss
             while True:
                 message = await self._outbox.get()
                 if isinstance(message, int):

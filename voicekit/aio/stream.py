@@ -80,7 +80,7 @@ class Near(Generic[T]):
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self._items:
             if self.job.done:
-                await self.job.stop()  # raises what the task raised
+                await self.job.stop()  # raises whatever the task raised
                 raise StopAsyncIteration
             await self._news.park()
         self._given += 1
@@ -95,7 +95,7 @@ class Near(Generic[T]):
         if wanted > self._acknowledged:
             self._wanted.append(wanted)
             self.job.waits()
-            if self._news:  # everything was dealt with, and the next one is asked for
+            if self._news:  # trio has handled all items and wants the next one
                 self._acknowledge()
 
     def over(self) -> None:

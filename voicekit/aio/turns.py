@@ -44,7 +44,7 @@ class TrioDesk:
     ) -> None:
         try:
             done = partial(_resolve, answer, await function(*arguments), None)
-        except Exception as error:  # it is raised where it was asked for
+        except Exception as error:  # raised again in the task that asked
             done = partial(_resolve, answer, None, error)
         if not self._job.done:
             self._job.works()

@@ -26,9 +26,9 @@ class Chunker:
         if not isinstance(samples, int) or samples < 1:
             raise ConfigError(f"window: expected a whole number of samples, 1 or more, got {samples!r}")
         self._samples = samples
-        self._rest = bytearray()  # less than one window, and its first sample is number `_at`
+        self._rest = bytearray()  # less than one window; its first sample has the number `_at`
         self._at = 0
-        self._format = AudioFormat()  # of `_rest`
+        self._format = AudioFormat()  # the format of `_rest`
 
     def feed(self, item: object) -> list[object]:
         """What comes of `item`: any number of whole windows, or the rest and then the Gap, or `item` itself."""

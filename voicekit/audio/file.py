@@ -191,11 +191,11 @@ def _opened_to_read(path: Path, ending: Ending) -> Any:
         if mended is not None:
             mended.close()
         raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile reports: {why(error)}") from error
-    # soundfile seeks after each read where it can. In an MP3 that damages the sound that follows (a frame borrows bits
-    # from those before it), and in a FLAC of unknown length it fails; so it must not know that it can.
+    # soundfile seeks after each read if it can. In an MP3 this damages the sound that follows (a frame borrows bits
+    # from those before it), and in a FLAC of unknown length it fails; so soundfile must believe that it can't seek.
     file.seekable = lambda: False
     if mended is not None:
-        file.close = partial(_close_both, file, mended)  # soundfile closes only what it has opened
+        file.close = partial(_close_both, file, mended)  # soundfile closes only files that it has opened
     return file
 
 
@@ -235,7 +235,7 @@ def _opened_to_write(path: Path, format: AudioFormat) -> Any:  # noqa: A002  # t
     check_writable(path)
     kind, subtype = WRITABLE[path.suffix.lower()]
     try:
-        path.open("ab").close()  # libsndfile would only say "System error"
+        path.open("ab").close()  # libsndfile would report only "System error"
         return soundfile.SoundFile(path, "w", format.rate, format.channels, subtype, format=kind)
     except OSError as error:
         raise ConfigError(f"sound file {path}: can't be written: {error.strerror}") from error

@@ -37,10 +37,11 @@ class Resampler:
 
         self._source = source
         self._target = target
-        self._channels = min(source.channels, target.channels)  # resample no more of them than will be kept
+        self._channels = min(source.channels, target.channels)  # do not resample channels that will be dropped
         self._stream = soxr.ResampleStream(source.rate, target.rate, self._channels, "float32", QUALITY)
-        self._expected: int | None = None  # where this stretch goes on in the input; None between two stretches
-        self._made_to = 0  # where it goes on in the output
+        # the input position at which this stretch continues; None between two stretches
+        self._expected: int | None = None
+        self._made_to = 0  # the output position at which it continues
 
     def position(self, at: int) -> int:
         """Where sample `at` of the input lies in the output."""

@@ -133,7 +133,7 @@ def _ending(raw: BinaryIO, size: int) -> Ending:
             if not unknown and length <= rest:
                 return Ending()
             return Ending(start - 4, struct.pack(f"{header[0]}I", rest), 0 if unknown else length - rest)
-        start += length + length % 2  # chunks begin at even places
+        start += length + length % 2  # chunks begin at even positions
     return Ending()
 
 

@@ -83,7 +83,7 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
-        self._sent_at = inf  # since when a message waits to be taken; inf while none does
+        self._sent_at = inf  # since when a message has been waiting to be sent; inf if none is
         self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control
@@ -239,7 +239,7 @@ class Call:
     async def _write(self) -> None:
         while message := await self._line.next_message():
             self._sent_at = trio.current_time()
-            with trio.CancelScope(shield=True) as self._sending:  # a message has its number: none may be left out
+            with trio.CancelScope(shield=True) as self._sending:  # messages are numbered, so none may be skipped
                 try:
                     await self._stream.send(message)
                 except StreamClosed as closed:
@@ -259,7 +259,7 @@ class Call:
         await self._hang_up_by_request()
         with trio.move_on_after(GOODBYE_S, shield=True):
             with suppress(StreamClosed):
-                for message in self._line.take_urgent():  # such as the answer to a goodbye
+                for message in self._line.take_urgent():  # for instance the answer to a goodbye
                     await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):

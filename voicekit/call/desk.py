@@ -131,7 +131,7 @@ class Desk:
                     call.finish(CallEnd(self._reason(ended)))
             if scope.cancelled_caught:
                 call.finish(CallEnd(EndReason.DRAINED))
-        except Exception as error:  # whatever one call's bot raises, the other calls go on
+        except Exception as error:  # whatever one call's bot raises, the other calls continue
             call.finish(CallEnd(EndReason.ERROR, type(error).__name__))
             if self._on_error is not None:
                 self._on_error(call.info, error)

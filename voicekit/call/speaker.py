@@ -58,20 +58,21 @@ class CallSpeaker:
         self._packet = spoken.samples(wire.packet) * spoken.sample_bytes
         self._capacity = max(spoken.samples(PENDING_S) * spoken.sample_bytes, 2 * self._packet)
         self._urgent: deque[WireMessage] = deque()
-        self._messages: deque[WireMessage] = deque()  # of the packet that is being sent
+        self._messages: deque[WireMessage] = deque()  # messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # samples of the packet that is being sent, 0 if none is
-        self._padding = 0  # samples of silence at its end
+        self._unsent = 0  # samples of that packet, 0 if none is being sent
+        self._padding = 0  # samples of silence at the end of that packet
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
         self._before = 0  # samples heard in earlier generations
-        self._pads: deque[tuple[int, int]] = deque()  # in this generation: place and size of silence of our own
+        # in this generation: position and size of the silence that we added
+        self._pads: deque[tuple[int, int]] = deque()
         self._changed = trio.lowlevel.ParkingLot()
         self._lost = False
         self._far_full = False
 
-    # The session's side.
+    # Called by the session.
 
     async def write(self, frame: AudioFrame) -> None:
         if frame.format != self._format:
@@ -133,7 +134,7 @@ class CallSpeaker:
         self._unsent = self._unmarked = self._padding = 0
         self.post(self._wire.clear())
 
-    # The connection's side.
+    # Called by the connection.
 
     def post(self, messages: Sequence[WireMessage]) -> None:
         """Send `messages` ahead of all sound."""
@@ -181,7 +182,7 @@ class CallSpeaker:
             dry_at = self._estimate.dry_at - 2 * self._wire.packet
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
-            if waiting.cancelled_caught:  # the far end has all but run dry: this is the end of what is said
+            if waiting.cancelled_caught:  # the far end has almost run dry, so this is the end of the utterance
                 self._pack(pad=True)
         return None
 

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit status. Errors are one sentence on stderr; --traceback shows all of them."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # nothing that is shown may end a call, whatever the code page
+            stream.reconfigure(errors="replace")  # no printed character may end a call, whatever the code page
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     whole = TRACEBACK in arguments
     try:
@@ -62,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains again at exit
         return UNREAD
     except VoicekitError as error:
         if whole:
             raise
         complain(_one_line(str(error)))
         return USAGE_ERROR
-    except Exception as error:  # whatever it is: shown in one line, with where it arose
+    except Exception as error:  # any error is shown in one line, with its origin
         if whole:
             raise
         complain(_one_line(_described(error)))

@@ -35,7 +35,7 @@ class Finding:
     """One thing that was looked at; `remedy` is what to do, empty where nothing has to be done."""
 
     about: str
-    state: str  # FINE, NOTE (it works without) or WRONG
+    state: str  # FINE, NOTE (optional) or WRONG
     found: str
     remedy: str = ""
 
@@ -139,7 +139,7 @@ def _asked(entry: EntryPoint) -> Iterator[Finding]:
     try:
         for fine, found, remedy in entry.load()():
             yield Finding(entry.name, FINE if fine else WRONG, str(found), str(remedy))
-    except Exception as error:  # a stranger's code: whatever it raises is told with its name
+    except Exception as error:  # third-party code: any error is reported with the check's name
         yield Finding(entry.name, WRONG, f"its check raised {type(error).__name__}: {error}", "install it anew")
 
 

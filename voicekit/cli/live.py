@@ -73,9 +73,9 @@ class Live:
         self._began = trio.current_time()
         self._final: tuple[Word, ...] = ()
         self._tail: tuple[Word, ...] = ()
-        self._spoken_to: float | None = None  # when the caller's last sound was, in seconds of the call
-        self._asked: float | None = None  # when the question ended that is being answered
-        self._aside = False  # whether the words that come were judged to be no interruption: a "mhm"
+        self._spoken_to: float | None = None  # end of the caller's last sound, in seconds of the call
+        self._asked: float | None = None  # end of the question that is being answered
+        self._aside = False  # whether the current words were judged to be a backchannel
         self._heard = ""
         self._audible: float | None = None
         self._wait: float | None = None

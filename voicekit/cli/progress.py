@@ -17,7 +17,7 @@ class Teller:
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._bar = StatusLine(out, terminal=terminal)
-        self._about = ""  # of the bar on the last line; empty if there is none
+        self._about = ""  # file names on the last line; empty if no bar is shown
 
     def __call__(self, line: str) -> None:
         share = _SHARE.fullmatch(line) if self._bar.shows else None

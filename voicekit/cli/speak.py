@@ -19,8 +19,9 @@ FORMATS: Final = {
     ".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".aac": "aac", ".opus": "opus", ".ogg": "opus",
     ".pcm": "pcm_s16le", ".raw": "pcm_s16le", ".ulaw": "pcm_mulaw", ".alaw": "pcm_alaw",
 }  # fmt: skip
-RATE: Final = 24_000  # Hz, of formats without a header
-BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES  # of a file that is read at all: more can't be spoken in one go
+RATE: Final = 24_000  # Hz, for formats without a header
+# a larger file is not even read, since it can't be spoken in one request
+BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,5 +83,5 @@ def _text(said: str) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{said}: expected a text file in UTF-8: {error}") from error
     except (OSError, ValueError):
-        return said  # too long or too odd to be the name of a file
+        return said  # too long or too odd for a file name
     return said

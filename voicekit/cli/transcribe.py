@@ -27,8 +27,8 @@ from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vt
 
 HELP = "transcribe sound files, local or from a URL"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
-AT_ONCE: Final = 4  # uploads share one line; more at once are not faster
-UPLOADED: Final = 0.5  # of a file's work, on the bar
+AT_ONCE: Final = 4  # uploads share one line, so more at once are not faster
+UPLOADED: Final = 0.5  # share of a file's work on the progress bar
 STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 
@@ -131,7 +131,7 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
         )
     for job in jobs:
         if job.target is not None:
-            check_writable(job.target)  # before anything is sent, and paid for
+            check_writable(job.target)  # before anything is sent and billed
     return jobs
 
 
@@ -157,7 +157,7 @@ class _All:
                 async with trio.open_nursery() as nursery:
                     for job in jobs:
                         nursery.start_soon(self._one, job, some)
-        finally:  # also when it is interrupted: a result was paid for, and is nowhere else
+        finally:  # even if interrupted: the result was billed, and exists nowhere else
             self._bar.clear()
             self._print([job for job in jobs if self._is_printed(job)])
         return FAILED if self._failed else 0

@@ -47,7 +47,7 @@ def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Trac
     spec = getattr(hookspecs, hook)
     offered, wanted = tuple(signature(spec).parameters), _wanted(function)
 
-    @wraps(spec)  # pluggy reads the arguments' names from what is wrapped
+    @wraps(spec)  # pluggy reads the argument names from the wrapped function
     def ask(*arguments: Any) -> object:
         given = dict(zip(offered, arguments, strict=True))
         silenced = given["session"].stash.get(Silenced) or Silenced() if hook == "voicekit_observe" else ()
@@ -80,7 +80,7 @@ def _checked(
     """The answer to one call. Traced are names and types only, because values may be private."""
     try:
         answer = function(*own)
-    except Exception as error:  # a plugin is a stranger's: whatever it raises gets the plugin's name
+    except Exception as error:  # a plugin is third-party code: any error gets the plugin's name
         if trace is not None:
             trace(f"{hook}: {plugin} -> raised {type(error).__name__}")
         raise PluginError(f"plugin {plugin!r}: {hook} raised {type(error).__name__}: {error}") from error

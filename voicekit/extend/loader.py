@@ -117,7 +117,7 @@ def _imported(found: _Found) -> object:
     check_name(found.name, f"plugin {found.name!r} ({found.origin}): its")
     try:
         return found.load()
-    except Exception as error:  # an import runs a stranger's code: whatever it raises is told with the plugin's name
+    except Exception as error:  # an import runs third-party code: any error is reported with the plugin's name
         where = f"plugin {found.name!r} ({found.origin})"
         raise PluginError(f"{where}: the import raised {type(error).__name__}: {error}") from error
 
@@ -150,7 +150,7 @@ def _beside(voicefile: Path | None) -> Iterator[_Found]:
 
 
 def _installed() -> Iterator[_Found]:
-    from importlib.metadata import entry_points  # costs 35 ms, which `import voicekit` need not pay
+    from importlib.metadata import entry_points  # takes 35 ms, which `import voicekit` should not
 
     yield from _entries(entry_points, tuple(sys.path))
 
@@ -189,7 +189,7 @@ def _import_voicefile(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"expected a file that ends in .py, got {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[VOICEFILE] = module  # before it runs: dataclasses look their own module up
+    sys.modules[VOICEFILE] = module  # set before it runs, because dataclasses look up their own module
     try:
         spec.loader.exec_module(module)
     except BaseException:

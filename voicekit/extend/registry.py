@@ -204,7 +204,7 @@ class Use:
             part = entry.make(self._options)
         except VoicekitError:
             raise
-        except Exception as error:  # the factory is a stranger's: whatever it raises is told with its plugin's name
+        except Exception as error:  # the factory is third-party code: any error is reported with the plugin's name
             raise PluginError(f"{where}: the factory raised {type(error).__name__}: {error}") from error
         wrong = misfit(role, part)
         if wrong is not None:

@@ -47,7 +47,7 @@ def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None
         note = f"in stage {stage!r}"
     try:
         yield
-    except BaseException as error:  # nothing is swallowed: the same error goes on, or its only member does
+    except BaseException as error:  # nothing is lost: the same error, or its only member, is raised again
         inner = sole(error)
         if note is not None:
             _sign(inner, note, stage)
@@ -57,7 +57,7 @@ def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None
         try:
             raise inner
         finally:
-            inner.__context__ = context  # else the group would be shown as the error's context
+            inner.__context__ = context  # otherwise the group would be shown as the error's context
             del error, inner, context
 
 

@@ -34,7 +34,7 @@ class Layer(Pipeable):
         return getattr(self.stage, "produces", None)
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute == "stage":  # not set yet: __init__ of a subclass failed before ours
+        if attribute == "stage":  # not set yet, because a subclass's __init__ failed first
             raise AttributeError(attribute)
         return getattr(self.stage, attribute)
 
@@ -76,4 +76,4 @@ async def run_tapped(
         return
     shown = FusedOutlet(outbox, Tap(outward))
     await run(inbox, shown)
-    await shown.finish()  # delivers what a cancelled send or an offer has left
+    await shown.finish()  # delivers what a cancelled send or an offer left over

@@ -84,9 +84,9 @@ class Taker:
         self._take = take
         self._ready = ready
         self._context: Context = copy_context()
-        self._busy = False  # what is sent meanwhile, by `take` itself, is queued and comes behind this item
+        self._busy = False  # items that `take` itself sends are queued after this item
         self._error: BaseException | None = None
-        self._told = False  # the error, by `ended`
+        self._told = False  # whether `ended` has raised the error
         self.at_end: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
@@ -96,7 +96,7 @@ class Taker:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._link.taker = None
-        if self._error is not None and not self._told:  # whoever waited was cancelled at that instant
+        if self._error is not None and not self._told:  # the waiting task was cancelled at that moment
             raise self._error
 
     async def ended(self) -> None:
@@ -134,7 +134,7 @@ class Taker:
         self._busy = True
         try:
             self._context.run(self._take, item)
-        except BaseException as error:  # the receiver's, and raised there: the sender has done nothing wrong
+        except BaseException as error:  # an error of the receiver is raised there, since the sender did nothing wrong
             self._error = error
             self._link.taker = None
             self._link.wake_all()
@@ -244,7 +244,7 @@ class Outlet(_End, Generic[T_contra]):
         if link.taker is not None and link.taker.takes(item):
             return True
         if link.senders and link.weigh(item):
-            return False  # others came first
+            return False  # other receivers came first
         if not link.offer(item, current_time()):
             return False
         if link.readers and link.taker is None:
@@ -279,7 +279,7 @@ class Inlet(_End, Generic[T_co]):
         """Everything queued, at least one item; one wait for all of them."""
         await checkpoint_if_cancelled()
         if self._has_item():
-            await cancel_shielded_checkpoint()  # before taking, so that what comes meanwhile is in
+            await cancel_shielded_checkpoint()  # before taking, so that items that arrive meanwhile are included
         await self._wait()
         items: list[T_co] = self._link.take_all()
         self._link.lowered()

@@ -87,7 +87,7 @@ class Pipeline(Pipeable):
         self.accepts: AudioFormat | None = getattr(self.parts[0], "accepts", None) if self.parts else None
         self._head = tuple(_leading_transforms(self.parts))
         self._segments = _segments(self.parts, formats)
-        self._outlets: list[Outlet[Any]] = []  # of the links of the stream that began last
+        self._outlets: list[Outlet[Any]] = []  # outlets of the links of the stream that began last
 
     @property
     def stages(self) -> list[Stage[Any, Any]]:
@@ -173,7 +173,7 @@ async def _drive(
             await run(inlet, outlet)
             if isinstance(outlet, FusedOutlet):
                 await outlet.finish()
-        except* trio.BrokenResourceError:  # alone, or several from the stage's own nursery
+        except* trio.BrokenResourceError:  # raised alone, or in a group by the stage's own nursery
             if own_outlet is None or not own_outlet.broken:
                 raise
     if own_outlet is not None:

@@ -26,7 +26,7 @@ def chunk(samples: int) -> TransformPart[Any, Any]:
 
     Raises ConfigError for a window below one sample.
     """
-    Chunker(samples)  # so that a bad number is found where it is written
+    Chunker(samples)  # checks the number early, where it is written
     return TransformPart(f"chunk({samples})", lambda context: Chunker(samples))
 
 

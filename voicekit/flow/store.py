@@ -52,7 +52,8 @@ _WEIGHTLESS = (Gap, SpeechStarted, SpeechStopped, WordMark)
 def weigh(item: object) -> int:
     """The weight of an item on a link: samples, characters, or 1; marks and gaps weigh nothing."""
     if isinstance(item, AudioFrame):
-        return len(item.pcm) // item.format.sample_bytes  # item.samples, one call less: this runs for every frame
+        # same as item.samples, but one call less: this runs for every frame
+        return len(item.pcm) // item.format.sample_bytes
     if isinstance(item, _WEIGHTLESS):
         return 0
     if hasattr(item, "__len__"):
@@ -119,7 +120,8 @@ class Store:
         if self.conflate is not None:
             self._forget_superseded(item, weight)
         level = self.level + weight
-        if weight and (level <= self.capacity or level == weight):  # _put and _has_room for every frame, without calls
+        # _put and _has_room inlined, because this runs for every frame
+        if weight and (level <= self.capacity or level == weight):
             self.items.append((item, weight, now))
             self.level = level
             if level > self.peak:
@@ -180,13 +182,13 @@ class Store:
             self._put(item, weight, now)
         self.dropped += dropped
         if self.on_drop is not None:
-            self.on_drop(dropped)  # last, so that it finds the link in order whatever it does
+            self.on_drop(dropped)  # last, so that the callback finds the link in a consistent state
         return True
 
     def _drop_oldest(self, weight: int) -> int:
         """Turn the oldest sound into gaps in its place until `weight` fits; how much was dropped."""
         before = self.level
-        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may stand before it
+        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may precede it
         while not self._has_room(weight):
             item, old, since = self.items[place]
             self.level -= old
@@ -198,7 +200,7 @@ class Store:
                 self.weightless += 1
             place += not self._joined(place)
         while place < len(self.items) and self._joined(place):
-            pass  # a gap that was queued behind it
+            pass  # merged with a gap that was queued after it
         return before - self.level
 
     def _joined(self, place: int) -> bool:
@@ -228,7 +230,7 @@ class Store:
                 self.level -= old
                 self.weightless -= not old
                 if not self._has_room(weight) and self.full is not Full.DROP_OLDEST:
-                    self.items.insert(place, entry)  # the new one will not get in, so the old one stays
+                    self.items.insert(place, entry)  # the new item will not fit, so the old one stays
                     self.level += old
                     self.weightless += not old
                 return

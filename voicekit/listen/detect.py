@@ -79,7 +79,7 @@ class Detect:
     def _listen(self, frame: AudioFrame) -> list[SpeechMark]:
         marks: list[SpeechMark] = []
         for window in self._windows.cut(frame):
-            if window.samples == self._window:  # a shorter one stood before a hole: too little to judge
+            if window.samples == self._window:  # a shorter window before a gap has too little sound to judge
                 probability = self._stream.probability(window.pcm)
                 mark = self._gate.feed(probability, self._window, window.at)
                 if self._loudness is not None and probability >= self._threshold:

@@ -115,7 +115,7 @@ class _Stream:
         self._ended = False
         self._last = False
         self._down_since: float | None = None
-        self.alive = False  # the recogniser of now has said something
+        self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
         """Let one recogniser hear the rest of the stream; of the `last`, we bear that it is down."""
@@ -123,7 +123,8 @@ class _Stream:
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")
         said_out, said_in = open_link(SAID, weigh=_one, name="transcripts of a recogniser")
-        with sound_in, sound_out, said_in, said_out:  # until all is over: a task that is cancelled closes no other's
+        # held until all tasks end, since a cancelled task does not close another's channels
+        with sound_in, sound_out, said_in, said_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, base, again, sound_out)
                 nursery.start_soon(self._transcribe, run, sound_in, said_out)

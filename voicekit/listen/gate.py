@@ -64,8 +64,9 @@ class Gate:
         self._trail = trail
         self._needed = round(policy.min_speech * rate) + trail
         self._hangover = round(policy.hangover * rate)
-        self._recent: deque[tuple[bool, int]] = deque(maxlen=policy.start_windows)  # voiced, first sample
-        self._since: int | None = None  # where the run under way began
+        # for each window: voiced, first sample
+        self._recent: deque[tuple[bool, int]] = deque(maxlen=policy.start_windows)
+        self._since: int | None = None  # where the current run of voiced windows began
         self._heard_to = 0  # where the last speech ended
         self._speaking = False
 
@@ -114,7 +115,7 @@ class Gate:
 
     def _stop(self) -> SpeechStopped:
         self._speaking = False
-        # What was said to be speech must not help to begin the next one; it could where the hangover is tiny.
+        # Windows that belonged to past speech must not help to begin the next; with a tiny hangover they could.
         while self._recent and self._recent[0][1] < self._heard_to:
             self._recent.popleft()
         return SpeechStopped(self._heard_to)

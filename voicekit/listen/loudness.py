@@ -29,7 +29,7 @@ class Loudness:
 
     def __init__(self) -> None:
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # first sample, mean power
-        self._base = 0.0  # how loud the running speech began, or has become since
+        self._base = 0.0  # how loud the current speech was at its start, or has become
 
     def note(self, pcm: bytes, at: int) -> None:
         """The window `pcm` (PCM16 mono) at sample `at` is speech."""

@@ -44,10 +44,10 @@ class SoundLog:
         self._rate = 16_000
         self._understood = 0
         self._at = 0
-        self._sign = 0  # where we were at the last sign of life
-        self._speech: tuple[int, int | None] | None = None  # where the latest began and stopped
-        self._open = False  # words were shown, or final, and their end was not told
-        self._last_final: int | None = None  # the end of the last final word behind which no Endpoint came
+        self._sign = 0  # position at the last sign of life
+        self._speech: tuple[int, int | None] | None = None  # where the latest speech began and stopped
+        self._open = False  # interim or final words came, but not yet their Endpoint
+        self._last_final: int | None = None  # end of the last final word without an Endpoint after it
 
     def hear(self, item: Heard) -> None:
         self._items.append(item)

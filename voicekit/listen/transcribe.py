@@ -42,8 +42,8 @@ class Assembly:
     __slots__ = ("_at", "_interim", "_open")
 
     def __init__(self) -> None:
-        self._open: list[HeardToken] = []  # the pieces of the last final word, which may get more
-        self._at = 0  # where the last released word ended
+        self._open: list[HeardToken] = []  # the tokens of the last final word, which may still grow
+        self._at = 0  # end of the last released word
         self._interim = Interim(())
 
     def feed(self, final: Iterable[HeardToken], nonfinal: Iterable[HeardToken] = ()) -> list[Final | Interim]:
@@ -54,7 +54,7 @@ class Assembly:
     def flush(self) -> list[Final | Interim]:
         """The utterance or the stream is over: the last word is complete, and what was not final is gone."""
         if not _spoken(self._open):
-            return self._say([], [])  # white space stays: without it the next word would be glued to the last
+            return self._say([], [])  # keep white space: otherwise the next word would be joined to the last one
         finished, self._open = [self._open], []
         return self._say(finished, [])
 

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 WEBRTC_MODES = (0, 1, 2, 3)
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
-WINDOW_S = 0.02  # of the 10, 20 and 30 ms that webrtcvad takes: half the cost of 10, and no wait for 30
-# In each mode, webrtcvad says yes to at least so many 20 ms windows after the last one that it took for speech: its
-# own hangover (kOverHangMax1 in WebRTC's vad_core.c; seen as well), which can't be turned off.
+WINDOW_S = 0.02  # webrtcvad takes 10, 20 and 30 ms: 20 costs half as much as 10, and waits less than 30
+# In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it took for
+# speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
+# off.
 WEBRTC_TRAIL = (4, 4, 3, 3)
-# It starts with a made-up noise floor, and takes the first one or two windows of any room for speech.
+# It starts with an assumed noise floor, and takes the first one or two windows in any room for speech.
 WEBRTC_LEARNS = 5
 ENERGY_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-ENERGY_SLOPE_DB = 20.0  # probability goes from 0 to 1 over this many decibels around the threshold
+ENERGY_SLOPE_DB = 20.0  # the probability rises from 0 to 1 over this many decibels around the threshold
 FULL_SCALE = 32_768.0
 
 
@@ -112,7 +113,7 @@ class _EnergyStream:
 
     def probability(self, pcm: bytes) -> float:
         samples = self._samples.unpack(pcm)
-        # hypot squares and adds in C: 4 us for 320 samples, where a loop in Python takes 20
+        # hypot squares and adds in C: 4 us for 320 samples, while a Python loop takes 20
         power = math.hypot(*samples) ** 2 / self.window - (sum(samples) / self.window) ** 2
         if power <= 0:
             return 0.0
@@ -135,7 +136,7 @@ class ConfirmedBy:
     first: Vad
     judge: Vad
     threshold: float = 0.5
-    pre_roll: float = 0.2  # lets a judge with a memory hear what the word came out of, and costs 1 ms of Silero
+    pre_roll: float = 0.2  # lets a judge with memory hear the sound before the word; costs 1 ms of Silero's time
 
     def __post_init__(self) -> None:
         if not self.rates:
@@ -161,7 +162,7 @@ class _ConfirmedStream:
         self._judge = judge
         self._threshold = threshold
         self._size = 2 * judge.window
-        self._keep = 2 * max(pre_roll, judge.window)  # at least a window, so that no verdict is older than the word
+        self._keep = 2 * max(pre_roll, judge.window)  # at least one window, so that no verdict is older than the word
         self._unjudged = bytearray()
         self._verdict = 0.0
         self.window = first.window

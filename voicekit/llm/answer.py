@@ -37,10 +37,10 @@ class ModelAnswer:
         self._parse = model.parse
         self._events = EventReader()
         self._thoughts = ThoughtFilter()
-        self._written = ""  # the text of all events, thoughts too
+        self._written = ""  # the text of all events, including thoughts
         self._deltas = False
-        self._said = ""  # the beginning of what was said
-        self._tail = ""  # its end
+        self._said = ""  # the beginning of the spoken text
+        self._tail = ""  # the end of the spoken text
         self.calls = ModelCalls()
         self.usage = ModelUsage()
         self.stop: Why | None = None
@@ -66,7 +66,7 @@ class ModelAnswer:
 
         One that ends without a Stop has stopped, if it ends behind a whole sentence or whole calls.
         """
-        yield from self.feed(b"\n\n")  # an event whose empty line is missing
+        yield from self.feed(b"\n\n")  # completes an event whose empty line is missing
         if words := self._spoken(self._thoughts.finish()):
             yield words
         if self.stop is None and (self.over or has_ended(self._tail) or self.calls.are_whole()):

@@ -68,7 +68,8 @@ class CallState:
     begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
-    _uses: int = 0  # of the connection, now: a reply, the one before it that still unwinds, tools that report
+    # current users of the connection: a reply, a previous reply that is still unwinding, tools that report
+    _uses: int = 0
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
@@ -151,7 +152,7 @@ async def call_state(
         states = session.stash[CallStates] = CallStates()
     if handler not in states:
         made = CallState(await _client(transport, connect), model, connect, session.start_soon)
-        if states.setdefault(handler, made) is made:  # nobody was quicker
+        if states.setdefault(handler, made) is made:  # unless another thread was faster
             session.start_soon(made.run)
             if isinstance(session, Watchable):
                 session.watch(made.hear)

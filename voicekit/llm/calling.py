@@ -48,7 +48,7 @@ class Running:
     state: CallState
     window: Window
     report: Callable[[ModelCall, ToolResult], Awaitable[None]]
-    _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by the calls that are running
+    _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by running call
     _room: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
 
     async def run(self, step: ModelStep) -> None:
@@ -147,7 +147,7 @@ class _Run:
                 if scope.cancelled_caught:
                     outcome = "late"
                     self.note(f"Cancelled: no result within {limit:g} s.", failed=True)
-        except Exception as error:  # a tool is somebody's code: whatever it raises is the result, and is reported
+        except Exception as error:  # a tool is the user's code: any error becomes its result, and is reported
             outcome = "failed"
             self.note(f"Failed: {type(error).__name__}: {error}", failed=True)
             tell.get()(Trouble(f"tool {self.tool.name!r}", error))

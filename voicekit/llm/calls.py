@@ -55,7 +55,7 @@ class ModelCalls:
         self._begun: list[_Begun] = []
         self._size = 0
         self.full = False
-        self.complete_ones = 0  # so far: those before one that began later
+        self.complete_ones = 0  # the complete calls so far, which precede the newest one
 
     def __bool__(self) -> bool:
         return any(call.name or call.id for call in self._begun)

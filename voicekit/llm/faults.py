@@ -65,7 +65,7 @@ def told(body: str | bytes) -> ModelFault | None:
         answer = JsonValue.read(body)
     except msgspec.DecodeError:
         return None
-    answer = next(iter(answer), answer)  # some services put it in a list
+    answer = next(iter(answer), answer)  # some services wrap it in a list
     error, request_id = answer["error"], answer["request_id"].word or None
     if error.word:
         return ModelFault(error.word, None, request_id)

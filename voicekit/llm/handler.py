@@ -89,7 +89,7 @@ class LanguageModel:
             try:
                 await answering.run()
             except (ServiceError, ProtocolError) as error:
-                if self.fallback is None or not happened(turn):  # a guess is asked again when it is none any more
+                if self.fallback is None or not happened(turn):  # a failed guess is asked again after the commit
                     raise
                 tell.get()(Trouble("handler", error))
                 await answering.speak_apart(self.fallback)
@@ -113,8 +113,8 @@ class _Answering:
         self._say = say
         scope = this_reply.get(None)
         self._reply = None if scope is None else scope.reply
-        self._said = ""  # by us; what was said in all is in the reply, where there is one
-        self._anew = False  # whether what is said next does not go on with what was said before
+        self._said = ""  # only this handler's words; the reply, if there is one, has all of them
+        self._anew = False  # whether the next words start a new sentence instead of continuing the last one
         self._ended = False  # whether a tool has ended the call
         self._steps = state.begin(turn)
 
@@ -266,7 +266,7 @@ class _Answering:
 
         try:
             await self._ask(messages, keep, may_call=False)
-        except (ServiceError, ProtocolError) as error:  # the next question tells the model the result anyway
+        except (ServiceError, ProtocolError) as error:  # the next question contains the result in any case
             tell.get()(Trouble("handler", error))
             return
         if "".join(said).strip():

@@ -40,7 +40,7 @@ class JsonValue:
             return cls(msgspec.json.decode(text))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             try:
-                return cls(json.loads(text, strict=False))  # takes control characters and halves of an emoji
+                return cls(json.loads(text, strict=False))  # accepts control characters and lone surrogates
             except (ValueError, RecursionError) as error:
                 raise msgspec.DecodeError(f"not JSON: {error}") from None
 

@@ -77,7 +77,7 @@ class ModelQuery:
     may_call: bool = True
 
 
-# --- what comes back, piece by piece ---
+# --- what the model returns, piece by piece ---
 
 Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
 """Why a model stopped: it was done, wants tools run, ran out of tokens, was filtered, or would not answer."""

@@ -30,7 +30,7 @@ class EventReader:
     __slots__ = ("_data", "_kind", "_rest", "_size", "_started")
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # of a line that is not complete
+        self._rest: list[bytes] = []  # the start of an incomplete line
         self._kind = ""
         self._data: list[str] = []
         self._size = 0
@@ -40,7 +40,7 @@ class EventReader:
         """The events that `received` completes. One that is longer than LONGEST_EVENT is passed over, and not kept."""
         events = [event for line in self._lines(received) if (event := self._line(line)) is not None]
         if self._size + sum(map(len, self._rest)) > LONGEST_EVENT:
-            self._size, self._data = LONGEST_EVENT + 1, []  # until an empty line ends it
+            self._size, self._data = LONGEST_EVENT + 1, []  # skip until an empty line ends the event
             if sum(map(len, self._rest)) > len(b"\r\n"):
                 self._rest = [b":" + self._rest[-1][-1:]]  # the rest of the line is a comment
         return events

@@ -70,9 +70,9 @@ class ThoughtFilter:
         self._held = ""
         self._depth = 0
         self._doubt = ""
-        self._in_doubt = False  # inside a thought, behind a closing tag
-        self._behind_a_thought = False  # with nothing said since
-        self._last = " "  # of what was said
+        self._in_doubt = False  # inside a thought, after a closing tag
+        self._behind_a_thought = False  # and nothing was spoken since
+        self._last = " "  # the last spoken character
 
     def feed(self, text: str) -> str:
         """What of `text`, and of what was held back before it, is to be spoken now."""

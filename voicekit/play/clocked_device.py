@@ -32,13 +32,13 @@ class ClockedDevice:
         self._rate = format.rate * speed
         self._latency = latency
         self._played = played
-        self._frames: deque[tuple[float, AudioFrame]] = deque()  # when it begins to sound, and what
+        self._frames: deque[tuple[float, AudioFrame]] = deque()  # when each frame begins to sound, and the frame
         self._heard = 0  # samples that have left `_frames`
         self._waiting = 0  # samples in `_frames`
         self._held_at: float | None = None
 
     def write(self, frame: AudioFrame, now: float) -> None:
-        now = now if self._held_at is None else self._held_at  # while held, the device's time stands still
+        now = now if self._held_at is None else self._held_at  # during a hold, the device's time stands still
         self._frames.append((max(now + self._latency, self._ends_at()), frame))
         self._waiting += frame.samples
 

@@ -32,15 +32,15 @@ class PlaybackLease:
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
         self.reply = reply
         self.tell: Callable[[Signal], None] = _ignore
-        self._audible = False  # whether the first sample has been heard, as far as was listened
+        self._audible = False  # whether the first sample was heard, as of the last look
         self._speaker = speaker
         self._rate = sink.format.rate
         self._lead = lead
         self._report = report
         self._base = speaker.position
         self._written = 0  # samples handed to the sink and not taken back
-        self._said = 0  # characters that the handler had said when the last of them was handed over
-        self._anchor: float | None = None  # the time at which sample 0 is due, holds and underruns included
+        self._said = 0  # characters that the handler had said when the last sample was handed over
+        self._anchor: float | None = None  # the time at which sample 0 is due, including holds and underruns
         self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
@@ -113,8 +113,8 @@ class PlaybackLease:
         try:
             self._speaker.discard()
             self.listen()
-            self._written = self.position  # and there it stays, whoever sounds next
-        finally:  # also with a sink that fails: it is not asked again, and gets no more of this reply
+            self._written = self.position  # and the position stays there, whatever sounds next
+        finally:  # even if the sink fails: it is not called again, and gets no more of this reply
             self._revoked = True
             self._rewind = None
             self._marks.clear()

@@ -36,7 +36,8 @@ class ClockedSpeaker:
         if frame.format != self._format:
             raise FormatMismatch(f"this sink plays {self._format}, but was given {frame.format}")
         while True:
-            await trio.lowlevel.checkpoint_if_cancelled()  # at each turn: what is cut while waking up is not taken
+            # checked in each round: what is cut while waking up is not taken
+            await trio.lowlevel.checkpoint_if_cancelled()
             now = trio.current_time()
             queued = self._air.queued(now)
             if not queued or queued + frame.samples <= self._capacity:

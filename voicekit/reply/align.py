@@ -24,14 +24,15 @@ from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
 REACH = 8
 """Sent words that are looked at on either side of the one believed in."""
 
-# What it costs to believe that a spoken word ...
-OTHER = 0.9  # ... is the next sent word, read otherwise ("doctor" for "Dr")
+# The cost of assuming that a spoken word ...
+OTHER = 0.9  # ... is the next sent word, read in another way ("doctor" for "Dr")
 STRANGE = 1.0  # ... was never sent
-LEFT_OUT = 0.8  # ... comes after a sent word that was not spoken: less than OTHER, so that one dropped word is seen
+# ... comes after a sent word that was not spoken; less than OTHER, so that a single dropped word is detected
+LEFT_OUT = 0.8
 NUMBER = 0.3  # ... begins a number or a sign
-IN_NUMBER = 0.1  # ... is one of the words that such a number usually takes
-LONG_NUMBER = 0.35  # ... is one more of them: rather than this, it begins a number that stands next
-CUT_SHORT = 0.5  # ... comes behind a number that would need one more word
+IN_NUMBER = 0.1  # ... is one of the words that such a number usually has
+LONG_NUMBER = 0.35  # ... is one word more than usual; a number that follows takes precedence
+CUT_SHORT = 0.5  # ... comes after a number that would need one more word
 
 SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 """Signs that are always spoken; others (a dot, a dash) only inside a word, if at all."""
@@ -39,13 +40,13 @@ SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
 SPOKEN_CHARACTERS = 3
 """In a script without spaces, where each character is a word, these are spoken for a word of a number."""
 
-# Over the skeleton of a text, see `voicekit.writing.shapes`.
+# These patterns work on the skeleton of a text, see `voicekit.writing.shapes`.
 _SENT_WORD = re.compile(
     rf"(?P<character>{CHARACTER_WORD})"
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text stands behind a word that is not looked at any more
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text may follow a word that was already removed
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
 _BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
@@ -66,8 +67,8 @@ class Aligner:
     __slots__ = ("_beliefs", "_said_to", "_text")
 
     def __init__(self) -> None:
-        self._text = Text("", ())  # what may still be spoken
-        self._beliefs = [_Belief(0.0, 0)]  # at place n: the voice is at the nth word of the text; 0: before it
+        self._text = Text("", ())  # text that may still be spoken
+        self._beliefs = [_Belief(0.0, 0)]  # at index n: the voice is at the nth word of the text; at 0: before it
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
@@ -117,7 +118,7 @@ class _Sent:
     plain: str
     end: int
     at_least: int = 0
-    usually: int = 0  # 0: it is a word of letters
+    usually: int = 0  # 0 for a word of letters
     at_most: int = 1
 
     def begun(self) -> float:
@@ -144,7 +145,7 @@ def _after(plain: str, sent: list[_Sent], before: list[_Belief]) -> list[_Belief
     after += [
         _Belief(it.cost + word.gone_on(it.words), it.words + 1) for it, word in zip(before[1:], sent, strict=True)
     ]
-    next_up = before[0].cost  # what it costs that this word is to be spoken now
+    next_up = before[0].cost  # the cost of assuming that this word is spoken now
     for place, word in enumerate(sent):
         if place:
             done = before[place].cost + sent[place - 1].left(before[place].words)

@@ -24,8 +24,8 @@ _NUMBER = (  # 1,250.50, or 12,34,567 as in India; not the 1 of "1 250,00"
 )
 _TO = r"(?:[-–—]|[ ]–[ ])"
 _MAYBE_GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
-_START = r"(?<![\w.,:/–—-])"  # not in the middle of a word, a longer number or a date
-_BEFORE_NUMBER = (  # not in a word or a longer number, nor the 250 of "1 250"
+_START = r"(?<![\w.,:/–—-])"  # not inside a word, a longer number or a date
+_BEFORE_NUMBER = (  # not inside a word or a longer number, nor the 250 of "1 250"
     r"(?<![\w.,])(?:(?<!\d[ \u00a0\u202f])|(?!\d{3}(?!\d)))"
 )
 _MINUS = r"(?P<{}>(?<!\w)[-−])?"
@@ -58,7 +58,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_UNITS = {  # one, many; left out: what is also a word or a name (5 in, 5G, 5m)
+_UNITS = {  # one, many; without units that are also a word or a name (5 in, 5G, 5m)
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),
@@ -209,7 +209,7 @@ _TELEPHONE = (
     r"(?<![\w+])\+(?=(?:[ .()-]{0,2}\d){8})\d{1,3}(?:[ .-]?(?:\(\d{1,4}\)|\d{1,4})){2,5}(?!\w)"  # +44 20 7946 0958
     r"|(?<![\w.,-])(?:1[ .-])?(?:\(\d{3}\)[ ]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"  # (555) 123-4567
     r"|(?<![\w.,/-])\d{3}-\d{4}(?![\w-])"  # 555-1234
-    r"|(?<![\w.,-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # the number of a card
+    r"|(?<![\w.,-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a card number
     r"|(?<![\w.,-])\d{10,}(?!\w)"
 )
 _MONEY = (

@@ -221,7 +221,8 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         if turn is None:
             return
         scope = this_reply.get(None)
-        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
+        # called directly, outside of a call
+        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
         say = Say(outbox, reply)
         try:
             with alone():
@@ -343,7 +344,8 @@ def _from_generator(answer: Callable[[Turn], Generator[str, None, None]]) -> Han
 
 
 def _from_async_generator(answer: Callable[[Turn], AsyncGenerator[str, None]]) -> Handler:
-    channel = trio.as_safe_channel(answer)  # `yield` in a nursery or cancel scope is unsafe otherwise: PEP 789
+    # otherwise `yield` inside a nursery or cancel scope would be unsafe: PEP 789
+    channel = trio.as_safe_channel(answer)
 
     async def say_what_it_yields(turn: Turn, say: Say) -> None:
         async with channel(turn) as texts:

@@ -23,7 +23,7 @@ HOLD = 1000
 LONGEST_RUN = 3
 """Of equal marks that mean anything (`***both***`); more of them are a drawing, and stay."""
 
-# Blocks. The first two take a whole line; `_UNDECIDED` is every line so far that may yet become a block.
+# Blocks. The first two take a whole line; `_UNDECIDED` matches every incomplete line that may still become a block.
 _FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _RULE = re.compile(r"[ \t]*(?:([-*_=])(?:[ \t]*\1){2,}|\|[ \t|:]*-[-|: \t]*)[ \t]*")
 _BLOCK = re.compile(r"[ \t]*(?:(?P<heading>#{1,6})[ \t]+|[-+*][ \t]+|>[ \t]*|(?P<row>\|)[ \t]*)")
@@ -60,11 +60,11 @@ class _Markdown:
 
     def __init__(self, *, line_start: bool = True) -> None:
         self._line_start = line_start
-        self._before = " "  # the character that came before what is held
-        self._fence = ""  # the marks that opened the block of code we are in
-        self._code = ""  # the back-ticks that opened the code we are in
-        self._row = False  # in a row of a table
-        self._open: set[str] = set()  # emphasis that has begun
+        self._before = " "  # the character before the held text
+        self._fence = ""  # the marks that opened the current block of code
+        self._code = ""  # the back-ticks that opened the current inline code
+        self._row = False  # inside a table row
+        self._open: set[str] = set()  # open emphasis marks
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         if not self._line_start:

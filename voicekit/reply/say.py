@@ -61,12 +61,12 @@ class Say:
         self._reply = reply
         self._room = outlet.statistics().capacity
         self._turns = trio.Lock()
-        self._chunk = ""  # the end of the last one
+        self._chunk = ""  # the end of the last chunk
         self._due = math.inf  # when to take a breath
         self._patience = trio.CancelScope()
         self._over = False
-        self._asked: list[Coroutine[Any, Any, None]] = []  # that may not have been awaited
-        self.after_first: Callable[[], None] | None = None  # called once something has been said
+        self._asked: list[Coroutine[Any, Any, None]] = []  # calls that may not have been awaited
+        self.after_first: Callable[[], None] | None = None  # called after the first text
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
         saying = self._say(text)
@@ -81,7 +81,7 @@ class Say:
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
         for asked in forgotten:
-            asked.close()  # else Python warns of it too
+            asked.close()  # otherwise Python warns about it too
         if forgotten:
             tell.get()(Trouble("handler", VoicekitError("say(...) was called without await: write `await say(text)`")))
 
@@ -116,7 +116,7 @@ class Say:
             with trio.CancelScope(deadline=self._due) as self._patience:
                 await trio.sleep_forever()
             async with self._turns:
-                if trio.current_time() >= self._due:  # nothing was said while we waited for our turn
+                if trio.current_time() >= self._due:  # nothing was said while we waited
                     self._due = math.inf
                     await self._outlet.send(NOTHING)
 

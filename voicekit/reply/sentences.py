@@ -58,7 +58,7 @@ class _Sentences:
         end = next(sentence_ends(window, last=last), None)
         if end is not None:
             end = _with_space(window, end)
-        elif len(held) > self._max:  # one more, since it may be the accent of the last
+        elif len(held) > self._max:  # one more, since it may be a combining accent of the last
             end = self._forced_end(held.text[: self._max + 1])
         elif last and window.strip():
             end = len(window)

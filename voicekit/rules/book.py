@@ -230,11 +230,11 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
                 )
             if doing.speaks:
                 await say(" ".join(said))
-                said = [""]  # so that what follows stands apart from what it says itself
+                said = [""]  # so that the following text is separated from its own
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
-        ):  # who presses keys ahead has no need to hear what they answer
+        ):  # callers who press keys ahead need not hear the answers
             said, moves = [], 0
             decision = by_keys(book, decision.memory, ahead) or Decision(decision.memory)
             ahead = decision.ahead
@@ -243,7 +243,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if decision.digits is not None:
             await _send_digits(turn, decision.digits)
         if decision.transfer is not None:
-            turn.transfer(decision.transfer)  # first: what can't be done is not announced
+            turn.transfer(decision.transfer)  # first, so that an impossible transfer is not announced
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
     state = talk.memory.state

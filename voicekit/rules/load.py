@@ -206,7 +206,7 @@ def _opening_hours(section: Section) -> OpeningHours:
     zone = section.text("zone")
     try:
         where = ZoneInfo(zone or "")
-    except (ValueError, OSError, KeyError):  # malformed, a folder, unknown
+    except (ValueError, OSError, KeyError):  # malformed, a folder, or unknown
         raise section.wrong("zone", "a time zone such as 'Europe/Berlin'") from None
     weekly, exceptions = section.section("weekly"), section.section("exceptions")
     with section.blamed():

@@ -75,7 +75,7 @@ class _Span(NamedTuple):
     filled: Filled | None = None
 
 
-_Placement: TypeAlias = dict[int, _Span]  # by the place of the item in its variant
+_Placement: TypeAlias = dict[int, _Span]  # by the item's index in its variant
 
 
 def match(pattern: Pattern, said: Said) -> Match | None:
@@ -105,7 +105,7 @@ def _match_expression(pattern: re.Pattern[str], said: Said) -> Match | None:
 
 
 def _match_variant(variant: Variant, said: Said) -> Match | None:
-    if not variant.need.keys() <= said.places.keys():  # nearly always the end of it
+    if not variant.need.keys() <= said.places.keys():  # almost always decides it
         return None
     if any(len(said.places[word]) < count for word, count in variant.need.items()):
         return None

@@ -69,7 +69,7 @@ def read_digits(words: Sequence[str], start: int, count: int | None = None) -> R
     With `count`, a row of digits that is longer or shorter is none. An "oh" alone is an exclamation.
     """
     if count is not None and start and _digit_piece(words, start - 1) is not None:
-        return None  # the row has begun before
+        return None  # the sequence has already begun
     digits, end = "", start
     while (piece := _digit_piece(words, end, inside=end > start)) is not None:
         digits, end = digits + piece[0], piece[1]
@@ -120,7 +120,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # nothing smaller follows what has no scale
+        if scaled.end == group.end:  # nothing smaller follows a number without a scale
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")
@@ -163,7 +163,7 @@ def _digit_piece(words: Sequence[str], at: int, *, inside: bool = False) -> tupl
     """The next digits of a row; `inside` of one, "hundred" is two zeros."""
     word = word_at(words, at)
     if word.isdecimal():
-        return "".join(str(int(figure)) for figure in word), at + 1  # whatever script they were written in
+        return "".join(str(int(figure)) for figure in word), at + 1  # in whatever script they were written
     if word in _OH:
         return "0", at + 1
     if word in _REPEATED and (digit := _single_digit(words, at + 1)) is not None:

@@ -25,7 +25,7 @@ _HALVES_OF_DAY = {
 }
 _AFTER = ("past", "after")
 _BEFORE = ("to", "before", "till")
-_UNITS = {  # seconds; the shorter names are what recognisers and people write
+_UNITS = {  # seconds; the shorter names are written by recognisers and people
     **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), 60),
     **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600),

@@ -50,7 +50,7 @@ _PREAMBLE_LENGTHS = sorted({len(preamble) for preamble in PREAMBLES})
 NEGATIONS = frozenset({"not", "never"})
 """They turn a sentence into its opposite, so a phrase that leaves one of them out does not match."""
 
-# Apostrophes within words belong to them; dots within "p.m." too. Grouped thousands and times are one word.
+# Apostrophes within words are part of them, and so are dots within "p.m.". Grouped thousands and times are one word.
 _TOKEN = re.compile(
     r"""
       (?<!\w)[ap]\.\s?m\b\.?                             # p.m.
@@ -98,7 +98,7 @@ class Said:
     tokens: tuple[BareWord, ...]
     words: tuple[str, ...]
     places: Mapping[str, Sequence[int]]
-    _fillers: Sequence[int]  # how many stand before each place
+    _fillers: Sequence[int]  # the number of fillers before each position
     _negations: Sequence[int]
 
     @classmethod
@@ -119,7 +119,7 @@ class Said:
     def part(self, start: int, end: int) -> str:
         """The words from `start` to before `end` as they were written, without the punctuation around them."""
         first, last = self.tokens[start], self.tokens[end - 1]
-        if start and self.tokens[start - 1].start == first.start:  # the second half of a "what's"
+        if start and self.tokens[start - 1].start == first.start:  # the second half of a contraction such as "what's"
             return (first.word + self.text[first.end : last.end]).strip()
         return self.text[first.start : last.end]
 

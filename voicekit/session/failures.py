@@ -34,7 +34,7 @@ class Failures:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._reason = ""  # of the latest reply
+        self._reason = ""  # reason of the latest reply
         self._in_a_row = 0
         self._stt_down: str | None = None  # why
 
@@ -72,10 +72,11 @@ class Failures:
         session, failed = self._session, ReplyFailed(reply.turn, error)
         verdict, role, strict = self.judge(error), session.parts.role_of(error), session.strict
         if verdict is None and not isinstance(error, ServiceError):
-            if strict or role == "sink":  # without a sink, nothing can be said
+            if strict or role == "sink":  # without a sink, the bot can't speak
                 return None
             session.report(Trouble(role or "a stage", error))
-        if reply.cut or reply.reason == "apology":  # the caller has gone on; an apology would be followed for ever
+        # the caller has continued; otherwise apologies could follow each other forever
+        if reply.cut or reply.reason == "apology":
             return [failed]
         call = session.policy.call
         self._in_a_row += 1

@@ -31,7 +31,7 @@ async def listen(
             try:
                 await hear(nothing, outbox)
                 return outlet.offer(SourceEnded())
-            except Exception as error:  # judged once; without a verdict it goes on
+            except Exception as error:  # an error is judged once; without a verdict it is raised again
                 verdict = judge(error)
                 restarts += 1
                 if verdict is None or restarts > RESTARTS:

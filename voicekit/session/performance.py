@@ -96,7 +96,7 @@ class Performer:
         self._outlet = outlet
         self._report = report
         self._make_turn = make_turn
-        self.reply: Reply | None = None  # the last that was committed
+        self.reply: Reply | None = None  # the last committed reply
 
     def begin(self, command: StartReply | Speculate) -> ReplyRun:
         if isinstance(command, StartReply):

@@ -87,9 +87,9 @@ class OverheardSpeaker:
         self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
-        self._to = 0  # on the time line
-        self._since: float | None = None  # when it may have begun to sound; None where it goes on
-        self._latency = 0.0  # of the device, as last seen
+        self._to = 0  # on the recording's time line
+        self._since: float | None = None  # the earliest time at which it may have begun to sound; None if it continues
+        self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 
     async def write(self, frame: AudioFrame) -> None:

@@ -22,7 +22,7 @@ class Screen:
         encoding = getattr(self._out, "encoding", None) or "utf-8"
         try:
             print(text.encode(encoding, "replace").decode(encoding), end="", file=self._out, flush=True)
-        except (OSError, ValueError) as error:  # closed, a pipe that nobody reads, a full disk
+        except (OSError, ValueError) as error:  # closed, a pipe without a reader, or a full disk
             self.gone = error
 
     def check(self) -> None:

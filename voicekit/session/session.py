@@ -125,9 +125,9 @@ class Session:
         self._performer: Performer | None = None
         self._lines: tuple[Pipeline, ...] = ()
         self._has_run = False
-        self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
+        self._opening: trio.CancelScope | None = None  # around the whole run; None once the conductor has started
         self._given_up = ""
-        self._ordered = 0  # 1: to end gracefully, 2: at once
+        self._ordered = 0  # 1: end gracefully, 2: end at once
         if (join := getattr(call, "join", None)) is not None:
             join(self)
 

@@ -23,7 +23,7 @@ class Commitment:
     """Whether a reply's turn is committed, and what was ordered for when it is."""
 
     def __init__(self, *, made: bool) -> None:
-        self.event = trio.Event()  # set once it is made
+        self.event = trio.Event()  # set when the reply exists
         self._orders: list[Callable[[], None]] = []
         if made:
             self.event.set()

@@ -54,7 +54,7 @@ class TwoTrackFile:
                 for track, at, pcm in pieces:
                     self._lay(file, track, at, pcm)
             finally:
-                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # a piece that was not written whole goes
+                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # removes an incomplete piece
                 file.seek(0)
                 _write_all(file, self._header())
 

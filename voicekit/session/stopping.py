@@ -112,7 +112,7 @@ class _Watch:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._before.clear()
-        os.close(self._outlet)  # its end ends the thread
+        os.close(self._outlet)  # closing it ends the thread
         self._thread.join()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -138,7 +138,7 @@ class _Watch:
                 return
             for number in came:
                 if self._trios >= 0:
-                    with contextlib.suppress(OSError):  # full: it will wake up anyway
+                    with contextlib.suppress(OSError):  # the pipe is full, so the thread wakes up anyway
                         os.write(self._trios, bytes([number]))
                 if number in self._before:
                     self._turned = self._turned if self._signals else monotonic()

@@ -149,7 +149,7 @@ async def _process(command: Sequence[str]) -> AsyncIterator[trio.Process]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # else Ctrl-C would end it before the call that it serves
+        start_new_session=True,  # otherwise Ctrl-C would end the server before the call that it serves
     )
     try:
         yield process
@@ -193,7 +193,7 @@ class _Child:
                     raise await self._gave_up()
                 line += block
             greeting = read_hello(line)
-            await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
+            await trio.lowlevel.checkpoint()  # lets the last lines be passed on first
             return greeting
         raise Unavailable(
             f"the local server printed nothing for {SILENT_S:g} s while it was starting",
@@ -209,7 +209,7 @@ class _Child:
 
     async def _gave_up(self) -> VoicekitError:
         status = await self._process.wait()
-        with trio.move_on_after(END_S):  # a child of its own may keep the pipe open
+        with trio.move_on_after(END_S):  # a grandchild may keep the pipe open
             await self._silent.wait()
         if self._why:
             return ConfigError(self._why)

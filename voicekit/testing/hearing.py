@@ -22,7 +22,7 @@ class ScriptHearing:
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
         self._utterances = utterances
         self._interim, self._final, self._endpoint, self._fin = delays
-        self._asked: deque[int] = deque()  # to finalise up to there
+        self._asked: deque[int] = deque()  # positions up to which final words were requested
         self._to = 0
         self._gaps: list[Gap] = []
         self._said_final = 0

@@ -100,7 +100,7 @@ class PhoneHearing(ScriptHearing):
         self._ends = [word.end for utterance in script.utterances(rate) for word in utterance]
         self._slot = round(SLOT * rate)
         self._expected = 0
-        self._offset = 0  # from the script's positions to those of the stream
+        self._offset = 0  # from the script's positions to the stream's
 
     def hear(self, frame: AudioFrame) -> None:
         """Take the slots of `frame`; one that comes out of its turn is too late."""

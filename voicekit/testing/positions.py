@@ -19,7 +19,7 @@ SOUNDING = 16_384
 WINDOW = 32
 """Samples that spell the number of their block."""
 
-_SPELT = 8_192  # the bit that spells
+_SPELT = 8_192  # the bit that carries the code
 _PLACES = int.from_bytes(array("h", range(POSITIONS)).tobytes(), "little")
 _LOUD = int.from_bytes(array("h", [SOUNDING] * POSITIONS).tobytes(), "little")
 

@@ -129,7 +129,8 @@ class ScriptedSource(Pipeable):
         acts = sorted(self._script.acts, key=lambda act: act[0])
         for at in range(0, round(self._script.until * rate), size):
             due = (at + size) / rate
-            while acts and acts[0][0] <= due:  # in front of the frame that ends then: else it would race with the ears
+            # before the frame that ends then, because otherwise the events would race with the ears
+            while acts and acts[0][0] <= due:
                 when, act = acts.pop(0)
                 if self.live:
                     await trio.sleep_until(start + when)
@@ -169,7 +170,7 @@ class ScriptedStt(Pipeable):
 
     name = "scripted ears"
     produces = None
-    scores = False  # a script's sound has no melody
+    scores = False  # scripted sound has no melody
 
     def __init__(
         self,

@@ -18,9 +18,9 @@ from voicekit.events import ExpectedAnswer, Word
 class AdviceAct(Enum):
     """What an adviser may ask for in a pause."""
 
-    FINALIZE = "finalize"  # have the stt make its words final, before its own endpoint
+    FINALIZE = "finalize"  # ask the stt for final words, before its own endpoint
     COMMIT = "commit"  # the turn is over once the pause has lasted `seconds`
-    WAIT = "wait"  # it is not over before the pause has lasted `seconds`, whatever the stt's endpoint says
+    WAIT = "wait"  # the turn is not over until the pause has lasted `seconds`, whatever the stt's endpoint says
     NONE = "none"  # no opinion: the stt's endpoint, or the usual silence, decides
 
 

@@ -155,7 +155,8 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
 def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
     if not endings.openers:
         return False
-    last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]  # one more: French puts its marks apart
+    # one more, because French separates its marks with a space
+    last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]
     return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 
 

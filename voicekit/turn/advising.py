@@ -50,21 +50,21 @@ class Advising:
     ) -> None:
         self.expected: ExpectedAnswer | None = None
         self.advice = NO_OPINION
-        self.held: int | None = None  # the place of the endpoint that is held back
+        self.held: int | None = None  # position of the endpoint that is held back
         self._adviser = adviser
         self._rate = rate
         self._finalizes = finalizes and adviser is not None
         self._scores = scores and adviser is not None
         self._languages = tuple(languages)
-        self._since = 0.0  # when the pause was noticed
+        self._since = 0.0  # time at which the pause was noticed
         self._advised_at = 0.0
-        self._paused_at = 0  # and the sample after the last sound before it
+        self._paused_at = 0  # the sample after the last sound before the pause
         self._final_to = 0
-        self._asked = 0  # in this turn
+        self._asked = 0  # requests in this turn
         self._asked_at = -inf
         self._score: float | None = None
         self._score_asked_at: float | None = None
-        self._seen: tuple[object, ...] = ()  # what the advice in force is about
+        self._seen: tuple[object, ...] = ()  # the subject of the advice in force
 
     def pause(self, paused_at: int, now: float) -> None:
         """A pause has begun, whose silence begins at sample `paused_at`."""
@@ -100,10 +100,10 @@ class Advising:
         if self._adviser is None or self._knows(words, tail):
             return []
         end = max((word.end for word in words), default=0)
-        if end > self._paused_at + LATE_END * self._rate:  # spoken after the mark: the detector did not hear it
+        if end > self._paused_at + LATE_END * self._rate:  # spoken after the mark, and the detector missed it
             self._since, self._paused_at = now, end
         if self.held is not None and end > self.held:
-            self.held = None  # the stt will judge these words, too
+            self.held = None  # the stt will judge these words too
         pause = CallerPause(
             words, now - self._since, not tail and self._is_all(end), self.expected, self._score, asked, self._languages
         )
@@ -118,7 +118,7 @@ class Advising:
         """Whether no word can come any more behind final ones that end at `end`."""
         if self._finalizes:
             return end <= self._final_to
-        return end >= self._paused_at - LATE_END * self._rate  # the words reach as far as the speech did
+        return end >= self._paused_at - LATE_END * self._rate  # the words reach as far as the speech
 
     def _finalize(self, now: float) -> list[EarCommand]:
         if self.advice.act is not AdviceAct.FINALIZE or not self._finalizes:

@@ -19,16 +19,16 @@ from voicekit.turn.whose import PRESUMED_DBFS, Levels, Whose
 from voicekit.turn.words import PendingQuestion, QuestionMemory
 from voicekit.writing import letters
 
-# Words move by so many seconds at most when they become final.
+# When words become final, their times move by at most this many seconds.
 NEAR = 0.4
 
-# Seconds behind a reply in which its echo may still be recognised.
+# Seconds after a reply in which its echo may still be recognised.
 ECHO_ENDS = 2.0
 
-# A sample that lies behind all that was heard.
+# A sample after everything that was heard.
 NEWEST = 1 << 62
 
-# Seconds before the end of a question for which a "yes" that was said then is taken for the answer to it.
+# Seconds before the end of a question from which a "yes" counts as the answer to it.
 ANSWERS_WITHIN = 3.0
 
 
@@ -68,10 +68,10 @@ class CallerMemory:
         self.doubt = Doubt()
         self.ears_down = False
         self.source_ended = False
-        self.settling_since = now  # the last sign of speech
-        self.aside_since = now  # the last one of the words that were set aside
-        self.sounded_at = -ECHO_ENDS  # when the last reply ended
-        self.passed = 0  # up to this sample the recogniser has said everything
+        self.settling_since = now  # time of the last sign of speech
+        self.aside_since = now  # time of the last words that were set aside
+        self.sounded_at = -ECHO_ENDS  # time at which the last reply ended
+        self.passed = 0  # the recogniser has reported everything up to this sample
         self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
 

@@ -118,13 +118,13 @@ class Conductor:
         self._failed = failed
         self._ask = ask
         self._live: _Live | None = None
-        self._guess: _Live | None = None  # begun before the caller's turn is committed
+        self._guess: _Live | None = None  # a reply that was begun before the turn was committed
         self._unwinding: deque[_Live] = deque()
         self._ending = GracefulEnd(end_within)
         self._alarm = trio.CancelScope()
         self._taker: Taker | None = None
         self._free = ParkingLot()
-        self._holds = ParkingLot()  # for whoever waits for the far side to hold the call, or to take it back
+        self._holds = ParkingLot()  # wakes tasks that wait for the far side to hold or resume the call
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
@@ -249,7 +249,7 @@ class Conductor:
 
     def _confirm(self, command: Confirm) -> None:
         live, self._guess = self._guess, None
-        if live is None:  # it has failed by itself: the handler is asked again, in earnest
+        if live is None:  # the guess has failed, so the handler is called again
             live = self._set_off(StartReply(command.turn, command.text))
         else:
             live.committed = True
@@ -281,9 +281,10 @@ class Conductor:
             return
         self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
-            live.reply.heard_to = len(live.reply.said)  # everything was played, punctuation after the last word too
+            # everything was played, including punctuation after the last word
+            live.reply.heard_to = len(live.reply.said)
         else:
-            live.performance.cut()  # its tasks are gone, but some of its sound may still be in the device
+            live.performance.cut()  # its tasks have ended, but some of its sound may still be in the device
         self._over(live, cut=False)
 
     def _over(self, live: _Live, *, cut: bool) -> None:
@@ -295,7 +296,7 @@ class Conductor:
                 live.performance.cut()
         finally:
             reply.cut = cut
-            live.scope.cancel()  # of a reply that was played, too: a voice may have returned before its handler does
+            live.scope.cancel()  # also for a reply that was played: a voice may return before its handler
             self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 
@@ -325,7 +326,7 @@ class Conductor:
             with alone(), live.scope:
                 await self._after_the_one_before_the_last(live)
                 await live.performance.run()
-        except Exception as error:  # judged here, once: it becomes signals, or it goes on
+        except Exception as error:  # judged once, here: it becomes signals, or is raised
             if not live.committed:
                 return self._guess_failed(live, error)
             signals = self._failed(live.reply, error)

@@ -53,7 +53,7 @@ class DoubtOutcome(Enum):
 
     CUT = "cut"
     RELEASE = "release"
-    OPEN = "open"  # to be seen
+    OPEN = "open"  # not yet decided
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError, LocalProtocolError
 
-# About an hour of lively talk; a model's context is full long before.
+# About an hour of lively conversation; a model's context is full long before that.
 LIMIT = 200
 
 

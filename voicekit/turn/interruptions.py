@@ -47,7 +47,7 @@ def weigh(floor: TurnMemory, event: Interim | Final) -> None:
     words = letters(floor.book.noted.text)
     if not floor.yields or words == floor.doubt.let_pass:
         return
-    floor.doubt.let_pass = ""  # they have changed: what was let pass before is judged again
+    floor.doubt.let_pass = ""  # the words have changed, so what was released before is judged again
     verdict = floor.judge()
     if verdict.outcome is DoubtOutcome.CUT:
         floor.cut_for_speech(verdict.why)

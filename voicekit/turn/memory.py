@@ -42,7 +42,7 @@ from voicekit.turn.states import TurnState
 from voicekit.turn.whose import Levels
 from voicekit.writing import letters
 
-# More prompts than this can't wait for their moment: by the time the last is spoken, the first means nothing.
+# More prompts than this can't wait: by the time the last one is spoken, the first is out of date.
 QUEUED_PROMPTS = 8
 
 
@@ -64,15 +64,16 @@ class TurnMemory(CallerMemory):
         super().__init__(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
         self.turn = 0
         self.guesses = Speculations(policy.turn.speculation)
-        asks = finalizes and stt  # in vad mode a Finalized ends the turn: it is no mere question there
+        asks = finalizes and stt  # in vad mode, a Finalized ends the turn, so it is more than a question there
         self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
-        self.idle_prompts = 0  # in a row, since the caller last said anything
-        self.ending: str | None = None  # why the call is to end once the live reply is over
-        self.limited = False  # whether that is a limit of the call
+        self.idle_prompts = 0  # prompts in a row since the caller last spoke
+        self.ending: str | None = None  # the reason to end the call once the live reply is over
+        self.limited = False  # whether that reason is a limit of the call
         self.waiting_since = now
-        self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
-        self.held_since: float | None = None  # by the far side: no time passes for this call until it is taken back
+        self.owed_since: float | None = None  # time of a cut whose words, if any, have not been answered
+        # time of a hold by the far side: no time passes for this call until it is resumed
+        self.held_since: float | None = None
         self.keys = KeyCollector()
 
     @property
@@ -184,7 +185,7 @@ class TurnMemory(CallerMemory):
 
     def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
-        if self.speech.talking and not down:  # words of what was said meanwhile are still to come
+        if self.speech.talking and not down:  # some words are still to come
             self.settling_since = self.now
 
     def note(self, event: Interim | Final) -> None:
@@ -281,7 +282,7 @@ class TurnMemory(CallerMemory):
             self.speech.since += away
             self.doubt.put_off(away)
             self.owed_since = None if self.owed_since is None else self.owed_since + away
-        if self.live is not None and self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
+        if self.live is not None and self.state is not TurnState.DOUBTING:  # otherwise it is already held, and stays so
             act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
             self.commands.append(order(self.live.turn))
             self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)

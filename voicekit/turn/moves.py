@@ -32,7 +32,7 @@ def ignore(floor: TurnMemory, event: Signal | None) -> None:
     """Nothing changes here."""
 
 
-# --- while nobody replies ---
+# --- while no reply is live ---
 
 
 def hear(floor: TurnMemory, event: Signal | None) -> None:
@@ -147,8 +147,8 @@ def queue(floor: TurnMemory, event: Prompt) -> None:
 
 # --- the end of a call ---
 #
-# An ordered end may still have something to say. After the end of the source nobody talks any more: what was said is
-# still answered, and then the call is closed.
+# When an end was ordered, the bot may still speak. After the end of the source the caller can't speak: earlier words
+# are still answered, and then the call is closed.
 
 
 def end(floor: TurnMemory, event: End) -> None:

@@ -19,7 +19,7 @@ from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
 Ahead: TypeAlias = Literal["text", "sound"]
 
-# A recogniser's cap on its own delay is kept to the moment; half a second covers the way to us and a slow decode.
+# A recogniser keeps its own maximum delay exactly; half a second covers the network and a slow decode.
 FALLBACK_MARGIN = 0.5
 
 FAREWELL = "I have to end this call now. Goodbye."
@@ -134,7 +134,8 @@ class InterruptPolicy:
         _check(self, _DECIBELS, "faint_db")
         _check(self, _count(1), "min_words")
         _check(self, _WORD_LISTS, "stop_words", "ignore_words")
-        for name in ("stop_words", "ignore_words"):  # copies, so that the caller's own can change on their own
+        # copies, so that later changes to the caller's lists have no effect
+        for name in ("stop_words", "ignore_words"):
             lists = {language: tuple(phrases) for language, phrases in getattr(self, name).items()}
             object.__setattr__(self, name, lists)
 

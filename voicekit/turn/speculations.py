@@ -30,8 +30,8 @@ class Speculations:
         self.live: Guess | None = None
         self._policy = policy
         self._words = ""
-        self._since = -inf  # when the words became those
-        self._made = 0  # in this turn
+        self._since = -inf  # time at which the words last changed
+        self._made = 0  # guesses in this turn
 
     @property
     def on(self) -> bool:

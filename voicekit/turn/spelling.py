@@ -46,8 +46,8 @@ class Spelt:
     groups: int = 0
     numerals: int = 0
     letters: int = 0
-    opens_like_a_number: bool = False  # with a zero or a plus
-    alone: bool = False  # nothing else was said
+    opens_like_a_number: bool = False  # begins with a zero or a plus
+    alone: bool = False  # there were no other words
 
     @property
     def digits(self) -> int:

@@ -44,7 +44,7 @@ class Column(Enum):
     DEADLINE = "deadline"
 
 
-# A column is named after the events in it, so this cannot disagree with what a reader sees in the table.
+# A column is named after its events, so this cannot differ from what a reader sees in the table.
 _COLUMN_OF: dict[type, Column] = {
     getattr(events, name): column
     for column in Column

@@ -90,7 +90,7 @@ class Whose:
         self._faint_db = policy.faint_db
         self._levels = levels
         self._usual: deque[float] = deque(maxlen=USUAL)
-        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and when they were counted as played
+        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and when they counted as played
         self._said = ""
         self._to = 0
 
@@ -117,7 +117,7 @@ class Whose:
             return
         levels = [level for word in words if (level := self._levels(word.start, word.end)) is not None]
         if levels and self._usual and median(levels) - median(self._usual) >= self._faint_db:
-            self._usual.clear()  # what was taken for the caller so far was the background
+            self._usual.clear()  # what was taken for the caller so far was background sound
         self._usual.extend(levels)
 
     def why_faint(self, start: int, end: int, *, presumed: float | None = None) -> str | None:
@@ -151,7 +151,7 @@ class Whose:
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
         if unmeasured:
             below = math.inf
-        if below is None:  # nothing is known of the sound: only what is the same counts, if it is nearly all
+        if below is None:  # nothing is known about the sound: only identical words count, if nearly all are identical
             return (echoed, why) if len(echoed) >= ALIKE * len(words) else (frozenset(), "")
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
             return frozenset(), ""

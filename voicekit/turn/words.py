@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from voicekit.events import Dtmf, Typed, Word, joined
 from voicekit.writing import letters
 
-# Finals of older questions than these do not come any more.
+# Final words of questions older than these never arrive.
 REMEMBERED = 8
 
 
@@ -131,7 +131,8 @@ class QuestionMemory:
         self.typed: list[str] = []
         self.typed_reason = "typed"
         self._near = near
-        self._asked: deque[PendingQuestion] = deque(maxlen=REMEMBERED)  # with spoken words: late finals are for them
+        # questions with spoken words, for which late finals may arrive
+        self._asked: deque[PendingQuestion] = deque(maxlen=REMEMBERED)
 
     def __bool__(self) -> bool:
         return bool(self.noted or self.kept or self.put_back or self.typed)
@@ -188,7 +189,7 @@ class QuestionMemory:
         back, typed = self.put_back, spaced(*self.typed)
         self.noted, self.kept, self.aside, self.put_back, self.typed = Utterance(), [], [], None, []
         self.heard_to = max(self.heard_to, spoken.end, upto)
-        if back is not None and not spoken:  # the old words again, still open to their late finals
+        if back is not None and not spoken:  # the previous words, which late finals may still change
             after = spaced(back.after, typed)
             question = PendingQuestion(turn, reason, back.before, back.spoken, after, back.start, back.end)
         else:

@@ -39,14 +39,15 @@ MONTHS: Final = frozenset(
 CONTEXT: Final = 40
 """Characters before and, twice as many, behind a mark that are looked at; a word cut off by that is nothing special."""
 
-_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not count the ellipsis, since it need not be the end
-_COMMA = "\u104a"  # Burmese: Unicode counts it among the ends of sentences, its writers among the commas
-_UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # no white space need follow
-_NUMERIC = "．।॥"  # of these, what may stand before a digit without ending anything
+_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not include the ellipsis, since it need not be an end
+_COMMA = "\u104a"  # Burmese: Unicode counts it as the end of a sentence, but its writers as a comma
+_UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
+_NUMERIC = "．।॥"  # those that may precede a digit without ending anything
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
-_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens if it stands behind a mark without white space
+_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens if it follows a mark without white space
 
-_MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")  # ; asks in Greek
+# ; is the Greek question mark
+_MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _CLOSED = re.compile(f"{_CLOSING}*")
 _CLOSED_UNSPACED = re.compile(f"{_CLOSING_UNSPACED}*(?![{_MARKS}])")
@@ -121,7 +122,8 @@ def _closed(text: str, match: re.Match[str]) -> int | None:
         return end
     if _HAS_UNSPACED.search(mark):
         closed = _CLOSED_UNSPACED.match(text, end)
-        return closed.end() if closed is not None and closed.end() < len(text) else None  # it may still go on
+        # the sentence may still continue
+        return closed.end() if closed is not None and closed.end() < len(text) else None
     closed = _CLOSED.match(text, end)
     assert closed is not None, "it may be empty"
     return closed.end() if text[closed.end() : closed.end() + 1].isspace() and mark != _COMMA else None

@@ -12,7 +12,7 @@ from voicekit.writing.shapes import ALONE, LEADING, WIDE, shape
 LONGEST_CLUSTER: Final = 32
 """Characters that are looked at before a place to find whether it is inside a cluster; real ones have at most eight."""
 
-# Over shapes: what a cluster goes on with; a cluster that is a word; a cluster; a word.
+# Patterns over shapes: what continues a cluster; a cluster that is a word; a cluster; a word.
 _JOINED = r"(?:m|z\S?|v[mvz]*[au]?)*"
 CHARACTER_WORD: Final = rf"(?:p+u?|u){_JOINED}"
 _CLUSTER = re.compile(rf"[pq]*(?:rr|v[mvz]*[au]?|.){_JOINED}", re.DOTALL)

@@ -110,7 +110,7 @@ class AriLegs:
         self._client = client
         self._context = context
         self._cause = 0
-        self._status = ""  # of a Dial event
+        self._status = ""  # status from a Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
         """An event about one of the channels; `message` is the whole of it. Never waits."""
@@ -159,7 +159,7 @@ class AriLegs:
     async def send_digits(self, digits: str) -> None:
         await self._client.ask(ari.send_keys(self.channel, digits))
 
-    # What Asterisk can besides.
+    # What Asterisk can do in addition.
 
     async def music(self, on: bool) -> None:
         """Play music on hold to the caller, or stop it. Out of the bridge meanwhile, neither side hears the other."""
@@ -200,7 +200,8 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):  # such as a caller who has gone
+            # for instance if the caller has hung up
+            with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 
     async def _redirect(self, address: str) -> None:

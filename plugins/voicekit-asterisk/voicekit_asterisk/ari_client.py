@@ -107,9 +107,9 @@ class AriClient:
                         with trio.move_on_after(GOODBYE_S):
                             await websocket.aclose()
                     finally:
-                        await trio.aclose_forcefully(stream)  # a client waits for the server to close, too long
+                        await trio.aclose_forcefully(stream)  # a client would wait too long for the server to close
                         nursery.cancel_scope.cancel()
-        except HandshakeError as error:  # a refusal is raised by the reader's task
+        except HandshakeError as error:  # the reader's task raises the refusal
             status = getattr(error, "status_code", None)
             if status == 401:
                 raise Unauthenticated("ari: expected the user and password from ari.conf", service=SERVICE) from None

@@ -77,7 +77,7 @@ class Ari:
         self._roll = roll
         self.connected = False
         """Whether Asterisk's events come now."""
-        self._legs: dict[str, AriLegs] = {}  # by the names of all its channels
+        self._legs: dict[str, AriLegs] = {}  # by the names of all their channels
         self._client: AriClient | None = None
         self._site: Site | None = None
         self._calls: trio.Nursery | None = None
@@ -141,7 +141,7 @@ class Ari:
                 return
             await self._hold(site, legs, AriWire(legs.names, legs.channel, {}, outbound=True), keys)
         finally:
-            if not legs.ready.is_set() and not legs.gone.is_set():  # it rings, and we stop
+            if not legs.ready.is_set() and not legs.gone.is_set():  # the call is ringing, and we stop
                 with trio.move_on_after(CLEAN_UP_S, shield=True):
                     await legs.hang_up()
             self._forget(legs)

@@ -177,7 +177,7 @@ class AudioSocketPeer:
         raise AssertionError("AudioSocket has no marks")
 
     def stop(self) -> Sequence[bytes]:
-        return []  # the end of the connection is all there is
+        return []  # closing the connection is the only way to end the call
 
     def receive(self, message: WireMessage) -> AsteriskEvent:
         assert isinstance(message, bytes), "AudioSocket has no texts"

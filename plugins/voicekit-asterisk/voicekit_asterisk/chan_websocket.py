@@ -81,7 +81,8 @@ class ChanWebsocketWire:
         self._is_buffering = False
         self._generation = 0
         self._sent = 0  # samples since the last clear
-        self._asked: deque[tuple[int, int]] = deque()  # for each GET_STATUS: generation, and samples sent before it
+        # for each GET_STATUS: the generation, and the samples sent before it
+        self._asked: deque[tuple[int, int]] = deque()
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]:
         if isinstance(message, bytes):
@@ -124,7 +125,7 @@ class ChanWebsocketWire:
         return CallStarted(info, found, found)
 
     def _sound(self, message: bytes) -> Sequence[WireEvent]:
-        if self._format is None:  # a frame may overtake MEDIA_START
+        if self._format is None:  # a frame may arrive before MEDIA_START
             return []
         pcm = message[: len(message) - len(message) % self._format.sample_bytes]
         return [WireSound(pcm)] if pcm else []
@@ -231,7 +232,7 @@ class ChanWebsocketPeer:
         return self.event("STATUS", fields)
 
     def stop(self) -> Sequence[str]:
-        return []  # the close is the caller's goodbye
+        return []  # closing the socket ends the call
 
     def receive(self, message: WireMessage) -> AsteriskEvent:
         if isinstance(message, bytes):

@@ -43,7 +43,7 @@ class Handover:
         torn, self._torn = torn or self._torn, False
         self._blocks.append(Block(pcm, self.count, self._clock.current_time(), torn))
         self.count += len(pcm) // self._sample_bytes
-        with suppress(trio.RunFinishedError):  # the loop is over, and nobody wants it
+        with suppress(trio.RunFinishedError):  # the loop has ended, so the sound is not needed
             self._token.run_sync_soon(self._waiting.unpark_all, idempotent=True)
 
     def tear(self) -> None:

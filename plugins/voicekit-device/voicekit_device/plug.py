@@ -77,7 +77,7 @@ class Plug:
         patience: float,
     ) -> None:
         self.lost = False
-        self.latency = 0.0  # seconds, as the device reports it
+        self.latency = 0.0  # seconds, as reported by the device
         self._socket = socket
         self._open = open
         self._pulse = pulse
@@ -180,5 +180,5 @@ class _Opening:
         with self._lock:
             self._abandoned = True
             stream = self._stream
-        if stream is not None:  # the thread was done, and the cancellation came before its result: rare
+        if stream is not None:  # rare: the thread was done, and the cancellation came before its result
             stream.close()

@@ -30,7 +30,7 @@ class PortAudio:
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
         with _portaudio() as portaudio:
-            if anew and not _open:  # the way that sounddevice's own documents tell
+            if anew and not _open:  # as recommended in sounddevice's documentation
                 portaudio._terminate()
                 portaudio._initialize()
             return [

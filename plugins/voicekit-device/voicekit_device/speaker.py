@@ -99,7 +99,7 @@ class _Queue:
         self.pieces: deque[Piece] = deque()
         self.latency: Callable[[], float] = lambda: 0.0
         self._sound = sound
-        self._rest = b""  # of a piece that was taken
+        self._rest = b""  # the rest of a piece that was partly taken
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
@@ -129,7 +129,7 @@ class _Queue:
         while self.pieces:
             try:
                 back.append(self.pieces.popleft())
-            except IndexError:  # the device was quicker
+            except IndexError:  # the device was faster
                 break
         return back
 
@@ -146,7 +146,7 @@ class OpenSpeaker:
         self._fitting = fitting
         self._capacity = fitting.source.samples(TAKEN_S)
         self._written = 0  # samples taken and not discarded
-        self._heard = 0  # samples that certainly were heard
+        self._heard = 0  # samples that were certainly heard
         self._held: deque[Piece] | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._fed = trio.Event()
@@ -155,7 +155,8 @@ class OpenSpeaker:
         if frame.format != self._fitting.source:
             raise FormatMismatch(f"this speaker plays {self._fitting.source}, but was given {frame.format}")
         while True:
-            await trio.lowlevel.checkpoint_if_cancelled()  # at each turn: what is cut while waking up is not taken
+            # checked in each round: what is cut while waking up is not taken
+            await trio.lowlevel.checkpoint_if_cancelled()
             queued = self._written - self.position
             if not queued or queued + frame.samples <= self._capacity:
                 self._take(frame)

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     cards = PortAudio()
     wanted: dict[Direction, str | None] = {"microphone": options.microphone, "speaker": options.speaker}
     for direction, name in wanted.items():
-        choose(cards, name, direction)  # what is missing is said now, and not after a server was started
+        choose(cards, name, direction)  # reports a missing device now, not after a server was started
     plan = read_call(options, Bot(parrot, greeting=GREETING))
     plan.parts.setdefault("source", Microphone(options.microphone, echo=options.echo, cards=cards))
     plan.parts.setdefault("sink", Speaker(options.speaker, cards=cards))

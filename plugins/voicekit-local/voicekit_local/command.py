@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     if options.key is not None:
-        ApiKey(options.key)  # ConfigError for one that no header can carry
+        ApiKey(options.key)  # raises ConfigError for a key that no header can carry
     sys.setswitchinterval(SWITCH_S)
     trio.run(_serve, options)
     return 0

@@ -169,7 +169,7 @@ class Decoder:
         try:
             await self._pipe.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            await trio.lowlevel.checkpoint()  # the decoder has had enough, or failed, which `run` raises
+            await trio.lowlevel.checkpoint()  # the decoder has finished, or failed, in which case `run` raises
 
     def _deliver_from_thread(self, pcm: bytes) -> None:
         trio.from_thread.run(self._take, pcm)
@@ -203,7 +203,7 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable
             _deliver_all(file, deliver, (lambda: math.inf) if endless else lambda: values(fed() - before, block))
     except soundfile.LibsndfileError as error:
         raise Undecodable(f"libsndfile: {error.error_string.rstrip('.')}") from None
-    except ConfigError as error:  # a rate that nobody resamples
+    except ConfigError as error:  # a rate that can't be resampled
         raise Undecodable(str(error)) from None
     finally:
         os.close(fd)
@@ -260,7 +260,7 @@ class _Tape:
         return self._at
 
     def readinto(self, into: memoryview) -> int:
-        if self._at > ENDLESS // 2:  # a tag at the end is looked for: there is none
+        if self._at > ENDLESS // 2:  # the decoder looks for a tag at the end, and there is none
             count = max(0, min(len(into), ENDLESS - self._at))
             into[:count] = bytes(count)
         else:
@@ -290,7 +290,7 @@ class _Tape:
     def _forget(self) -> None:
         """Keep BEHIND bytes before the place of reading, however far ahead that is."""
         spare = self._at - self._kept_from - BEHIND
-        if BEHIND < spare < ENDLESS // 2:  # not while a tag at the end is looked for
+        if BEHIND < spare < ENDLESS // 2:  # not while the decoder looks for a tag at the end
             count = min(spare, len(self._kept))
             del self._kept[:count]
             self._kept_from += count

@@ -16,8 +16,8 @@ COMPLETE_S: Final = 0.6
 what detection and decoding add, this is 0.66 s."""
 INCOMPLETE_S: Final = 1.1
 """Silence after any words; the service, which hears the melody too, is not known to take longer than 0.9 s."""
-SHORTEST_S: Final = 0.35  # below, the pauses between words would end utterances
-SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, multiplied at -1
+SHORTEST_S: Final = 0.35  # with less, pauses between words would end utterances
+SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
 DEFAULT_MAX_MS: Final = 2_000  # documented
 

@@ -74,7 +74,7 @@ class TelnyxWire(JsonStream):
         if self._next is None:
             self._next = chunk
         if chunk < self._next:
-            return []  # given up before, or sent twice
+            return []  # given up earlier, or sent twice
         self._early[chunk] = sound
         if len(self._early) > WINDOW:
             self._next = min(self._early)

@@ -102,7 +102,7 @@ def _centred(probability: float, threshold: float) -> float:
 @cache
 def _network() -> Any:
     """The network, ready to be run by any number of streams; on one thread, because it is too small to share out."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports its use to its makers
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

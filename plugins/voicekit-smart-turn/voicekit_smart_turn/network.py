@@ -32,7 +32,7 @@ def probability(pcm: bytes, rate: int) -> float:
 @cache
 def network() -> Any:
     """The network, on one thread: another call may be in need of the other core."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports its use to its makers
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -134,7 +134,8 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                made, level = _Once(self._tell), Level(noise=0.0)  # what is made may begin at once, and has no noise
+                # synthesised speech may begin at once, and has no noise
+                made, level = _Once(self._tell), Level(noise=0.0)
 
                 def written(text: object) -> None:
                     if _has_characters(text):

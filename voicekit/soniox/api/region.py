@@ -139,7 +139,7 @@ def _url(name: str, url: str) -> str:
     try:
         where = urlsplit(url)
         complete = bool(where.hostname) and where.port != 0
-    except ValueError:  # which quotes the address, password and all
+    except ValueError:  # its message quotes the address, including the password
         complete = False
     if not complete or not url.startswith(schemes):
         raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {redacted(url)!r}")

@@ -35,7 +35,7 @@ class WordTimes:
         self._word = ""
         self._at = 0.0
         self._latest = 0.0
-        self._ended = inf  # when the last character ends, where that is told
+        self._ended = inf  # end of the last character, if reported
 
     def feed(self, stamps: Timestamps) -> list[SpokenWord]:
         """The words that `stamps` completes. Times never run backwards, whatever the service sends."""

@@ -68,7 +68,7 @@ class Shell(Generic[Event]):
             except trio.WouldBlock:
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
             except trio.ClosedResourceError:
-                return  # the connection is over; the core has been told
+                return  # the connection has ended, and the core has been informed
         self._due.deadline = self._due_at()
 
     async def run(self) -> None:

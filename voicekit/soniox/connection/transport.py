@@ -162,7 +162,7 @@ class TrioWebsocket:
                             await socket.aclose()
                         nursery.cancel_scope.cancel()
         finally:
-            await trio.aclose_forcefully(stream)  # the library leaves it open where the connection was lost
+            await trio.aclose_forcefully(stream)  # the library leaves the stream open if the connection was lost
 
     async def _reach(self, url: str, context: ssl.SSLContext | None, deadline: float) -> trio.abc.Stream:
         """The byte stream to where `url` is, by `deadline`."""

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 Length: TypeAlias = Callable[[bytes], int | None]
 """The bytes of a frame, its head included, of which it is given so many; None where it is no frame."""
 
-MP3_HEAD: Final = 10  # bytes, as a tag in front of the frames says its length in those (ID3v2)
+MP3_HEAD: Final = 10  # bytes; a tag before the frames states its length in them (ID3v2)
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
@@ -30,7 +30,7 @@ class Frames:
         self._size = head
         self._length = length
         self._head = b""
-        self._left = 0  # bytes of the frame that are still to come
+        self._left = 0  # bytes of the current frame that have not arrived
         self._lost = False
 
     @property

@@ -16,7 +16,7 @@ from voicekit.soniox.rest.http.upload import Content, Upload, UploadProgress
 from voicekit.soniox.rest.schema.answers import Count
 from voicekit.soniox.rest.schema.requests import check
 
-ID_LENGTH: Final = 256  # far longer than any id
+ID_LENGTH: Final = 256  # much longer than any id
 EMPTY_PAGES: Final = 30
 """Empty pages in a row after which a list is given up; a real one has none before its end."""
 

@@ -11,10 +11,10 @@ from typing import Final
 from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
-OGG_END: Final = 4  # the flag of a page that is the last one (RFC 3533)
-OGG_HEAD: Final = 27  # bytes of a page before its table of segments, whose length is the last of them
+OGG_END: Final = 4  # the flag of a stream's last page (RFC 3533)
+OGG_HEAD: Final = 27  # bytes of a page before its segment table; the last of them is the table's length
 WAV_HEAD: Final = 44
-ENDLESS: Final = 0x7FFF_0000  # from here on, a length says that it was not known
+ENDLESS: Final = 0x7FFF_0000  # lengths from here on mean "unknown"
 TAIL_BYTES: Final = 70_000
 """An Ogg page has at most 65,307 bytes, so the last one's head is in a tail of this length."""
 

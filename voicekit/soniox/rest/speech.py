@@ -140,7 +140,7 @@ class Speech:
         `Saved`. A WAV that came without its length gets it. ConfigError, before anything is asked, where nothing can be
         written; whatever goes wrong leaves what was at `path`.
         """
-        check_writable(Path(path))  # not by opening it around the request, whose errors are none of the file
+        check_writable(Path(path))  # checked here, because errors of the request are not errors of the file
         async with self.stream(request) as sound, written(Path(path)) as file:
             async for data in sound:
                 await in_thread(file.write, data)

@@ -24,7 +24,7 @@ from voicekit.soniox.rest.schema.requests import KeyRequest, check
 PER_CLIENT: Final = 10
 PER_S: Final = 60.0
 """Keys for one client in a minute: more reconnections than that are a loop."""
-CLIENTS: Final = 10_000  # that are remembered at once
+CLIENTS: Final = 10_000  # clients that are remembered at the same time
 
 HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
 """A key must not stay in any cache on the way."""
@@ -78,7 +78,7 @@ class KeyDesk:
 
     def _may(self, client: str, now: float) -> bool:
         asked = self._asked.pop(client, deque())
-        self._asked[client] = asked  # the one that asked last stands last
+        self._asked[client] = asked  # the most recent client comes last
         while asked and asked[0] <= now - PER_S:
             asked.popleft()
         while len(self._asked) > CLIENTS:

@@ -121,7 +121,7 @@ class Transcriptions(Resource[Transcription]):
             return transcript
         except (ServiceError, ProtocolError) as error:
             if made is not None and made.status != "error":
-                lost = True  # it is our way there that failed, not the transcription
+                lost = True  # our connection failed, not the transcription
                 error.add_note(f"the transcription {self._http.redact(made.id)} is still at the service")
             raise
         finally:

@@ -16,7 +16,7 @@ from voicekit.soniox.server.refusal import Refusal, invalid
 
 _MINUTE_S: Final = 60.0
 AGAIN: Final = "Please try again later."
-TEMPORARY: Final = "snx_temp_"  # what temporary keys begin with
+TEMPORARY: Final = "snx_temp_"  # prefix of temporary keys
 
 
 class Service(Enum):
@@ -91,14 +91,15 @@ class Account:
         self.used: Callable[[StreamUse], None] = lambda use: None
         self.at_once: Mapping[Service, int] = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
-        self.running = dict.fromkeys(Service, 0)  # sessions and streams under way
+        self.running = dict.fromkeys(Service, 0)  # running sessions and streams
         self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
         self._requests = count(1)
 
     def add(self, key: Key) -> None:
         """Another key, such as a temporary one."""
         self._keys[key.secret] = key
-        if key.expires_at is not None and key.secret.startswith(TEMPORARY):  # what it was can be told when it is gone
+        # keeps what is needed to recognise it after it has expired
+        if key.expires_at is not None and key.secret.startswith(TEMPORARY):
             heappush(self._expiring, (key.expires_at, key.secret))
 
     def request_id(self) -> str:

@@ -42,7 +42,7 @@ class SttConnection:
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
-        self.flush: Callable[[], None] = _nothing  # sends what the core has queued; set when there is a socket
+        self.flush: Callable[[], None] = _nothing  # sends what the core has queued; set once there is a socket
         self.left = trio.Event()
         self._early: list[SttEvent] = []
         self._listener: Callable[[SttEvent], object] = self._early.append
@@ -86,12 +86,12 @@ class Listening:
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
-        self._news = trio.lowlevel.ParkingLot()  # where `listen` waits for that, and for the pace of a replay
-        self._resume: Callable[[], None] = _nothing  # what `fill` was not ready for
+        self._news = trio.lowlevel.ParkingLot()  # `listen` waits here for the end, and for the pace of a replay
+        self._resume: Callable[[], None] = _nothing  # resumes when `fill` was not ready
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
-        self._ended_at = inf  # the sound
-        self._endings = 0  # sessions that were told so
+        self._ended_at = inf  # time at which the sound ended
+        self._endings = 0  # sessions that were told about the end
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:

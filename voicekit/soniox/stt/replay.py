@@ -41,13 +41,13 @@ class ReplayRing:
         self._sent_samples = 0
         self._unsent: deque[RingItem] = deque()
         self._unsent_samples = 0
-        self._hole: Gap | None = None  # what was lost just before _unsent
+        self._hole: Gap | None = None  # the loss just before _unsent
         self._overrun = 0
-        self._counted_to = 0  # losses before this sample are in _overrun already, or have been reported
+        self._counted_to = 0  # losses before this sample are already in _overrun, or have been reported
         self._speed = sound.rate * REPLAY_SPEED
         self._burst = sound.samples(BURST_S)
         self._silence = sound.samples(SILENCE_S)
-        self._credit = float(self._burst)  # samples that might be sent at `_credit_at`
+        self._credit = float(self._burst)  # samples that could be sent at the time `_credit_at`
         self._credit_at = -math.inf
 
     @property

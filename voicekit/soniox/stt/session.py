@@ -101,7 +101,7 @@ class SttSession:
         self._ended_at = math.inf
         self._rolled_over = False
 
-    # --- what we do ---
+    # --- our actions ---
 
     @property
     def sent_to(self) -> int:
@@ -171,14 +171,14 @@ class SttSession:
             self._ended_at = now
             self._send(STT_END, now)
         else:
-            self.state = SttState.DONE  # the service refuses an end without sound
+            self.state = SttState.DONE  # the service refuses to end a session without sound
 
     def outgoing(self) -> list[Message]:
         """What is to be sent now, each message once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
-    # --- what happens to us ---
+    # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[SttEvent]:
         """What an incoming message means. After the end, nothing means anything."""
@@ -230,7 +230,7 @@ class SttSession:
         self._rolled_over = True
         return [RollOver()]
 
-    # --- inside ---
+    # --- internal ---
 
     def _do(self, what: SttInput) -> bool:
         """Move by what we do; False where it means nothing any more."""

@@ -60,7 +60,7 @@ STT_TABLE: Final[dict[SttState, SttRow]] = {
         SttInput.FINALIZE: SttState.LISTENING,
         SttInput.END: SttState.ENDING,
         SttInput.RESULT: SttState.LISTENING,
-        SttInput.FINISHED: SttState.FAILED,  # nobody asked for it: the sound goes on
+        SttInput.FINISHED: SttState.FAILED,  # unrequested: the sound continues
         **_IT_BREAKS,
     },
     SttState.ENDING: {

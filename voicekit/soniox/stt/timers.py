@@ -28,7 +28,7 @@ class Liveness:
     __slots__ = ("_last", "_since")
 
     def __init__(self) -> None:
-        self._since: float | None = None  # when the first sound went out after which nothing has come
+        self._since: float | None = None  # time at which the first sound without a response was sent
         self._last = 0.0
 
     def asked(self, now: float) -> None:
@@ -55,9 +55,9 @@ class Finalizing:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # as soon as the sound up to here has been sent
+        self._wanted: int | None = None  # to be sent once the sound up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # asked for up to here, not answered
+        self._pending: int | None = None  # requested up to this sample, not answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:

@@ -32,14 +32,15 @@ class Tokens:
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        self._ears = [(0, base)]  # from which of the session's samples on, and how far the ears are ahead of them
+        # for each of the session's stretches: its first sample, and how far the ears are ahead
+        self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
         self._translates = False  # whether any translation has come
-        self._last_end = base  # of the last token that had times
+        self._last_end = base  # end of the last token with times
         self._released_to = base
         self._final_to = base
-        self._tail_at: int | None = None  # where the first word begins that was not released
+        self._tail_at: int | None = None  # start of the first word that was not released
 
     def ear(self, sample: int) -> int:
         """The ear sample that a sample of the session is."""

@@ -23,8 +23,8 @@ class TranscriptBuilder:
     def __init__(self) -> None:
         self._spoken, self._translated = _Spacing(), _Spacing()
         self._final_to = 0
-        self._tail_to = 0  # the end of the words that are shown and not final
-        self._stale_to = 0  # the same, where an earlier session has shown them
+        self._tail_to = 0  # end of the interim words that are shown
+        self._stale_to = 0  # the same, for words shown by an earlier session
 
     def new_session(self) -> None:
         self._spoken.is_first = self._translated.is_first = True
@@ -62,8 +62,8 @@ class _Spacing:
     """Puts the space in front of a session's first word that the recogniser left out."""
 
     def __init__(self) -> None:
-        self.is_first = True  # nothing of this session was said for good
-        self._last = ""  # the last character that was said for good
+        self.is_first = True  # whether this session has produced no final words
+        self._last = ""  # the last final character
 
     def put(self, words: tuple[events.Word, ...], *, final: bool) -> tuple[events.Word, ...]:
         if self.is_first and words and self._is_missing(words[0].text):

@@ -66,7 +66,7 @@ class TtsConnection:
         self._sent_at = now
         self.failure: Failed | None = None
 
-    # --- what we do ---
+    # --- our actions ---
 
     @property
     def has_room(self) -> bool:
@@ -117,7 +117,7 @@ class TtsConnection:
         messages, self._outgoing = self._outgoing, []
         return messages
 
-    # --- what happens to us ---
+    # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[TtsEvent]:
         """What an incoming message means. After a failure, nothing means anything."""
@@ -162,7 +162,7 @@ class TtsConnection:
             self._send(TTS_KEEPALIVE, now)
         return events
 
-    # --- moves ---
+    # --- transitions ---
 
     def _ours(self, stream: str, what: TtsInput, now: float) -> LiveStream | None:
         """Move a stream by what we do; None where that means nothing any more."""
@@ -207,7 +207,8 @@ class TtsConnection:
             return [known.sound_ended(stream)]
         if what is TtsInput.ERROR:
             failure = refused(answer, service=SERVICE, redact=self._redact)
-            # The key went with the handshake: one that is refused for a stream is no good for the next one either.
+            # The key was sent in the handshake: if it is refused for one stream, it does not work for the next one
+            # either.
             rest = self._fail(failure) if failure.retry is Retry.NEW_KEY else []
             return [StreamFailed(stream, failure), *rest]
         if before in (TtsState.OPEN, TtsState.DRAINING):

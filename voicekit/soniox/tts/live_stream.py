@@ -66,13 +66,13 @@ class LiveStream:
 
     def __init__(self, config: TtsConfig, now: float, stall_s: float) -> None:
         self.state = TtsState.OPEN
-        self.moved_at = now  # when it last moved, or was last heard of
+        self.moved_at = now  # time of its last progress or message
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
         self._rate = config.sample_rate or 0
         self.stall_s = stall_s
         self._left = LONGEST_S
-        self._rest = b""  # the beginning of a sample whose end has not come
+        self._rest = b""  # the first bytes of an incomplete sample
         self._words = WordTimes()
 
     @property

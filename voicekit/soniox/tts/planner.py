@@ -84,13 +84,13 @@ class StreamPlanner:
         """In the order of the text, until playout removes them. Only the last may be open."""
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest will not be spoken."""
-        self._failure: ServiceError | ProtocolError | None = None  # of the last stream that failed
-        self._silent = True  # whether there was no sound yet
-        self._sound_by = inf  # when the first must have come
+        self._failure: ServiceError | ProtocolError | None = None  # failure of the last stream that failed
+        self._silent = True  # whether there has been no sound
+        self._sound_by = inf  # the deadline for the first sound
         self._speed = speed
-        self._eager = eager  # whether a stream may still be opened ahead of its text
+        self._eager = eager  # whether a stream may be opened before there is text
         self._text = ""
-        self._next = 0  # the first character not sent
+        self._next = 0  # index of the first character that was not sent
         self._finished = False
         self._backoff = Backoff(roll, attempts=ATTEMPTS)
         self._now = 0.0
@@ -101,7 +101,7 @@ class StreamPlanner:
 
     def add(self, text: str) -> None:
         """The handler emitted more text."""
-        # Half a surrogate pair can't be sent; it becomes one "?", so that places stay what they are.
+        # Half a surrogate pair can't be sent; it becomes one "?", so that indexes stay the same.
         self._text += text if text.isascii() else text.encode(errors="replace").decode()
 
     def finish(self) -> None:
@@ -131,7 +131,7 @@ class StreamPlanner:
             else:
                 self._not_before = again
 
-    # --- what follows from them ---
+    # --- conclusions ---
 
     @property
     def done(self) -> bool:

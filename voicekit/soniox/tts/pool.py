@@ -57,11 +57,11 @@ class TtsPool:
         self._roll = roll
         self._core: TtsConnection | None = None
         self._shell: Shell[TtsEvent] | None = None
-        self._streams: dict[str, SpeechStream] = {}  # of this connection, by their ids
+        self._streams: dict[str, SpeechStream] = {}  # this connection's streams, by id
         self._waiting: set[Waiter] = set()
         self._wanted = trio.Event()
         self._lost = trio.Event()
-        self._failure: Failed | None = None  # of the last connection, or attempt at one
+        self._failure: Failed | None = None  # failure of the last connection or attempt
         self._opened = False
         self._has_spoken = False
         self.trouble: ServiceError | ProtocolError | None = None
@@ -121,7 +121,7 @@ class TtsPool:
             again = self._backoff.failed(now, failed.waits(new_keys=self._access.mints))
             if again is None and not self._has_spoken:
                 raise failed.error
-            if again is None and self._backoff.failures == 1:  # the connection worked: another one may
+            if again is None and self._backoff.failures == 1:  # the connection worked, so another one may work
                 again = now + SOON.first
             self.hopeless = again is None
             self._look_again()

@@ -40,15 +40,16 @@ class ReplySpeech:
         self._config = config
         self._sound = sound
         self._planner = planner
-        self._to = array("q", [0])  # after so many characters, how many of the handler's text count as heard
-        self._at = 0  # samples that have gone on
-        self._began_at = 0  # the sample with which the first of the streams begins
+        # index: characters spoken; value: characters of the handler's text that count as heard
+        self._to = array("q", [0])
+        self._at = 0  # samples passed on
+        self._began_at = 0  # the first sample of the first stream
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # when it began to wait for a connection with nothing to play
+        self._silent_since: float | None = None  # time since which it has waited for a connection with nothing to play
         self._stopped = False
-        self._alarm = trio.CancelScope()  # until when nothing is due
+        self._alarm = trio.CancelScope()  # expires when the next action is due
         self._changed = trio.lowlevel.ParkingLot()
-        self._resume: Callable[[], object] = self._changed.unpark_all  # the text that was not welcome
+        self._resume: Callable[[], object] = self._changed.unpark_all  # resumes when text was not welcome
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
         """Speak everything that comes. Raises ServiceError when the rest can't be had, after what could be was played.
@@ -145,7 +146,7 @@ class ReplySpeech:
                 streams.remove(stream)
                 self._began_at = self._at
             elif stream is None and self._planner.error is not None:
-                await outbox.until_below(1)  # what was made is heard, before the failure silences everything
+                await outbox.until_below(1)  # let the finished sound be heard before the failure silences everything
                 raise _of_service(self._planner.error)
             elif stream is None and self._planner.done:
                 return

@@ -60,7 +60,7 @@ class SonioxTts(Pipeable):
     ) -> None:
         self.produces: AudioFormat | None = None
         self._config = config if config is not None else TtsConfig()
-        tts_config(self._config, PCM16K)  # so that a bad one is found where it is written
+        tts_config(self._config, PCM16K)  # checks early for a bad option
         self._url = (endpoints or Endpoints.find()).tts
         self.region = region_of(self._url)
         self._access = Access(key, auth)
@@ -69,7 +69,7 @@ class SonioxTts(Pipeable):
         self.wire_log = wire_log
         self._roll = roll
         self._current: ReplySpeech | None = None
-        self._pace = 1.0  # of the voice, as the last reply has shown it
+        self._pace = 1.0  # the voice's pace, learned from the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
         """The sink's encoding and rate where the service has that rate, else the next higher one; always mono."""

@@ -75,23 +75,23 @@ class SpeechStream:
         first: bool = False,
         when_over: Callable[[SpeechStream, float], None] = _ignore,
     ) -> None:
-        self.id = ""  # on its connection, which gives it
+        self.id = ""  # assigned by its connection
         self.start = start
-        self.end = start  # the reply's first character that was not sent here
+        self.end = start  # index of the reply's first character that was not sent here
         self.voice = WordTimer(speed, pace)
         self.pieces: deque[bytes] = deque()  # sound that was not taken
-        self.queued = 0.0  # seconds of it
+        self.queued = 0.0  # seconds of that sound
         self.ended = False  # no more text will be sent
         self.over = False  # no more sound will come
-        self.failure: Failed | None = None  # why, if some is missing
-        self.quiet_at = inf  # when to look whether the voice has fallen silent
+        self.failure: Failed | None = None  # the reason, if some sound is missing
+        self.quiet_at = inf  # when to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
         """Seconds without sound after which the stream is dead, once its text is complete."""
         self._first = first
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # when it must be ended if there was no sound
+        self._silent_until = inf  # deadline by which it must end if there was no sound
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:

@@ -58,13 +58,13 @@ class WordTimer:
         self._pace = pace
         self._text = ""
         self._aligner = Aligner()
-        self._begun = 0  # the end of the last word that was told
-        self._whole = 0  # the end of the last word that is certainly over
-        self._open = ""  # what has been spoken of a word that is under way
-        self._points: deque[tuple[int, float]] = deque()  # characters spoken, and by when
-        self._base = _ORIGIN  # the last point before or at the next word to be given
-        self._told_to = 0.0  # the sound in which characters were told last
-        self._given = 0  # the end of the last word that `words` gave
+        self._begun = 0  # end of the last word that was reported
+        self._whole = 0  # end of the last word that is certainly complete
+        self._open = ""  # the spoken part of an unfinished word
+        self._points: deque[tuple[int, float]] = deque()  # characters spoken, and their times
+        self._base = _ORIGIN  # the last point up to the next word to be returned
+        self._told_to = 0.0  # position in the sound of the last report
+        self._given = 0  # end of the last word that `words` returned
 
     def send(self, text: str) -> None:
         """More text for the stream."""

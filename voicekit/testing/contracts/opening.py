@@ -30,7 +30,7 @@ class _Steps(trio.abc.Instrument):
 
     def __init__(self, at: int, then: Callable[[], object]) -> None:
         self.count = 0
-        self.reached: float | None = None  # when it did `then`
+        self.reached: float | None = None  # the time when it did `then`
         self.error: Exception | None = None
         self._at = at
         self._then = then
@@ -57,7 +57,7 @@ class _Steps(trio.abc.Instrument):
             self.reached = trio.current_time()
             try:
                 self._then()
-            except Exception as error:  # trio would only log it; it is raised where the steps are over
+            except Exception as error:  # trio would only log the error; it is raised after the steps
                 self.error = error
 
 

@@ -98,7 +98,7 @@ def telling(part: object, when: str) -> Iterator[None]:
     """Whatever the part raises here is a broken promise; the error itself is the cause."""
     try:
         yield
-    except Exception as error:  # every kind: it is told, with the error behind it
+    except Exception as error:  # any error is reported, with itself as the cause
         inner = sole(error)
         if isinstance(inner, AssertionError):
             raise inner from inner.__cause__

@@ -102,7 +102,7 @@ class CheckedStream:
             end.close()
 
     async def feed(self) -> None:
-        with suppress(trio.BrokenResourceError):  # the stage has closed its inbox, which is told at the end
+        with suppress(trio.BrokenResourceError):  # the stage has closed its inbox, which is reported at the end
             for item in self.plan.items:
                 if self.plan.paced and isinstance(item, AudioFrame):
                     await trio.sleep(item.seconds)

@@ -83,7 +83,7 @@ async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> Asy
         match part:
             case str():
                 for token in tokens(part):
-                    await trio.sleep(answer.every)  # also one of no time lets others run
+                    await trio.sleep(answer.every)  # even a sleep of 0 lets other tasks run
                     chunks = list(wire.words(token))
                     asked.sent.append(trio.current_time())
                     for chunk in chunks:
@@ -91,7 +91,7 @@ async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> Asy
             case AnswerCalls():
                 stop = "calls"
                 for chunk in wire.call(calls, part):
-                    await trio.sleep(answer.every)  # also one of no time lets others run
+                    await trio.sleep(answer.every)  # even a sleep of 0 lets other tasks run
                     yield chunk
                 calls += 1
             case Refuses(text):

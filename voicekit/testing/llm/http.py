@@ -24,7 +24,7 @@ async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[]
             while await _answered(stream, connection, take, greeted):
                 connection.start_next_cycle()
     except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
-        pass  # the client is gone: `left` of its request says so
+        pass  # the client is gone, and its request is marked `left`
 
 
 async def _answered(

@@ -78,11 +78,11 @@ class PeerConnection:
                 await self._talk(self._nursery)
                 self._nursery.cancel_scope.cancel()
         except* trio_websocket.ConnectionClosed:
-            pass  # how the library says that the client is gone
+            pass  # the library raises this if the client is gone
         except* wsproto.utilities.LocalProtocolError:
             if not self._closing:
                 raise
-            # a ping came while it was closing, and the library wants to answer it
+            # a ping came during the close, and the library wants to answer it
         finally:
             if self._service is not None:
                 self._service.closed()
@@ -159,7 +159,7 @@ class PeerConnection:
             await self._flush(service)
             for fault in self._due(received=self.record.received_count):
                 await self.suffer(fault)
-        if not self._closing:  # else the writer is about to close, or closing
+        if not self._closing:  # otherwise the writer is about to close, or closing
             scope.cancel()
 
     async def _write(self, socket: trio_websocket.WebSocketConnection, scope: trio.CancelScope) -> None:

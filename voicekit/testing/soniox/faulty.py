@@ -10,7 +10,7 @@ import trio
 
 from voicekit.testing.soniox.faults import Cut, HalfOpen, Stall, StopReading, WireFault
 
-DATA_FRAMES: Final = (1, 2)  # the opcodes with which text and binary messages begin (RFC 6455)
+DATA_FRAMES: Final = (1, 2)  # the opcodes that begin text and binary messages (RFC 6455)
 
 
 class FaultyStream(trio.abc.Stream):
@@ -34,8 +34,8 @@ class FaultyStream(trio.abc.Stream):
         wanted = [fault.at.received for fault in self._faults if fault.at is not None]
         self._messages = _Messages(number for number in wanted if number is not None)
         self._messages.feed(head)
-        self._held = head  # read, and not given on
-        self._taken = 0  # given on
+        self._held = head  # bytes that were read but not passed on
+        self._taken = 0  # bytes that were passed on
         self._sent = 0
         self._sent_messages = 0
         self._swallows = False
@@ -173,8 +173,8 @@ class _Messages:
         self._wanted = frozenset(wanted)
         self._count = 0
         self._rest = b""
-        self._at = 0  # of the first byte in _rest
-        self._passing = 0  # bytes of a frame that are still to come or to be passed
+        self._at = 0  # position of the first byte in _rest
+        self._passing = 0  # bytes of a frame that must still come or be passed on
         self._upgraded = False
 
     def feed(self, data: bytes) -> None:

@@ -84,7 +84,7 @@ class InMemoryHttp(httpx.AsyncHTTPTransport):
     """httpx's transport over streams that `connect` makes; a ConnectionRefusedError of it is a refused connection."""
 
     def __init__(self, connect: Callable[[], trio.abc.Stream]) -> None:
-        # Without httpx's own constructor, which offers no other way to put streams under its pool.
+        # Bypasses httpx's own constructor, which can't put streams under its pool.
         self._pool = httpcore.AsyncConnectionPool(network_backend=_Backend(connect))
 
 

@@ -59,10 +59,10 @@ class SonioxPeer(Doors):
         self._how = Behaviour(
             script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
         )
-        self._living: dict[int, PeerConnection] = {}  # by the place of their records
+        self._living: dict[int, PeerConnection] = {}  # by the index of their records
         self._away_until: dict[Service, float] = {}
 
-    # --- how clients come ---
+    # --- how clients connect ---
 
     @property
     def transport(self) -> PeerInMemory:
@@ -109,7 +109,7 @@ class SonioxPeer(Doors):
                 return
         raise ConfigError(f"a scripted peer: expected an open connection for {fault}")
 
-    # --- inside ---
+    # --- internal ---
 
     async def _serve(self, stream: trio.abc.Stream) -> None:
         head = await _head(stream)
@@ -135,7 +135,7 @@ class SonioxPeer(Doors):
         try:
             await self._living[place].serve()
         except* LocalProtocolError:
-            pass  # trio-websocket answers a ping that comes while it closes: nothing of it reaches the client
+            pass  # trio-websocket answers a ping that comes during its close: the client receives nothing of it
         finally:
             del self._living[place]
 

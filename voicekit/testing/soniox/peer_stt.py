@@ -57,8 +57,8 @@ class PeerStt:
         self._rate = rate
         self._slack = round(SLACK_S * rate)
         self._pieces = pieces(script, rate)
-        self._next = 0  # the first piece that the current run has not passed
-        self._pending = b""  # where the thread is lost, and too short to find it again
+        self._next = 0  # the first piece that the current run has not reached
+        self._pending = b""  # recent sound, too short to find the position again after losing it
 
     def hear(self, data: bytes) -> None:
         pcm = self._pending + data

@@ -19,7 +19,7 @@ from voicekit.soniox.server.realtime.tts import AUDIO_BYTES
 PER_CHARACTER: Final = 0.06
 """Seconds; a brisk speaker, as the kit's fake voice is."""
 VALUES: Final = 32_768
-WIDEST: Final = 4  # bytes of a sample
+WIDEST: Final = 4  # bytes per sample
 
 _ENCODINGS: dict[str, Encoding] = {
     "pcm_s16le": "pcm16", "pcm_s16be": "pcm16", "pcm_f32le": "float32", "pcm_mulaw": "mulaw", "pcm_alaw": "alaw",
@@ -57,7 +57,7 @@ class PeerTts:
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""
         self.ended = False
-        self.at = 0  # samples said
+        self.at = 0  # samples spoken so far
         self._config = config
         self._speaking = speaking
         self.rate = config.sample_rate or 24_000
@@ -77,7 +77,7 @@ class PeerTts:
         """The next message."""
         there = len(self.text) * self._letter
         start, end = self.at, min(self.at + self._chunk, there)
-        first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin here
+        first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin in this sound
         letters = self.text[start // self._letter : last]
         values = array("h", [ord(letter) % VALUES for letter in letters for _ in range(self._letter)])
         skipped = start % self._letter

@@ -45,8 +45,8 @@ from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-KEPT: Final = 10_000  # requests remembered
-BODY_KEPT: Final = 64 * 1024  # bytes of one that are
+KEPT: Final = 10_000  # number of requests that are remembered
+BODY_KEPT: Final = 64 * 1024  # bytes that are remembered of each body
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:
@@ -120,10 +120,10 @@ class RestPeer(Doors):
         self._speaking = speaking or Speaking()
         self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
-        self._open: dict[int, Seen] = {}  # by the exchange
+        self._open: dict[int, Seen] = {}  # by exchange
         self._watch = RestWatch(self._fault, self._seen, self._over)
 
-    # --- how clients come ---
+    # --- how clients connect ---
 
     def http(self) -> httpx.AsyncBaseTransport:
         """A transport for httpx that leads here, in memory."""

@@ -43,7 +43,7 @@ class FaultyRestConnection(RestConnection):
         super().__init__(server, act, speak, stream)
         self._watch = watch
         self._fault: RestFault | None = None
-        self._taken = self._sent = 0  # bytes of the bodies
+        self._taken = self._sent = 0  # bytes of the bodies received and sent
 
     async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
         self._fault, self._taken, self._sent = self._watch.fault(request), 0, 0
@@ -63,7 +63,7 @@ class FaultyRestConnection(RestConnection):
             if isinstance(self._fault, CutUpload) and self._taken >= self._fault.after:
                 raise RestGone
         elif isinstance(event, h11.EndOfMessage) and isinstance(self._fault, Instead | RefusedRequest):
-            return []  # what was asked for is not done
+            return []  # the requested action is not carried out
         return await super().receive(exchange, event)
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
@@ -104,7 +104,7 @@ class FaultyRestConnection(RestConnection):
 
     async def finish(self) -> None:
         if isinstance(self._fault, Unframed):
-            raise RestGone  # the end of the connection is that of the answer
+            raise RestGone  # the connection ends together with the answer
         await super().finish()
 
 

@@ -62,9 +62,9 @@ class Recogniser:
         self._interim, self._final = round(hearing.interim * self._rate), round(hearing.final * self._rate)
         self._cadence, self._progress = round(hearing.cadence * self._rate), round(hearing.progress * self._rate)
         self._endpoint = round(delay * self._rate)
-        self._heard: list[SoundingPiece] = []  # not yet final
+        self._heard: list[SoundingPiece] = []  # pieces that are not final
         self._tail: tuple[Token, ...] = ()
-        self._utterance_to: int | None = None  # where it ended, as far as it is known; None between two
+        self._utterance_to: int | None = None  # where it ended, as far as known; None between two utterances
         self._sent_to = 0
         self._final_to = 0
 

@@ -142,7 +142,7 @@ class _Call:
     def summary(self) -> str:
         """How quickly the caller was answered and, of a call that was not broken off, how well he was understood."""
         if self._ended is None or self._ended.why in SIGNALLED:
-            return self.live.summary()  # what he said last may not have been recognised yet
+            return self.live.summary()  # the caller's last words may not have been recognised yet
         said = " ".join(line.text for line in self._said if not line.aside)
         errors = word_errors(said, " ".join(turn.user for turn in self._session.history))
         return f"{self.live.summary()}; {errors.wrong} of the caller's {errors.words} words were recognised wrongly"
@@ -153,7 +153,7 @@ class _Call:
             self._history.write_text(turns, encoding="utf-8")
         except OSError as error:
             with suppress(OSError):
-                self._history.unlink()  # half of it can't be read
+                self._history.unlink()  # half a history can't be read
             raise DeviceError(f"{self._history}: can't be written (is the disk full?): {error.strerror}") from error
 
 

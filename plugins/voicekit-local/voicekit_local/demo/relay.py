@@ -51,7 +51,7 @@ class Relay:
                     nursery.start_soon(_copy, client, server, way)
                     nursery.start_soon(_copy, server, client, way)
             except* OSError:
-                pass  # the server is not there: its clients see their connection end
+                pass  # the server is not there, so its clients see their connection end
             finally:
                 self._ways.discard(way)
 

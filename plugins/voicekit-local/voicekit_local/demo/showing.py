@@ -20,13 +20,13 @@ class DemoLive(Live):
         self._line(self._now, " * ", f"the demo cuts its connection to the recogniser ({server}), on purpose")
 
     def summary(self) -> str:
-        self._flush()  # what waited for a reply that never ended
+        self._flush()  # lines that waited for a reply that never ended
         return super().summary()
 
     def note(self, event: SessionEvent) -> None:
         match event:
             case SttDown() if self._cut is not None:
-                return  # it has been announced
+                return  # already announced
             case SttUp() if self._cut is not None:
                 self._cut = None
                 self._line(self._now, " * ", "connected again: what the caller said meanwhile is sent now")

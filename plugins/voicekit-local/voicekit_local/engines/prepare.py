@@ -97,7 +97,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
     """`networks.make` in a process of its own, so that its memory is given back; its lines report how much is done."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # whatever found this module here finds it there
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the child finds this module as well
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:
         try:
             assert child.stdout is not None

@@ -19,12 +19,12 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
 
     ConfigError where there can be no file, DeviceError where the disk fails.
     """
-    file, beside = _opened(path)  # here, as a thread that is left alone would leave it behind
+    file, beside = _opened(path)  # not in a thread, because an abandoned thread would leave the file behind
     try:
         yield file
         await in_thread(_settle, file, beside, path)
     except BrokenPipeError:
-        raise  # of no file: whoever read the output of the block is gone
+        raise  # not an error of the file: the reader of the block's output is gone
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:

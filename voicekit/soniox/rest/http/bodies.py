@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 import trio
 
-CLOSE_S: Final = 0.5  # for giving a connection back, which does not wait for the peer
+CLOSE_S: Final = 0.5  # for returning a connection to the pool, which does not wait for the peer
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -53,9 +53,9 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
     finally:
         with trio.CancelScope() as scope:
             scope.cancel()
-            with suppress(httpx.RequestError):  # it is left, so how it would have ended is nobody's business
+            with suppress(httpx.RequestError):  # the answer is abandoned, so its end does not matter
                 while await anext(pieces, None) is not None:
-                    pass  # what had come already
+                    pass  # skips what was already received
 
 
 async def close(response: httpx.Response) -> None:

@@ -33,7 +33,7 @@ ANSWER_BYTES: Final = 256 * 2**20
 STEP_BYTES: Final = 256 * 1024
 """What of an answer must come in the time for a whole short one: those thirty megabytes are no reason to give up on a
 slow line, and a server that trickles is."""
-ERROR_BYTES: Final = 64 * 1024  # of an error's body: the rest says nothing new
+ERROR_BYTES: Final = 64 * 1024  # of an error's body; the rest adds nothing
 
 T = TypeVar("T", bound=Struct)
 R = TypeVar("R")
@@ -98,7 +98,7 @@ class Http:
         """Made at the first request, with a TLS context that a thread has made."""
         if not self._made:
             context = await tls_context(httpx.create_ssl_context)
-            if not self._made:  # no other task was quicker
+            if not self._made:  # unless another task was faster
                 self._made.append(httpx.AsyncClient(verify=context, timeout=self._timeout))
         return self._made[0]
 

@@ -47,7 +47,7 @@ class Upload:
         self._begun = False
         if self.size is not None:
             self._check(self.size)
-        # A boundary must not occur in the body; one of 32 digits from the system's dice does not.
+        # A boundary must not occur in the body; with 32 random digits it does not.
         self._boundary = f"voicekit-{os.urandom(16).hex()}"
         self._head = _head(self._boundary, fields, self.filename)
         self._tail = f"\r\n--{self._boundary}--\r\n".encode()
@@ -78,7 +78,7 @@ class Upload:
             async for piece in pieces:
                 self._check(self.sent + len(piece))
                 yield piece
-                self.sent += len(piece)  # after the yield: only now it is out
+                self.sent += len(piece)  # after the yield, because only now it has been sent
                 if self._progress is not None:
                     self._progress(self.sent, self.size)
         if self.size is not None and self.sent != self.size:

@@ -46,7 +46,7 @@ def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[Capti
         if translated:
             originals.append(token)
             if token.translation_status in (None, "none"):
-                yield CaptionWord(token.text, start, end, token.speaker)  # said in the language that is wanted already
+                yield CaptionWord(token.text, start, end, token.speaker)  # already spoken in the requested language
                 originals, last = [], end
         else:
             yield CaptionWord(token.text, start, end, token.speaker)

@@ -163,7 +163,7 @@ def _ends(group: Sequence[CaptionWord], word: CaptionWord, start: int, style: St
     if len(_laid_out(_turns(full), style, _label(full, several))) > style.lines:
         return True
     if start + style.shortest_ms + style.gap_ms - word.start > style.late_ms:
-        return False  # the next one would come too late
+        return False  # the next caption would come too late
     if word.speaker != last.speaker or word.start - last.end >= style.pause_ms:
         return True
     if word.end - group[0].start > style.longest_ms:
@@ -196,7 +196,7 @@ def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
     lines = _laid_out(turns, style, label)
     if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
         words = [word for turn in turns for word in turn]
-        for place in range(len(words) - 1, 0, -1):  # the shortest longer line, and of equals the longer one below
+        for place in range(len(words) - 1, 0, -1):  # the shortest longer line; if equal, the longer one at the bottom
             one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
             widths = _columns(one) + len(label), _columns(other)
             if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):

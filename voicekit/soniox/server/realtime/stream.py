@@ -59,9 +59,9 @@ class ServedStream:
         self.sound = 0.0  # seconds
         self._per_second = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0) * (config.sample_rate or 0)
         self._started_at = self._fed_at = now
-        self._ends_at = ends_at  # as its key will have it
+        self._ends_at = ends_at  # the time limit of its key
         self._any_sound = False
-        self._judged = False  # whether the pace of its sound has been looked at
+        self._judged = False  # whether the pace of its sound has been checked
 
     def feed(self, text: str, now: float) -> None:
         self.text_bytes += len(text.encode())
@@ -102,7 +102,8 @@ class ServedStream:
             return timeout("Request timeout")
         if not self._any_sound and now >= self._started_at + limits.TTS_AUDIO_WAIT_S:
             return timeout("Stream killed: no audio output within timeout")
-        if now >= self._started_at + limits.TTS_RATE_CHECK_S:  # as `dies_at` has it, to the last bit
+        # the same condition as in `dies_at`, with exactly the same arithmetic
+        if now >= self._started_at + limits.TTS_RATE_CHECK_S:
             self._judged = True
             if self.sound < limits.TTS_LEAST_RATE * (now - self._started_at):
                 return timeout("Stream killed: output audio rate below minimum")

@@ -95,11 +95,11 @@ class SttServer(ServedConnection):
         self._began = False
         self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
-        self._fins = 0  # asked for and not answered
-        self._per_second = 0  # bytes of sound, of a raw format
-        self._finals, self._total_ms = 0, 0.0  # tokens that were final, and sound that was heard
+        self._fins = 0  # requested but not answered
+        self._per_second = 0  # bytes of sound per second, for a raw format
+        self._finals, self._total_ms = 0, 0.0  # final tokens, and milliseconds of sound processed
 
-    # --- the client says ---
+    # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[SttServerEvent]:
         """What the client's message asks for."""
@@ -115,8 +115,8 @@ class SttServer(ServedConnection):
         if message.lstrip().startswith("{"):
             return self._control(message)
         try:
-            # How the service tells text that carries sound from control messages is not documented: one is base64, the
-            # other a JSON object, and no base64 begins with a brace.
+            # The documentation does not state how the service distinguishes text that carries sound from control
+            # messages. One is base64, the other a JSON object, and base64 never begins with a brace.
             return self._audio(binascii.a2b_base64(message.encode(), strict_mode=True))
         except (binascii.Error, UnicodeError):
             return self.refuse(invalid("Invalid base64."))
@@ -151,7 +151,7 @@ class SttServer(ServedConnection):
             return self.refuse(timeout("Timed out while waiting for the first audio chunk"))
         return self.refuse(timeout("Request timeout."))
 
-    # --- the engine says ---
+    # --- from the engine ---
 
     def result(self, tokens: Sequence[Token], final_ms: Number, total_ms: Number) -> None:
         """Send results: new final tokens, then the whole tail. LocalProtocolError for what a service would never send.
@@ -177,7 +177,7 @@ class SttServer(ServedConnection):
         self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))
         return self._over(refusal, CloseConnection())
 
-    # --- inside ---
+    # --- internal ---
 
     def _start(self, message: Message, now: float) -> list[SttServerEvent]:
         if isinstance(message, bytes):
@@ -215,7 +215,7 @@ class SttServer(ServedConnection):
             return self.refuse(invalid("Control request is malformed."))
         if control.type == "keepalive":
             return [KeptAlive()] if self._asked(SttInput.AUDIO) else []
-        if control.type != "finalize":  # another configuration has no type at all
+        if control.type != "finalize":  # another configuration has no type
             return self.refuse(invalid("Control request invalid type."))
         if not self._asked(SttInput.FINALIZE):
             return []

@@ -47,7 +47,7 @@ class TtsServer(ServedConnection):
         self._active_at = self._heard_at = now
         self._any_stream = self._over = False
 
-    # --- the client says ---
+    # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[TtsServerEvent]:
         """What the client's message asks for."""
@@ -63,7 +63,7 @@ class TtsServer(ServedConnection):
         except RemoteProtocolError:
             return self.refuse(None, invalid("Request is malformed."), now)
         if request.keep_alive:
-            if self._handshake_key is not None:  # with the key in a message it did not help (measured)
+            if self._handshake_key is not None:  # with the key in a message, keepalive had no effect (measured)
                 self._active_at = now
             return [KeptAlive()]
         if not request.stream_id:
@@ -94,7 +94,7 @@ class TtsServer(ServedConnection):
         dying = [stream for stream, live in self._streams.items() if now >= live.dies_at]
         return [event for stream in dying for event in self._judge(stream, now)]
 
-    # --- the engine says ---
+    # --- from the engine ---
 
     def audio(
         self,
@@ -143,7 +143,7 @@ class TtsServer(ServedConnection):
         self._drop(stream, now)
         return [StreamOver(stream, refusal)]
 
-    # --- what the client asks for ---
+    # --- the client's requests ---
 
     def _asked(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
         what = _what(request)
@@ -201,7 +201,7 @@ class TtsServer(ServedConnection):
         refusal = self._streams[stream].judge(now)
         return [] if refusal is None else self.refuse(stream, refusal, now)
 
-    # --- inside ---
+    # --- internal ---
 
     def _engine(self, stream: str, what: TtsInput) -> ServedStream | None:
         """Move a stream by the engine's report; None if its client is gone."""

@@ -29,13 +29,13 @@ from voicekit.soniox.server.rest.shared import (
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
-BODY_BYTES: Final = 2**20  # of a request that is no upload: a context of 10,000 characters and some
+BODY_BYTES: Final = 2**20  # for a request that is not an upload: a context of 10,000 characters plus some reserve
 PREFLIGHT: Final = (
     ("access-control-allow-methods", "GET, POST, DELETE"),
     ("access-control-allow-headers", "authorization, content-type, x-request-id"),
     ("access-control-max-age", "600"),
 )
-FIELD_BYTES: Final = 64 * 1024  # of a form, besides its file: fields, heads, and what is around them
+FIELD_BYTES: Final = 64 * 1024  # for a form, excluding its file: fields, part headers and boundaries
 
 
 class RestExchange:
@@ -61,13 +61,13 @@ class RestExchange:
         self._in_speech_shape = self._path == "/tts"
         self._speaking: SpeechRequest | None = None
         self._form: ReceivedForm | None = None
-        self._field = ""  # whose bytes come now; the file's are not kept
+        self._field = ""  # the field that is being received; the file's bytes are not kept
         self._fields: dict[str, bytearray] = {}
         self._body = bytearray()
         self._came = 0  # bytes
         self.known = False
         """Whether the client has shown a good key."""
-        self._page: tuple[tuple[str, str], ...] = ()  # headers for the web page that asks
+        self._page: tuple[tuple[str, str], ...] = ()  # CORS headers for the requesting web page
         try:
             origin = request.headers.get("origin")
             if origin is not None and origins is not None and self._preflight(origin, origins, request):
@@ -152,7 +152,7 @@ class RestExchange:
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 
-    # --- inside ---
+    # --- internal ---
 
     def _preflight(self, origin: str, origins: Callable[[str], bool], request: RestRequest) -> bool:
         """Whether the request only asked if a web page may make another; Problem for a page that may not."""
@@ -170,7 +170,7 @@ class RestExchange:
     def _find(self, request: RestRequest) -> tuple[RestRoute, tuple[str, ...]]:
         path = self._path
         found = [(route, ids) for route in self._routes if (ids := _match(route.path, path)) is not None]
-        found.sort(key=lambda one: len(one[1]))  # a word before a placeholder: /count is no id
+        found.sort(key=lambda one: len(one[1]))  # a word takes precedence over a placeholder: /count is not an id
         if not found:
             raise Problem("not_found", f"There is nothing at {path}.")
         fewest = len(found[0][1])

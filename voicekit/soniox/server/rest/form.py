@@ -15,8 +15,8 @@ from typing import Final
 
 from voicekit.errors import RemoteProtocolError
 
-HEAD_BYTES: Final = 16 * 1024  # of a part's headers: far more than any client sends
-PARTS: Final = 64  # of a form: the API has forms of two
+HEAD_BYTES: Final = 16 * 1024  # bytes of a part's headers: far more than any client sends
+PARTS: Final = 64  # parts per form: the API's forms have two
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = bytearray(b"\r\n")  # as if a line had ended before the first boundary, which has none before it
-        self._at = 0  # of what is left, the first byte that has not been looked at
+        self._rest = bytearray(b"\r\n")  # as if a line had ended before the first boundary, which has none
+        self._at = 0  # index of the first byte in the rest that has not been examined
         self._parts = 0
         self._in_head = self.finished = False
 

@@ -85,7 +85,7 @@ class RestConnection:
             effects = await self.receive(exchange, event)
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
             await self._act(effect for effect in effects if not isinstance(effect, Speak))
-            await trio.lowlevel.checkpoint()  # a body may be cut into very many pieces
+            await trio.lowlevel.checkpoint()  # a body may arrive in very many pieces
             if speech is not None or isinstance(event, h11.EndOfMessage):
                 return speech
         return None
@@ -147,7 +147,7 @@ class RestConnection:
         finally:
             exchange.spoken(trio.current_time(), seconds)
         if session.cancelled_caught:
-            raise RestGone  # the key's session is over, and no other way is left to report it
+            raise RestGone  # the key's session is over, and this is the only way left to report it
         await self.finish()
         return answer.status
 

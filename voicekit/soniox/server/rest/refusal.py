@@ -14,9 +14,9 @@ REST_CODES: Final[dict[str, int]] = {
     "invalid_audio_file": 400,
     "file_not_found": 404,
     "transcription_not_found": 404,
-    "voice_not_found": 404,  # how the service calls it is not known
-    "not_found": 404,  # nor this one, for an address that it does not have
-    "method_not_allowed": 405,  # nor this one
+    "voice_not_found": 404,  # the service's status is not known
+    "not_found": 404,  # not known either: an address that does not exist
+    "method_not_allowed": 405,  # not known either
     "transcription_invalid_state": 409,
 }
 

@@ -16,7 +16,7 @@ EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """The date of `now` 0.0 by default: in tests, always the same one."""
 
 
-# --- what a driver hands in and sends out ---
+# --- what a driver passes in and sends out ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RestAnswer:
     close: bool = False
 
 
-# --- what is to be done ---
+# --- requested actions ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Notify:
 Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Speak | Notify
 
 
-# --- inside ---
+# --- internal ---
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ class RestRoute:
     path: str
     handle: RestHandler
     uploads: int | None = None
-    admit: Callable[[], None] | None = None  # may refuse before a body is read
+    admit: Callable[[], None] | None = None  # may refuse the request before its body is read
     speech: bool = False
 
 

@@ -76,7 +76,7 @@ class ServedTranscriptions:
             RestRoute("GET", "/v1/transcriptions/{id}/transcript", self._transcript),
         ]
 
-    # --- the engine ---
+    # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
         """The engine has begun, and perhaps knows already how long the sound is."""
@@ -125,7 +125,7 @@ class ServedTranscriptions:
         job.now = msgspec.structs.replace(job.now, status=status, **known)
         return job
 
-    # --- the client ---
+    # --- from the client ---
 
     def _create(self, call: RestCall) -> RestAnswer:
         request = read(call, TranscriptionRequest, required=("model",))
@@ -178,8 +178,8 @@ class ServedTranscriptions:
             call.effects.append(Dropped(job.now.id))
         elif job.now.status == "processing":
             raise Problem("transcription_invalid_state", "A transcription cannot be deleted while it is processing.")
-        # Its file stays: the reference says that it goes too, but the vendor's newest client then deletes the file
-        # itself, and would fail if it were gone.
+        # Its file stays. The reference states that it is deleted too, but the vendor's newest client then deletes the
+        # file itself, and would fail if it were gone.
         return self._jobs.drop(call)
 
     def _transcript(self, call: RestCall) -> RestAnswer:

@@ -18,11 +18,11 @@ from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
 from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
-KEPT: Final = 100_000  # entries, after which the oldest go: a server that runs for months must not grow
-PERIODS: Final = 10_000  # in one answer of the history; our own bound
-YEARS: Final = range(2000, 2200)  # others are mistakes, and the first and last that there are break arithmetic
+KEPT: Final = 100_000  # entries; then the oldest are dropped, because a server that runs for months must not grow
+PERIODS: Final = 10_000  # per answer of the history; our own limit
+YEARS: Final = range(2000, 2200)  # other years are mistakes, and the first and last possible years break arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
-_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # what `total_count` is
+_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the value of `total_count`
 _FROM_LAST: Final = 10**12
 _SUMS: Final = (
     "input_text_tokens", "input_audio_tokens", "input_audio_duration_ms",
@@ -53,7 +53,7 @@ class ServedUsage:
         self._logs[next(self._numbers)] = log
         _bound(self._logs)
 
-    # --- the account ---
+    # --- from the account ---
 
     def _count(self, now: float) -> None:
         """Note how many streams run now."""
@@ -78,7 +78,7 @@ class ServedUsage:
             )
         )
 
-    # --- the client ---
+    # --- from the client ---
 
     def _list(self, call: RestCall) -> RestAnswer:
         start, end = self._window(call, limits.LOG_WINDOW_DAYS)
