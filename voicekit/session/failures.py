@@ -1,4 +1,4 @@
-"""What follows from a reply that failed: one apology, or the end of the call, and never silence."""
+"""What happens after a failed reply: one apology, or the end of the call, but never silence."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from voicekit.session.session import Session
 
 MOST_FAILURES = 3
-"""Replies in a row: when they all failed, the call is ended. A caller has said the same thing three times by then."""
+"""Failed replies in a row that end the call. By then, the caller has said the same thing three times."""
 
 
 class Failures:
-    """Those of one call."""
+    """The failures of one call."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -39,13 +39,15 @@ class Failures:
         self._stt_down: str | None = None  # why
 
     def why_ended(self, why: str) -> str:
-        """`why` with what it must not leave out: that the caller was not heard. A signal's name stays what it is."""
+        """`why`, plus the fact that the caller was not heard, if that is so. The name of a signal stays unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins make of `error`; they are told which part it came from. One that fails itself has no say."""
+        """What the plugins decide about `error`; they get the role of the part it came from. A plugin that fails is
+        ignored.
+        """
         session = self._session
         try:
             return session.plugins.handle_error(error, session.parts.role_of(error), session)
@@ -68,7 +70,7 @@ class Failures:
                 self._stt_down = None
 
     def after(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
-        """What follows from the error of `reply`; None if it ends the call, as everything does in a strict session."""
+        """What to do after the error of `reply`; None if it ends the call, as every error does in a strict session."""
         session, failed = self._session, ReplyFailed(reply.turn, error)
         verdict, role, strict = self.judge(error), session.parts.role_of(error), session.strict
         if verdict is None and not isinstance(error, ServiceError):

@@ -1,6 +1,6 @@
-"""What the turn machine knows of the caller: sounds, words, whose they are, and what is kept of them for later.
+"""What the turn machine knows about the caller: sounds, words, whose they are, and which are kept for later.
 
-It is the lower half of the machine's memory, `voicekit.turn.memory`, which alone changes the state of the call. `now`
+This is the lower half of the machine's memory, `voicekit.turn.memory`, which alone changes the state of the call. `now`
 is set before each event; nothing here reads a clock.
 """
 
@@ -77,13 +77,13 @@ class CallerMemory:
 
     @property
     def reply(self) -> LiveReply:
-        """The live reply, in those states that have one."""
+        """The live reply, in states that have one."""
         assert self.live is not None, f"no live reply in {self.state}"
         return self.live
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
+        """How long a pause must last; an Endpoint is not worth waiting for while the stt is down, or has ended."""
         awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
         return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
 
@@ -91,9 +91,9 @@ class CallerMemory:
         self.decisions.append(Decided(act, turn, why, about))
 
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
-        """Remember words; returns questions that they amend.
+        """Remember words; returns the questions that they amend.
 
-        A word that sounded after all that is known is a sign of speech: the pause starts anew.
+        A word that sounded after everything known so far is a sign of speech: the pause starts again.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
@@ -108,7 +108,7 @@ class CallerMemory:
         return amended
 
     def _own_words(self, event: Interim | Final) -> Sequence[Word]:
-        """The words of `event` that may be the caller's; the words of others are explained once they are final."""
+        """The words of `event` that may be the caller's; others are explained once they are final."""
         if not event.words:
             return event.words
         tail = self.book.noted.tail if isinstance(event, Final) else ()
@@ -126,7 +126,9 @@ class CallerMemory:
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
-        """The utterance up to sample `upto`, while a reply runs, is complete: kept for later, or only a backchannel."""
+        """The utterance up to sample `upto`, during a reply, is complete: it is kept for later, or was only a
+        backchannel.
+        """
         over = [word for word in self.book.noted.finals if word.start < upto]
         if over:
             self.book.close(upto, keep=self.scales.weight(over) > 0)
@@ -140,7 +142,7 @@ class CallerMemory:
             self.close_utterance(self.book.noted.end + 1)
 
     def judge(self, *, talking: bool | None = None) -> DoubtVerdict:
-        """Whether what the caller does is an interruption of the live reply; `talking` as the detector has it."""
+        """Whether the caller's sound or words interrupt the live reply; `talking` comes from the detector."""
         noted, speech = self.book.noted, self.speech
         least = self.policy.interrupt.min_words if self.reply.audible else 1
         sounds = speech.talking if talking is None else talking
@@ -148,7 +150,7 @@ class CallerMemory:
         return judge(self.scales, evidence, least)
 
     def start_speech(self, mark: SpeechStarted) -> bool:
-        """Note that speech has begun, unless it is too soft to be the caller's; whether it was noted."""
+        """Note that speech has begun, unless it is too faint to be the caller's; returns whether it was noted."""
         presumed = PRESUMED_DBFS if self.live is not None else None
         if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):
             self.decide(TurnAct.IGNORE, f"sound {why}", self.live.turn if self.live is not None else None)

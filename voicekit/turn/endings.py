@@ -1,7 +1,7 @@
-"""Words by which the end of an utterance is judged, in the languages that voicekit knows of itself.
+"""Words by which the end of an utterance is judged, in the languages that voicekit supports itself.
 
-Words are compared by their letters (`voicekit.writing.letters`): "c'est" is "cest" there. A language that is not in a
-table has no opinion from it, except that digits are digits everywhere.
+Words are compared by their letters (`voicekit.writing.letters`): "c'est" is "cest" there. For other languages the
+tables give no opinion, except that digits are digits everywhere.
 """
 
 from __future__ import annotations
@@ -125,14 +125,14 @@ class Endings:
 
 
 LONGEST_OPENER: Final = 5
-"""Words of the longest beginning above."""
+"""Words in the longest beginning above."""
 
 LANGUAGES: Final = tuple(sorted(_UNFINISHED))
 """The languages that have lists."""
 
 NEUTRAL: Final = Endings()
 FALLBACK: Final = "en"
-"""The language of words whose language nobody knows."""
+"""The language for words whose language is unknown."""
 
 
 def _of(lists: _Lists, language: str) -> frozenset[str]:

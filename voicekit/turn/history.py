@@ -1,9 +1,9 @@
 """What was said, and what was actually heard: the exchanges of one call, oldest first.
 
 An exchange joins the history when its reply is over, because only then is it known what was heard. Until then it is
-open, and there is at most one. The history is bounded: of more than `limit` exchanges the oldest leave first, since
-what was said last is what a handler needs most. A question that was put back stands in both its exchanges: first in
-the one that was cut with nothing heard, then, with what followed, in the next.
+open, and there is at most one open exchange. The history is limited: beyond `limit` exchanges the oldest are dropped,
+since a handler needs the latest words most. A question that was put back is in both of its exchanges: first in the one
+that was cut with nothing heard, then, with the words that followed, in the next.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class History:
 
     @property
     def previous_cut(self) -> bool:
-        """Whether the last reply was cut off."""
+        """Whether the last reply was cut."""
         return bool(self._over) and self._over[-1].cut
 
     def begin(self, turn: int, user: str, reason: str) -> None:
@@ -51,7 +51,7 @@ class History:
         self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
 
     def amend(self, turn: int, text: str) -> None:
-        """The caller of `turn` really said `text`. A turn that has left the history is past amending."""
+        """The caller of `turn` really said `text`. A turn that has left the history is not amended."""
         if self._open is not None and self._open.turn == turn:
             self._open = replace(self._open, user=text)
             return

@@ -1,7 +1,7 @@
-"""The words that always cut a reply off and those that never do, in the languages that voicekit knows of itself.
+"""The words that always cut a reply and those that never do, in the languages that voicekit supports itself.
 
-A session adds languages or phrases by passing lists of its own to InterruptPolicy. The letters count; case,
-punctuation, hyphens and white space don't: "uh-huh" is also "Uh huh,".
+A session adds languages or phrases by passing its own lists to InterruptPolicy. Only letters count; case, punctuation,
+hyphens and white space don't: "uh-huh" equals "Uh huh,".
 """
 
 from __future__ import annotations
