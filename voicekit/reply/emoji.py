@@ -1,8 +1,8 @@
-"""Drops emoji, which a voice would skip, name ("grinning face") or stumble over.
+"""Removes emoji, which a voice would skip, name ("grinning face") or stumble over.
 
-Dropped are pictures: emoji, symbols and dingbats, with what only serves them (skin tones, joiners, selectors, flags).
-Kept are letters and marks that are read aloud: digits of keycaps, circled numbers, musical sharps and flats, (c), TM,
-arrows. The space that an emoji stood in goes with it.
+It removes pictures: emoji, symbols and dingbats, and what only serves them (skin tones, joiners, selectors, flags). It
+keeps letters and marks that are read aloud: digits of keycaps, circled numbers, musical sharps and flats, (c), TM,
+arrows. The space around an emoji is removed with it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _JOINER = "\u200d"  # inside emoji; elsewhere it is part of the script (Hindi, S
 
 
 def strip_emoji() -> TransformPart[Any, Any]:
-    """A part of a line that takes Text and drops the emoji from it; it holds nothing back.
+    """A transform that takes Text and removes the emoji; it holds nothing back.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
-    >>> [text.text for text in strip_emoji().start(StreamContext()).feed(Text.raw("Hi \N{WAVING HAND SIGN} there", 0))]
+    >>> [text.text for text in strip_emoji().start(StreamContext()).feed(Text.raw("Hi 👋 there", 0))]
     ['Hi there']
     """
     return TransformPart("strip emoji", lambda context: Rewriting(_Emoji()))

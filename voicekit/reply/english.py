@@ -1,9 +1,9 @@
-"""What is written one way and read aloud another, in English: money, times, dates, addresses, telephone numbers.
+"""English text that is written one way and read aloud another: money, times, dates, addresses, telephone numbers.
 
-Plain numbers are left to the voice, which knows how to say them; some voices drop "3:05" or the dot of "example.com",
-so whatever has signs in it becomes words here. The rules are tried in order at each place; the first that fits wins.
-A rule never begins with a word that has neither digit nor sign in it: such words have been said already
-(see `voicekit.reply.spoken`). A rule that finds its pattern to be something else gives it back as it is written.
+Plain numbers are left to the voice, which can say them. Some voices skip "3:05" or the dot of "example.com", so
+everything with signs in it becomes words here. The rules are tried in order at each position; the first that fits wins.
+A rule never begins with a word that has neither a digit nor a sign, because such words have already been spoken (see
+`voicekit.reply.spoken`). If a rule finds that its match is something else, it returns the text unchanged.
 """
 
 # ruff: noqa: RUF001, RUF002  # dashes and the minus sign of real text are what some patterns are about
@@ -17,7 +17,7 @@ from typing import TypeAlias
 from voicekit.reply.numerals import amount, cardinal, digits, ordinal, year
 
 SpokenRule: TypeAlias = tuple[str, Callable[["re.Match[str]"], str]]
-"""A pattern, whose groups have names that no other rule uses, and the words for what it matched."""
+"""A pattern, with group names that no other rule uses, and a function that returns the words for its match."""
 
 _NUMBER = (  # 1,250.50, or 12,34,567 as in India; not the 1 of "1 250,00"
     r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d+)(?:\.\d+)?(?![ \u00a0\u202f]\d{3}(?!\d))"
@@ -91,7 +91,7 @@ _UNITS = {  # one, many; without units that are also a word or a name (5 in, 5G,
 
 
 def _meridiem(name: str) -> str:
-    """The pattern of am and pm; its last dot stays where it may end a sentence."""
+    """The pattern of am and pm; its last dot stays if it may end a sentence."""
     return rf"(?P<{name}>[AaPp])\.?[Mm]\b(?:\.(?=[^\S\n]+[a-z–]|[,;:!?)–—-]))?"
 
 
@@ -109,7 +109,7 @@ def _full_hour(match: re.Match[str]) -> str:
 
 
 def _hours(match: re.Match[str]) -> str:
-    """From one time to another, of which at least one looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
+    """From one time to another, at least one of which looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
     begin, end = match["begin"], match["end_word"]
     first = _moment(begin, match["begin_minute"], match["begin_half"], bare=True)
     last = end or _moment(match["end"], match["end_minute"], match["end_half"], bare=True)
@@ -117,7 +117,7 @@ def _hours(match: re.Match[str]) -> str:
 
 
 def _moment(hour: str, minute: str | None, half: str | None, *, bare: bool = False) -> str:
-    """A time of day; a `bare` hour without minutes or half of the day stays a number."""
+    """A time of day; a `bare` hour without minutes or am/pm stays a number."""
     words = [cardinal(int(hour))]
     if minute and int(minute):
         words.append(f"oh {cardinal(int(minute))}" if int(minute) < 10 else cardinal(int(minute)))
@@ -182,7 +182,7 @@ def _measure(match: re.Match[str]) -> str:
 
 
 def _is_unclear(number: str, up_to: str | None) -> bool:
-    """Whether 1.250 may be a thousand and more, as in much of Europe, or what looks like a range does not rise."""
+    """Whether 1.250 may be more than a thousand, as in much of Europe, or an apparent range does not rise."""
     if any(_MAYBE_GROUPED.fullmatch(it) for it in (number, up_to or "")):
         return True
     return up_to is not None and float(number.replace(",", "")) > float(up_to.replace(",", ""))

@@ -30,7 +30,7 @@ KEYS = {
     "form": f"again asks confirm {ANSWER}",
     "menu": "give_up keys prompt reprompts rule",
 }
-"""What each table may have; a key that is misspelt is told before what is missing for want of it."""
+"""The keys of each table; a misspelt key is reported before a missing one, since it may be the cause."""
 
 
 def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
@@ -176,7 +176,7 @@ class _Loader:
         return answer
 
     def _answer(self, section: Section) -> RuleAnswer | None:
-        """What `say`, `goto` and the rest of ANSWER in `section` come to; None where there is none of them."""
+        """The answer that `say`, `goto` and the other keys of ANSWER in `section` make; None if there are none."""
         say, leave, end = section.line("say"), section.flag("leave"), section.flag("end")
         place = self._place(section, "goto") if section.text("goto") is not None else None
         transfer, digits = section.text("transfer"), section.text("digits")
