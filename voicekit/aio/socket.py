@@ -21,14 +21,14 @@ from voicekit.aio.plain_wire import PlainWire
 from voicekit.call.wire import StreamClosed, Wire, WireMessage
 
 INBOX = 256
-"""Messages that wait for a call whose loop stands still: five seconds of sound. Beyond it the oldest is dropped."""
+"""Messages that wait for a call whose loop is blocked: five seconds of sound. Beyond this the oldest is dropped."""
 
 UNSENT = 8
-"""Messages on their way to the socket: 160 ms of sound. Beyond it the call's writer waits."""
+"""Messages on their way to the socket: 160 ms of sound. Beyond this the call's writer waits."""
 
 
 class AsgiWebSocket(Protocol):
-    """What is used of Starlette's and FastAPI's WebSocket."""
+    """The part of Starlette's and FastAPI's WebSocket that is used."""
 
     async def receive(self) -> MutableMapping[str, Any]: ...
     async def send_text(self, data: str) -> None: ...
@@ -37,9 +37,9 @@ class AsgiWebSocket(Protocol):
 
 
 class HostedWire:
-    """One websocket and the protocol on it, for `Host.run`. `dropped` counts messages that the call was too late for.
+    """One websocket and its protocol, for `Host.run`. `dropped` counts messages for which the call was too late.
 
-    Used once. Its trio end is `voicekit.call.wire.MessageStream`.
+    Use it once. Its trio end is `voicekit.call.wire.MessageStream`.
     """
 
     def __init__(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> None:
@@ -108,7 +108,7 @@ class HostedWire:
         self._post(message)
 
     async def close(self, code: int = 1000) -> None:
-        """Close the websocket behind what was sent; returns when it is closed."""
+        """Close the websocket after everything that was sent; returns when it is closed."""
         if self._closed is None:
             self._post(code)
             await self._wait_below(1)

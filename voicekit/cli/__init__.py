@@ -32,23 +32,23 @@ VERBS = (
     "usage",
     "voices",
 )
-"""Our own; each is a module of this package with a line of HELP and a `main`."""
+"""voicekit's own commands; each is a module of this package with a line of HELP and a `main`."""
 
 FAILED = 1
-"""The exit status for what went wrong while it ran; 2 is for what was asked wrongly, or what is missing here."""
+"""The exit status for a failure at run time; 2 is for a wrong command line, or for something that is missing."""
 
 TRACEBACK = "--traceback"
-"""For every verb: an error is shown with all of its lines."""
+"""With every command: errors are shown with their full traceback."""
 
 UNREAD = 141
-"""The same for one whose output nobody reads any more, as in `voicekit run ... | head -1`."""
+"""The exit status if the reader of the output is gone, as in `voicekit run ... | head -1`."""
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit status. Errors are one sentence on stderr; --traceback shows all of them."""
+    """Run one command and return its exit status. Errors are one sentence on stderr; --traceback shows them in full."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # no printed character may end a call, whatever the code page

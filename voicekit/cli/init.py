@@ -1,4 +1,4 @@
-"""`voicekit init NAME [--bot | --plugin]`: write a bot or a plugin that works, with its tests, to go on from."""
+"""`voicekit init NAME [--bot | --plugin]`: creates a working bot or plugin, with its tests, as a starting point."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX = "voicekit-"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files into a new folder of that name, and say what to do with them."""
+    """Write the files into a new folder of that name, and print what to do with them."""
     parser = Parser(prog="voicekit init", description=HELP)
     parser.add_argument("name", metavar="NAME", help="name of the bot or plugin (a-z, 0-9 and -)")
     kind = parser.add_mutually_exclusive_group()
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
-    """Make `folder`, which must not exist, with these files in it; ConfigError where that can't be done."""
+    """Create `folder`, which must not exist, with these files in it; ConfigError if that is not possible."""
     try:
         folder.mkdir()
         for path, text in files.items():

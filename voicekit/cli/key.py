@@ -1,4 +1,4 @@
-"""`voicekit key`: a temporary key, for trying out a browser or a telephone."""
+"""`voicekit key`: creates a temporary key, to try out a browser or a telephone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USAGES = {"stt": "transcribe_websocket", "tts": "tts_rt"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the key, and nothing else on the standard output."""
+    """Print only the key on standard output."""
     parser = parser_of("key", HELP)
     parser.add_argument("usage", choices=USAGES, help="what the key may be used for")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""`voicekit models`: what listens and what speaks at the service, and what each can do."""
+"""`voicekit models`: lists the service's models for recognition and speech, and what each can do."""
 
 from __future__ import annotations
 

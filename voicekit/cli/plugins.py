@@ -1,4 +1,4 @@
-"""`voicekit plugins`: what is loaded, from where, which hooks it implements and what it brings."""
+"""`voicekit plugins`: lists what is loaded, from where, which hooks it implements and what it registers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Listed:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what there is; 1 when a plugin is broken."""
+    """Print the plugins; 1 if one is broken."""
     parser = Parser(prog="voicekit plugins", description=HELP)
     parser.add_argument("bot", metavar="BOT.py", nargs="?", help="also load the voicefile.py beside this bot")
     parser.add_argument("--json", action="store_true", help="print JSON")

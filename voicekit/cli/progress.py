@@ -1,4 +1,4 @@
-"""Shows on stderr what goes on before a call: a line each, and a bar for progress in per cent."""
+"""Shows on stderr what happens before a call: one line each, and a bar for progress in per cent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHARE: Final = re.compile(r"(.*?)\s*(\d{1,3}) ?%")
 
 
 class Teller:
-    """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and is a line like any other elsewhere."""
+    """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and elsewhere is a line like any other."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._bar = StatusLine(out, terminal=terminal)

@@ -48,7 +48,7 @@ PARTS: Final[dict[Role, str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
+    """Run the call to its end; 1 if it failed, 130 if Ctrl-C ended it."""
     parser = call_parser("run", f"{HELP}: without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
     parser.set_defaults(sink="null")
     record = "save the audio of both sides, the events and the services' messages in this new folder"
@@ -65,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
-    """The options of every verb that holds a call; of one that is `typed`, nothing shows what blocks the loop."""
+    """The options of every command that runs a call; if it is `typed`, without the option that shows what blocks the
+    loop.
+    """
     parser = Parser(prog=f"voicekit {verb}", description=description)
     bot = (
         "a Python file with a handler, or the name of a registered handler (default: a bot that repeats what it hears)"
@@ -85,7 +87,9 @@ def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
 
 @dataclass(frozen=True)
 class CallPlan:
-    """A call as it was asked for: `parts` are the keywords of a Session; of a typed call those that were asked for."""
+    """The requested call: `parts` are the keyword arguments of a Session; for a typed call, only those that were
+    requested.
+    """
 
     bot: Bot
     parts: dict[str, Any]
@@ -93,10 +97,11 @@ class CallPlan:
 
 
 def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> CallPlan:
-    """What the options of `call_parser` ask for; `usual` without a BOT. The command line wins over the bot's file.
+    """The call that the options of `call_parser` request; `usual` without a BOT. The command line overrides the bot's
+    file.
 
-    Of a call that is `typed`, the stt, tts and vad are only those of the command line. Raises ConfigError for whatever
-    can't be, before anything is started.
+    For a `typed` call, the stt, tts and vad come only from the command line. Raises ConfigError for anything invalid,
+    before anything is started.
     """
     plugins = plugins_beside(options.bot)
     registry = plugins.registry
@@ -117,7 +122,7 @@ def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -
 
 
 def _ready(role: Role, thing: Any, registry: Registry) -> Any:
-    """`thing`, built if it was asked for by name; one that may have to wait for a stand-in is built only on trial."""
+    """`thing`, built if it was given by name; a part that may need a stand-in is built only as a trial."""
     use = asked_for(role, thing, registry)
     if use is None:
         return thing
@@ -128,7 +133,7 @@ def _ready(role: Role, thing: Any, registry: Registry) -> Any:
 
 
 async def hold(plan: CallPlan, options: argparse.Namespace, begin: str | None = None) -> int:
-    """Hold the call, print it, and return the exit status; `begin` is printed when one may speak."""
+    """Run the call, print it, and return the exit status; `begin` is printed when one may speak."""
     tell = Teller()
     live: Live | None = None
     folder: CallFolder | None = None

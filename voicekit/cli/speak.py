@@ -1,4 +1,4 @@
-"""`voicekit speak`: a text, or a text file, as a sound file."""
+"""`voicekit speak`: turns a text, or a text file, into a sound file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the file; it is there once the sound has come to its end."""
+    """Write the file; it appears once the sound is complete."""
     parser = parser_of("speak", HELP)
     parser.add_argument("text", metavar="TEXT|FILE", help="the text itself, a text file, or - for standard input")
     parser.add_argument(
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _text(said: str) -> str:
-    """The text itself, that of a file, or what comes in."""
+    """The text itself, a file's content, or standard input."""
     if said == "-":
         return sys.stdin.read(BYTES_OF_TEXT).strip()
     try:

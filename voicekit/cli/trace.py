@@ -1,4 +1,4 @@
-"""`voicekit trace CALL`: where the time between the caller's last word and the agent's first one went."""
+"""`voicekit trace CALL`: shows where the time went between the caller's last word and the bot's first one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELP = "show where the time went in each turn of a recorded call"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw the turns of a call; 1 when none of them has anything to draw."""
+    """Draw the turns of a call; 1 if none of them has anything to draw."""
     from voicekit.session.trace.call import read_call
     from voicekit.session.trace.drawing import as_numbers, draw
     from voicekit.session.trace.svg import as_svg

@@ -1,4 +1,4 @@
-"""`voicekit transcribe`: files and addresses to text, JSON or subtitles; several at once, or one file live."""
+"""`voicekit transcribe`: turns files and URLs into text, JSON or subtitles; several at once, or one file live."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Transcribe all; 1 when any of them failed, the others are there all the same."""
+    """Transcribe all sources; 1 if any failed, but the results of the others are kept."""
     options = _parser().parse_args(arguments)
     form = "json" if options.json else options.format
     if options.live:
@@ -96,7 +96,7 @@ def _request(options: argparse.Namespace) -> TranscriptionRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One source, what it is called, and where its result goes; None is the standard output."""
+    """One source, its name, and where its result goes; None is standard output."""
 
     number: int
     source: str
@@ -109,7 +109,7 @@ class _Job:
 
 
 def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
-    """What is to be done; ConfigError for what can't all be."""
+    """The jobs to do; ConfigError if they can't all be done."""
     if options.output and len(options.sources) > 1:
         raise ConfigError("--output: expected one source; use --to FOLDER for several")
     if options.at_once < 1:
@@ -136,7 +136,7 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
 
 
 class _All:
-    """Transcribes several sources, some at once; one that fails is no reason to give up the others."""
+    """Transcribes several sources, some at once; if one fails, the others continue."""
 
     def __init__(
         self, soniox: SonioxClient, request: TranscriptionRequest, options: argparse.Namespace, form: str, total: int
@@ -187,7 +187,7 @@ class _All:
             raise
 
     def _is_printed(self, job: _Job) -> bool:
-        """Whether a result goes to the standard output: it should, or it could not be written where it should."""
+        """Whether a result goes to standard output: by request, or because its file could not be written."""
         result = self._results.get(job.number)
         if job.target is None:
             return result is not None
@@ -219,7 +219,7 @@ class _All:
         return (srt if self._form == "srt" else vtt)(captions(tokens, translated=translated))
 
     def _print(self, jobs: Sequence[_Job]) -> None:
-        """What goes to the standard output, in the order of the sources; several have headings, or are a list."""
+        """Print what goes to standard output, in the order of the sources; several get headings, or form a list."""
         results = [(job, self._results[job.number]) for job in jobs]
         if self._form == "json" and len(jobs) > 1:
             print(as_json([_plain(job, result) for job, result in results]))
@@ -239,5 +239,5 @@ def _plain(job: _Job, result: TranscriptText | VoicekitError) -> dict[str, Any]:
 
 
 def _said(token: TranscriptToken) -> dict[str, Any]:
-    """A token without what is not known about it."""
+    """A token without unknown fields."""
     return {name: value for name in token.__struct_fields__ if (value := getattr(token, name)) is not None}

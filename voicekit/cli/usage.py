@@ -1,4 +1,4 @@
-"""`voicekit usage`: what was used and what it cost, by day and model, and what runs now."""
+"""`voicekit usage`: shows what was used and what it cost, by day and model, and the current streams."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _day(said: str) -> datetime:
 
 
 def _write(json: bool, now: ConcurrencyLimits | None, name: str, used: T, table: Callable[[T], None]) -> None:
-    """As tables, or as one JSON document: what was used, or, with what runs now, an object of both."""
+    """Print tables, or one JSON document: the usage or, with the current streams, an object with both."""
     if json:
         write_json(used if now is None else {"now": now, name: used})
         return

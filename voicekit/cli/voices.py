@@ -1,4 +1,4 @@
-"""`voicekit voices`: the voices of a model, and one's own."""
+"""`voicekit voices`: lists the voices of a model, and your own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HELP = "list the available voices"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the shared voices that fit, or one's own."""
+    """Print the matching shared voices, or your own."""
     parser = parser_of("voices", HELP)
     parser.add_argument("--own", action="store_true", help="list your own voices instead of the shared ones")
     parser.add_argument("--model", default=TTS_MODEL, metavar="ID", help="list voices of this model (%(default)s)")
