@@ -1,8 +1,8 @@
-"""Link ends with transforms hung on them: what is sent (or received) passes through on the way.
+"""Link ends with transforms: items pass through the transforms when they are sent or received.
 
-Outputs that could not be delivered yet are kept, and go before those of the next item: a cancelled `send` has taken
-the item or not, but nothing of an item that it took is ever lost. Nor does anything pile up, because an item is fed
-only when all that came of the ones before it has been delivered.
+Outputs that could not be delivered yet are kept, and precede those of the next item. A cancelled `send` has either
+taken the item or not, but if it has, no part of it is lost. Nothing piles up, because an item is fed only after all
+output of the previous items has been delivered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit.flow.transform import Transform
 
 
 class FusedOutlet(Outlet[Any]):
-    """An outlet whose items run through `transform` first. It does not own the outlet behind it."""
+    """An outlet whose items pass through `transform` first. It does not own the outlet behind it."""
 
     __slots__ = ("_feed", "_outlet", "_pending", "_plain", "_transform")
 
@@ -57,10 +57,10 @@ class FusedOutlet(Outlet[Any]):
         raise TypeError("an outlet with transforms can't be cloned, because their state belongs to one stream")
 
     def close(self) -> None:
-        """Nothing: whoever opened the outlet behind this one closes it."""
+        """No effect: the owner of the outlet behind this one closes it."""
 
     def __del__(self) -> None:
-        """Nothing to warn about: the outlet behind it warns for itself."""
+        """No warning: the outlet behind it warns for itself."""
 
     async def _send_all(self, items: deque[Any]) -> None:
         await checkpoint_if_cancelled()
@@ -77,7 +77,7 @@ class FusedOutlet(Outlet[Any]):
 
 
 class FusedInlet(Inlet[Any]):
-    """An inlet whose items have run through `transform`. It does not own the inlet behind it."""
+    """An inlet whose items have passed through `transform`. It does not own the inlet behind it."""
 
     __slots__ = ("_finished", "_inlet", "_made", "_transform")
 
@@ -137,10 +137,10 @@ class FusedInlet(Inlet[Any]):
         return taker
 
     def close(self) -> None:
-        """Nothing: whoever opened the inlet behind this one closes it."""
+        """No effect: the owner of the inlet behind this one closes it."""
 
     def __del__(self) -> None:
-        """Nothing to warn about: the inlet behind it warns for itself."""
+        """No warning: the inlet behind it warns for itself."""
 
     def _feed(self, *items: Any) -> None:
         for item in items:

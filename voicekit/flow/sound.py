@@ -1,8 +1,8 @@
-"""Sound as parts of a line: cut it into windows, change its encoding, change its rate. Each is called, never waits.
+"""Transforms for sound: cut it into windows, change its encoding, change its rate. They are called and never wait.
 
-The work is done by pure classes of `voicekit.audio`; here they learn the format from the stream's context, and marks
-are kept in step. Whatever is not sound passes at once, so a mark can overtake the few ms of sound that a window or a
-filter still holds; its `at`, scaled where the rate changes, stays exact.
+The pure classes of `voicekit.audio` do the work; here they get the format from the stream's context, and marks are kept
+in step. Anything that is not sound passes at once, so a mark can overtake the few ms of sound that a window or a filter
+still holds; its `at`, scaled if the rate changes, stays exact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from voicekit.flow.transform import Each, StreamContext, Transform, TransformPar
 
 
 def chunk(samples: int) -> TransformPart[Any, Any]:
-    """A part of a line that re-cuts sound into frames of exactly `samples`; see `voicekit.audio.chunk`.
+    """A transform that re-cuts sound into frames of exactly `samples`; see `voicekit.audio.chunk`.
 
     Raises ConfigError for a window below one sample.
     """
@@ -31,9 +31,9 @@ def chunk(samples: int) -> TransformPart[Any, Any]:
 
 
 def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A part of a line that changes encoding and channels to those of `target`, and never the rate.
+    """A transform that changes encoding and channels to those of `target`, and never the rate.
 
-    Starting it raises ConfigError when the format of the stream is not known, or has another rate.
+    Starting it raises ConfigError if the format of the stream is not known, or has another rate.
     """
     name = f"encode_as({target})"
 
@@ -47,10 +47,10 @@ def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
 
 
 def resample(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A part of a line that changes sound of any format to `target`; see `voicekit.audio.resample`.
+    """A transform that converts sound of any format to `target`; see `voicekit.audio.resample`.
 
-    Positions of frames, Gaps and marks are scaled. Where only encoding or channels differ no filter is loaded, and
-    what has that format already passes untouched. Starting it raises ConfigError when the format is not known.
+    Positions of frames, Gaps and marks are scaled. If only encoding or channels differ, no filter is loaded, and sound
+    that already has the format passes unchanged. Starting it raises ConfigError if the format is not known.
     """
     name = f"resample({target})"
 
@@ -77,7 +77,7 @@ def _encoding(target: AudioFormat) -> Transform[Any, Any]:
 
 
 class _Resampling:
-    """A Resampler that also scales marks and lets everything else pass."""
+    """A Resampler that also scales marks and passes everything else."""
 
     __slots__ = ("_resampler",)
 

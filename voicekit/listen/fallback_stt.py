@@ -1,9 +1,9 @@
-"""A recogniser behind a recogniser: if one fails, the next hears again what was not final yet. No word is lost.
+"""A recogniser with standbys: if one fails, the next gets the sound again that was not final yet. No word is lost.
 
     sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
             └──▶ stt 2 ─▶ transcripts     the log's sound first, as fast as it takes it; positions moved back
 
-The call stays with the recogniser that works; the next call begins with the first that does not rest.
+The call stays with the recogniser that works; the next call begins with the first that is not resting.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from voicekit.flow.transform import Pipeable
 from voicekit.listen.sound_log import KEPT_S, Heard, SoundLog, moved, moved_back
 
 LOOK_S = 0.25
-"""Seconds between two looks at what the recogniser owes."""
+"""Seconds between two checks of what the recogniser owes."""
 
 SAID = 256
 """Transcripts of one recogniser that may wait."""
 
 
 class FallbackStt(Pipeable):
-    """`ears` in their order, by the rules of `spec`; all take the same sound, and all or none find endpoints.
+    """`ears` in their order, by the rules of `spec`; all take the same format, and all or none detect endpoints.
 
-    Opening raises the last one's error if none opens, and `run` if none is left.
+    Opening raises the last error if none opens, and `run` if none is left.
     """
 
     name = "fallback stt"
@@ -118,7 +118,7 @@ class _Stream:
         self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser hear the rest of the stream; of the `last`, we bear that it is down."""
+        """Let one recogniser process the rest of the stream; if it is the `last`, it may be down."""
         base, again = self._log.again()
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")
@@ -134,9 +134,10 @@ class _Stream:
                 nursery.cancel_scope.cancel()
 
     async def end_what_hangs(self) -> None:
-        """The recogniser has failed. Words of which only the end is missing get it: no other will hear them again.
+        """The recogniser has failed. Words that lack only their endpoint get it, since no other recogniser will process
+        them again.
 
-        SttDown is not emitted: it would end the caller's turn with the words that came so far, and the rest is coming.
+        SttDown is not emitted: it would end the caller's turn with the words so far, although the rest is coming.
         """
         hanging = self._log.hanging
         if hanging is not None:

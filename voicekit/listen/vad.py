@@ -1,7 +1,7 @@
-"""Voice activity detectors: webrtcvad (the default), plain energy, and a second opinion on the first one's yes.
+"""Voice activity detectors: webrtcvad (the default), plain energy, and one that confirms another's result.
 
 webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also passes hold music, rings and clicks
-(benchmarks/vad_on_noise.py). `ConfirmedBy` lets a better and dearer judge hear only what the cheap one passes.
+(benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only what the cheap one passes.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def _require_rate(name: str, rates: Sequence[int], rate: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WebRtcVad:
-    """Google's WebRTC detector in 20 ms windows; `mode` from 0 (lenient) to 3 (strict). Says 0 or 1, nothing between.
+    """Google's WebRTC detector in 20 ms windows; `mode` from 0 (lenient) to 3 (strict). Returns only 0 or 1.
 
-    While it learns the noise of the room, the first 100 ms that aren't digital silence, it says 0. Raises ConfigError
-    for another mode.
+    While it learns the room's noise, during the first 100 ms that aren't digital silence, it returns 0. Raises
+    ConfigError for another mode.
     """
 
     mode: int = 2
@@ -82,10 +82,10 @@ class _WebRtcStream:
 
 @dataclass(frozen=True, slots=True)
 class EnergyVad:
-    """Whatever is louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Depends on nothing.
+    """Anything louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Has no dependencies.
 
-    The level is that of the sound without its direct current, as a root mean square below full scale; at the
-    threshold the probability is 0.5, 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
+    The level is the root mean square below full scale, without the direct current. At the threshold the probability is
+    0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
     """
 
     threshold_dbfs: float = -40.0
@@ -123,14 +123,14 @@ class _EnergyStream:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedBy:
-    """Speech is what `first` lets pass and `judge` confirms; what `first` refuses, the judge mostly never hears.
+    """Speech is what `first` passes and `judge` confirms; the judge mostly never gets what `first` rejects.
 
-    Windows are those of `first`. Where it says at least `threshold`, the judge catches up, in windows of its own,
-    on everything since it last judged, at most `pre_roll` seconds back (at least one window), and its latest verdict
-    is the probability; elsewhere that is 0. The judge's sound therefore jumps over long silences.
+    The windows are those of `first`. If its probability is at least `threshold`, the judge catches up, in its own
+    windows, on everything since it last judged, at most `pre_roll` seconds back (at least one window), and its latest
+    verdict is the probability; otherwise that is 0. So the judge's sound skips long silences.
 
-    Its trail is that of `first`: a blip that `first` stretches stays a blip, so confirming never adds speech. Raises
-    ConfigError where the two have no rate in common.
+    Its trail is that of `first`: a blip that `first` prolongs stays a blip, so confirming never adds speech. Raises
+    ConfigError if the two have no rate in common.
     """
 
     first: Vad

@@ -39,15 +39,17 @@ cough after the words costs no second guess.
 - A release forgets nothing. Words that change after it are judged again. An Endpoint, or the longest pause, closes the
   utterance: it is kept for the end of the reply, or set aside if it was a backchannel. If it is not closed when the
   reply ends, it is answered like any other words; if it was set aside, only if the reply ended in a question, within 3
-  s. - Below `min_words` nothing cuts except a stop-word and the limit of the doubt, at which words that are still
-  coming or changing cut. Before the first sound of a reply, one word that is not a backchannel is enough: that cut is
-  inaudible. - After the end of the source nothing interrupts; words that still come are kept for the end of the reply.
-  - With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect.
-  Lines and keys cut even with `barge_in` off; they are kept if the reply is not interruptible, and too late if the call
-  ends. - A graceful End lets the live reply be played, then the waiting prompts, then its farewell, even over a caller
-  who talks. Later prompts are dropped, and a second graceful End has no effect. - A cut whose words vanish is
-  regretted: the question that was put back, if any, is asked again. The handler is never called with a question without
-  words. - A prompt that is cut is neither repeated nor put back, because the caller had not asked for it.
+  s.
+- Below `min_words` nothing cuts except a stop-word and the limit of the doubt, at which words that are still coming or
+  changing cut. Before the first sound of a reply, one word that is not a backchannel is enough: that cut is inaudible.
+- After the end of the source nothing interrupts; words that still come are kept for the end of the reply.
+- With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect. Lines
+  and keys cut even with `barge_in` off; they are kept if the reply is not interruptible, and too late if the call ends.
+- A graceful End lets the live reply be played, then the waiting prompts, then its farewell, even over a caller who
+  talks. Later prompts are dropped, and a second graceful End has no effect.
+- A cut whose words vanish is regretted: the question that was put back, if any, is asked again. The handler is never
+  called with a question without words.
+- A prompt that is cut is neither repeated nor put back, because the caller had not asked for it.
 """
 
 from __future__ import annotations
