@@ -1,6 +1,6 @@
 """The numbers and names of the service, in one place, for both roles.
 
-Each says whether the vendor documents it, somebody measured it, or it is our own choice because nothing is known.
+Each states whether the vendor documents it, it was measured, or it is our own choice because nothing is known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ STT_MODEL: Final = "stt-rt-v5"
 TTS_MODEL: Final = "tts-rt-v2"
 STT_ALIASES: Final = ("stt-rt-v4", "stt-rt-v3", "stt-rt-preview")
 TTS_ALIASES: Final = ("tts-rt-v1", "tts-rt-v1-preview")
-"""Retired names, which the service routes to the current models."""
+"""Old names, which the service maps to the current models."""
 TTS_LANGUAGE: Final = "en"
 TTS_VOICE: Final = "Adrian"
 
@@ -52,15 +52,18 @@ ID_LENGTH: Final = 256  # characters of a client reference id and of a stream id
 HINTS: Final = 100  # language hints per configuration (documented for REST)
 HINT_LENGTH: Final = 10  # characters per hint (documented for REST)
 CONTEXT_LENGTH: Final = 10_000
-"""Characters of the context (the service's own message). How it counts an object is not documented; we count the
-strings in it, so that what we let pass is never longer than that by another count than one of punctuation."""
+"""Characters of the context (from the service's own message). How it counts an object is not documented. We count the
+strings in it, so what we allow can exceed the limit only if the service also counts punctuation.
+"""
 ENDPOINT_DELAY_MS: Final = (500, 3_000)
 ENDPOINT_SENSITIVITY: Final = (-1.0, 1.0)
 ENDPOINT_LATENCY_LEVEL: Final = (0, 3)
 
 MODELS_WITHOUT_ENDPOINT_DELAY: Final = frozenset({"stt-rt-preview", "stt-rt-v3"})
 MODELS_WITHOUT_ENDPOINT_TUNING: Final = MODELS_WITHOUT_ENDPOINT_DELAY | {"stt-rt-v4"}
-"""Models before v5 refuse sensitivity and latency level instead of ignoring them; those before v4 the delay too."""
+"""Models before v5 refuse sensitivity and latency level instead of ignoring them; models before v4 also refuse the
+delay.
+"""
 
 # --- speech to text: the session ---
 

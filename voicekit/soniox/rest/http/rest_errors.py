@@ -1,4 +1,4 @@
-"""What an answer means that is not the one that was asked for. Pure; the table is `voicekit.soniox.api.errors`."""
+"""The meaning of unexpected answers. Pure; the table is `voicekit.soniox.api.errors`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _decoder = msgspec.json.Decoder(RestError)
 
 
 def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
-    """The failure that an error answer means, whichever shape it has; where it has none, its number decides."""
+    """The failure for an error answer, in whichever shape; if it has none, its status decides."""
     said = errors.cleaned(_read(body), redact)
     wrong = [errors.cleaned(one, redact) for one in said.validation_errors or ()]
     fields = [FieldError(one.location, one.error_type, one.message) for one in wrong]
@@ -43,7 +43,7 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
 def unexpected(
     status: int, headers: Mapping[str, str], body: bytes, wanted: str, *, redact: Callable[[str], str] = errors.as_said
 ) -> ProtocolError:
-    """The error of an answer that the API never gives: a page, a redirection, nothing at all."""
+    """The error for an answer that the API never gives: a web page, a redirect, nothing at all."""
     kind = redact(headers.get("content-type", "")).partition(";")[0][:QUOTED] or "no content type"
     if 300 <= status < 400:
         where = redact(headers.get("location", "nowhere"))[: 4 * QUOTED]
@@ -70,6 +70,6 @@ def _without_words(status: int, body: bytes, redact: Callable[[str], str]) -> st
 
 
 def _quoted(body: bytes, redact: Callable[[str], str]) -> str:
-    """Redacted before it is cut: half a key could not be recognised."""
+    """Redacted before it is cut, because half a key could not be recognised."""
     text = redact(body[:LOOKED_AT].decode("utf-8", "replace"))
     return f"{text[:QUOTED]!r}{'...' if len(text) > QUOTED else ''}"

@@ -1,4 +1,4 @@
-"""How large the parts of a request may be. The vendor documents them all, unless it says otherwise beside them."""
+"""Limits for the parts of a request. The vendor documents them all, unless a comment says otherwise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voicekit.soniox.api import limits as realtime
 ASYNC_MODEL: Final = "stt-async-v5"
 """The current model for whole files."""
 ASYNC_ALIASES: Final = ("stt-async-v4", "stt-async-v3", "stt-async-preview")
-"""Retired names, which the service routes to it."""
+"""Old names, which the service maps to it."""
 
 PAGE: Final = (1, 1_000)  # entries per page of a list
 SHARED_PAGE: Final = (1, 200)  # entries per page of shared voices

@@ -1,4 +1,4 @@
-"""A form with one file on its way up: read in pieces, from a path, bytes or a stream, and never held as a whole."""
+"""The upload of a form with one file: read in pieces, from a path, bytes or a stream, and never held as a whole."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from voicekit.errors import ConfigError
 from voicekit.flow.threads import in_thread
 
 PIECE_BYTES: Final = 256 * 1024
-"""Bytes read at once: large enough that the thread that reads costs nothing, small enough for smooth progress."""
+"""Bytes read at once: large enough that the reading thread costs nothing, small enough for smooth progress."""
 
 Content: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | AsyncIterable[bytes]
-"""What may be uploaded: a path, the bytes themselves, a file open for reading, or whatever yields bytes."""
+"""What may be uploaded: a path, bytes, a file open for reading, or anything that yields bytes."""
 
 UploadProgress: TypeAlias = Callable[[int, int | None], None]
-"""Called with the bytes that are out, and with how many there are if that is known."""
+"""Called with the number of bytes sent and, if known, the total."""
 
 
 class Upload:
-    """The body of one upload. `sent` counts the file's bytes that have been handed to the connection.
+    """The body of one upload. `sent` counts the file's bytes that were passed to the connection.
 
-    `again` says whether it can be sent a second time. ConfigError for a file that can't be read, is too large, or
-    changes while it is read.
+    `again`: whether it can be sent a second time. ConfigError for a file that can't be read, is too large, or changes
+    while it is read.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Upload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the request says of its body."""
+        """The headers that describe the body."""
         kind = {"content-type": f"multipart/form-data; boundary={self._boundary}"}
         if self.size is None:
             return {**kind, "transfer-encoding": "chunked"}
@@ -66,7 +66,7 @@ class Upload:
 
     @property
     def so_far(self) -> str:
-        """How far it has come, in words."""
+        """How much was sent, in words."""
         return f"{self.sent} bytes" if self.size is None else f"{self.sent} of {self.size} bytes"
 
     async def body(self) -> AsyncGenerator[bytes, None]:
@@ -116,7 +116,7 @@ def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
 
 
 def _size(content: Path | bytes | IO[bytes] | AsyncIterable[bytes]) -> int | None:
-    """How many bytes there are, None where that is not known beforehand."""
+    """The number of bytes, None if it is not known in advance."""
     if isinstance(content, bytes):
         return len(content)
     if isinstance(content, Path):
