@@ -1,4 +1,4 @@
-"""A stage that has Soniox speak, over one connection that is held for the whole session."""
+"""A stage that has Soniox speak, over one connection that is kept for the whole session."""
 
 from __future__ import annotations
 
@@ -30,17 +30,16 @@ from voicekit.soniox.tts.reply_speech import ReplySpeech
 
 
 class SonioxTts(Pipeable):
-    """Speaks with Soniox's realtime API, in the sink's own format where the service has it.
+    """Speaks with Soniox's realtime API, in the sink's own format if the service supports it.
 
-    `config` has voice, language and speed (by default the usual model and voice, and English). The key and the
-    addresses come from the environment where they are not given (see `voicekit.soniox.api.region`); `key` may be a
-    function, which is asked for one for each connection. `wire_log` gets every message. Words go out as they
-    come; put `sentences()` in front to send whole sentences. With `eager`, a stream is opened before the first word,
-    which saves its start-up.
+    `config` has voice, language and speed (by default the usual model and voice, and English). If key and addresses are
+    not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called
+    for each connection. `wire_log` gets every message. Words are sent as they come; put `sentences()` before it to send
+    whole sentences. With `eager`, a stream is opened before the first word, which saves its start-up time.
 
-    ConfigError here for a bad configuration or a missing key. Opening raises the service's error on the first
-    connection; an error before it has ever spoken, which would come again, ends the call too. After that, a reply
-    raises ServiceError when its speech can't be had, and the next one tries anew.
+    ConfigError here for an invalid configuration or a missing key. Opening raises the service's error on the first
+    connection; a permanent error before anything was spoken also ends the call. After that, a reply raises ServiceError
+    if its speech can't be had, and the next reply tries again.
     """
 
     name = "soniox tts"
@@ -72,14 +71,14 @@ class SonioxTts(Pipeable):
         self._pace = 1.0  # the voice's pace, learned from the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """The sink's encoding and rate where the service has that rate, else the next higher one; always mono."""
+        """The sink's encoding, and its rate if the service has it, else the next higher one; always mono."""
         rate = next((rate for rate in TTS_RATES if rate >= wanted.rate), TTS_RATES[-1])
         self.produces = AudioFormat(rate, wanted.encoding)
         self._config = msgspec.structs.replace(tts_config(self._config, self.produces), return_timestamps=True)
         return self.produces
 
     def cut(self) -> None:
-        """Cancel what is being made for the current reply; its `cancel` is posted before this returns."""
+        """Cancel what is being made for the current reply; its `cancel` is queued before this returns."""
         if self._current is not None:
             self._current.stop()
 

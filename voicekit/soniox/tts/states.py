@@ -20,7 +20,7 @@ from voicekit.soniox.api.verdict import IGNORE, WRONG, Verdict
 
 
 class TtsState(Enum):
-    """Where a stream of speech is in its life."""
+    """The states of a stream of speech."""
 
     ABSENT = auto()
     OPEN = auto()
@@ -31,7 +31,7 @@ class TtsState(Enum):
 
 
 class TtsInput(Enum):
-    """What happens to a stream: the first four by us, the others by the service."""
+    """The events of a stream: the first four are ours, the others the service's."""
 
     START = auto()
     TEXT = auto()

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection of the REST double: the role's own driver, with faults to order."""
+"""One HTTP/1.1 connection of the REST double: the role's own driver, with faults on demand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from voicekit.testing.soniox.rest_faults import (
 
 @dataclass(frozen=True, slots=True)
 class RestWatch:
-    """What the double wants to know of its connections: the fault of a request, each request, and each end."""
+    """The double's callbacks for its connections: the fault of a request, each request, and each end."""
 
     fault: Callable[[RestRequest], RestFault | None]
     seen: Callable[[RestRequest, RestExchange], None]
@@ -109,6 +109,6 @@ class FaultyRestConnection(RestConnection):
 
 
 def _bare_head(answer: RestAnswer) -> bytes:
-    """A head without the length of the body, which h11 would not write."""
+    """Headers without the length of the body, which h11 would not write."""
     lines = [f"HTTP/1.1 {answer.status} ", *(f"{name}: {value}" for name, value in answer.headers)]
     return "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")

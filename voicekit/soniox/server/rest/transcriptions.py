@@ -1,8 +1,9 @@
-"""Transcriptions as the service keeps them: queued, processing, then completed or error; deleted at any time but one.
+"""Transcriptions on the service's side: queued, processing, then completed or error; they can be deleted except while
+processing.
 
     QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
 
-The engine moves them on; for one that was deleted it moves nothing. Deleting one that is being processed is refused.
+The engine changes their status; for a deleted one this has no effect. Deleting one that is being processed is refused.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ from voicekit.soniox.server.rest.usage import ServedUsage
 MODELS: Final = frozenset({limits.ASYNC_MODEL})
 MASK: Final = "********"
 _BEFORE: Final = {"processing": ("queued",), "completed": ("processing",), "error": ("queued", "processing")}
-"""From which status the engine may lead to which."""
+"""The possible previous statuses for each status that the engine sets."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A transcription, what was asked for, and its words once there are any."""
+    """A transcription, its request, and its words once they exist."""
 
     now: Transcription
     request: TranscriptionRequest
@@ -64,7 +65,7 @@ class ServedTranscriptions:
         offer: Offer | None = None,
         stoppable: bool = False,
     ) -> None:
-        """`stoppable` lets one that is being processed be deleted, which the service refuses."""
+        """`stoppable` allows deleting one that is being processed, which the service refuses."""
         self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
         self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
@@ -79,13 +80,13 @@ class ServedTranscriptions:
     # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
-        """The engine has begun, and perhaps knows already how long the sound is."""
+        """The engine has begun, and may already know the length of the sound."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
     def completed(
         self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
     ) -> list[Effect]:
-        """A transcription is done, and these are its words; perhaps a webhook is to be called."""
+        """A transcription is completed with these words; a webhook may be called."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
@@ -105,12 +106,12 @@ class ServedTranscriptions:
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
-        """A transcription can't be done: a type and a sentence; perhaps a webhook is to be called."""
+        """A transcription has failed with this type and message; a webhook may be called."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
     def notified(self, name: str, status_code: int) -> None:
-        """The webhook was called and answered so."""
+        """The webhook was called and answered with this status."""
         job = self._jobs.get(name)
         if job is not None:
             job.now = msgspec.structs.replace(job.now, webhook_status_code=status_code)
@@ -195,7 +196,7 @@ def _wrong(field: str, expected: str, message: str) -> Problem:
 
 
 def _notify(job: Job) -> list[Effect]:
-    """What the webhook is told, if there is one."""
+    """What to post to the webhook, if there is one."""
     url, name, value = job.now.webhook_url, job.request.webhook_auth_header_name, job.request.webhook_auth_header_value
     if url is None:
         return []

@@ -1,6 +1,6 @@
-"""What was used, request by request, day by day, and how many streams ran at once, minute by minute.
+"""Usage by request and by day, and the number of concurrent streams by minute.
 
-Costs are zero unless whoever keeps the server says otherwise: there is no price list here.
+Costs are zero unless the server's operator sets them: there is no price list here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COSTS: Final = ("cost_usd", "input_cost_usd", "output_cost_usd")
 
 
 class ServedUsage:
-    """The logs, and what can be told from them."""
+    """The logs, and statistics from them."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk
@@ -49,14 +49,14 @@ class ServedUsage:
         ]
 
     def add(self, log: UsageLog) -> None:
-        """Another entry, whose end is not before that of the last one."""
+        """Another entry, which must not end before the last one."""
         self._logs[next(self._numbers)] = log
         _bound(self._logs)
 
     # --- from the account ---
 
     def _count(self, now: float) -> None:
-        """Note how many streams run now."""
+        """Record how many streams are running now."""
         minute = self._desk.date(now).replace(second=0, microsecond=0)
         for service, running in self._desk.account.running.items():
             self._peaks[service, minute] = max(running, self._peaks.get((service, minute), 0))
