@@ -44,7 +44,7 @@ class TrioDesk:
     ) -> None:
         try:
             done = partial(_resolve, answer, await function(*arguments), None)
-        except Exception as error:  # Replaces trio's event: `wait` is for asyncio.
+        except Exception as error:  # raised again in the task that asked
             done = partial(_resolve, answer, None, error)
         if not self._job.done:
             self._job.works()
@@ -61,7 +61,7 @@ def _resolve(answer: asyncio.Future[Any], value: object, error: Exception | None
 
 
 class _Commitment:
-    """In the place of trio's event: `wait` is for asyncio."""
+    """Replaces trio's event: `wait` is for asyncio."""
 
     def __init__(self, desk: TrioDesk, turn: Turn) -> None:
         self._ask = partial(desk.ask, turn.committed)

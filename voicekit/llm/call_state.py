@@ -70,21 +70,21 @@ class CallState:
     begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
-    # The steps of `turn`, which is answered again; what a discarded guess with this number left is dropped.
+    # current users of the connection: a reply, a previous reply that is still unwinding, tools that report
     _uses: int = 0
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """The calls by turn: those in `now`, and those in turns that really happened."""
+        """The steps of `turn`, which is answered again; what a discarded guess with this number left is dropped."""
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
 
     def steps(self, now: Turn | None = None) -> dict[int, list[ModelStep]]:
-        """Drop the calls before turn `before`."""
+        """The calls by turn: those in `now`, and those in turns that really happened."""
         return {number: steps for number, (turn, steps) in self.begun.items() if turn is now or happened(turn)}
 
     def forget(self, before: int) -> None:
-        """Drop what was called before turn `before`."""
+        """Drop the calls before turn `before`."""
         for number in [number for number in self.begun if number < before]:
             del self.begun[number]
 

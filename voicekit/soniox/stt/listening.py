@@ -44,7 +44,7 @@ class SttConnection:
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
-        # Opens a connection for a session that begins with ear sample `base`; raises Unconnected.
+        # sends what the core has queued; set once there is a socket
         self.flush: Callable[[], None] = _nothing
         self.left = trio.Event()
         self._early: list[SttEvent] = []
@@ -64,7 +64,7 @@ class SttConnection:
 
 
 class Connects(Protocol):
-    """Makes a connection for a session that begins with ear sample `base`; raises Unconnected."""
+    """Opens a connection for a session that begins with ear sample `base`; raises Unconnected."""
 
     def __call__(self, base: int) -> AbstractAsyncContextManager[SttConnection]: ...
 

@@ -1,4 +1,4 @@
-"""One request of the REST API on its way to its answer: its address, its key, its body, and what it leads to."""
+"""One request of the REST API until its answer: its address, its key, its body, and its consequences."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FIELD_BYTES: Final = 64 * 1024  # for a form, excluding its file: fields, part h
 
 
 class RestExchange:
-    """One request on its way to its answer."""
+    """One request, until its answer."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class RestExchange:
         self._body = bytearray()
         self._came = 0  # bytes
         self.known = False
-        """Whether the client has shown a good key."""
+        """Whether the client has sent a valid key."""
         self._page: tuple[tuple[str, str], ...] = ()  # CORS headers for the requesting web page
         try:
             origin = request.headers.get("origin")
@@ -81,16 +81,16 @@ class RestExchange:
 
     @property
     def body(self) -> bytes:
-        """The body as far as it has come; empty for an upload, which is never kept."""
+        """The body so far; empty for an upload, which is never kept."""
         return bytes(self._body)
 
     @property
     def upload(self) -> ReceivedUpload | None:
-        """The form of an upload as far as it has come: its fields, and its file's name and size."""
+        """The form of an upload so far: its fields, and its file's name and size."""
         return self._call.upload
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
-        """A piece of the body. Once there is an answer the rest of the body means nothing."""
+        """A piece of the body. Once there is an answer, the rest of the body has no effect."""
         if self.answer is not None:
             return []
         try:
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """The client is gone. What was half-uploaded is to be forgotten; what was being spoken is over."""
+        """The client is gone. A partial upload should be dropped; a speech is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -129,7 +129,7 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """The head of the answer to a Speak; the sound is its body, of unknown length."""
+        """The headers of the answer to a Speak; the sound is its body, of unknown length."""
         if self._speaking is None:
             raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
@@ -138,17 +138,17 @@ class RestExchange:
 
     @property
     def ends_at(self) -> float:
-        """When the sound must end at the latest, as a temporary key may have it; inf for never."""
+        """When the sound must end at the latest, because of a temporary key; inf for never."""
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """The speech is over, complete or not; it lasted so long. More than once is once."""
+        """The speech is over, complete or not, and lasted this long. A second call has no effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """The answer when the engine can't speak after all; only before `speaking`."""
+        """The answer if the engine can't speak after all; only before `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 
@@ -250,7 +250,7 @@ class RestExchange:
         return self.answer
 
     def _forget(self) -> None:
-        """Drop what has been uploaded so far, if anything."""
+        """Drop the partial upload, if any."""
         upload = self._call.upload
         if upload is not None and upload.begun:
             self._call.effects.append(Dropped(upload.id))
@@ -261,7 +261,7 @@ class RestExchange:
 
 
 def _match(pattern: str, path: str) -> tuple[str, ...] | None:
-    """The ids in `path`, None when it is no such path."""
+    """The ids in `path`, None if it does not match."""
     wanted, said = pattern.split("/"), path.split("/")
     if len(wanted) != len(said):
         return None
