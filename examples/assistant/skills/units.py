@@ -1,4 +1,4 @@
-"""Lengths, weights and temperatures from one unit into another."""
+"""Converts lengths, weights and temperatures between units."""
 
 UNITS = {  # name of the unit: what it measures, its size in the first unit, and its zero point
     "meters|meter|metres|metre": ("length", 1.0, 0.0),

@@ -27,7 +27,7 @@ BEGIN: Final = "listening; Ctrl-C ends the call"
 
 
 async def parrot(turn: Turn, say: Say) -> None:
-    """The bot that is there without another one."""
+    """The bot used if no other is given."""
     if "goodbye" in turn.text.lower() or "good bye" in turn.text.lower():
         turn.end("Goodbye!")
     else:
@@ -35,7 +35,7 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold a conversation until somebody ends it; the exit status is that of `voicekit run`."""
+    """Hold a conversation until it is ended; the exit status is that of `voicekit run`."""
     if "--browser" in arguments:
         return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _in_the_browser(arguments: Sequence[str]) -> int:
-    """The same verb of voicekit-browser; ConfigError if that is not installed."""
+    """The same command in voicekit-browser; ConfigError if that is not installed."""
     try:
         from voicekit_browser.command import main as talk_in_browser
     except ImportError:

@@ -1,4 +1,4 @@
-"""`voicekit local-server`: loads the engines, serves, and says where and how to use it."""
+"""`voicekit local-server`: loads the engines, serves, and prints its address and how to use it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from voicekit_local.workers import Workers
 HELP = "serve the Soniox protocol from this machine, with a local recogniser and voice"
 
 SWITCH_S: Final = 0.001
-"""Seconds for which one Python thread may keep the others waiting: the event loop shares them with the engines."""
+"""Seconds for which one Python thread may block the others: the event loop shares them with the engines."""
 
 BAR: Final = 30
-"""Characters of a whole progress bar."""
+"""Characters in a full progress bar."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until Ctrl-C or, embedded, until the standard input ends."""
+    """Serve until Ctrl-C or, if embedded, until the standard input ends."""
     parser = argparse.ArgumentParser(prog="voicekit local-server", description=HELP)
     parser.add_argument("--host", default=HOST, help=f"the address to serve on (default {HOST}: this machine alone)")
     parser.add_argument("--port", type=int, default=0, help="the port to serve on (default: any free port)")

@@ -1,7 +1,7 @@
-"""When an utterance is over: how much silence after which words. Pure, in seconds of sound.
+"""When an utterance is over: how much silence is needed after which words. Pure, in seconds of sound.
 
-A sentence that looks complete is taken to be over sooner than one that breaks off ("I would like to, um"). The three
-knobs of the protocol move both, and `max_endpoint_delay_ms` is never exceeded.
+A sentence that looks complete ends sooner than one that breaks off ("I would like to, um"). The three settings of the
+protocol change both delays, and `max_endpoint_delay_ms` is never exceeded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNFINISHED: Final = frozenset(
         "our their is are was were am i'm um uh er hmm like very please"
     ).split()
 )
-"""Words with which hardly any utterance ends."""
+"""Words that hardly ever end an utterance."""
 
 
 class Endpointing:
@@ -39,7 +39,7 @@ class Endpointing:
         cap = (config.max_endpoint_delay_ms or DEFAULT_MAX_MS) / 1000
         self.complete_s = min(cap, max(SHORTEST_S, COMPLETE_S * factor))
         self.longest_s = min(cap, max(SHORTEST_S, INCOMPLETE_S * factor))
-        """Silence that ends an utterance whatever its words are."""
+        """Silence that ends an utterance after any words."""
 
     def delay_s(self, words: Sequence[str]) -> float:
         """Silence that ends an utterance with these last words.

@@ -22,7 +22,7 @@ from voicekit_serve.calling import call_out, dialing
 PUBLIC_URL = "VOICEKIT_PUBLIC_URL"
 
 HELD = {EndReason.CALLER, EndReason.BOT, EndReason.TRANSFERRED, EndReason.LIMIT, EndReason.DRAINED}
-"""Ends of calls in which somebody was spoken to."""
+"""Ends of calls in which there was a conversation."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The demo's call to listen to: on a speaker if there is one, else how to hear its file."""
+"""Plays the demo's call on a speaker; without one, says how to hear its file."""
 
 from __future__ import annotations
 

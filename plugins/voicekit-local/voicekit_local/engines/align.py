@@ -1,7 +1,7 @@
-"""When each word of a known text sounds: forced alignment with pocketsphinx, or spread by letters where that can't be.
+"""When each word of a known text sounds: forced alignment with pocketsphinx; if that fails, spread by letters.
 
 Words that pocketsphinx has no pronunciation for get a rough one, letter by letter: their neighbours hold them in place.
-It does not let other threads run while it works, so it is given 50 ms of sound at a time (1 ms of work).
+It blocks other threads while it works, so it gets 50 ms of sound at a time (1 ms of work).
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class SphinxAligner:
 
 
 class _Decoder:
-    """One of pocketsphinx's, and how many words it was taught: it never forgets any."""
+    """One decoder of pocketsphinx, and the number of words it was taught: it never forgets any."""
 
     def __init__(self) -> None:
         try:
@@ -103,7 +103,7 @@ class _Decoder:
         """Start and end of each word that is found, from the first on.
 
         While someone is speaking, the last words are often a guess at half a word, which no alignment fits. They are
-        left out then, since without a fit there are no times for the words before them either.
+        then left out, since without a fit there are no times for the words before them either.
         """
         for word in words:
             if self._decoder.lookup_word(word) is None:
@@ -133,7 +133,7 @@ class _Decoder:
 
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
-    """Times for words of which only their place between `start` and `end` is known: each by its number of letters."""
+    """Times for words of which only `start` and `end` of all are known: each in proportion to its number of letters."""
     letters = [len(word) + 1 for word in words]  # one more for the space between words
     whole = sum(letters) or 1
     marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words))]
