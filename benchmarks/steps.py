@@ -76,7 +76,7 @@ def steps_of_turns(agent: Agent, count: int) -> list[tuple[float, list[Step]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--turns", type=int, default=20, metavar="N", help="the last of N turns is shown (20)")
+    parser.add_argument("--turns", type=int, default=20, metavar="N", help="run N turns and show the last one (20)")
     count = parser.parse_args().turns
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     agents: dict[str, Agent] = {"a trio client by hand": ByHand(0.0, REPLY_S), "a voicekit session": WithVoicekit(0.0)}

@@ -420,12 +420,12 @@ def test_soniox_parts_know_their_region(make: Callable[..., Any]) -> None:
 
 def test_a_fallback_that_can_not_work_is_refused() -> None:
     """One member alone, parts that do not agree, a role that has none."""
-    with pytest.raises(ConfigError, match="two members or more, got 1"):
+    with pytest.raises(ConfigError, match="at least two members, got 1"):
         Fallback("soniox")
     script = asking()
     with pytest.raises(ConfigError, match="find endpoints"):
         FallbackStt(Fallback(1, 2), [ScriptedStt(script), ScriptedStt(script, endpoints=False)])
-    with pytest.raises(ConfigError, match="a Fallback is for an stt, a tts"):
+    with pytest.raises(ConfigError, match="a Fallback can only be an stt, a tts"):
         hold_call(answering, script, vad=Fallback("webrtc", "energy"))
     voices = [FakeTts(), FakeTts()]
     voices[1].negotiate = lambda wanted: AudioFormat(48_000)  # type: ignore[method-assign]

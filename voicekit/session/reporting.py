@@ -1,7 +1,8 @@
-"""Delivers a session's events: to watchers on the spot, the plugins' observers off the hot path.
+"""Delivers a session's events: to watchers immediately, and to the plugins' observers outside of the time-critical
+path.
 
-Sound that a link drops is reported too: at most once a second for each link, so that an outage does not drown
-everything else, and to the last sample.
+It also reports sound that a link drops: at most once a second per link, so that an outage does not drown out everything
+else, and with the exact number of samples.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full, LinkStatistics, count
 
 OBSERVED = 256
-"""Events that may wait for slow observers; what comes beyond is dropped, and costs only them."""
+"""Events that may wait for slow observers; further ones are dropped, which affects only the observers."""
 
 AT_ONCE = 8
 """Events that the observers are shown in one step, at about 50 us each: a turn begins with five."""
@@ -25,10 +26,10 @@ OVERRUN_EVERY = 1.0
 
 
 class Reporter:
-    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there.
+    """Receives every event of one session. `observe` shows one to the plugins and returns what went wrong there.
 
     Without it there are no observers, and nothing is queued for them. `follow_up` returns the events that follow an
-    event, once every watcher has seen that.
+    event, after every watcher has seen it.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Reporter:
         self._watchers.append(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to all; nothing is shown after the last one."""
+        """Show `event` to all; nothing is shown after the last event."""
         if self._finished:
             return
         for watcher in self._watchers:
@@ -61,7 +62,7 @@ class Reporter:
             self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
-        """The event for samples that the link of that name has dropped."""
+        """A callback that reports the samples dropped by the link of that name."""
 
         def lost(samples: int) -> None:
             self._lost[link] = self._lost.get(link, 0) + samples
@@ -80,7 +81,7 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """How far the observers are, or were, behind, and what they have lost; () before `start`."""
+        """How far the observers are, or were, behind, and how much they have lost; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
@@ -92,7 +93,7 @@ class Reporter:
                 self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
-        """Report what is still owed and `last`; show the observers everything that is still queued."""
+        """Report all outstanding losses and `last`; show the observers everything that is still queued."""
         try:
             for link, samples in self._lost.items():
                 self.report(Overrun(link, samples))

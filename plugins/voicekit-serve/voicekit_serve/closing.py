@@ -46,7 +46,7 @@ class ClosingStream(WSStream):
 
     async def _send_wsproto_event(self, event: Any) -> None:
         if isinstance(event, CloseConnection) and self.connection.state is ConnectionState.REMOTE_CLOSING:
-            self._their_code = int(event.code)  # this is our answer, which repeats it
+            self._their_code = int(event.code)  # our answer, which repeats their code
         await super()._send_wsproto_event(event)
 
 

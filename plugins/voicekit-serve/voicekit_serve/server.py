@@ -19,7 +19,7 @@ from voicekit_serve.closing import SiteConfig, mend_hypercorn
 from voicekit_serve.site import CallSite
 
 if TYPE_CHECKING:
-    from voicekit_serve.workers import SharedListener  # gunicorn is an extra
+    from voicekit_serve.workers import SharedListener  # gunicorn is an optional extra
 
 
 async def serve(
@@ -77,13 +77,13 @@ async def serve(
                 if shared is None:
                     living.start_soon(_at_the_second, site, living.cancel_scope)
                 else:
-                    over.set()  # hypercorn closes the listener, and leaves what is connected its graceful timeout
+                    over.set()  # hypercorn closes the listener, and gives open connections its graceful timeout
                     await trio.sleep(limits.ACCEPTED_S)
                 await site.desk.drain(patience=drain, farewell=farewell)
                 living.cancel_scope.cancel()
             if shared is not None:
                 nursery.cancel_scope.deadline = trio.current_time() + limits.CLOSING_S
-            over.set()  # hypercorn closes its listener and what is still connected, and returns
+            over.set()  # hypercorn closes its listener and open connections, and returns
 
 
 async def _listening(
@@ -115,7 +115,7 @@ async def _at_the_second(site: CallSite, scope: trio.CancelScope) -> None:
 def _config(host: str, port: int, certificate: tuple[str, str] | None) -> SiteConfig:
     config = SiteConfig()
     config.bind = [f"{host}:{port}"]
-    config.accesslog = None  # paths have tokens in them
+    config.accesslog = None  # paths contain tokens
     config.errorlog = None
     config.h11_max_incomplete_size = limits.HEAD_BYTES
     config.websocket_max_message_size = limits.MESSAGE_BYTES

@@ -106,7 +106,7 @@ class CallSite:
         control: CallControl | None = None,
     ) -> None:
         if facts is not None and (wire.name, facts.call_id) in self._calls:
-            log.warning("a second socket for a live call over %s was refused", wire.name)
+            log.warning("refused a second socket for a live call over %s", wire.name)
             await arrival.refuse(409)
             return
         if self._waiting >= limits.WAITING:
@@ -124,7 +124,7 @@ class CallSite:
                 with numbered(number):
                     await self._hold_numbered(number, name, opening)
         except CallRefused as refused:
-            log.info("a call over %s was refused: %s", name, refused.reason)
+            log.info("refused a call over %s: %s", name, refused.reason)
             raise
 
     async def _hold_numbered(self, number: int, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
@@ -193,9 +193,11 @@ class CallSite:
         """
         able = [each for each in self.transports if over in (None, each.name)]
         if len(able) != 1:
-            raise ConfigError(f"dial: expected one transport, got {len(able)} of {[t.name for t in self.transports]}")
+            raise ConfigError(
+                f"dial: expected one transport that can dial, got {len(able)} from {[t.name for t in self.transports]}"
+            )
         if not isinstance(able[0], DialingTransport):
-            raise ConfigError(f"dial: {able[0].name} can't call out")
+            raise ConfigError(f"dial: {able[0].name} can't place calls")
         return await able[0].dial(self, to, **how)
 
     def _failed(self, info: CallInfo, error: Exception) -> None:
