@@ -298,7 +298,8 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
         return True
     if one:
         return False
-    raise ConfigError(f"{_name(answer)}{signature} takes neither (turn, say) nor (turn)\n{SHAPES}")
+    hint = "; if it returns the bot, call it make_bot, or use what it returns" if _fits(signature, 0) else ""
+    raise ConfigError(f"{_name(answer)}{signature} takes neither (turn, say) nor (turn){hint}\n{SHAPES}")
 
 
 def _fits(signature: inspect.Signature, count: int) -> bool:

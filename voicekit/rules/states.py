@@ -125,7 +125,8 @@ class Form(Place):
     """Asks several questions until all their slots are filled, then whether all is right; made by `Rules.form`.
 
     Slots that are filled already, by the phrase that led here for one, are not asked for. A choice that the caller
-    offers along with another answer is taken, and at the end "no, Friday" corrects one.
+    offers along with another answer is taken, and at the end "no, Friday" corrects one; so does "no, four" a number, if
+    only one of the questions can mean it.
     """
 
     def __init__(
