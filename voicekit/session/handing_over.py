@@ -23,7 +23,10 @@ class HandOvers:
         """Transfer to `to` behind reply `turn`. ConfigError for a call that can't, and for what is no target."""
         call = self._session.call
         if call is None or "transfer" not in call.can:
-            raise ConfigError("transfer: expected a call over a carrier that can hand it over, got one that can't")
+            have = (
+                "no call over a carrier" if call is None else f"one that can {', '.join(sorted(call.can)) or 'nothing'}"
+            )
+            raise ConfigError(f"transfer: expected a call over a carrier that can hand it over, got {have}")
         self._ordered = turn, check_target(to), sorry
 
     def follow(self, event: SessionEvent) -> None:

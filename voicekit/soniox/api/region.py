@@ -101,8 +101,8 @@ class ApiKey:
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(
-                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or hold the call with voicekit.run or "
-                "`voicekit run`, which start a local server in its place (voicekit-local)"
+                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or set what `voicekit local-server` (voicekit-local) "
+                "prints; voicekit.run and `voicekit run` start such a server by themselves"
             )
         return cls(secret)
 
