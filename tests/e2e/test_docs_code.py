@@ -30,13 +30,17 @@ def page(name: str) -> Page:
     return read((ROOT / name).read_text(encoding="utf-8"))
 
 
-def run(folder: Path, *words: str, typed: str = "") -> str:
+def run(folder: Path, *words: str, typed: str = "", **variables: str) -> str:
     """What a program prints that is run in `folder`, with no key; it must end well and complain about nothing."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SONIOX_", "VOICEKIT_"))}
     done = subprocess.run(
         [sys.executable, "-W", "error", *words],
         cwd=folder,
-        env={**environment, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        env={
+            **environment,
+            **variables,
+            "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        },
         input=typed,
         capture_output=True,
         text=True,
@@ -85,6 +89,29 @@ def test_the_bots_of_the_quickstart_can_be_typed_to(tmp_path: Path) -> None:
     assert "Goodbye!" in said
     said = run(tmp_path, "-m", "voicekit", "chat", "parcels.py", typed="where is my parcel\n4321\ngoodbye\n")
     assert "Your parcel is in our office." in said
+
+
+@pytest.mark.slow
+def test_the_bot_with_a_tool_can_be_typed_to_without_a_key(tmp_path: Path) -> None:
+    """`chat` calls the file's `make_bot`, and the page's stand-in answers in the place of the service."""
+    save(tmp_path, page("docs/quickstart.md").blocks)
+    [stand_in] = [block for block in page("docs/models.md").blocks if block.name == "stand_in"]
+    (tmp_path / "stand_in.py").write_text(stand_in.text, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "stand_in.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            name, _, url = server.stdout.readline().removeprefix("export ").strip().partition("=")
+            typed = "a table for four on Friday\n"
+            said = run(tmp_path, "-m", "voicekit", "chat", "tables.py", typed=typed, OPENAI_API_KEY="", **{name: url})
+        finally:
+            server.kill()
+    assert "There is one at half past six." in said
 
 
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))

@@ -177,6 +177,29 @@ def test_a_file_that_is_no_bot_is_told_with_its_author_s_own_lines(butler, sourc
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def make_bot(): return 'Very good.'\n",
+        "import voicekit\ndef make_bot(tone='Very'): return voicekit.Bot(f'{tone} good.')\n",
+        "def make_bot(**options): return 'Very good.'\ndef bot(turn): return 'Mine.'\n",
+    ],
+)
+def test_a_function_may_make_the_bot(butler, source):
+    """It is called once the file is used; a handler beside it comes first."""
+    bot, lines = loaded(butler(f"{source}greeting = 'Sir?'\n"))
+    assert bot.greeting == "Sir?"
+    assert lines == [f"butler.py: greeting and {'bot' if 'def bot' in source else 'make_bot'}"]
+    assert callable(bot.handler) if "def bot" in source else bot.handler == "Very good."
+
+
+@pytest.mark.parametrize("maker", ["def make_bot(key): ...", "async def make_bot(): ...", "make_bot = 'x'"])
+def test_what_makes_no_bot_is_refused(butler, maker):
+    """One sentence has the function, and what is wrong with it."""
+    with pytest.raises(ConfigError, match=r"butler\.py: make_bot: expected a plain function that needs no argument"):
+        load_bot(butler(f"{maker}\n"))
+
+
 def test_an_error_in_a_neighbour_names_both_files(butler, tmp_path):
     """What a file imports is its author's too."""
     (tmp_path / "mate.py").write_text("def sail():\n    raise OSError('no wind')\n\n\nsail()\n", encoding="utf-8")

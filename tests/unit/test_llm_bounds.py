@@ -130,15 +130,18 @@ async def test_an_empty_answer_behind_a_result_counts_too(autojump_clock: MockCl
 
 
 async def test_a_tool_that_ends_the_call_leaves_the_model_nothing_to_say(autojump_clock: MockClock) -> None:
-    """Behind `turn.end()` an empty answer is what it should be."""
+    """It is not asked again behind words of its own; without any it is, and an empty answer is what it should be."""
     ended: list[str | None] = []
 
     def hang_up(turn: Turn) -> None:
         turn.end()
 
-    server = ModelServer(ScriptedAnswer("Goodbye!", AnswerCalls("hang_up")), ScriptedAnswer(""))
+    server = ModelServer(ScriptedAnswer("Goodbye!", AnswerCalls("hang_up")))
     heard = await ask(bot(server, hang_up), end_call=ended.append)
-    assert (heard.text, heard.troubles, ended, len(server.asked)) == ("Goodbye!", [], [None], 2)
+    assert (heard.text, heard.troubles, ended, len(server.asked)) == ("Goodbye!", [], [None], 1)
+    server = ModelServer(ScriptedAnswer(AnswerCalls("hang_up")), ScriptedAnswer(""))
+    heard = await ask(bot(server, hang_up), end_call=ended.append)
+    assert (heard.text, heard.troubles, ended, len(server.asked)) == ("", [], [None, None], 2)
 
 
 async def test_a_model_that_calls_where_it_must_answer_is_excused(autojump_clock: MockClock) -> None:

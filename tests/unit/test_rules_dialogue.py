@@ -329,6 +329,40 @@ def test_a_choice_is_corrected_at_the_end(correction):
     assert caller.says("yes") == "Booked: 4, Friday, inside."
 
 
+@pytest.mark.parametrize("correction", ["no, five", "no, make it five", "No, five people.", "five"])
+def test_a_number_is_corrected_at_the_end(correction):
+    """It replaces the one before it, and what is wrong with it is answered as if it had been asked for."""
+    caller = confirming()
+    caller.says("book a table for four on Monday")
+    caller.says("inside")
+    assert caller.says(correction) == "five on Monday, inside?"
+    assert caller.says("no, twelve on Friday") == "Eight at most. How many people?"
+    assert caller.says("two") == "two on Friday, inside?"
+    assert caller.says("yes, for the two of us") == "Booked: 2, Friday, inside."
+
+
+@pytest.mark.parametrize(
+    ("correction", "answer"),
+    [
+        ("no, at half past six", "4 at half past six?"),
+        ("no, five", "Again. How many?"),  # people, or o'clock
+        ("no, four", "Again. How many?"),
+    ],
+)
+def test_a_correction_that_two_questions_could_mean_corrects_neither(correction, answer):
+    """The one that accounts for most of the words is meant; among equals the form begins anew."""
+    rules = Rules()
+    people, time = rules.ask("How many?", "people", "number"), rules.ask("When?", "time", "time")
+    table = rules.form(people, time, confirm="{people} at {time}?", again="Again.")
+    table.then("Done.")
+    rules.on("table", answer=table)
+    caller = Caller(rules)
+    caller.says("table")
+    caller.says("4")
+    assert caller.says("three thirty") == "4 at three thirty?"
+    assert caller.says(correction) == answer
+
+
 def test_a_form_leads_on():
     """It may lead to itself, empty, or to another place."""
     rules = Rules()

@@ -1,12 +1,13 @@
 """Finds the bot that a user names on the command line: a Python file with a handler, or a plugin's handler.
 
-Beside its handler, a file may have `policy`, `greeting`, `stt`, `tts`, `vad` and `language`, or one `voicekit.Bot` with
-all of these.
+A function `make_bot` may return the handler instead. Beside it, a file may have `policy`, `greeting`, `stt`, `tts`, `vad`
+and `language`, or one `voicekit.Bot` with all of these.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -27,6 +28,10 @@ from voicekit.turn.policy import Policy
 
 NAMES: Final = ("handler", "bot", "answer")
 """The possible names of the handler in a bot's file, in order of precedence."""
+
+MAKER: Final = "make_bot"
+"""The name of a function that returns the handler, or a Bot, if the file has none of NAMES. It is called when the file is
+used, so a test can import the file without the key that the bot needs."""
 
 BESIDE: Final[dict[str, type]] = {
     "policy": Policy, "greeting": str, "stt": object, "tts": object, "vad": object, "language": str,
@@ -71,11 +76,11 @@ def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
     if not file.is_file():
         raise ConfigError(f"expected a Python file with a bot, got {str(path)!r}, which is not a file")
     found = vars(_imported(file))
-    name = next((name for name in NAMES if name in found), None)
+    name = next((name for name in (*NAMES, MAKER) if name in found), None)
     if name is None:
         near = next((guess(each, NAMES) for each in _own(found) if guess(each, NAMES)), "")
         raise ConfigError(f"{path}: expected a handler called {', '.join(NAMES[:-1])} or {NAMES[-1]}, found none{near}")
-    bot = Bot.of(found[name])
+    bot = Bot.of(_made(file, found[name]) if name == MAKER else found[name])
     unset = [each.name for each in fields(Bot) if each.default is getattr(bot, each.name)]
     taken = {key: found[key] for key in BESIDE if key in unset and _fits(file, key, found, tell)}
     bot = replace(bot, **taken)
@@ -112,6 +117,17 @@ def _imported(file: Path) -> ModuleType:
     finally:
         importing.reset(token)
     return module
+
+
+def _made(file: Path, make: object) -> object:
+    """What the file's `make_bot` returns; ConfigError if it can't be called without arguments."""
+    try:
+        if inspect.iscoroutinefunction(make) or not callable(make):
+            raise TypeError
+        inspect.signature(make).bind()
+    except (TypeError, ValueError):
+        raise ConfigError(f"{file}: {MAKER}: expected a plain function that needs no argument, got {make!r}") from None
+    return make()
 
 
 def _fits(file: Path, key: str, found: Mapping[str, Any], tell: Tell) -> bool:

@@ -139,7 +139,7 @@ class _Answering:
         handler, turn = self._handler, replace(self._turn, end_call=self._end)
         running = Running(handler.tools, turn, self.speak_apart, self._reply, self._state, handler.window, self._report)
         for round in range(MOST_ROUNDS):  # noqa: A001  # the word for it
-            may_call, self._anew = round < MOST_ROUNDS - 1, True
+            may_call, self._anew, before = round < MOST_ROUNDS - 1, True, len(self._so_far)
             answer = await self._ask_in_order(may_call)
             if answer.stop in ("filtered", "refused"):
                 if not answer.refused:
@@ -148,9 +148,12 @@ class _Answering:
             calls, results = settled(answer.calls.complete(turn.number, round))
             if not calls or not may_call:
                 return
+            spoke = bool(self._so_far[before:].strip())
             step = ModelStep(len(self._so_far), calls, results)
             self._steps.append(step)
             await running.run(step)
+            if self._ended and spoke and len(calls) == 1:
+                return  # "Goodbye!", and the call of `end_call`: asked again, many models say goodbye twice
 
     async def speak_apart(self, text: str) -> None:
         """Speak `text` as a separate sentence, whether or not the text before it was cut off."""

@@ -81,7 +81,9 @@ class ModelEndpoint:
             raise ConfigError(f"{service} base_url: expected http://... or https://..., got {redacted(repr(url))}")
         url = url.rstrip("/")
         if not key and url == own:
-            raise ConfigError(f"no {service} key: set {service.upper()}_API_KEY, or pass api_key")
+            name = service.upper()
+            hint = f"your own server may need none: set {name}_BASE_URL"
+            raise ConfigError(f"no {service} key: set {name}_API_KEY, or pass api_key; {hint}")
         if key and not (isinstance(key, str) and _HEADER_VALUE.fullmatch(key)):
             raise ConfigError(f"{service} key: expected printable characters without spaces, got something else")
         return cls(url, header(key) if key else {}, key or "")

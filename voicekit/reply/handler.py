@@ -208,10 +208,10 @@ NOT_ASYNCIO = (
 _OF_ASYNCIO = ("no running event loop", "no current event loop", "framework like asyncio")
 
 SHAPES = """a handler is one of
-    async def handler(turn, say): ...       says what it likes with `await say(text)`
-    def handler(turn): ...                  returns what to say, or None; may be async
-    def handler(turn): ...                  yields what to say, piece by piece; may be async
-    a text                                  that is said to every turn"""
+    async def handler(turn, say): ...       (says what it likes with `await say(text)`),
+    def handler(turn): ...                  (returns what to say, or None; may be async),
+    def handler(turn): ...                  (yields what to say, piece by piece; may be async),
+    a text                                  (is said to every turn)"""
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
@@ -266,14 +266,14 @@ def as_handler(answer: Answer) -> Handler:
         return _saying(answer)
     if isinstance(answer, type) or not callable(answer):
         hint = f"; give an instance: {answer.__name__}()" if isinstance(answer, type) else ""
-        raise ConfigError(f"expected a handler, got {answer!r} of type {type(answer).__name__}{hint}\n{SHAPES}")
+        raise ConfigError(f"expected a handler, got {answer!r} of type {type(answer).__name__}{hint};\n{SHAPES}")
     asked: Callable[..., Any] = answer
     takes_say = _takes_say(asked)
     function = _function(asked)
     if inspect.iscoroutinefunction(function):
         return asked if takes_say else _from_function(asked)
     if takes_say:
-        raise ConfigError(f"{_name(asked)}(turn, say) must be `async def` and must not yield\n{SHAPES}")
+        raise ConfigError(f"{_name(asked)}(turn, say) must be `async def` and must not yield;\n{SHAPES}")
     if inspect.isasyncgenfunction(function):
         return _from_async_generator(asked)
     return _from_generator(asked) if inspect.isgeneratorfunction(function) else _from_function(asked)
@@ -292,7 +292,7 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
     try:
         signature = inspect.signature(answer)
     except ValueError:
-        raise ConfigError(f"can't find out which arguments {_name(answer)} takes\n{SHAPES}") from None
+        raise ConfigError(f"can't find out which arguments {_name(answer)} takes;\n{SHAPES}") from None
     names = [
         name for name, it in signature.parameters.items() if it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
     ]
@@ -301,7 +301,8 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
         return True
     if one:
         return False
-    raise ConfigError(f"{_name(answer)}{signature}: expected the parameters (turn, say) or (turn)\n{SHAPES}")
+    hint = "; if it returns the bot, call it make_bot" if _fits(signature, 0) else ""
+    raise ConfigError(f"{_name(answer)}{signature}: expected the parameters (turn, say) or (turn){hint};\n{SHAPES}")
 
 
 def _fits(signature: inspect.Signature, count: int) -> bool:

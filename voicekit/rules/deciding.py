@@ -10,7 +10,7 @@ from voicekit.reply.handler import Turn
 from voicekit.rules.actions import Action
 from voicekit.rules.dialogue import Decision, Memory, Slots, answered, fill_form, missed
 from voicekit.rules.keys import Collected, press
-from voicekit.rules.kinds import UNTIL_HASH, SlotKind
+from voicekit.rules.kinds import UNTIL_HASH, YES_NO, SlotKind
 from voicekit.rules.matching import Filled, Match, best, match
 from voicekit.rules.states import Form, State
 from voicekit.rules.table import KEYS, Rule, Table
@@ -66,8 +66,10 @@ def _by_words(book: Book, memory: Memory, turn: Turn, said: Said) -> Decision | 
         return Decision(kept, action=chosen.rule.action, fresh=slots, own=chosen.own)
     state, form = memory.state, memory.form if memory.state is not None else None
     offered = _offered(form, memory, said, chosen.match if chosen is not None else None) if form is not None else {}
-    if form is not None and state is form.confirmation and offered:  # "no, on Friday"
-        return fill_form(form, {**memory.slots, **offered})
+    if form is not None and state is form.confirmation:
+        offered = {**_corrected(form, memory, said, chosen.match if chosen is not None else None), **offered}
+        if offered:  # "no, on Friday"
+            return fill_form(form, {**memory.slots, **offered})
     if chosen is None:
         return None
     return answered(memory, {**offered, **chosen.match.slots})
@@ -107,6 +109,24 @@ def _choices_in(kind: SlotKind, said: Said, answer: Match | None) -> Iterator[Fi
     for found in kind.find(said.words) if kind.is_choice and kind.find is not None else ():
         if answer is None or not answer.accounts_for(found.start):
             yield Filled(found.value, found.words or "")
+
+
+def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
+    """The number, time or the like that came with a "no", or alone, if it fits one of the form's questions best."""
+    if answer is not None and any(filled.value for filled in answer.slots.values()):
+        return {}  # a yes; "yes, for the two of us" corrects nothing
+    fits: list[tuple[float, str, Filled]] = []
+    for name, ask in form.asks.items():
+        kind = ask.question.slot.kind if ask.question is not None else YES_NO
+        if ask.question is None or kind.find is None or kind is YES_NO or kind.is_choice:
+            continue
+        found = best(match(pattern, said) for pattern in ask.question.patterns)
+        if found is not None:
+            fits.append((found.coverage, name, found.slots[name]))
+    most = max((coverage for coverage, _, _ in fits), default=0.0)
+    closest = {name: filled for coverage, name, filled in fits if coverage == most}
+    news = {name: filled for name, filled in closest.items() if memory.slots[name].value != filled.value}
+    return news if len(closest) == 1 else {}
 
 
 def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:

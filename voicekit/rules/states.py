@@ -126,7 +126,8 @@ class Form(Place):
     """Asks several questions until all their slots are filled, and then for confirmation; made by `Rules.form`.
 
     Slots that are already filled, for example by the phrase that led here, are not asked for. If a caller gives a
-    choice together with another answer, it is used, and at the end "no, Friday" corrects one.
+    choice together with another answer, it is used. At the end, "no, Friday" corrects one, and "no, four" corrects a
+    number if only one of the questions can mean it.
     """
 
     def __init__(

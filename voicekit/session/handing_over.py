@@ -23,7 +23,11 @@ class HandOvers:
         """Transfer to `to` after reply `turn`. ConfigError if the call can't transfer, or for an invalid target."""
         call = self._session.call
         if call is None or "transfer" not in call.can:
-            raise ConfigError("transfer: expected a call whose carrier can transfer it, got one whose carrier can't")
+            if call is None:
+                have = "no call over a carrier"
+            else:
+                have = f"one that can {', '.join(sorted(call.can)) or 'do nothing'}"
+            raise ConfigError(f"transfer: expected a call whose carrier can transfer it, got {have}")
         self._ordered = turn, check_target(to), sorry
 
     def follow(self, event: SessionEvent) -> None:

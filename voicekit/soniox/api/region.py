@@ -103,8 +103,8 @@ class ApiKey:
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(
-                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or run the bot with voicekit.run or "
-                "`voicekit run`, which can use a local server instead (voicekit-local)"
+                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or set the variables that `voicekit local-server` "
+                "(voicekit-local) prints; voicekit.run and `voicekit run` start such a server by themselves"
             )
         return cls(secret)
 
