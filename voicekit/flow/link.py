@@ -288,7 +288,7 @@ class Inlet(_End, Generic[T_co]):
     def hand_to(self, take: Callable[[T_co], object], ready: Callable[[], bool] | None = None) -> Taker:
         """Within the `with` of what this returns, `take(item)` is called for each item in the step of its sender.
 
-        `take` must not wait. What it raises is raised by the `ended()` of the taker, or by its `with` where nobody waits
+        `take` must not wait. What it raises is raised by the `ended()` of the taker, or by its `with` if nobody waits
         for that any more, not in the sender. While `ready()` is false, items queue by the link's rule; `resume()` looks
         again. What is sent inside `take` is taken after it.
         """
