@@ -176,7 +176,8 @@ async def yielding_and_saying(turn: Turn, say: Say) -> AsyncIterator[str]:
         (yielding_and_saying, "yielding_and_saying(turn, say) must be `async def` and must not yield"),
         (
             taking_nothing,
-            "taking_nothing() -> 'str': expected the parameters (turn, say) or (turn); if it returns the bot, call it make_bot",
+            "taking_nothing() -> 'str': expected the parameters (turn, say) or (turn); "
+            "if it returns the bot, call it make_bot",
         ),
         (taking_three, "expected the parameters (turn, say) or (turn)"),
         (by_keyword, "expected the parameters (turn, say) or (turn)"),

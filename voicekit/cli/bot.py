@@ -1,7 +1,7 @@
 """Finds the bot that a user names on the command line: a Python file with a handler, or a plugin's handler.
 
-A function `make_bot` may return the handler instead. Beside it, a file may have `policy`, `greeting`, `stt`, `tts`, `vad`
-and `language`, or one `voicekit.Bot` with all of these.
+A function `make_bot` may return the handler instead. Beside it, a file may have `policy`, `greeting`, `stt`, `tts`,
+`vad` and `language`, or one `voicekit.Bot` with all of these.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ NAMES: Final = ("handler", "bot", "answer")
 """The possible names of the handler in a bot's file, in order of precedence."""
 
 MAKER: Final = "make_bot"
-"""The name of a function that returns the handler, or a Bot, if the file has none of NAMES. It is called when the file is
-used, so a test can import the file without the key that the bot needs."""
+"""The name of a function that returns the handler, or a Bot, if the file has none of NAMES. It is called when the file
+is used, so a test can import the file without the key that the bot needs."""
 
 BESIDE: Final[dict[str, type]] = {
     "policy": Policy, "greeting": str, "stt": object, "tts": object, "vad": object, "language": str,

@@ -1,9 +1,9 @@
 """A pipeline of stages and transforms is itself a stage: it opens all, fuses what it can, and runs the rest in one
 nursery.
 
-Each stage that waits gets a task (the first has that of the pipeline), with a link between two of them. Transforms are fused, and called when the stage
-before them sends. Stages open from the last to the first, so that each receiver is ready before its sender. How a
-pipeline ends:
+Each stage that waits gets a task (the first has that of the pipeline), with a link between two of them. Transforms are
+fused, and called when the stage before them sends. Stages open from the last to the first, so that each receiver is
+ready before its sender. How a pipeline ends:
 
 - If a stage returns, its ends are closed at once, so the stages after it drain and return too. If a neighbour then
   fails because that link is closed, it ends quietly: it has done all it could.
