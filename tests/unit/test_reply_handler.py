@@ -174,11 +174,7 @@ async def yielding_and_saying(turn: Turn, say: Say) -> AsyncIterator[str]:
         (Bot, "of type type; give an instance: Bot()"),
         (without_await, "without_await(turn, say) must be `async def` and must not yield"),
         (yielding_and_saying, "yielding_and_saying(turn, say) must be `async def` and must not yield"),
-        (
-            taking_nothing,
-            "taking_nothing() -> 'str': expected the parameters (turn, say) or (turn); "
-            "if it returns the bot, call it make_bot",
-        ),
+        (taking_nothing, "expected the parameters (turn, say) or (turn); if it returns the bot, call it make_bot"),
         (taking_three, "expected the parameters (turn, say) or (turn)"),
         (by_keyword, "expected the parameters (turn, say) or (turn)"),
         (Opaque(), "can't find out which arguments Opaque takes"),
