@@ -79,6 +79,20 @@ def test_every_call_ends(block):
         assert complaints(call) == [], str(call)
 
 
+@pytest.mark.parametrize(
+    ("seed", "shuffle"),
+    [
+        (1648, 449892462),  # a watcher fails in the instant in which the call is cancelled: the error was lost
+        (128, 1629504351),  # the sink fails before the call has begun: a second error came, that it is not open
+        (9660, 643831829),  # the longest duration, less what was spent, left too little to be waited for: it span
+    ],
+)
+def test_calls_that_once_failed(seed, shuffle):
+    """Each was found by chance, and its order of tasks is kept."""
+    call = hold(schedule(seed), shuffle)
+    assert complaints(call) == [], str(call)
+
+
 def test_the_schedules_leave_nothing_out():
     """Every part plays every trick at every point, every order is given, and calls are cancelled in mid-mishap."""
     made = [schedule(seed) for seed in range(2_000)]

@@ -138,8 +138,10 @@ class Conductor:
             while self._machine.held:
                 await self._holds.park()
             began = trio.current_time()
-            with trio.move_on_after(seconds):
+            with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
+            if spent.cancelled_caught:
+                return  # not by subtraction: a rest too small to change the clock would be waited for again and again
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:

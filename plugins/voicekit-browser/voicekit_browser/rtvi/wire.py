@@ -99,7 +99,7 @@ class RtviWire:
             case "client-ready":
                 return self._ready(said)
             case _ if not self._started:
-                raise RemoteProtocolError(f"rtvi: expected client-ready first, got {said.kind!r}")
+                raise RemoteProtocolError("rtvi: expected client-ready first, got another message")
             case "disconnect-bot":
                 return [WireEnded(CallEnd(EndReason.CALLER))]
             case "send-text" if content := text(said.data, "content", LONGEST_TEXT):
@@ -110,8 +110,8 @@ class RtviWire:
                 ]
             case "client-message":
                 return [self._reply(*self._answered(said))]
-            case kind:
-                return [WireNotice(f"message {kind!r} passed over")]
+            case _:
+                return [WireNotice("a message of an unknown kind passed over")]
 
     def _ready(self, said: RtviMessage) -> Sequence[WireEvent]:
         if self._started:
