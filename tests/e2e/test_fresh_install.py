@@ -51,7 +51,7 @@ def test_a_call_without_key_and_server_says_what_to_do(fresh):
     """One sentence with the command that installs the local server, and status 2."""
     done = fresh.run("voicekit", "run", "--source", f"file:{SPEECH}")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there is no SONIOX_API_KEY" in done.stderr
+    assert "SONIOX_API_KEY is not set" in done.stderr
     assert done.stderr.rstrip().endswith("plugins/voicekit-local")
     assert done.stderr.count("\n") == 1
 

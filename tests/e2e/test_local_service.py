@@ -194,7 +194,7 @@ async def refused() -> str:
     with pytest.raises(ConfigError) as why:
         async with soniox_or_local():
             pytest.fail("there is no server")
-    return str(why.value).removeprefix("there is no SONIOX_API_KEY, and the local server that could stand in for ")
+    return str(why.value).removeprefix("SONIOX_API_KEY is not set, and the local server that would replace ")
 
 
 async def test_without_the_plugin_the_command_that_installs_it_is_told(installed) -> None:

@@ -121,7 +121,7 @@ def test_the_generated_tables_have_everything() -> None:
         assert all(f"\n| `{name}` | " in pages["options"] for name in registry.names(role))
     for verb in reference.verbs():
         assert f"\n## voicekit {verb}" in pages["commands"]
-    assert "| `--keep DAYS` | put each recording" in pages["commands"]
+    assert "| `--keep DAYS` | save each recording" in pages["commands"]
     for name in reference.public_names():
         room, _, last = name.rpartition(".")
         assert f"\n### {name}\n" in pages["api"] or f"\n`{last}`: the same as `voicekit.{last}`." in pages["api"], room

@@ -62,7 +62,7 @@ def test_an_answer_of_the_wrong_type_is_an_error(
     plugins = loaded(plugin("rules", **{hook: lambda: answer}))
     with pytest.raises(PluginError) as error:
         ask(plugins, FakeSession())
-    assert str(error.value) == f"plugin 'rules': from {hook}, {told}"
+    assert str(error.value) == f"plugin 'rules': {hook}: {told}"
 
 
 @pytest.mark.parametrize(

@@ -197,9 +197,7 @@ def test_a_verb_of_the_service_needs_a_key_or_the_local_server(monkeypatch, caps
     with_plugins(monkeypatch, "voicekit.soniox.local.load_plugins")
     assert main(arguments) == 2
     said = capsys.readouterr().err
-    assert said.startswith(
-        "voicekit: there is no SONIOX_API_KEY, and the local server that could stand in for the service "
-    )
+    assert said.startswith("voicekit: SONIOX_API_KEY is not set, and the local server that would replace the service ")
     assert said.endswith(f"{install_command('voicekit-local')}\n")
 
 

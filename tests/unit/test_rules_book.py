@@ -201,7 +201,10 @@ def test_rules_are_a_handler():
         (lambda rules: rules.on("hi", answer=lambda say: None), "takes `say`, so it must be `async def`"),
         (lambda rules: rules.on("hi", answer=_yields), "expected a function that returns what to say, but _yields()"),
         (lambda rules: rules.otherwise("{n}"), "rules.otherwise: '{n}' needs 'n'"),
-        (lambda rules: [rules.otherwise("a"), rules.otherwise("b")], "rules.otherwise: expected one answer, got a"),
+        (
+            lambda rules: [rules.otherwise("a"), rules.otherwise("b")],
+            "rules.otherwise: expected only one answer, got a second",
+        ),
         (lambda rules: rules.key("12a"), "expected telephone keys (0123456789*#ABCD), got '12a'"),
         (lambda rules: rules.key(""), "expected telephone keys"),
         (lambda rules: [rules.key("1", answer="a"), rules.key("12", answer="b")], "'12' begins like '1'"),

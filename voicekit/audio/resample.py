@@ -52,7 +52,9 @@ class Resampler:
         if isinstance(sound, Gap):
             return self._over(sound)
         if sound.format != self._source:
-            raise FormatMismatch(f"resampling {self._source}: got a frame of {sound.format} at {sound.at}")
+            raise FormatMismatch(
+                f"resampler: expected frames of {self._source}, got one of {sound.format} at {sound.at}"
+            )
         made = [] if sound.at == self._expected else self._begin(sound.at)
         self._expected = sound.end
         made += self._framed(self._stream.resample_chunk(self._floats(sound.pcm)))

@@ -17,7 +17,7 @@ TEMPLATE_NAME = "echo"
 
 BOT = {
     "bot.py": '''\
-"""A voice bot: it says back what it hears, and goodbye when it is told so."""
+"""A voice bot: it repeats what it hears, and ends the call when the caller says goodbye."""
 
 import trio
 
@@ -44,7 +44,7 @@ from voicekit.testing import Script, check_handler, hold_call
 
 
 def test_callers_hear_their_own_words():
-    """What was said comes back."""
+    """The bot repeats the caller's words."""
     user = Script()
     user.says("good morning", at=1.0, for_=1.0)
     call = hold_call(handler, user)
@@ -52,7 +52,7 @@ def test_callers_hear_their_own_words():
 
 
 def test_an_interruption_is_heard():
-    """The bot falls silent when it is told to stop, and the history holds what was heard by then."""
+    """The bot stops speaking when the caller says so, and the history has the words heard until then."""
     user = Script()
     user.says("tell me about the weather of the whole week", at=1.0, for_=2.5)
     user.says("stop please", at=5.0, for_=0.8)
@@ -63,7 +63,7 @@ def test_an_interruption_is_heard():
 
 
 def test_goodbye_ends_the_call():
-    """The bot hangs up when it is told goodbye."""
+    """The bot hangs up when the caller says goodbye."""
     user = Script()
     user.says("bye", at=1.0, for_=0.4)
     user.stays(until=60.0)
@@ -80,8 +80,8 @@ async def test_the_bot_keeps_the_contract_of_a_handler(autojump_clock):
     "README.md": """\
 # {name}
 
-A voice bot on voicekit. Talk to it by typing, and with the recording of a caller (`voicekit run --help` tells what
-else there is):
+This voice bot uses voicekit. You can type to it, or play it the recording of a caller (`voicekit run --help` shows more
+ways):
 
 ```sh
 voicekit chat bot.py

@@ -96,8 +96,10 @@ class Taker:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._link.taker = None
-        if self._error is not None and not self._told:  # the waiting task was cancelled at that moment
-            raise self._error
+        if self._error is None or self._told:
+            return
+        if kind is None or not isinstance(self._error, trio.ClosedResourceError):
+            raise self._error  # the waiting task was cancelled at that moment; what it closed may have been used since
 
     async def ended(self) -> None:
         """Wait until the link has ended and everything is taken; raises what `take` raised."""

@@ -206,7 +206,7 @@ class Rules(Table):
 
     def _only(self, before: Action | None, answer: RuleAnswer, where: str) -> Action:
         if before is not None:
-            raise ConfigError(f"{where}: expected one answer, got another: {answer!r}")
+            raise ConfigError(f"{where}: expected only one answer, got a second: {answer!r}")
         doing = action(answer, where, sure=())
         self.add_gaps(doing, where, ())
         return doing

@@ -53,7 +53,7 @@ class Filled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A match: the slots that it filled, how good it is, and the stretches of words that it accounts for."""
+    """A match: the slots that it filled, how good it is, and the ranges of words that it covers."""
 
     slots: Mapping[str, Filled]
     coverage: float

@@ -236,4 +236,4 @@ def _check_there() -> None:
     plugins.commands(commands)
     if COMMAND not in [command.name for command in commands]:
         why = why_missing(brought_by("verb", COMMAND) or COMMAND, plugins)
-        raise ConfigError(f"there is no {KEY_VARIABLE}, and the local server that could stand in for the service {why}")
+        raise ConfigError(f"{KEY_VARIABLE} is not set, and the local server that would replace the service {why}")

@@ -163,7 +163,9 @@ class AriLegs:
     # What Asterisk can do in addition.
 
     async def music(self, on: bool) -> None:
-        """Play music on hold to the caller, or stop it. Out of the bridge meanwhile, neither side hears the other."""
+        """Play music on hold to the caller, or stop it. The channel leaves the bridge meanwhile, so neither side hears
+        the other.
+        """
         if on:
             await self._client.ask(ari.part(self.names, self.channel))
             await self._client.ask(ari.music(self.channel, True))
@@ -172,11 +174,11 @@ class AriLegs:
             await self._client.ask(ari.join(self.names, self.channel))
 
     async def join(self, endpoint: str, *, timeout: int = JOIN_S) -> None:
-        """Call `endpoint`, such as PJSIP/200, and leave the caller and whoever answers to each other.
+        """Call `endpoint`, such as PJSIP/200, and connect the caller to whoever answers, without the bot.
 
-        The bot talks on while it rings; then our call is over as `transferred`, and the bridge stays until one of both
+        The bot continues while it rings; then our call ends as `transferred`, and the bridge stays until one of the two
         hangs up. ServiceError if the endpoint can't be called; Unavailable if it does not answer within `timeout`
-        seconds: then the call goes on.
+        seconds: then the call continues.
         """
         self.partner_ready, self.partner_gone = trio.Event(), trio.Event()
         self._has_partner = True
@@ -191,7 +193,9 @@ class AriLegs:
         self.stream.deliver(ari.sent_on(self.channel))
 
     async def _part_from_partner(self) -> None:
-        """Hang up on the other side and wait for its end, so that the next one's events can't be mistaken for its."""
+        """Hang up on the other side and wait for its end, so that its events can't be confused with those of the next
+        one.
+        """
         with trio.move_on_after(ASK_S):
             await self._client.ask_again(ari.hang_up(self.names.partner))
             await self.partner_gone.wait()
@@ -208,7 +212,7 @@ class AriLegs:
     async def _redirect(self, address: str) -> None:
         """Have the caller's own telephone call `address`; returns once it has answered, after ASK_S at the latest.
 
-        ARI does not tell whether the telephone went there. Out of the bridge, the channel carries out its orders one
+        ARI does not report whether the telephone went there. Outside the bridge, the channel carries out its orders one
         by one, so the answer to the next order, which does nothing, comes when the telephone has reported.
         """
         await self._client.ask(ari.part(self.names, self.channel))
@@ -220,7 +224,7 @@ class AriLegs:
         await self._client.ask_again(ari.answer(self.channel))
 
     async def _until_parted(self) -> None:
-        """If the caller was joined to another: until one of both has gone."""
+        """If the caller was joined to another: wait until one of the two has hung up."""
         if self._is_joined:
             await self._client.ask_again(ari.hang_up(self.names.media))
             await self._until_one_of(self.gone, self.partner_gone)
@@ -237,7 +241,7 @@ class AriLegs:
 
     @asynccontextmanager
     async def opened(self, codec: str) -> AsyncIterator[MergedStream]:
-        """Answer, and join the caller and our sound; at the end, everything is removed that is still there."""
+        """Answer, and join the caller and our sound; at the end, everything that still exists is removed."""
         try:
             with alone():
                 async with trio.open_nursery() as nursery, self._media(codec) as media:

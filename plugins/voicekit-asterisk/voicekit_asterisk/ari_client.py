@@ -1,7 +1,7 @@
 """ARI's two connections: requests over HTTP, and websockets for events and for media.
 
-Numbers never stand in a path or a query, so the request log of the HTTP client has none. Every request has an answer,
-or an error, within ASK_S.
+Numbers are never in a path or a query, so the request log of the HTTP client has none. Every request ends with an
+answer or an error within ASK_S.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CONNECT_S = 3.0
 GOODBYE_S = 0.5
 
 KEPT = httpx.Limits(max_connections=50, max_keepalive_connections=1)
-"""After many calls at once, one connection is kept: those that are idle would only be closed by the next request."""
+"""One connection is kept after many calls at once: the next request would only close the idle ones."""
 RECEIVE_BYTES = 64 * 1024
 PING_S = 10.0
-"""Between two pings of the events' websocket: an Asterisk that stands still is noticed."""
+"""Seconds between two pings of the events' websocket, to notice an Asterisk that hangs."""
 
 
 class AriClient:
-    """Requests and websockets of one Asterisk; `address` is that of its HTTP server, such as http://127.0.0.1:8088."""
+    """Requests and websockets of one Asterisk; `address` is its HTTP server, such as http://127.0.0.1:8088."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         parts = urlsplit(address)
@@ -59,7 +59,9 @@ class AriClient:
             await self._http.aclose()
 
     async def ask(self, request: AriRequest) -> Any:
-        """Asterisk's answer. ServiceError if it refuses, with the status as `code`; Unavailable if it gives none."""
+        """Asterisk's answer. ServiceError if it refuses, with the status as `code`; Unavailable if there is no
+        answer.
+        """
         try:
             answer = await self._http.request(request.method, request.path, json=request.body)
         except httpx.HTTPError as error:
@@ -76,7 +78,9 @@ class AriClient:
         return answer.json() if answer.content else None
 
     async def ask_again(self, request: AriRequest) -> bool:
-        """`ask` for a clean-up: whatever is gone already, or refused, is none of our business. Whether it was done."""
+        """`ask` for a clean-up: an object that no longer exists, or a refusal, is ignored. Returns whether it
+        was done.
+        """
         try:
             await self.ask(request)
         except ServiceError:
@@ -85,7 +89,9 @@ class AriClient:
 
     @asynccontextmanager
     async def events(self, app: str) -> AsyncIterator[MediaStream]:
-        """The messages about `app`, which is taken over from whoever had it. Unavailable if there is no connection."""
+        """The messages about `app`, which is taken over from its present owner. Unavailable if there is no
+        connection.
+        """
         async with self._connected(f"/ari/events?app={app}&subscribeAll=false") as stream:
             yield stream
 
@@ -168,7 +174,7 @@ class MediaStream:
             raise StreamClosed(None if closed.reason is None else closed.reason.code) from None
 
     async def ping(self) -> None:
-        """Returns once the other side has answered; StreamClosed if it is gone or gives no answer within PING_S."""
+        """Returns once the other side has answered; StreamClosed if it is closed or does not answer within PING_S."""
         try:
             with trio.fail_after(PING_S):
                 await self._websocket.ping()

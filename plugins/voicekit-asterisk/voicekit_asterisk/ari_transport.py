@@ -3,8 +3,8 @@
     extensions.conf    exten => 100,1,Stasis(voicekit)
     voicekit serve bot.py --transport ari:http://127.0.0.1:8088/voicekit
 
-There is one connection for the app's events. If it is lost, the calls are over and it is opened again, for as long as
-it takes; each time what an earlier process has left in Asterisk is removed first.
+There is one connection for the app's events. If it is lost, the calls end and it is opened again, however long that
+takes; each time, everything an earlier process has left in Asterisk is removed first.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ PASSWORD = "VOICEKIT_ARI_PASSWORD"
 NUMBER = "VOICEKIT_ARI_NUMBER"
 
 STEADY_S = 5.0
-"""A connection that lasted for this long has worked: the next attempt after it comes soon."""
+"""A connection that lasted this long counts as working: the next attempt after it comes soon."""
 
 log = logging.getLogger("voicekit.asterisk")
 
 
 class Ari:
-    """`address` is that of Asterisk's HTTP server and the app's name: http://127.0.0.1:8088/voicekit.
+    """`address` is Asterisk's HTTP server with the app's name: http://127.0.0.1:8088/voicekit.
 
-    `user` and `password` are those of ari.conf, else VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD. `context` is where
-    extensions are looked for to which a caller is transferred. `trunk`, such as PJSIP/{}@provider, is how numbers are
-    dialled, from `number` or VOICEKIT_ARI_NUMBER.
+    `user` and `password` are those of ari.conf, else VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD. `context` is the
+    dialplan context of the extensions to which a caller can be transferred. `trunk`, such as PJSIP/{}@provider, says
+    how to dial numbers, from `number` or VOICEKIT_ARI_NUMBER.
     """
 
     name = "ari"
@@ -76,7 +76,7 @@ class Ari:
         self._number = number or os.environ.get(NUMBER) or ""
         self._roll = roll
         self.connected = False
-        """Whether Asterisk's events come now."""
+        """Whether the connection for Asterisk's events is open."""
         self._legs: dict[str, AriLegs] = {}  # by the names of all their channels
         self._client: AriClient | None = None
         self._site: Site | None = None
@@ -86,7 +86,9 @@ class Ari:
         return []
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Make calls of what enters the app, until cancelled; raises ServiceError if Asterisk is not there at first."""
+        """Make calls of the channels that enter the app, until cancelled; raises ServiceError if Asterisk is not there
+        at first.
+        """
         async with AriClient(self.address, self._user, self._password) as client, trio.open_nursery() as calls:
             self._client, self._site, self._calls = client, site, calls
             try:
@@ -106,7 +108,7 @@ class Ari:
         limit: float | None = None,
         detect_machine: bool = False,
     ) -> str:
-        """Call `to`, an endpoint such as PJSIP/200 or what `trunk` makes of a number; the id of the call.
+        """Call `to`, an endpoint such as PJSIP/200, or a number for `trunk`; returns the id of the call.
 
         Only while `listen` runs. The call reaches the site once it is answered, and the `keys` are sent then; if it is
         not answered within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call there.
@@ -131,7 +133,7 @@ class Ari:
         return names.call
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """What Asterisk does to this call, until it is over; None for a call that is not known here."""
+        """The control of this call in Asterisk, until it is over; None for a call that is not known here."""
         return self._legs.get(call_id)
 
     async def _dialled(self, site: Site, legs: AriLegs, keys: str) -> None:
@@ -197,7 +199,7 @@ class Ari:
                     self._happened(message, calls)
 
     def _happened(self, message: str, calls: trio.Nursery) -> None:
-        """Pass one event on to the call that it is about; a new caller begins a call. Never waits."""
+        """Pass one event on to its call; a new caller begins a call. Never waits."""
         try:
             event = ari.read_ari(message)
         except RemoteProtocolError as error:

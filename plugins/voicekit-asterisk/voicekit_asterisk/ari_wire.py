@@ -1,7 +1,7 @@
-"""A call over ARI as one wire: what its media websocket says, and what Asterisk's events say of its channels (pure).
+"""A call over ARI as one wire: the messages of its media websocket, and Asterisk's events about its channels (pure).
 
 Both come as messages: those of the media have an `event`, those of ARI a `type`. The end is seen in ARI's events, since
-the media websocket stays open after the caller's channel is gone.
+the media websocket stays open after the caller's channel has ended.
 
     ChannelHangupRequest{cause}, then StasisEnd      the caller hung up
     StasisEnd alone                                  the channel left our app: it was sent on
@@ -26,7 +26,7 @@ from voicekit_asterisk.chan_websocket import ChanWebsocketWire
 
 
 class AriWire(ChanWebsocketWire):
-    """Our side of one call: `channel` is the caller's, or one that was dialled; `facts` are what ARI knows of it."""
+    """Our side of one call: `channel` is the caller's, or one that was dialled; `facts` come from ARI."""
 
     name = "ari"
     can = frozenset({"mark", "clear", "hang_up"})
@@ -45,7 +45,7 @@ class AriWire(ChanWebsocketWire):
         return [self._told(event) for event in super().receive(message)]
 
     def closed(self, code: int | None) -> WireEnded:
-        """ARI's events tell of the caller's end; a media websocket that ends before is a loss."""
+        """ARI's events report the caller's end; a media websocket that ends before it is a loss."""
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 
     def _told(self, event: WireEvent) -> WireEvent:

@@ -46,7 +46,7 @@ GOODBYE: Final = 1000
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """One frame; ConfigError for a payload that no frame holds."""
+    """One frame; ConfigError for a payload that does not fit into a frame."""
     if len(payload) > LONGEST:
         raise ConfigError(f"audiosocket: expected at most {LONGEST} bytes in a frame, got {len(payload)}")
     return bytes((kind,)) + len(payload).to_bytes(2, "big") + payload
@@ -73,7 +73,7 @@ class FrameReader:
 
 
 def identity_of(message: WireMessage) -> UUID:
-    """The UUID of the first frame; RemoteProtocolError if that is no frame of a UUID."""
+    """The UUID of the first frame; RemoteProtocolError if that frame has no UUID."""
     if not isinstance(message, bytes) or len(message) != HEAD + 16 or message[0] != IDENTITY:
         raise RemoteProtocolError("audiosocket: expected a UUID of 16 bytes first, got something else")
     return UUID(bytes=message[HEAD:])
@@ -85,7 +85,7 @@ def rate_of(message: bytes) -> int | None:
 
 
 class AudioSocketWire:
-    """Our side of one connection; each message is a whole frame. `rate` is that of Asterisk's sound and of ours."""
+    """Our side of one connection; each message is a whole frame. `rate` applies to both directions."""
 
     name = "audiosocket"
     can = frozenset({"hang_up"})
@@ -133,14 +133,14 @@ class AudioSocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def closed(self, code: int | None) -> WireEnded:
-        """An orderly end is the caller's hang-up, as far as this wire can tell; a reset is a loss."""
+        """An orderly end counts as the caller's hang-up, as far as this wire can tell; a reset is a loss."""
         return WireEnded(CallEnd(EndReason.CALLER if code == GOODBYE else EndReason.LOST))
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
         return [frame(KINDS[self._format.rate], pcm)]
 
     def silence(self) -> bytes:
-        """A frame of 20 ms in which nothing is heard."""
+        """A frame of 20 ms of silence."""
         return frame(KINDS[self._format.rate], self._format.silence(self._format.samples(self.packet)))
 
     def mark(self, name: str) -> Sequence[WireMessage]:
@@ -153,7 +153,7 @@ class AudioSocketWire:
         raise ConfigError("audiosocket: keys can't be sent, because Asterisk ends the call on a digit frame")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        """The dialplan goes on behind its AudioSocket line."""
+        """The dialplan continues after its AudioSocket line."""
         return [frame(HANGUP)]
 
 

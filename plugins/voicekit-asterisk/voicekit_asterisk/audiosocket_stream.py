@@ -19,10 +19,10 @@ from voicekit_asterisk.audiosocket import GOODBYE, RATES, FrameReader
 TICK_S = 0.02
 
 LATE_S = 0.1
-"""A schedule that is behind by more has been moved: so much sound at once would only be heard as noise."""
+"""A schedule that is later than this is moved: that much sound at once would only be heard as noise."""
 
 STALL_S = 5.0
-"""A frame that the network does not take for this long: the connection is lost."""
+"""The connection is lost if the network does not take a frame for this long."""
 
 RECEIVE_BYTES = 64 * 1024
 
@@ -78,7 +78,7 @@ class AudioSocketStream:
             raise self._closed
 
     async def pace(self, silence: bytes) -> None:
-        """Send a frame each TICK_S until the connection is over; then the sender that waits hears of it."""
+        """Send a frame each TICK_S until the connection is over; then a waiting sender gets the error."""
         due = trio.current_time()
         while self._closed is None:
             await trio.sleep_until(due)

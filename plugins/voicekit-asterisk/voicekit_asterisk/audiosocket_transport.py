@@ -1,10 +1,10 @@
-"""AudioSocket as a transport of a server: a TCP listener of its own, and the announcement that lets a call in.
+"""AudioSocket as a transport of a server: a separate TCP listener, and the announcement that admits a call.
 
     POST /audiosocket/call   key=..., caller=..., called=..., anything else   from the dialplan -> a UUID, or "" if full
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY; without one only `uuids=` are let in, and nothing can be announced.
+refused. The key is in VOICEKIT_ASTERISK_KEY; without one only `uuids=` are admitted, and nothing can be announced.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from voicekit_asterisk.audiosocket_stream import AudioSocketStream
 KEY = "VOICEKIT_ASTERISK_KEY"
 
 IDENTITY_S = 2.0
-"""Seconds in which a connection must have sent its UUID."""
+"""Seconds in which a connection must send its UUID."""
 
 FIRST_SOUND_S = 0.3
-"""Asterisk's rate is seen in its first sound. A caller who sends none for this long is taken to be at 8 kHz."""
+"""Asterisk's rate is known from its first sound. A caller who sends none for this long is assumed to use 8 kHz."""
 
 UNKNOWN = 32
-"""Connections that have not shown their UUID yet; a further one is closed."""
+"""Connections that have not sent their UUID yet; one more is closed."""
 
 log = logging.getLogger("voicekit.asterisk")
 
@@ -47,7 +47,7 @@ class AudioSocket:
     def __init__(self, address: str = "9092", *, uuids: tuple[str, ...] = (), key: str | None = None) -> None:
         self.host, self.port = read_address(address)
         self.bound_port = self.port
-        """The port that it listens on, once it does: another one if `address` asked for port 0."""
+        """The port of the listener, once it is open: another one if `address` asked for port 0."""
         self._key = key or os.environ.get(KEY)
         self._announced = AnnouncedCalls(map(_uuid, uuids))
         self._unknown = 0
@@ -55,7 +55,7 @@ class AudioSocket:
             raise ConfigError(f"transport audiosocket: expected a key in {KEY}, or uuids=..., got neither")
 
     def expect(self, facts: dict[str, str]) -> UUID:
-        """A UUID that may connect within 15 s, for a call of which `facts` are known."""
+        """A UUID that may connect within 15 s, for a call with the given `facts`."""
         return self._announced.announce(facts, trio.current_time())
 
     def routes(self, site: Site) -> Sequence[Route]:
@@ -69,7 +69,7 @@ class AudioSocket:
         return [WebhookRoute("/audiosocket/call", announce)]
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Let calls in until cancelled; started once it listens."""
+        """Admit calls until cancelled; started once it listens."""
         listeners = await trio.open_tcp_listeners(self.port, host=self.host)
         self.bound_port = listeners[0].socket.getsockname()[1]
 
@@ -81,7 +81,7 @@ class AudioSocket:
             task_status.started()
 
     async def _serve(self, site: Site, tcp: trio.abc.Stream) -> None:
-        """One connection, to its end. Whatever comes, only this connection suffers."""
+        """Hold one connection to its end. Any error ends only this connection."""
         stream = AudioSocketStream(tcp)
         try:
             if self._unknown >= UNKNOWN:
@@ -102,7 +102,7 @@ class AudioSocket:
                 await stream.close()
 
     async def _identified(self, stream: AudioSocketStream) -> tuple[CallFacts, AudioSocketWire]:
-        """What was announced for the connection's UUID, and the wire for the rate of its sound."""
+        """The facts announced for the connection's UUID, and the wire for the rate of its sound."""
         with trio.fail_after(IDENTITY_S):
             first = await stream.receive()
         facts = self._announced.take(identity_of(first), trio.current_time())

@@ -61,7 +61,7 @@ LONGEST_MESSAGE: Final = 8_000
 FRAME_S: Final = 0.02
 
 MOST_ASKED: Final = 64
-"""Answers to GET_STATUS that are awaited at a time; a peer that gives none is asked no more."""
+"""Answers to GET_STATUS that may be outstanding; a peer that sends none is not asked again."""
 
 
 class ChanWebsocketWire:
@@ -131,7 +131,7 @@ class ChanWebsocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def _answered(self, fields: Mapping[str, object]) -> Sequence[WireEvent]:
-        """Answers come in the order of the questions, so the first one awaited is meant."""
+        """Answers come in the order of the questions, so this one belongs to the oldest question."""
         queued = _whole(fields, "queue_length")
         if not self._asked or queued is None or queued < 0:
             return [WireNotice("STATUS passed over")]
@@ -169,7 +169,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much is queued; behind all the sound that it counts."""
+        """Ask how much is queued; sent after all the sound that it counts."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))
@@ -262,7 +262,7 @@ class ChanWebsocketPeer:
 
 
 def _text(fields: Mapping[str, object], *names: str) -> str:
-    """The first of `names` that is there, as text; "" if none is."""
+    """The value of the first of `names` that is present, as text; "" if none is."""
     found = (fields.get(name) for name in names)
     return next((str(value) for value in found if isinstance(value, str | int) and not isinstance(value, bool)), "")
 

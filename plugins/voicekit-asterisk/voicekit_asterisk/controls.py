@@ -19,7 +19,7 @@ LONGEST_EVENT: Final = 64 * 1024
 """Characters of an event; Asterisk sends some hundreds, and MEDIA_START those of all channel variables."""
 
 LONGEST_COMMAND: Final = 120
-"""Characters of a command: Asterisk passes over those of more than 128 without an answer."""
+"""Characters of a command: Asterisk ignores commands of more than 128 without an answer."""
 
 _EVENT = re.compile(r"[A-Z][A-Z_]{1,40}")
 
@@ -32,14 +32,16 @@ def is_json(text: str) -> bool:
 
 
 def read_event(text: str) -> Control:
-    """The name and the fields of an event; RemoteProtocolError for text that is none. Nothing of it is quoted."""
+    """The name and the fields of an event; RemoteProtocolError for other text. The error quotes nothing from
+    the text.
+    """
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"chan_websocket: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     return _read_json(text) if is_json(text) else _read_plain(text)
 
 
 def command(name: str, correlation_id: str = "", *, as_json: bool) -> str:
-    """A command in the connection's own format; ConfigError if Asterisk would pass over it for its length."""
+    """A command in the connection's own format; ConfigError if it is so long that Asterisk would ignore it."""
     if as_json:
         fields = {"command": name} | ({"correlation_id": correlation_id} if correlation_id else {})
         text = json.dumps(fields, separators=(",", ":"))

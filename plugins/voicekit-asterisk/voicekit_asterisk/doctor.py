@@ -1,4 +1,4 @@
-"""What `voicekit doctor` looks at: whether the Asterisk that is configured answers, and can do what is asked of it.
+"""The checks of this plugin in `voicekit doctor`: whether the configured Asterisk answers, and supports all we need.
 
 It is configured if VOICEKIT_ARI_PASSWORD is set; VOICEKIT_ARI_URL is the address of its HTTP server.
 """
@@ -24,16 +24,16 @@ NEEDED: Final = {
     "app_audiosocket.so": "the transport audiosocket",
     "func_curl.so": "announcing calls to the transport audiosocket",
 }
-"""Modules, and what does not work without each."""
+"""Modules, and the feature that is missing without each."""
 
 OLDEST: Final[Mapping[int, tuple[int, int]]] = {20: (20, 18), 21: (21, 13), 22: (22, 8), 23: (23, 2)}
-"""By branch, the first version whose chan_websocket has JSON and v(...), and none of its early faults."""
+"""By branch, the first version whose chan_websocket has JSON and v(...) without its early faults."""
 
 Finding = tuple[bool, str, str]
 
 
 def examine() -> list[Finding]:
-    """(fine, found, remedy) for each thing that was looked at; nothing if no Asterisk is configured."""
+    """(fine, found, remedy) for each check; empty if no Asterisk is configured."""
     password = os.environ.get(PASSWORD)
     if not password:
         return []
@@ -53,7 +53,7 @@ def examine() -> list[Finding]:
 
 
 def findings(info: Any, modules: Any) -> list[Finding]:
-    """What Asterisk's own answers say (pure)."""
+    """The findings from Asterisk's own answers (pure)."""
     system = info.get("system") if isinstance(info, dict) else None
     version = str(system.get("version", "")) if isinstance(system, dict) else ""
     running = {
@@ -69,7 +69,7 @@ def findings(info: Any, modules: Any) -> list[Finding]:
 
 
 def is_new_enough(version: str) -> bool:
-    """Whether a version's chan_websocket can be used; a version that can't be read is taken as new."""
+    """Whether a version's chan_websocket can be used; a version that can't be read counts as new."""
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None:
         return True

@@ -1,4 +1,4 @@
-"""What Asterisk makes of our messages, for the scripted peers of tests: what all carriers do, and two things more."""
+"""How Asterisk reacts to our messages, for the scripted peers of tests: as all carriers do, with two additions."""
 
 from __future__ import annotations
 

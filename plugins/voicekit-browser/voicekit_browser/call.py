@@ -41,34 +41,35 @@ from voicekit_browser.wire import (
 )
 
 RESUME_S: Final = 10.0
-"""Seconds in which a lost socket must be replaced; then the caller is lost."""
+"""Seconds in which a lost socket must be replaced; after that the caller counts as lost."""
 
 SETTLE_S: Final = 0.5
-"""For the last reports of a page, behind what was said last."""
+"""Seconds to wait for the page's last reports, after the last words."""
 
 PING_S: Final = 2.0
 """Between two pings."""
 
 SILENT_S: Final = 4.8
-"""Silence of the page, its answers to pings too, after which the socket counts as lost: an answer has nearly 3 s, and
-a lost socket is noticed within 5 s, on a busy machine too."""
+"""Seconds without any message from the page, including answers to pings, after which the socket counts as lost: an
+answer has nearly 3 s, and a lost socket is noticed within 5 s, even on a busy machine.
+"""
 
 ENTRIES: Final = 30
-"""Typed lines and keys in ENTRIES_S at most; a page that sends more is cut off."""
+"""Typed lines and keys allowed in ENTRIES_S; a page that sends more is disconnected."""
 
 ENTRIES_S: Final = 10.0
 
 GONE_CODES: Final = (1000, 1001)
-"""A page that was closed: it has ended its socket in good order, and does not come back."""
+"""Close codes of a page that was closed: it ended its socket in good order, and does not come back."""
 
 CLOSE_S: Final = 0.2
-"""For the message that is being sent when its socket is left."""
+"""Seconds for the message that is being sent when its socket is left."""
 
 LOST: Final = 4408
-"""Closes a socket that fell silent, or that another one has taken the place of."""
+"""Closes a socket that became silent, or that was replaced by another."""
 
 REFUSED: Final = 4400
-"""Closes a socket on which the wire is not spoken."""
+"""Closes a socket whose messages do not follow the protocol."""
 
 
 class PageCall(Call):
@@ -111,13 +112,13 @@ class PageCall(Call):
         raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
-        """Wait, at most SETTLE_S, until the page has heard the last of what was said; at once if it is gone."""
+        """Wait, at most SETTLE_S, until the page has heard the last words; returns at once if the page is lost."""
         if self.end is None:
             with trio.move_on_after(SETTLE_S):
                 await self.line.all_heard()
 
     def join(self, session: Any) -> None:
-        """Show the page what happens in its session."""
+        """Show the page the events of its session."""
         self._shown.join(session)
 
     def finish(self, end: CallEnd) -> None:
@@ -145,7 +146,7 @@ class PageCall(Call):
             self._parted.set()
 
     async def resume(self, stream: MessageStream, page: PageWire, spot: PageSpot) -> None:
-        """Carry the call on `stream` from now on, in the place of the socket before it, until this one ends."""
+        """Carry the call on `stream` from now on, instead of the previous socket, until this one ends."""
         await self._drop_and_wait()
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
@@ -205,7 +206,7 @@ class PageCall(Call):
                 )
 
     def _is_new(self, n: int) -> bool:
-        """Whether this entry is not one that came before, over another socket. Raises if they come too fast."""
+        """Whether this entry is new, and was not sent before over another socket. Raises if entries come too fast."""
         if n <= self._entered:
             return False
         now = trio.current_time()
@@ -242,7 +243,7 @@ class PageCall(Call):
         self._drop()
 
     def _drop(self) -> None:
-        """Leave the socket; a message that is half sent has CLOSE_S to be whole."""
+        """Leave the socket; a message that is half sent has CLOSE_S to be completed."""
         if self._socket is not None:
             self._socket.cancel()
             self._sending.deadline = min(self._sending.deadline, trio.current_time() + CLOSE_S)

@@ -1,7 +1,8 @@
-"""The caller at a page, as a source: placed by the page's own count, so a new socket loses and doubles nothing.
+"""The caller at a page, as a source: sound is placed by the page's own count, so a new socket neither loses nor repeats
+any.
 
-What was said while a socket was lost comes after it all at once. It is passed on at PACE times the speed of talking, so
-that no link behind overflows.
+Words spoken while a socket was lost all arrive at once afterwards. They are passed on at PACE times the normal speed,
+so that no later link overflows.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from voicekit.call.caller import CallerItem, CallSource
 from voicekit.flow.link import Inlet, Outlet
 
 PACE = 4.0
-"""Times the speed of talking at which waiting sound is passed on."""
+"""Speed at which waiting sound is passed on, as a multiple of normal speed."""
 
 AT_ONCE_S = 0.2
-"""Sound that is passed on at once: a network is late by so much now and then."""
+"""Seconds of sound that are passed on at once: networks are often late by this much."""
 
 WAITING_S = 16.0
-"""Sound that may wait to be passed on: longer than a socket may be lost. Beyond it the oldest becomes a gap."""
+"""Seconds of sound that can wait: longer than a socket may be lost. Beyond it the oldest sound becomes a gap."""
 
 SILENT_S = 3.0
-"""A page that is there and sends no sound for longer (its sound system was taken away) leaves a gap."""
+"""A page that is connected but sends no sound for longer (its sound system was taken away) leaves a gap."""
 
 
 class PageSource(CallSource):
@@ -40,7 +41,7 @@ class PageSource(CallSource):
 
     @property
     def samples(self) -> int:
-        """Samples that have come, with those that the page skipped: the page's own count."""
+        """Samples that have arrived, plus those that the page skipped: the page's own count."""
         return self._at - self._made_up
 
     def hear(self, pcm: bytes, now: float) -> None:
@@ -50,14 +51,14 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """`samples` of the page's count never come."""
+        """`samples` of the page's count will never come."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known
         self._gap(samples - known)
 
     def keep_time(self, now: float) -> None:
-        """Leave a gap where the page has sent nothing for longer than SILENT_S."""
+        """Leave a gap if the page has sent nothing for longer than SILENT_S."""
         if self._quiet_since is None:
             self._quiet_since = now
         if now - self._quiet_since > SILENT_S:
@@ -68,7 +69,7 @@ class PageSource(CallSource):
             self._gap(missing)
 
     def pause_time(self) -> None:
-        """The socket is lost: what is said meanwhile may yet come."""
+        """The socket is lost: words spoken meanwhile may still arrive."""
         self._quiet_since = None
 
     def _gap(self, samples: int) -> None:

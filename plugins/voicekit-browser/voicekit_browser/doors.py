@@ -1,11 +1,11 @@
-"""Who may talk: the page's origin, a token, or a password that buys one (pure).
+"""Who may talk: checks the page's origin, a token, or a password that is exchanged for a token (pure).
 
     open        no login: only if the server is for this computer alone
     password    POST browser/token {"password": ...} -> {"token": ...}
-    tokens      the user's own backend calls `mint_token(secret, ...)` behind its own login
+    tokens      the user's own backend calls `mint_token(secret, ...)` after its own login
 
-A token is good for 15 s, for one call, once per process. It travels in the first message of the socket, never in an
-address; RTVI's clients alone put it into one.
+A token is valid for 15 s, for one call, once per process. It travels in the first message of the socket, never in an
+address, except for RTVI's clients, which put it into one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ DoorKind: TypeAlias = Literal["open", "password", "tokens"]
 
 FOR = "for"
 BROWSER = "browser"
-"""What a token is for: one that was made for a carrier's socket opens no page."""
+"""The purpose in a token: one that was made for a carrier's socket does not open a page."""
 
 TRIES = 5
-"""Wrong passwords in TRIES_S; beyond that none is looked at. For all visitors together: addresses are cheap."""
+"""Wrong passwords allowed in TRIES_S; after that none is checked. For all visitors together: addresses are cheap."""
 
 TRIES_S = 60.0
 
@@ -39,7 +39,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 def mint_token(
     secret: str, *, caller: str = "", facts: Mapping[str, str] | None = None, now: Callable[[], float] = time.time
 ) -> str:
-    """A token for one call of a visitor whom your own backend has let in.
+    """A token for one call of a visitor whom your own backend has admitted.
 
     `secret` is the server's VOICEKIT_SECRET. `caller` and `facts` reach the bot as `call.info`, as signed facts.
     ConfigError for an empty secret.
@@ -52,7 +52,7 @@ def mint_token(
 
 @dataclass(slots=True)
 class Door:
-    """What a site asks of a visitor; `why_not` and `enter` are asked for each."""
+    """The requirements of a site for its visitors; `why_not` and `enter` are called for each visitor."""
 
     kind: DoorKind
     home: str
@@ -61,14 +61,16 @@ class Door:
     _tries: list[float] = field(default_factory=list, repr=False)
 
     def is_foreign(self, headers: Mapping[str, str]) -> bool:
-        """Whether a socket comes from a page of another origin. Without a door, one from no page at all is foreign."""
+        """Whether a socket comes from a page of another origin. Without a door, a socket that comes from no page is
+        foreign.
+        """
         origin = headers.get("origin")
         if origin is None:
             return self.kind == "open"
         return origin.lower() not in self.origins
 
     def buys(self, password: str, site: Site) -> str | None:
-        """A token for the right password; None for a wrong one, and for any after too many wrong ones."""
+        """A token for the right password; None for a wrong one, and for any password after too many wrong ones."""
         now = site.now()
         self._tries = [at for at in self._tries if at > now - TRIES_S]
         if self.kind != "password" or len(self._tries) >= TRIES:
@@ -79,7 +81,7 @@ class Door:
         return site.tokens.mint(secrets.token_urlsafe(9), {FOR: BROWSER}, now)
 
     def enter(self, token: str, site: Site) -> CallFacts | None:
-        """What the token says of the caller; None behind an open door. TokenRefused for any other token."""
+        """The facts about the caller in the token; None behind an open door. TokenRefused for any other token."""
         if self.kind == "open":
             return None
         taken = site.tokens.take(token, site.now())
@@ -89,7 +91,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; ConfigError if anybody could walk in from elsewhere."""
+    """The door of a site; ConfigError if anybody could enter from elsewhere."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

@@ -10,14 +10,14 @@ from voicekit.session.trace.bars import Waterfall, waterfall
 from voicekit.session.trace.reading import read_turns
 
 READ = (SpeechStarted, SpeechStopped, Final, Endpoint, TurnCommitted, Milestone)
-"""All that a waterfall is made of."""
+"""All events that a waterfall is made of."""
 
 KEPT = 400
-"""Of those events, the last ones: more than a turn has."""
+"""The number of those events that are kept, the last ones: more than a turn has."""
 
 
 class Falls:
-    """Fed each event of a traced session; says what has changed in a turn's bars."""
+    """Takes each event of a traced session; reports changes in a turn's bars."""
 
     def __init__(self) -> None:
         self._logged: list[tuple[float, LoggedEvent]] = []

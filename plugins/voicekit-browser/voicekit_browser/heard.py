@@ -1,20 +1,21 @@
-"""What was sent and what was heard of it (pure; it is told `now`): one generation of the bot's sound.
+"""How much was sent and how much of it was heard (pure; `now` is an argument): one generation of the bot's sound.
 
     samples   0 ......... heard ........ sent ........ end
                  dropped  |  can be sent again  | waits for the writer
 
-The page counts what its worklet has rendered, takes off the way to the ear, and reports that every 50 ms. Between two
-reports the clock goes on from the last one, by at most SLACK_S; a page that reports nothing has heard no more.
+The page counts the samples its worklet has rendered, subtracts the way to the ear, and reports that every 50 ms.
+Between two reports the clock continues from the last one, by at most SLACK_S; without reports, nothing more counts as
+heard.
 """
 
 from __future__ import annotations
 
 SLACK_S = 0.2
-"""Seconds for which the clock goes on without a report: four reports."""
+"""Seconds for which the clock continues without a report: four reports."""
 
 
 class UnheardSound:
-    """The sound from the first sample that was not heard to the last that was written."""
+    """The sound from the first sample not heard to the last one written."""
 
     def __init__(self, sample_bytes: int = 2) -> None:
         self._size = sample_bytes
@@ -37,14 +38,14 @@ class UnheardSound:
         return pcm
 
     def heard(self, samples: int) -> None:
-        """Keep nothing of the first `samples`; what was not sent stays."""
+        """Drop the first `samples`; sound that was not sent stays."""
         done = min(samples, self.sent) - self._base
         if done > 0:
             del self._sound[: done * self._size]
             self._base += done
 
     def send_from(self, sample: int) -> None:
-        """Send again from `sample` on, or from what is left behind it."""
+        """Send again from `sample` on, or from the first sample after it that is still kept."""
         self.sent = min(max(sample, self._base), self.end)
 
 
@@ -80,6 +81,6 @@ class HeardAtEar:
         return self._best
 
     def final(self, now: float, sent: int) -> int:
-        """What was heard when the rest is dropped, a hold or not."""
+        """The samples heard if the rest is dropped, with or without a hold."""
         self._held, self._playing = False, self._playing and not self._held
         return self.samples(now, sent)

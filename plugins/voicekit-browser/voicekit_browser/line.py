@@ -1,8 +1,8 @@
-"""What waits to be sent to a page, and what was heard of it: the queue in front of whichever socket there is.
+"""The queue of everything to be sent to a page, whichever socket it has, and how much of it was heard.
 
-Everything is a cursor or a state, never a message in a queue that a lost socket could take along: the sound has `sent`,
-the events their numbers, a hold is a flag, a flush is the number of the generation. So a new socket goes on exactly
-where the page says that it is.
+Everything is a cursor or a state, never a message in a queue that could be lost with a socket: the sound has `sent`,
+the events their numbers, a hold is a flag, a flush is the number of the generation. So a new socket continues exactly
+at the place that the page reports.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from voicekit_browser.heard import HeardAtEar, UnheardSound
 from voicekit_browser.wire import PageSpot
 
 LEAD_S = 0.4
-"""Sound at the page ahead of the clock: it rides over a late network, and a flush drops it at once."""
+"""Seconds of sound sent ahead of the clock: it covers a late network, and a flush drops it at once."""
 
 UNHEARD_S = 0.8
-"""Written and not heard: the lead, the page's own buffer and the way there. Beyond it `write` waits."""
+"""Seconds written and not heard: the lead, the page's own buffer and the way there. Beyond it `write` waits."""
 
 MESSAGE_S = 0.1
 """Sound in one message at most."""
 
 KEPT_EVENTS = 500
-"""Events that a new socket can be sent again; older ones are gone."""
+"""Events that can be sent again to a new socket; older ones are dropped."""
 
 POSITION_ERROR_S = 0.1
 """From a report to the next, and its way here."""
@@ -98,7 +98,7 @@ class PageLine:
     # Called by the connection.
 
     def show(self, event: Mapping[str, object]) -> None:
-        """Send the page an event; never waits. What it has not taken of the last KEPT_EVENTS is dropped."""
+        """Send the page an event; never waits. Events older than the last KEPT_EVENTS are dropped."""
         self._numbered += 1
         self._events.append((self._numbered, wire.happened(self._numbered, event)))
         self._changed.unpark_all()
@@ -116,7 +116,7 @@ class PageLine:
             self._changed.unpark_all()
 
     def go_on(self, spot: PageSpot, heard: int, entered: int) -> None:
-        """A new socket, whose page is at `spot`: forget the orders of the old one, and go on from there."""
+        """A new socket, whose page is at `spot`: forget the orders of the old one, and continue from there."""
         self._orders.clear()
         self.order(wire.resumed(heard, entered, self.gen, held=self._held))
         if spot.gen == self.gen:
@@ -167,7 +167,7 @@ class PageLine:
 
 
 class PageSink:
-    """Where a session's sound goes: the page can stand still and go on."""
+    """The sink of a session's sound: the page can pause and resume."""
 
     name = "browser"
     pausable = True

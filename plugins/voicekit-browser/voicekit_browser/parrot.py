@@ -1,4 +1,4 @@
-"""The bot that is there without another one: it says back what it hears."""
+"""The bot used if no other is given: it repeats what it hears."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The page's side of `voicekit.v1` in Python (pure), for tests and for programs that talk to such a server.
 
-It keeps what a page keeps across sockets: the sound and the entries that the server may ask for again, and how far it
-has come with the bot's sound.
+Like a page, it keeps state across sockets: the sound and the entries that the server may request again, and its
+position in the bot's sound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEPT_S = 15
 
 
 class PagePeer:
-    """One call. What it `receive`s is a message of the server's as a mapping, or the bot's sound."""
+    """One call. It can `receive` a server's message as a mapping, or the bot's sound."""
 
     def __init__(self, token: str = "") -> None:
         self.token = token
@@ -83,7 +83,7 @@ class PagePeer:
         return value
 
     def again(self, begun: Mapping[str, Any]) -> list[WireMessage]:
-        """What is sent after `welcome` or `resumed`: the sound and the entries that the server has not got."""
+        """The messages after `welcome` or `resumed`: the sound and the entries that the server has not received."""
         is_new = begun["type"] == "welcome"
         missing = self.said - (0 if is_new else whole(begun, "heard"))
         there = min(missing, len(self._kept) // 2)

@@ -1,4 +1,4 @@
-"""Fields of a message that anyone may have written: each is what it should be, or RemoteProtocolError."""
+"""Reads the fields of an untrusted message: each is valid, or RemoteProtocolError is raised."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from voicekit.errors import RemoteProtocolError
 
 MOST_SAMPLES = 1 << 40
-"""Larger counts are no counts."""
+"""Larger values are not valid counts."""
 
 
 def text(value: Mapping[str, Any], key: str, most: int) -> str:

@@ -1,8 +1,8 @@
-"""What a page is shown of its session: each event in the page's words.
+"""What a page sees of its session: each event in the page's format.
 
-The page has the words of both sides, what was heard of the bot's, and what is being spoken. With `details` it also has
-what a developer wants to see: the decisions and their reasons, the waterfall of each turn, and the text of errors,
-which may name what is behind the bot. A stranger's page has none of those.
+The page gets the words of both sides, how much of the bot's was heard, and the words being spoken. With `details` it
+also gets information for developers: the decisions and their reasons, the waterfall of each turn, and the text of
+errors, which may name services behind the bot. A stranger's page gets none of these.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from voicekit_browser.falls import Falls
 Show: TypeAlias = Callable[[Mapping[str, object]], object]
 
 SILENT = (events.Progress, events.HeardSoFar, events.Interim, events.Finalized)
-"""Too many for the line of events, or nothing to a reader."""
+"""Events that are too frequent for the list of events, or of no use to a reader."""
 
 
 class Shown:
-    """Watches one session and calls `show` with what its page should know; never waits."""
+    """Watches one session and calls `show` with the events for its page; never waits."""
 
     def __init__(self, show: Show, *, details: bool) -> None:
         self._show = show
@@ -57,7 +57,7 @@ class Shown:
             self._show(fall)
 
     def _words(self) -> TransformPart[Any, Any]:
-        """Directly behind the handler: what it has said so far."""
+        """Directly after the handler: its words so far."""
 
         def start(context: StreamContext) -> Tap:
             return Tap(lambda text: self._tell_said())
@@ -74,7 +74,7 @@ class Shown:
 
 
 def in_words(event: LoggedEvent) -> dict[str, object] | None:
-    """`event` for the page; None for what is nothing to it."""
+    """`event` for the page; None if the page does not need it."""
     match event:
         case events.SessionStarted():
             return {"name": "started"}

@@ -41,7 +41,7 @@ WAITING: Final = 64
 """Sockets that have not done so yet; the next one is refused with 503."""
 
 SPOKEN_RATE: Final = 24_000
-"""Hz of the bot's sound: what voices mostly make."""
+"""Hz of the bot's sound: the usual rate of voices."""
 
 NO_TOKEN, GONE, LATE, BUSY = 4401, 4404, 4408, 4413
 """Codes that close a socket on which no call begins: its token, another process's call, nothing in time, no place."""
@@ -52,9 +52,9 @@ PASSWORD: Final = "VOICEKIT_PAGE_PASSWORD"
 class Browser:
     """The page and its socket. One server per object.
 
-    `password` (or VOICEKIT_PAGE_PASSWORD) is asked by the page; with `tokens`, your own backend mints one for each call
-    (`mint_token`), and `origins` are those of its pages. `details` shows the page what a developer wants to see; by
-    default not behind `tokens`, where the caller is somebody else.
+    The page asks for `password` (or VOICEKIT_PAGE_PASSWORD); with `tokens`, your own backend makes one for each call
+    (`mint_token`), and `origins` are those of its pages. `details` shows information for developers on the page; by
+    default not with `tokens`, because the caller is then somebody else.
     """
 
     name = "browser"
@@ -116,7 +116,7 @@ def _answers(text: str, kind: str, safe: dict[str, str]) -> Callable[[Webhook], 
 
 @dataclass(slots=True)
 class Lobby:
-    """Where sockets become calls, or go on with one of this process."""
+    """The place where a socket starts a call, or continues one of this process."""
 
     site: Site
     door: Door
@@ -180,7 +180,7 @@ class Lobby:
 
 
 async def _first(stream: MessageStream, page: PageWire) -> PageEvent | None:
-    """What a socket begins with; None if it was closed, as nothing of use came in time."""
+    """The first message of a socket; None if it was closed, because no valid message came in time."""
     code = LATE
     with trio.move_on_after(START_S):
         try:

@@ -60,7 +60,7 @@ class PageStart:
 
 @dataclass(frozen=True, slots=True)
 class PageSpot:
-    """How far the page has come: samples it was sent and has heard of generation `gen`, and the last event's number."""
+    """The page's position: samples received and heard of generation `gen`, and the number of the last event."""
 
     gen: int
     got: int
@@ -70,7 +70,7 @@ class PageSpot:
 
 @dataclass(frozen=True, slots=True)
 class PageResume:
-    """The first message of a socket that takes the place of a lost one."""
+    """The first message of a socket that replaces a lost one."""
 
     token: str = field(repr=False)
     spot: PageSpot
@@ -85,14 +85,14 @@ class PageSound:
 
 @dataclass(frozen=True, slots=True)
 class PageSkip:
-    """So much of the caller's sound does not come: it was lost, or never captured."""
+    """This many samples of the caller's sound do not come: they were lost, or never captured."""
 
     samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class PagePlayed:
-    """What was heard of generation `gen`, by the page's own count at the ear; whether it goes on sounding."""
+    """How much of generation `gen` was heard, by the page's own count; and whether it continues to sound."""
 
     gen: int
     samples: int
@@ -133,7 +133,7 @@ class PageWire:
         self._begun = False
 
     def receive(self, message: WireMessage) -> PageEvent | None:
-        """What the page has sent; None for a message that this version does not know."""
+        """The message from the page; None for a message that this version does not know."""
         if isinstance(message, bytes):
             return self._sound(message)
         value = read_object(message, SUBPROTOCOL)
@@ -210,7 +210,7 @@ def ping(n: int) -> str:
 
 
 def happened(n: int, event: Mapping[str, object]) -> str:
-    """An event in the page's words: `name`, and what it has beside that."""
+    """An event in the page's format: `name`, and its other fields."""
     return json.dumps({"type": "event", "n": n, **event}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 

@@ -1,9 +1,9 @@
-"""Engines without models, for tests of whatever talks to the server: everything is real but the ears and the voice.
+"""Engines without models, for tests of clients of the server: everything is real except the recogniser and the voice.
 
     async with fake_server() as (server, endpoints): ...     the key is "secret"
 
-The recogniser hears one word for each WORD_S seconds of sound, "one two three ...", as sure as sound is sound. The
-voice hums: a tone of LETTER_S seconds for each letter, whose pitch says which.
+The recogniser hears one word for each WORD_S seconds of sound, "one two three ...", with full confidence. The voice
+hums: a tone of LETTER_S seconds for each letter, with a different pitch for each.
 """
 
 from __future__ import annotations

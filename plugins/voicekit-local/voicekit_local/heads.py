@@ -1,4 +1,4 @@
-"""What the first bytes of a container hold: its name, and how much sound its bytes can stand for. Pure."""
+"""Reads the first bytes of a container: its name, and how much sound its bytes can contain. Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _WAV_BLOCKS: Final = (0x02, 0x11)
 """Tags of WAV codecs: PCM, float, laws; and those that state the samples in a block (MS, IMA)."""
 
 VALUES_PER_BYTE: Final = 8
-"""Values that a byte of a codec without silence detection stands for, at most: one for each bit."""
+"""Values that a byte of a codec without silence detection contains at most: one for each bit."""
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head` with the length of a WAV that was written to a pipe, with 0 or all ones in it, made endless.
+    """`head` with an endless length, if it is a WAV that was written to a pipe, with 0 or all ones as its length.
 
     In codecs other than PCM and its like, libsndfile counts samples before it reads any, and takes a file that is too
-    long for its counter for a broken one: there it gets a quarter of a gigabyte.
+    long for its counter for a broken one: its length is set to a quarter of a gigabyte.
     """
     at = head.find(b"data") if head.startswith(b"RIFF") else -1
     if at < 0 or head[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4):
@@ -35,9 +35,9 @@ def mend_head(head: bytes) -> bytes:
 
 
 def unreadable(head: bytes) -> str | None:
-    """The name of the container that `head` begins, if it is one of those that others read and this server does not.
+    """The name of the container that `head` begins, if other programs read it and this server does not.
 
-    >>> unreadable(b"\x1a\x45\xdf\xa3"), unreadable(b"RIFF....WAVE")
+    >>> unreadable(b"Eß£"), unreadable(b"RIFF....WAVE")
     ('WebM', None)
     """
     boxed = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide")
@@ -58,8 +58,8 @@ def wav_block(head: bytes) -> tuple[int, int] | None:
 
 
 def values(fed: int, block: tuple[int, int] | None) -> float:
-    """How many samples, for each channel, some bytes can stand for in a codec whose blocks end with nothing.
+    """How many samples, for each channel, some bytes can contain in a codec without an end mark in its blocks.
 
-    libsndfile misses the end of a pipe in such codecs, and goes on to the length that the header claims.
+    libsndfile misses the end of a pipe in such codecs, and continues to the length that the header claims.
     """
     return fed * VALUES_PER_BYTE if block is None else math.ceil(fed / block[0]) * block[1]

@@ -1,12 +1,13 @@
-"""From a stream of sound to results as the service sends them: what to decode when, what is final, where speech ends.
+"""From a stream of sound to results as the service sends them: when to decode, which words are final, where speech
+ends.
 
-Pure: no clock, no thread, no engine. Sound comes in through `feed`; `job` returns what to decode now, which is done
-elsewhere and brought back through `done`; `results` gives out what is to be sent. At most one job is out at a time, and
-it is made when a worker is free, of the freshest sound; so under load there are fewer partial results, and
+Pure: no clock, no thread, no engine. Sound comes in through `feed`; `job` returns the sound to decode now, which is
+decoded elsewhere and brought back through `done`; `results` returns the messages to send. At most one job exists at a
+time, and it is made from the latest sound when a worker is free; so under load there are fewer partial results, and
 nothing else changes.
 
-A segment begins a little before its speech, since some recognisers hear nothing behind a second of silence, and is cut
-at its quietest place before it gets longer than an engine takes. Segments become final one after the other; a marker
+A segment begins a little before its speech, since some recognisers hear nothing after a second of silence, and is cut
+at its quietest place before it gets longer than an engine accepts. Segments become final one after the other; a marker
 (`<end>`, `<fin>`) waits for the segments before it.
 """
 
@@ -29,7 +30,7 @@ from voicekit_local.segment import EARLY, Decoded, Job, Segment, quietest, take
 RATE: Final = HEARING_RATE
 VAD: Final = WebRtcVad(mode=2)
 GATE: Final = GatePolicy(hangover=0.24)
-"""Shorter than a bot's own: a pause only makes the words be decoded with all their sound, it does not end anything."""
+"""Shorter than a bot's own: a pause only makes the recogniser decode the words with all their sound."""
 PRE_ROLL: Final = round(0.25 * RATE)
 TRAIL: Final = round(0.2 * RATE)  # sound after the speech that is decoded with it, for soft ends of words
 # a pause this long separates segments, so that recognisers have less silence to misread
@@ -42,7 +43,7 @@ FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
 CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that is too long, within which it is cut
 BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
-"""Sound that speech which is not yet known of may have begun in: it is never reported as final."""
+"""Sound in which undetected speech may already have begun: it is never reported as final."""
 
 
 class Hearing:
@@ -70,7 +71,7 @@ class Hearing:
     # --- input ---
 
     def feed(self, pcm: bytes) -> None:
-        """Hear more. LocalProtocolError after `end`, or for half a sample."""
+        """Take more sound. LocalProtocolError after `end`, or for half a sample."""
         if self._ending or len(pcm) % 2:
             why = "after the end" if self._ending else f"in {len(pcm)} bytes, which are no whole samples"
             raise LocalProtocolError(f"hearing: expected no sound {why}")
@@ -83,12 +84,12 @@ class Hearing:
         self._advance()
 
     def finalize(self) -> None:
-        """All words of the sound so far are to become final, and FIN to follow."""
+        """All words of the sound so far must become final, followed by FIN."""
         self._break_off(FIN)
         self._advance()
 
     def end(self) -> None:
-        """No more sound will come: the rest is to become final."""
+        """No more sound will come: the rest must become final."""
         self._ending = True
         self._talking = False
         self._break_off()
@@ -102,12 +103,12 @@ class Hearing:
 
     @property
     def urgent(self) -> bool:
-        """Whether the job wanted now is one that final words wait for."""
+        """Whether final words wait for the job wanted now."""
         found = self._next()
         return found is not None and _over(found[0])
 
     def job(self) -> Job | None:
-        """What is to be decoded now; its Decoded goes to `done` before there is another."""
+        """The sound to decode now; its Decoded must go to `done` before the next job."""
         found = self._next()
         if found is None:
             return None
@@ -125,7 +126,7 @@ class Hearing:
         return self._job
 
     def done(self, decoded: Decoded) -> None:
-        """Take back the job that was out."""
+        """Take back the decoded job."""
         job, segment = decoded.job, decoded.job.segment
         if job is not self._job:
             raise LocalProtocolError("hearing: expected the job that was given out last")
@@ -138,7 +139,7 @@ class Hearing:
     # --- output ---
 
     def results(self) -> list[Result]:
-        """What there is to send: nothing, or one message."""
+        """The messages to send: none or one."""
         tail = [word for segment in self._segments() for word in segment.tail]
         return self._outbox.take(tail, self._settled_to(), self._total, last=self.finished)
 
@@ -193,14 +194,14 @@ class Hearing:
             self._open.paused_at = max(at, self._open.start)
 
     def _cut(self, segment: Segment) -> None:
-        """End a segment that has become too long, at its quietest place; what is behind is the next."""
+        """End a segment that has become too long, at its quietest place; the rest is the next segment."""
         first = max(segment.settled_to, self._judged - CUT_WITHIN)
         cut = first + quietest(self._pcm(first, self._judged))
         self._close(segment, cut)
         self._queue.append(Segment(cut))
 
     def _break_off(self, *markers: Token) -> None:
-        """Close the open segment, emit `markers` behind it, and go on if speech goes on.
+        """Close the open segment, emit `markers` after it, and open another if speech continues.
 
         It ends where its speech ended or, in the middle of speech, here.
         """
@@ -225,13 +226,13 @@ class Hearing:
         return (self._judged - self._quiet_since) / RATE
 
     def _end_utterance(self) -> None:
-        """Close what is open, and emit <end> behind it if there turn out to be words."""
+        """Close the open segment, and emit <end> after it if it turns out to have words."""
         if self._queue or self._outbox.owes_end:
             ended = bool(self._queue) and self._queue[-1] is END
             self._break_off(*(() if ended else (END,)))
 
     def _endpoint_due(self) -> bool:
-        """Whether the words allow to end the utterance before the longest delay."""
+        """Whether the words permit ending the utterance before the longest delay."""
         if self._endpointing is None or self._talking or self._ending or not (self._outbox.owes_end or self._open):
             return False
         segment = self._open or self._closed  # a request to finalize closes a segment without ending the utterance
@@ -261,7 +262,7 @@ class Hearing:
         self._sound_at += drop
 
     def _next(self) -> tuple[Segment, int] | None:
-        """The first segment that is to be decoded, and up to where."""
+        """The first segment to decode, and up to which sample."""
         segment = next((one for one in self._segments() if not one.complete), None)
         if segment is None or self._job is not None:
             return None
@@ -272,7 +273,7 @@ class Hearing:
         return (segment, self._total) if self._partials and self._total >= due_at else None
 
     def _needed_to(self, segment: Segment) -> int:
-        """Up to where a segment must be decoded before its words can be final."""
+        """The sample up to which a segment must be decoded before its words can be final."""
         if segment.end is not None:
             return segment.end
         return self._total if segment.paused_at is None else segment.paused_at + TRAIL

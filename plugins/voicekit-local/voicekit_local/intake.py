@@ -1,6 +1,6 @@
-"""From the sound that a client sends to what recognisers take: raw formats, decoded, mixed to mono and resampled.
+"""From a client's sound to the recognisers' format: raw formats, decoded, mixed to mono and resampled.
 
-Pure, and kept in step by the sample: what arrives cut inside a sample waits for its rest. Loads numpy when it is made.
+Pure and exact to the sample: data cut inside a sample waits for the rest of it. Loads numpy when it is made.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME: Final = re.compile(r"pcm_([suf])(8|16|24|32|64)(le|be)?$")
 class RawIntake:
     """Sound of a session whose configuration names a raw format; `feed` returns PCM16 mono at 16 kHz.
 
-    ConfigError for a rate that no resampler takes.
+    ConfigError for a rate that the resampler does not accept.
     """
 
     def __init__(self, config: SttConfig) -> None:
@@ -43,7 +43,7 @@ class RawIntake:
         self._resampler = None if self._source.rate == PCM16K.rate else Resampler(self._source, PCM16K)
 
     def feed(self, data: bytes) -> bytes:
-        """What can be said of it already; the resampler holds back a few milliseconds."""
+        """The sound that is ready; the resampler holds back a few milliseconds."""
         data = self._rest + data
         whole = len(data) // self._sample_bytes * self._sample_bytes
         self._rest = data[whole:]
@@ -57,7 +57,7 @@ class RawIntake:
         return _joined(self._resampler.feed(frame))
 
     def finish(self) -> bytes:
-        """What was held back."""
+        """The sound that was held back."""
         return b"" if self._resampler is None else _joined(self._resampler.finish())
 
 
@@ -66,7 +66,7 @@ def _joined(sound: list[Sound]) -> bytes:
 
 
 def _reader(name: str, channels: int) -> Callable[[bytes], NDArray[np.float32]]:
-    """What makes of bytes in the format called `name` a column of float32."""
+    """A function that converts bytes in the format called `name` to a column of float32."""
     if name in _LAWS:
         return partial(_of_law, AudioFormat(8_000, name, channels))  # type: ignore[arg-type]  # it is one of _LAWS
     found = _NAME.match(name)
@@ -103,7 +103,7 @@ def _of_integers(kind: str, bits: int, channels: int, data: bytes) -> NDArray[np
 
 
 def _of_three_bytes(order: str, unsigned: bool, channels: int, data: bytes) -> NDArray[np.float32]:
-    """24 bits fit no type: they become the upper three bytes of 32, where the sign is right."""
+    """No type has 24 bits: they become the upper three bytes of 32, which keeps the sign."""
     import numpy
 
     threes = numpy.frombuffer(data, numpy.uint8).reshape(-1, 3)

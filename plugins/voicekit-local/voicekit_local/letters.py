@@ -1,6 +1,6 @@
 """When each character of a text sounds, from the times of its words. Pure.
 
-Letters share their word's time evenly, and what stands between two words fills the pause between them.
+Letters share their word's time evenly, and the characters between two words fill the pause between them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Text that comes in any pieces, cut into what is spoken at a time. Pure.
+"""Cuts text that arrives in pieces of any length into the pieces to speak. Pure.
 
-A piece is spoken as soon as the next one has begun, or the text is over. What is left waits a little for its rest:
-shortly behind a full stop, longer in the middle of a sentence, where it is then cut at the last blank.
+A piece is spoken as soon as the next one has begun, or the text is over. The remaining text waits a little for more:
+briefly after a full stop, longer in the middle of a sentence, which is then cut at the last blank.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Final
 
 SENTENCE_S: Final = 0.25
-"""Seconds to wait behind the end of a sentence: "3." may go on with "5 dollars"."""
+"""Seconds to wait after the end of a sentence: "3." may continue with "5 dollars"."""
 
 CLAUSE_S: Final = 1.0
-"""Seconds to wait elsewhere; the service too holds short text back. Writers that are slower than that are stalled."""
+"""Seconds to wait elsewhere; the service also holds short text back. Slower writers count as stalled."""
 
 STOPS: Final = (".", "!", "?", "…", ":", ";", '."', '!"', '?"', ".)", "!)", "?)", "\n")
 
@@ -26,7 +26,7 @@ _TAG_BEGUN: Final = re.compile(r"\[(?:[^\W\d_]|[ ,'\u2019-]){0,40}\]?$")
 
 
 class Lines:
-    """One stream's text; `pieces` cuts a text where a voice may breathe."""
+    """One stream's text; `pieces` cuts a text at natural pauses."""
 
     def __init__(self, pieces: Callable[[str], list[str]]) -> None:
         self._pieces = pieces
@@ -47,18 +47,18 @@ class Lines:
 
     @property
     def over(self) -> bool:
-        """Whether all has been taken, and no more will come."""
+        """Whether everything has been taken, and no more will come."""
         return self._ended and not self._text
 
     @property
     def due_at(self) -> float:
-        """When there will be a piece though no more text comes; inf where there will be none."""
+        """When the next piece is due if no more text comes; inf if there is none."""
         if self._ended:
             return -math.inf
         return self._fed_at + self._wait_s() if self._so_far() else math.inf
 
     def take(self, now: float) -> str | None:
-        """The next piece to speak; None as long as there is none."""
+        """The next piece to speak; None while there is none."""
         piece = self._next(now) if self._text else ""
         self._text = self._text[len(piece) :]
         return piece or None
@@ -70,7 +70,7 @@ class Lines:
         return self._so_far() if now >= self.due_at else ""
 
     def _so_far(self) -> str:
-        """What can be spoken without what may still come: whole words."""
+        """The text that can be spoken whatever follows: whole words."""
         whole = self._at_stop or self._text.endswith(" ")
         text = self._text if whole else self._text[: self._text.rfind(" ") + 1]
         return text if text.strip() else ""

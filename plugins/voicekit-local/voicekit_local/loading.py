@@ -1,4 +1,4 @@
-"""Getting the engines ready, in threads, and telling how far that is."""
+"""Loads the engines, in threads, and reports the progress."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from voicekit.flow.groups import alone
 from voicekit_local.engines.interface import Progress
 
 PATIENCE_S: Final = 1.0
-"""Seconds of loading about which nothing is said."""
+"""Seconds of loading before progress is shown."""
 
 STEP: Final = 0.01
-"""Progress that is worth telling."""
+"""The least progress that is reported."""
 
 
 class Loadable(Protocol):
@@ -22,14 +22,14 @@ class Loadable(Protocol):
 
 
 Show = Callable[[str, float], None]
-"""Told what is being done and how much of it is done; with 1.0, that it is over."""
+"""Called with the present step and the part that is done; 1.0 means that loading is over."""
 
 
 async def load_all(engines: list[Loadable], show: Show) -> None:
-    """Load all `engines` at once; `show` is told of the slowest where that takes more than a second.
+    """Load all `engines` at once; `show` reports the slowest if it takes more than a second.
 
-    Raises what the first of them raises that can't be loaded. When this is cancelled, the threads are left to
-    themselves, and end with the process.
+    Raises the error of the first engine that can't be loaded. If cancelled, the threads are left running, and end with
+    the process.
     """
     board = _Board(show, trio.current_time() + PATIENCE_S)
     with alone():
@@ -51,7 +51,7 @@ async def _load(engine: Loadable, place: int, board: _Board) -> None:
 
 
 class _Board:
-    """Who is how far."""
+    """The progress of each engine."""
 
     def __init__(self, show: Show, quiet_until: float) -> None:
         self._show = show

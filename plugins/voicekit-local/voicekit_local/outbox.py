@@ -1,4 +1,4 @@
-"""Words on their way out, as the service writes them: final tokens once, the others replaced every time. Pure."""
+"""Words to be sent, as the service writes them: final tokens once, the others replaced every time. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ SPEAKER: Final = "1"  # the only speaker if a client asks for speakers, since no
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One message: new final tokens and markers, then the whole tail; up to where the sound is final, and heard."""
+    """One message: new final tokens and markers, then the whole tail; and the positions up to which sound is final, and
+    heard.
+    """
 
     tokens: tuple[Token, ...]
     final_ms: int
@@ -25,7 +27,7 @@ class Result:
 
 
 class Outbox:
-    """Collects what has become final, and makes messages of it."""
+    """Collects the final words, and makes messages from them."""
 
     def __init__(self, config: SttConfig, language: str) -> None:
         self._language = language if config.enable_language_identification else None
@@ -46,7 +48,7 @@ class Outbox:
             self._final_to = max(self._final_to, word.end)
 
     def mark(self, marker: Token) -> None:
-        """A marker behind what has been said; END only where there are words for it to end."""
+        """A marker after the words so far; END only if there are words for it to end."""
         if marker is END and not self.owes_end:
             return
         if marker is END:
@@ -54,9 +56,9 @@ class Outbox:
         self._finals.append(marker)
 
     def take(self, tail: Sequence[Word], final_to: int, total: int, *, last: bool) -> list[Result]:
-        """What there is to send, nothing or one message, where `total` samples were heard.
+        """The messages to send, none or one, after `total` samples were heard.
 
-        `final_to` says up to where no word is missing any more; what is reported never falls.
+        `final_to` is the position up to which all words are known; the reported position never falls.
         """
         tokens = tuple(self._token(word, first=not (self._any_token or place)) for place, word in enumerate(tail))
         due = total - self._taken_at >= PROGRESS or (last and final_to > self._final_to)
@@ -80,5 +82,5 @@ class Outbox:
 
 
 def ms(samples: int) -> int:
-    """Whole milliseconds of so many samples."""
+    """Whole milliseconds for a number of samples."""
     return samples * 1000 // HEARING_RATE

@@ -1,6 +1,6 @@
-"""Speech in the format that a client asked for: any raw one, WAV, and what libsndfile can encode as it comes.
+"""Speech in the format that a client requested: any raw one, WAV, and those that libsndfile can encode as a stream.
 
-One packing per stream, fed piece by piece; the headers come once, with lengths that say "until it ends".
+One packing per stream, fed piece by piece; headers come once, with lengths that mean "until it ends".
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USUAL_RATE: Final = 24_000
-"""Of formats with a header, where the client names none."""
+"""The rate of formats with a header, if the client names none."""
 
 USUAL_BITRATE: Final = 64_000
-"""Of MP3, where the client names none: plenty for one voice."""
+"""The bitrate of MP3, if the client names none: enough for one voice."""
 
 FORMATS: Final = (*TTS_RAW_FORMATS, "wav", "flac", "mp3", "opus")
 """The service's formats without AAC, which libsndfile does not make."""
@@ -42,7 +42,7 @@ _FILES: Final = {
     "opus": ("OGG", "OPUS"),
 }
 _MP3_BITRATES: Final = {32_000: (32_000, 320_000), 16_000: (8_000, 160_000), 0: (8_000, 64_000)}
-"""From which rate on MP3 has which scale of bitrates: libsndfile's compression level goes along it, from 1 to 0."""
+"""Ranges of rates, with MP3's scale of bitrates in each: libsndfile's compression level goes along it, from 1 to 0."""
 _OPUS_BITRATES: Final = (6_000, 256_000)
 _FIRMEST: Final = 0.999
 """The highest compression level of MP3: at 1.0 libsndfile fails."""
@@ -57,7 +57,7 @@ def unmakeable(config: TtsConfig) -> str | None:
 
 
 class Packing:
-    """Takes PCM16 mono at `rate` and gives out bytes as `config` wants them; its methods block for a moment."""
+    """Takes PCM16 mono at `rate` and returns bytes in the format of `config`; its methods block for a moment."""
 
     def __init__(self, config: TtsConfig, rate: int) -> None:
         name = config.audio_format or ""
@@ -68,7 +68,7 @@ class Packing:
         self._pack, self._close = _packer(name, target.rate, config.bitrate)
 
     def feed(self, pcm: bytes) -> bytes:
-        """What can be sent already; resamplers and encoders hold some sound back."""
+        """The bytes that are ready; resamplers and encoders hold some sound back."""
         if self._resampler is None:
             return self._pack(pcm)
         frame = AudioFrame(pcm, self._at, self._source)
@@ -76,7 +76,7 @@ class Packing:
         return self._pack(_joined(self._resampler.feed(frame)))
 
     def finish(self) -> bytes:
-        """What was held back; afterwards nothing may be fed."""
+        """The bytes that were held back; nothing may be fed afterwards."""
         rest = b"" if self._resampler is None else _joined(self._resampler.finish())
         return (self._pack(rest) if rest else b"") + self._close()
 
@@ -86,7 +86,7 @@ def _joined(sound: list[Sound]) -> bytes:
 
 
 def _packer(name: str, rate: int, bitrate: int | None) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
-    """What packs sound at the right rate, and what ends it."""
+    """A function that packs sound at the right rate, and one that ends it."""
     if name == "pcm_s16be":
         return _swapped, _nothing
     if name in _RAW:
@@ -111,7 +111,7 @@ def _swapped(pcm: bytes) -> bytes:
 
 
 class _Wave:
-    """A WAV whose length is not known when its header goes out: it claims the most that fits."""
+    """A WAV with unknown length when its header is sent: it claims the greatest length that fits."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -133,7 +133,7 @@ def _wave_header(rate: int) -> bytes:
 
 
 class _File:
-    """An encoder of libsndfile, which writes into a file that gives its bytes away as they come."""
+    """An encoder of libsndfile, which writes into a file that passes its bytes on."""
 
     def __init__(self, name: str, rate: int, bitrate: int | None) -> None:
         import soundfile
@@ -166,7 +166,7 @@ def _samples(pcm: bytes) -> NDArray[np.int16]:
 
 
 def _pressing(name: str, rate: int, bitrate: int | None) -> dict[str, Any]:
-    """What makes libsndfile hit `bitrate`, as nearly as the codec can at this rate."""
+    """The settings with which libsndfile gets as near to `bitrate` as the codec can at this rate."""
     if name == "flac" or (name == "opus" and bitrate is None):
         return {}
     if name == "opus":
@@ -182,7 +182,7 @@ def _level(scale: tuple[int, int], bitrate: int | None) -> float:
 
 
 class _Outflow(io.RawIOBase):
-    """A file that is only appended to: what an encoder wants to mend in its header at the end has long been sent."""
+    """A file that is only appended to: the encoder's corrections of the header at the end come too late."""
 
     def __init__(self) -> None:
         self._fresh = bytearray()
@@ -190,7 +190,7 @@ class _Outflow(io.RawIOBase):
         self._at = 0
 
     def taken(self) -> bytes:
-        """What has been written since this was asked last."""
+        """The bytes written since the last call."""
         data = bytes(self._fresh)
         self._fresh.clear()
         return data

@@ -1,7 +1,8 @@
-"""The REST API of the server: its role of the protocol, with files on disk, and the engines behind it.
+"""The REST API of the server: its side of the protocol, with files on disk, and the engines behind it.
 
-Uploads go into a folder that is gone with the server. Whole files are transcribed two at a time, when no call needs the
-cores; deleting one stops it. What the engines can't do (translate, clone a voice) or should not (download) is refused.
+Uploads go into a folder that is removed with the server. Whole files are transcribed two at a time, when no call needs
+the cores; deleting one stops it. Requests that the engines can't fulfil (translate, clone a voice) or should not
+(download) are refused.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ async def open_rest(
 
 
 class RestService:
-    """Serves connections; `nursery` is where transcriptions go on behind them."""
+    """Serves connections; transcriptions continue in `nursery`."""
 
     def __init__(
         self,
@@ -228,7 +229,7 @@ class _Reading:
         return self._tokens, self._hearing.total_ms
 
     async def _decode(self) -> None:
-        """Decode what is to be decoded, whenever nobody else needs the cores, and keep what is final."""
+        """Decode the file whenever nobody else needs the cores, and keep the final words."""
         studio = self._studio
         while self._hearing.wants_job:
             async with studio.workers.slot(_never):

@@ -1,7 +1,7 @@
-"""One segment of speech while it is decoded again and again: which of its words are settled, and when they sound. Pure.
+"""One segment of speech while it is decoded repeatedly: which of its words are settled, and when they sound. Pure.
 
-A word is settled when two decodes in a row have it at the same place and there is another word behind it; from then on
-it never changes, whatever later decodes have. Their version is matched to it and dropped.
+A word is settled when two decodes in a row have it at the same place and another word follows it; from then on it never
+changes. Later decodes are matched to the settled words, and their version is dropped.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EARLY: Final = 2 * HEARING_RATE
-"""Samples of a segment in which no word is settled: there it is decoded often, so that agreeing twice means little."""
+"""Samples at the start of a segment in which no word is settled: decodes are frequent there, so two can agree by
+chance.
+"""
 STALLED: Final = 3 * HEARING_RATE
-"""Samples of sound that bring no new word, though a detector takes them for speech: music, or a noisy street."""
+"""Samples without a new word, though a detector takes them for speech: music, or a noisy street."""
 SETTLES_WITHIN_S: Final = 11.0
-"""Words of the part of a segment behind this wait: it may be cut there, and they would be heard again in the next."""
+"""Words later in the segment than this wait: it may be cut there, and the next segment would have them again."""
 
 WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
 SPAN: Final = 5  # windows that are searched for the quietest place: a tenth of a second
@@ -35,7 +37,7 @@ SPAN: Final = 5  # windows that are searched for the quietest place: a tenth of 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word, when it sounds (samples of the session) and how sure the recogniser is."""
+    """A word, when it sounds (samples of the session) and the recogniser's confidence."""
 
     text: str
     start: int
@@ -45,7 +47,7 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """Sound from sample `start` on, up to `end` once it is closed, and what is known of its words."""
+    """Sound from sample `start` on, up to `end` once it is closed, and the words known so far."""
 
     start: int
     end: int | None = None
@@ -56,7 +58,7 @@ class Segment:
     heard: Heard = field(default_factory=lambda: Heard(()))
     decoded_to: int = 0
     changed_at: int = 0
-    """Up to where it had been decoded when its words changed last."""
+    """The sample up to which it had been decoded when its words last changed."""
     complete: bool = False
     """Whether all its speech so far is in its words, with their times."""
 
@@ -66,7 +68,7 @@ class Segment:
 
     @property
     def stalled(self) -> bool:
-        """Whether it has words, and no new ones come."""
+        """Whether it has words, but gets no new ones."""
         return bool(self.settled or self.tail) and self.decoded_to - self.changed_at >= STALLED
 
     @property
@@ -83,7 +85,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What became of a job: the words behind those that were settled before, and how many of them are settled now."""
+    """The result of a job: the words after those settled before, and how many of them are settled now."""
 
     job: Job
     heard: Heard
@@ -93,7 +95,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Sound to be decoded, with all that is needed to do so elsewhere; `run` blocks and belongs into a thread."""
+    """Sound to decode, with everything needed to do so elsewhere; `run` blocks and belongs into a thread."""
 
     segment: Segment
     pcm: bytes = field(repr=False)
@@ -111,7 +113,7 @@ class Job:
         return self.start + len(self.pcm) // 2
 
     def run(self, recogniser: Recogniser, aligner: Aligner) -> Decoded:
-        """Decode, and find the times of the words where they matter: of those that settle, and once speech is over."""
+        """Decode, and find the times of the words that need them: those that settle, and all once speech is over."""
         import numpy as np
 
         sound = np.frombuffer(self.pcm, "<i2").astype(np.float32) / np.float32(32_768)
@@ -172,12 +174,12 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 
 
 def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
-    """How many words are settled by two decodes in a row: those that they agree on from the beginning, but the last.
+    """How many words are settled by two decodes in a row: those that agree from the beginning, except the last.
 
-    That one may be incomplete, or change with the next word. Settling it too cost 0.4 % more wrong words.
+    The last may be incomplete, or change with the next word. Settling it too cost 0.4 % more wrong words.
 
-    >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
-    (2, 0)
+        >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
+        (2, 0)
     """
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, now[:-1], strict=False)))
     return max(0, same - 1)

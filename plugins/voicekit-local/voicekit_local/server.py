@@ -1,4 +1,4 @@
-"""The server: one port, on which a path leads to speech to text, text to speech, or the REST API."""
+"""The server: one port, with a path each for speech to text, text to speech, and the REST API."""
 
 from __future__ import annotations
 
@@ -43,26 +43,25 @@ REQUESTS_PER_MINUTE: Final = 1_000
 """Ten times the service's: tests make many short ones."""
 
 CONNECTIONS: Final = 256
-"""At once; further ones are closed without an answer, so that the system's limit of open files is never reached."""
+"""Connections at once; more are closed without an answer, so that the system's limit of open files is never reached."""
 
 STRANGERS: Final = 64
-"""Connections at once of clients that have shown no key, in whatever state: the oldest makes room for the next."""
+"""Connections at once of clients that have not shown a key: the oldest is closed for the next."""
 
 HERE: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts of web pages that may use the server: those of this machine, at any port."""
 
 HEAD_S: Final = 10.0
-"""Seconds in which a client must say what it wants."""
+"""Seconds in which a client must send its request."""
 
 HEAD_BYTES: Final = 16 * 1024
 """The longest request head: as much as common servers take."""
 
 
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
-    """The account of a server of one's own: one key, and as many calls as the machine can bear.
+    """The account of your own server: one key, and as many calls as the machine can carry.
 
-    That is a number for each core, and fewer where the workers are too slow: what has begun is better protected than
-    what has not.
+    That is a number for each core, and fewer if the workers are too slow: running calls come before new ones.
     """
     calls = CALLS_PER_CORE * workers.slots
     account = Account(
@@ -77,7 +76,7 @@ def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
 
 
 def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
-    """What the engines can do of what the service can. Any voice's name will do: bots name the service's."""
+    """The part of the service's functions that the engines have. Any name of a voice works: bots name the service's."""
     return Offer(
         stt_formats=(*CONTAINERS, *limits.STT_RAW_FORMATS),
         understood=recogniser.languages,
@@ -147,14 +146,14 @@ class LocalServer:
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """The number of open connections."""
         return self._open
 
     @asynccontextmanager
     async def serving(self, port: int = 0, host: str = HOST) -> AsyncIterator[Endpoints]:
-        """Serve on `port` of `host` (0 takes a free one) for as long as this is open; yields the addresses.
+        """Serve on `port` of `host` (0 picks a free one) for as long as this is open; yields the addresses.
 
-        Raises ConfigError where the port can't be had.
+        Raises ConfigError if the port is not available.
         """
         listeners = await _listen(port, host)
         async with (
@@ -213,7 +212,7 @@ async def _listen(port: int, host: str) -> list[trio.SocketListener]:
 
 
 async def _head(stream: trio.abc.Stream) -> bytes:
-    """All up to the end of a request's head; nothing when it never came to that."""
+    """Everything up to the end of a request's head; empty if that never came."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) <= HEAD_BYTES:
         more = await stream.receive_some()
@@ -229,7 +228,7 @@ def _path(head: bytes) -> str:
 
 
 def _origin(head: bytes) -> str:
-    """Of the web page that asks; that of this machine for a program, which has none."""
+    """The origin of the web page that asks; that of this machine for a program, which has none."""
     lines = (line.partition(b":") for line in head.split(b"\r\n"))
     found = next((value for name, _, value in lines if name.strip().lower() == b"origin"), b"http://localhost")
     return found.strip().decode("latin-1")

@@ -34,11 +34,12 @@ CHUNK_S: Final = 0.24
 """Seconds of sound in a message."""
 
 IN_HAND_S: Final = 1.0
-"""Seconds of sound that a listener has not heard yet, above which a stream can wait for others."""
+"""Seconds of sound ready for a listener above which a stream can wait for others."""
 
 FASTER: Final = 8.0
-"""How many times as fast as it sounds a stream is sent, at most. What is cut off a second later was made in vain, and
-a client that cancels behind the first sound finds its stream still alive, as with the service."""
+"""Greatest speed of sending, as a multiple of real time. More would be wasted when it is cut off a second later, and a
+client that cancels after the first sound finds its stream still alive, as with the service.
+"""
 
 WIDTH: Final = 2  # bytes per PCM16 sample
 
@@ -87,7 +88,7 @@ class Stream:
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:
-        """Whether its listener would soon hear a hole."""
+        """Whether its listener would soon hear a gap."""
         return self.in_hand_s < IN_HAND_S
 
     async def pace(self) -> None:
@@ -100,7 +101,7 @@ class Stream:
         self.spoken_s += seconds
 
     def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
-        """Speak `piece`, behind what was spoken before; blocks."""
+        """Speak `piece`, after the pieces before it; blocks."""
         silent = not any(letter.isalnum() for letter in piece)
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
@@ -190,7 +191,7 @@ class Speaking:
         await line.flush()
 
     async def _made(self, stream: Stream, piece: str) -> list[Chunk]:
-        """Have a piece spoken, if there is somebody for it in time; else the stream ends with an error."""
+        """Have a piece spoken, if a worker is free in time; else the stream ends with an error."""
         with trio.move_on_after(stream.in_hand_s + LATE_S) as waiting:
             async with self._studio.workers.slot(stream.urgent):
                 waiting.deadline = math.inf

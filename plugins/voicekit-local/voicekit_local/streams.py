@@ -1,4 +1,4 @@
-"""A client's stream with something added: bytes that were read before, and an end of patience."""
+"""A client's stream with an addition: bytes that were read before, or a time limit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 import trio
 
 IDLE_S: Final = 60.0
-"""Seconds in which a client must send or take something; then it is taken for gone."""
+"""Seconds in which a client must send or take something; after that it counts as lost."""
 
 
 class Replayed(trio.abc.HalfCloseableStream):
-    """`stream`, of which `head` has been read already, and comes again."""
+    """`stream`, with `head`, which has been read already, at its start again."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream, head: bytes) -> None:
         self._stream = stream
@@ -39,7 +39,7 @@ class Replayed(trio.abc.HalfCloseableStream):
 
 
 class Patient(trio.abc.HalfCloseableStream):
-    """`stream`, for as long as its client does something now and then; then it is broken."""
+    """`stream`, for as long as its client sends or takes something in time; after that it is broken."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""What all connections of a server share: the engines, and the cores that they work on."""
+"""The shared parts of all connections of a server: the engines, and the cores that they work on."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 DECODERS: Final = 64
-"""Threads that decode containers, at most; they mostly wait for more of them."""
+"""Most threads that decode containers; they mostly wait for more bytes."""
 
 LATE_S: Final = 5.0
-"""Seconds that a client in real time may have to wait for its words or its sound: nobody holds a conversation so."""
+"""Most seconds that a client in real time may wait for its words or its sound: more makes a conversation impossible."""
 
 OVERLOADED: Final = Refusal(
     "service_unavailable",
     "Cannot continue request (code 1). Please restart the request. This machine can't keep up with its calls.",
 )
-"""What a client is told that would have to wait longer: it may try again, while in silence it could do nothing."""
+"""The error for a client that would have to wait longer: told so, it can try again."""
 
 BROKEN: Final = Refusal("internal_error", "The server had an error processing your request. Please try again.")
-"""What a client is told when an engine fails."""
+"""The error for a client when an engine fails."""
 
 
 KNOWN_VOICES: Final = """
@@ -40,7 +40,7 @@ Cooper Mason Ruby Elise Arjun Rohan Priya Meera Bryce
 """Names of the service's own voices, as far as they are documented."""
 
 INTRODUCED: Final = 100
-"""Unknown names that are warned about; more are a program's doing."""
+"""Unknown names for which a warning is printed; a program that sends more invents them."""
 
 
 class EngineFailed(VoicekitError):
@@ -61,7 +61,7 @@ class Studio:
         self._introduced: set[str] = set()
 
     def introduce(self, voice: str) -> None:
-        """Print once for each name that is no voice of the service's that another voice stands in for it."""
+        """Print once for each name that is not a voice of the service, that another voice speaks for it."""
         if voice in self._introduced or voice in (*KNOWN_VOICES.split(), *self.voice.voices):
             return
         if len(self._introduced) < INTRODUCED:
@@ -70,7 +70,7 @@ class Studio:
             print(f"warning: {said}", file=sys.stderr, flush=True)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Have an engine do it, in a slot of the workers; EngineFailed when it can't."""
+        """Let an engine do it, in a slot of the workers; EngineFailed if it fails."""
         try:
             return await self.workers.work(do, *args)
         except Exception as error:  # an engine is third-party code: an error ends one connection, not the server

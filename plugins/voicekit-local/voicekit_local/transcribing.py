@@ -1,10 +1,10 @@
-"""Speech to text on one connection: the protocol's server role, and behind it intake, hearing and the recogniser.
+"""Speech to text on one connection: the protocol's server role, with intake, hearing and the recogniser.
 
     client ─receive▶ SttServer ─link▶ intake ─▶ Hearing ─job▶ a worker's recogniser ─done▶ Hearing ─results▶ SttServer
 
-The link is bounded and so is what `Hearing` may be behind, so a client that sends faster than it is understood waits.
-One whose sound came in real time and is understood too late is told so, and its session ends: it may try again later,
-or elsewhere, while going on in silence it could not.
+The link is bounded, and so is the sound that `Hearing` has not processed, so a client that sends too fast must wait. A
+client that sends in real time but gets its words too late receives an error, and its session ends: so it can try again
+later, or elsewhere.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Transcribing:
                         await self._end(line)
 
     async def _hear(self, pcm: bytes, line: Line) -> None:
-        """Give sound to the hearing, as soon as that is not too far behind."""
+        """Give sound to the hearing, as soon as that has caught up enough."""
         while self._hearing.behind_s > MOST_BEHIND_S:
             await self._changed.park()
         self._hearing.feed(pcm)
@@ -146,7 +146,7 @@ class Transcribing:
     # --- words ---
 
     async def _recognise(self, line: Line) -> None:
-        """Have done what there is to decode, piece by piece, until the end."""
+        """Decode the sound, piece by piece, until the end."""
         studio = self._studio
         while True:
             while not self._hearing.wants_job:
@@ -160,7 +160,7 @@ class Transcribing:
             await self._say(line)
 
     async def _say(self, line: Line) -> None:
-        """Send what is new, and have others look at it."""
+        """Send the new results, and wake the other tasks."""
         for result in self._hearing.results():
             self.core.result(result.tokens, result.final_ms, result.total_ms)
         if self._hearing.finished:

@@ -1,7 +1,7 @@
-"""One websocket of the server: a reader, a writer and a timer around a service that does the talking.
+"""One websocket of the server: a reader, a writer and a timer around a service.
 
-The service is one of the protocol's server roles with an engine behind it. Nothing piles up: a client that does not
-read makes its service wait, and one that sends faster than it is understood is made to wait itself.
+The service is one of the protocol's server roles with an engine. Nothing accumulates: a client that does not read makes
+its service wait, and one that sends faster than the server understands must wait itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLOSE_S: Final = 1.0
 """Seconds for the closing handshake."""
 
 STALLED_S: Final = 20.0
-"""Seconds in which a client must take one message; then it is taken for gone."""
+"""Seconds in which a client must take one message; after that it counts as lost."""
 
 UNSENT: Final = 32
 """Messages that may wait to be sent."""
@@ -39,8 +39,9 @@ UNREAD: Final = 4
 RECEIVE_BYTES: Final = 64 * 1024
 
 LARGEST: Final = 2 * MESSAGE_BYTES
-"""Bytes of a message that is read at all; a larger one closes the connection with code 1009. Those in between get the
-service's own answer."""
+"""Bytes of the longest message that is read; a longer one closes the connection with code 1009. Messages between the
+two limits get the service's own answer.
+"""
 
 LOST: Final = (
     trio_websocket.ConnectionClosed,
@@ -50,11 +51,11 @@ LOST: Final = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
 )
-"""How the library says that a client has left, or never spoke the protocol."""
+"""The library's errors for a client that has left, or never spoke the protocol."""
 
 
 class Core(Protocol):
-    """What is the same in both server roles."""
+    """The common part of both server roles."""
 
     @property
     def closing(self) -> CloseConnection | None: ...
@@ -67,7 +68,7 @@ class Core(Protocol):
 
 
 class Line:
-    """The way to one client: what the core has to say goes out through `flush`, which any task may call.
+    """The connection to one client: messages of the core go out through `flush`, which any task may call.
 
     A task that is cancelled while it flushes leaves the rest, which may be other tasks', to the next `flush`.
     """
@@ -81,7 +82,7 @@ class Line:
         self._timer = trio.CancelScope()
 
     async def flush(self) -> None:
-        """Send what the core has to say, in order; waits for a client that is slow to read."""
+        """Send the core's messages, in order; waits for a client that is slow to read."""
         async with self._flushing:
             while self._take():
                 await self._outlet.send(self._unsent[0])  # if cancelled, nothing was sent
@@ -92,7 +93,7 @@ class Line:
         self._timer.deadline = self._due_at
 
     def _take(self) -> bool:
-        """Whether there is something to send, which may have come while the last was sent."""
+        """Whether there is something to send, which may have come while the last message was sent."""
         self._unsent.extend(self._core.outgoing())
         return bool(self._unsent)
 
@@ -112,7 +113,7 @@ class Line:
             await trio.sleep_forever()
 
     async def write(self, socket: trio_websocket.WebSocketConnection) -> None:
-        """Send what is flushed until the end, and close."""
+        """Send all that is flushed until the end, and close."""
         async for item in self._inlet:
             if isinstance(item, CloseConnection):
                 with trio.move_on_after(CLOSE_S):
@@ -130,7 +131,7 @@ class Service(Protocol):
     @property
     def core(self) -> Core: ...
     async def receive(self, message: Message, now: float) -> None:
-        """Take a message of the client; waits when there is too much to do."""
+        """Take a message from the client; waits if there is too much to do."""
         ...
 
     def tick(self, now: float) -> None:
@@ -138,11 +139,11 @@ class Service(Protocol):
         ...
 
     def closed(self) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         ...
 
     async def run(self, line: Line) -> None:
-        """Do the work, and flush `line` when there is something to say; cancelled at the end."""
+        """Do the work, and call `flush` when there are messages; cancelled at the end."""
         ...
 
 
@@ -151,9 +152,9 @@ class MakeService(Protocol):
 
 
 async def serve_websocket(stream: trio.abc.Stream, make: MakeService, welcome: Callable[[], object]) -> None:
-    """Serve the client at the other end of `stream`, whose request has not been read, until either has enough.
+    """Serve the client at the other end of `stream`, whose request has not been read, until either side ends it.
 
-    `welcome` is called when the client has shown a good key, perhaps more than once.
+    `welcome` is called when the client has shown a valid key, perhaps more than once.
     """
     try:
         async with trio.open_nursery() as nursery:

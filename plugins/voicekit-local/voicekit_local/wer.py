@@ -1,6 +1,6 @@
-"""Word error rate: how many words of a known text were heard wrongly, whatever way they are written (pure).
+"""Word error rate: how many words of a known text were heard wrongly, however they are written (pure).
 
-"I can't, it's 5 p.m." and "i cannot it is five pm" are the same words. What differs in writing alone is made equal on
+"I can't, it's 5 p.m." and "i cannot it is five pm" are the same words. Differences only in writing are removed from
 both sides; a wrong, missing or additional word is one error.
 """
 
@@ -33,14 +33,14 @@ _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """What went wrong in `words` spoken ones."""
+    """The errors in `words` spoken words."""
 
     wrong: int
     words: int
 
     @property
     def rate(self) -> float:
-        """Errors per spoken word; more than 1 where more was heard than said."""
+        """Errors per spoken word; more than 1 if more was heard than said."""
         return self.wrong / max(1, self.words)
 
     def __add__(self, other: Errors) -> Errors:

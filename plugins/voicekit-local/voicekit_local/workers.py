@@ -1,7 +1,7 @@
-"""The cores that engines work on: as many slots as there are cores, given to whoever is most urgent.
+"""The cores that engines work on: one slot for each core, given to the most urgent work.
 
-Whoever has a slot asks for his work only then: a recogniser that waited looks at the newest sound, so when there is
-too much to do, partial results come less often, and nothing piles up.
+The work is chosen only when its slot is free: a recogniser that waited takes the newest sound, so under load partial
+results come less often, and nothing accumulates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 Urgent = Callable[[], bool]
-"""Asked each time a slot becomes free: what was not urgent may have become so while it waited."""
+"""Called each time a slot becomes free: work may have become urgent while it waited."""
 
 
 def cores() -> int:
@@ -29,25 +29,26 @@ def cores() -> int:
 
 
 HALF_S: Final = 10.0
-"""Seconds after which what was slow counts half."""
+"""Seconds after which a slow result counts half."""
 
 SHARE: Final = 0.25
-"""Of the latest urgent work in the average."""
+"""Weight of the latest urgent work in the average."""
 
 PRESSED_S: Final = 1.0
-"""Seconds that urgent work may take, waiting included, before nothing more should be begun: callers feel it then. On a
-machine that keeps up it takes a fifth of that."""
+"""Seconds that urgent work may take, waiting included, before new calls are refused: callers notice it then. A machine
+that keeps up needs a fifth of that.
+"""
 
 
 class Pressure:
-    """How long urgent work takes of late: an average in which the latest counts most, and old times fade. Pure."""
+    """How long urgent work has taken recently: an average in which the latest counts most. Pure."""
 
     def __init__(self) -> None:
         self._level = 0.0
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> None:
-        """Urgent work is done that was asked for so many seconds ago."""
+        """Urgent work is done that was requested `seconds` ago."""
         self._level = (1 - SHARE) * self.level(now) + SHARE * seconds
         self._at = now
 
@@ -60,7 +61,7 @@ class Pressure:
 
 
 class _Waiting:
-    """Somebody who waits for a slot."""
+    """One task that waits for a slot."""
 
     __slots__ = ("given", "urgent", "woken")
 
@@ -87,7 +88,7 @@ class Workers:
 
     @asynccontextmanager
     async def slot(self, urgent: Urgent) -> AsyncIterator[None]:
-        """Wait for a slot and hold it: the urgent first, and among equals whoever came first."""
+        """Wait for a slot and hold it: urgent work first, otherwise in the order of requests."""
         asked_at = trio.current_time()
         await self._take(urgent)
         counts = urgent()
@@ -100,7 +101,7 @@ class Workers:
             self._give()
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Do it in a thread; only in a slot. It can't be stopped in the middle: a cancelled one is waited for."""
+        """Do it in a thread; only in a slot. It can't be stopped halfway: cancellation waits for it."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
     async def _take(self, urgent: Urgent) -> None:

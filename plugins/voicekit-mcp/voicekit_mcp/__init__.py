@@ -22,14 +22,14 @@ def voicekit_commands(commands: Commands) -> None:
 
 
 def show(arguments: list[str]) -> int:
-    """What `voicekit mcp COMMAND ...` does."""
+    """Runs `voicekit mcp COMMAND ...`."""
     from voicekit_mcp.command import show
 
     return show(arguments)
 
 
 def __getattr__(name: str) -> Any:
-    """`open_mcp` is imported when it is asked for: the protocol's package is large."""
+    """`open_mcp` is imported on first use: the protocol's package is large."""
     if name == "open_mcp":
         from voicekit_mcp.client import open_mcp
 

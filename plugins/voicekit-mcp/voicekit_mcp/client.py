@@ -1,7 +1,7 @@
-"""Connects to an MCP server and makes tools of what it offers. The official client does the talking, on trio.
+"""Connects to an MCP server and makes tools from its list. The official client speaks the protocol, on trio.
 
-A connection may serve any number of calls at once, and lives as long as the block that opened it: what a server starts
-up for is not paid anew in each call. One that is lost is made once more before a tool fails.
+A connection can serve any number of calls at once, and lives as long as the block that opened it, so the server starts
+once and not in every call. A lost connection is made once more before a tool fails.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from voicekit.llm.messages import ToolSpec
 from voicekit.llm.tools import as_name
 
 OPEN_TIMEOUT = 20.0
-"""Seconds for connecting and reading the list: a server that is started may first have to load what it serves."""
+"""Seconds for connecting and reading the list: a server that is started may first have to load its data."""
 
 MOST_TOOLS = 64
-"""Of a server, offered to a model: each request names all of them, and a model chooses worse among more."""
+"""Tools of one server offered to a model: each request names all of them, and a model chooses worse among more."""
 
 MOST_PAGES = 50
-"""Of a list of tools."""
+"""Pages in a list of tools."""
 
 LONGEST_NAME = 128
 """Characters of a tool's name; models take 64."""
@@ -45,7 +45,7 @@ MOST_SAID = 300
 """Characters of an error's text that are shown."""
 
 Server: TypeAlias = str | Sequence[str] | Any
-"""A URL, a command with its arguments, or whatever else the official client connects to."""
+"""A URL, a command with its arguments, or anything else the official client connects to."""
 
 
 @asynccontextmanager
@@ -60,13 +60,12 @@ async def open_mcp(
 ) -> AsyncIterator[list[Tool]]:
     """The tools of `server`, for as long as this is open.
 
-    `prefix` stands before their names, to keep those of two servers apart; `only` those of these names (the server's
-    own) are taken, and `policies` say for some of them how they are run. Of the others, those that the server calls
-    read-only may run in a speculative turn, and the rest may not. `environment` is added to the few variables that a
-    command is given.
+    `prefix` goes before their names, to distinguish the tools of two servers; `only` selects tools by these names (the
+    server's own), and `policies` say how to run some of them. Of the others, tools that the server calls read-only may
+    run in a speculative turn, and the rest may not. `environment` is added to the few variables that a command gets.
 
-    Raises Unavailable if the server is not connected to, or its list not read, within `open_timeout` seconds, and
-    ConfigError if it has not what is asked, or more than a model can be offered.
+    Raises Unavailable if connecting and reading the list takes longer than `open_timeout` seconds or fails, and
+    ConfigError if a requested tool is missing, or there are more tools than a model can be offered.
     """
     secrets = tuple((environment or {}).values())
     connection = _Connection(_parameters(server, environment), secrets)
@@ -84,7 +83,7 @@ async def open_mcp(
 
 @dataclass
 class _Session:
-    """One connection and what was offered on it; `lost` is set once it has failed."""
+    """One connection and its tools; `lost` is set once it has failed."""
 
     client: Client
     offered: Sequence[Offered]
@@ -93,7 +92,9 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """Opens a session in a task of its own and in bounded time, as everything is opened. `secrets` are in no error."""
+    """Opens a session in a separate task and in bounded time, as everything is opened. Errors never contain
+    `secrets`.
+    """
 
     server: Any
     secrets: Sequence[str]
@@ -122,7 +123,7 @@ class _Connection:
 
 @asynccontextmanager
 async def _watched(transport: Any, lost: trio.Event) -> AsyncIterator[tuple[Any, Any]]:
-    """`transport`, with `lost` set as soon as the server ends: the client would tell only in the middle of a call."""
+    """`transport`, with `lost` set as soon as the server ends: the client would notice only during a call."""
 
     async def pass_on(messages: Any, to: Any) -> None:
         async for message in messages:
@@ -140,7 +141,7 @@ async def _watched(transport: Any, lost: trio.Event) -> AsyncIterator[tuple[Any,
 
 
 class _Link:
-    """The connection of all tools of a server; one that was lost is made anew when a tool is called."""
+    """The connection of all tools of a server; a lost one is made again when a tool is called."""
 
     def __init__(self, connection: _Connection, timeout: float, nursery: trio.Nursery) -> None:
         self._connection = connection
@@ -157,10 +158,10 @@ class _Link:
             return self._session
 
     async def call(self, name: str, arguments: dict[str, Any], *, again: bool) -> CallToolResult:
-        """What the tool answers. With a lost connection the call is made once more, on a new one.
+        """The answer of the tool. With a lost connection the call is made once more, on a new one.
 
-        But for one that was lost in the middle of a call: that may have had its effect, and is only made again if it
-        may be made twice (`again`). Raises Unavailable, and what the server answers with in place of a result.
+        A connection lost during a call is different: the call may have had its effect, and is repeated only if that is
+        allowed (`again`). Raises Unavailable, and the error that the server sends instead of a result.
         """
         session = await self.connected()
         try:
@@ -198,7 +199,7 @@ def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:
 
 
 def _is_lost(error: MCPError) -> bool:
-    """Whether `error` means that the connection is gone, or that the server does not know it any more."""
+    """Whether `error` means that the connection is lost, or that the server has forgotten it."""
     return error.code == CONNECTION_CLOSED or (error.code == INVALID_REQUEST and "terminated" in str(error))
 
 
@@ -223,7 +224,7 @@ def _check(names: Iterable[str] | None, offered: Mapping[str, Offered], option: 
 
 
 def _check_size(chosen: Sequence[Offered]) -> None:
-    """ConfigError for more, or longer, than every request to a model should carry."""
+    """ConfigError for more tools, or longer ones, than every request to a model should carry."""
     if len(chosen) > MOST_TOOLS:
         raise ConfigError(f"open_mcp: expected at most {MOST_TOOLS} tools, got {len(chosen)}: choose some with `only`")
     for each in chosen:
@@ -254,6 +255,6 @@ def _tool(link: _Link, offered: Offered, prefix: str, policy: ToolPolicy | None)
 
 
 def text_of(result: CallToolResult) -> str:
-    """What a model reads of a result: its texts, and what else there is by its kind alone."""
+    """The text of a result for a model: its texts, and for everything else only the kind."""
     parts = [part.text if isinstance(part, TextContent) else f"[{part.type}]" for part in result.content]
     return "\n".join(parts)

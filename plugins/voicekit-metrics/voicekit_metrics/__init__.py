@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1)
 def the_metrics() -> CallMetrics:
-    """Those of this process."""
+    """The metrics of this process."""
     from voicekit_metrics.counting import CallMetrics
 
     return CallMetrics()

@@ -1,4 +1,4 @@
-"""OpenAI's models, and those of everybody who speaks its wire, as the handler "openai"."""
+"""The models of OpenAI, and of every service with the same API, as the handler "openai"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat completions: the wire that most services speak beside their own."""
+"""Chat completions: the API that most services offer beside their own."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ChatModel(HttpModel):
 
 
 def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
-    """`messages` as the wire has them; each result is a message of its own."""
+    """`messages` in the format of the API; each result is a separate message."""
     for message in messages:
         match message:
             case User(text):
@@ -97,7 +97,7 @@ def described(tool: ToolSpec) -> dict[str, Any]:
 
 
 def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
-    """What a delta says, or, with `final`, a message that some services send in the place of deltas."""
+    """The pieces in a delta or, with `final`, in a message that some services send instead of deltas."""
     if text := delta["content"].text:
         yield Delta(text, final)
     if refusal := delta["refusal"].text:
@@ -113,5 +113,5 @@ def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
 
 
 def arguments(value: JsonValue) -> str:
-    """All the arguments as a text of JSON, be they sent as that or as the object itself."""
+    """All the arguments as JSON text, whether they were sent as text or as an object."""
     return msgspec.json.encode(value.raw).decode() if isinstance(value.raw, dict) else value.word

@@ -1,4 +1,4 @@
-"""The handler "openai": makes a model of its options, and a handler of the model."""
+"""The handler "openai": makes a model from its options, and a handler from the model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def openai(
     body: Mapping[str, Any] | None = None,
     **how: Any,
 ) -> LanguageModel:
-    """A handler that asks `model` of OpenAI, or of any service that speaks its wire.
+    """A handler that asks `model` of OpenAI, or of any service with the same API.
 
-    `body` adds fields to every request, such as {"temperature": 0.3}, or with None takes one away. `how` are the other
+    `body` adds fields to every request, such as {"temperature": 0.3}; the value None removes one. `how` are the other
     options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError without a key, or for options
     that don't fit.
     """

@@ -53,7 +53,7 @@ class ResponsesModel(HttpModel):
 
 
 def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
-    """`messages` as the wire has them; calls and results are items of their own."""
+    """`messages` in the format of the API; calls and results are separate items."""
     for message in messages:
         match message:
             case User(text):
@@ -133,4 +133,4 @@ _READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
     "response.failed": _failed,
     "error": _failed,
 }
-"""The events that matter, of some fifty; the others repeat these, or report what we don't ask for."""
+"""The events that matter, out of about fifty; the others repeat these, or report things we don't need."""

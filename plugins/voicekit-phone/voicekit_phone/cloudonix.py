@@ -24,5 +24,5 @@ class CloudonixPeer(TwilioPeer):
 
 
 def stream_cxml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """The document that joins the call to `url`, and hangs up behind it."""
+    """The document that joins the call to `url`, and hangs up afterwards."""
     return twilio.connect_twiml(url, parameters).replace("</Connect>", "</Connect><Hangup/>")

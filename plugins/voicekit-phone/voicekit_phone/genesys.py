@@ -46,7 +46,7 @@ SIGNED = (
     "audiohook-correlation-id",
     "x-api-key",
 )
-"""What the signature must cover at least."""
+"""The components that the signature must cover at least."""
 
 OLD_S = 10
 """Seconds: a signature made longer ago is refused."""
@@ -65,7 +65,7 @@ class GenesysWire:
     lead = 0.4
 
     def __init__(self, *, organization: str | None = None) -> None:
-        """`organization`: the id in the upgrade's header; another one in `open` is refused."""
+        """`organization`: the id in the upgrade's header; an `open` with another id is refused."""
         self.outcome: dict[str, str] = {}
         self._organization = organization
         self._session = ""
@@ -138,7 +138,7 @@ class GenesysWire:
         return [opened, CallStarted(info, MULAW, MULAW)]
 
     def _sound(self, message: bytes) -> Sequence[WireEvent]:
-        """Of two channels, interleaved, the first is the caller."""
+        """Of two channels, interleaved, the first is the caller's."""
         return [WireSound(message[:: self._channels])]
 
     def _say(self, kind: str, **parameters: object) -> str:
@@ -247,14 +247,16 @@ class GenesysPeer:
 
 
 def signature_base(headers: Mapping[str, str], target: str, components: Sequence[str], inside: str) -> bytes:
-    """What is signed of an upgrade: a line per component, and the parameters last. `headers` has small-letter names."""
+    """The signed text of an upgrade: a line per component, and the parameters last. `headers` has small-letter
+    names.
+    """
     values = {**headers, "@request-target": target, "@authority": headers.get("host", "")}
     lines = [f'"{name}": {values[name].strip()}' for name in components]
     return "\n".join([*lines, f'"@signature-params": {inside}']).encode()
 
 
 def is_signed(secret: str, headers: Mapping[str, str], target: str, now: float) -> str | None:
-    """The nonce of a well signed upgrade, for the caller to see that it is new; None for any other.
+    """The nonce of a correctly signed upgrade, so that the caller can check that it is new; None for any other.
 
     `headers` with small-letter names; `target` the path and query; `secret` base64 as Genesys gives it; `now` the time
     of day in seconds. Covers RFC 9421's hmac-sha256 as AudioHook uses it.

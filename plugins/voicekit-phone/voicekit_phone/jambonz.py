@@ -1,8 +1,8 @@
 """jambonz `listen`, both roles, and the verbs that lead there.
 
-Facts: jambonz's media module and feature server, read in source, and its pages. Never run against jambonz from here.
-A mark is put in front of the next binary message, so the last of a reply comes back with the next one; at most 30
-marks wait, the rest are lost; and the sample -1 is the module's own marker inside the sound, so it is never sent.
+Facts: the source of jambonz's media module and feature server, and its pages. Never run against jambonz from here. A
+mark is put before the next binary message, so the last mark of a reply comes back with the next reply; at most 30 marks
+wait, the rest are lost; and the sample -1 is the module's own marker inside the sound, so it is never sent.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class JambonzPeer:
 
 
 def listen_verbs(url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None) -> str:
-    """The verbs that join the call to `url`; ConfigError for an address that is no websocket's, or another rate."""
+    """The verbs that join the call to `url`; ConfigError for an address that is not a websocket's, or another rate."""
     if urlsplit(url).scheme not in ("ws", "wss") or rate not in RATES:
         raise ConfigError(f"jambonz: expected a ws:// or wss:// address and a rate of {RATES}, got a rate of {rate}")
     both = {"enabled": True, "streaming": True, "sampleRate": rate}

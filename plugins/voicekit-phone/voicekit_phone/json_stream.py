@@ -1,9 +1,9 @@
-"""What the streams of Twilio, Telnyx, Plivo and Exotel have in common: JSON messages that name their `event`.
+"""The common part of the streams of Twilio, Telnyx, Plivo and Exotel: JSON messages with an `event`.
 
-    start, media, dtmf, mark, stop        the same five, with fields of each carrier's own
-    sound, mark, clear                    what we send, which a carrier's class spells
+    start, media, dtmf, mark, stop        the same five, with different fields for each carrier
+    sound, mark, clear                    our messages, which a carrier's class writes
 
-A carrier's class reads `start` and `media` and writes our messages; what is left is here.
+A carrier's class reads `start` and `media` and writes our messages; the rest is here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MULAW = AudioFormat(8000, "mulaw")
 
 
 class JsonStream(ABC):
-    """Our side of one stream: `start` and `media` are a subclass's to read, and what we send is its to write."""
+    """Our side of one stream: a subclass reads `start` and `media`, and writes our messages."""
 
     name = ""
     can: frozenset[str] = frozenset({"mark", "clear"})
@@ -68,7 +68,7 @@ class JsonStream(ABC):
         return ()
 
     def _other(self, event: str, value: Mapping[str, Any]) -> Sequence[WireEvent]:
-        """A message of a carrier's own."""
+        """A message that only this carrier has."""
         return [passed_over(event)]
 
     def closed(self, code: int | None) -> WireEnded:

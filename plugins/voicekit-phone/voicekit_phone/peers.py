@@ -1,4 +1,4 @@
-"""What a carrier makes of our messages: the same few things on every wire."""
+"""How a carrier reacts to our messages: the same few reactions on every wire."""
 
 from voicekit.call.peer import PeerCleared, PeerDigits, PeerEvent, PeerHungUp, PeerMark, PeerOther, PeerSound
 

@@ -82,7 +82,9 @@ class PlivoWire(JsonStream):
 
 
 class VobizWire(PlivoWire):
-    """Vobiz: Plivo's messages. No `stop` comes, the close is the caller's goodbye; a `stop` of ours ends the stream."""
+    """Vobiz: Plivo's messages. There is no `stop`, the close is the caller's goodbye; a `stop` from us ends the
+    stream.
+    """
 
     name = "vobiz"
     can = PlivoWire.can | {"hang_up"}
@@ -139,7 +141,7 @@ class PlivoPeer:
         return self._event("playedStream", streamId=self._stream, name=name)
 
     def cleared(self) -> str:
-        """The answer to a clear: checkpoints behind it never come."""
+        """The answer to a clear: checkpoints after it never come."""
         return self._event("clearedAudio", streamId=self._stream)
 
     def stop(self) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Reading a carrier's JSON leniently: numbers may be text, fields may be absent, unknown ones are passed over."""
+"""Reads a carrier's JSON leniently: numbers may be text, fields may be missing, unknown ones are ignored."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ KINDS = frozenset({
     "open", "ping", "paused", "resumed", "update", "close", "discarded",
     "websocket:connected",
 })  # fmt: skip
-"""Kinds of messages that a notice names. Any other word is the far side's own, and may be a caller's name or number."""
+"""Kinds of messages that a notice may name. Any other word comes from the far side, and may be a caller's name or
+number.
+"""
 
 GOODBYES = frozenset({"callended", "completed", "disconnect", "end", "error", "reconnect", "timeout", "unauthorized"})
-"""Carriers' words for why a call is over; any other is left out, for the same reason."""
+"""Carriers' words for the end of a call; any other is left out, for the same reason."""
 
 
 def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -33,7 +35,7 @@ def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def text(value: Mapping[str, Any], *names: str) -> str:
-    """The first of `names` that is there, as text; "" if none is."""
+    """The value of the first of `names` that is present, as text; "" if none is."""
     for name in names:
         found = value.get(name)
         if isinstance(found, str):
@@ -44,7 +46,7 @@ def text(value: Mapping[str, Any], *names: str) -> str:
 
 
 def whole(value: Mapping[str, Any], *names: str) -> int | None:
-    """The first of `names` that is there, as an integer; None if none is, or it is no number."""
+    """The value of the first of `names` that is present, as an integer; None if none is, or it is not a number."""
     try:
         return int(text(value, *names) or "-")
     except ValueError:
@@ -52,7 +54,9 @@ def whole(value: Mapping[str, Any], *names: str) -> int | None:
 
 
 def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes:
-    """The sound under "payload": whole samples, the odd bytes at its end dropped. RemoteProtocolError if it is none."""
+    """The sound under "payload": whole samples, without odd bytes at its end. RemoteProtocolError if it is not
+    sound.
+    """
     try:
         sound = base64.b64decode(text(value, "payload"), validate=True)
     except (binascii.Error, ValueError):
@@ -61,7 +65,7 @@ def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes
 
 
 def dumped(**fields: Any) -> str:
-    """A message of ours, without the white space."""
+    """A message from us, without white space."""
     return json.dumps(fields, separators=(",", ":"))
 
 
@@ -82,12 +86,12 @@ def known(value: str) -> Known | None:
 
 
 def end_of(stopped: bool, code: int | None) -> WireEnded:
-    """What a closed connection means: the caller's goodbye if there was one, else a loss."""
+    """The meaning of a closed connection: the caller's goodbye if there was one, else a loss."""
     return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))
 
 
 def passed_over(kind: str) -> WireNotice:
-    """The notice of a message that nothing is done about: its kind is named only if a carrier's documents have it."""
+    """The notice of a message that is ignored: its kind is named only if a carrier's documents have it."""
     return WireNotice(f"message {kind!r} passed over" if kind in KINDS else "a message of an unknown kind passed over")
 
 

@@ -1,10 +1,10 @@
-"""How a carrier's call comes to a server, for tests of a whole server: signed webhook, upgrade, and the far end.
+"""How a carrier's call reaches a server, for tests of a whole server: signed webhook, upgrade, and the far end.
 
     first = FirstContact("twilio")
     site = CallSite(answer, [transport := first.transport()], public_url=PUBLIC, now=now)
     rung = await first.ring(site, transport, script)        in virtual time; over when the call is
 
-Secrets, numbers and ids are made up, and the same each time.
+Secrets, numbers and ids are invented, and the same each time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ UNANNOUNCED = ("exotel", "genesys")
 
 @dataclass
 class Rung:
-    """What became of a call: the webhook's answer, the status of the upgrade (101 is accepted), and the far end."""
+    """The result of a call: the webhook's answer, the status of the upgrade (101 is accepted), and the far end."""
 
     answer: WebhookAnswer | None = None
     status: int | None = None
@@ -81,14 +81,14 @@ class FirstContact:
         return found
 
     def peer(self) -> Peer:
-        """The far end of the socket; it says the id of this call."""
+        """The far end of the socket, with the id of this call."""
         make: Any = self.dialect.peer
         names = {"vonage": {}, "genesys": {"conversation": self.call}}
         made: Peer = make(**names.get(self.name, {"call": self.call}))
         return made
 
     def webhook(self, now: float, *, caller: str = CALLER, called: str = CALLED) -> Webhook | None:
-        """The signed announcement of the call; None for a carrier whose socket comes unannounced."""
+        """The signed announcement of the call; None for a carrier whose socket comes without one."""
         if self.name in UNANNOUNCED:
             return None
         url = f"{self._public}{self._path('voice')}"
@@ -171,7 +171,7 @@ class FirstContact:
 
 
 def socket_address(answer: WebhookAnswer | None) -> str | None:
-    """The address of the socket that a webhook's answer leads to; None if it leads to none."""
+    """The address of the socket in a webhook's answer; None if it has none."""
     found = re.search(r"wss?://[^\"'<>\s]+", "" if answer is None else answer.body)
     return None if found is None else unescape(found[0])
 

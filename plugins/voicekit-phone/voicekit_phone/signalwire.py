@@ -24,11 +24,11 @@ from voicekit_phone.reading import part, payload, swapped, text, whole
 from voicekit_phone.twilio import TwilioPeer, TwilioWire
 
 CODECS = {"PCMU@8000h": MULAW, "L16@16000h": AudioFormat(16_000), "L16@24000h": AudioFormat(24_000)}
-"""What `<Stream codec>` takes, and the sound that comes of it."""
+"""The values of `<Stream codec>`, with the sound format of each."""
 
 
 class SignalWireWire(TwilioWire):
-    """Our side of one stream: Twilio's, in the codec that the stream was asked for."""
+    """Our side of one stream: Twilio's, in the codec that the stream requested."""
 
     name = "signalwire"
 

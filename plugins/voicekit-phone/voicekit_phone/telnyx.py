@@ -22,7 +22,7 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, swapped, text, whole
 
 WINDOW = 4
-"""Messages of sound that wait for one that is missing; then it is given up."""
+"""Messages of sound that wait for a missing one; then the missing one is given up."""
 
 STALE_S = 300
 """Seconds: a webhook signed longer ago is refused."""
@@ -35,7 +35,7 @@ class TelnyxWire(JsonStream):
     no_digits = "keys are sent by REST, not on the stream"
 
     def __init__(self, *, l16: Literal["big", "little"] = "big", spoken: AudioFormat | None = None) -> None:
-        """`spoken`: what `stream_bidirectional_codec` asked for, if it is not the leg's own codec."""
+        """`spoken`: the value of `stream_bidirectional_codec`, if it is not the leg's own codec."""
         super().__init__()
         self._big = l16 == "big"
         self._spoken = spoken

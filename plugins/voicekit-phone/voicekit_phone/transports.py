@@ -1,8 +1,8 @@
-"""The carriers as transports of a server: what each signs, what its webhook is answered, and what it reports.
+"""The carriers as transports of a server: how each signs, how its webhook is answered, and what it reports.
 
-Keys come from the environment or as arguments. Those that check what comes in are needed; those of the account are for
-hanging up, transferring, sending keys and dialling out, which a transport without them refuses beforehand.
-`voicekit_phone.webhooks` has what they share.
+Keys come from the environment or as arguments. The keys that check incoming requests are required; those of the account
+are for hanging up, transferring, sending keys and dialling out, which a transport without them refuses beforehand.
+`voicekit_phone.webhooks` has the common parts.
 """
 
 from __future__ import annotations
@@ -158,9 +158,9 @@ class Jambonz:
 
 
 class Exotel:
-    """Exotel: nothing is signed, so `token` or EXOTEL_PATH_TOKEN stands in the path of the applet's address.
+    """Exotel: nothing is signed, so `token` or EXOTEL_PATH_TOKEN is part of the path of the applet's address.
 
-    It is the same for every call, so keep it out of sight, and set Exotel's addresses in the firewall. With
+    It is the same for every call, so keep it secret, and set Exotel's addresses in the firewall. With
     EXOTEL_ACCOUNT_SID, EXOTEL_API_KEY, EXOTEL_API_TOKEN and EXOTEL_NUMBER a call can be dialled.
     """
 
@@ -192,11 +192,11 @@ class Exotel:
         return [SocketRoute("/exotel/media/{token}", media)]
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """Nothing can be asked of a call that is under way: Exotel's flow decides what comes next."""
+        """Exotel has no requests for a call in progress: its flow decides what comes next."""
         return None
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. Exotel joins it to our socket at once, and its news are not read."""
+        """Call `to`; the id of the call. Exotel joins it to our socket at once, and its reports are not read."""
         stream = site.address(f"/exotel/media/{self._token}", scheme="wss")
         return await dial_out(self.client, self._number, "EXOTEL_NUMBER", to, {"stream_url": stream}, **how)
 

@@ -1,4 +1,4 @@
-"""Plivo and Vobiz as transports. A transfer is asked for by REST, and where to is answered by a webhook of ours."""
+"""Plivo and Vobiz as transports. A transfer is requested by REST, and our webhook then answers with the target."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Plivo:
         return control_of(self.client, call_id, via=via)
 
     def news(self, request: Webhook) -> CallReport | None:
-        """A hang-up, or the result of an answering-machine detection: of a greeting's end Plivo tells nothing."""
+        """A hang-up, or the result of an answering-machine detection: Plivo does not report the end of a greeting."""
         call_id = request.field("CallUUID") or request.field("RequestUUID")
         if machine := request.field("Machine"):
             found = machine.lower() == "true"

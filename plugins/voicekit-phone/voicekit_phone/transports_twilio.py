@@ -154,7 +154,9 @@ class SignalWire:
 
 
 class Cloudonix:
-    """Cloudonix: `token` or CLOUDONIX_PATH_TOKEN stands in the path of its webhook; nothing is known to be signed."""
+    """Cloudonix: `token` or CLOUDONIX_PATH_TOKEN is part of the path of its webhook; as far as we know it signs
+    nothing.
+    """
 
     name = "cloudonix"
     dialect = Dialect(cloudonix.CloudonixWire, cloudonix.CloudonixPeer, MULAW)
@@ -169,7 +171,7 @@ class Cloudonix:
         return cloudonix.CloudonixWire()
 
     def is_signed(self, request: Webhook, site: Site) -> bool:
-        """The route has the token in its path: a request that got here knows it."""
+        """The route has the token in its path, so a request that got here knows it."""
         return True
 
     def facts(self, request: Webhook) -> CallFacts:

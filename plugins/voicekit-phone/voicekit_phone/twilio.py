@@ -24,7 +24,7 @@ from voicekit_phone.reading import base64_of, dumped, part, payload, read_object
 
 
 class TwilioWire(JsonStream):
-    """Our side of one stream. Closing the socket hangs up: the TwiML behind `<Connect>` goes on, or the call ends."""
+    """Our side of one stream. Closing the socket hangs up: the TwiML after `<Connect>` continues, or the call ends."""
 
     name = "twilio"
     can = JsonStream.can | {"hang_up"}
@@ -52,7 +52,7 @@ class TwilioWire(JsonStream):
 
 
 class TwilioPeer:
-    """Twilio's side of one stream, for tests: what it sends, and what it makes of our messages."""
+    """Twilio's side of one stream, for tests: the messages it sends, and how it reacts to ours."""
 
     def __init__(self, *, stream: str = "MZ01", call: str = "CA01", account: str = "AC01") -> None:
         self._ids = {"streamSid": stream}
@@ -126,8 +126,8 @@ def signature(token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str
 def is_signed(token: str, header: str, url: str, form: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bool:
     """Whether `header` is Twilio's signature of the request. `url` is the public one, as configured at Twilio.
 
-    A body that is no form is covered by `bodySHA256` in the query. Both the address with its port and the one without
-    are tried, as Twilio signs either.
+    A body that is not a form is covered by `bodySHA256` in the query. Both the address with its port and the one
+    without are tried, as Twilio signs either.
     """
     fields = list(form)
     parts = urlsplit(url)

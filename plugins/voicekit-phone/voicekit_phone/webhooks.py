@@ -1,11 +1,11 @@
-"""What the transports of carriers share: the way from a webhook to a socket, its news, and dialling out.
+"""The common part of the carriers' transports: from a webhook to a socket, its reports, and dialling out.
 
     POST /twilio/voice            signed by Twilio -> TwiML with a one-time token in the socket's path
     GET  /twilio/media/TOKEN      the upgrade: the token once, within 15 s, for the call that it was made for
     POST /twilio/news             signed: busy, no answer, who has answered
 
-A request that is not signed, or signed by another, is refused with 403 before any session exists. When no call can be
-let in, the answer is the carrier's own way to say busy.
+A request without a signature, or with another's, is refused with 403 before any session exists. If no call can be
+admitted, the answer is the carrier's own form of "busy".
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NOT_CONNECTED: Mapping[str, EndReason] = {
     "call_rejected": EndReason.FAILED,
     "unallocated_number": EndReason.FAILED,
 }
-"""The carriers' words for calls that nobody took."""
+"""The carriers' words for calls that nobody answered."""
 
 _NUMBER = re.compile(r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}")
 
@@ -63,7 +63,7 @@ class WebhookTransport(Protocol):
     def make_wire(self) -> Wire: ...
     def is_signed(self, request: Webhook, site: Site) -> bool: ...
     def facts(self, request: Webhook) -> CallFacts:
-        """What the request says of the call."""
+        """The facts of the call in the request."""
         ...
 
     def connect(self, url: str) -> str:
@@ -72,16 +72,16 @@ class WebhookTransport(Protocol):
 
     def busy(self) -> str: ...
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """What the carrier does to this call at our request; None without an account."""
+        """The carrier's control of this call; None without an account."""
         ...
 
     def news(self, request: Webhook) -> CallReport | None:
-        """What a signed request to `news` reports; None for what does not matter."""
+        """The report in a signed request to `news`; None for reports that do not matter."""
         ...
 
 
 def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "") -> list[Route]:
-    """The routes of `transport`; `hidden` is a part of the webhooks' paths, for a carrier that signs nothing."""
+    """The routes of `transport`; `hidden` is a secret part of the webhooks' paths, for a carrier that signs nothing."""
 
     async def answer(request: Webhook) -> WebhookAnswer:
         if not transport.is_signed(request, site):
@@ -116,7 +116,7 @@ def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "")
 
 
 def media_url(transport: WebhookTransport, site: Site, facts: CallFacts) -> str:
-    """The socket's address for this call: it is good once, for LIFE_S."""
+    """The socket's address for this call, valid once, for LIFE_S."""
     token = site.tokens.mint(facts.call_id, facts.facts, site.now())
     return site.address(f"/{transport.name}/media/{token}", scheme="wss")
 
@@ -139,7 +139,7 @@ async def dial_out(
 ) -> str:
     """Have the carrier call `to` from `number`, which comes from `variable`; the id of the call. `urls`: see DialOrder.
 
-    ConfigError, without the numbers, if the account or the number is missing, or `to` is no number.
+    ConfigError, without the numbers, if the account or the number is missing, or `to` is not a number.
     """
     if client is None:
         raise ConfigError(
@@ -158,7 +158,7 @@ async def dial_out(
 
 
 def needed(given: str | None, variable: str, transport: str) -> str:
-    """A secret, `given` or of the environment; ConfigError, naming the variable, without it."""
+    """A secret, `given` or from the environment; ConfigError, naming the variable, if it is missing."""
     value = given or os.environ.get(variable)
     if not value:
         raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")
@@ -166,7 +166,7 @@ def needed(given: str | None, variable: str, transport: str) -> str:
 
 
 def hidden_token(given: str | None, variable: str, transport: str) -> str:
-    """A token for a path, long enough that nobody guesses it."""
+    """A token for a path, too long to guess."""
     token = needed(given, variable, transport)
     if len(token) < 16 or not token.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(
@@ -192,7 +192,7 @@ def control_of(client: CarrierClient | None, call_id: str, **how: Any) -> CallCo
 
 
 def form_facts(request: Webhook, call_id: str, **named: str) -> CallFacts:
-    """The call's id, and those of the fields `named` that are there."""
+    """The call's id, and those of the fields `named` that are present."""
     known = {name: value for name, key in named.items() if (value := request.field(key))}
     if request.field("Direction").startswith("outbound"):
         known["direction"] = "outbound"
@@ -200,13 +200,13 @@ def form_facts(request: Webhook, call_id: str, **named: str) -> CallFacts:
 
 
 def not_connected(call_id: str, word: str) -> CallReport | None:
-    """The report of a call that nobody took, by the carrier's `word`; None for any other word."""
+    """The report of a call that nobody answered, from the carrier's `word`; None for any other word."""
     reason = NOT_CONNECTED.get(word.lower())
     return None if reason is None else CallReport(call_id, CallEnd(reason, word.lower()))
 
 
 class Once:
-    """Remembers what was seen within `seconds`; of more than MOST_NONCES nothing more is let in."""
+    """Remembers values seen within `seconds`; once it holds MOST_NONCES, new values are refused."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -222,7 +222,7 @@ class Once:
 
 
 def has_password(header: str, password: str) -> bool:
-    """Whether `header` is basic authentication with `password`, whatever the name."""
+    """Whether `header` is basic authentication with `password`, with any name."""
     try:
         said = b64decode(header.removeprefix("Basic "), validate=True).decode()
     except (ValueError, Base64Error):

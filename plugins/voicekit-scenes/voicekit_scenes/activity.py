@@ -1,7 +1,7 @@
-"""What a recorded track of the bot holds: which part of which of its replies sounded, and when. Pure, by the samples.
+"""What a recorded track of the bot contains: which part of which reply sounded, and when. Pure, from the samples.
 
-The track is compared with the replies as the voice made them, so a hold, a cut and a resumption are seen to the word,
-whoever played them: a `Stretch` is sound that goes on without a break in time or in the reply.
+The track is compared with the replies as the voice made them, so a hold, a cut and a resumption are seen exactly to the
+word, whoever played them: a `Stretch` is sound without a break in time or in the reply.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
 
 SNIPPET: Final = round(0.12 * RATE)
-"""Sound by which a place in a reply is found: about one syllable."""
+"""Length of sound by which a place in a reply is found: about one syllable."""
 
 SHORTEST: Final = 4
-"""Windows; less sound than this is like many places."""
+"""In windows; less sound than this resembles many places."""
 
 ALIKE: Final = 0.8
-"""Correlation from which on two pieces are the same sound; two different syllables of one voice stay below 0.6."""
+"""Correlation above which two pieces are the same sound; two different syllables of one voice stay below 0.6."""
 
 DIFFERS: Final = 0.5
-"""Part of a window's power by which the track may differ from the reply and still be it."""
+"""Part of a window's power by which the track may differ and still match the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Stretch:
 
     @property
     def stops(self) -> float:
-        """Up to which second of the reply it sounded."""
+        """The second of the reply up to which it sounded."""
         return self.begins + self.end - self.start
 
 
@@ -79,7 +79,9 @@ def _stretch(
     made: Sequence[int],
     before: Sequence[Stretch],
 ) -> tuple[Stretch, int]:
-    """The stretch that begins in window `at`, and the window behind it; it may be of the replies `made`, in order."""
+    """The stretch that begins in window `at`, and the window after it; it may belong to the replies `made`, in
+    order.
+    """
     first = at * WINDOW
     run = _run(loud, at)
     short = track[first : first + min(SNIPPET, run * WINDOW)]
@@ -118,7 +120,7 @@ def _run(loud: np.ndarray[Any, Any], at: int) -> int:
 
 
 def _going_on(snippet: Samples, replies: Sequence[Samples], before: Sequence[Stretch]) -> tuple[int, int] | None:
-    """Where `snippet` is in the last reply that sounded, if that goes on where it had stopped: a second at most."""
+    """Where `snippet` is in the last reply that sounded, if the reply continues where it stopped: a second at most."""
     if not before or before[-1].reply < 0:
         return None
     last = before[-1]
@@ -136,7 +138,7 @@ def _place(snippet: Samples, replies: Sequence[Samples], made: Sequence[int]) ->
 
 
 def _find(snippet: Samples, sound: Samples) -> int | None:
-    """The sample of `sound` from which on it is most like `snippet`; None if it is like it nowhere."""
+    """The sample of `sound` from which it is most like `snippet`; None if it is not like it anywhere."""
     size = len(snippet)
     if len(sound) < size or not snippet.any():
         return None
@@ -151,7 +153,7 @@ def _find(snippet: Samples, sound: Samples) -> int | None:
 
 
 def _merged(found: Sequence[Stretch]) -> Iterator[Stretch]:
-    """Stretches of one reply that go on from each other are one: a quiet syllable parts none."""
+    """Stretches of one reply that continue each other become one: a quiet syllable does not separate them."""
     held: Stretch | None = None
     for stretch in found:
         if held is not None and stretch.reply == held.reply and _goes_on(held, stretch):

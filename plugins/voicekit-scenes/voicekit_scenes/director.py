@@ -1,4 +1,4 @@
-"""When the caller acts, by what was heard of the bot. Pure; times are in seconds of the call."""
+"""Decides when the caller acts, from the bot's sound. Pure; times are in seconds of the call."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 from voicekit_scenes.scene import CallerAct, When
 
 HUSH_S: Final = 0.75
-"""Silence after which the bot has ended an utterance: longer than its own pauses between sentences."""
+"""Silence after which the bot's utterance is over: longer than its own pauses between sentences."""
 
 PATIENCE_S: Final = 10.0
-"""A caller whose cue does not come for so long, and for the seconds of the cue, gives the rest of the scene up."""
+"""A caller whose cue does not come for this long, plus the seconds of the cue, gives up the rest of the scene."""
 
 
 LONGEST_WAIT_S: Final = 40.0
-"""... also if the bot speaks on and on."""
+"""... also if the bot never stops speaking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class BotHeard:
 
 
 class Director:
-    """One caller: `look` is called again and again, and returns the acts whose time has come, with their times."""
+    """One caller: `look` is called repeatedly, and returns the acts that are due, with their times."""
 
     def __init__(self, acts: Sequence[CallerAct], lengths: Sequence[float]) -> None:
         self._acts = list(zip(acts, lengths, strict=True))
@@ -65,12 +65,12 @@ class Director:
         return begun
 
     def _has_waited(self, act: CallerAct, bot: BotHeard | None, now: float) -> bool:
-        """Whether the caller has waited long enough for the cue; while the bot speaks, nobody gives up so soon."""
+        """Whether the caller has waited long enough for the cue; the wait is longer while the bot speaks."""
         since = self._free_at if bot is None else max(self._free_at, bot.sounded)
         return now - since > PATIENCE_S + abs(act.cue.seconds) or now - self._free_at > LONGEST_WAIT_S
 
     def _due(self, act: CallerAct, bot: BotHeard | None, now: float) -> float | None:
-        """When the act is due; None as long as that is not known."""
+        """When the act is due; None while that is unknown."""
         match act.cue.when:
             case When.AT:
                 return act.cue.seconds

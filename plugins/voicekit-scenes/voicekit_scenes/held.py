@@ -1,4 +1,4 @@
-"""Holds one scene in virtual time, and returns all that is scored: both sounds, the questions, the history."""
+"""Holds one scene in virtual time, and returns everything the score needs: both sounds, the questions, the history."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """What is known of a scene that was held. The two tracks are as long as each other, at RATE, from -1 to 1."""
+    """Everything known about a scene that was held. The two tracks have equal length, at RATE, from -1 to 1."""
 
     scene: Scene
     caller: Samples
@@ -40,13 +40,13 @@ class Recording:
     """The text of each question that the handler was asked, and of each silence ("")."""
     history: tuple[Exchange, ...] = ()
     final_words: tuple[Word, ...] = ()
-    """What the recogniser has said for good; samples of the caller's track."""
+    """The recogniser's final words; samples of the caller's track."""
     decided: tuple[str, ...] = ()
     """The turn machine's decisions, with their times."""
 
 
 def scripted_bot(scene: Scene) -> Bot:
-    """The bot of a scene: it answers whatever it is asked with the scene's answers, in turn."""
+    """The bot of a scene: it answers any question with the scene's answers, in turn."""
     texts: Iterator[str] = chain((answers()[name] for name in scene.answers), repeat(answers()[scene.answers[-1]]))
 
     async def answer(turn: Turn, say: Callable[[str], Any]) -> None:

@@ -1,4 +1,4 @@
-"""From a recording to its score: finds when both sides sound, and asks `score` about each."""
+"""From a recording to its score: finds when both sides sound, and applies `score` to each."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Judged:
 
     @property
     def good(self) -> bool:
-        """Whether everything was done that was due."""
+        """Whether everything that was due was done."""
         cut = Became.CUT in self.replies or Became.ELSEWHERE in self.replies
         return all(one.good for one in self.outcomes) and not (cut or self.lost or self.empty or self.history_wrong)
 
@@ -98,7 +98,7 @@ def _length(samples: Samples) -> float:
 
 
 def _lost(recording: Recording) -> list[str]:
-    """Final words of sounds that are due an answer, and are in no question; of other sounds nothing can be lost."""
+    """Final words that need an answer but are in no question; words of other sounds can't be lost."""
     due = [
         (placed.start, placed.start + placed.samples)
         for placed in recording.placed
@@ -109,7 +109,7 @@ def _lost(recording: Recording) -> list[str]:
 
 
 def _history(recording: Recording, bot: Sequence[Stretch]) -> tuple[int, int]:
-    """How many exchanges of the history differ from what was heard, of how many that can be compared."""
+    """How many exchanges of the history differ from the sound that was heard, and how many can be compared."""
     wrong = of = 0
     replies = {said.turn: place for place, said in enumerate(recording.said)}
     for exchange in recording.history:
@@ -123,7 +123,7 @@ def _history(recording: Recording, bot: Sequence[Stretch]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of many scenes. Times are seconds; None where there is nothing to measure."""
+    """The figures of many scenes. Times are seconds; None if there is nothing to measure."""
 
     scenes: int
     good: int

@@ -1,8 +1,8 @@
-"""The recogniser of voicekit-local in sound time: fed 20 ms at a time, it answers when it would have answered.
+"""The recogniser of voicekit-local in the time of the sound: fed 20 ms at a time, it answers when a real one would.
 
-It decodes on the spot, and what it finds comes out as much later as an idle core would take for it: a number for each
-second of sound, so that a busy machine changes nothing and the same sound gives the same messages. `--recogniser live`
-listens with this, and scripts/record_recogniser.py records with it.
+It decodes at once, and its results come out later by the time that an idle core would need: a number for each second of
+sound, so that a busy machine changes nothing and the same sound gives the same messages. `--recogniser live` listens
+with this, and scripts/record_recogniser.py records with it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRIP_S: Final = 0.005
 """To the recogniser's process and back, over the loopback."""
 
 DECODES_S: Final = (0.03, 0.045)
-"""A decode takes so many seconds of an idle core, and so many more for each second of sound (Moonshine base, int8)."""
+"""Seconds that a decode takes on an idle core, and more for each second of sound (Moonshine base, int8)."""
 
 
 class Engines:
@@ -50,7 +50,7 @@ class Engines:
 
 
 class LiveHearing:
-    """One stream: `feed` takes sound and returns what has been said by its end."""
+    """One stream: `feed` takes sound and returns the recogniser's results at its end."""
 
     def __init__(self, engines: Engines) -> None:
         from voicekit_local.hearing import Hearing

@@ -24,7 +24,7 @@ BOT: Final = "#4d4d4d"
 
 
 def picture(judged: Sequence[Judged], title: str) -> str:
-    """The whole picture, a row for each scene: above the caller, below the bot, and to the right what came of it."""
+    """The whole picture, a row for each scene: the caller above, the bot below, and the result on the right."""
     seconds = max((one.seconds for one in judged), default=1.0)
     width = LEFT + round(seconds * PER_SECOND) + NOTES
     height = TOP + ROW * len(judged) + 30

@@ -70,7 +70,7 @@ def recording_of(
     final_words: tuple[Word, ...] = (),
     decided: tuple[str, ...] = (),
 ) -> Recording:
-    """What is scored of a room in which a scene is over."""
+    """The recording of a room whose scene is over, for the score."""
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
     seconds = max([len(room.caller) / 2 / RATE, *ends])
     return Recording(
@@ -124,7 +124,9 @@ async def _peer(scene: Scene, service: SpeechService, tts: str, command: Sequenc
 
 
 async def _listen(process: trio.Process, room: Room, plays: trio.Event) -> None:
-    """What the peer plays, by the time at which it came; what is a little early or late is behind what came before."""
+    """Take the sound a peer plays, by the time at which it came; sound slightly early or late follows directly on the
+    last.
+    """
     assert process.stdout is not None, "it was opened with a pipe"
     rest, next_at = b"", 0.0
     async for block in process.stdout:
@@ -154,7 +156,7 @@ async def _speak(process: trio.Process, room: Room) -> None:
 
 
 async def _rest(process: trio.Process) -> dict[str, Any]:
-    """What the peer tells on its standard error when its input has ended: its last line that is JSON."""
+    """The last line of JSON on the peer's standard error, once its input has ended."""
     assert process.stdin is not None, "it was opened with pipes"
     assert process.stderr is not None, "it was opened with pipes"
     await process.stdin.aclose()
@@ -167,7 +169,7 @@ async def _rest(process: trio.Process) -> dict[str, Any]:
 
 
 def _exchanges(history: Sequence[dict[str, str]], room: Room) -> list[Exchange]:
-    """The peer's own account of what its replies were heard of, beside the replies that the voice made."""
+    """The peer's own account of how much of its replies was heard, beside the replies that the voice made."""
     found, said = [], list(room.voice.said)
     for told in history:
         match = next((one for one in said if one.text[:12] == told["heard"][:12]), None)

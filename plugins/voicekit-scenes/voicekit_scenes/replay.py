@@ -26,7 +26,7 @@ FINALIZED_S: Final = 0.13
 """From the request until everything is final: the median of the local recogniser's last decode, on an idle core."""
 
 BEHIND_S: Final = 0.4
-"""In silence, what is final lies so far behind what was heard (voicekit-local's own number)."""
+"""In silence, the final position is this far behind the sound heard (voicekit-local's own number)."""
 
 PROGRESS_S: Final = 0.24
 """In silence, a message comes this often (voicekit-local's own number)."""
@@ -41,7 +41,7 @@ MESSAGES: Final = "messages.jsonl"
 
 @cache
 def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
-    """The messages of `file`, which lies beside this module or elsewhere, by sound and level."""
+    """The messages of `file`, beside this module or elsewhere, by sound and level."""
     found = {}
     for line in (HERE / file).read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
@@ -80,7 +80,7 @@ class Track:
     """The end of its last final word."""
     tail: tuple[Word, ...] = ()
     limit: int | None = None
-    """Messages that would come behind this sample wait, because the sound itself has stopped."""
+    """Messages later than this sample wait, because the sound itself has stopped."""
 
     def due(self, now: int) -> list[Message]:
         """The messages that have come by sample `now` and were not taken yet."""
@@ -136,7 +136,7 @@ class Replay:
         return track
 
     def cut(self, track: Track, at: int) -> None:
-        """The overheard sound stopped at sample `at`: of its later words nothing was heard."""
+        """The overheard sound stopped at sample `at`: its later words were not heard."""
         kept = list(track.messages[: track.next])
         shown = [word for word in track.tail if word.end <= at]
         rest: list[Message] = []
@@ -147,12 +147,12 @@ class Replay:
         track.messages = [*kept, *rest]
 
     def finalize(self, now: int, at: int) -> None:
-        """At sample `now` it is asked that everything up to sample `at` becomes final."""
+        """At sample `now` a request came to make everything up to sample `at` final."""
         if self.wanted:
             self._requests.append((now + round(FINALIZED_S * RATE), at))
 
     def hear(self, now: int) -> list[Transcript]:
-        """What the recogniser has said by sample `now` since the last time."""
+        """The recogniser's results since the last call, up to sample `now`."""
         said: list[Transcript] = []
         for place, track in enumerate(self._tracks):
             later = self._tracks[place + 1] if place + 1 < len(self._tracks) else None
@@ -196,7 +196,7 @@ class Replay:
         return [FinalWords(words)]
 
     def _rest(self, track: Track) -> list[Transcript]:
-        """Another sound has begun: what was still to come of this track is final now."""
+        """Another sound has begun: the remaining words of this track are final now."""
         words = track.words(final_words(track.messages[track.next :]))
         track.next = len(track.messages)
         said = self._make_final(track, words)

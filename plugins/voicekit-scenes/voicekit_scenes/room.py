@@ -1,7 +1,7 @@
-"""The room where caller and bot meet: what the caller's microphone hears, and what of the bot the caller hears.
+"""The room where caller and bot meet: the sound at the caller's microphone, and the bot's sound as the caller hears it.
 
 The source is the microphone: the caller's own sounds, a backdrop, the echo of the bot, the noise of the room. The sink
-is the loudspeaker. Both at RATE, PCM16 mono; the room knows the time by its frames alone.
+is the loudspeaker. Both at RATE, PCM16 mono; the room measures time only by its frames.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LOUD: Final = 200
 """The highest sample of a piece that sounds, of 32,767."""
 
 BOT_PAUSE_S: Final = 0.75
-"""Silence that parts two utterances of the bot to the ear."""
+"""Silence that separates two utterances of the bot for a listener."""
 
 DECODES_S: Final = 0.35
 """A message about a sound comes at most this much behind it while it goes on."""
@@ -51,7 +51,7 @@ KEPT_S: Final = 1_200.0
 """Seconds of the bot's sound that are kept: twice what the longest scene has."""
 
 LONGEST_S: Final = 25.0
-"""So long behind the caller's last sound, a scene is over whatever happens: a bot may talk to its own echo for ever."""
+"""Seconds after the caller's last sound at which a scene ends in any case: a bot may talk to its own echo for ever."""
 
 
 class Speaks(Protocol):
@@ -185,7 +185,7 @@ class Room:
 
 
 class _Echo:
-    """What the recogniser hears of the bot's own voice: the messages of the answer, as far as it has played."""
+    """The recogniser's view of the bot's own voice: the messages of the answer, as far as it has played."""
 
     def __init__(self, replay: Replay, level_db: float | None) -> None:
         self._replay = replay
@@ -196,7 +196,7 @@ class _Echo:
         self._last = 0
 
     def play(self, utterance: Utterance, start: int, samples: int) -> None:
-        """The loudspeaker played so many samples of `utterance` from sample `start` of the stream on."""
+        """The loudspeaker played `samples` samples of `utterance` from sample `start` of the stream on."""
         if self._level_db is None:
             return
         if utterance is not self._utterance:
@@ -212,7 +212,7 @@ class _Echo:
             self._track.limit = None if whole else self._track.start + self._played + round(DECODES_S * RATE)
 
     def look(self, now: int) -> None:
-        """An answer that has not gone on for a while was cut."""
+        """An answer that has not continued for a while was cut."""
         if self._track is not None and self._track.limit is not None and now - self._last > RATE:
             self._end(self._last)
 

@@ -1,6 +1,7 @@
-"""What a scene is: when a caller makes which sound, and what is due then. Values, and their reader; see scenes.toml.
+"""The definition of a scene: when a caller makes which sound, and what the bot must do then. Values, and their reader;
+see scenes.toml.
 
-Times of cues are relative to the bot's sound as the caller hears it, so the same scene goes with any bot.
+Times of cues are relative to the bot's sound as the caller hears it, so the same scene works with any bot.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ UNCUT_KINDS: Final = ("pause", "digits", "ramble")
 
 
 class Due(Enum):
-    """What a bot owes the caller for a sound."""
+    """What a bot must do after a sound."""
 
     ANSWER = "answer"  # an answer after it, none inside
     YIELD = "yield"  # the bot falls silent at once, and answers afterwards
@@ -38,7 +39,7 @@ class Due(Enum):
 
 
 class When(Enum):
-    """What a cue's seconds count from."""
+    """The point from which a cue's seconds are counted."""
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
@@ -73,10 +74,10 @@ class Backdrop:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A call: the bot says `greeting`, then its `answers` in turn (the last again and again); names of answers.toml.
+    """A call: the bot says `greeting`, then its `answers` in turn (the last one repeatedly); names of answers.toml.
 
-    With `echo_db`, the caller's microphone hears the bot, so much quieter than it speaks. `stays` is how many seconds
-    the caller stays silent at the end; `rounds` is how often the acts are gone through.
+    With `echo_db`, the caller's microphone hears the bot, quieter than it speaks by this amount. `stays` is how many
+    seconds the caller stays silent at the end; `rounds` is how often the acts are repeated.
     """
 
     name: str

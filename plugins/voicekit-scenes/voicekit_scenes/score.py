@@ -20,37 +20,37 @@ from voicekit_scenes.scene import UNCUT_KINDS, Due
 FULL_FROM_S: Final = 0.5
 FULL_TO_S: Final = 2.0
 ZERO_S: Final = 3.5
-"""An answer is worth 1 from FULL_FROM_S to FULL_TO_S behind the caller's end, falling to 0 at 0 and at ZERO_S."""
+"""An answer scores 1 from FULL_FROM_S to FULL_TO_S after the caller's end, falling to 0 at 0 and at ZERO_S."""
 
 WAITS_S: Final = 8.0
-"""An answer that begins later than this was not given."""
+"""An answer that begins later than this counts as missing."""
 
 SAME_WORD_S: Final = 0.35
 """A reply that goes on within this of where it stopped goes on at the same word."""
 
 NOTICED_S: Final = 0.04
-"""A break in a reply shorter than this is none."""
+"""A break in a reply shorter than this is ignored."""
 
 SOON_S: Final = 0.4
-"""A reply that goes on within this of the end of the sound goes on soon."""
+"""A reply that continues within this time after the end of the sound continues soon."""
 
 GOES_ON_S: Final = 0.25
-"""A reply that sounds for less than this has not gone on."""
+"""A reply that sounds for less than this has not continued."""
 
 RESUMES_S: Final = 4.0
-"""A reply that does not go on within this of the end of the sound was cut."""
+"""A reply that does not continue within this time after the end of the sound was cut."""
 
 
 END_S: Final = 0.3
-"""A reply that stops so near to its end was said whole: the rest is silence."""
+"""A reply that stops this close to its end was said completely: the rest is silence."""
 
 
 BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not in word) | {"oh", "yes", "um"}
-"""Words that are lost on nobody, if there are others beside them."""
+"""Words that may be lost if there are others beside them."""
 
 
 class Became(Enum):
-    """What became of the reply that a sound fell into."""
+    """What happened to the reply during which a sound came."""
 
     WHOLE = "whole"  # it was not disturbed
     RESUMED = "resumed"  # it was silent for a while, and continued at the same word
@@ -69,11 +69,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one sound of the caller. A field is None if it does not belong to what was due.
+    """The result of one sound of the caller. A field is None if it does not apply.
 
     `latency`: from the caller's end to the answer's first sound. `cut_in`: an answer began inside the sound. `yielded`:
-    from the caller's first sound until the bot was silent. `talked`: seconds that the bot went on sounding, later than
-    `yielded`, while the caller still spoke. `late`: from the end of the sound until the reply went on.
+    from the caller's first sound until the bot was silent. `talked`: seconds that the bot sounded, later than
+    `yielded`, while the caller still spoke. `late`: from the end of the sound until the reply continued.
     """
 
     due: Due
@@ -102,7 +102,7 @@ def soon(late: float | None) -> bool:
 
 
 def mark(latency: float) -> float:
-    """What an answer is worth that begins `latency` seconds behind the caller's end.
+    """The score of an answer that begins `latency` seconds after the caller's end.
 
     >>> [mark(latency) for latency in (-0.2, 0.25, 0.5, 2.0, 2.75, 3.5)]
     [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
@@ -181,7 +181,7 @@ def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
 
 
 def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> tuple[Became, float | None]:
-    """What became of the reply that the sound fell into, and how late it went on behind the end of the sound."""
+    """What happened to the reply during which the sound came, and how long after the sound it continued."""
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:  # it had ended, or was silent between two sentences
         over = next((stretch for stretch in reversed(bot) if stretch.end <= one.start), None)
@@ -236,7 +236,7 @@ def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
 
 
 def empty_questions(asked: Iterable[str]) -> int:
-    """How often the handler was asked nothing."""
+    """How often the handler was called without a question."""
     return sum(not _plain(text) for text in asked)
 
 

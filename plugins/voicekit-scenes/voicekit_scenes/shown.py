@@ -11,7 +11,7 @@ from voicekit_scenes.score import Became, Outcome
 
 
 def rows(found: Summary) -> list[tuple[str, str]]:
-    """What the summary says, a line for each figure."""
+    """The summary, a line for each figure."""
     return [
         ("scenes in which everything due was done", f"{found.good} of {found.scenes}"),
         ("answers due that were given", f"{found.given} of {found.due}"),
@@ -41,7 +41,7 @@ def table(columns: Mapping[str, Sequence[Judged]]) -> str:
 
 
 def by_scene(columns: Mapping[str, Sequence[Judged]]) -> str:
-    """A Markdown table with a line for each scene, and what came of each of its sounds."""
+    """A Markdown table with a line for each scene, and the result of each of its sounds."""
     lines = [f"| scene | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for each in zip(*columns.values(), strict=True):
         lines.append(f"| {each[0].scene.name} | {' | '.join(map(cell, each))} |")
@@ -49,7 +49,7 @@ def by_scene(columns: Mapping[str, Sequence[Judged]]) -> str:
 
 
 def cell(one: Judged) -> str:
-    """What came of one scene in a few words: of each sound, and of what goes beyond."""
+    """The result of one scene in a few words: for each sound, and for the whole."""
     told = [told_outcome(outcome) for outcome in one.outcomes]
     extra = []
     if cut := sum(became in (Became.CUT, Became.ELSEWHERE) for became in one.replies):

@@ -54,7 +54,7 @@ def origin(name: str) -> Origin:
 
 
 def names() -> tuple[str, ...]:
-    """All sounds there are."""
+    """The names of all sounds."""
     return (*NOISES, *lines(), *(f"bot-{name}" for name in answers()))
 
 

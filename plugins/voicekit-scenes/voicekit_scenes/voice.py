@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
 
 FIRST_SOUND_S: Final = 0.137
-"""Until the first sample of a reply: what a good service takes."""
+"""Seconds until the first sample of a reply: typical for a good service."""
 
 PER_CHARACTER_S: Final = 0.06
 FRAME: Final = RATE // 25
@@ -39,14 +39,14 @@ FRAME: Final = RATE // 25
 
 @dataclass
 class Utterance:
-    """What the voice was given to say in one reply, and how it sounds: `pcm` so far, and when each word begins."""
+    """The text the voice got in one reply, and how it sounds: `pcm` so far, and when each word begins."""
 
     turn: int
     """Number of the reply."""
     since: float
-    """When the voice was first given something of it, on trio's clock."""
+    """When the voice first got a part of it, on trio's clock."""
     name: str | None = None
-    """Of the recorded answer that it is, or is the beginning of."""
+    """The recorded answer that it is, or is the beginning of."""
     text: str = ""
     pcm: bytes = b""
     words: tuple[tuple[str, float], ...] = ()
@@ -61,7 +61,7 @@ class Utterance:
         return np.frombuffer(self.pcm, "<i2") / 32_768
 
     def add(self, text: Text) -> list[tuple[int, str, int]]:
-        """Say more; each of its words with the sample at which it begins, and how much is heard with it."""
+        """Say more; returns each of its words with the sample at which it begins, and how much is heard with it."""
         before = len(self.pcm) // 2
         spans = list(word_spans(text.text))
         self.name = begun(self.text + text.text) if self.name is not None or not self.text else None
@@ -95,7 +95,7 @@ class RecordedTts(Pipeable):
         return self.produces
 
     def cut(self) -> None:
-        """Nothing of it sounds behind a cut: playout drops what waits."""
+        """Nothing sounds after a cut: playout drops the sound that waits."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:

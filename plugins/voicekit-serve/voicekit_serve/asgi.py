@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build_app(site: CallSite, more: Sequence[BaseRoute] = (), *, metrics_token: str | None = None) -> Starlette:
-    """The app of `site`; `more` are routes of the user's own, behind those of the transports."""
+    """The app of `site`; `more` are the user's own routes, after those of the transports."""
     routes: list[BaseRoute] = [
         Route("/healthz", lambda request: PlainTextResponse("alive")),
         Route("/readyz", lambda request: PlainTextResponse("ready") if site.ready else PlainTextResponse("no", 503)),
@@ -93,7 +93,7 @@ def _metrics(site: CallSite, token: str | None) -> Callable[[Request], Awaitable
 
 
 def _target(scope: Mapping[str, object]) -> str:
-    """Path and query as they came, not decoded: that is what carriers sign."""
+    """Path and query as they came, not decoded: carriers sign exactly that."""
     raw, query = scope.get("raw_path"), scope.get("query_string")
     path = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(scope["path"])
     return f"{path}?{query.decode('ascii', 'replace')}" if isinstance(query, bytes) and query else path

@@ -1,4 +1,4 @@
-"""From a bot to the sessions of many calls: each call has parts of its own, so no call can hear another."""
+"""From a bot to the sessions of many calls: each call has its own parts, so no call can hear another."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts", "vad")
 async def answering(
     bot: Bot, plugins: Plugins, tell: Callable[[str], None], record: Path | None = None
 ) -> AsyncIterator[CallAnswer]:
-    """What answers each call with `bot`: what it asks for by name is built anew for each.
+    """Answers each call with `bot`: parts that it requests by name are built again for each call.
 
-    A part or handler that is one object for all calls is refused with ConfigError, unless its `shared` is true. If
-    there is no key, one local server hears and speaks for all calls, for as long as this is open. With `record`, each
-    call has a folder in it.
+    A part or handler that is one object for all calls is refused with ConfigError, unless its `shared` is true. Without
+    a key, one local server hears and speaks for all calls, for as long as this is open. With `record`, each call has a
+    folder in it.
     """
     parts = bot.spoken(plugins.registry)
     for role in SPOKEN:
@@ -51,7 +51,7 @@ async def answering(
 
 
 class Recorded:
-    """A session that is recorded into a folder of its own in `where`."""
+    """A session that is recorded into its own folder in `where`."""
 
     def __init__(self, session: Session, where: Path) -> None:
         self._session = session
@@ -76,7 +76,7 @@ def _own_folder(where: Path) -> Path:
 
 
 def check_shareable(transports: Sequence[Transport], parts: Mapping[str, Any], registry: Registry) -> None:
-    """Raise ConfigError for what several processes can't have at once: a listener, or the one local server."""
+    """Raise ConfigError for a part that several processes can't share: a listener, or the one local server."""
     for transport in transports:
         if isinstance(transport, ListeningTransport):
             raise ConfigError(f"--workers: {transport.name} opens its own listener, which only one process can do")

@@ -77,7 +77,7 @@ class Unconnected(Exception):
         self.status = status
 
     def failure(self, service: str) -> Failed:
-        """Its meaning: a status is judged like the error with that number, anything else as a lost connection."""
+        """The error for it: for a status, the error with that number; otherwise a lost connection."""
         if self.status is not None:
             return refused_handshake(self.status, "", service=service)
         return lost(f"can't connect: {self}", service=service)

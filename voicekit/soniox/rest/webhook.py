@@ -105,8 +105,8 @@ class WebhookReceiver:
         given = [_bytes(value) for name, value in headers if name.lower() == self.header.lower()]
         if len(given) != 1 or not hmac.compare_digest(given[0], self._secret):
             raise Unauthenticated(
-                f"webhook: expected the secret in the header {self.header}, which is "
-                f"{'missing' if not given else 'another one' if len(given) == 1 else 'there more than once'}",
+                f"webhook: expected the secret in the header {self.header}, got "
+                f"{'no such header' if not given else 'another secret' if len(given) == 1 else 'several such headers'}",
                 service=SERVICE,
             )
 

@@ -31,7 +31,7 @@ class Tokens:
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        # for each of the session's stretches: its first sample, and how far the ears are ahead
+        # for each stretch of the session: its first sample, and the offset to ear samples
         self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()

@@ -33,7 +33,7 @@ STEADY_S = 10.0
 
 
 class Waiter(Protocol):
-    """A reply that needs to know when the connection, or one of its streams, has changed. Must not wait."""
+    """A reply that is notified when the connection, or one of its streams, has changed. `look_again` must not wait."""
 
     def look_again(self) -> None: ...
 

@@ -33,8 +33,8 @@ async def check_source(
 ) -> None:
     """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
 
-    With `once`, a source is opened and run only once, like a call's, whose wire is then gone: the check makes a new one
-    for each stream. Without it, one source must open and run again.
+    With `once`, a source is opened and run only once, like that of a call: the check makes a new one for each stream.
+    Without it, one source must open and run again.
 
     Besides the Stage contract: it ignores its inbox; emits frames in `produces`, whole samples at positions without
     gaps; keeps pace with the clock if it is `live`, and otherwise loses nothing to a slow consumer; keeps a bounded

@@ -1,7 +1,7 @@
-"""Makes a folder with an Asterisk in it: a Debian that has one, from the mirror that apt uses anyway.
+"""Makes a folder with an Asterisk in it: a Debian that has one, from the mirror that apt uses.
 
-It takes root, apt and debootstrap, a minute or two and half a gigabyte. Debian has a current Asterisk in `sid` alone,
-so the folder is a chroot. It is kept: VOICEKIT_ASTERISK_ROOT names it, else it is in the folder for temporary files.
+It needs root, apt and debootstrap, a minute or two and half a gigabyte. Only Debian's `sid` has a current Asterisk, so
+the folder is a chroot. It is kept: VOICEKIT_ASTERISK_ROOT names it, else it is in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEEDED = {"apt-get": "apt", "debootstrap": "debootstrap", "chroot": "coreutils"}
 SUITE = "sid"
 
 MADE = "made-by-voicekit"
-"""A file in the finished folder: without it the folder is made anew."""
+"""A file in the finished folder: without it the folder is made again."""
 
 
 def folder() -> Path:

@@ -1,10 +1,10 @@
-"""One Asterisk for a test: files and ports of its own in the chroot, loopback alone, asked by its own command line.
+"""One Asterisk for a test: separate files and ports in the chroot, only on loopback, controlled by its command line.
 
     with Pbx(root, extensions=DIALPLAN) as pbx:
         pbx.originate("Local/100@default", "default", "200")      100 is called, and 200 plays the caller
-        pbx.channels()                                            the names of the channels that there are
+        pbx.channels()                                            the names of all channels
 
-`asterisk -rx` takes some 30 ms and blocks: from trio, call it in a thread.
+`asterisk -rx` takes about 30 ms and blocks: from trio, call it in a thread.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Pbx:
             self._process.wait(STOPPED_S)
 
     def ask(self, command: str) -> str:
-        """What its command line answers."""
+        """The answer of its command line."""
         conf = f"{self._inside}/etc/asterisk.conf"
         asked = ["chroot", str(self.root), "asterisk", "-C", conf, "-rx", command]
         return subprocess.run(asked, capture_output=True, text=True, timeout=ASKED_S, check=False).stdout
@@ -202,7 +202,7 @@ class Pbx:
         return found
 
     def sound(self, name: str) -> Path:
-        """Where a recording or prompt called `name` is for us; the dialplan calls it SOUNDS/name."""
+        """The path of a recording or prompt called `name` outside the chroot; the dialplan calls it SOUNDS/name."""
         return self.here / "sounds" / name
 
     def recording(self, name: str) -> Path:
@@ -219,7 +219,7 @@ class Pbx:
 
     @property
     def _inside(self) -> str:
-        """Its folder as it is called in the chroot."""
+        """Its folder's path inside the chroot."""
         return f"/{self.here.relative_to(self.root)}"
 
     def _write(self) -> None:

@@ -120,7 +120,7 @@ class ToneTts(Pipeable):
 
 
 def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None]:
-    """For each STEP_S, which of `among` sounds (its place in the list), or None for silence."""
+    """For each STEP_S, the index in `among` of the tone that sounds, or None for silence."""
     samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
     window, step = round(WINDOW_S * rate), round(STEP_S * rate)
     if len(samples) < window:

@@ -14,7 +14,7 @@ from voicekit_browser.reading import text
 LABEL: Final = "rtvi-ai"
 
 VERSION: Final = "2.1.0"
-"""Ours. A client of the same major version is served, one of version 1 in the old words."""
+"""Our version. A client with the same major version is served, one of version 1 with the old names."""
 
 ABOUT: Final = {"library": "voicekit"}
 
@@ -62,7 +62,7 @@ def agreed_version(theirs: object) -> str | None:
 
 
 def read_version(data: Mapping[str, Any]) -> object:
-    """What a client-ready states; the first clients stated none, and spoke version 1."""
+    """The version in a client-ready; the first clients stated none, and used version 1."""
     return data.get("version", "1.0.0")
 
 

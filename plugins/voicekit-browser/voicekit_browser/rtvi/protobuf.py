@@ -40,7 +40,7 @@ class MessageFramePb:
 
 @dataclass(frozen=True, slots=True)
 class OtherFramePb:
-    """A text, a transcription, or one that is not known: nothing to us."""
+    """A text, a transcription, or an unknown frame, all of which we ignore."""
 
     kind: int
 

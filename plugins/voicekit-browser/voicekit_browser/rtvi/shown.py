@@ -143,4 +143,4 @@ class RtviShown:
 
 
 def _nowhere(message: str) -> None:
-    """Until a session has joined."""
+    """Used until a session has joined."""

@@ -45,7 +45,7 @@ PACKET_S = 0.02
 MOST_BUTTONS = 32
 
 Answer = Callable[[str, object], object]
-"""What the bot's program makes of a `client-message` of type `t` with data `d`: the `d` of the response."""
+"""The answer of the bot's program to a `client-message` of type `t` with data `d`: the `d` of the response."""
 
 
 class RtviWire:
@@ -156,7 +156,7 @@ class RtviWire:
 
 
 class RtviPeer:
-    """A client: its messages, and what it makes of ours."""
+    """A client: its messages, and its reactions to ours."""
 
     def __init__(self, version: str = VERSION) -> None:
         self._version = version

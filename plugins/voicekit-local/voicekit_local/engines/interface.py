@@ -58,10 +58,10 @@ class Recogniser(Protocol):
     name: str
     languages: tuple[str, ...]
     partials: bool
-    """Whether it is cheap enough to decode a segment again and again while it grows."""
+    """Whether decoding is cheap enough to repeat while a segment grows."""
 
     def load(self, progress: Progress) -> None:
-        """Get ready: imports, files, sessions. ConfigError naming the package when a part is missing or altered."""
+        """Get ready: imports, files, sessions. If a part is missing or altered, ConfigError names the package."""
         ...
 
     def decode(self, sound: Sound, draft: tuple[int, ...] = ()) -> Heard:
@@ -75,20 +75,20 @@ class Aligner(Protocol):
     name: str
 
     def load(self, progress: Progress) -> None:
-        """Get ready. ConfigError naming the package when a part is missing."""
+        """Get ready. If a part is missing, ConfigError names the package."""
         ...
 
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
         """Start and end of each word in seconds, rising, within the sound.
 
-        Where the words can't be found in the sound, their times are spread over it by their letters.
+        If the words can't be found in the sound, their times are spread over it by their letters.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as the text has it, without blanks, and when it sounds: seconds from the first sample."""
+    """A word as it is written in the text, without blanks, and when it sounds: seconds from the first sample."""
 
     text: str
     start: float
@@ -110,15 +110,17 @@ class Synthesiser(Protocol):
     name: str
     rate: int
     voices: tuple[str, ...]
-    """The names that are voices of its own; any other name is spoken by one of them."""
+    """The names of its own voices; any other name is spoken by one of them."""
     languages: tuple[str, ...]
 
     def load(self, progress: Progress) -> None:
-        """Get ready. ConfigError naming the package when a part is missing or altered."""
+        """Get ready. If a part is missing or altered, ConfigError names the package."""
         ...
 
     def pieces(self, text: str) -> list[str]:
-        """`text` cut where a voice may breathe; joined they are `text`. Speaking piece by piece sounds sooner."""
+        """`text` cut at natural pauses; joined they are `text`. Speaking piece by piece gives the first sound
+        sooner.
+        """
         ...
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:

@@ -2,10 +2,10 @@
 
 Only files are taken from that package: importing it would load a second ONNX runtime, and it can't transcribe.
 
-A growing segment is decoded again and again, so the previous answer is used as a draft: its tokens go through the
-decoder at once (17 ms for twenty, where one by one each takes 8 ms), and it goes on behind the last one that it would
-still write. Known weaknesses, which callers must respect: behind a second of silence it writes nothing, much
-more than LONGEST_S and it repeats itself.
+A growing segment is decoded repeatedly, so the previous answer is used as a draft: its tokens go through the decoder at
+once (17 ms for twenty, while one by one each takes 8 ms), and decoding continues after the last one that is confirmed.
+Known weaknesses, which callers must respect: after a second of silence it writes nothing, and on sound much longer than
+LONGEST_S it repeats itself.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Moonshine:
 
     @property
     def prepared(self) -> bool:
-        """Whether loading is a matter of a second, as all is there that is made once."""
+        """Whether loading takes only about a second, because everything that is made once exists."""
         return is_prepared(HASHES, DISTRIBUTION)
 
     def load(self, progress: Progress) -> None:
@@ -77,7 +77,7 @@ class Moonshine:
 
 
 class _Parts:
-    """What is loaded: two networks, and the bytes of each token."""
+    """The loaded parts: two networks, and the bytes of each token."""
 
     def __init__(self, folder: Path, tokenizer: Path) -> None:
         import onnxruntime
@@ -93,7 +93,7 @@ class _Parts:
 
 
 class _Decode:
-    """One segment: what the encoder made of it, and the decoder's memory of the tokens so far."""
+    """One segment: the encoder's result, and the decoder's memory of the tokens so far."""
 
     def __init__(self, parts: _Parts, sound: NDArray[np.float32]) -> None:
         import numpy as np
@@ -110,7 +110,7 @@ class _Decode:
         self._names = [output.name for output in parts.decoder.get_outputs()]
 
     def run(self, draft: tuple[int, ...], most: int) -> tuple[list[int], list[float]]:
-        """At most `most` tokens, and how sure each is."""
+        """At most `most` tokens, with the confidence of each."""
         tokens, sure, following = self._check(draft)
         while len(tokens) < most and following[0] != END and not _repeats(tokens):
             tokens.append(following[0])
@@ -132,7 +132,7 @@ class _Decode:
         return self._feed((token,), cached=True)[-1]
 
     def _feed(self, tokens: tuple[int, ...], cached: bool) -> list[tuple[int, float]]:
-        """What the decoder would write after each of `tokens`, and how sure it is."""
+        """The token that the decoder would write after each of `tokens`, with its confidence."""
         import numpy as np
 
         inputs: dict[str, Any] = {
@@ -152,7 +152,7 @@ class _Decode:
 
 
 def read_pieces(data: bytes) -> list[bytes]:
-    """The bytes of each token: each behind its length, which has one byte below 128, else two."""
+    """The bytes of each token: each comes after its length, which has one byte below 128, else two."""
     pieces, place = [], 0
     while place < len(data):
         length, place = data[place], place + 1
@@ -169,7 +169,7 @@ def _repeats(tokens: list[int]) -> bool:
 
 
 def _words(tokens: list[int], sure: list[float], pieces: list[bytes]) -> tuple[HeardWord, ...]:
-    """The words that the tokens spell, each as sure as its least sure token."""
+    """The words that the tokens spell, each with the confidence of its least certain token."""
     words: list[tuple[bytes, float]] = []
     for token, confidence in zip(tokens, sure, strict=True):
         if token < SPECIAL:

@@ -1,9 +1,9 @@
-"""Makes Moonshine's networks ready for use; run in a process of its own, since it takes 1.4 GB of memory for a while.
+"""Makes Moonshine's networks ready for use; runs in a separate process, since it takes 1.4 GB of memory for a while.
 
-The package has both with 8-bit weights and a step beside each that makes them 32-bit floats, which costs 65 ms at every
-token. Here they are loaded and saved with those steps done (14 ms), and the multiplications are then made to take 8-bit
-weights themselves (8 ms). Then the decoder is made smaller: its two branches, one for the first run and one for those
-after it, share their largest weights, and its table of what tokens mean is kept in 16 bits, which changes no word.
+The package has both with 8-bit weights and a step for each that converts them to 32-bit floats, which costs 65 ms at
+every token. Here they are loaded and saved with those steps done (14 ms), and the multiplications are then changed to
+take 8-bit weights directly (8 ms). Then the decoder is made smaller: its two branches, one for the first run and one
+for the later ones, share their largest weights, and its embedding table is kept in 16 bits, which changes no word.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NETWORKS: Final = ("encoder_model", "decoder_model_merged")
 SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # shares of the time
 SIZES: Final = "sizes.json"
-"""The file that says how long the others are; written last."""
+"""The file with the lengths of the others; written last."""
 DOING: Final = "preparing the recogniser, this once"
 LARGE: Final = 10_000_000  # bytes; smaller weights are not worth quantising
 
@@ -68,7 +68,7 @@ def _make_one(source: Path, folder: Path, name: str) -> None:
 
 
 def _save(source: Path, target: Path, level: object) -> None:
-    """Load a network and save it, with what can be computed beforehand computed, in the common format."""
+    """Load a network and save it in the common format, with everything constant computed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -81,7 +81,7 @@ def _save(source: Path, target: Path, level: object) -> None:
 
 
 def _share_weights(model: ModelProto) -> None:
-    """Large weights that all branches have are kept once, around them."""
+    """Large weights that all branches have are kept once, outside them."""
     main, *branches = _graphs(model.graph)
     for weight in [weight for branch in branches[:1] for weight in branch.initializer if len(weight.raw_data) > LARGE]:
         copies = [(branch, other) for branch in branches for other in branch.initializer if other.name == weight.name]
@@ -92,7 +92,7 @@ def _share_weights(model: ModelProto) -> None:
 
 
 def _halve_tables(model: ModelProto) -> None:
-    """Large tables of which only rows are looked up become 16 bits wide, and the rows 32 again."""
+    """Large tables of which only rows are looked up become 16 bits wide; the rows become 32 bits again."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 

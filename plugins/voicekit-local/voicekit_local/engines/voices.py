@@ -1,4 +1,4 @@
-"""Names of voices: those that clients of the service ask for, each spoken by whatever voice there is."""
+"""Names of voices: the names that clients of the service use, each spoken by the voice that is installed."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ KNOWN_VOICES: Final = (
     *("Rafael", "Mateo", "Lucia", "Sofia", "Oliver", "Arthur", "Isla", "Victoria", "Cooper", "Mason", "Ruby"),
     *("Elise", "Arjun", "Rohan", "Priya", "Meera", "Bryce"),
 )
-"""The service's own, as far as they are published: a client that works there must not be refused here."""
+"""The service's own, as far as they are published: a client that works with the service must also work here."""

@@ -28,7 +28,7 @@ DOUBTFUL: Final = -1.0  # mean log probability of the tokens
 
 
 class Whisper:
-    """The recogniser of `interface.Recogniser`; drafts mean nothing to it."""
+    """The recogniser of `interface.Recogniser`; it ignores drafts."""
 
     name = "Whisper tiny"
     languages: tuple[str, ...] = ("en",)

@@ -30,7 +30,7 @@ def dial_document(to: str) -> str:
 
 
 class Account:
-    """What accounts have in common: a name, keys, and a ConfigError for what the carrier does not offer."""
+    """The common part of accounts: a name, keys, and a ConfigError for requests that the carrier does not offer."""
 
     name = ""
     can: frozenset[str] = frozenset()
@@ -130,7 +130,7 @@ class TelnyxAccount(Account):
         return {"authorization": f"Bearer {self._secret}"}
 
     def action(self, call_id: str, action: str, **body: Any) -> RestRequest:
-        """A command to a call that is under way."""
+        """A command to a call in progress."""
         return RestRequest("POST", f"{self._api}/v2/calls/{quote(call_id, safe='')}/actions/{action}", json=body)
 
     def hang_up(self, call_id: str) -> RestRequest:
@@ -162,7 +162,9 @@ class TelnyxAccount(Account):
 
 
 class PlivoAccount(Account):
-    """Plivo: the auth id and the auth token. Keys go over the socket; a transfer asks our webhook where to."""
+    """Plivo: the auth id and the auth token. Keys go over the socket; for a transfer it asks our webhook for the
+    target.
+    """
 
     name = "plivo"
     can = frozenset({"hang_up", "transfer", "dial"})
@@ -199,7 +201,7 @@ class PlivoAccount(Account):
 
 
 class VobizAccount(PlivoAccount):
-    """Vobiz: Plivo's requests, with the keys in headers of its own and at its own address (both `?`)."""
+    """Vobiz: Plivo's requests, with the keys in different headers and at another address (both `?`)."""
 
     name = "vobiz"
     keys_from = "VOBIZ_AUTH_ID and VOBIZ_AUTH_TOKEN"

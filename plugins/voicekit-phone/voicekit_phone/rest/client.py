@@ -1,7 +1,7 @@
-"""Sends a carrier one request, in bounded time. What goes wrong is one of our errors, without keys or numbers.
+"""Sends a carrier one request, in bounded time. A failure becomes one of our errors, without keys or numbers.
 
-httpx logs the address of every request, and that has the ids of account and call: such lines are dropped while one of
-our requests is under way.
+httpx logs the address of every request, which has the ids of account and call: these lines are dropped while one of our
+requests is running.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import httpx
 
 REQUEST_S = 5.0
-"""For one request and its answer: a caller waits on the line meanwhile."""
+"""Seconds for one request and its answer: a caller waits on the line meanwhile."""
 
 TRIES = 2
-"""Of a hang-up, which may be said twice; nothing else is repeated, as it might be done twice."""
+"""Attempts to hang up, which is safe to repeat; nothing else is repeated, as it might be done twice."""
 
 MOST_BYTES = 64 * 1024
-"""Of an answer; carriers send one or two KiB."""
+"""Bytes in an answer; carriers send one or two KiB."""
 
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 
@@ -47,7 +47,7 @@ for _name in LOGGERS:
 
 
 class CarrierClient:
-    """An account, and the way to it. `transport` replaces the network, in tests."""
+    """A client of one account. `transport` replaces the network, in tests."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class CarrierClient:
         return f"CarrierClient({self.account!r})"
 
     async def hang_up(self, call_id: str) -> None:
-        """End the call; that it is over already is no error."""
+        """End the call; a call that is already over is not an error."""
         request = self.account.hang_up(call_id)
         for tries_left in reversed(range(TRIES)):
             try:
@@ -86,11 +86,11 @@ class CarrierClient:
         await self._done(self.account.send_digits(call_id, digits))
 
     async def send(self, request: RestRequest) -> None:
-        """A request of the carrier's own."""
+        """Send a request that only this carrier has."""
         await self._done(request)
 
     async def dial(self, order: DialOrder) -> str:
-        """The id of the call that rings now. Sent once: a time-out may leave a call that rings."""
+        """Returns the id of the call that rings now. Sent once: after a time-out a call may be left ringing."""
         answer = await self._done(self.account.dial(order))
         call_id = self.account.call_id(answer)
         if not call_id:
@@ -105,7 +105,7 @@ class CarrierClient:
         return answer
 
     async def _answer(self, request: RestRequest) -> RestAnswer:
-        """The answer, of whatever status; Unavailable if there is none in time."""
+        """The answer, with any status; Unavailable if there is none in time."""
         why = f"no answer within {self._timeout:g} s"
         with trio.move_on_after(self._timeout), _unlogged():
             context = await in_thread(_trusted)
@@ -175,7 +175,9 @@ def _grouped(form: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Whom TLS trusts. Loading httpx and the certificates is slow, so it is done once, and in a thread."""
+    """The TLS settings with the trusted certificates. Loading httpx and these is slow, so it is done once, in a
+    thread.
+    """
     import httpx
 
     trusted = httpx.create_ssl_context()

@@ -1,6 +1,6 @@
-"""Requests to a carrier and its answers, as values; and what its refusals mean (pure).
+"""Requests to a carrier and its answers, as values; and the meaning of its refusals (pure).
 
-No text of a carrier goes into an error: it may quote a telephone number. Its status and its own code do.
+A carrier's text never goes into an error, as it may quote a telephone number. Its status and its own code do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """A status and what was in the body, if that was a JSON object."""
+    """A status and the body, if that was a JSON object."""
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
@@ -41,10 +41,10 @@ class RestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """A call to make: to whom, as whom, and where the carrier asks what to do when it is answered.
+    """A call to make: the number to call, the number shown, and the address that the carrier asks once it is answered.
 
-    `answer_url` is that of our webhook, `news_url` that for busy, no answer and who has answered; `stream_url` is used
-    instead of the former by carriers that go to the socket at once. Times are seconds; `keys` are sent when the call is
+    `answer_url` is the address of our webhook, `news_url` that for busy, no answer and who has answered; carriers that
+    open the socket at once use `stream_url` instead of the first. Times are seconds; `keys` are sent when the call is
     answered, w is a pause.
     """
 
@@ -60,10 +60,10 @@ class DialOrder:
 
 
 class CarrierAccount(Protocol):
-    """An account at a carrier: its keys, and its way to write each request. Pure.
+    """An account at a carrier: its keys, and how to write each request. Pure.
 
-    `can` names those of `hang_up`, `transfer`, `digits`, `dial` that it has; the rest raise ConfigError. `keys_from`
-    names the environment variables that its keys come from.
+    `can` names those of `hang_up`, `transfer`, `digits`, `dial` that it offers; the rest raise ConfigError. `keys_from`
+    names the environment variables of its keys.
     """
 
     name: str
@@ -71,7 +71,7 @@ class CarrierAccount(Protocol):
     keys_from: str
 
     def headers(self, now: float) -> Mapping[str, str]:
-        """What says who asks; `now` is the time of day in seconds."""
+        """The headers that identify us; `now` is the time of day in seconds."""
         ...
 
     def hang_up(self, call_id: str) -> RestRequest: ...
@@ -82,7 +82,7 @@ class CarrierAccount(Protocol):
     def send_digits(self, call_id: str, digits: str) -> RestRequest: ...
     def dial(self, order: DialOrder) -> RestRequest: ...
     def call_id(self, answer: RestAnswer) -> str:
-        """The id of the call that was dialled; "" if it is not there."""
+        """The id of the call that was dialled; "" if it is missing."""
         ...
 
     def code(self, answer: RestAnswer) -> str:
@@ -90,12 +90,12 @@ class CarrierAccount(Protocol):
         ...
 
     def is_over(self, answer: RestAnswer) -> bool:
-        """Whether the request was refused because the call is over already."""
+        """Whether the request was refused because the call is already over."""
         ...
 
 
 def refusal(account: CarrierAccount, answer: RestAnswer) -> ServiceError | None:
-    """The error that `answer` stands for; None if it is none."""
+    """The error for `answer`; None if it is not an error."""
     status, code = answer.status, account.code(answer)[:40]
     if status < 300:
         return None

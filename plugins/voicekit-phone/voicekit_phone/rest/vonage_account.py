@@ -18,7 +18,7 @@ from voicekit_phone.rest.order import DialOrder, RestAnswer, RestRequest
 from voicekit_phone.vonage import encoded
 
 LIFE_S = 300
-"""Seconds for which a token is good; one is made for each request."""
+"""Seconds for which a token is valid; one is made for each request."""
 
 
 class VonageAccount(Account):
@@ -72,7 +72,7 @@ def _endpoint(to: str) -> dict[str, str]:
 
 
 def _signed(key: str, claims: Mapping[str, Any]) -> str:
-    """A JWT of `claims`, RS256; ConfigError, without the key, for a key that is none."""
+    """A JWT of `claims`, RS256; ConfigError, which does not quote the key, for an invalid key."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
