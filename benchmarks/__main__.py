@@ -27,14 +27,18 @@ def main(arguments: list[str] | None = None) -> int:
     cases = load_cases()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     effort = parser.add_mutually_exclusive_group()
-    effort.add_argument("--quick", dest="effort", action="store_const", const=QUICK, help="a quarter of the rounds")
-    effort.add_argument("--smoke", dest="effort", action="store_const", const=SMOKE, help="one tiny round of each")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them there (needs matplotlib)")
-    parser.add_argument("--gate", action="store_true", help="fail when a ratio has grown beside the stored baseline")
+    effort.add_argument("--quick", dest="effort", action="store_const", const=QUICK, help="run a quarter of the rounds")
+    effort.add_argument(
+        "--smoke", dest="effort", action="store_const", const=SMOKE, help="run one tiny round of each benchmark"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the results into this file (needs matplotlib)")
+    parser.add_argument("--gate", action="store_true", help="fail if a ratio has grown against the stored baseline")
     parser.add_argument("--baseline", action="store_true", help="store this run's ratios as the baseline")
     parser.add_argument("--peers", action="store_true", help="measure pipecat-ai and livekit-agents instead")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(cases)}; all without")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"benchmarks to run, from {', '.join(cases)} (default: all)"
+    )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in cases]
     if unknown:

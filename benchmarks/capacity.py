@@ -25,7 +25,7 @@ WAYS: dict[str, Hold] = {"plain calls": by_hand, "voicekit lines": by_lines}
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of each trial (3)")
+    parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="seconds per trial (3)")
     seconds = parser.parse_args().seconds
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     print(f"{'':20}{'calls':>8}{'CPU %':>10}{'p50 ms':>10}{'p99 ms':>10}{'MiB each':>10}")

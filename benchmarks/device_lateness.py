@@ -92,8 +92,8 @@ def row(name: str, block: float, called: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="(%(default)g)")
-    parser.add_argument("--virtual", action="store_true", help="over a virtual card: Debian's pulseaudio and others")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the measurement (%(default)g)")
+    parser.add_argument("--virtual", action="store_true", help="use a virtual sound card (needs Debian's pulseaudio)")
     options = parser.parse_args()
     with virtual_card() if options.virtual else nullcontext():
         heard, wanted = calls(options.seconds)

@@ -75,7 +75,9 @@ def seconds(plugins: Plugins) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.observed", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15, metavar="R", help="in which the ways take turns (15)")
+    parser.add_argument(
+        "--rounds", type=int, default=15, metavar="R", help="rounds; every variant runs once in each (15)"
+    )
     rounds = parser.parse_args().rounds
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     provider = TracerProvider(shutdown_on_exit=False)

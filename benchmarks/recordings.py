@@ -168,8 +168,8 @@ def _tell(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recordings", description=__doc__)
-    parser.add_argument("--count", type=int, default=COUNT, help=f"how many recordings ({COUNT})")
-    parser.add_argument("--wrong", action="store_true", help="also show what was heard wrongly")
+    parser.add_argument("--count", type=int, default=COUNT, help=f"number of recordings ({COUNT})")
+    parser.add_argument("--wrong", action="store_true", help="also print the words that were misrecognised")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         heard, real_time_factor = trio.run(hear_all, recordings(options.count), Path(folder))

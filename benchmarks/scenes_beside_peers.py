@@ -65,8 +65,8 @@ async def hold_all(scenes: Sequence[Scene], commands: dict[str, list[str]]) -> d
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", help="scenes whose name or kind begins with this")
-    parser.add_argument("--tuned", action="store_true", help="also the peers' quickest settings")
+    parser.add_argument("--only", help="only scenes whose name or kind begins with this")
+    parser.add_argument("--tuned", action="store_true", help="also run the peers with their quickest settings")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     options = parser.parse_args()
     commands = {}

@@ -3,7 +3,8 @@
     python -m benchmarks.soak [--minutes M] [--calls N]
 
 One process answers N calls at a time over Twilio's protocol on loopback, each of 20 s: signed webhook, token, socket,
-a session that greets and hears sound. Every minute: memory, descriptors, tasks, threads, calls, and the lateness.
+a session that greets and hears sound. Every minute: memory, descriptors, tasks, threads, calls, and the lateness; at
+the end what has grown since the fifth minute, by which caches are full, and the lateness over all of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import resource
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from voicekit_serve.server import serve
 
 CALL_S = 20.0
 STEP_S = 0.05
+WARM = 5
 
 
 def resident_mib() -> float:
@@ -48,12 +51,35 @@ async def watch(late: list[float]) -> None:
         late.append(trio.current_time() - due)
 
 
-def line(minute: int, callers: Callers, late: Sequence[float]) -> str:
-    tasks = trio.lowlevel.current_statistics().tasks_living
+@dataclass(frozen=True)
+class Held:
+    """What the process has at a moment."""
+
+    mib: float
+    fds: int
+    tasks: int
+    threads: int
+
+    @classmethod
+    def now(cls) -> Held:
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        return cls(resident_mib(), descriptors(), tasks, threading.active_count())
+
+
+def line(minute: int, held: Held, callers: Callers, late: Sequence[float]) -> str:
     counts = callers.outcomes
     return (
-        f"{minute:6} {resident_mib():8.1f} {descriptors():6} {tasks:6} {threading.active_count():7} "
+        f"{minute:6} {held.mib:8.1f} {held.fds:6} {held.tasks:6} {held.threads:7} "
         f"{counts['whole']:6} {counts['broken']:6} {counts['refused']:7} {1e3 * percentile(late, 99):8.1f}"
+    )
+
+
+def grown(minutes: Sequence[Held], late: Sequence[float]) -> str:
+    first, last = minutes[min(WARM, len(minutes)) - 1], minutes[-1]
+    return (
+        f"since minute {min(WARM, len(minutes))}: RSS {last.mib - first.mib:+.1f} MiB, fds {last.fds - first.fds:+}, "
+        f"tasks {last.tasks - first.tasks:+}, threads {last.threads - first.threads:+}; "
+        f"late over all of it: p50 {1e3 * percentile(late, 50):.1f}, p99 {1e3 * percentile(late, 99):.1f} ms"
     )
 
 
@@ -74,10 +100,13 @@ async def main(options: argparse.Namespace) -> None:
         for number in range(options.calls):
             nursery.start_soon(keep_calling, callers, number)
             await trio.sleep(CALL_S / options.calls)
+        minutes: list[Held] = []
         for minute in range(1, options.minutes + 1):
+            before = len(late)
             await trio.sleep(60)
-            print(line(minute, callers, late), flush=True)
-            late.clear()
+            minutes.append(Held.now())
+            print(line(minute, minutes[-1], callers, late[before:]), flush=True)
+        print(grown(minutes, late), flush=True)
         nursery.cancel_scope.cancel()
 
 

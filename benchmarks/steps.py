@@ -4,13 +4,16 @@
 
 Trio runs a task until it waits: that is a step. Of the last of N turns all steps are listed, of the client written by
 hand and of a voicekit session: when it began, how long it took, of which task, and in which function the task waits
-afterwards. The stub that both talk to is in the same process, and its steps are among them.
+afterwards. The stub that both talk to is in the same process, and its steps are among them. How many steps a turn takes
+depends on the order in which trio runs what is ready, which is random: the least, the median and the most of all turns
+are printed too.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -58,13 +61,12 @@ def waiting_in(awaited: Any) -> str:
     return found
 
 
-def last_turn(agent: Agent, count: int) -> tuple[float, list[Step]]:
-    """When the last of `count` turns was asked for, and the steps from there to its first text."""
-    recorder, found = Steps(), (0.0, list[Step]())
+def steps_of_turns(agent: Agent, count: int) -> list[tuple[float, list[Step]]]:
+    """When each of `count` turns was asked for, and the steps from there to its first text."""
+    recorder, found = Steps(), list[tuple[float, list[Step]]]()
 
     def pick(stub: Stub, agent: Agent) -> float:
-        nonlocal found
-        found = stub.asked, [step for step in recorder.steps if stub.asked <= step.began <= stub.text]
+        found.append((stub.asked, [step for step in recorder.steps if stub.asked <= step.began <= stub.text]))
         recorder.steps.clear()
         return stub.text - stub.asked
 
@@ -74,14 +76,17 @@ def last_turn(agent: Agent, count: int) -> tuple[float, list[Step]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--turns", type=int, default=20, metavar="N", help="the last of N turns is shown (20)")
+    parser.add_argument("--turns", type=int, default=20, metavar="N", help="run N turns and show the last one (20)")
     count = parser.parse_args().turns
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     agents: dict[str, Agent] = {"a trio client by hand": ByHand(0.0, REPLY_S), "a voicekit session": WithVoicekit(0.0)}
     for name, agent in agents.items():
-        asked, steps = last_turn(agent, count)
+        found = steps_of_turns(agent, count)
+        numbers = sorted(len(steps) for _, steps in found)
+        asked, steps = found[-1]
         busy = sum(step.ended - step.began for step in steps)
-        print(f"\n{name}: {len(steps)} steps, {1e6 * busy:.0f} us in them")
+        print(f"\n{name}: {numbers[0]} to {numbers[-1]} steps in a turn, median {median(numbers):.0f}")
+        print(f"the last turn: {len(steps)} steps, {1e6 * busy:.0f} us in them")
         for step in steps:
             began, took = 1e6 * (step.began - asked), 1e6 * (step.ended - step.began)
             print(f"{began:7.0f} us {took:6.0f} us  {step.task:<22} {step.waits_in}")

@@ -192,9 +192,13 @@ def _clipped(sound: Wave) -> bytes:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vad_on_noise", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each sound (60)")
-    parser.add_argument("--vad", nargs="+", metavar="NAME", help="registered detectors, such as: webrtc silero")
-    parser.add_argument("--files", nargs="+", type=Path, metavar="FILE", help="recordings, instead of made sounds")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds per sound (60)")
+    parser.add_argument(
+        "--vad", nargs="+", metavar="NAME", help="detectors to test, by their registered names, such as webrtc silero"
+    )
+    parser.add_argument(
+        "--files", nargs="+", type=Path, metavar="FILE", help="use these recordings instead of synthetic sounds"
+    )
     options = parser.parse_args(arguments)
     sounds = {path.stem: partial(recorded, path) for path in options.files} if options.files else SOUNDS
     print(report(options.seconds, named(options.vad) if options.vad else DETECTORS, sounds))

@@ -90,7 +90,13 @@ def _ms(*seconds: float, digits: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vad_on_speech", description=__doc__)
-    parser.add_argument("--vad", nargs="+", metavar="NAME", default=["webrtc"], help="registered detectors (webrtc)")
+    parser.add_argument(
+        "--vad",
+        nargs="+",
+        metavar="NAME",
+        default=["webrtc"],
+        help="detectors to test, by their registered names (webrtc)",
+    )
     options = parser.parse_args(arguments)
     print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))
     print(f"\nms          {'speech is noticed after':^30}    window{'is judged in':^30}   made in")

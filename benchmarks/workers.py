@@ -4,8 +4,10 @@
 
 A dummy call is a plain websocket whose sound is sent back, held by the desk like any other; a call is one of Twilio's
 protocol: a signed webhook, a token, a media socket, a session that greets. One starts every 0.15 s and lasts 3 to 6 s.
-`broken` calls ended otherwise than as planned, `refused` never began, `busy` were told so: the brake lets none in while
-the loop is late. Why they broke stands below. Each row is a server of its own.
+`broken` calls ended otherwise than as planned, or were cut on the way in by the worker that had taken them; `others` of
+them were held by a worker that lives on: 0 if a worker takes only its own calls with it. `refused` ones reached no
+worker, `busy` were told so: the brake lets none in while the loop is late. Why they broke stands below. Each row is a
+server of its own.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from typing import Any
 
 import httpx
 import trio
+from hypercorn.config import Config
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, open_websocket_url
 
 from benchmarks import machine
 from benchmarks.phone_server import Echo
@@ -52,9 +55,14 @@ EVERY_S = 0.15
 TIMEOUT_S = 6
 """After which a worker that stands still is replaced."""
 DRAIN_S = 8.0
-START_S = 60.0
+WORKERS = 2
+CARRIER_S = 15.0
+"""For which Twilio waits for a webhook's answer."""
 RATE = 8_000
 GOODBYES = (1000, 1001, 1012)
+WORKER = "x-worker"
+CUT = (httpx.RemoteProtocolError, httpx.ReadError, ConnectionClosed)
+"""How a connection ends that a worker had taken before it died."""
 FAREWELL = "We are closing. Goodbye."
 FAREWELL_PACKETS = 50
 """Of 20 ms: the farewell has a good second of sound."""
@@ -84,20 +92,19 @@ class Dummy:
         return [SocketRoute("/echo", media)]
 
 
-async def pid(request: object) -> PlainTextResponse:
-    return PlainTextResponse(str(os.getpid()))
-
-
 async def block(request: object) -> PlainTextResponse:
     time.sleep(60)  # noqa: ASYNC251  # what is measured
     return PlainTextResponse("late")
 
 
 def program() -> Callable[[SharedListener], Awaitable[None]]:
-    routes = [Route("/pid", pid), Route("/block", block)]
+    routes = [Route("/block", block)]
+
+    name_the_worker()
 
     async def run(shared: SharedListener) -> None:
-        await serve(
+        serving = partial(
+            serve,
             answer,
             Twilio(TOKEN),
             Dummy(),
@@ -109,8 +116,21 @@ def program() -> Callable[[SharedListener], Awaitable[None]]:
             routes=routes,
             shared=shared,
         )
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serving)
+            print("listening", flush=True)
 
     return run
+
+
+def name_the_worker() -> None:
+    """Put the process into the headers of each answer of this one, also of one that opens a websocket."""
+    plain = Config.response_headers
+
+    def headers(config: Config, protocol: str) -> list[tuple[bytes, bytes]]:
+        return [*plain(config, protocol), (WORKER.encode(), str(os.getpid()).encode())]
+
+    Config.response_headers = headers  # type: ignore[method-assign,assignment]
 
 
 # --- the callers ---
@@ -128,6 +148,8 @@ class Callers:
         self.said_goodbye = 0
         self.why: Counter[str] = Counter()
         """What ended the calls that did not go as planned."""
+        self.broken_by: Counter[int] = Counter()
+        """By the process of the worker that held them."""
         self._hold = {"dummy": self._dummy, "call": self._call}[kind]
         self._numbers = iter(range(1_000_000))
         self._random = Random(1)
@@ -138,12 +160,12 @@ class Callers:
             await trio.sleep(EVERY_S)
 
     async def one(self, number: int, seconds: float) -> None:
-        began = False
+        worker: int | None = None
         self.live += 1
         try:
             with alone():
                 async for begun in self._hold(number, seconds):
-                    began = begun
+                    worker = begun
             self.outcomes["whole"] += 1
         except (
             OSError,
@@ -154,16 +176,19 @@ class Callers:
             LookupError,
             ExceptionGroup,
         ) as error:
-            died = isinstance(error, httpx.RemoteProtocolError)  # in the middle of the webhook
-            outcome = "broken" if began or died else "busy" if isinstance(error, LookupError) else "refused"
+            cut = worker is not None or isinstance(error, CUT) or status(error) == 500  # it died while it answered
+            busy = isinstance(error, LookupError) or status(error) == 503
+            outcome = "broken" if cut else "busy" if busy else "refused"
             self.outcomes[outcome] += 1
-            self.why[f"{outcome}: {described(error)}"] += 1
+            self.why[f"{outcome}{' on the way in' if cut and worker is None else ''}: {described(error)}"] += 1
+            if worker is not None:
+                self.broken_by[worker] += 1
         finally:
             self.live -= 1
 
     async def _dummy(self, number: int, seconds: float) -> Any:
         async with open_websocket_url(f"ws://127.0.0.1:{self.port}/echo", connect_timeout=10) as connection:
-            yield True
+            yield worker_of(connection)
             with trio.move_on_after(seconds if self.stopped_at is None else 60), self._ended_by_server():
                 while True:
                     await connection.send_message(bytes(320))
@@ -186,7 +211,7 @@ class Callers:
             peer = TwilioPeer(call=f"CA{number}")
             for message in peer.begin():
                 await connection.send_message(message)
-            yield True
+            yield worker_of(connection)
             with trio.fail_after(20):
                 await _sound(connection, peer)
             ended = False
@@ -224,7 +249,7 @@ class Callers:
     async def _media_path(self, call: str) -> str:
         form = {"CallSid": call, "From": "+1", "To": "+2", "CallStatus": "ringing"}
         signed = {"x-twilio-signature": signature(TOKEN, f"{PUBLIC}/twilio/voice", form.items())}
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=CARRIER_S) as client:
             answer = await client.post(f"http://127.0.0.1:{self.port}/twilio/voice", data=form, headers=signed)
         found = re.search(r'url="wss://bot\.example(/twilio/media/[^"]+)"', answer.text)
         if found is None:
@@ -232,12 +257,22 @@ class Callers:
         return found[1]
 
 
+def worker_of(connection: WebSocketConnection) -> int:
+    """The process at its other end; 0 if it does not tell."""
+    return int(dict(connection.handshake_headers).get(WORKER.encode(), 0))
+
+
 def described(error: BaseException) -> str:
     """An error's type, and a websocket's code or its cause."""
     if isinstance(error, BaseExceptionGroup):
         return ", ".join(sorted({described(one) for one in error.exceptions}))
     reason = getattr(error, "reason", None)
-    return f"{type(error).__name__} {getattr(reason, 'code', '')}".strip()
+    return f"{type(error).__name__} {getattr(reason, 'code', status(error) or '')}".strip()
+
+
+def status(error: BaseException) -> int | None:
+    """With which HTTP status a websocket was refused."""
+    return error.status_code if isinstance(error, ConnectionRejected) else None
 
 
 async def _sound(connection: WebSocketConnection, peer: TwilioPeer) -> None:
@@ -248,18 +283,14 @@ async def _sound(connection: WebSocketConnection, peer: TwilioPeer) -> None:
 # --- what is done to the server ---
 
 
-async def pids(port: int) -> set[int]:
-    """The workers that answer; asked often enough to meet both."""
-    found = set()
-    async with httpx.AsyncClient() as client:
-        for _ in range(30):
-            with suppress(httpx.HTTPError):
-                found.add(int((await client.get(f"http://127.0.0.1:{port}/pid", headers={"connection": "close"})).text))
-    return found
+def workers_of(master: subprocess.Popen[bytes]) -> set[int]:
+    """The workers' processes that there are now."""
+    found = subprocess.run(["pgrep", "-P", str(master.pid)], capture_output=True, text=True, check=False)
+    return {int(pid) for pid in found.stdout.split()}
 
 
 async def kill_one(master: subprocess.Popen[bytes], callers: Callers) -> None:
-    os.kill(min(await pids(callers.port)), signal.SIGKILL)
+    os.kill(min(workers_of(master)), signal.SIGKILL)
 
 
 async def reload(master: subprocess.Popen[bytes], callers: Callers) -> None:
@@ -285,22 +316,25 @@ async def row(kind: str, name: str, calls: int) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     master = subprocess.Popen(  # noqa: ASYNC220  # it takes a millisecond
-        [sys.executable, "-m", "benchmarks.workers", "--serve", str(port)], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "benchmarks.workers", "--serve", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
+    assert master.stdout is not None
     try:
-        with trio.fail_after(START_S):
-            while len(await pids(port)) < 2:  # noqa: ASYNC110
-                await trio.sleep(0.2)
+        for _ in range(WORKERS):
+            master.stdout.readline()
         await _observe(kind, name, calls, port, master)
     finally:
-        master.kill() if master.poll() is None and name != "SIGTERM" else None
+        master.send_signal(signal.SIGTERM if name == "SIGTERM" else signal.SIGQUIT)
         with suppress(subprocess.TimeoutExpired):
             master.wait(30)
         master.kill()
+        master.stdout.close()
 
 
 async def _observe(kind: str, name: str, calls: int, port: int, master: subprocess.Popen[bytes]) -> None:
-    before, callers = await pids(port), Callers(port, kind)
+    before, callers = workers_of(master), Callers(port, kind)
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         if name == "SIGTERM":
@@ -314,11 +348,12 @@ async def _observe(kind: str, name: str, calls: int, port: int, master: subproce
         deed = trio.current_time()
         await DEEDS[name](master, callers)
     took = trio.current_time() - deed
-    after = set() if name == "SIGTERM" else await pids(port)
+    after = workers_of(master)
     counts = callers.outcomes
+    others = sum(number for worker, number in callers.broken_by.items() if worker in after)
     goodbye = f"{callers.said_goodbye} heard the farewell" if name == "SIGTERM" and kind == "call" else ""
     print(
-        f"{kind:6} {name:20} {sum(counts.values()):5} {live:5} {counts['broken']:7} {counts['refused']:8} "
+        f"{kind:6} {name:20} {sum(counts.values()):5} {live:5} {counts['broken']:7} {others:7} {counts['refused']:8} "
         f"{counts['busy']:5} {len(after - before):4} {took:6.1f}  {goodbye}",
         flush=True,
     )
@@ -328,7 +363,7 @@ async def _observe(kind: str, name: str, calls: int, port: int, master: subproce
 
 async def main(options: argparse.Namespace) -> None:
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
-    print(f"{'':6} {'what is done':20} calls  live  broken  refused  busy  new      s")
+    print(f"{'':6} {'what is done':20} calls  live  broken  others  refused  busy  new      s")
     for kind in options.kinds or ("dummy", "call"):
         for name in options.only or DEEDS:
             await row(kind, name, options.calls)
@@ -343,6 +378,6 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.serve:
         sys.argv[1:] = []  # gunicorn reads them too
-        Workers(program, bind=f"127.0.0.1:{given.serve}", workers=2, drain=DRAIN_S, timeout=TIMEOUT_S).run()
+        Workers(program, bind=f"127.0.0.1:{given.serve}", workers=WORKERS, drain=DRAIN_S, timeout=TIMEOUT_S).run()
     else:
         trio.run(partial(main, given))

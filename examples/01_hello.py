@@ -1,4 +1,4 @@
-"""The smallest bot: it says back what it heard, and knows when to stop."""
+"""The smallest bot: it repeats what it heard, and ends the call when the caller says goodbye."""
 
 import trio
 

@@ -1,4 +1,6 @@
-"""A bot of rules alone, with no model and no key: it takes a booking, sets timers, and knows hello from goodbye."""
+"""A bot made only of rules, without a model or a key: it takes a booking, sets timers, and answers hello and
+goodbye.
+"""
 
 import trio
 

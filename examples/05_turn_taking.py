@@ -1,7 +1,7 @@
-"""Whose turn is it? Three scenes in virtual time: a pause that ends no turn, an "mhm" that stops nobody, and a "stop".
+"""Who speaks next? Three scenes in virtual time: a pause inside a turn, an "mhm" that does not interrupt, and a "stop".
 
-The policy waits for 1.6 seconds of silence before it takes a turn to be over: who reads a number aloud takes a breath
-between its parts. That makes every answer later by as much, so ask for numbers with it and for a yes without.
+The policy waits for 1.6 seconds of silence before it ends a turn, because a person who reads a number aloud takes a
+breath between its parts. That delays every answer by the same time, so use it for numbers and not for a yes.
 """
 
 from voicekit import Policy, TurnPolicy

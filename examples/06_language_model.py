@@ -1,4 +1,6 @@
-"""A bot that asks a language model, which may look up a table; with OPENAI_API_KEY, or OPENAI_BASE_URL of a server."""
+"""A bot that asks a language model with one tool, a table. Set OPENAI_API_KEY, or OPENAI_BASE_URL for another
+server.
+"""
 
 import trio
 

@@ -1,10 +1,10 @@
-"""A web server that gives browsers and telephones keys of their own: short-lived, for one stream, never the main key.
+"""A web server that gives browsers and telephones short-lived keys, each for one stream, and never the main key.
 
     SONIOX_API_KEY=... python examples/07_keys_for_browsers.py 8000
     curl -X POST -H "Authorization: Bearer let me in" http://127.0.0.1:8000/key
 
-In your own web framework only the three lines in `reply_to` matter: know who asks, ask the desk, pass its answer on.
-They run under trio, as the client does: in a framework on trio, or in a thread of its own beside asyncio.
+In your own web framework you need only the three lines in `reply_to`: check the user, ask the desk, return its answer.
+They run under trio, as the client does: in a framework on trio, or in a separate thread beside asyncio.
 """
 
 import hmac
@@ -17,7 +17,7 @@ import trio
 
 from voicekit.soniox.rest import KeyDesk, KeyRequest, SonioxClient
 
-USERS = {"let me in": "ann", "me too": "bob"}  # yours: a session cookie, a signed token, a login
+USERS = {"let me in": "ann", "me too": "bob"}  # replace with yours: a session cookie, a signed token, a login
 LIMITS = KeyRequest(
     usage_type="transcribe_websocket",
     expires_in_seconds=60,  # the stream must begin within a minute,

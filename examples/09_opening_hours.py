@@ -1,9 +1,9 @@
-"""A menu for telephone keys, with opening hours: one for a parcel's place, zero for a person, if there is one now.
+"""A menu for telephone keys, with opening hours: one tracks a parcel, zero reaches a person during opening hours.
 
     voicekit chat examples/09_opening_hours.py                    keys are typed
     voicekit serve examples/09_opening_hours.py --transport twilio --public-url https://...
 
-The digits of a parcel come as one turn: the first cuts the prompt, # or a pause ends them.
+The digits of a parcel number arrive as one turn: the first digit interrupts the prompt, # or a pause ends the number.
 """
 
 from datetime import UTC, datetime

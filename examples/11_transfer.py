@@ -1,9 +1,9 @@
-"""A model that answers, and puts callers through to a person when they want one; it knows names, and no numbers.
+"""A model that answers and transfers callers to a person on request; it knows the names but not the numbers.
 
     voicekit serve examples/11_transfer.py --transport twilio --public-url https://...
 
-With TWILIO_ACCOUNT_SID the carrier can hand a call over. The caller is put through when they have heard that they are,
-and not if they interrupt; if the carrier refuses, they hear an excuse and the bot goes on.
+With TWILIO_ACCOUNT_SID set, the carrier can transfer a call. The transfer starts after the caller has heard the
+announcement, and not if they interrupt it; if the carrier refuses, they hear an apology and the bot goes on.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
-"""A bot on a page of your own: a Starlette app with a login, in which voicekit is mounted.
+"""A bot on your own page: a Starlette app with a login, in which voicekit is mounted.
 
     VOICEKIT_SECRET=... python examples/13_your_own_web_app.py      then http://localhost:8000/ (ann, sesame)
 
-The page is 20 lines of HTML and JavaScript. Only a visitor who is logged in gets a token, and it is good for one call.
-Needs voicekit-browser and voicekit-serve, whose server runs the app; without SONIOX_API_KEY also voicekit-local.
+The page is 20 lines of HTML and JavaScript. Only a visitor who is logged in gets a token, which is valid for one call.
+Needs voicekit-browser, and voicekit-serve, whose server runs the app; without SONIOX_API_KEY also voicekit-local.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from voicekit_serve.bots import answering
 from voicekit_serve.site import CallSite
 
 SECRET = os.environ.get("VOICEKIT_SECRET") or secrets.token_urlsafe(32)
-USERS = {"ann": "sesame"}  # of your own database, in your own app
+USERS = {"ann": "sesame"}  # in your app, use your own database
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -59,12 +59,12 @@ PAGE = """<!doctype html>
 
 
 async def clerk(turn: Turn, say: Say) -> None:
-    """The bot; in a call from your page it could look up `turn.session.call.info.caller`, whom your login has named."""
+    """The bot; in a call from your page it could look up `turn.session.call.info.caller`, the name from your login."""
     await say(f"About {turn.text or 'what'}? Your order is on its way.")
 
 
 def user(headers: Mapping[str, str]) -> str | None:
-    """Who is logged in; HTTP Basic here, a cookie of your own in your app."""
+    """Who is logged in; HTTP Basic here, a cookie in your app."""
     kind, _, given = headers.get("authorization", "").partition(" ")
     try:
         name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
@@ -88,7 +88,7 @@ async def token(request: Request) -> Response:
 
 
 def make_app(answer: CallAnswer, address: str) -> Starlette:
-    """The app at `address`, whose calls `answer` answers."""
+    """The app at `address`; `answer` answers its calls."""
     site = CallSite(answer, [Browser(tokens=True)], public_url=f"{address}/voice", secret=SECRET)
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
-"""An agent of an asyncio framework as the handler: here pydantic-ai; LangGraph's `astream` goes the same way.
+"""An agent of an asyncio framework as the handler: pydantic-ai here; LangGraph's `astream` works the same way.
 
-`pip install pydantic-ai-slim`, and give the model's own package and key. Without a model it talks to pydantic-ai's
-TestModel, which repeats what it was asked for.
+Run `pip install pydantic-ai-slim` with the extra of your model, and set its key. Without a model the example uses
+pydantic-ai's TestModel, which repeats the question.
 """
 
 import sys

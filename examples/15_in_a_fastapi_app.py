@@ -1,7 +1,7 @@
-"""A FastAPI app with a voice bot beside its own routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
+"""A FastAPI app with a voice bot beside its other routes: `uvicorn --app-dir examples 15_in_a_fastapi_app:app`.
 
-The app stays on asyncio; voicekit runs on trio in a thread beside it. Needs fastapi and uvicorn; uvloop makes both
-cheaper.
+The app stays on asyncio; voicekit runs on trio in a thread beside it. Needs fastapi and uvicorn; uvloop reduces the CPU
+time of both.
 """
 
 from collections.abc import AsyncIterator
@@ -32,7 +32,9 @@ async def hello() -> dict[str, str]:
 
 @app.websocket("/talk")
 async def talk(websocket: WebSocket) -> None:
-    """A call: PCM16 mono at 16 kHz in binary messages, both ways. The text "clear" drops what is not played yet."""
+    """A call: PCM16 mono at 16 kHz in binary messages, both ways. The text "clear" drops sound that is not
+    played yet.
+    """
     await websocket.accept()
     await host.run(make_session, host.wire(websocket))
 

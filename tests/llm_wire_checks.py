@@ -288,7 +288,7 @@ async def test_broken_arguments_go_back_to_the_model(make: Make) -> None:
         heard = await ask(make(url, tools=[serve]))
     assert (heard.text, heard.troubles, served) == ("Done.", [], [2])
     told = str(server.asked[1].body)
-    for said in ("the arguments are no JSON object", "Expected `int`, got `str`", "There is no tool 'bake'"):
+    for said in ("the arguments are not a JSON object", "Expected `int`, got `str`", "There is no tool 'bake'"):
         assert said in told
 
 

@@ -5,8 +5,8 @@
 
     trio.run(voicekit.run, hello)
 
-The names below are in the order in which one meets them; `voicekit.events` has the vocabulary of a call, and
-`voicekit.testing`, imported on its own, holds whole calls in virtual time.
+The names below are listed roughly in the order in which you need them. `voicekit.events` has the vocabulary of a call,
+and `voicekit.testing`, imported separately, runs whole calls in virtual time.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from voicekit.turn.policy import CallPolicy, InterruptPolicy, Policy, Speculation, TurnPolicy
 
 __all__ = [
-    # hold a conversation
+    # run a conversation
     "run",
     "Session",
     "Turn",
@@ -54,7 +54,7 @@ __all__ = [
     "Handler",
     "as_handler",
     "Bot",
-    # judge turns
+    # decide turns
     "Policy",
     "TurnPolicy",
     "Speculation",
@@ -66,7 +66,7 @@ __all__ = [
     "Stt",
     "Tts",
     "Sink",
-    # sound and text on their way
+    # sound and text in transit
     "AudioFormat",
     "AudioFrame",
     "Gap",
@@ -94,7 +94,7 @@ __all__ = [
     "load_plugins",
     "Apologise",
     "Restart",
-    # see what happens
+    # observe what happens
     "events",
     "open_event_log",
     # what can go wrong
@@ -121,7 +121,9 @@ _HOMES = {
     "voicekit.session": "Bot Session open_event_log run",
     "voicekit.turn.policy": "CallPolicy InterruptPolicy Policy Speculation TurnPolicy",
 }
-"""Where each public name lives. `import voicekit` loads none of it; a name loads its module when it is first used."""
+"""Where each public name is defined. `import voicekit` loads none of these modules; each is loaded at the first use of
+a name.
+"""
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 _ROOMS = (

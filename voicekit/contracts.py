@@ -1,8 +1,8 @@
-"""The contracts that rooms share, so that rooms need not know each other.
+"""The contracts that rooms share, so that rooms need not import each other.
 
-A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises; a sink is not,
-because sound is written to it from whichever reply is alive. Names follow the sound: source -> vad -> transcriber ->
-handler -> voice -> sink.
+A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises. A sink is not a
+stage, because sound is written to it by whichever reply is live. Names follow the sound: source -> vad -> transcriber
+-> handler -> voice -> sink.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Source(Stage[object, Sound | Signal | CallNews], Protocol):
-    """A stage that ignores its inlet and emits sound: AudioFrames in `produces`, Gaps, and signals it may pass on.
+    """A stage that ignores its inlet and emits sound: AudioFrames in the format `produces`, Gaps, and signals to pass
+    on.
 
-    `live` sources (a microphone, a telephone) can't wait: links behind them drop the oldest sound when they are full.
-    Others (a file) are paced by their consumer, and nothing is ever dropped. `run` returns when the sound ends.
+    `live` sources (a microphone, a telephone) can't wait: if the links after them are full, these drop the oldest
+    sound. Other sources (a file) are paced by their consumer, and nothing is dropped. `run` returns when the sound
+    ends.
     """
 
     @property
@@ -38,23 +40,23 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
 class VadStream(Protocol):
     """Judges one stream, window by window.
 
-    Optional attribute `trail`: samples, at least, for which it goes on saying yes after speech (a detector's own
-    hangover); the gate takes them off.
+    Optional attribute `trail`: the minimum number of samples for which the judge still reports speech after it has
+    ended (the detector's own hangover); the gate subtracts them.
     """
 
     @property
     def window(self) -> int:
-        """Samples of PCM16 mono that `probability` wants, each time exactly."""
+        """The number of samples of PCM16 mono that `probability` takes in each call."""
         ...
 
     def probability(self, pcm: bytes) -> float:
-        """How likely it is, from 0 to 1, that this window is speech. Never waits."""
+        """The probability, from 0 to 1, that this window is speech. Never waits."""
         ...
 
 
 @runtime_checkable
 class Vad(Protocol):
-    """Makes a judge for a stream at one of `rates` (Hz); `start` raises ConfigError for any other rate."""
+    """Creates a judge for a stream at one of `rates` (Hz); `start` raises ConfigError for any other rate."""
 
     @property
     def rates(self) -> Sequence[int]: ...
@@ -65,16 +67,16 @@ class Vad(Protocol):
 class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
     """A stage that takes frames, gaps and speech marks and emits transcripts, timed in samples of its sound.
 
-    `negotiate` is asked once, before `open`, with the format on offer and returns the format it wants to be sent.
-    `endpoints` is True if it emits Endpoint by itself, which then ends the caller's turn. An optional attribute
-    `languages` has the codes of the languages that it expects, for words that come without one.
+    `negotiate` is called once, before `open`, with the available format, and returns the format that the stage wants.
+    `endpoints` is True if it emits Endpoint, which then ends the caller's turn. The optional attribute `languages` has
+    the codes of the languages that it expects; they apply to words that come without a language.
 
-    Optional attribute `finalizes`: True for one with a method `finalize(at: int) -> None`, which asks for all sound up
-    to sample `at` to be made final as soon as that has been heard, unless a SpeechStarted comes before. It is answered
-    with Finalized, or not at all; it never waits or raises, and means nothing before and after `run`.
+    Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`. It requests that all sound up
+    to sample `at` becomes final as soon as it has been processed, unless a SpeechStarted comes before. The stage
+    answers with Finalized, or not at all. The method never waits or raises, and has no effect before and after `run`.
 
-    Optional attribute `scores`, mostly a layer's: True for one with a method `score(at: int) -> None`, which asks how
-    finished the sound before the pause at sample `at` is, and is answered with PauseScored. False forbids such layers.
+    Optional attribute `scores`, mostly set by a layer: True if there is a method `score(at: int) -> None`. It asks how
+    finished the sound before the pause at sample `at` is; the answer is PauseScored. False forbids such layers.
     """
 
     @property
@@ -86,12 +88,12 @@ class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
 class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
     """A stage that takes Text and emits frames and WordMarks; one stream is one reply.
 
-    `negotiate` is asked once, before `open`, with the sink's format and returns the format it will speak in.
-    `cut` is called synchronously when a reply is cut, before its scope is cancelled: it stops anything that is still
-    making sound for that reply, never waits, and may be called while there is no reply.
+    `negotiate` is called once, before `open`, with the sink's format, and returns the format in which the stage will
+    speak. `cut` is called synchronously when a reply is cut, before its scope is cancelled. It stops everything that
+    still makes sound for that reply, never waits, and may be called when there is no reply.
 
-    Optional attribute `reads_tags`: True for a voice that understands speech tags such as `<break time="1s"/>`; from
-    the text of any other they are dropped.
+    Optional attribute `reads_tags`: True if the voice understands speech tags such as `<break time="1s"/>`; otherwise
+    they are removed from the text.
     """
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat: ...
@@ -99,30 +101,31 @@ class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
 
 
 class Speaker(Protocol):
-    """An open sink. Only `write` waits; the rest act at once.
+    """An open sink. Only `write` waits; the other members act at once.
 
-    Optional attribute `position_error`: seconds by which `position` may lag behind what the listener has heard, because
-    it is an estimate; 0.0 if it is not stated. Such a position is a lower bound: it never counts what was not heard.
+    Optional attribute `position_error`: how many seconds `position` may lag behind what the listener has heard, if it
+    is an estimate (default 0.0). Such a position is a lower bound: it never counts sound that was not heard.
     """
 
     async def write(self, frame: AudioFrame) -> None:
-        """Hand `frame` over to be played after what was written before; waits while the device can take no more.
+        """Queue `frame` to be played after everything written before; waits while the device is full.
 
-        A cancelled write has taken nothing: the frame is taken in the write's last step, behind which it waits no more.
+        A cancelled write has taken nothing, because the frame is taken in the last step, after which the write does not
+        wait.
         """
         ...
 
     @property
     def position(self) -> int:
-        """How many samples the listener has heard since `open`: rises, never falls, stands still while held."""
+        """How many samples the listener has heard since `open`. It never decreases, and stands still during a hold."""
         ...
 
     def hold(self) -> None:
-        """Stop sounding, keep what is unplayed. Only asked of a pausable sink; twice is once."""
+        """Stop playing and keep what is unplayed. Only called on a pausable sink; a second call has no effect."""
         ...
 
     def release(self) -> None:
-        """Go on after `hold`, from the same sample; without a hold, nothing happens."""
+        """Resume after `hold` at the same sample; without a hold, this has no effect."""
         ...
 
     def discard(self) -> None:
@@ -132,12 +135,12 @@ class Speaker(Protocol):
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where replies are played. `pausable` is True if `hold` works; if not, playout does it by discard and rewind.
+    """Where replies are played. `pausable` is True if `hold` works; otherwise playout uses discard and rewind.
 
-    Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock,
-    0.1 if it is not stated and at most 0.4; a sink behind a network wants more, and a cut may leave that much in it.
-    `packet` is the length of the packets that the sink sends, at most `lead`. Then no frame that playout writes reaches
-    over the end of a packet, counted from the first sample of a reply; the sink joins frames, and pads the last packet.
+    Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock
+    (default 0.1, at most 0.4). A sink behind a network needs more, but a cut may leave this much sound in it. `packet`
+    is the length of the sink's packets, at most `lead`. If it is set, no frame from playout crosses the end of a
+    packet, counted from the first sample of a reply; the sink joins frames, and pads the last packet.
     """
 
     @property
@@ -150,7 +153,7 @@ class Sink(Protocol):
 
 
 class CallEnds(Protocol):
-    """Both ends of one connection to a caller, and what can be asked of it: see `voicekit.call`.
+    """Both ends of one connection to a caller, and the actions it supports: see `voicekit.call`.
 
     Optional method `join(session)`: called at the end of the session's construction, so that the call can watch it.
     """
@@ -161,7 +164,7 @@ class CallEnds(Protocol):
     def sink(self) -> Sink: ...
     @property
     def can(self) -> frozenset[str]:
-        """What it is able to do, of `transfer`, `digits`, `hang_up`."""
+        """The supported actions, out of `transfer`, `digits` and `hang_up`."""
         ...
 
     def hang_up(self, why: str = "") -> None: ...
@@ -173,9 +176,9 @@ class CallEnds(Protocol):
 class Text:
     """Text on its way to the voice, which remembers what it was made from.
 
-    `to[i]` is how many characters of the handler's own text count as heard once `text[i]` has begun to sound; it
-    never falls. A transform that writes "five dollars" for "$5" gives each of those characters the end of "$5". A Text
-    of no characters is a breath: a stage that holds text back lets it go and passes it on.
+    `to[i]` is how many characters of the handler's own text count as heard once `text[i]` has begun to sound; it never
+    decreases. A transform that writes "five dollars" for "$5" maps each of those characters to the end of "$5". An
+    empty Text is a breath: a stage that holds text back releases it, and passes the breath on.
     """
 
     text: str
@@ -183,14 +186,16 @@ class Text:
 
     @classmethod
     def raw(cls, text: str, start: int) -> Text:
-        """The handler's own words, which begin at its character `start`."""
+        """The handler's own words, starting at its character `start`."""
         return cls(text, tuple(range(start + 1, start + 1 + len(text))))
 
     def part(self, start: int, end: int) -> Text:
+        if start == 0 and end >= len(self.text):
+            return self  # what mostly happens: a token passes whole
         return Text(self.text[start:end], self.to[start:end])
 
     def __add__(self, other: Text) -> Text:
-        return Text(self.text + other.text, self.to + other.to)
+        return Text(self.text + other.text, self.to + other.to) if self.text else other
 
     def __len__(self) -> int:
         return len(self.text)
@@ -216,7 +221,7 @@ class HistoryView(Protocol):
 
 
 class Stash:
-    """A plugin's private data about one session, kept by its type, so two plugins can't take each other's place.
+    """A plugin's private data about one session, stored by type, so that plugins can't overwrite each other's data.
 
     >>> class Notes(list): ...
     >>> stash = Stash()
@@ -236,7 +241,7 @@ class Stash:
         self._kept[kind] = value
 
     def __getitem__(self, kind: type[T]) -> T:
-        """What was kept under `kind`; KeyError where nothing was."""
+        """The value stored under `kind`; KeyError if there is none."""
         return cast("T", self._kept[kind])
 
     def get(self, kind: type[T]) -> T | None:
@@ -247,9 +252,9 @@ class Stash:
 
 
 class Reply:
-    """What is known about one reply while it lives: the handler adds to `said`, playout raises `heard_to`.
+    """The state of one reply while it is live: the handler adds to `said`, playout raises `heard_to`.
 
-    With `script`, that is the whole text, and no handler is called.
+    If `script` is set, it is the whole text, and no handler is called.
     """
 
     __slots__ = ("cut", "first_word", "heard_to", "reason", "said", "script", "text", "turn")
@@ -260,7 +265,7 @@ class Reply:
         self.reason = reason
         self.script = script
         self.said = ""
-        self.first_word: float | None = None  # when the handler said it
+        self.first_word: float | None = None  # time of the handler's first word
         self.heard_to = 0
         self.cut = False
 
@@ -270,26 +275,28 @@ class Reply:
 
 
 class ReplyLease(Protocol):
-    """A reply's right to sound, as playout uses it. Only `write` and `finish` wait; the rest act at once."""
+    """A reply's right to make sound, as playout uses it. Only `write` and `finish` wait; the other members act
+    at once.
+    """
 
     tell: Callable[[Signal], None]
     """Called with Audible once the first sample has been heard, and with HeardSoFar for each word."""
 
     @property
     def over(self) -> bool:
-        """Whether the right was taken away: nothing of the reply sounds any more."""
+        """Whether the right was revoked: from then on nothing of the reply is played."""
         ...
 
     def mark(self, mark: WordMark) -> None:
-        """Note where a word begins, before the sound that it begins in is written."""
+        """Note where a word begins, before the sound with its beginning is written."""
         ...
 
     def listen(self) -> None:
-        """Bring the reply's `heard_to` up to date, and emit what is new."""
+        """Update the reply's `heard_to`, and emit what is new."""
         ...
 
     def next_moment(self) -> float:
-        """When `listen` should be called again; infinity if nothing is on its way."""
+        """When `listen` should be called again; infinity if nothing is in transit."""
         ...
 
     async def write(self, frame: AudioFrame) -> None: ...
@@ -299,16 +306,16 @@ class ReplyLease(Protocol):
 
 
 class ReplyCommitment(Protocol):
-    """Whether the caller's turn that a reply answers is over for certain."""
+    """Whether the caller's turn that a reply answers is certainly over."""
 
     async def wait_made(self) -> None:
-        """Return once it is; at once if the reply was not made on a guess."""
+        """Return once the turn is committed; at once if the reply is not a guess."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyScope:
-    """What the tasks of one reply share: the reply, its right to sound, and the commitment of its turn."""
+    """What the tasks of one reply share: the reply, its right to make sound, and the commitment of its turn."""
 
     reply: Reply
     lease: ReplyLease
@@ -316,15 +323,15 @@ class ReplyScope:
 
 
 this_reply: ContextVar[ReplyScope] = ContextVar("voicekit.this_reply")
-"""The scope that the running task belongs to; set before the reply pipeline runs, inherited by the tasks it starts."""
+"""The scope of the current task; set before the reply pipeline runs, and inherited by the tasks that it starts."""
 
 
 def _told_to_nobody(event: SessionEvent) -> None:
-    """Where a stage's reports go outside of any session."""
+    """Discards the reports of stages that run outside of any session."""
 
 
 tell: ContextVar[Callable[[SessionEvent], None]] = ContextVar("voicekit.tell", default=_told_to_nobody)
-"""`tell.get()(event)` reports an event of its own, such as Trouble, from any stage or plugin to the running session.
+"""`tell.get()(event)` reports an event, such as Trouble, from any stage or plugin to the running session.
 
-Take it in `open` or `run`; it never waits. What the turn machine must know goes through the outlet instead.
+Call `get` in `open` or `run`; the call never waits. News for the turn machine goes through the outlet instead.
 """

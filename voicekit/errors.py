@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 SHORTEST_SECRET = 4
-"""Characters: a shorter "secret" keeps nothing, and to remove it would garble every sentence."""
+"""Characters: a shorter "secret" protects nothing, and removing it would garble every sentence."""
 
 _URL_USER = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
 _URL_SECRET = re.compile(
@@ -37,15 +37,15 @@ _URL_SECRET = re.compile(
 
 
 class VoicekitError(Exception):
-    """Everything that voicekit raises on its own account."""
+    """The base class of everything that voicekit raises itself."""
 
 
 class ConfigError(VoicekitError):
-    """Something was set up wrongly; raised before any sound flows."""
+    """The configuration is wrong; raised before any sound flows."""
 
 
 class FormatMismatch(ConfigError):
-    """Two neighbours in a line disagree about the format of the sound between them."""
+    """Two neighbours in a pipeline disagree about the format of the sound between them."""
 
 
 class PluginError(VoicekitError):
@@ -53,7 +53,7 @@ class PluginError(VoicekitError):
 
 
 class LinkOverflow(VoicekitError):
-    """A link whose policy is FAIL was full; this is a bug, never load."""
+    """A link whose policy is FAIL was full; this is always a bug, and never caused by load."""
 
 
 class ProtocolError(VoicekitError):
@@ -70,7 +70,7 @@ class RemoteProtocolError(ProtocolError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field that a service refused: where it is, the service's word for what is wrong, and its sentence."""
+    """One field that a service refused: its location, the service's error type, and its message."""
 
     location: str
     error_type: str
@@ -80,9 +80,10 @@ class FieldError:
 class ServiceError(VoicekitError):
     """A service refused, failed or could not be reached.
 
-    `error_type` is the service's own stable word for it, `code` its number, `request_id` what its support asks for;
-    each is None if the service did not send it. `retryable`: whether the same request may succeed later.
-    `validation_errors` are the fields that were wrong, `more_info` is an address to read on, if there is one.
+    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id for its
+    support; each is None if the service did not send it. `retryable`: whether the same request may succeed later.
+    `validation_errors` are the fields that were wrong, and `more_info` is the address of further information, if there
+    is one.
     """
 
     def __init__(
@@ -124,13 +125,14 @@ class DeviceError(VoicekitError):
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """`text` without `secrets`, also as a URL, JSON or HTML spells them, and without the credentials of any URL.
+    """`text` without `secrets`, including their spelling in URLs, JSON and HTML, and without the credentials of any
+    URL.
 
-    Every text of a peer passes here on its way into an error, an event or a log. Redact before cutting a text short:
-    of half a secret nothing can be recognised.
+    Every text from a peer passes through this function on its way into an error, an event or a log. Redact before you
+    cut a text short, because half a secret can't be recognised.
 
-    >>> redacted("moved to https://me:pw@example.com/?key=k-123&v=k-456", "k-456")
-    'moved to https://[key]@example.com/?key=[key]&v=[key]'
+        >>> redacted("moved to https://me:pw@example.com/?key=k-123&v=k-456", "k-456")
+        'moved to https://[key]@example.com/?key=[key]&v=[key]'
     """
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:

@@ -1,8 +1,8 @@
 """The vocabulary: every mark, signal, command and session event, grouped by its emitter.
 
-All are immutable. `at`, `start`, `end` and `final_to` count samples: those of the listening side at the one ear rate,
-those of a reply at the sink's rate, each from the first sample of its stream. A `turn` is the number of a reply,
-counted from 1. Words keep the white space that the recogniser put in front of them, so joining needs no guess.
+All are immutable. `at`, `start`, `end` and `final_to` count samples from the first sample of the stream: at the ear
+rate for the listening side, and at the sink's rate for a reply. A `turn` is the number of a reply, counted from 1.
+Words keep the white space that the recogniser put before them, so that they can be joined without guessing.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Somebody began to speak at sample `at` of the ear stream."""
+    """Someone began to speak at sample `at` of the ear stream."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The last speech ended at sample `at` of the ear stream; emitted when the gate's hangover has passed."""
+    """The speech ended at sample `at` of the ear stream; emitted after the gate's hangover."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class WordMark:
-    """A spoken word starts at sample `at` of its reply; once it has started, `said_to` characters were heard."""
+    """A spoken word starts at sample `at` of its reply; from then on, `said_to` characters count as heard."""
 
     text: str
     at: int
     said_to: int
 
 
-# --- the transcriber says ---
+# --- from the transcriber ---
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One recognised word with the white space before it; it sounds from `start` to `end` (ear samples)."""
+    """One recognised word with the white space before it, from sample `start` to `end` of the ear stream."""
 
     text: str
     start: int
@@ -54,13 +54,13 @@ class Word:
 
 
 def joined(words: Iterable[Word]) -> str:
-    """The text of `words` as a person would write it: their own white space, none around."""
+    """The text of `words` with their own white space, stripped at both ends."""
     return "".join(word.text for word in words).strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Interim:
-    """The whole not-yet-final tail; replaces the interim before it, and may shrink or be empty."""
+    """The whole tail that is not yet final. It replaces the previous interim, and may shrink or be empty."""
 
     words: tuple[Word, ...]
 
@@ -89,21 +89,21 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Finalized:
-    """All sound up to `at` has been made final, as asked for; not a judgement about the turn."""
+    """All sound up to `at` has been made final, as requested; this does not judge whether the turn is over."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Everything before sample `final_to` has been recognised for good, silence included."""
+    """Everything before sample `final_to` has been recognised finally, including silence."""
 
     final_to: int
 
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """Translated words: final ones once, or the whole tail that may still change. Their times are only near."""
+    """Translated words: final words once, or the whole tail that may still change. Their times are approximate."""
 
     words: tuple[Word, ...]
     is_final: bool
@@ -115,17 +115,17 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class SttDown:
-    """The transcriber has lost its service and is reconnecting; no words come for now. `why` is for people."""
+    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` is for people."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SttUp:
-    """The transcriber hears again."""
+    """The transcriber has recovered."""
 
 
-# --- the caller says, other than by voice ---
+# --- from the caller, other than by voice ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +144,20 @@ class Dtmf:
 
 @dataclass(frozen=True, slots=True)
 class CallerHeld:
-    """The far side put the caller on hold (`held`), or took them back: until then no time passes for the call."""
+    """The far side put the caller on hold (`held`), or ended the hold. During a hold, no time passes for the call."""
 
     held: bool
 
 
-# --- the handler says ---
+# --- from the handler ---
 
 
 @dataclass(frozen=True, slots=True)
 class CollectKeys:
-    """The order to take the caller's next keys together, as one turn of the reason "keys".
+    """The order to collect the caller's next keys into one turn with the reason "keys".
 
-    It is complete with `most` keys, at a key of `end`, which is dropped, or of `stop`, which is kept; `within` seconds
-    after the last key; and, without any key, `first` seconds after the prompt (None: never).
+    The collection is complete after `most` keys; at a key in `end`, which is dropped, or in `stop`, which is kept;
+    `within` seconds after the last key; or, without any key, `first` seconds after the prompt (None: never).
     """
 
     most: int
@@ -167,7 +167,7 @@ class CollectKeys:
     first: float | None = None
 
 
-# --- playout says ---
+# --- from playout ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +200,13 @@ class ReplyFailed:
     error: Exception
 
 
-# --- the handler says ---
+# --- from the handler ---
 
 AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
-"""What a question asks for, as far as it matters to how long its answer may pause."""
+"""The kind of answer to a question, as far as it affects how long the caller may pause."""
 
 ExpectedAnswer: TypeAlias = AnswerKind | float
-"""A kind, or the pause in seconds that ends the answer."""
+"""A kind, or the seconds of silence that end the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,26 +217,26 @@ class AnswerExpected:
     answer: ExpectedAnswer
 
 
-# --- a sound model says ---
+# --- from a sound model ---
 
 
 @dataclass(frozen=True, slots=True)
 class PauseScored:
-    """The sound before the pause at sample `at` is, by its melody, a finished utterance with this probability."""
+    """The sound model's probability that the sound before the pause at sample `at` is a finished utterance."""
 
     at: int
     probability: float
 
 
-# --- the session says ---
+# --- from the session ---
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Speak without a turn of the caller: `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
-    "machine" (an answering machine has taken the call, see AnsweredBy).
+    """Speak without a turn of the caller. `reason` is "greeting", "idle", "say", "warning", "apology", "farewell" or
+    "machine" (an answering machine has answered, see AnsweredBy).
 
-    With `text`, that is spoken as it is; without, the handler is called with `turn.reason` set.
+    If `text` is given, it is spoken unchanged; otherwise the handler is called with `turn.reason` set.
     """
 
     reason: str
@@ -246,9 +246,9 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The order to end the call: a `graceful` end lets the reply in progress be played, and then speaks `farewell`.
+    """The order to end the call: a `graceful` end lets the current reply be played, and then speaks `farewell`.
 
-    `limit`: it comes of the longest duration, or of the longest silence.
+    `limit`: the order comes from the longest duration or the longest silence.
     """
 
     graceful: bool
@@ -264,7 +264,7 @@ class SourceEnded:
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """The other side is gone."""
+    """The other side has hung up."""
 
 
 SpeechMark: TypeAlias = SpeechStarted | SpeechStopped
@@ -296,7 +296,7 @@ Signal: TypeAlias = (
 class StartReply:
     """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
-    With `script`, that text is spoken and no handler is asked.
+    If `script` is given, it is spoken and no handler is called.
     """
 
     turn: int
@@ -308,7 +308,7 @@ class StartReply:
 
 @dataclass(frozen=True, slots=True)
 class Speculate:
-    """Begin to make reply `turn` to `text` while it is judged whether the caller has finished; nothing of it sounds."""
+    """Prepare reply `turn` to `text`, without any sound, while it is not yet certain that the caller has finished."""
 
     turn: int
     text: str
@@ -316,7 +316,7 @@ class Speculate:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The caller's turn is over with the words that were guessed, spelt as in `text`: reply `turn` may sound."""
+    """The caller's turn is over with the guessed words, spelt as in `text`: reply `turn` may be played."""
 
     turn: int
     text: str
@@ -324,28 +324,28 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """The guess was wrong: what was made of reply `turn` is thrown away, and its number goes to the next."""
+    """The guess was wrong: the prepared reply `turn` is discarded, and the next reply gets its number."""
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class CutReply:
-    """Cut reply `turn` off: it is silent from this instant on."""
+    """Cut reply `turn`: it is silent from now on."""
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class HoldOutput:
-    """Pause reply `turn` where it is."""
+    """Pause reply `turn` at its current position."""
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOutput:
-    """Let the paused reply `turn` go on."""
+    """Resume the paused reply `turn`."""
 
     turn: int
 
@@ -360,14 +360,16 @@ class AmendTurn:
 
 @dataclass(frozen=True, slots=True)
 class Finalize:
-    """Ask the stt to make all sound up to sample `at` final, as soon as that has been sent; Finalized answers."""
+    """Ask the stt to make all sound up to sample `at` final, as soon as it has been sent; the answer is Finalized."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class ScorePause:
-    """Ask the sound model whether what sounded before the pause at sample `at` is finished; PauseScored answers."""
+    """Ask the sound model whether the utterance before the pause at sample `at` is finished; the answer is
+    PauseScored.
+    """
 
     at: int
 
@@ -379,39 +381,39 @@ TurnCommand: TypeAlias = (
     StartReply | Speculate | Confirm | Discard | CutReply | HoldOutput | ReleaseOutput | AmendTurn | EarCommand
 )
 
-# --- session events: what observers and the event log see ---
+# --- session events, for observers and the event log ---
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """Everything is open; sound flows from now on. `vad` is the name of what detects speech, if it has one."""
+    """Everything is open, and sound flows from now on. `vad` is the name of the speech detector, if it has one."""
 
     vad: str = ""
 
 
 class TurnAct(Enum):
-    """What the turn machine decides."""
+    """A decision of the turn machine."""
 
     COMMIT = "commit"  # the caller's turn is complete: a reply starts
-    CONFIRM = "confirm"  # the same, and the reply was begun on a guess
+    CONFIRM = "confirm"  # the same, for a reply that was begun as a guess
     SPECULATE = "speculate"  # begin the reply while the pause is still being judged
-    DISCARD = "discard"  # throw that reply away
+    DISCARD = "discard"  # discard that reply
     FINALIZE = "finalize"  # ask the stt for its final words in this pause
     WAIT = "wait"  # the turn is not over yet, whatever the stt's endpoint says
-    PROMPT = "prompt"  # speak without having been asked
-    HOLD = "hold"  # pause the reply: is that an interruption?
-    RELEASE = "release"  # it was none
-    CUT = "cut"  # it was one
-    IGNORE = "ignore"  # words or a sound that are not the caller's
-    DROP_PROMPT = "drop prompt"  # it will not be spoken
+    PROMPT = "prompt"  # speak without being asked
+    HOLD = "hold"  # pause the reply to decide whether this is an interruption
+    RELEASE = "release"  # it was no interruption
+    CUT = "cut"  # it was an interruption
+    IGNORE = "ignore"  # words or sound that are not the caller's
+    DROP_PROMPT = "drop prompt"  # the prompt will not be spoken
     CLOSE = "close"  # the call is over
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision of the turn machine: `act` on reply `turn` (None where it is about none), and why.
+    """One decision of the turn machine: `act` on reply `turn` (None if it concerns no reply), and the reason.
 
-    `about` is the reason of the prompt that was dropped. `str()` is its line in the log.
+    `about` is the reason of a dropped prompt. `str()` returns the line for the log.
     """
 
     act: TurnAct
@@ -450,7 +452,7 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class Overrun:
-    """A link was full and `samples` of sound were dropped; a Gap stands in their place."""
+    """A link was full and `samples` of sound were dropped; a Gap takes their place."""
 
     link: str
     samples: int
@@ -458,7 +460,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """Reply `turn` had nothing to play for `samples`, in the middle of the handler's words."""
+    """Reply `turn` had nothing to play for `samples` in the middle of the handler's words."""
 
     turn: int
     samples: int
@@ -466,7 +468,7 @@ class Underrun:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something failed and the call goes on: `where` names the stage or the plugin."""
+    """Something failed and the call continues: `where` names the stage or the plugin."""
 
     where: str
     error: Exception
@@ -474,10 +476,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A service failed with `error` and another stands in for it; `role` is "stt", "tts" or "model".
+    """A service failed with `error` and another takes over; `role` is "stt", "tts" or "model".
 
-    `crosses` names the two regions if the switch leaves one: "eu to us". A voice of one region need not exist in
-    another.
+    `crosses` names the two regions if the switch crosses regions: "eu to us". A voice of one region may not exist in
+    the other.
     """
 
     role: str
@@ -489,7 +491,7 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The task `where` kept the event loop to itself for `seconds` of real time; every call in the process waited."""
+    """The task `where` blocked the event loop for `seconds` of real time; every call in the process waited."""
 
     where: str
     seconds: float
@@ -497,7 +499,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is over; `stop` is the reason. Times count from the request, in seconds."""
+    """A model's answer in reply `turn` is complete; `stop` is the reason. Times are seconds since the request."""
 
     turn: int
     model: str
@@ -510,10 +512,10 @@ class ModelAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ToolRan:
-    """A tool that the model called in reply `turn` is over, after `seconds`; what it was given and returned is private.
+    """A tool that the model called in reply `turn` ended after `seconds`; its arguments and result are private.
 
-    `outcome` is "result", "failed", "late" (its time was up), "cancelled" (the caller interrupted), or "refused" (there
-    is no such tool, or the arguments were wrong).
+    `outcome` is "result", "failed", "late" (it exceeded its time limit), "cancelled" (the caller interrupted), or
+    "refused" (there is no such tool, or the arguments were wrong).
     """
 
     turn: int
@@ -532,12 +534,12 @@ class BargeInTimed:
 
 @dataclass(frozen=True, slots=True)
 class TurnTimed:
-    """Reply `turn` has become audible, and these are the seconds that the caller waited for it.
+    """Reply `turn` has become audible; these are the seconds that the caller waited for it.
 
-    `decision` is from the caller's last speech, as the detector heard it, until the turn was committed: the recogniser,
-    the pause, the judgement; of that, the last final words came after `stt`. `handler` is from there to the first word,
-    `tts` from the first word to the first sound, `total` all of it. None is unknown: the caller did not speak, or the
-    reply was begun before the turn was committed (`handler` is then 0.0).
+    `decision` is the time from the caller's last speech, as detected, until the turn was committed: the recogniser, the
+    pause and the judgement. Within it, the last final words came after `stt`. `handler` is from there to the first
+    word, `tts` from the first word to the first sound, and `total` all of it. None means unknown: the caller did not
+    speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
     """
 
     turn: int
@@ -551,7 +553,7 @@ class TurnTimed:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """The carrier has found out who answered an outbound call. `greeted`: a machine's greeting is over; speak now."""
+    """The carrier has detected who answered an outgoing call. `greeted`: a machine's greeting is over, so speak now."""
 
     who: Literal["human", "machine", "fax", "unknown"]
     greeted: bool = False
@@ -559,14 +561,14 @@ class AnsweredBy:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """The caller was handed over (`error` is None), or the carrier refused to."""
+    """The caller was transferred (`error` is None), or the carrier refused the transfer."""
 
     error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The call is over; `error` is what ended it, None where it ended as it should. `limit`: see End."""
+    """The call is over. `error` is what ended it, or None if it ended normally. `limit`: see End."""
 
     why: str
     error: BaseException | None = None
@@ -574,7 +576,7 @@ class SessionEnded:
 
 
 CallNews: TypeAlias = AnsweredBy | Transferred
-"""What the connection to a caller knows beside its sound, and the turn machine need not."""
+"""What a connection to a caller reports besides sound, and the turn machine does not need."""
 
 SessionEvent: TypeAlias = (
     SessionStarted

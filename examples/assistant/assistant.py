@@ -1,8 +1,8 @@
-"""An assistant for home: the time, timers, sums, units, dice, jokes, notes, and whatever is in faq.toml.
+"""A home assistant: the time, timers, sums, units, dice, jokes, notes, and the answers in faq.toml.
 
     voicekit chat examples/assistant/assistant.py        and, spoken, `voicekit talk` with the plugin voicekit-device
 
-What no rule answers goes to a language model, where voicekit-openai or voicekit-anthropic is installed and has a key.
+Questions that no rule answers go to a language model, if voicekit-openai or voicekit-anthropic is installed with a key.
 """
 
 import os
@@ -32,7 +32,7 @@ model = models[0].build(registry, "handler") if models else None
 
 @bot.otherwise
 async def ask_the_model(turn, say):
-    """Let the model speak, and say that it is thinking only when that takes long."""
+    """Let the model speak, and say that it is thinking only if that takes long."""
     if model is None:
         await say("Sorry, I don't know that. Ask me what I can do.")
         return
@@ -50,7 +50,7 @@ async def ask_the_model(turn, say):
 
 async def excuse(say, silence):
     with silence:
-        await trio.sleep(1.2)  # a shorter pause needs no excuse
+        await trio.sleep(1.2)  # a shorter pause needs no apology
         await say("Let me think. ")
 
 

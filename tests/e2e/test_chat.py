@@ -64,9 +64,9 @@ def test_a_voicefile_beside_the_bot_is_a_plugin(bot):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["chat", "no_such_bot.py"], "which is no file"),
+        (["chat", "no_such_bot.py"], "which is not a file"),
         (["chat", str(Path(__file__).with_name("test_examples.py"))], "expected a handler called"),
-        (["no-such-verb"], "there is no verb"),
+        (["no-such-verb"], "there is no command"),
     ],
 )
 def test_what_was_asked_wrongly_is_one_sentence_and_status_2(arguments, message):

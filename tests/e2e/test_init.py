@@ -31,7 +31,7 @@ def test_a_new_plugin_can_be_blocked(fresh):
     assert "night-watch  (voicekit-night-watch 0.2.0)  blocked\n" in done.stdout
     chat = fresh.run("voicekit", "chat", "night-watch", VOICEKIT_BLOCK="night-watch")
     assert (chat.returncode, chat.stdout) == (2, "")
-    assert "the name of a handler (none), got 'night-watch'" in chat.stderr
+    assert "a handler's name (none), got 'night-watch'" in chat.stderr
 
 
 def test_a_new_plugin_passes_its_own_tests(fresh):
@@ -53,5 +53,5 @@ def test_what_is_there_is_not_overwritten(fresh):
     before = {path: path.read_bytes() for path in fresh.bot.rglob("*") if path.is_file()}
     done = fresh.run("voicekit", "init", "front-desk")
     assert done.returncode == 2
-    assert done.stderr == "voicekit: front-desk is there already, and nothing is overwritten: choose another name\n"
+    assert done.stderr == "voicekit: front-desk exists already and would be overwritten: choose another name\n"
     assert {path: path.read_bytes() for path in fresh.bot.rglob("*") if path.is_file()} == before

@@ -129,7 +129,7 @@ async def test_a_server_that_breaks_while_starting_is_told_of() -> None:
 async def test_a_server_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that neither comes up nor says anything is not waited for without end."""
     monkeypatch.setattr(local, "SILENT_S", 0.1)
-    with pytest.raises(Unavailable, match=r"sent no line for 0.1 s"):
+    with pytest.raises(Unavailable, match=r"printed nothing for 0.1 s"):
         async with local_server(script("import sys; sys.stdin.read()"), Told()):
             pytest.fail("there is no server")
 
@@ -164,10 +164,10 @@ async def test_a_server_that_ends_early_has_one_successor(tmp_path) -> None:
             (tmp_path / "seen").touch()
             await trio.sleep_forever()
 
-    with pytest.raises(Unavailable, match="the local server has ended with status 0 again"):
+    with pytest.raises(Unavailable, match="the local server ended with status 0 again"):
         await use()
     assert keys == ["open"]
-    assert "the local server has ended with status 3: starting another" in told.lines
+    assert "the local server ended with status 3: starting another" in told.lines
 
 
 async def test_with_a_key_it_is_the_real_service(monkeypatch: pytest.MonkeyPatch) -> None:

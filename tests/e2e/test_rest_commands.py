@@ -162,7 +162,7 @@ async def test_a_result_that_can_not_be_written_is_printed(folder: Path, peer: R
         nursery.start_soon(pull_away)
         out, err = await sh.run("transcribe", "a.wav", "--to", "out", status=1)
     assert out == "this is what was said\n"
-    assert "cannot be written there" in err
+    assert "no file can be created there" in err
     assert "(the result is printed instead)" in err
 
 
@@ -210,10 +210,10 @@ async def test_lists_and_keys(folder: Path, peer: RestPeer) -> None:
         (("transcribe", "a.wav", "b.wav", "-o", "x.txt"), "--to FOLDER"),
         (("transcribe", "a.wav", "out/../a.wav", "--to", "out"), "several would become"),
         (("transcribe", "a.wav", "--to", "nowhere"), "a folder that exists"),
-        (("transcribe", "a.wav", "-o", "nowhere/x.srt"), "a file cannot be written there"),
+        (("transcribe", "a.wav", "-o", "nowhere/x.srt"), "no file can be created there"),
         (("transcribe", "a.wav", "-o", "out"), "expected a file"),
         (("transcribe", "a.wav", "b.wav", "--to", "taken"), "expected a file"),
-        (("speak", "Hello.", "-o", "nowhere/out.wav"), "a file cannot be written there"),
+        (("speak", "Hello.", "-o", "nowhere/out.wav"), "no file can be created there"),
         (("transcribe", "a.wav", "--live", "-f", "srt"), "one local file"),
         (("speak", "", "-o", "x.wav"), "1 to 5000 bytes"),
     ],

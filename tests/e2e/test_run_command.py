@@ -211,8 +211,8 @@ async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path, machine):
         (["--source", "file:nobody.wav"], "sound file nobody.wav: can't be opened"),
         (["--source", "fil:caller.wav"], "no source is called 'fil' (did you mean 'file'?)"),
         (["--source", f"file:{SPEECH}", "--record", str(Path(__file__) / "call")], "can't be written"),
-        (["nobody.py", "--source", f"file:{SPEECH}"], "which is no file"),
-        (["nobody", "--source", f"file:{SPEECH}"], "the name of a handler"),
+        (["nobody.py", "--source", f"file:{SPEECH}"], "which is not a file"),
+        (["nobody", "--source", f"file:{SPEECH}"], "a handler's name"),
         (["--source", f"file:{SPEECH}", "--no-such-flag"], "unrecognized arguments: --no-such-flag"),
     ],
 )

@@ -269,7 +269,7 @@ async def test_a_wrong_key_is_refused_after_the_upgrade(autojump_clock):
 def test_a_moment_is_exactly_one_thing():
     """A fault whose moment says nothing, or two things, is refused where it is written down."""
     for fields in ({}, {"sent": 1, "seconds": 2.0}):
-        with pytest.raises(ConfigError, match="expected one of its fields"):
+        with pytest.raises(ConfigError, match="expected exactly one field to be set"):
             At(**fields)
 
 

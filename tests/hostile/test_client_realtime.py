@@ -345,8 +345,8 @@ PROXIED = {
     "refuses": (b"HTTP/1.1 407 me:pass-word please\r\nContent-Length: 0\r\n\r\n", "answered HTTP 407 to CONNECT"),
     "no HTTP": (b"pass-word\r\n\r\n", "answered something else than HTTP"),
     "talks on": (b"HTTP/1.1 200 OK\r\n\r\nand more", "answered HTTP 200"),
-    "leaves": (b"", "gave no answer"),
-    "endless": (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 5000, "gave no answer"),
+    "leaves": (b"", "did not answer"),
+    "endless": (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 5000, "did not answer"),
 }
 
 

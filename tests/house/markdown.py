@@ -43,6 +43,17 @@ class Page:
         return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def rows(text: str) -> list[list[str]]:
+    """The cells of each row of its tables, without the rows of dashes."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def spans(text: str) -> list[str]:
+    """The pieces of code within a text."""
+    return re.findall(r"`([^`]+)`", text)
+
+
 def read(text: str) -> Page:
     blocks: list[Block] = []
     prose: list[str] = []

@@ -21,7 +21,7 @@ from benchmarks.cases.turn import REPLY_S
 from benchmarks.fresh_machine import command
 from benchmarks.measure import SMOKE, Effort, figures, measure, percentile
 from benchmarks.report import as_data, table
-from benchmarks.steps import last_turn
+from benchmarks.steps import steps_of_turns
 from tests.house.source import ROOT
 
 
@@ -152,7 +152,7 @@ def test_a_closed_gate_is_the_exit_status(
 
 def test_the_steps_of_a_turn_are_listed() -> None:
     """Each says when it began, which task it was of and where that waits; they cover the way to the first text."""
-    asked, steps = last_turn(ByHand(0.0, REPLY_S), 2)
+    asked, steps = steps_of_turns(ByHand(0.0, REPLY_S), 2)[-1]
     assert [step.began for step in steps] == sorted(step.began for step in steps)
     assert steps[0].began >= asked
     assert {"_listen", "_answer"} <= {step.task for step in steps}

@@ -46,6 +46,13 @@ def test_prose_is_plain(path: Path) -> None:
     assert re.findall(r"\b(?:TODO|FIXME|XXX)\b", prose) == []
 
 
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_lines_fit_in_an_editor(path: Path) -> None:
+    """No line is longer than 120 columns, unless it is a row of a table or code."""
+    long = [line for line in read(_text(path)).prose.splitlines() if len(line) > 120 and not line.startswith("|")]
+    assert long == []
+
+
 def test_reading_a_page_finds_its_parts() -> None:
     """Blocks keep mark, name and line, a mark without a block is told, and links in blocks are none."""
     example = "<!-- example: one -->\n```python\nx = [1](2)\n```\n"

@@ -29,16 +29,16 @@ def test_the_example_runs() -> None:
 @pytest.mark.parametrize(
     ("row", "numbers"),
     [
-        ("head of a request", [limits.HEAD_BYTES]),
+        ("headers of a request", [limits.HEAD_BYTES]),
         ("body of a webhook", [limits.BODY_BYTES, limits.BODY_S, limits.FORM_FIELDS]),
         ("message on a media socket", [limits.MESSAGE_BYTES]),
         ("sockets that have not started", [limits.WAITING, connection.START_S]),
-        ("our sound that waits", [speaker.PENDING_S, caller.HEARD_S]),
+        ("outgoing sound waiting", [speaker.PENDING_S, caller.HEARD_S]),
         ("a message that the network", [connection.SEND_S]),
         ("a request to the carrier", [client.REQUEST_S, connection.HANG_UP_S]),
-        ("life of a token", [tokens.LIFE_S]),
-        ("a loop that is late", [desk.LATE_S]),
-        ("after the first signal", [limits.DRAIN_S, desk.FAREWELL_S]),
+        ("lifetime of a token", [tokens.LIFE_S]),
+        ("delay of the event loop", [desk.LATE_S]),
+        ("from the first signal", [limits.DRAIN_S, desk.FAREWELL_S]),
     ],
 )
 def test_the_limits_are_those_of_the_code(row: str, numbers: list[float]) -> None:

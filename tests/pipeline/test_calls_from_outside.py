@@ -22,6 +22,7 @@ from tests.wires_kit import GREETING, NOON, PUBLIC, desk_bot, rest_in_memory
 from voicekit import CallPolicy, Policy, Say, Session, Turn, hookimpl
 from voicekit.call.connection import Call
 from voicekit.call.info import EndReason
+from voicekit.call.transport import Webhook, WebhookRoute
 from voicekit.errors import ServiceError
 from voicekit.events import (
     BargeInTimed,
@@ -47,7 +48,8 @@ from voicekit.testing.phone_sound import PhoneEars, PhoneVoice
 from voicekit_metrics.counting import CallMetrics
 from voicekit_openai.models import openai
 from voicekit_otel.spans import CallSpans
-from voicekit_phone.rehearsal import FirstContact
+from voicekit_phone.rehearsal import TOKEN, FirstContact
+from voicekit_phone.twilio import signature
 from voicekit_serve.site import CallSite
 
 LONG = "It rains in Gent, so take your umbrella, and mind the trams. " * 3
@@ -103,6 +105,9 @@ CASES = {
     "drained": Case(EndReason.DRAINED, until=60.0),
 }
 """The last one is inside when the server drains."""
+
+UNCONNECTED = {"busy": EndReason.BUSY, "no-answer": EndReason.NO_ANSWER, "failed": EndReason.FAILED}
+"""What a carrier reports of calls out that never came to us: there is no session of them, and no log."""
 
 
 def script_of(case: Case) -> Script:
@@ -216,11 +221,21 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
         line = PhoneLine(transport=first.dialect, **case.line)
         await first.ring(site, transport, script_of(case), line)
 
+    async def report(status: str) -> None:
+        form = {"CallSid": status, "CallStatus": status}
+        url = f"{PUBLIC}/twilio/news"
+        routes = [one for one in transports[0].routes(site) if isinstance(one, WebhookRoute)]
+        news = next(one for one in routes if one.path == "/twilio/news")
+        signed = {"x-twilio-signature": signature(TOKEN, url, form.items())}
+        assert (await news.answer(Webhook("POST", url, signed, b"", list(form.items())))).status == 200
+
     async def main() -> None:
         inline.set(True)
         for name in CASES:
             if name != "drained":
                 await ring(name)
+        for status in UNCONNECTED:
+            await report(status)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ring, "drained")
             await trio.sleep(5)
@@ -238,10 +253,11 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
 def test_each_end_is_counted_under_its_reason(held: Held) -> None:
     """Every call has ended as its row says, and /metrics counts just that; the one without a place is refused."""
     assert held.ended == {name: case.ends for name, case in CASES.items()}
-    expected = Counter(case.ends.value for case in CASES.values())
+    expected = Counter([*(case.ends for case in CASES.values()), *UNCONNECTED.values()])
+    assert set(expected) == set(EndReason), "each reason that there is"
     text = held.site.metrics()
     for reason, number in expected.items():
-        assert f'voicekit_calls_total{{ended="{reason}"}} {number}\n' in text
+        assert f'voicekit_calls_total{{ended="{reason.value}"}} {number}\n' in text
     assert text.count("voicekit_calls_total{") == len(expected)
     assert 'voicekit_refused_total{why="full"} 1\n' in text
     assert 'voicekit_refused_total{why="answer"} 1\n' in text
@@ -288,6 +304,8 @@ def test_spans_are_those_of_the_event_logs(held: Held) -> None:
     named, logged = held.outside.named, held.logged
     sessions = logged(SessionEnded)
     assert len(named("conversation")) == len(sessions) == len(CASES) - 1, "a call that is refused has no session"
+    whys = Counter(str(dict(span.attributes or {})["voicekit.ended"]) for span in named("conversation"))
+    assert whys == Counter(event.why for event in sessions)
     failed = Counter(str(dict(span.attributes or {}).get("error.type")) for span in named("conversation"))
     assert failed["LookupError"] == 1
     turns = [dict(span.attributes or {}) for span in named("turn")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -212,6 +213,31 @@ def test_a_tts_that_fails_ends_no_call_at_once():
     call = hold_call("Hello.", typed("one", "two", "three", "four"), strict=False, tts=Hoarse())
     assert troubles(call) == ["no voice today"] * 4  # the farewell as well
     assert call.ended == SessionEnded("3 replies in a row failed")
+
+
+def test_a_sink_that_fails_as_it_opens_ends_the_call_before_the_greeting():
+    """Its error is the only one: no reply is begun in a sink that is closed, whatever runs first."""
+    from voicekit.play.sink import NullSink
+
+    class Brittle(NullSink):
+        steps = 0
+
+        @asynccontextmanager
+        async def open(self):
+            async with super().open() as speaker, trio.open_nursery() as nursery:
+                nursery.start_soon(self.break_down)
+                yield speaker
+
+        async def break_down(self):
+            for _ in range(self.steps):
+                await trio.lowlevel.checkpoint()
+            raise DeviceError("it broke down")
+
+    for number in range(60):  # until just after the greeting, each several times: what runs first is left to chance
+        sink = Brittle()
+        sink.steps = number % 20
+        with pytest.raises(DeviceError, match="it broke down"):
+            hold_call("Hello.", typed("one"), strict=False, sink=sink, policy=calling(greeting="Hello."))
 
 
 def test_a_sink_that_fails_ends_the_call():

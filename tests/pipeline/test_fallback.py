@@ -7,6 +7,7 @@ from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from voicekit import Fallback
 from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap
 from voicekit.errors import ConfigError, QuotaExceeded, RemoteProtocolError, Unauthenticated, Unavailable
-from voicekit.events import Audible, SttDown, SttUp, Switched
+from voicekit.events import Audible, SttDown, SttUp, Switched, TurnEnded
 from voicekit.flow.fallback import REST_REFUSED_S, crossing, rest
 from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.stage import Run
@@ -28,7 +29,7 @@ from voicekit.listen.fallback_stt import FallbackStt
 from voicekit.listen.sound_log import moved, moved_back
 from voicekit.llm import LanguageModel
 from voicekit.reply.fallback_tts import FallbackTts
-from voicekit.session.eventlog import describe
+from voicekit.session.eventlog import describe, open_event_log, read_events
 from voicekit.soniox import Endpoints, SonioxStt, SonioxTts
 from voicekit.testing import FakeTts, HeldCall, Script, ScriptedStt, check_tts, hold_call
 from voicekit.testing.llm import AnswerCut, AnswerStall, Asked, ModelServer, Pause, ScriptedAnswer, Status
@@ -126,14 +127,25 @@ async def answering(turn: Any, say: Any) -> None:
     await say(ANSWER)
 
 
+def with_a_faulty_voice(kind: str, after: float, at_open: bool) -> tuple[HeldCall, Script]:
+    script = asking()
+    first = FaultyPart(FakeTts(), kind, after, at_open=at_open)
+    return hold_call(answering, script, tts=Fallback(first, FakeTts(), roll=lambda: 0.5)), script
+
+
+def with_a_faulty_recogniser(kind: str, after: float, at_open: bool) -> tuple[HeldCall, Script]:
+    script = asking(("and how long does it take", 15.0))
+    part = ScriptedStt(script)
+    ears = Downer(part) if kind == "down" else FaultyPart(part, kind, after, at_open=at_open)
+    return hold_call(answering, script, stt=Fallback(ears, LateStt(script), roll=lambda: 0.5)), script
+
+
 @settings(max_examples=count(200))
 @given(kind=st.sampled_from(KINDS), after=st.integers(0, 120), at_open=st.booleans())
 @pytest.mark.full_counts
 def test_a_voice_that_fails_at_any_instant(kind: str, after: int, at_open: bool) -> None:
     """The other goes on at the word that broke off: the caller has heard all of the answer, within 6 s, in one turn."""
-    first = FaultyPart(FakeTts(), kind, after, at_open=at_open)
-    script = asking()
-    call = hold_call(answering, script, tts=Fallback(first, FakeTts(), roll=lambda: 0.5))
+    call, script = with_a_faulty_voice(kind, after, at_open)
     (turn,) = [turn for turn in call.history if turn.user]
     assert turn.said == ANSWER
     assert turn.heard == ANSWER
@@ -154,10 +166,7 @@ def longest_silence(call: HeldCall) -> float:
 @pytest.mark.full_counts
 def test_a_recogniser_that_fails_at_any_instant(kind: str, after: int, at_open: bool) -> None:
     """The other hears again what was not final: every word of the caller's is in the history, within 6 s."""
-    script = asking(("and how long does it take", 15.0))
-    part = ScriptedStt(script)
-    ears = Downer(part) if kind == "down" else FaultyPart(part, kind, after, at_open=at_open)
-    call = hold_call(answering, script, stt=Fallback(ears, LateStt(script), roll=lambda: 0.5))
+    call, script = with_a_faulty_recogniser(kind, after, at_open)
     assert [turn.user for turn in call.history if turn.user] == ["may I see the doctor", "and how long does it take"]
     assert max(waits(call, script)) <= GAP_S
     told = [switch.role for switch in switches(call)]
@@ -282,6 +291,57 @@ def test_a_model_that_fails(kind: str) -> None:
     assert turns[1].said == ("The first is back." if back else ANSWER)
 
 
+def gap(call: HeldCall, script: Script) -> float:
+    """The longest that the caller waited: for a reply's first word, or for its next one."""
+    return max(*waits(call, script), longest_silence(call))
+
+
+@pytest.mark.real
+def test_the_gap_of_each_fault_is_stated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A table of the longest waits, over instants of the fault; the log on disk has each switch and its error."""
+    instants: list[tuple[float, bool]] = [(0, True), *((after, False) for after in (0, 1, 4, 11, 40))]
+    gaps: dict[tuple[str, str], float] = {}
+    for role, held, kinds in (
+        ("stt", with_a_faulty_recogniser, [*KINDS, "down"]),
+        ("tts", with_a_faulty_voice, KINDS),
+    ):
+        for kind in kinds:
+            for after, at_open in instants:
+                call, script = held(kind, after, at_open)
+                gaps[role, kind] = max(gaps.get((role, kind), 0.0), gap(call, script))
+                told_on_disk(call, tmp_path / "events.jsonl")
+    for kind, fault in FAULTS.items():
+        script = asking(("and then", 20.0))
+        call = hold_call(two_models(fault)[0], script)
+        gaps["model", kind] = gap(call, script)
+        told_on_disk(call, tmp_path / "events.jsonl")
+    with capsys.disabled():
+        print("\nwhat fails   how                     the caller waits at most")
+        for (role, kind), longest in gaps.items():
+            print(f"{role:12} {kind:23} {longest:4.1f} s")
+    assert max(gaps.values()) <= GAP_S
+
+
+def story(switch: Switched) -> tuple[str, ...]:
+    return switch.role, switch.left, switch.taken, type(switch.error).__name__, str(switch.error)
+
+
+def told_on_disk(call: HeldCall, path: Path) -> None:
+    """The event log, written and read again, has the switches of the call and what was said in it, in their order."""
+    path.unlink(missing_ok=True)
+
+    async def write() -> None:
+        async with open_event_log(path) as note:
+            for _, event in call.events:
+                note(event)
+
+    trio.run(write)
+    kept = [event for _, event in read_events(path)]
+    assert [story(event) for event in kept if isinstance(event, Switched)] == [story(e) for e in switches(call)]
+    heard = [event.heard for event in kept if isinstance(event, TurnEnded)]
+    assert heard == [turn.heard for turn in call.history]
+
+
 def test_an_excuse_comes_if_all_are_slow() -> None:
     """After three seconds without a word the caller hears one; the answer comes when it comes."""
     handler, _ = two_models(ScriptedAnswer(AnswerStall()), ScriptedAnswer(Pause(6.0), "Here it is."))
@@ -360,12 +420,12 @@ def test_soniox_parts_know_their_region(make: Callable[..., Any]) -> None:
 
 def test_a_fallback_that_can_not_work_is_refused() -> None:
     """One member alone, parts that do not agree, a role that has none."""
-    with pytest.raises(ConfigError, match="two members or more, got 1"):
+    with pytest.raises(ConfigError, match="at least two members, got 1"):
         Fallback("soniox")
     script = asking()
     with pytest.raises(ConfigError, match="find endpoints"):
         FallbackStt(Fallback(1, 2), [ScriptedStt(script), ScriptedStt(script, endpoints=False)])
-    with pytest.raises(ConfigError, match="a Fallback is for an stt, a tts"):
+    with pytest.raises(ConfigError, match="a Fallback can only be an stt, a tts"):
         hold_call(answering, script, vad=Fallback("webrtc", "energy"))
     voices = [FakeTts(), FakeTts()]
     voices[1].negotiate = lambda wanted: AudioFormat(48_000)  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ from trio.testing import MockClock
 from tests.counts import count
 from voicekit.audio.format import PCM16K
 from voicekit.audio.frame import AudioFrame
-from voicekit.events import Overrun, SpeechStarted, TurnEnded
+from voicekit.events import Blocked, Overrun, SpeechStarted, TurnEnded
 from voicekit.extend import hookimpl, load_plugins
 from voicekit.flow import Full
 from voicekit.flow.store import LinkStatistics
@@ -256,6 +256,8 @@ def test_observers_that_fall_behind_lose_events_and_nobody_else_does():
     async def type_a_lot(session: Session) -> None:
         for number in range(60):  # before anybody else runs, as many as the conductor's link holds
             session.type(f"line {number}")
+        for number in range(OBSERVED):  # in the same step
+            session.report(Blocked(f"task {number}", 0.2))
         await trio.sleep(5.0)
         session.end(graceful=False)
 

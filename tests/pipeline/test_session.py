@@ -130,7 +130,7 @@ def test_nothing_can_run_beside_a_call_that_is_not_held():
     call = hold_call(repeat, one_question())
     with pytest.raises(VoicekitError, match="not running"):
         call.session.start_soon(trio.sleep, 1)
-    with pytest.raises(ConfigError, match="belongs to no call"):
+    with pytest.raises(ConfigError, match="does not belong to a call"):
         Turn(1, "hello").session.start_soon(trio.sleep, 1)
 
 

@@ -111,7 +111,7 @@ def test_a_session_that_runs_can_not_be_traced_any_more(tmp_path):
     complaints = []
 
     async def handler(turn, say):
-        with pytest.raises(ConfigError, match="has not begun to run") as told:
+        with pytest.raises(ConfigError, match="has not started") as told:
             trace(turn.session, complaints.append)
         complaints.append(str(told.value))
 

@@ -86,7 +86,9 @@ def test_a_name_that_two_distributions_give_is_an_error_with_both(install: Insta
     source = "from voicekit.extend import hookimpl\n@hookimpl\ndef voicekit_observe(): ..."
     install("sonar", source, distribution="voicekit-sonar")
     install("sonar", source, distribution="acme-sonar")
-    with pytest.raises(PluginError, match=r"plugin 'sonar': two have this name: acme-sonar 1\.0, and voicekit-sonar 1"):
+    with pytest.raises(
+        PluginError, match=r"plugin 'sonar': two plugins have this name: acme-sonar 1\.0 and voicekit-sonar 1"
+    ):
         load_plugins()
 
 
@@ -138,7 +140,7 @@ def test_a_hook_may_have_another_name_in_the_code() -> None:
 def test_a_hook_without_the_marker_is_an_error() -> None:
     """A hook that would never be asked says what it lacks."""
     with pytest.raises(
-        PluginError, match=r"plugin 'rules': voicekit_observe: a hook needs the marker, @voicekit\.hook"
+        PluginError, match=r"plugin 'rules': voicekit_observe: a hook needs the decorator @voicekit\.hook"
     ):
         loaded(unmarked("rules", voicekit_observe=lambda event: None))
 
@@ -189,7 +191,7 @@ async def _never(event: object) -> Any:
 @pytest.mark.parametrize(("hook", "function"), [("voicekit_answer", _later), ("voicekit_observe", _never)])
 def test_a_hook_that_is_asynchronous_is_an_error(hook: str, function: Callable[..., Any]) -> None:
     """Nobody would await it: hooks are plain functions."""
-    with pytest.raises(PluginError, match=f"plugin 'rules': {hook}: a hook is a plain function"):
+    with pytest.raises(PluginError, match=f"plugin 'rules': {hook}: a hook must be a plain function"):
         loaded(plugin("rules", **{hook: function}))
 
 

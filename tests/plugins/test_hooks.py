@@ -44,7 +44,7 @@ def test_voicekit_commands_cannot_take_a_word_that_the_program_has() -> None:
     plugins = loaded(
         plugin("rules", voicekit_commands=lambda commands: commands.add("run", lambda arguments: 1, help="h"))
     )
-    with pytest.raises(PluginError, match=r"plugin 'rules': .*command 'run' is already added by plugin 'voicekit'"):
+    with pytest.raises(PluginError, match=r"plugin 'rules': .*command 'run' was already added by plugin 'voicekit'"):
         plugins.commands(commands)
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from tests.plugins.conftest import Install
 from tests.plugins.support import FakeSession, loaded, plugin
-from voicekit.errors import ConfigError
+from voicekit.errors import ConfigError, PluginError
 from voicekit.events import SessionStarted
 from voicekit.extend import PluginInfo, Plugins, hookimpl, load_plugins
+from voicekit.extend.loader import installed_plugins
 
 VAD = """
 from voicekit.extend import hookimpl
@@ -220,6 +221,28 @@ def test_loads_are_independent_of_each_other() -> None:
     first = loaded(plugin("rules", voicekit_register=lambda registry: registry.vad("mine", "a:b")))
     assert "mine" in first.registry.names("vad")
     assert "mine" not in load_plugins().registry.names("vad")
+
+
+def test_calls_without_plugins_of_their_own_share_those_that_are_installed(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are loaded once for a process; something else installed or blocked is found all the same."""
+    before = installed_plugins()
+    assert installed_plugins() is before
+    install("sonar", VAD.format(name="sonar"))
+    monkeypatch.syspath_prepend("elsewhere")
+    found = installed_plugins()
+    assert ("sonar" in before.registry.names("vad"), "sonar" in found.registry.names("vad")) == (False, True)
+    monkeypatch.setenv("VOICEKIT_BLOCK", "sonar")
+    assert info(installed_plugins(), "sonar").blocked
+
+
+def test_plugins_that_are_broken_are_broken_for_each_call(install: Install) -> None:
+    """An error is not shared: it is raised each time, and gone once the plugin is mended."""
+    install("sonar", "raise RuntimeError('no sea')")
+    for _ in range(2):
+        with pytest.raises(PluginError, match="no sea"):
+            installed_plugins()
 
 
 def test_importing_the_room_and_loading_loads_nothing_heavy() -> None:

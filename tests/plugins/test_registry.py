@@ -51,7 +51,7 @@ def test_a_default_is_the_first_that_a_plugin_brings_as_one(registry: Registry) 
     first.tts("lark", "a:b", default=True)
     second.tts("crow", "a:b", default=True)
     assert registry.default("tts") == Use("lark")
-    with pytest.raises(ConfigError, match=r"^no plugin brings a default sink: choose one; there are: later, loud$"):
+    with pytest.raises(ConfigError, match=r"^no plugin registers a default sink: choose one of: later, loud$"):
         registry.default("sink")
 
 
@@ -62,7 +62,7 @@ def test_voicekit_s_defaults_are_those_of_its_plugins() -> None:
         Use("soniox"),
         Use("webrtc"),
     ]
-    with pytest.raises(ConfigError, match="no plugin brings a default stt"):
+    with pytest.raises(ConfigError, match="no plugin registers a default stt"):
         load_plugins(block=["voicekit-soniox"]).registry.default("stt")
 
 
@@ -156,8 +156,11 @@ def _fails() -> Any:
         (_fails, "the factory raised RuntimeError: no card"),
         ("no_such_module:Sink", "the factory raised ModuleNotFoundError: No module named 'no_such_module'"),
         ("voicekit.play.sink:NoSuchSink", "the factory raised AttributeError"),
-        (object, r"from the factory, expected a sink \(with name, format, pausable, open\), got object without name"),
-        (lambda: FakeSink, "from the factory, expected a sink .*, got the class FakeSink itself"),
+        (
+            object,
+            r"returned a wrong value: expected a sink \(with name, format, pausable, open\), got object without name",
+        ),
+        (lambda: FakeSink, "the factory returned a wrong value: expected a sink .*, got the class FakeSink itself"),
     ],
 )
 def test_a_factory_that_fails_is_a_plugin_error(factory: Callable[..., Any] | str, told: str) -> None:

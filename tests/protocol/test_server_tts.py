@@ -103,7 +103,7 @@ def test_what_the_engine_says_follows_the_table(state: ServedTts, what: TtsInput
     """What the table allows is sent and moves the stream; the rest is the engine's mistake, or came too late."""
     core, cell = server(state), SERVED_TTS[state][what]
     if cell is WRONG:
-        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible, stream a is {state.name}"):
+        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible while stream a is {state.name}"):
             ENGINE[what](core)
         return
     ENGINE[what](core)

@@ -87,7 +87,7 @@ def test_what_we_do_follows_the_table(state: SttState, what: SttInput) -> None:
     """What the table allows is sent and moves the session, what it ignores is not sent, the rest is our mistake."""
     core, cell = session(state), STT_TABLE[state][what]
     if cell is WRONG:
-        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible, the session is {state.name}"):
+        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible while the session is {state.name}"):
             ACTS[what](core)
     else:
         ACTS[what](core)

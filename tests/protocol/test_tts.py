@@ -90,7 +90,7 @@ def test_what_we_do_follows_the_table(state: TtsState, what: TtsInput) -> None:
     """What the table allows is sent and moves the stream, what it ignores is not sent, the rest is our mistake."""
     connection, cell = started(state), TTS_TABLE[state][what]
     if cell is WRONG:
-        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible, stream s1 is {state.name}"):
+        with pytest.raises(LocalProtocolError, match=f"{what.name} is not possible while stream s1 is {state.name}"):
             ACTS[what](connection)
     else:
         ACTS[what](connection)

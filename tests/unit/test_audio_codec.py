@@ -131,7 +131,7 @@ def test_the_same_format_returns_the_same_bytes() -> None:
 
 def test_another_rate_is_refused() -> None:
     """The codec never changes the rate, and says who does."""
-    with pytest.raises(ConfigError, match=r"pcm16 8000 Hz mono to pcm16 16000 Hz mono: the rates differ; put resample"):
+    with pytest.raises(ConfigError, match=r"pcm16 8000 Hz mono to pcm16 16000 Hz mono: the rates differ; add resample"):
         convert(b"", PCM, AudioFormat(16_000))
 
 

@@ -74,7 +74,7 @@ def test_a_file_without_any_sound_stays_an_error(tmp_path, more):
     at = raw.index(b"data")
     path = tmp_path / "x.wav"
     path.write_bytes(raw[:at] + b"data" + bytes(4) + more)
-    with pytest.raises(ConfigError, match="expected sound, got a header that says there is none"):
+    with pytest.raises(ConfigError, match="expected sound, got a header that declares no samples"):
         SoundFileReader(path)
 
 
@@ -111,7 +111,7 @@ def test_a_promise_that_misses_by_more_names_the_option_that_plays_it(tmp_path, 
     """What is there is played only when that was asked for."""
     path = tmp_path / "x.wav"
     path.write_bytes(wav()[:-missing])
-    with pytest.raises(ConfigError, match=r"cut short: .*; the option cut_short=yes plays what is there"):
+    with pytest.raises(ConfigError, match=r"cut short: .*; set cut_short=yes to play what is there"):
         FileSource(path)
     assert read(path, cut_short=True) == RATE - (missing + 1) // 2
     FileSource(path, cut_short=True)

@@ -180,14 +180,14 @@ async def test_a_file_that_was_replaced_is_a_config_error(path: Path) -> None:
     """A line that was built for one format never gets another."""
     source = FileSource(path)
     soundfile.write(path, TONE, 8_000)
-    with pytest.raises(ConfigError, match="was pcm16 16000 Hz mono, and is pcm16 8000 Hz mono now"):
+    with pytest.raises(ConfigError, match="changed from pcm16 16000 Hz mono to pcm16 8000 Hz mono"):
         await played(source)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trailing_silence": -1.0}, "trailing_silence: expected seconds from 0, got -1.0"),
+        ({"trailing_silence": -1.0}, "trailing_silence: expected 0 seconds or more, got -1.0"),
         ({"frame_ms": 0}, "frame_ms: expected at least one sample at 16000 Hz, got 0 ms"),
         ({"frame_ms": -20}, "frame_ms: expected at least one sample at 16000 Hz, got -20 ms"),
     ],

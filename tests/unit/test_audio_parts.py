@@ -53,7 +53,7 @@ def test_encode_as_declares_what_it_produces() -> None:
 
 def test_encode_as_refuses_another_rate() -> None:
     """Changing the rate is never done by the way."""
-    with pytest.raises(FormatMismatch, match=r"encode_as\(mulaw 8000 Hz mono\)' was given pcm16 16000 Hz mono"):
+    with pytest.raises(FormatMismatch, match=r"encode_as\(mulaw 8000 Hz mono\)' got pcm16 16000 Hz mono"):
         encode_as(LINE).start(StreamContext(PCM16K))
 
 

@@ -43,7 +43,7 @@ def test_a_header_without_sound_is_a_config_error(tmp_path: Path) -> None:
     """A WAV that was opened and never written is reported, not played as nothing."""
     path = tmp_path / "header.wav"
     soundfile.write(path, TONE[:0], RATE)
-    with pytest.raises(ConfigError, match=r"header.wav: expected sound, got a header that says there is none"):
+    with pytest.raises(ConfigError, match=r"header.wav: expected sound, got a header that declares no samples"):
         FileSource(path)
 
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_not_audio_is_a_config_error(tmp_path: Path, name: str) -
     """Its content counts, not its name, and the message says what would do."""
     path = tmp_path / name
     path.write_text("Dear Sir or Madam,\n" * 50)
-    with pytest.raises(ConfigError, match=rf"{name}: expected WAV, FLAC, OGG.*; libsndfile says: "):
+    with pytest.raises(ConfigError, match=rf"{name}: expected WAV, FLAC, OGG.*; libsndfile reports: "):
         FileSource(path)
 
 
@@ -60,7 +60,7 @@ def test_a_raw_file_is_a_config_error(tmp_path: Path) -> None:
     """Headerless samples could be anything; nothing is guessed."""
     path = tmp_path / "samples.raw"
     path.write_bytes(TONE.tobytes())
-    with pytest.raises(ConfigError, match=r"samples.raw: .* a raw file does not say what it holds"):
+    with pytest.raises(ConfigError, match=r"samples.raw: .* a raw file does not name its format"):
         FileSource(path)
 
 
@@ -72,7 +72,7 @@ def test_a_truncated_file_is_a_config_error(tmp_path: Path, suffix: str, kept: f
     soundfile.write(path, numpy.random.default_rng(3).integers(-9_000, 9_000, 4 * RATE).astype("<i2"), RATE)
     raw = path.read_bytes()
     path.write_bytes(raw[: int(len(raw) * kept)])
-    with pytest.raises(ConfigError, match=rf"cut{suffix}: cut short: its header promises \d+ (bytes|samples)"):
+    with pytest.raises(ConfigError, match=rf"cut{suffix}: cut short: its header declares \d+ (bytes|samples)"):
         FileSource(path)
 
 
@@ -85,7 +85,7 @@ def test_a_truncated_file_is_found_behind_other_chunks(tmp_path: Path) -> None:
     path.write_bytes(noted)
     assert samples_of(path) == TONE.tolist()
     path.write_bytes(noted[:-100])
-    with pytest.raises(ConfigError, match=rf"promises {len(noted)} bytes, it has {len(noted) - 100}"):
+    with pytest.raises(ConfigError, match=rf"declares {len(noted)} bytes, but it has {len(noted) - 100}"):
         FileSource(path)
 
 

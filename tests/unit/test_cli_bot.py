@@ -74,7 +74,7 @@ def test_a_bot_is_a_file_or_a_handler_by_its_name(plugins, tmp_path, monkeypatch
     assert find_bot("butler", plugins).handler(None) == "Very good."
     butler("bot = 'Sir?'\n")
     assert find_bot("butler.py", plugins) == Bot("Sir?")
-    with pytest.raises(ConfigError, match=r"the name of a handler \(butler\), got 'cook'"):
+    with pytest.raises(ConfigError, match=r"a handler's name \(butler\), got 'cook'"):
         find_bot("cook", plugins)
 
 
@@ -166,7 +166,7 @@ def test_an_ordinary_name_is_no_slip(butler, line):
         ("def handlr(turn): ...\n", r"found none \(did you mean 'handler'\?\)"),
         ("policy = 'strict'\nbot = 'x'\n", r"butler\.py: policy: expected a Policy, got 'strict'"),
         ("greeting = 5\nbot = 'x'\n", r"butler\.py: greeting: expected a str, got 5"),
-        ("import trio, voicekit\ntrio.run(voicekit.run, 'x')\n", r"butler\.py holds a call while it is imported"),
+        ("import trio, voicekit\ntrio.run(voicekit.run, 'x')\n", r"butler\.py starts a call while it is imported"),
         ("from voicekit import Sesion\n", r"butler\.py: ImportError: .*Sesion.* \(butler\.py:1\)"),
     ],
 )

@@ -63,15 +63,15 @@ def test_a_part_is_a_name_and_its_options(registry, role: Role, spec: str, part:
     ("role", "spec", "message"),
     [
         ("source", "camra:a", "did you mean 'camera'"),
-        ("source", "caller.wav", "a sound file is file:caller.wav"),
+        ("source", "caller.wav", "for a sound file, write file:caller.wav"),
         ("source", "camera:a,paced=perhaps", "expected yes or no, got 'perhaps'"),
         ("source", "camera:a,gain=loud", "gain: expected a number, got 'loud'"),
         ("source", "camera:a,paced", "expected option=value, got 'paced'"),
-        ("sink", "bell:a", "takes nothing, got 'a'"),
+        ("sink", "bell:a", "takes no value, got 'a'"),
         ("source", "camera:a,limit=1.5", "limit: expected a whole number, got '1.5'"),
         ("source", "camera:a,gain=inf", "gain: expected a number, got 'inf'"),
         ("source", "camera:a,gain=", "gain: expected a number, got ''"),
-        ("vad", "clip:a", "form is no text or number"),
+        ("vad", "clip:a", "form can't be set here"),
     ],
 )
 def test_what_can_be_no_part_is_told(registry, role: Role, spec: str, message: str):
@@ -120,7 +120,7 @@ def test_a_policy_is_changed_field_by_field():
         ("interrupt.min_words=2.5", "min_words: expected a whole number, got '2.5'"),
         ("interrupt.min_words=0", "InterruptPolicy.min_words: expected"),
         ("turn.endpointing=ears", "TurnPolicy.endpointing: expected"),
-        ("interrupt.stop_words=halt", "stop_words is no text or number"),
+        ("interrupt.stop_words=halt", "stop_words can't be set here"),
     ],
 )
 def test_a_policy_that_cannot_be_is_told(change: str, message: str):

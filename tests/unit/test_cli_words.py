@@ -74,7 +74,10 @@ def test_a_verb_that_nobody_knows_is_guessed(monkeypatch, capsys):
     """A slip of the pen is answered with what there is."""
     with_plugins(monkeypatch, "voicekit.cli.load_plugins")
     assert main(["dmeo"]) == 2
-    assert "there is no verb 'dmeo' (did you mean 'demo'?); there are: call, chat, demo" in capsys.readouterr().err
+    assert (
+        "there is no command 'dmeo' (did you mean 'demo'?); the commands are: call, chat, demo"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_blocked_plugin_is_told_from_a_missing_one(monkeypatch, capsys):
@@ -133,7 +136,7 @@ def test_help_lists_every_verb(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "greet" in shown
     assert "say hello" in shown
-    assert "hold one spoken call with a bot" in shown
+    assert "run one spoken call with a bot" in shown
 
 
 def test_the_command_is_for_this_checkout():
@@ -268,10 +271,10 @@ def test_a_new_plugin_may_have_echo_in_its_name(name, module, titled):
     [
         (["Bot"], "expected a lower-case letter, then"),
         (["../bot"], "expected a lower-case letter, then"),
-        (["bot-"], "expected a name that ends in a letter or a digit"),
-        (["there"], "there is there already, and nothing is overwritten"),
+        (["bot-"], "expected a name that ends in a letter or digit"),
+        (["there"], "there exists already and would be overwritten"),
         (["watch", "--plugin"], "a plugin called 'watch' is installed already"),
-        (["taken", "--plugin"], "voicekit-taken is there already"),
+        (["taken", "--plugin"], "voicekit-taken exists already"),
     ],
 )
 def test_init_refuses(arguments, message, capsys, monkeypatch, tmp_path):

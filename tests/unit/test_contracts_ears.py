@@ -87,7 +87,7 @@ async def hoarding(inbox, outbox):
     ("make", "sentence"),
     [
         (lambda: Stating(source(), live="yes"), "must state `live` as True or False, not as 'yes'"),
-        (lambda: Stating(source(), produces=None), "must state `produces` as an AudioFormat, not as None"),
+        (lambda: Stating(source(), produces=None), "must declare `produces` as an AudioFormat, not None"),
         (lambda: Stating(source(), produces=AudioFormat(8_000)), "`produces` pcm16 8000 Hz mono, but said AudioFrame"),
         (lambda: saying(lambda item: replace(item, pcm=item.pcm[1:])), "cut a sample in two: 639 bytes"),
         (lambda: saying(lambda item: replace(item, at=item.at + 1)), "said .* at 1, .* where sample 0 was due"),

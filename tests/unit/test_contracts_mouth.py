@@ -54,8 +54,8 @@ def with_three_arguments(turn, say, more):
         (never_done, "must return at the end of its stream; it ran 60 s after its inbox had ended"),
         (failing, r"'failing' raised ValueError\('no idea'\) while it ran"),
         (reluctant, "took 5 s to clean up after a cancellation"),
-        (with_three_arguments, "is no handler: .* takes neither"),
-        (5, "5 is no handler"),
+        (with_three_arguments, "is not a handler: .* expected the parameters"),
+        (5, "5 is not a handler"),
     ],
 )
 async def test_each_promise_of_a_handler_that_is_broken_is_told(autojump_clock, handler, sentence):

@@ -50,7 +50,7 @@ def test_neighbours_that_disagree_about_the_sound_are_both_named():
     """A mismatch is found before any sound flows, through transforms that don't change the format."""
     source = FunctionStage(passing.run, "microphone", produces=WIDE)
     ear = FunctionStage(passing.run, "ear", accepts=NARROW)
-    with pytest.raises(FormatMismatch, match=r"'ear' takes .*8000.*'microphone' before it gives .*16000.*resample"):
+    with pytest.raises(FormatMismatch, match=r"'ear' takes .*8000.*'microphone' before it produces .*16000.*resample"):
         source | tap(print) | LinkSpec(10) | ear
     with pytest.raises(FormatMismatch, match=r"'ear' .*'what comes in'"):
         Pipeline(ear, given=WIDE)

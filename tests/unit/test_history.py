@@ -88,7 +88,7 @@ def test_exchanges_open_and_end_one_at_a_time() -> None:
     with pytest.raises(LocalProtocolError, match="expected no end, as no turn is open, got the end of turn 1"):
         history.end(1, said="", heard="", cut=False)
     history.begin(1, "hello", "speech")
-    with pytest.raises(LocalProtocolError, match="expected the end of turn 1, got the begin of 2"):
+    with pytest.raises(LocalProtocolError, match="expected the end of turn 1, got the start of 2"):
         history.begin(2, "hello", "speech")
     with pytest.raises(LocalProtocolError, match="expected the end of turn 1, got the end of turn 2"):
         history.end(2, said="", heard="", cut=False)

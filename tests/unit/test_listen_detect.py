@@ -169,5 +169,5 @@ def test_sound_that_the_vad_cannot_judge_is_refused(offered: AudioFormat | None)
     with pytest.raises(ConfigError) as caught:
         detect(WebRtcVad(mode=1)).start(StreamContext(offered))
     assert str(caught.value) == (
-        f"detect: WebRtcVad(mode=1) expected pcm16 mono at one of 8000, 16000, 32000, 48000 Hz, got {got}"
+        f"detect: WebRtcVad(mode=1): expected pcm16 mono at one of 8000, 16000, 32000, 48000 Hz, got {got}"
     )

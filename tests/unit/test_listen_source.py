@@ -147,8 +147,8 @@ def test_a_duration_that_is_none_is_refused(duration: float) -> None:
     ("make", "complaint"),
     [
         (lambda: ToneSource(format=AudioFormat(8_000, "mulaw")), "expected pcm16, got mulaw 8000 Hz mono"),
-        (lambda: ToneSource(8_000), "expected above 0 and below 8000 Hz, got 8000"),
-        (lambda: ToneSource(0), "expected above 0 and below 8000 Hz, got 0"),
+        (lambda: ToneSource(8_000), "expected a frequency above 0 and below 8000 Hz, got 8000"),
+        (lambda: ToneSource(0), "expected a frequency above 0 and below 8000 Hz, got 0"),
         (lambda: ToneSource(level_dbfs=1.0), "expected a level of at most 0 dBFS, got 1.0"),
     ],
 )

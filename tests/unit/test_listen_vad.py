@@ -79,7 +79,7 @@ def test_another_rate_is_refused_by_name(vad: Vad) -> None:
 @pytest.mark.parametrize("mode", [-1, 4, 2.5, "2", None])
 def test_webrtcvad_refuses_another_mode(mode: object) -> None:
     """Only 0, 1, 2 and 3 are modes; the message says so, when it is written and not when it runs."""
-    with pytest.raises(ConfigError, match=r"expected a mode of 0, 1, 2 or 3, got "):
+    with pytest.raises(ConfigError, match=r"expected mode 0, 1, 2 or 3, got "):
         WebRtcVad(mode)  # type: ignore[arg-type]  # what a wrong caller does
 
 
@@ -188,5 +188,5 @@ def test_confirming_never_adds_speech() -> None:
 def test_two_detectors_need_a_rate_in_common() -> None:
     """A pair that can't judge the same sound is refused when it is made, with the rates of both."""
     pair = Scripted(ScriptedStream(320, [])), Scripted(ScriptedStream(320, []), rates=(24_000,))
-    with pytest.raises(ConfigError, match=r"a rate in common, got \[16000\] and \[24000\] Hz"):
+    with pytest.raises(ConfigError, match=r"a common sample rate, got \[16000\] and \[24000\] Hz"):
         ConfirmedBy(*pair)

@@ -280,7 +280,7 @@ def test_arguments_have_a_most(size: int) -> None:
     calls, results = settled(answer.calls.complete(1, 0))
     assert answer.over
     assert calls[0].arguments == "{}"
-    assert "longer than" in results["a"].text or "no JSON object" in results["a"].text
+    assert "longer than" in results["a"].text or "not a JSON object" in results["a"].text
     assert len(results["a"].text) < 400
     assert answer.calls._size <= MOST_ARGUMENTS + size
 

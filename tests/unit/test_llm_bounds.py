@@ -104,7 +104,7 @@ async def test_a_model_with_nothing_to_say_is_excused(wire: str, stop: list[Any]
     assert (heard.text, len(server.asked)) == (FALLBACK, 2)
     [trouble] = heard.troubles
     assert isinstance(trouble, Unavailable)
-    assert "no word that can be heard" in str(trouble)
+    assert "no words to speak" in str(trouble)
 
 
 @pytest.mark.parametrize("why", ["filtered", "refused"])

@@ -120,9 +120,9 @@ def complicated(number: complex) -> None: ...
     ("make", "why"),
     [
         (lambda: tools_of([bare]), "the parameter 'what' needs a type hint"),
-        (lambda: tools_of([starred]), "expected parameters with names"),
+        (lambda: tools_of([starred]), "expected named parameters"),
         (lambda: tools_of([complicated]), "complex"),
-        (lambda: tools_of([len_of, len_of]), "two are called 'len_of'"),
+        (lambda: tools_of([len_of, len_of]), "two tools have the name 'len_of'"),
         (lambda: tools_of([lambda: 1]), "expected a name of letters"),
         (lambda: tools_of(["book"]), "expected functions, got 'book'"),  # type: ignore[list-item]
         (lambda: tool(time_limit=0)(len_of), "expected a time_limit above 0"),

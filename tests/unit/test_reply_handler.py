@@ -174,13 +174,10 @@ async def yielding_and_saying(turn: Turn, say: Say) -> AsyncIterator[str]:
         (Bot, "of type type; give an instance: Bot()"),
         (without_await, "without_await(turn, say) must be `async def` and must not yield"),
         (yielding_and_saying, "yielding_and_saying(turn, say) must be `async def` and must not yield"),
-        (
-            taking_nothing,
-            "taking_nothing() -> 'str' takes neither (turn, say) nor (turn); if it returns the bot, call it make_bot",
-        ),
-        (taking_three, "takes neither (turn, say) nor (turn)"),
-        (by_keyword, "takes neither (turn, say) nor (turn)"),
-        (Opaque(), "can't tell what Opaque takes"),
+        (taking_nothing, "expected the parameters (turn, say) or (turn); if it returns the bot, call it make_bot"),
+        (taking_three, "expected the parameters (turn, say) or (turn)"),
+        (by_keyword, "expected the parameters (turn, say) or (turn)"),
+        (Opaque(), "can't find out which arguments Opaque takes"),
     ],
 )
 def test_what_can_be_no_handler_is_refused_when_it_is_set_up(wrong: Any, message: str) -> None:
@@ -330,7 +327,7 @@ def test_a_turn_ends_the_call_through_whoever_made_it() -> None:
 
 def test_a_turn_without_a_call_says_that_there_is_nothing_to_end() -> None:
     """Tried out on its own, a handler that ends the call is told why it can't."""
-    with pytest.raises(ConfigError, match="belongs to no call"):
+    with pytest.raises(ConfigError, match="does not belong to a call"):
         Turn(1, "bye").end()
 
 

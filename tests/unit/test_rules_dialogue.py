@@ -475,9 +475,9 @@ def test_a_key_after_words_is_a_key():
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda rules: rules.ask("Day?", "two words"), "ask('two words'): expected the name of a slot"),
+        (lambda rules: rules.ask("Day?", "two words"), "ask('two words'): expected a slot name"),
         (lambda rules: rules.ask("Day?", "day", "week"), "ask('day'): expected a kind of slot"),
-        (lambda rules: rules.ask("Day?", "day", "time", choices=DAYS), "expected a kind or choices, got both"),
+        (lambda rules: rules.ask("Day?", "day", "time", choices=DAYS), "expected either kind or choices, got both"),
         (lambda rules: rules.ask("Day?", "day", choices=[]), "ask('day'): expected a list of choices"),
         (lambda rules: rules.ask("Day?", "day", phrases=["on {date}"]), "expected phrases that all fill 'day'"),
         (lambda rules: rules.ask("Day?", "day", reprompts="Day?"), "reprompts: expected a list of texts"),
@@ -485,10 +485,13 @@ def test_a_key_after_words_is_a_key():
         (lambda rules: rules.ask(None, "day"), "ask('day'): prompt: expected a text"),
         (lambda rules: rules.ask("Day?", "day", give_up=5), "ask('day'): give_up: expected a text"),
         (lambda rules: rules.ask("Day?", "day").then(lambda date: date), "ask('day').then: "),
-        (lambda rules: rules.menu("Well?").then("x"), "menu: a menu asks for no value"),
-        (lambda rules: rules.form(), "form: expected what rules.ask(...) returned"),
-        (lambda rules: rules.form(rules.menu("Well?")), "form: expected what rules.ask(...) returned"),
-        (lambda rules: rules.form(*[rules.ask("Day?", "day")] * 2), "form: expected a slot for each question"),
+        (lambda rules: rules.menu("Well?").then("x"), "menu: a menu has no value"),
+        (lambda rules: rules.form(), "form: expected states that rules.ask(...) returned"),
+        (lambda rules: rules.form(rules.menu("Well?")), "form: expected states that rules.ask(...) returned"),
+        (
+            lambda rules: rules.form(*[rules.ask("Day?", "day")] * 2),
+            "form: expected a different slot for each question",
+        ),
         (lambda rules: rules.form(rules.ask("Day?", "day")).then(lambda date: date), "form(day).then: "),
     ],
 )
@@ -528,11 +531,11 @@ def _two_kinds(rules):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (_without_then, "ask('day'): nothing follows its answer"),
+        (_without_then, "ask('day'): nothing happens after its answer"),
         (_empty_menu, "menu: expected keys or phrases that answer 'Well?', got none"),
-        (_form_without_then, "form(day): nothing follows when it is filled"),
-        (_unknown_gap, "ask('day'): 'Day, {name}?': no phrase and no question fills 'name'"),
-        (_unknown_gap_in_the_end, "'{name}, right?': no phrase and no question fills 'name'"),
+        (_form_without_then, "form(day): nothing happens after the form is filled"),
+        (_unknown_gap, "ask('day'): 'Day, {name}?': neither a phrase nor a question fills 'name'"),
+        (_unknown_gap_in_the_end, "'{name}, right?': neither a phrase nor a question fills 'name'"),
         (_two_kinds, "expected one kind for the slot 'day', got 'text' here, 'Monday|Friday|Saturday' in ask('day')"),
     ],
 )
@@ -552,5 +555,5 @@ def test_going_round_in_circles_is_an_error():
     forms[0].then(forms[1])
     forms[1].then(forms[0])
     rules.on("{a} and {b}", answer=forms[0])
-    with pytest.raises(ConfigError, match="more than 20 moves in turn 1"):
+    with pytest.raises(ConfigError, match="at most 20 moves between states in turn 1"):
         Caller(rules).says("this and that")

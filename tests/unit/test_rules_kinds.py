@@ -52,11 +52,11 @@ def test_choices_are_found_whatever_they_were_said_in():
         ([], "expected a list of choices"),
         ("small", "expected a list of choices"),
         (5, "expected a list of choices"),
-        (["small", "!"], "expected a choice with words in it, got '!'"),
-        (["small", 5], "expected a choice with words in it, got 5"),
-        ({"small": [5]}, "expected a choice with words in it, got 5"),
-        ({"small": 5}, "expected a choice with words in it, got 5"),
-        ({"small": ["tiny"], "little": ["Tiny"]}, "'Tiny' can't be both 'small' and 'little'"),
+        (["small", "!"], "expected a choice that contains words, got '!'"),
+        (["small", 5], "expected a choice that contains words, got 5"),
+        ({"small": [5]}, "expected a choice that contains words, got 5"),
+        ({"small": 5}, "expected a choice that contains words, got 5"),
+        ({"small": ["tiny"], "little": ["Tiny"]}, "'Tiny' can't stand for both 'small' and 'little'"),
     ],
 )
 def test_choices_that_cannot_work_are_refused(choices, expected):

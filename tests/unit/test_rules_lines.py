@@ -75,7 +75,7 @@ def test_what_is_no_line_is_refused(line):
 
 def test_a_gap_without_a_value_is_an_error():
     """It says which text wanted which slot, and what there is."""
-    with pytest.raises(ConfigError, match=r"'\{day\}!': the slot 'day' has not been filled; filled are: n"):
+    with pytest.raises(ConfigError, match=r"'\{day\}!': the slot 'day' has not been filled; the filled slots are: n"):
         fill("{day}!", {"n": "five"})
 
 

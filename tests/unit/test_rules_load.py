@@ -191,7 +191,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         ),
         ("otherwise = {say = 'a', gotoo = 'b'}", 1, "otherwise.gotoo: unknown key 'gotoo' (did you mean 'goto'?)"),
         ("begin = 'main'", 1, "begin: expected the name of an ask, a menu or a form (none here), got 'main'"),
-        ("coverage = 5", 1, "coverage: coverage: expected a share from 0 to 1, got 5"),
+        ("coverage = 5", 1, "coverage: coverage: expected a number from 0 to 1, got 5"),
         ("rule = 5", 1, "rule: expected tables, each under [[rule]], got 5"),
         ("[rule]\nsay = 'a'", 1, "rule: expected tables, each under [[rule]]"),
         ("[[rule]]\nsay = 'a'", 1, "rule[1].phrases: expected phrases that the rule answers, got nothing"),
@@ -221,7 +221,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         (
             "[hours]\nzone = 'UTC'\n[[rule]]\nphrases = 'a'\nsay = 'b'\nwhen = 'open'",
             6,
-            "rule[1].when: expected to be told the time, by Rules.load(..., now=...)",
+            "rule[1].when: expected a clock, given to Rules.load(..., now=...)",
         ),
         ("[[rule]]\nphrases = 'a'\nsay = 'b'\ngoto = 'c'\nend = true", 4, "rule[1].goto: expected the name of an ask"),
         (
@@ -229,8 +229,8 @@ def test_an_empty_file_has_no_rules(tmp_path):
             5,
             "menu.m.rule[1].goto: expected nothing",
         ),
-        ("[keys]\n'1x' = 'a'", 2, "keys.1x: rules.key('1x'): expected keys of a telephone"),
-        ("[keys]\n1 = 'a'\n12 = 'b'", 3, "keys.12: rules.key('12'): '12' and '1' begin alike"),
+        ("[keys]\n'1x' = 'a'", 2, "keys.1x: rules.key('1x'): expected telephone keys"),
+        ("[keys]\n1 = 'a'\n12 = 'b'", 3, "keys.12: rules.key('12'): '12' begins like '1'"),
         ("keys = 5", 1, "keys: expected a table, [keys], got 5"),
         ("[menu.m]\nreprompts = 'a'", 1, "menu.m.prompt: expected what is asked, got nothing"),
         ("[menu.m]\nprompt = 'a'\nkind = 'number'", 3, "menu.m.kind: unknown key 'kind' (expected "),
@@ -239,11 +239,11 @@ def test_an_empty_file_has_no_rules(tmp_path):
         ("[ask.day]\nprompt = '{'", 1, "ask.day: ask('day'): prompt: expected the name of a slot between braces"),
         ("[ask.day]\nprompt = 'Day?'\nsay = '{'", 3, "ask.day.say: ask('day').then: expected the name of a slot"),
         ("[ask.day]\nprompt = 'Day?'\ngive_up = 5", 3, "ask.day.give_up: expected a text"),
-        ("[ask.'two words']\nprompt = 'Day?'", 1, "ask.two words: ask('two words'): expected the name of a slot"),
+        ("[ask.'two words']\nprompt = 'Day?'", 1, "ask.two words: ask('two words'): expected a slot name"),
         (
             "[ask.a]\nprompt = 'a'\n[menu.a]\nprompt = 'b'",
             3,
-            "menu.a: expected a name of its own, got 'a', which another place has",
+            "menu.a: expected a unique name, got 'a', which is already in use",
         ),
         (
             "[form.f]\nasks = ['day']",
@@ -252,7 +252,7 @@ def test_an_empty_file_has_no_rules(tmp_path):
         ),
         ("[form.f]\nconfirm = 'a'", 1, "form.f.asks: expected names of [ask....] tables (there are none), got nothing"),
         ("[choices]\nsize = 5", 2, "choices.size: choices: expected a list of choices"),
-        ("[choices.size]\nsmall = ['!']", 1, "choices.size: choices: expected a choice with words in it, got '!'"),
+        ("[choices.size]\nsmall = ['!']", 1, "choices.size: choices: expected a choice that contains words, got '!'"),
         (
             "[hours]\nzone = 'Nowhere/Here'",
             2,

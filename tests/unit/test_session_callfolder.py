@@ -227,7 +227,7 @@ async def test_a_link_that_leads_nowhere_is_an_earlier_call(name, autojump_clock
     folder = tmp_path / "call"
     folder.mkdir()
     (folder / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match="expected none of an earlier call"):
+    with pytest.raises(ConfigError, match="expected no files from an earlier call"):
         async with open_call_folder(folder):
             pass
     assert not (tmp_path / "elsewhere").exists()

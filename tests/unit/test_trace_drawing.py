@@ -123,7 +123,7 @@ def test_the_verb_draws_a_call(tmp_path, capsys):
     ("log", "arguments", "complaint"),
     [
         (None, [], "with events.jsonl in it"),
-        (LOG[:1], [], "no turn of a traced session"),
+        (LOG[:1], [], "expected turns of a traced session"),
         (LOG, ["--turn", "2"], "expected a turn with a trace \\(1\\), got 2"),
     ],
 )

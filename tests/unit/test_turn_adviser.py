@@ -233,7 +233,7 @@ def test_the_numbers_are_options() -> None:
     assert adviser(CallerPause(words("one two three"))).seconds == 2.5
     assert repr(adviser).startswith("WordAdviser(PausePatience(complete=0.15, ")
     for wrong in (-1, 60, "1", True, float("nan")):
-        with pytest.raises(ConfigError, match=r"PausePatience.number: expected seconds from 0 to 60"):
+        with pytest.raises(ConfigError, match=r"PausePatience.number: expected 0 to 60 seconds"):
             PausePatience(number=wrong)  # type: ignore[arg-type]
 
 

@@ -149,7 +149,7 @@ def test_auto_endpointing_asks_the_transcriber() -> None:
 def test_stt_endpointing_needs_a_transcriber_with_endpoints() -> None:
     """Waiting for endpoints that never come is refused when the call is set up."""
     policy = Policy(turn=TurnPolicy(endpointing="stt"))
-    with pytest.raises(ConfigError, match=r"TurnPolicy.endpointing: expected an stt that declares endpoints"):
+    with pytest.raises(ConfigError, match=r"TurnPolicy.endpointing: 'stt' needs an stt that detects endpoints"):
         TurnMachine(policy, rate=RATE, endpoints=False, now=0.0)
     assert TurnMachine(policy, rate=RATE, endpoints=True, now=0.0).state is TurnState.WAITING
 

@@ -1,6 +1,6 @@
 """asyncio code in a session: `@handler` for a whole handler, `call` and `iterate` for handlers that stay in trio.
 
-Everything of one call from trio is one task on the asyncio loop. It is cancelled when trio's side is (the caller
+For each such use, trio runs one task on the asyncio loop. The task is cancelled when trio's side is (the caller
 interrupts, the call ends), ContextVars are copied into it, and its exceptions are raised unchanged in trio.
 """
 
@@ -40,9 +40,9 @@ AsyncioAnswer: TypeAlias = (
 
 
 async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """What `await function(*args)` returns on the asyncio loop; raises what it raises.
+    """The result of `await function(*args)` on the asyncio loop; raises what it raises.
 
-    Cancelling this cancels the task there, and waits for its end for 0.5 s at most; one that goes on after that is
+    Cancelling this cancels the task there, and waits at most 0.5 s for its end; if it continues after that, it is
     counted in `orphans()`. Each call costs 0.1 to 1 ms.
     """
 
@@ -58,19 +58,19 @@ async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
 async def iterate(items: AsyncIterable[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Read an asyncio iterator in trio: `async with voicekit.aio.iterate(stream()) as items: async for item in items`.
 
-    The iterator runs ahead by 16 items at most. It is closed on its own loop when the block is left, also if that is
-    by a cancellation; its error is raised to the reader after the items before it.
+    The iterator runs at most 16 items ahead. It is closed on its own loop when the block is left, even by a
+    cancellation; its error is raised to the reader after the items before it.
     """
     async with open_stream(partial(_pump, items), _name(items)) as stream:
         yield stream
 
 
 def handler(answer: AsyncioAnswer) -> Handler:
-    """Make a handler of asyncio code; use it as a decorator.
+    """Make a handler from asyncio code; use it as a decorator.
 
     `answer` is an asyncio function of `(turn, say)` or `(turn)`, or an async generator function of `(turn)`. It runs on
-    the asyncio loop; `turn` and `say` are made for there, and an interruption is a cancellation of its task. Raises
-    ConfigError for anything else.
+    the asyncio loop, with a `turn` and `say` for that loop, and an interruption cancels its task. Raises ConfigError
+    for anything else.
 
     >>> @handler
     ... async def answer(turn, say):
@@ -110,7 +110,7 @@ async def _on_desk(
 ) -> None:
     text = await produce(crossed(turn, TrioDesk(nursery, job)), put)
     if text is not None:
-        await put(text)  # `say` refuses what is no text
+        await put(text)  # `say` rejects anything but text
 
 
 async def _said(answer: Callable[..., Awaitable[Any]], turn: Turn, put: Put[str]) -> Any:

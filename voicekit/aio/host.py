@@ -1,11 +1,11 @@
-"""trio in a thread beside an asyncio program: the program's own routes and calls of voicekit in one process.
+"""trio in a thread beside an asyncio program: the program's own routes and voicekit's calls in one process.
 
     async with voicekit.aio.Host() as host:                              # in the app's lifespan
         ...
     ended = await host.run(make_session, host.wire(websocket))           # in a route
 
-Each loop has its thread, so a route that blocks does not stop the sound of calls, and they share no signals. Frames
-cross by `run_sync_soon` and `call_soon_threadsafe` into bounded queues.
+Each loop has its own thread, so a route that blocks does not stop the sound of calls, and the loops share no signals.
+Frames cross by `run_sync_soon` and `call_soon_threadsafe` into bounded queues.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from voicekit.errors import VoicekitError
 from voicekit.flow.groups import alone, is_cancellation
 
 END_S = 3.0
-"""Seconds that a cancelled session may take to end, its goodbye on the wire included; it ends in two."""
+"""Seconds that a cancelled session may take to end, including its goodbye on the wire; it usually takes two."""
 
 
 class Host:
-    """voicekit on trio in a thread of its own, for as long as the block is open: `async with Host() as host`.
+    """voicekit on trio in its own thread, while the block is open: `async with Host() as host`.
 
-    Leaving the block cancels the sessions that still run, waits for their ends and ends the thread; what waits in
-    `run` gets a VoicekitError. It belongs to the event loop that it was entered on.
+    Leaving the block cancels the running sessions, waits for their ends and ends the thread; tasks that wait in `run`
+    get a VoicekitError. The host belongs to the event loop on which it was entered.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Host:
 
     async def __aenter__(self) -> Host:
         if self._thread is not None:
-            raise VoicekitError("a Host opens once; make another")
+            raise VoicekitError("a Host can be opened only once; create another")
         self._loop = asyncio.get_running_loop()
         self._ready = self._loop.create_future()
         self._over = self._loop.create_future()
@@ -68,15 +68,15 @@ class Host:
     def wire(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> HostedWire:
         """The connection on an accepted `websocket` of Starlette or FastAPI, for `run`.
 
-        `wire` is the protocol of a carrier or of one's own; by default PCM16 mono at 16 kHz in binary messages.
+        `wire` is the protocol of a carrier or your own; the default is PCM16 mono at 16 kHz in binary messages.
         """
         return HostedWire(websocket, wire)
 
     async def run(self, make: Callable[..., Any], wire: HostedWire | None = None) -> Any:
-        """Hold a session in trio and return what its `run` returns; raises what that raises, with its type.
+        """Run a session in trio and return what its `run` returns; raises what that raises, with the same type.
 
-        `make` is called in trio's thread, where the session's parts must be made; with a `wire` it is given the
-        `Call` on it. It may be async, on trio. Cancelling this ends the session and waits for it for 3 s at most.
+        `make` is called in trio's thread, where the session's parts must be made; with a `wire` it gets the `Call` on
+        it. It may be async, on trio. Cancelling this ends the session and waits at most 3 s for it.
         """
         if not self._open:
             raise VoicekitError("this Host is not open: use it inside `async with Host() as host`")
@@ -84,13 +84,13 @@ class Host:
         moving = [] if wire is None else wire.attach(self._loop, self._cross)
         self._cross(self._begin, session)
         try:
-            await asyncio.wait({session.ended})  # which, cancelled, leaves the future as it is
+            await asyncio.wait({session.ended})  # if cancelled, this leaves the future unchanged
             return session.ended.result()
         except asyncio.CancelledError:
             self._cross(session.cancel)
             await asyncio.wait({session.ended}, timeout=END_S)
             if session.ended.done():
-                session.ended.exception()  # it was looked at
+                session.ended.exception()  # marks the exception as retrieved
             raise
         finally:
             for task in moving:
@@ -104,7 +104,7 @@ class Host:
         error: BaseException | None = None
         try:
             trio.run(self._serve)
-        except BaseException as raised:  # told to those who wait
+        except BaseException as raised:  # passed on to the waiting tasks
             error = raised
         _settle(self._loop, self._ready, None, error)
         _settle(self._loop, self._over, error, None)
@@ -143,7 +143,7 @@ class _Hosted:
             self._scope.cancel()
 
     async def hold(self) -> None:
-        """Never raises: every error is the asyncio side's."""
+        """Never raises: every error is passed to the asyncio side."""
         value: Any = None
         error: BaseException | None = None
         try:
@@ -174,7 +174,7 @@ async def _made(session: Any) -> Any:
 def _settle(
     loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], value: object, error: BaseException | None
 ) -> None:
-    """Set what `future` has come to, from trio's thread; a loop that is closed has no use for it."""
+    """Set the result of `future` from trio's thread; if the loop is closed, nothing needs it."""
 
     def settle() -> None:
         if future.done():

@@ -1,11 +1,11 @@
-"""One asyncio task as trio sees it: started from trio, awaited in trio, cancelled when trio's side is.
+"""One asyncio task as trio sees it: started from trio, awaited in trio, and cancelled when trio's side is.
 
     trio                              asyncio
     FarTask(main) ──call_soon_threadsafe──▶ task made, with a copy of trio's context
     result() ◀──────run_sync_soon────── done: what it returned or raised
     cancelled ──call_soon_threadsafe──▶ task.cancel(); trio waits 0.5 s for the end, shielded, then gives it up
 
-A job that is given up is an orphan: counted, named, and told once as a Trouble. Its results are dropped.
+A job that is given up is an orphan: it is counted, named, and reported once as a Trouble. Its results are dropped.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from voicekit.flow.held_time import held_time
 T = TypeVar("T")
 
 CANCEL_S = 0.5
-"""Seconds that a cancelled task has for its clean-up; longer would keep a call from ending."""
+"""Seconds that a cancelled task has for its clean-up; more would keep a call from ending."""
 
 
 class FarTask(Generic[T]):
-    """Runs `main()` on the asyncio loop. Make and start it in trio, and call `stop` or `result` in the end.
+    """Runs `main()` on the asyncio loop. Create and start it in trio, and call `stop` or `result` at the end.
 
-    Raises VoicekitError if too many tasks that ignored their cancellation still run.
+    Raises VoicekitError if too many tasks that ignored their cancellation are still running.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class FarTask(Generic[T]):
         return self._cancelled
 
     def works(self) -> None:
-        """The task has something to do: virtual time stands still."""
+        """The task is working: virtual time stands still."""
         if self._time is not None and not self._working:
             self._working = True
             self._time.begin()
 
     def waits(self) -> None:
-        """The task waits for trio, or is over: virtual time may go on."""
+        """The task waits for trio, or has ended: virtual time may continue."""
         if self._time is not None and self._working:
             self._working = False
             self._time.end()
@@ -92,7 +92,7 @@ class FarTask(Generic[T]):
         return cast("T", self._value)
 
     async def stop(self) -> None:
-        """Cancel the task unless it is over, wait for its end for 0.5 s at most, and raise its error."""
+        """Cancel the task unless it has ended, wait at most 0.5 s for its end, and raise its error."""
         if not self.done:
             self.works()
             self.loop.call_soon_threadsafe(self._cancel)
@@ -126,7 +126,7 @@ class FarTask(Generic[T]):
     # asyncio's side
 
     def cross(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have trio call `function(*arguments)` soon; once trio's run is over, nobody needs it."""
+        """Have trio call `function(*arguments)` soon; after trio's run has ended, nothing needs the call."""
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(function, *arguments)
 
@@ -147,17 +147,17 @@ class FarTask(Generic[T]):
             return await self._main(), None
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # it is raised again in trio; here it would end the loop
+        except BaseException as error:  # raised again in trio; here it would end the loop
             return None, error
 
     def _over(self, task: asyncio.Task[tuple[T | None, BaseException | None]]) -> None:
-        """In a callback of the task, as one that was cancelled before its first step runs nothing of its own."""
+        """A callback of the task, because a task that was cancelled before its first step runs no code of its own."""
         value: T | None = None
         error: BaseException | None = None
         if not task.cancelled():
             value, error = task.result()
         elif not self._cancelled:
-            error = VoicekitError(f"voicekit.aio: {self.name} was cancelled by asyncio code, and not by its call")
+            error = VoicekitError(f"voicekit.aio: {self.name} was cancelled by asyncio code, not by its call")
         self.cross(self._finish, value, error)
 
     def _tell_from_there(self, event: SessionEvent) -> None:

@@ -1,7 +1,7 @@
-"""Sound alone: PCM16 mono in binary messages both ways, for a websocket of one's own.
+"""Only sound: PCM16 mono in binary messages in both directions, for your own websocket.
 
-The call starts with the first message, whatever it is. Text from the far side is passed over, but for a single key of a
-telephone. To the far side go sound and one text, `clear`: what was sent and not yet played is to be dropped.
+The call starts with the first message, whatever it is. Text from the far side is ignored, except for a single telephone
+key. The far side gets sound and one text, `clear`, which means: drop what was sent and not yet played.
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ from voicekit.aio.plain_wire import PlainWire
 from voicekit.call.wire import StreamClosed, Wire, WireMessage
 
 INBOX = 256
-"""Messages that wait for a call whose loop stands still: five seconds of sound. Beyond it the oldest is dropped."""
+"""Messages that wait for a call whose loop is blocked: five seconds of sound. Beyond this the oldest is dropped."""
 
 UNSENT = 8
-"""Messages on their way to the socket: 160 ms of sound. Beyond it the call's writer waits."""
+"""Messages on their way to the socket: 160 ms of sound. Beyond this the call's writer waits."""
 
 
 class AsgiWebSocket(Protocol):
-    """What is used of Starlette's and FastAPI's WebSocket."""
+    """The part of Starlette's and FastAPI's WebSocket that is used."""
 
     async def receive(self) -> MutableMapping[str, Any]: ...
     async def send_text(self, data: str) -> None: ...
@@ -37,9 +37,9 @@ class AsgiWebSocket(Protocol):
 
 
 class HostedWire:
-    """One websocket and the protocol on it, for `Host.run`. `dropped` counts messages that the call was too late for.
+    """One websocket and its protocol, for `Host.run`. `dropped` counts messages for which the call was too late.
 
-    Used once. Its trio end is `voicekit.call.wire.MessageStream`.
+    Use it once. Its trio end is `voicekit.call.wire.MessageStream`.
     """
 
     def __init__(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> None:
@@ -48,7 +48,7 @@ class HostedWire:
         self._websocket = websocket
         self._inbox: deque[WireMessage] = deque()
         if isinstance(self.wire, PlainWire):
-            self._inbox.append(b"")  # it starts with the first message, and the handshake counts as one
+            self._inbox.append(b"")  # the application starts at the first message, and the handshake counts as one
         self._closed: StreamClosed | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = 0
@@ -61,7 +61,7 @@ class HostedWire:
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
         """Start to move messages on `loop`; `cross` has trio call something soon."""
         self._loop, self._cross = loop, cross
-        self._outbox = asyncio.Queue()  # bounded by UNSENT, which the sender keeps
+        self._outbox = asyncio.Queue()  # bounded by UNSENT, which the sender enforces
         return [loop.create_task(self._read()), loop.create_task(self._write())]
 
     async def _read(self) -> None:
@@ -71,13 +71,13 @@ class HostedWire:
                 text = message.get("text")
                 self._cross(self._take, text if text is not None else message["bytes"])
             code = message.get("code")
-        except (RuntimeError, OSError):  # Starlette's for a socket that was closed from our side
+        except (RuntimeError, OSError):  # Starlette raises it for a socket that our side has closed
             code = None
         finally:
             self._cross(self._end, code)
 
     async def _write(self) -> None:
-        with suppress(Exception):  # whatever the server raises for a socket that is gone: the reader tells of it
+        with suppress(Exception):  # whatever the server raises for a lost socket: the reader reports the loss
             while True:
                 message = await self._outbox.get()
                 if isinstance(message, int):
@@ -108,7 +108,7 @@ class HostedWire:
         self._post(message)
 
     async def close(self, code: int = 1000) -> None:
-        """Close the websocket behind what was sent; returns when it is closed."""
+        """Close the websocket after everything that was sent; returns when it is closed."""
         if self._closed is None:
             self._post(code)
             await self._wait_below(1)

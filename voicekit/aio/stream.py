@@ -1,8 +1,8 @@
 """Items from an asyncio task to trio, in order, with backpressure by credits.
 
-The task may be 16 items ahead of those that trio has dealt with: then `put` waits. trio sends an acknowledgement for
-every eighth item, or at once if the task waits for one, so that a token costs one crossing and not two. Whether the
-task waits is decided in trio, which sees both sides in one order; that keeps virtual time right.
+The task may be 16 items ahead of those that trio has handled; then `put` waits. trio sends an acknowledgement for every
+eighth item, or at once if the task is waiting for one, so that a token costs one crossing and not two. trio, which sees
+both sides in one order, decides whether the task is waiting; this keeps virtual time correct.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit.aio.job import FarTask
 T = TypeVar("T")
 
 CREDITS = 16
-"""Items that may be on their way: enough to hide a crossing of 0.2 ms, few enough to stop a model that is not heard."""
+"""Items in transit: enough to hide a crossing of 0.2 ms, few enough to stop a model that is not being heard."""
 
 Put: TypeAlias = Callable[[T], Coroutine[Any, Any, None]]
 
@@ -37,7 +37,7 @@ class Far(Generic[T]):
         self._closed = False
 
     async def put(self, item: T) -> None:
-        """Hand `item` over; waits while 16 items before it have not been dealt with."""
+        """Hand `item` over; waits while 16 earlier items have not been handled."""
         if self._closed or self.job.cancelled:
             raise asyncio.CancelledError
         self._sent += 1
@@ -80,7 +80,7 @@ class Near(Generic[T]):
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self._items:
             if self.job.done:
-                await self.job.stop()  # raises what the task raised
+                await self.job.stop()  # raises whatever the task raised
                 raise StopAsyncIteration
             await self._news.park()
         self._given += 1
@@ -91,11 +91,11 @@ class Near(Generic[T]):
         self._news.unpark_all()
 
     def wait_at(self, wanted: int) -> None:
-        """The task waits until item `wanted` has been dealt with."""
+        """The task waits until item `wanted` has been handled."""
         if wanted > self._acknowledged:
             self._wanted.append(wanted)
             self.job.waits()
-            if self._news:  # everything was dealt with, and the next one is asked for
+            if self._news:  # trio has handled all items and wants the next one
                 self._acknowledge()
 
     def over(self) -> None:
@@ -119,8 +119,8 @@ async def open_stream(
 ) -> AsyncIterator[Near[T]]:
     """Run `produce(put, job)` on the asyncio loop and yield what it puts.
 
-    At the end of the block the task is over, or given up after 0.5 s. Its error is raised when all items were taken,
-    or here.
+    At the end of the block the task has ended, or is given up after 0.5 s. Its error is raised after all items were
+    taken, or here.
     """
     far: Far[T] = Far()
     near = Near(far)

@@ -1,6 +1,6 @@
-"""A turn, its call and `say` as an asyncio handler sees them: what waits or acts crosses to trio, the rest is the same.
+"""A turn, its call and `say` for an asyncio handler: whatever waits or acts crosses to trio, the rest is unchanged.
 
-Values (text, history, stash) are read where they are: they change only between two turns, or are the handler's own.
+Values (text, history, stash) are read directly: they change only between two turns, or belong to the handler.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from voicekit.reply.handler import CallView, Turn
 
 
 class TrioDesk:
-    """Runs in trio what asyncio code waits for, in `nursery`, the handler's own."""
+    """Runs in trio what asyncio code waits for, in the handler's own `nursery`."""
 
     def __init__(self, nursery: trio.Nursery, job: FarTask[Any]) -> None:
         self._nursery = nursery
         self._job = job
 
     async def ask(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        """What `await function(*arguments)` returns or raises in trio. Cancelled here, it goes on there."""
+        """The result or error of `await function(*arguments)` in trio. If cancelled here, it continues there."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._job.cross(self._begin, answer, function, arguments)
         return await answer
@@ -44,7 +44,7 @@ class TrioDesk:
     ) -> None:
         try:
             done = partial(_resolve, answer, await function(*arguments), None)
-        except Exception as error:  # it is raised where it was asked for
+        except Exception as error:  # raised again in the task that asked
             done = partial(_resolve, answer, None, error)
         if not self._job.done:
             self._job.works()
@@ -61,7 +61,7 @@ def _resolve(answer: asyncio.Future[Any], value: object, error: Exception | None
 
 
 class _Commitment:
-    """In the place of trio's event: `wait` is for asyncio."""
+    """Replaces trio's event: `wait` is for asyncio."""
 
     def __init__(self, desk: TrioDesk, turn: Turn) -> None:
         self._ask = partial(desk.ask, turn.committed)

@@ -1,4 +1,4 @@
-"""The ground floor: what sound is. Formats, frames, exact cutting, codecs, resampling, files.
+"""The lowest level: what sound is. Formats, frames, exact cutting, codecs, resampling, files.
 
-Nothing here waits and nothing here knows trio; numpy, soundfile and soxr are imported where they are used.
+Nothing here waits or uses trio; numpy, soundfile and soxr are imported only by the functions that need them.
 """

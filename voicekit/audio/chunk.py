@@ -1,9 +1,9 @@
-"""Re-cuts sound into windows of an exact length, whatever lengths it comes in. Pure, and exact to the sample.
+"""Re-cuts sound into windows of an exact length, whatever the lengths of its frames. Pure, and exact to the sample.
 
-A window never spans a hole. In front of a Gap, of an unannounced jump in `at`, and at the end, what is left over comes
-out as a shorter frame: it is not padded, because made-up samples would be taken for sound. Whatever is neither frame
-nor Gap passes at once. A mark can therefore overtake the part of a window that was fed before it (less than one
-window); its `at` stays exact.
+A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, the rest is emitted as a
+shorter frame: it is not padded, because invented samples would be taken for sound. Anything that is neither frame nor
+Gap passes at once. So a mark can overtake the part of a window that was fed before it (less than one window); its `at`
+stays exact.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ class Chunker:
     """A transform: any frames of one format in, frames of exactly `samples` samples out.
 
     Raises ConfigError for a window below one sample, and FormatMismatch when the format changes within a window.
-    It holds less than one window of sound between two calls.
+    Between two calls it holds less than one window of sound.
     """
 
     __slots__ = ("_at", "_format", "_rest", "_samples")
 
     def __init__(self, samples: int) -> None:
         if not isinstance(samples, int) or samples < 1:
-            raise ConfigError(f"window: expected a whole number of samples from 1, got {samples!r}")
+            raise ConfigError(f"window: expected a whole number of samples, 1 or more, got {samples!r}")
         self._samples = samples
-        self._rest = bytearray()  # less than one window, and its first sample is number `_at`
+        self._rest = bytearray()  # less than one window; its first sample has the number `_at`
         self._at = 0
-        self._format = AudioFormat()  # of `_rest`
+        self._format = AudioFormat()  # the format of `_rest`
 
     def feed(self, item: object) -> list[object]:
-        """What comes of `item`: any number of whole windows, or the rest and then the Gap, or `item` itself."""
+        """The result of `item`: any number of whole windows, or the rest and then the Gap, or `item` itself."""
         if isinstance(item, AudioFrame):
             return [*self.cut(item)]
         if isinstance(item, Gap):
@@ -39,7 +39,7 @@ class Chunker:
         return [item]
 
     def cut(self, frame: AudioFrame) -> list[AudioFrame]:
-        """The windows that `frame` completes, and before them the rest, if `frame` does not follow on it."""
+        """The windows that `frame` completes, preceded by the rest if `frame` does not continue it."""
         if not frame.pcm:
             return []
         out = self.finish() if self._rest and frame.at != self._end else []
@@ -66,7 +66,7 @@ class Chunker:
 
     def _check(self, frame: AudioFrame) -> None:
         if frame.format != self._format:
-            raise FormatMismatch(f"cutting {self._format} into windows: got a frame of {frame.format} at {frame.at}")
+            raise FormatMismatch(f"windows of {self._format}: got a frame of {frame.format} at {frame.at}")
 
     def _whole_windows(self) -> list[AudioFrame]:
         size = self._samples * self._format.sample_bytes

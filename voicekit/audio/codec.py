@@ -1,9 +1,9 @@
-"""Encodings and channels: mu-law, A-law, PCM16 and float32, mono and stereo; the rate stays as it is.
+"""Encodings and channels: mu-law, A-law, PCM16 and float32, mono and stereo; the rate does not change.
 
-G.711 goes through two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries
-to encode and 256 to decode. Python's own `audioop`, with which they agree to the bit, is gone from 3.13 on.
-Between floats and PCM16, 1.0 is 32,768 steps, so that every PCM16 sample survives the way there and back; what is
-louder is clipped. A float that is not a number is taken as silence. Mono is made by averaging, stereo by doubling.
+G.711 uses two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries to
+encode and 256 to decode. Python's own `audioop`, with which they agree to the bit, was removed in 3.13. Between floats
+and PCM16, 1.0 is 32,768 steps, so that every PCM16 sample survives the conversion in both directions; anything louder
+is clipped. A float that is not a number counts as silence. Mono is made by averaging, stereo by doubling.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ FULL_SCALE = 32_768
 """PCM16 steps in a float of 1.0."""
 
 LOUDEST = 256.0
-"""48 dB above full scale: floats may exceed 1.0 until they are encoded, but what exceeds this is no sound."""
+"""48 dB above full scale: floats may exceed 1.0 until they are encoded, but what exceeds this is not sound."""
 
 BIAS = 33
-"""Added to sizes in mu-law, so that every segment begins at a power of two. The same number puts an A-law sample into
-the middle of its step."""
+"""Added to magnitudes in mu-law, so that every segment begins at a power of two. The same number puts an A-law sample
+into the middle of its step.
+"""
 
 MU_LARGEST = 8_191
-"""The largest size in mu-law, bias included: 13 bits."""
+"""The largest magnitude in mu-law, including the bias: 13 bits."""
 
 INVERTED = {"mulaw": 0x7F, "alaw": 0x55}
-"""The bits that G.711 inverts on the line: all of the size in mu-law, every second bit in A-law."""
+"""The bits that G.711 inverts on the line: all of the magnitude in mu-law, every second bit in A-law."""
 
 POSITIVE = 0x80
 """The sign bit of a G.711 byte: set for positive samples."""
 
 
 def convert(pcm: bytes, source: AudioFormat, target: AudioFormat) -> bytes:
-    """`pcm` of format `source` in the encoding and the channels of `target`.
+    """`pcm` in format `source`, converted to the encoding and channels of `target`.
 
-    Raises ConfigError when the rates differ (that is the resampler's work) or `pcm` ends inside a sample.
+    Raises ConfigError if the rates differ (use the resampler) or `pcm` ends inside a sample.
     """
     if source.rate != target.rate:
-        raise ConfigError(f"converting {source} to {target}: the rates differ; put resample() there")
+        raise ConfigError(f"converting {source} to {target}: the rates differ; add resample() to change the rate")
     source.count(pcm)
     if source == target:
         return pcm
@@ -60,12 +61,12 @@ def to_floats(pcm: bytes, source: AudioFormat, channels: int) -> Floats:
 
 
 def from_floats(samples: Floats, target: AudioFormat) -> bytes:
-    """The finite `samples`, shaped as by `to_floats`, in the encoding and the channels of `target`."""
+    """The finite `samples`, shaped as in `to_floats`, in the encoding and the channels of `target`."""
     return _encoded(_mixed(samples, target.channels), target.encoding)
 
 
 def _decoded(pcm: bytes, source: AudioFormat) -> Samples:
-    """PCM16, or float32 where the source is float32; rows are samples, columns channels."""
+    """PCM16, or float32 if the source is float32; rows are samples, columns channels."""
     import numpy
 
     flat: Samples
@@ -143,7 +144,7 @@ def _decoding_table(law: Encoding) -> NDArray[numpy.int16]:
 
 
 def _highest_bit(values: NDArray[numpy.int32]) -> NDArray[numpy.int32]:
-    """The number of the highest bit that is set, counted from 0 (-1 where none is)."""
+    """The number of the highest bit that is set, counted from 0 (-1 if none is)."""
     import numpy
 
     return numpy.frexp(values)[1] - 1  # exact: floats hold every integer of these sizes

@@ -1,15 +1,15 @@
-"""Sound files as something to read frames from and to write frames to, through libsndfile (WAV, FLAC, OGG, MP3, ...).
+"""Reads and writes frames in sound files through libsndfile (WAV, FLAC, OGG, MP3, ...).
 
-Everything that can be wrong with a file is found when it is opened, before any sound flows. Stated conversions: what
-is read is PCM16, whatever the file holds (8 bit, 24 bit, float, compressed; floats above 1.0 are clipped); what is
-written is PCM16 in WAV and FLAC, Vorbis in .ogg, Opus in .opus. The rate stays as it is, also an odd one such as
-11,025 Hz; more than two channels are refused, because mixing would guess which of them holds the speaker.
+Everything that can be wrong with a file is detected when it is opened, before any sound flows. Conversions: sound is
+read as PCM16, whatever the file contains (8 bit, 24 bit, float, compressed; floats above 1.0 are clipped); it is
+written as PCM16 in WAV and FLAC, Vorbis in .ogg, Opus in .opus. The rate does not change, even an odd one such as
+11,025 Hz. More than two channels are refused, because mixing would have to guess which of them has the speaker.
 
-A file that holds less than its header promises is refused, unless it is asked for or hardly anything is missing
+A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing
 (`voicekit.audio.truncated`).
 
-Both classes work in the thread that calls them, and one thread may close while an abandoned one still works: the last
-one out then closes the file.
+Both classes work in the thread that calls them. One thread may close the file while an abandoned one still works on it:
+then the last thread to finish closes it.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ WRITABLE = {
     ".ogg": ("OGG", "VORBIS"),
     ".opus": ("OGG", "OPUS"),
 }
-"""What is written for each suffix: libsndfile's names of the container and of what is in it."""
+"""What is written for each suffix: libsndfile's names of the container and the encoding."""
 
 
 class SoundFileReader:
     """The sound of a file as PCM16 frames, from sample 0.
 
-    Opening raises ConfigError, naming the file, when it is missing, empty, cut short, without sound, not a sound
-    file, or has more than two channels or a rate that nothing can carry. A file that proves broken in its middle
-    raises DeviceError from `read`.
+    Opening raises ConfigError, naming the file, if it is missing, empty, cut short, without sound, not a sound file, or
+    has more than two channels or an unsupported rate. If a file turns out to be damaged in the middle, `read` raises
+    DeviceError.
     """
 
     def __init__(self, path: PathLike, *, cut_short: bool = False) -> None:
@@ -55,7 +55,7 @@ class SoundFileReader:
         self.path = Path(path)
         ending = find_ending(self.path, cut_short=cut_short)
         self.missing = ending.missing
-        """Bytes that the header promises and the file doesn't have."""
+        """Bytes that the header declares and the file doesn't have."""
         file = _opened_to_read(self.path, ending)
         try:
             self.format = _checked(file, self.path)
@@ -67,7 +67,7 @@ class SoundFileReader:
 
     @property
     def position(self) -> int:
-        """The number of the sample that the next `read` begins with."""
+        """The number of the first sample of the next `read`."""
         return self._at
 
     def read(self, samples: int) -> AudioFrame | None:
@@ -78,7 +78,7 @@ class SoundFileReader:
             with self._shared.use() as file:
                 sound = file.read(samples, dtype="float32", always_2d=True)
         except SoundFileError as error:
-            raise DeviceError(f"sound file {self.path}: unreadable after sample {self._at}: {why(error)}") from error
+            raise DeviceError(f"sound file {self.path}: can't be read after sample {self._at}: {why(error)}") from error
         if not len(sound):
             return None
         floats = AudioFormat(self.format.rate, "float32", self.format.channels)
@@ -87,7 +87,7 @@ class SoundFileReader:
         return frame
 
     def close(self) -> None:
-        """Read no more. Twice is once."""
+        """Read no more. A second call has no effect."""
         self._shared.close()
 
     def __enter__(self) -> SoundFileReader:
@@ -98,12 +98,12 @@ class SoundFileReader:
 
 
 class SoundFileWriter:
-    """Writes sound of one rate and channel count to a file, whose suffix says what kind it is.
+    """Writes sound of one rate and channel count to a file, whose suffix determines its format.
 
-    Opening raises ConfigError for an unknown suffix, a rate that this kind of file can't have, and a place that can't
-    be written to. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk
-    raises DeviceError. If the program is killed, the file is playable: a .wav to the last frame, a .flac but for its
-    last quarter of a second, .ogg and .opus but for their last page, which may be some seconds.
+    Opening raises ConfigError for an unknown suffix, a rate that this format can't have, and a path that can't be
+    written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk raises
+    DeviceError. If the program is killed, the file can be played: a .wav to the last frame, a .flac except its last
+    quarter of a second, .ogg and .opus except their last page, which may be some seconds.
     """
 
     def __init__(self, path: PathLike, format: AudioFormat) -> None:  # noqa: A002  # the field's word
@@ -113,14 +113,14 @@ class SoundFileWriter:
         self._written = 0
 
     def write(self, sound: Sound) -> None:
-        """Append `sound`, whatever its `at`. Raises ConfigError when its rate is not that of the file."""
+        """Append `sound`, whatever its `at`. Raises ConfigError if its rate is not the file's."""
         if isinstance(sound, Gap):
             self._write_silence(sound.samples)
         else:
             self._write(convert(sound.pcm, sound.format, self.format))
 
     def close(self) -> None:
-        """Complete the file. Twice is once."""
+        """Complete the file. A second call has no effect."""
         with self._failing_as_device():
             self._shared.close()
 
@@ -153,7 +153,7 @@ class SoundFileWriter:
 
 
 class _Shared:
-    """A soundfile object that may be closed while an abandoned thread is still working in it."""
+    """A soundfile object that may be closed while an abandoned thread is still using it."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -170,7 +170,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close at once, or leave it to the thread that is at work. Never waits for that thread."""
+        """Close at once, or leave it to the thread that is using it. Never waits for that thread."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:
@@ -183,19 +183,19 @@ def _opened_to_read(path: Path, ending: Ending) -> Any:
     import soundfile
 
     if path.suffix.lower() == ".raw":
-        raise ConfigError(f"sound file {path}: expected {READABLE}; a raw file does not say what it holds")
+        raise ConfigError(f"sound file {path}: expected {READABLE}; a raw file does not name its format")
     mended = MendedFile(path, ending) if ending.mended else None
     try:
         file = soundfile.SoundFile(path if mended is None else mended)
     except soundfile.SoundFileError as error:
         if mended is not None:
             mended.close()
-        raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile says: {why(error)}") from error
-    # soundfile seeks after each read where it can. In an MP3 that damages the sound that follows (a frame borrows bits
-    # from those before it), and in a FLAC of unknown length it fails; so it must not know that it can.
+        raise ConfigError(f"sound file {path}: expected {READABLE}; libsndfile reports: {why(error)}") from error
+    # soundfile seeks after each read if it can. In an MP3 this damages the sound that follows (a frame borrows bits
+    # from those before it), and in a FLAC of unknown length it fails; so soundfile must believe that it can't seek.
     file.seekable = lambda: False
     if mended is not None:
-        file.close = partial(_close_both, file, mended)  # soundfile closes only what it has opened
+        file.close = partial(_close_both, file, mended)  # soundfile closes only files that it has opened
     return file
 
 
@@ -205,11 +205,11 @@ def _close_both(file: Any, mended: MendedFile) -> None:
 
 
 def _checked(file: Any, path: Path) -> AudioFormat:
-    """The format in which `file` will be read. What it promises about its sound has been checked then."""
+    """The format in which `file` will be read, after checking what it declares about its sound."""
     if file.channels > 2:
         raise ConfigError(f"sound file {path}: expected 1 or 2 channels, got {file.channels}; mix them down first")
     if not file.frames:
-        raise ConfigError(f"sound file {path}: expected sound, got a header that says there is none")
+        raise ConfigError(f"sound file {path}: expected sound, got a header that declares no samples")
     refuse_without_end(file, path)
     try:
         return AudioFormat(file.samplerate, "pcm16", file.channels)
@@ -218,9 +218,11 @@ def _checked(file: Any, path: Path) -> AudioFormat:
 
 
 def check_writable(path: Path) -> None:
-    """ConfigError for a suffix that is not written, and for a folder that is not there."""
+    """ConfigError for a suffix that can't be written, and for a folder that does not exist."""
     if path.suffix.lower() not in WRITABLE:
-        raise ConfigError(f"sound file {path}: expected a suffix of {', '.join(WRITABLE)}, got {path.suffix!r}")
+        raise ConfigError(
+            f"sound file {path}: expected a name that ends in one of {', '.join(WRITABLE)}, got {path.suffix!r}"
+        )
     try:
         path.parent.stat()
     except OSError as error:
@@ -233,7 +235,7 @@ def _opened_to_write(path: Path, format: AudioFormat) -> Any:  # noqa: A002  # t
     check_writable(path)
     kind, subtype = WRITABLE[path.suffix.lower()]
     try:
-        path.open("ab").close()  # libsndfile would only say "System error"
+        path.open("ab").close()  # libsndfile would report only "System error"
         return soundfile.SoundFile(path, "w", format.rate, format.channels, subtype, format=kind)
     except OSError as error:
         raise ConfigError(f"sound file {path}: can't be written: {error.strerror}") from error

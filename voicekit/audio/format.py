@@ -29,7 +29,7 @@ class AudioFormat:
     encoding: Encoding = "pcm16"
     channels: int = 1
     sample_bytes: int = field(init=False, repr=False, compare=False)
-    """Bytes of one sample, all channels together; kept, because it is asked for with every frame on every link."""
+    """Bytes of one sample, for all channels together; stored, because it is used for every frame on every link."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.rate, int) or not 1_000 <= self.rate <= 384_000:
@@ -48,7 +48,7 @@ class AudioFormat:
         return samples / self.rate
 
     def count(self, pcm: bytes | memoryview) -> int:
-        """How many samples `pcm` holds; ConfigError when it ends inside one."""
+        """How many samples `pcm` contains; ConfigError if it ends inside one."""
         samples, rest = divmod(len(pcm), self.sample_bytes)
         if rest:
             raise ConfigError(f"expected whole samples of {self.sample_bytes} bytes ({self}), got {len(pcm)} bytes")
@@ -63,4 +63,4 @@ class AudioFormat:
 
 
 PCM16K = AudioFormat(16_000)
-"""What most recognisers want: 16 kHz, 16 bit, mono."""
+"""The format that most recognisers want: 16 kHz, 16 bit, mono."""

@@ -1,7 +1,7 @@
-"""A piece of sound, and a hole where sound was lost: what travels on every sound link.
+"""A piece of sound, and a gap where sound was lost: the items on every sound link.
 
-Both know where they stand in their stream, so loss and doubling can always be seen. Neither has a name, an id or a
-bag of metadata; two stages that need one more fact add a field.
+Both have their position in the stream, so loss and duplication can always be detected. Neither has a name, an id or
+other metadata; two stages that need one more fact add a field.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class AudioFrame:
     @property
     def end(self) -> int:
         """The number of the sample after the last."""
-        return self.at + self.samples
+        return self.at + len(self.pcm) // self.format.sample_bytes
 
     @property
     def seconds(self) -> float:
         return self.samples / self.format.rate
 
     def part(self, start: int, end: int | None = None) -> AudioFrame:
-        """Its samples from its `start`-th to before its `end`-th, or to its last."""
+        """The part from sample `start` to before sample `end`, or to the last."""
         size = self.format.sample_bytes
         return AudioFrame(self.pcm[start * size : None if end is None else end * size], self.at + start, self.format)
 
@@ -44,7 +44,7 @@ class AudioFrame:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """`samples` of sound, the first of them number `at`, are missing: they were dropped, or never arrived."""
+    """`samples` of sound, starting at number `at`, are missing: they were dropped, or never arrived."""
 
     samples: int
     at: int
@@ -54,7 +54,7 @@ class Gap:
         return self.at + self.samples
 
     def then(self, later: Gap) -> Gap | None:
-        """This gap and `later` as one, where they touch; None where sound lies between them."""
+        """This gap joined with `later` if they touch; None if there is sound between them."""
         return Gap(self.samples + later.samples, self.at) if later.at == self.end else None
 
 

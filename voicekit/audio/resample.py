@@ -1,9 +1,9 @@
-"""Changes the rate of a stream of sound, with its state kept from frame to frame, so that no border can be heard.
+"""Changes the rate of a stream of sound, and keeps its state from frame to frame, so that no border can be heard.
 
-Positions stay true: what was sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing
-drifts. Each unbroken stretch of input becomes one unbroken stretch of output from the rounded start to the rounded
-end, to the sample. A Gap, or a jump in `at` that nobody announced, ends a stretch: what the filter still held comes
-out first. The filter works on float32; encodings and channels are converted on the way in and out.
+Positions stay correct: sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing drifts.
+Each unbroken stretch of input becomes one unbroken stretch of output from the rounded start to the rounded end, to the
+sample. A Gap, or an unannounced jump in `at`, ends a stretch: the sound still in the filter is emitted first. The
+filter works on float32; encodings and channels are converted on the way in and out.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from voicekit.audio.codec import Floats
 
 QUALITY = "LQ"
-"""soxr's name. It holds back 6 to 21 ms of speech where its default, HQ, holds back 15 to 74 (22.05 to 8 kHz); the
-signal-to-noise ratio stays above 100 dB. In a conversation the delay is heard and the difference is not."""
+"""soxr's name for the quality. It holds back 6 to 21 ms of speech, while its default, HQ, holds back 15 to 74 (22.05 to
+8 kHz); the signal-to-noise ratio stays above 100 dB. In a conversation the delay is audible and the difference is not.
+"""
 
 
 class Resampler:
-    """Frames and Gaps of `source` in, frames and Gaps of `target` out; loads soxr and numpy when it is made.
+    """Frames and Gaps in format `source` in, in format `target` out; loads soxr and numpy when it is created.
 
-    It holds back what the filter needs, a few ms of sound whatever is fed. Raises FormatMismatch when a frame is not
-    of `source`.
+    It holds back what the filter needs, a few ms of sound. Raises FormatMismatch if a frame is not in format `source`.
     """
 
     __slots__ = ("_channels", "_expected", "_made_to", "_source", "_stream", "_target")
@@ -37,17 +37,18 @@ class Resampler:
 
         self._source = source
         self._target = target
-        self._channels = min(source.channels, target.channels)  # resample no more of them than will be kept
+        self._channels = min(source.channels, target.channels)  # do not resample channels that will be dropped
         self._stream = soxr.ResampleStream(source.rate, target.rate, self._channels, "float32", QUALITY)
-        self._expected: int | None = None  # where this stretch goes on in the input; None between two stretches
-        self._made_to = 0  # where it goes on in the output
+        # the input position at which this stretch continues; None between two stretches
+        self._expected: int | None = None
+        self._made_to = 0  # the output position at which it continues
 
     def position(self, at: int) -> int:
-        """Where sample `at` of the input lies in the output."""
+        """The output position of the input sample `at`."""
         return (2 * at * self._target.rate + self._source.rate) // (2 * self._source.rate)
 
     def feed(self, sound: Sound) -> list[Sound]:
-        """What can be said already; it ends about as many samples early as the filter must look ahead."""
+        """The sound that is ready; it ends as many samples early as the filter must look ahead."""
         if isinstance(sound, Gap):
             return self._over(sound)
         if sound.format != self._source:
@@ -58,7 +59,7 @@ class Resampler:
         return made
 
     def finish(self) -> list[Sound]:
-        """End the stretch: what the filter still held. Feeding may go on, with a new stretch."""
+        """End the stretch: returns the sound still in the filter. Feeding may continue, with a new stretch."""
         if self._expected is None:
             return []
         tail = self._stream.resample_chunk(self._floats(b""), last=True)
@@ -89,7 +90,7 @@ class Resampler:
 
 
 def _exactly(count: int, samples: Floats) -> Floats:
-    """`samples`, cut or held at their last value to make `count`: the filter rounds a stretch by its length alone."""
+    """`samples`, cut or extended with the last value to `count`: the filter rounds a stretch by its length only."""
     import numpy
 
     missing = count - len(samples)

@@ -1,10 +1,10 @@
-"""Finds sound files that hold less than their header promises: playing them would lose sound silently.
+"""Detects sound files that contain less than their header declares: playing them would lose sound silently.
 
-WAV and AIFF promise a number of bytes, and libsndfile plays what is there without a word. FLAC promises a number of
-samples, and libsndfile fails when it comes to the hole. OGG and MP3 are streams that promise nothing, so they play as
-far as they go. A size that was never filled in (0, or a number that means "unknown") promises nothing either: programs
-that write to a pipe, and recorders that were killed, leave it so. libsndfile is then given a header with the size of
-what is there, because it takes a 0 at its word, and of some encodings it never finds the end.
+WAV and AIFF declare a number of bytes, and libsndfile plays what is there without reporting anything. FLAC declares a
+number of samples, and libsndfile fails when it reaches the missing part. OGG and MP3 are streams that declare nothing,
+so they play as far as they go. A size that was never filled in (0, or a number that means "unknown") declares nothing
+either: programs that write to a pipe, and recorders that were killed, leave such sizes. libsndfile then gets a header
+with the real size, because it takes a 0 literally, and never finds the end of some encodings.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import Any, BinaryIO
 from voicekit.errors import ConfigError
 
 CHUNKED = {b"RIFF": ("<4sI", b"data"), b"FORM": (">4sI", b"SSND")}
-"""The files made of chunks, by their first four bytes: how a chunk begins, and which one holds the sound."""
+"""The files made of chunks, by their first four bytes: how a chunk begins, and which one contains the sound."""
 
 FIRST_CHUNK = 12
-"""Bytes: the file's kind and size, and the kind of its content, come first."""
+"""Offset of the first chunk in bytes, after the file's kind and size and the kind of its content."""
 
 ENDLESS = 0x7FFF_0000
-"""Bytes. Programs that write to a pipe can't know the size, and put a number from here to 0xFFFFFFFF in its place."""
+"""Bytes. Programs that write to a pipe can't know the size, and write a number from here to 0xFFFFFFFF instead."""
 
 SLACK = 64
-"""Bytes that may be missing at the end: writers that count a block or a header wrongly miss by some dozens."""
+"""Bytes that may be missing at the end: writers that miscount a block or a header are off by some dozens."""
 
 UNKNOWN = 1 << 62
-"""Samples. libsndfile answers with its largest number where a header does not say how many there are."""
+"""Samples. libsndfile returns its largest number if a header does not declare a length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the sound of a file ends: where the header has its size, what the size is in truth, and what is missing.
+    """How the sound of a file ends: where the header has its size, the real size, and what is missing.
 
-    Without `mended` the header is as it should be, and `at` means nothing.
+    Without `mended` the header is correct, and `at` has no meaning.
     """
 
     at: int = 0
@@ -47,9 +47,9 @@ class Ending:
 
 
 def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
-    """Look at the header of the file. ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
+    """Read the header of the file. ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
 
-    With `cut_short` the last of these is played as far as it goes.
+    With `cut_short`, a file that was cut short is played as far as it goes.
     """
     try:
         with path.open("rb") as raw:
@@ -62,14 +62,14 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
     if ending.missing > SLACK and not cut_short:
         promised = size + ending.missing
         raise ConfigError(
-            f"sound file {path}: cut short: its header promises {promised} bytes, it has {size}; "
-            "the option cut_short=yes plays what is there"
+            f"sound file {path}: cut short: its header declares {promised} bytes, but it has {size}; "
+            "set cut_short=yes to play what is there"
         )
     return ending
 
 
 class MendedFile(io.FileIO):
-    """A file to read, with the size of its sound as it should be."""
+    """A file to read, with the corrected size of its sound."""
 
     def __init__(self, path: Path, ending: Ending) -> None:
         super().__init__(path)
@@ -104,19 +104,19 @@ def refuse_without_end(file: Any, path: Path) -> None:
         file.seek(0)
     except SoundFileError as error:
         raise ConfigError(
-            f"sound file {path}: cut short: its header promises {file.frames} samples, the last is not there: "
+            f"sound file {path}: cut short: its header declares {file.frames} samples, but the last is missing: "
             f"{why(error)}"
         ) from error
 
 
 def why(error: Exception) -> str:
-    """What libsndfile said, without the path that soundfile puts before it."""
+    """libsndfile's message, without the path that soundfile puts before it."""
     reason: str = getattr(error, "error_string", str(error))
     return reason.strip().rstrip(".")
 
 
 def _ending(raw: BinaryIO, size: int) -> Ending:
-    """How the sound of a file made of chunks ends; of other files nothing is known."""
+    """How the sound of a file made of chunks ends; for other files nothing is known."""
     raw.seek(0)
     kind = raw.read(4)
     header, sound = CHUNKED.get(kind, ("", b""))
@@ -133,12 +133,12 @@ def _ending(raw: BinaryIO, size: int) -> Ending:
             if not unknown and length <= rest:
                 return Ending()
             return Ending(start - 4, struct.pack(f"{header[0]}I", rest), 0 if unknown else length - rest)
-        start += length + length % 2  # chunks begin at even places
+        start += length + length % 2  # chunks begin at even positions
     return Ending()
 
 
 def _is_made_of_chunks(raw: BinaryIO, start: int, size: int, header: str) -> bool:
-    """Whether other chunks follow an empty one, to the end of the file: then it is empty indeed."""
+    """Whether other chunks follow an empty one, to the end of the file: then the sound really is empty."""
     while start + 8 <= size:
         raw.seek(start)
         name, length = struct.unpack(header, raw.read(8))

@@ -7,5 +7,5 @@
     connection    the driver: one reader that always drains, one writer that alone sends
     desk          admission, one nursery per call, drain
 
-A carrier is a `Wire`: it knows its messages and no socket. `open_call(stream, wire)` makes a `Call` of it.
+A carrier is a `Wire`: it has messages but no socket. `open_call(stream, wire)` makes a `Call` from it.
 """

@@ -1,4 +1,4 @@
-"""The caller's side of a call: what they say and press, as the source of one session."""
+"""The caller's side of a call: their sound and keys, as the source of one session."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from voicekit.flow.store import Full
 from voicekit.flow.transform import Pipeable
 
 HEARD_S = 0.5
-"""The caller's sound that waits in front of a session; beyond it the oldest becomes a gap."""
+"""The caller's sound that waits for the session; beyond this the oldest becomes a gap."""
 
 QUIET_S = 0.5
-"""A wire that sends nothing for longer (silence suppressed, a hold) leaves a gap, so that times stay true."""
+"""If a wire sends nothing for longer (silence suppression, a hold), a gap is added, so that times stay correct."""
 
 CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup | CallerHeld | CallNews
 
 
 class CallSource(Pipeable):
-    """The caller's sound, once: frames in order, gaps for what never came, keys, and a hang-up at the end."""
+    """The caller's sound, once: frames in order, gaps for missing sound, keys, and a hang-up at the end."""
 
     name = "caller"
     live = True
@@ -47,15 +47,17 @@ class CallSource(Pipeable):
         yield self._run
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        try:
-            while True:
-                for item in await self._inlet.receive_all():
-                    await outbox.send(item)
-        except trio.EndOfChannel:
-            return
+        if outbox.statistics().full is Full.WAIT:
+            async for item in self._inlet:
+                await outbox.send(item)
+        else:  # as in a session: what comes goes on in the step of the wire's reader
+            with self._inlet.hand_to(outbox.offer) as taker:
+                await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Sound has come: it is placed by the clock if more than QUIET_S is missing before it, else behind the last."""
+        """Sound has arrived: the clock places it if more than QUIET_S is missing before it, otherwise it follows the
+        last.
+        """
         samples = len(pcm) // self.produces.sample_bytes
         if self._began is None:
             self._began = now - samples / self.produces.rate
@@ -64,7 +66,7 @@ class CallSource(Pipeable):
         self._at += samples
 
     def keep_time(self, now: float) -> None:
-        """Leave a gap where more than QUIET_S of sound should have come by `now` and did not."""
+        """Add a gap if more than QUIET_S of sound should have arrived by `now` and did not."""
         if self._began is None:
             self._began = now
         missing = self.produces.samples(now - self._began) - self._at
@@ -79,11 +81,11 @@ class CallSource(Pipeable):
         self._offer(Typed(text))
 
     def note(self, event: CallerHeld | CallNews) -> None:
-        """Something about the caller that is no sound: it takes its place between the frames."""
+        """An event of the caller that is not sound; it is placed between the frames."""
         self._offer(event)
 
     def finish(self) -> None:
-        """The caller is gone: the session is told, behind what they last said."""
+        """The caller has hung up: the session is told after their last sound."""
         self._offer(Hangup())
         self._outlet.close()
 

@@ -5,9 +5,9 @@
     call.sink.write --> pending sound (at most 0.4 s) --> writer --Wire.sound--> stream
     discard, answers to pings, digits ---------------> ahead of all sound
 
-The reader never waits for a consumer, so pings are answered and the end is seen whatever the session does. A cut is
-synchronous: `discard` drops what is pending and puts the wire's `clear` ahead of everything. The writer outlives
-every turn, so no cancelled turn leaves half a message on the socket.
+The reader never waits for a consumer, so pings are answered and the end is noticed whatever the session does. A cut is
+synchronous: `discard` drops what is pending and puts the wire's `clear` before everything else. The writer outlives
+every turn, so a cancelled turn never leaves half a message on the socket.
 """
 
 from __future__ import annotations
@@ -45,27 +45,27 @@ from voicekit.events import AnsweredBy, CallerHeld, Transferred
 from voicekit.flow.groups import alone
 
 START_S = 5.0
-"""Seconds in which the wire must say that the call has started; a connection that does not is closed."""
+"""Seconds in which the wire must report the start of the call; otherwise the connection is closed."""
 
 SEND_S = 5.0
-"""A message that the network does not take for this long: the connection is lost."""
+"""If the network does not accept a message for this long, the connection counts as lost."""
 
 GOODBYE_S = 1.0
-"""For the last messages and the close, at the end of a call."""
+"""Seconds for the last messages and the close, at the end of a call."""
 
 
 HANG_UP_S = 6.0
-"""For the carrier's answer to a hang-up by REST, at the end of a call."""
+"""Seconds for the carrier's answer to a hang-up by REST, at the end of a call."""
 
 THEIR_ENDS = frozenset({EndReason.CALLER, EndReason.CARRIER, EndReason.TRANSFERRED})
-"""Ends after which there is nobody to hang up on. A lost connection may have left the caller on the line."""
+"""Ends after which there is no call left to hang up. A lost connection may have left the caller on the line."""
 
 
 class Call:
-    """One caller: `source` and `sink` for a session, `info` about them, and what can be asked of the wire.
+    """One caller: `source` and `sink` for a session, `info` about them, and the wire's actions.
 
-    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outbound call, once the
-    carrier has found out. `trouble`: why the carrier did not hang up, if it did not.
+    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, once the
+    carrier has detected it. `trouble`: why the carrier did not hang up, if it failed to.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Call:
         self.trouble: VoicekitError | None = None
         self._stream = stream
         self._sending = trio.CancelScope()
-        self._sent_at = inf  # since when a message waits to be taken; inf while none does
+        self._sent_at = inf  # since when a message has been waiting to be sent; inf if none is
         self._heard_at = trio.current_time()
         self._wire = wire
         self._control = control
@@ -95,30 +95,31 @@ class Call:
 
     @property
     def can(self) -> frozenset[str]:
-        """What this call is able to do, of `transfer`, `digits`, `hang_up`, `mark`, `clear`."""
+        """The supported actions, out of `transfer`, `digits`, `hang_up`, `mark` and `clear`."""
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """Called by the session that this call has got, before it runs: a wire that shows it to the caller watches it.
+        """Called by the call's session before it runs: a wire that shows the session to the caller watches it.
 
-        Such a wire has `join(session, post)`; `post` sends its messages ahead of all sound.
+        Such a wire has `join(session, post)`; `post` sends its messages before all sound.
         """
         join = getattr(self._wire, "join", None)
         if join is not None:
             join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
-        """End the call from our side; returns at once. A second call does nothing."""
+        """End the call from our side; returns at once. A second call has no effect."""
         self.finish(CallEnd(EndReason.BOT, why))
 
     async def transfer(self, to: str) -> None:
-        """Hand the caller over to `to`, a number or a SIP address; returns when the carrier has, and the call is over.
+        """Transfer the caller to `to`, a number or a SIP address; returns when the carrier has done so, and the call is
+        over.
 
-        ConfigError for a call that can't, and for what is no target. ServiceError if the carrier refuses: then the call
-        goes on. Cancelling it does not take the order back.
+        ConfigError if the call can't transfer, and for an invalid target. ServiceError if the carrier refuses: then the
+        call continues. Cancelling this does not withdraw the order.
         """
         if "transfer" not in self.can or self._control is None:
-            raise ConfigError(f"transfer: {self._wire.name} has no way to hand this call over")
+            raise ConfigError(f"transfer: {self._wire.name} cannot transfer this call")
         target, control = check_target(to), self._control
         self._transferring = True
         try:
@@ -131,10 +132,10 @@ class Call:
     async def send_digits(self, digits: str) -> None:
         """Send keys to the far side; returns when they are on their way.
 
-        ConfigError for a call that can't, and for what is no key; ServiceError if the carrier refuses.
+        ConfigError if the call can't send keys, and for an invalid key; ServiceError if the carrier refuses.
         """
         if "digits" not in self.can:
-            raise ConfigError(f"send_digits: {self._wire.name} has no way to send keys on this connection")
+            raise ConfigError(f"send_digits: {self._wire.name} cannot send keys on this connection")
         keys = check_digits(digits)
         if "digits" in self._wire.can:
             self._line.post(self._wire.digits(keys))
@@ -144,7 +145,7 @@ class Call:
             await self._order(lambda: control.send_digits(keys))
 
     async def _order(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Run `act` as the call's own task: a turn that is cancelled meanwhile leaves it to its end."""
+        """Run `act` as the call's own task, so that it completes even if the turn is cancelled."""
         assert self._nursery is not None, "a call that has a control was opened by open_call"
         done, refused = trio.Event(), list[VoicekitError]()
 
@@ -162,12 +163,12 @@ class Call:
             raise refused[0]
 
     def note_answered(self, who: AnsweredBy) -> None:
-        """The carrier has found out who answered: the session is told, and on a machine asked what to say to it."""
+        """The carrier has detected who answered: the session is told and, for a machine, asked what to say."""
         self.answered_by = who
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Wait, at most half a second, until the caller has heard the last of what was said; at once if they are gone.
+        """Wait, at most half a second, until the caller has heard the last sound; return at once if they have hung up.
 
         The position is an estimate, and a wire plays nothing more once it is closed.
         """
@@ -175,7 +176,7 @@ class Call:
             await self._line.settle()
 
     def finish(self, end: CallEnd) -> None:
-        """The call is over for this reason; what ended it first stands. A stream ends before its transfer returns."""
+        """The call is over for this reason; the first reason counts. A stream ends before its transfer returns."""
         if self.end is None:
             gone = self._transferring and end.reason in (EndReason.CALLER, EndReason.LOST)
             self.end = CallEnd(EndReason.TRANSFERRED) if gone else end
@@ -198,7 +199,7 @@ class Call:
                 self.finish(CallEnd(EndReason.CARRIER, str(error)))
 
     async def _watch(self) -> None:
-        """See when the wire is quiet, and when it takes nothing: a scope for each message would cost more than both."""
+        """Detect a wire that is silent, or accepts nothing: a cancel scope per message would cost more than this."""
         while True:
             now = trio.current_time()
             if now >= self._heard_at + QUIET_S:
@@ -210,7 +211,7 @@ class Call:
             await trio.sleep_until(min(self._heard_at + QUIET_S, self._sent_at + SEND_S))
 
     def take(self, events: Sequence[object]) -> None:
-        """Act on what the wire said; never waits."""
+        """Act on events of the wire; never waits."""
         now = trio.current_time()
         for event in events:
             match event:
@@ -239,7 +240,7 @@ class Call:
     async def _write(self) -> None:
         while message := await self._line.next_message():
             self._sent_at = trio.current_time()
-            with trio.CancelScope(shield=True) as self._sending:  # a message has its number: none may be left out
+            with trio.CancelScope(shield=True) as self._sending:  # messages are numbered, so none may be skipped
                 try:
                     await self._stream.send(message)
                 except StreamClosed as closed:
@@ -259,7 +260,7 @@ class Call:
         await self._hang_up_by_request()
         with trio.move_on_after(GOODBYE_S, shield=True):
             with suppress(StreamClosed):
-                for message in self._line.take_urgent():  # such as the answer to a goodbye
+                for message in self._line.take_urgent():  # for instance the answer to a goodbye
                     await self._stream.send(message)
                 if self.end is None or self.end.reason not in (EndReason.CALLER, EndReason.LOST, EndReason.CARRIER):
                     for message in self._wire.hang_up("" if self.end is None else self.end.reason.value):
@@ -267,7 +268,7 @@ class Call:
         await _close(self._stream, code)
 
     async def _hang_up_by_request(self) -> None:
-        """Hang up where closing the connection would leave the caller on the line; in bounded time."""
+        """Hang up if closing the connection would leave the caller on the line; within a time limit."""
         control = self._control
         ended_by_them = self.end is not None and self.end.reason in THEIR_ENDS
         if control is None or ended_by_them or "hang_up" in self._wire.can or "hang_up" not in control.can:
@@ -278,7 +279,7 @@ class Call:
             except VoicekitError as error:
                 self.trouble = error
         if late.cancelled_caught:
-            self.trouble = Unavailable(f"{self._wire.name}: no answer to the hang-up", service=SERVICE)
+            self.trouble = Unavailable(f"{self._wire.name}: the carrier did not confirm the hang-up", service=SERVICE)
 
 
 @asynccontextmanager
@@ -290,19 +291,19 @@ async def open_call(
     control: CallControl | None = None,
     start_timeout: float = START_S,
 ) -> AsyncIterator[Call]:
-    """The call that begins on `stream`; at the end of the block it is over, in bounded time, and the stream closed.
+    """The call that begins on `stream`; at the end of the block it is over, within a time limit, and the stream closed.
 
-    `facts` are what a signed webhook said of it: they replace what the wire only claims. A call that says it is another
-    one is closed; one that says no id of its own, as on Vonage, is the one whose token it brought. `control` is what
-    the carrier does at our request. Raises RemoteProtocolError if the wire is not spoken, and Unavailable if no call
-    starts in `start_timeout` seconds or the connection ends before one does.
+    `facts` are those of a signed webhook: they replace what the wire only claims. If the call claims another id, it is
+    closed; if it claims none, as with Vonage, it is the one whose token it brought. `control` carries out our requests
+    to the carrier. Raises RemoteProtocolError if the peer violates the protocol, and Unavailable if no call starts in
+    `start_timeout` seconds or the connection ends before one does.
     """
     start, rest = await _started(stream, wire, start_timeout)
     if facts is not None:
         if start.info.call_id.value not in ("", facts.call_id):
             await _close(stream, 1008)
             raise Unavailable(
-                f"{wire.name}: the socket's call is not the one that its webhook announced", service=SERVICE
+                f"{wire.name}: the call on the socket differs from the one that the webhook announced", service=SERVICE
             )
         start = replace(start, info=_signed(start.info, facts))
     call: Call | None = None
@@ -354,7 +355,7 @@ async def _close(stream: MessageStream, code: int) -> None:
 
 
 def _signed(info: CallInfo, facts: CallFacts) -> CallInfo:
-    """`info` with what a signed webhook knew in the place of claims."""
+    """`info` with a signed webhook's facts in the place of claims."""
     known = {name: Known(value, "signed") for name, value in facts.facts.items() if name != "direction"}
     return replace(
         info,

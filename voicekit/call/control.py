@@ -1,6 +1,6 @@
-"""What can be asked of a carrier beside the media: hang up, transfer, send keys; and what it reports of a call (pure).
+"""Requests to a carrier beside the media: hang up, transfer, send keys; and what it reports about a call (pure).
 
-A `CallControl` belongs to one call, and is made of its signed id alone: an id that a socket claimed must not go into a
+A `CallControl` belongs to one call, and is made only from its signed id: an id that a socket claimed must not go into a
 request made with our credentials.
 """
 
@@ -15,7 +15,7 @@ from voicekit.errors import ConfigError
 from voicekit.events import AnsweredBy
 
 KEYS = frozenset("0123456789*#ABCDabcdw")
-"""What `send_digits` takes; w is a pause."""
+"""The characters that `send_digits` accepts; w is a pause."""
 
 _TARGET = re.compile(
     r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}|[A-Za-z][A-Za-z0-9_.-]{0,63}|[A-Z][A-Za-z]{1,15}/[A-Za-z0-9_.@+-]{1,64}"
@@ -25,8 +25,8 @@ _TARGET = re.compile(
 class CallControl(Protocol):
     """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError.
 
-    `can` names those of `hang_up`, `transfer` and `digits` that this carrier has; the others are not called. A call
-    that is over already counts as hung up.
+    `can` names the supported ones of `hang_up`, `transfer` and `digits`; the others are not called. A call that is over
+    counts as hung up.
     """
 
     @property
@@ -38,7 +38,7 @@ class CallControl(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A carrier's news of a call: it could not be connected or is over (`end`), or who has answered it."""
+    """A carrier's report about a call: it could not be connected or is over (`end`), or who has answered it."""
 
     call_id: str = field(repr=False)
     end: CallEnd | None = None
@@ -56,7 +56,7 @@ def check_target(to: str) -> str:
 
 
 def check_digits(digits: str) -> str:
-    """`digits` itself; ConfigError, without them, for what are no keys."""
+    """`digits` itself; ConfigError, without them, for invalid keys."""
     if not isinstance(digits, str) or not digits or set(digits) - KEYS:
-        raise ConfigError("send_digits: expected keys of 0-9, *, #, A-D and w for a pause, got something else")
+        raise ConfigError("send_digits: expected keys (0-9, *, #, A-D, and w for a pause), got something else")
     return digits

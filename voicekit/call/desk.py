@@ -1,4 +1,4 @@
-"""The desk: lets calls in, holds each in a nursery of its own, keeps their errors apart, and closes in good order.
+"""The desk: admits calls, runs each in its own nursery, keeps their errors apart, and closes gracefully.
 
     desk = Desk(answer, max_calls=20)
     nursery.start_soon(desk.measure)              the brake: no call is let in while the loop is late
@@ -7,7 +7,8 @@
             await desk.hold(call)                 asks `answer`, runs its session, never raises that session's errors
     await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")
 
-Pure trio: no HTTP here. A server calls `place` before it accepts a connection, and tells its load balancer `ready`.
+Pure trio, without HTTP. A server calls `place` before it accepts a connection, and reports `ready` to its load
+balancer.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from voicekit.call.connection import Call
 from voicekit.call.info import CallEnd, CallInfo, EndReason
 
 LATE_S = 0.1
-"""A loop that is late by this much, smoothed over a second, lets no further call in."""
+"""If the loop is late by this much, smoothed over a second, no further call is admitted."""
 
 STEP_S = 0.05
-"""The loop's lateness is measured this often."""
+"""How often the loop's lateness is measured."""
 
 FAREWELL_S = 15.0
-"""After a farewell was ordered, a call may take this long to end; then it is cancelled."""
+"""How long a call may take to end after a farewell was ordered; then it is cancelled."""
 
 
 class Conversation(Protocol):
@@ -45,7 +46,7 @@ CallAnswer: TypeAlias = Callable[[Call], Awaitable[Conversation | None]]
 
 
 class CallRefused(Exception):
-    """No place for this call now. `reason` is "draining", "full" or "late"."""
+    """This call can't be admitted now. `reason` is "draining", "full" or "late"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no call is let in: {reason}")
@@ -64,7 +65,7 @@ class DeskCounts:
 
 
 class Desk:
-    """Holds calls. `on_error(info, error)` is called for each call that its own error ended; it must not raise."""
+    """Runs calls. `on_error(info, error)` is called for each call that ended by its own error; it must not raise."""
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class Desk:
 
     @property
     def ready(self) -> bool:
-        """Whether a call that came now would be let in."""
+        """Whether a new call would be admitted now."""
         return self._objection() is None
 
     @property
@@ -95,7 +96,7 @@ class Desk:
         return DeskCounts(self._places, self._answered, self._refused.total(), dict(self._ended), dict(self._refused))
 
     async def measure(self) -> None:
-        """Measure how late the loop is, for ever."""
+        """Measure how late the loop is, forever."""
         while True:
             due = trio.current_time() + STEP_S
             await trio.sleep_until(due)
@@ -103,7 +104,9 @@ class Desk:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place for one call; raises `CallRefused` if there is none. Synchronous: no two calls take the last one."""
+        """A place for one call; raises `CallRefused` if there is none. Synchronous, so two calls can't take the last
+        place.
+        """
         objection = self._objection()
         if objection is not None:
             self._refused[objection] += 1
@@ -115,8 +118,12 @@ class Desk:
             self._places -= 1
             self._free.unpark_all()
 
+    def note_end(self, reason: EndReason) -> None:
+        """Count a call that ended before it was one: a carrier reports that it could not connect it."""
+        self._ended[reason] += 1
+
     async def hold(self, call: Call) -> CallEnd:
-        """Hold one call to its end. An error of its session ends this call alone, and is told to `on_error`."""
+        """Run one call to its end. An error of its session ends only this call, and is passed to `on_error`."""
         try:
             with trio.CancelScope() as scope:
                 conversation = await self._answer(call)
@@ -131,7 +138,7 @@ class Desk:
                     call.finish(CallEnd(self._reason(ended)))
             if scope.cancelled_caught:
                 call.finish(CallEnd(EndReason.DRAINED))
-        except Exception as error:  # whatever one call's bot raises, the other calls go on
+        except Exception as error:  # whatever one call's bot raises, the other calls continue
             call.finish(CallEnd(EndReason.ERROR, type(error).__name__))
             if self._on_error is not None:
                 self._on_error(call.info, error)
@@ -142,13 +149,15 @@ class Desk:
         return end
 
     def _reason(self, ended: object) -> EndReason:
-        """Why a conversation ended that nothing else has ended."""
+        """The reason for the end of a conversation, if there is no other."""
         if self.draining:
             return EndReason.DRAINED
         return EndReason.LIMIT if getattr(ended, "limit", False) else EndReason.BOT
 
     async def drain(self, *, patience: float, farewell: str | None = None) -> None:
-        """Refuse new calls, wait `patience` seconds for those inside, say `farewell` to the rest, and end them."""
+        """Refuse new calls, wait `patience` seconds for the current ones, speak `farewell` to the rest, and end
+        them.
+        """
         self.draining = True
         with trio.move_on_after(patience):
             await self._until_empty()

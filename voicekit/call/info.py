@@ -1,4 +1,4 @@
-"""What is known of a call: who is on the line, how far each fact can be believed, and why the call ended."""
+"""What is known about a call: who is on the line, how reliable each fact is, and why the call ended."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class EndReason(StrEnum):
     LIMIT = "limit"
     """The longest duration or the longest silence was reached."""
     DRAINED = "drained"
-    """The server stopped."""
+    """The server shut down."""
     REFUSED = "refused"
     """No session was made."""
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     FAILED = "failed"
-    """An outbound call could not be connected."""
+    """An outgoing call could not be connected."""
     LOST = "lost"
     """The connection closed without a goodbye."""
     CARRIER = "carrier"
-    """The carrier ended it, with a code of its own."""
+    """The carrier ended it, with its own code."""
     ERROR = "error"
-    """Our mistake."""
+    """An error on our side."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """A reason, and the carrier's own code or words where it gave some."""
+    """A reason, and the carrier's own code or text if it gave one."""
 
     reason: EndReason
     code: str = ""
@@ -48,7 +48,7 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A fact and how far it can be believed. The repr shows no value: it may be a telephone number."""
+    """A fact and its trust. The repr shows no value, since it may be a telephone number."""
 
     value: str
     trust: Trust = "claimed"
@@ -62,7 +62,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """What a transport knows of a call. Numbers and parameters never show in the repr, so a log can have it."""
+    """What a transport knows about a call. The repr never shows numbers and parameters, so it may be logged."""
 
     transport: str
     call_id: Known

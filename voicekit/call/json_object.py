@@ -1,4 +1,4 @@
-"""A text message of a wire as the JSON object that it should be: what all wires that speak JSON read first (pure)."""
+"""Parses a text message of a wire as a JSON object: the first step for all wires that use JSON (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_MESSAGE = 256 * 1024
 
 
 def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
-    """The JSON object that a text message is; RemoteProtocolError for everything else. Nothing of it is quoted."""
+    """The JSON object in a text message; RemoteProtocolError for everything else. Its content is never quoted."""
     if not isinstance(message, str):
         raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
     if len(message) > LONGEST_MESSAGE:
@@ -21,7 +21,7 @@ def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
     try:
         value = json.loads(message)
     except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are none") from None
+        raise RemoteProtocolError(f"{wire}: expected JSON, got {len(message)} characters that are not JSON") from None
     if not isinstance(value, dict):
         raise RemoteProtocolError(f"{wire}: expected a JSON object, got {type(value).__name__}")
     return value

@@ -1,7 +1,7 @@
-"""The carrier's side of a wire, for rehearsals: what it makes of our messages, and both roles of a wire together.
+"""The carrier's side of a wire, for rehearsals: how it reads our messages, and both roles of a wire together.
 
-A wire that brings its peer can be called by a scripted carrier: `hold_call(bot, user, over="twilio")`. A transport
-states its wire and peer as the attribute `dialect`.
+A wire with a peer can be called by a scripted carrier: `hold_call(bot, user, over="twilio")`. A transport declares its
+wire and peer in the attribute `dialect`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PeerSound:
 
 @dataclass(frozen=True, slots=True)
 class PeerMark:
-    """A mark behind the sound that came before it."""
+    """A mark after the sound that came before it."""
 
     name: str
 
@@ -56,21 +56,21 @@ PeerEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerDigits | PeerHun
 
 
 class Peer(Protocol):
-    """The carrier's role: its messages, and what it makes of ours. AssertionError for what the carrier would refuse.
+    """The carrier's role: its messages, and its reading of ours. AssertionError for what the carrier would refuse.
 
-    Two methods are optional. `cleared()` is the answer to a clear; a peer that has it never returns the marks of what
-    was cleared, any other returns all of them at once. `hold(held)` puts the call on hold or takes it back.
+    Two methods are optional. `cleared()` is the answer to a clear; a peer with this method never returns the marks of
+    what was cleared, any other returns all of them at once. `hold(held)` puts the call on hold or resumes it.
     """
 
     def begin(self, parameters: Mapping[str, str] | None = None) -> Sequence[WireMessage]: ...
     def sound(self, pcm: bytes, at_ms: int) -> WireMessage: ...
     def digit(self, digit: str) -> WireMessage: ...
     def passed(self, name: str) -> WireMessage:
-        """The mark of this name comes back. Not called on a wire without marks."""
+        """The mark of this name is returned. Not called on a wire without marks."""
         ...
 
     def stop(self) -> Sequence[WireMessage]:
-        """The messages with which the caller hangs up; none if closing the connection does."""
+        """The messages with which the caller hangs up; none if closing the connection is enough."""
         ...
 
     def receive(self, message: WireMessage) -> PeerEvent: ...
@@ -78,7 +78,9 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Both roles of a wire: `format` is what the peers of `peer` speak and play, `packet` the seconds of a message."""
+    """Both roles of a wire: `format` is what the peers made by `peer` send and play, `packet` the seconds per
+    message.
+    """
 
     wire: Callable[[], Wire]
     peer: Callable[[], Peer]

@@ -1,18 +1,18 @@
-"""How much of what was sent has been heard: an estimate by the clock, pinned by marks (pure; it is told `now`).
+"""How much of what was sent has been heard: an estimate by the clock, corrected by marks (pure; `now` is an argument).
 
-The far end plays what it is sent at the rate of its clock, one network delay late. So the estimate is the line from
-the last known point, and a mark that comes back is such a point:
+The far end plays what it is sent at the rate of its clock, one network delay late. So the estimate is the line from the
+last known point, and a mark that comes back is such a point:
 
     sent       0     1600    3200    4800         samples, `sent()` at each message
     mark               "1"             "2"        names of marks put behind them
     now        0.0                    0.31        mark "1" comes back: 1600 were played by 0.31 - half a round trip
     heard                              1600       never more than the next mark that has not come back, plus `slack`
 
-A mark that is later than `slack` and LOST_S together never comes: it is forgotten, and the clock alone goes on. So the
-estimate stands still for LOST_S at most, which is less than a word, even if a wire loses all of its marks.
+A mark that is later than `slack` and LOST_S together is lost: it is forgotten, and only the clock counts. So the
+estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
 
-The estimate is the lower bound of what was heard: claiming words that the caller did not hear is worse than repeating
-some after a hold. It never falls, and never passes what was sent.
+The estimate is a lower bound of what was heard: counting words that the caller did not hear is worse than repeating
+some after a hold. It never decreases, and never exceeds what was sent.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections import deque
 
 LOST_S = 0.25
-"""Seconds beyond `slack` after which a mark is taken for lost; most words are longer."""
+"""Seconds beyond `slack` after which a mark counts as lost; most words are longer."""
 
 
 class PlayedEstimate:
-    """One generation of sound: from the first sample sent behind a clear to the next clear."""
+    """One generation of sound: from the first sample sent after a clear to the next clear."""
 
     __slots__ = (
         "_anchor", "_anchored_at", "_best", "_delay", "_held", "_lost", "_marks", "_rate", "_slack", "_started", "sent",
@@ -45,17 +45,19 @@ class PlayedEstimate:
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
-        """`samples` went out at `now`. What was sent before and is heard to its end does not count as time lost."""
+        """`samples` were sent at `now`. If everything sent before has been heard, the pause does not count as lost
+        time.
+        """
         if not self._started or self.heard(now) >= self.sent:
             self._anchor, self._anchored_at, self._started = self.sent, now + self._delay, True
         self.sent += samples
 
     def mark(self, name: str) -> None:
-        """A mark was put behind all that was sent."""
+        """A mark was sent after everything else."""
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:
-        """The mark came back. False for a name that is not awaited: another generation's, or one that came twice."""
+        """The mark came back. False for an unexpected name: of another generation, or one that came twice."""
         if all(name != waiting for waiting, _ in self._marks):
             return False
         while True:
@@ -67,7 +69,9 @@ class PlayedEstimate:
         return True
 
     def pin(self, samples: int, now: float) -> None:
-        """The far end says that `samples` were played: the estimate goes on from there, and waits if it was ahead."""
+        """The far end reports that `samples` were played: the estimate continues from there, and waits if it
+        was ahead.
+        """
         if self._started and samples <= self.sent:
             self._anchor, self._anchored_at = samples, now + self._delay
             self._best = max(self._best, samples)
@@ -81,7 +85,7 @@ class PlayedEstimate:
         self._held = True
 
     def release(self, now: float) -> None:
-        """The far end goes on playing at `now`."""
+        """The far end resumes playing at `now`."""
         self._held, self._anchored_at = False, now + self._delay
 
     def heard(self, now: float) -> int:
@@ -98,7 +102,7 @@ class PlayedEstimate:
 
     @property
     def dry_at(self) -> float:
-        """When the far end will have played all that was sent; never, while it pauses."""
+        """When the far end will have played all that was sent; never, during a pause."""
         if self._held:
             return float("inf")
         return self._anchored_at + (self.sent - self._anchor) / self._rate

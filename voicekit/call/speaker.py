@@ -1,4 +1,4 @@
-"""Our side of a call: the queue in front of the writer, and the position of what left it."""
+"""Our side of a call: the queue before the writer, and the position of what was sent."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from voicekit.contracts import Speaker
 from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 
 PENDING_S = 0.4
-"""Our sound that waits for the writer: more would be heard after a cut on wires that have no `clear`."""
+"""Outgoing sound that waits for the writer: more would be heard after a cut on wires without `clear`."""
 
 AHEAD_S = 1.0
-"""What was sent and not heard yet, beyond which `write` waits: playout sends 0.4 s at most, and a lost mark holds the
-position back by half a second."""
+"""Sent but unheard sound beyond which `write` waits: playout sends at most 0.4 s, and a lost mark holds the position
+back by half a second.
+"""
 
 MARK_S = 0.2
-"""Sound between two marks: the position is known that exactly. A carrier holds the marks of its lead, no more."""
+"""Sound between two marks, which is the precision of the position. A carrier holds only the marks of its lead."""
 
 SETTLE_S = 0.5
-"""At the end of a call, for the last sound to reach the ear: the clock alone does not know how long its way is."""
+"""Seconds at the end of a call, for the last sound to reach the ear: the clock alone does not know the delay."""
 
 UNMARKED_S = 0.3
-"""The same on a wire without marks: a long way, and as much as its position may be wrong."""
+"""The same on a wire without marks: a long delay, and as much as its position may be wrong."""
 
 SERVICE = "call"
 
@@ -50,7 +51,7 @@ class CallSink:
 
 
 class CallSpeaker:
-    """The queue in front of the writer, and the position of what left it: `voicekit.contracts.Speaker`."""
+    """The queue before the writer, and the position of what was sent: `voicekit.contracts.Speaker`."""
 
     def __init__(self, wire: Wire, spoken: AudioFormat) -> None:
         self._wire = wire
@@ -58,20 +59,21 @@ class CallSpeaker:
         self._packet = spoken.samples(wire.packet) * spoken.sample_bytes
         self._capacity = max(spoken.samples(PENDING_S) * spoken.sample_bytes, 2 * self._packet)
         self._urgent: deque[WireMessage] = deque()
-        self._messages: deque[WireMessage] = deque()  # of the packet that is being sent
+        self._messages: deque[WireMessage] = deque()  # messages of the packet that is being sent
         self._pending = bytearray()
-        self._unsent = 0  # samples of the packet that is being sent, 0 if none is
-        self._padding = 0  # samples of silence at its end
+        self._unsent = 0  # samples of that packet, 0 if none is being sent
+        self._padding = 0  # samples of silence at the end of that packet
         self._generation = 0
         self._estimate = _estimate_of(wire, spoken)
         self._unmarked = 0
         self._before = 0  # samples heard in earlier generations
-        self._pads: deque[tuple[int, int]] = deque()  # in this generation: place and size of silence of our own
+        # in this generation: position and size of the silence that we added
+        self._pads: deque[tuple[int, int]] = deque()
         self._changed = trio.lowlevel.ParkingLot()
         self._lost = False
         self._far_full = False
 
-    # The session's side.
+    # Called by the session.
 
     async def write(self, frame: AudioFrame) -> None:
         if frame.format != self._format:
@@ -91,7 +93,7 @@ class CallSpeaker:
             await self._changed.park()
 
     def _too_early(self) -> float:
-        """Seconds until no more than AHEAD_S of what was sent is unheard."""
+        """Seconds until at most AHEAD_S of what was sent is unheard."""
         unheard = self._estimate.sent - self._estimate.heard(trio.current_time())
         return self._format.seconds(unheard) - AHEAD_S
 
@@ -104,7 +106,7 @@ class CallSpeaker:
     def position_error(self) -> float:
         """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip.
 
-        A wire that counts what is queued is exact to the packet that sounds and the one under way.
+        A wire that counts what is queued is exact to the packet that is playing and the one in transit.
         """
         if isinstance(self._wire, PausableWire):
             return 2 * self._wire.packet
@@ -118,7 +120,7 @@ class CallSpeaker:
         self.post(self._wire.pause())
 
     def release(self) -> None:
-        """The far end goes on; nothing is held on a wire that can't pause."""
+        """The far end resumes; on a wire that can't pause, nothing is held."""
         if isinstance(self._wire, PausableWire):
             self._estimate.release(trio.current_time())
             self.post(self._wire.resume())
@@ -133,15 +135,15 @@ class CallSpeaker:
         self._unsent = self._unmarked = self._padding = 0
         self.post(self._wire.clear())
 
-    # The connection's side.
+    # Called by the connection.
 
     def post(self, messages: Sequence[WireMessage]) -> None:
-        """Send `messages` ahead of all sound."""
+        """Send `messages` before all sound."""
         self._urgent.extend(messages)
         self._changed.unpark_all()
 
     def take_urgent(self) -> Sequence[WireMessage]:
-        """What still had to be sent ahead of all sound."""
+        """The messages that still have to be sent before all sound."""
         urgent = list(self._urgent)
         self._urgent.clear()
         return urgent
@@ -153,7 +155,7 @@ class CallSpeaker:
             self._changed.unpark_all()
 
     def pinned(self, samples: int, now: float) -> None:
-        """The far end has counted: of this generation, `samples` were played."""
+        """The far end has counted: `samples` of this generation were played."""
         self._estimate.pin(samples, now)
 
     def keep_back(self, full: bool) -> None:
@@ -162,12 +164,12 @@ class CallSpeaker:
         self._changed.unpark_all()
 
     def lose(self) -> None:
-        """Nothing can be sent any more: `write` raises from now on."""
+        """Nothing can be sent any more: from now on `write` raises."""
         self._lost = True
         self._changed.unpark_all()
 
     async def next_message(self) -> WireMessage | None:
-        """What to send next; waits for something. None when the call is over."""
+        """The next message to send; waits until there is one. None when the call is over."""
         while not self._lost:
             if self._urgent:
                 return self._urgent.popleft()
@@ -181,12 +183,12 @@ class CallSpeaker:
             dry_at = self._estimate.dry_at - 2 * self._wire.packet
             with trio.move_on_at(max(dry_at, trio.current_time() + self._wire.packet)) as waiting:
                 await self._changed.park()
-            if waiting.cancelled_caught:  # the far end has all but run dry: this is the end of what is said
+            if waiting.cancelled_caught:  # the far end has almost run dry, so this is the end of the utterance
                 self._pack(pad=True)
         return None
 
     def sent(self, now: float) -> None:
-        """The last message went out. The sound of a packet counts from its last message on."""
+        """The last message was sent. The sound of a packet counts from its last message on."""
         if self._unsent and not self._messages:
             samples, self._unsent = self._unsent, 0
             self._estimate.send(samples, now)
@@ -199,7 +201,7 @@ class CallSpeaker:
             self._changed.unpark_all()
 
     async def settle(self) -> None:
-        """Wait until the last sound was heard, as far as the wire can tell: at most SETTLE_S."""
+        """Wait until the last sound was heard, as far as the wire can report it: at most SETTLE_S."""
         if self._lost or not self._estimate.sent:
             return
         if self._unmarked:
@@ -217,7 +219,9 @@ class CallSpeaker:
         self._unmarked = 0
 
     def _pack(self, *, pad: bool) -> None:
-        """Turn the next packet of what is pending into messages: whole packets, or with `pad` the rest and silence."""
+        """Turn the next packet of the pending sound into messages: whole packets, or with `pad` the rest and
+        silence.
+        """
         pcm = bytes(self._pending[: self._packet])
         if not pcm or (len(pcm) < self._packet and not pad):
             return
@@ -229,5 +233,5 @@ class CallSpeaker:
 
 
 def _estimate_of(wire: Wire, spoken: AudioFormat) -> PlayedEstimate:
-    """The far end that counts plays packet by packet: one that has not begun to sound is not heard."""
+    """A far end that counts plays packet by packet: a packet that has not begun to sound is not heard."""
     return PlayedEstimate(spoken.rate, delay=wire.packet if isinstance(wire, PausableWire) else 0.0)

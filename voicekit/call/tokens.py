@@ -1,11 +1,11 @@
-"""One-time tokens from a webhook's answer to the socket it leads to: what the webhook knew, signed (pure).
+"""One-time tokens from a webhook's answer to its socket, which carry the webhook's facts, signed (pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S
 
-Nothing is kept in memory for a token that is on its way, so webhook and socket may reach different processes that
-share `secret`. A token is refused a second time by the process that took it; another one would take it until it is
-LIFE_S old. `now` is the time of day in seconds.
+Nothing is stored for a token in transit, so webhook and socket may reach different processes that share `secret`. The
+process that took a token refuses it a second time; another process would accept it until it is LIFE_S old. `now` is the
+time of day in seconds.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ LIFE_S = 15.0
 """Seconds: a carrier connects within two or three."""
 
 LONGEST = 2_048
-"""Characters of a token; longer ones are not looked at."""
+"""Characters of a token; longer ones are refused unread."""
 
 MOST_TAKEN = 10_000
-"""Tokens remembered as taken: more than a process can answer in LIFE_S. Beyond it no token is taken."""
+"""Tokens remembered as taken: more than a process can answer in LIFE_S. Beyond this no token is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What a signed webhook said of a call. The repr shows nothing of it."""
+    """A signed webhook's facts about a call. The repr shows none of them."""
 
     call_id: str = field(repr=False)
     facts: Mapping[str, str] = field(repr=False)
 
 
 class TokenRefused(Exception):
-    """Not a token of ours, too old, or taken before; the text says which."""
+    """The token is not ours, too old, or was used before; the text states which."""
 
 
 class CallTokens:
-    """Makes and takes tokens. Without a `secret` one is made, good for this process alone."""
+    """Creates and accepts tokens. Without a `secret` one is generated, valid for this process only."""
 
     def __init__(self, secret: str | None = None) -> None:
         self._secret = (secret or secrets.token_urlsafe(32)).encode()
@@ -54,19 +54,19 @@ class CallTokens:
         return f"{body}.{self._sign(body)}"
 
     def take(self, token: str, now: float) -> CallFacts:
-        """What is in `token`; raises TokenRefused. A second time it is refused."""
+        """The content of `token`; raises TokenRefused, also the second time."""
         body, _, signature = token.partition(".")
         if len(token) > LONGEST or not hmac.compare_digest(
             self._sign(body).encode(), signature.encode("utf-8", "replace")
         ):
-            raise TokenRefused("not a token of this server")
+            raise TokenRefused("not a token from this server")
         try:
             said = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
             call_id, facts, expires, nonce = str(said["c"]), dict(said["f"]), float(said["e"]), str(said["n"])
         except (ValueError, KeyError, TypeError, Base64Error):
-            raise TokenRefused("not a token of this server") from None
+            raise TokenRefused("not a token from this server") from None
         if now > expires:
-            raise TokenRefused(f"older than {LIFE_S:g} s")
+            raise TokenRefused(f"token older than {LIFE_S:g} s")
         self._taken = {taken: until for taken, until in self._taken.items() if until >= now}
         if nonce in self._taken or len(self._taken) >= MOST_TAKEN:
             raise TokenRefused("taken before")

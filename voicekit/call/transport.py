@@ -1,7 +1,7 @@
-"""What a transport tells a server: its routes for webhooks and for sockets, and what it does with what comes in.
+"""What a transport gives a server: its routes for webhooks and sockets, and how it handles requests to them.
 
-A server of any kind can stand below: it makes a `Webhook` of a request and an `Upgrade` of a handshake, and hands in
-a `Site`. Addresses are the public ones, as the carrier called them, never those of a Host header.
+Any kind of server can be used: it makes a `Webhook` from a request and an `Upgrade` from a handshake, and passes in a
+`Site`. Addresses are the public ones, as the carrier used them, never those of a Host header.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A request: header names in small letters, the raw body, and its fields if it was a form."""
+    """A request: header names in lower case, the raw body, and its fields if it was a form."""
 
     method: str
     url: str = field(repr=False)
@@ -45,7 +45,7 @@ class WebhookAnswer:
 
 
 class Arrival(Protocol):
-    """A connection that is not let in yet."""
+    """A connection that was not admitted yet."""
 
     async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
     async def refuse(self, status: int) -> None: ...
@@ -76,12 +76,12 @@ class Site(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether a call that came now would be let in."""
+        """Whether a new call would be admitted now."""
         ...
 
     @property
     def is_local(self) -> bool:
-        """Whether only this computer reaches the server: it listens on loopback, and its public address is there."""
+        """Whether only this computer can reach the server: it listens on loopback, and so is its public address."""
         ...
 
     def now(self) -> float:
@@ -101,19 +101,19 @@ class Site(Protocol):
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
-        """Let the call in, or refuse the arrival with 503; hold it to its end.
+        """Admit the call, or refuse the arrival with 503; run it to its end.
 
-        With `facts`, a call that says it is another one is closed with 1008. `control` is what its carrier does at our
-        request.
+        With `facts`, a call that claims another id is closed with 1008. `control` carries out our requests to its
+        carrier.
         """
         ...
 
     def report(self, transport: str, report: CallReport) -> None:
-        """The carrier has news of a call, which may be live, or was dialled and never will be."""
+        """The carrier reports about a call, which may be live, or was dialled and never will be."""
         ...
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
-        """Let the call in that entering `opening` begins, and hold it to its end; `name` is that of its wire.
+        """Admit the call that entering `opening` begins, and run it to its end; `name` is its wire's name.
 
         For a transport that has accepted the connection itself. Raises CallRefused if there is no place for it.
         """
@@ -139,7 +139,7 @@ Route: TypeAlias = WebhookRoute | SocketRoute
 
 
 class Transport(Protocol):
-    """Makes calls of what reaches a server."""
+    """Makes calls from what reaches a server."""
 
     @property
     def name(self) -> str: ...
@@ -149,24 +149,25 @@ class Transport(Protocol):
 
 @runtime_checkable
 class ListeningTransport(Transport, Protocol):
-    """A transport with a way in of its own, beside its routes: a listener, or a connection to a telephone exchange."""
+    """A transport with its own way in, beside its routes: a listener, or a connection to a telephone exchange."""
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
-        """Make calls of what comes, until cancelled; started once calls can come. Its calls are drained before that.
+        """Make calls from what arrives, until cancelled; started once calls can come. Its calls are drained before
+        that.
 
-        It raises only for what was wrong from the start; a connection that is lost later is its own to mend.
+        It raises only for errors at the start; if a connection is lost later, it must repair it itself.
         """
         ...
 
 
 @runtime_checkable
 class DialingTransport(Transport, Protocol):
-    """A transport that makes calls as well."""
+    """A transport that can also place calls."""
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Have the carrier call `to`; returns the id of the call, which reaches the site like one that came in."""
+        """Have the carrier call `to`; returns the id of the call, which reaches the site like an incoming one."""
         ...
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """What the carrier does to this call at our request; None without an account."""
+        """Carries out our requests about this call; None without an account."""
         ...

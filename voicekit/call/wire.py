@@ -1,8 +1,8 @@
-"""What a carrier has to say, as a contract: a protocol without a socket, a clock or trio, and the connection below it.
+"""The contract of a carrier's protocol, without a socket, a clock or trio, and of the connection below it.
 
-A `Wire` turns the far side's messages into events, and our sound, marks and orders into messages. It keeps what the
-protocol needs (ids, sequence numbers, the encoding of the leg) and nothing else; pacing, positions and generations of
-marks belong to the driver.
+A `Wire` turns the far side's messages into events, and our sound, marks and orders into messages. It stores only what
+the protocol needs (ids, sequence numbers, the encoding of the call); pacing, positions and generations of marks belong
+to the driver.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from voicekit.audio.format import AudioFormat
 from voicekit.call.info import CallEnd, CallInfo
 
 WireMessage: TypeAlias = str | bytes
-"""A text or a binary message, or, on a wire of plain TCP, bytes as they come."""
+"""A text or a binary message, or, on a wire over plain TCP, bytes as they arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The first event of a call: what the wire says of it, and the formats of both directions."""
+    """The first event of a call: what the wire claims about it, and the formats of both directions."""
 
     info: CallInfo
     heard: AudioFormat
@@ -36,7 +36,7 @@ class WireSound:
 
 @dataclass(frozen=True, slots=True)
 class WireDigit:
-    """A key: 0-9, *, #, A-D. The repr does not show it: it may be of a card's number."""
+    """A key: 0-9, *, #, A-D. The repr does not show it, since it may be part of a card number."""
 
     digit: str = field(repr=False)
 
@@ -50,54 +50,54 @@ class WireTyped:
 
 @dataclass(frozen=True, slots=True)
 class MarkPassed:
-    """All that was sent before the mark of this name has been played, or was cleared: the wire can't tell which."""
+    """Everything sent before the mark of this name has been played, or was cleared: the wire can't distinguish this."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedTo:
-    """Of what was sent since the last `clear`, this many samples had been played: from a wire that is able to count."""
+    """How many samples, of those sent since the last `clear`, had been played: from a wire that can count."""
 
     samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class FarFull:
-    """The far end's buffer is full (`full`): no sound may be sent until it has room again."""
+    """The far end's buffer is full (`full`), so no sound may be sent; or it has room again."""
 
     full: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WireCleared:
-    """What was not yet played when we asked is gone."""
+    """What had not been played when we asked was dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class FarHold:
-    """The far side put the call on hold (`held`), or took it back."""
+    """The far side put the call on hold (`held`), or resumed it."""
 
     held: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WireReply:
-    """A message that the protocol owes at once, such as the answer to a ping."""
+    """A message that the protocol requires at once, such as the answer to a ping."""
 
     message: WireMessage
 
 
 @dataclass(frozen=True, slots=True)
 class WireEnded:
-    """The call is over, by the far side's own word."""
+    """The far side reports that the call is over."""
 
     end: CallEnd
 
 
 @dataclass(frozen=True, slots=True)
 class WireNotice:
-    """A message that this version does not know or that does not matter: for the log, without the caller's data."""
+    """A message that this version does not know or does not need: for the log, without the caller's data."""
 
     text: str
 
@@ -119,10 +119,10 @@ WireEvent: TypeAlias = (
 
 
 class Wire(Protocol):
-    """One call's protocol, our side. No method waits; `receive` raises RemoteProtocolError and nothing else.
+    """One call's protocol, our side. No method waits; `receive` raises only RemoteProtocolError.
 
-    `mark` and `clear` return nothing where the wire has no such message; `can` names what it has of `mark`, `clear`,
-    `transfer`, `digits`, `hang_up`. `packet` is the size in seconds of a message of sound, `lead` how far ahead of
+    `mark` and `clear` return nothing if the wire has no such message; `can` names what it supports of `mark`, `clear`,
+    `transfer`, `digits`, `hang_up`. `packet` is the length of a message of sound in seconds, `lead` how far ahead of
     the clock the wire wants to be sent.
     """
 
@@ -133,7 +133,7 @@ class Wire(Protocol):
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]: ...
     def closed(self, code: int | None) -> WireEnded:
-        """The connection ended with `code` (a websocket's, None for TCP): what that means for the call."""
+        """The meaning for the call when the connection ended with `code` (a websocket's, None for TCP)."""
         ...
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]: ...
@@ -141,18 +141,20 @@ class Wire(Protocol):
     def clear(self) -> Sequence[WireMessage]: ...
     def digits(self, digits: str) -> Sequence[WireMessage]: ...
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        """The messages that end the call; none where closing the connection does."""
+        """The messages that end the call; none if closing the connection does."""
         ...
 
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """What a wire has besides, if its far end can pause: then its sink is pausable, and a hold takes nothing back."""
+    """Additional methods of a wire whose far end can pause: then its sink is pausable, and a hold takes nothing
+    back.
+    """
 
     def pause(self) -> Sequence[WireMessage]: ...
     def resume(self) -> Sequence[WireMessage]: ...
     def query(self) -> Sequence[WireMessage]:
-        """The message that is answered with `PlayedTo`. It is sent behind all sound that was encoded before it."""
+        """The message that is answered with `PlayedTo`. It is sent after all sound that was encoded before it."""
         ...
 
 
@@ -160,7 +162,7 @@ class MessageStream(Protocol):
     """The connection below a wire: a websocket of some server, a TCP stream, or two queues in memory."""
 
     async def receive(self) -> WireMessage:
-        """The next message; raises `StreamClosed` at its end. Whole if cancelled."""
+        """The next message; raises `StreamClosed` at its end. If cancelled, no part of a message is lost."""
         ...
 
     async def send(self, message: WireMessage) -> None: ...
@@ -168,7 +170,7 @@ class MessageStream(Protocol):
 
 
 class StreamClosed(Exception):
-    """The connection is over; `code` is that of a websocket's close, None where there was none."""
+    """The connection is over; `code` is from a websocket's close, None if there was none."""
 
     def __init__(self, code: int | None = None) -> None:
         super().__init__(f"the connection is closed ({code})")

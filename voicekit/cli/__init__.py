@@ -32,26 +32,26 @@ VERBS = (
     "usage",
     "voices",
 )
-"""Our own; each is a module of this package with a line of HELP and a `main`."""
+"""voicekit's own commands; each is a module of this package with a line of HELP and a `main`."""
 
 FAILED = 1
-"""The exit status for what went wrong while it ran; 2 is for what was asked wrongly, or what is missing here."""
+"""The exit status for a failure at run time; 2 is for a wrong command line, or for something that is missing."""
 
 TRACEBACK = "--traceback"
-"""For every verb: an error is shown with all of its lines."""
+"""With every command: errors are shown with their full traceback."""
 
 UNREAD = 141
-"""The same for one whose output nobody reads any more, as in `voicekit run ... | head -1`."""
+"""The exit status if the reader of the output is gone, as in `voicekit run ... | head -1`."""
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit status. Errors are one sentence on stderr; --traceback shows all of them."""
+    """Run one command and return its exit status. Errors are one sentence on stderr; --traceback shows them in full."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # nothing that is shown may end a call, whatever the code page
+            stream.reconfigure(errors="replace")  # no printed character may end a call, whatever the code page
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     whole = TRACEBACK in arguments
     try:
@@ -62,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains again at exit
         return UNREAD
     except VoicekitError as error:
         if whole:
             raise
         complain(_one_line(str(error)))
         return USAGE_ERROR
-    except Exception as error:  # whatever it is: shown in one line, with where it arose
+    except Exception as error:  # any error is shown in one line, with its origin
         if whole:
             raise
         complain(_one_line(_described(error)))
@@ -115,7 +115,7 @@ def _run_added(command: Command, arguments: list[str]) -> int:
 def _without_verb(arguments: list[str], added: dict[str, Command], plugins: Plugins) -> int:
     """Print help, or explain that the verb does not exist."""
     parser = Parser(
-        prog="voicekit", description=f"Realtime voice agents on trio. {TRACEBACK} shows where errors arise."
+        prog="voicekit", description=f"Realtime voice agents on trio. {TRACEBACK} shows the full traceback of an error."
     )
     parser.add_argument("--version", action="version", version=f"voicekit {_version()}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)

@@ -1,7 +1,7 @@
-"""Finds the bot that a user names on the command line: a Python file with a handler in it, or a plugin's handler.
+"""Finds the bot that a user names on the command line: a Python file with a handler, or a plugin's handler.
 
-The handler may be returned by a function `make_bot`. A file may have more than its handler: beside it `policy`,
-`greeting`, `stt`, `tts`, `vad` and `language`, or one `voicekit.Bot` with all of that.
+A function `make_bot` may return the handler instead. Beside it, a file may have `policy`, `greeting`, `stt`, `tts`,
+`vad` and `language`, or one `voicekit.Bot` with all of these.
 """
 
 from __future__ import annotations
@@ -27,22 +27,24 @@ from voicekit.session.running import importing
 from voicekit.turn.policy import Policy
 
 NAMES: Final = ("handler", "bot", "answer")
-"""What the handler in a bot's file may be called, looked for in this order."""
+"""The possible names of the handler in a bot's file, in order of precedence."""
 
 MAKER: Final = "make_bot"
-"""What a function may be called that returns the handler, or a Bot, where none of NAMES is there. It is called when the
-file is used, so a test can import the file without the key that the bot needs."""
+"""The name of a function that returns the handler, or a Bot, if the file has none of NAMES. It is called when the file
+is used, so a test can import the file without the key that the bot needs."""
 
 BESIDE: Final[dict[str, type]] = {
     "policy": Policy, "greeting": str, "stt": object, "tts": object, "vad": object, "language": str,
 }  # fmt: skip
-"""What else a bot's file may have, by the name of the module's variable, and of what type it is."""
+"""What else a bot's file may contain: the variable's name and its type."""
 
 Tell = Callable[[str], None]
 
 
 def plugins_beside(bot: str | None, tell: Tell = complain, *, strict: bool = True) -> Plugins:
-    """What is installed, and the `voicefile.py` beside the bot's file `bot`, which runs for nothing else."""
+    """The installed plugins, and the `voicefile.py` beside the bot's file `bot`, which is loaded only for such
+    a file.
+    """
     voicefile = Path(bot).with_name("voicefile.py") if bot is not None and Path(bot).is_file() else None
     if voicefile is None and Path("voicefile.py").is_file():
         tell("./voicefile.py is not loaded: it goes with a bot's file in this folder")
@@ -50,7 +52,9 @@ def plugins_beside(bot: str | None, tell: Tell = complain, *, strict: bool = Tru
 
 
 def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
-    """The bot in the file `bot`, or of the handler that a plugin has registered as `bot`; ConfigError for neither."""
+    """The bot in the file `bot`, or with the handler that a plugin has registered as `bot`; ConfigError if there is
+    neither.
+    """
     known = plugins.registry.names("handler")
     if bot in known and not Path(bot).is_file():
         return Bot(Use(bot).build(plugins.registry, "handler"))
@@ -59,18 +63,18 @@ def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
     distribution = brought_by("handler", bot)
     if distribution is not None:
         raise ConfigError(f"the handler {bot!r} comes with {distribution}, {how_to_install(distribution)}")
-    raise ConfigError(f"expected a bot's Python file or the name of a handler ({listed(known)}), got {bot!r}")
+    raise ConfigError(f"expected a bot's Python file or a handler's name ({listed(known)}), got {bot!r}")
 
 
 def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
-    """The bot in the Python file `path`; `tell` gets a line about what beside the handler was taken from it.
+    """The bot in the Python file `path`; `tell` gets a line about what was taken from it besides the handler.
 
-    The file may import its neighbours, as it may when it is run as a program. ConfigError if there is no file, no
-    handler in it, or if it can't be imported: with its author's own lines.
+    The file may import its neighbours, as when it is run as a program. ConfigError if there is no file, no handler in
+    it, or if it can't be imported; the error shows its author's own lines.
     """
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"expected a Python file with a bot in it, got {str(path)!r}, which is no file")
+        raise ConfigError(f"expected a Python file with a bot, got {str(path)!r}, which is not a file")
     found = vars(_imported(file))
     name = next((name for name in (*NAMES, MAKER) if name in found), None)
     if name is None:
@@ -93,7 +97,7 @@ def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
 def _imported(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"expected a Python file with a bot in it, got {str(file)!r}")
+        raise ConfigError(f"expected a Python file with a bot, got {str(file)!r}")
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(file.stem, module)
     beside = str(file.resolve().parent)
@@ -106,7 +110,7 @@ def _imported(file: Path) -> ModuleType:
         raise
     except SyntaxError as error:
         raise ConfigError(f"{error.filename or file}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
-    except Exception as error:  # an author's code: whatever it raises is shown with the author's own lines
+    except Exception as error:  # the author's code: any error is shown with the author's own lines
         frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
         where = " < ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames[1:][::-1][:4])
         raise ConfigError(f"{file}: {type(error).__name__}: {error} ({where or file.name})") from error
@@ -127,7 +131,9 @@ def _made(file: Path, make: object) -> object:
 
 
 def _fits(file: Path, key: str, found: Mapping[str, Any], tell: Tell) -> bool:
-    """Whether the module's variable `key` can be a bot's; a function or module of that name is said to be none."""
+    """Whether the module's variable `key` can belong to a bot; if it is a function or module, `tell` reports that it is
+    not used.
+    """
     if key not in found:
         return False
     value = found[key]
@@ -140,12 +146,12 @@ def _fits(file: Path, key: str, found: Mapping[str, Any], tell: Tell) -> bool:
 
 
 def _own(found: Mapping[str, Any]) -> list[str]:
-    """The names that a module gives to something of its own."""
+    """The names that a module defines itself."""
     return [name for name, value in found.items() if not name.startswith("_") and not isinstance(value, ModuleType)]
 
 
 def _slip(name: str, wanted: str, value: object) -> bool:
-    """Whether `name` is `wanted` with one slip of the pen, and `value` fits; short words are too alike to tell."""
+    """Whether `name` is `wanted` with one typing error, and `value` fits; short words are too similar to decide."""
     if not isinstance(value, BESIDE[wanted]) or len(wanted) < 5 or name in (f"{wanted}s", wanted.upper()):
         return False
     if name.lower() == wanted:

@@ -1,4 +1,4 @@
-"""`voicekit chat BOT`: talk to a bot by typing. The whole pipeline runs, with silence in place of sound."""
+"""`voicekit chat BOT`: talk to a bot by typing. The whole pipeline runs, with silence instead of sound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELP = "talk to a bot by typing"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold a typed conversation until the input ends or the bot ends it."""
+    """Run a typed conversation until the input ends or the bot ends it."""
     parser = call_parser("chat", HELP, typed=True)
     options = parser.parse_args(arguments)
     if options.bot is None:

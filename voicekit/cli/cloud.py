@@ -1,4 +1,4 @@
-"""What the verbs that talk to Soniox over HTTP have in common: options, a client, tables, JSON, and a bar."""
+"""What the commands for Soniox's HTTP API share: options, a client, tables, JSON, and a progress bar."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from voicekit.soniox.rest import SonioxClient
 
 FAILED: Final = 1
-"""The exit status when the service refused or was not reached, and when any of several files failed."""
+"""The exit status if the service refused or could not be reached, and if any of several files failed."""
 
 BAR: Final = 24
 
 
 def parser_of(verb: str, help_text: str) -> Parser:
-    """A parser with what all these verbs know."""
+    """A parser with the options that all these commands have."""
     parser = Parser(prog=f"voicekit {verb}", description=f"{help_text} (Soniox)")
-    parser.add_argument("--json", action="store_true", help="write JSON")
-    parser.add_argument("--region", metavar="NAME", help="us, eu or jp (SONIOX_REGION, else us)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--region", metavar="NAME", help="us, eu or jp (default: SONIOX_REGION, or us)")
     return parser
 
 
 def with_client(region: str | None, work: Callable[[SonioxClient], Awaitable[int]]) -> int:
-    """Run `work` with a client, and say in one sentence what the service had against it."""
+    """Run `work` with a client; print an error of the service in one sentence."""
     import trio
 
     from voicekit.cli.progress import Teller
@@ -50,14 +50,14 @@ def with_client(region: str | None, work: Callable[[SonioxClient], Awaitable[int
 
 
 def write_json(what: Any) -> None:
-    """Any of the service's structures, or lists and dicts of them, as JSON on the standard output."""
+    """Print any of the service's structures, or lists and dicts of them, as JSON on standard output."""
     from voicekit.soniox.rest.schema.as_json import as_json
 
     print(as_json(what))
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns as wide as they must be; the last one is cut off at the edge of a terminal."""
+    """Columns are as wide as necessary; the last one is cut at the edge of a terminal."""
     texts = [[str("" if cell is None else cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in [list(head), *texts]) for place in range(len(head))]
     most = columns() if sys.stdout.isatty() else None
@@ -67,7 +67,7 @@ def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 class ProgressBar(StatusLine):
-    """How many are done, and what happens now."""
+    """How many items are done, and what is happening now."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:
         super().__init__(out)
@@ -76,13 +76,13 @@ class ProgressBar(StatusLine):
         self._done = 0
 
     def note(self, item: int, part: float, what: str) -> None:
-        """`part` of an item's work is done, from 0 to 1; `what` happens with it now."""
+        """`part` of an item's work is done, from 0 to 1; `what` is happening with it now."""
         self._parts[item] = part
         filled = int(BAR * sum(self._parts.values()) / self._total)
         bar = f"{coloured('#' * filled, GREEN)}{'-' * (BAR - filled)}"
         self.draw(f"[{bar}] {self._done} of {self._total}  {what[: columns() - BAR - 20]}")
 
     def done(self, item: int, what: str) -> None:
-        """An item is over, for better or worse."""
+        """An item has ended, with or without success."""
         self._done += 1
         self.note(item, 1.0, what)

@@ -1,8 +1,8 @@
-"""`voicekit doctor`: what is there, what is missing, and what to do about it, a line each.
+"""`voicekit doctor`: prints what is there, what is missing, and what to do about it, one line each.
 
-A plugin can have checks of its own: an entry point in the group `voicekit.doctor` that names a function without
-arguments. It returns (fine, found, remedy) for each thing it looked at: a bool and two sentences, the second empty
-where there is nothing to do.
+A plugin can have its own checks: an entry point in the group `voicekit.doctor` that names a function without arguments.
+It returns (fine, finding, remedy) for each thing it checked: a bool and two sentences; the remedy is empty if there is
+nothing to do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voicekit.extend.install import OFFERS, brought_by, install_command
 from voicekit.soniox.api.region import KEY_VARIABLE, ApiKey, Endpoints
 from voicekit.soniox.local import COMMAND
 
-HELP = "check keys, network, plugins, models and devices, with advice"
+HELP = "check keys, network, plugins, models and devices, and suggest fixes"
 
 GROUP: Final = "voicekit.doctor"
 FINE, NOTE, WRONG = "ok", "note", "wrong"
@@ -32,18 +32,18 @@ FINE, NOTE, WRONG = "ok", "note", "wrong"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `remedy` is what to do, empty where nothing has to be done."""
+    """One thing that was checked; `remedy` is what to do, empty if nothing has to be done."""
 
     about: str
-    state: str  # FINE, NOTE (it works without) or WRONG
+    state: str  # FINE, NOTE (optional) or WRONG
     found: str
     remedy: str = ""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what was found; 1 when something is wrong."""
+    """Print the findings; 1 if something is wrong."""
     parser = Parser(prog="voicekit doctor", description=HELP)
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     findings = trio.run(examine)
     print(json.dumps([asdict(each) for each in findings], indent=2) if options.json else _shown(findings))
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def examine() -> list[Finding]:
-    """Look at everything; takes as long as the slowest host, at most 5 s."""
+    """Check everything; takes as long as the slowest host, at most 5 s."""
     plugins = load_plugins(strict=False)
     has_key, key = _key(_has_server(plugins))
     return [
@@ -84,7 +84,7 @@ def _has_server(plugins: Plugins) -> bool:
 
 
 def _key(has_server: bool) -> tuple[bool, Finding]:
-    """Whether there is a key, and what is to be said about it; the key itself is not."""
+    """Whether there is a key, and the finding about it; the key itself is not shown."""
     try:
         ApiKey.find()
     except ConfigError as error:
@@ -116,7 +116,7 @@ def _host(reached: Reached, needed: bool) -> Finding:
 
 
 def _vad(plugins: Plugins) -> Finding:
-    """Which detector a session has unless it asks for another."""
+    """The detector that sessions use by default."""
     name = plugins.registry.default("vad").name
     better = brought_by("vad", "confirmed")
     if better is None or "confirmed" in plugins.registry.names("vad"):
@@ -135,11 +135,11 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
 
 
 def _asked(entry: EntryPoint) -> Iterator[Finding]:
-    """What a plugin has to say for itself."""
+    """The findings of a plugin's own check."""
     try:
         for fine, found, remedy in entry.load()():
             yield Finding(entry.name, FINE if fine else WRONG, str(found), str(remedy))
-    except Exception as error:  # a stranger's code: whatever it raises is told with its name
+    except Exception as error:  # third-party code: any error is reported with the check's name
         yield Finding(entry.name, WRONG, f"its check raised {type(error).__name__}: {error}", "install it anew")
 
 

@@ -1,4 +1,4 @@
-"""`voicekit init NAME [--bot | --plugin]`: write a bot or a plugin that works, with its tests, to go on from."""
+"""`voicekit init NAME [--bot | --plugin]`: creates a working bot or plugin, with its tests, as a starting point."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from voicekit.errors import ConfigError, PluginError
 from voicekit.extend import load_plugins
 from voicekit.extend.names import check_name
 
-HELP = "write a new bot or plugin, with its tests"
+HELP = "create a new bot or plugin, with tests"
 PREFIX = "voicekit-"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files into a new folder of that name, and say what to do with them."""
+    """Write the files into a new folder of that name, and print what to do with them."""
     parser = Parser(prog="voicekit init", description=HELP)
-    parser.add_argument("name", metavar="NAME", help="of the bot or the plugin: a-z, 0-9 and -")
+    parser.add_argument("name", metavar="NAME", help="name of the bot or plugin (a-z, 0-9 and -)")
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--bot", action="store_true", help="a bot: one file and its tests (this is the default)")
-    kind.add_argument("--plugin", action="store_true", help="a plugin that can be installed: brings a handler by name")
+    kind.add_argument("--bot", action="store_true", help="create a bot: one file and its tests (default)")
+    kind.add_argument("--plugin", action="store_true", help="create an installable plugin that registers a handler")
     options = parser.parse_args(arguments)
     name = options.name.removeprefix(PREFIX) if options.plugin else options.name
     _check_name(name, plugin=options.plugin)
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
-    """Make `folder`, which must not exist, with these files in it; ConfigError where that can't be done."""
+    """Create `folder`, which must not exist, with these files in it; ConfigError if that is not possible."""
     try:
         folder.mkdir()
         for path, text in files.items():
@@ -41,7 +41,7 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     except FileExistsError as error:
-        raise ConfigError(f"{folder} is there already, and nothing is overwritten: choose another name") from error
+        raise ConfigError(f"{folder} exists already and would be overwritten: choose another name") from error
     except OSError as error:
         raise ConfigError(f"{folder} can't be written: {error.strerror}") from error
 
@@ -52,7 +52,7 @@ def _check_name(name: str, *, plugin: bool) -> None:
     except PluginError as error:
         raise ConfigError(str(error)) from error
     if name.endswith(("-", "_")) or "--" in name:
-        raise ConfigError(f"expected a name that ends in a letter or a digit, with single dashes, got {name!r}")
+        raise ConfigError(f"expected a name that ends in a letter or digit and has no double dashes, got {name!r}")
     if plugin and name in [info.name for info in load_plugins(strict=False).listing()]:
         raise ConfigError(f"a plugin called {name!r} is installed already: choose another name")
 
@@ -61,10 +61,11 @@ def _next_steps(folder: Path, name: str, *, plugin: bool) -> str:
     python = sys.executable
     if not plugin:
         return (
-            f"{folder} is there. Try it by typing, and test it:\n    voicekit chat {folder}/bot.py\n    pytest {folder}"
+            f"Created {folder}. Chat with the bot, then run its tests:\n    voicekit chat "
+            f"{folder}/bot.py\n    pytest {folder}"
         )
     return (
-        f"{folder} is there. Install it, see that it is found, try it by typing, and test it:\n"
+        f"Created {folder}. Install it, check that it is found, chat with its bot, and run its tests:\n"
         f"    {python} -m pip install -e './{folder}[test]'\n    voicekit plugins\n    voicekit chat {name}\n"
         f"    {python} -m pytest {folder}"
     )

@@ -1,4 +1,4 @@
-"""`voicekit key`: a temporary key, for trying out a browser or a telephone."""
+"""`voicekit key`: creates a temporary key, to try out a browser or a telephone."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from voicekit.cli.cloud import parser_of, with_client, write_json
 from voicekit.soniox.rest import KeyRequest, SonioxClient
 
-HELP = "make a temporary key"
+HELP = "create a temporary API key"
 USAGES = {"stt": "transcribe_websocket", "tts": "tts_rt"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the key, and nothing else on the standard output."""
+    """Print only the key on standard output."""
     parser = parser_of("key", HELP)
-    parser.add_argument("usage", choices=USAGES, help="what it is for: listening or speaking")
+    parser.add_argument("usage", choices=USAGES, help="what the key may be used for")
     parser.add_argument(
         "--seconds", type=int, default=300, metavar="N", help="lifetime of the key in seconds (%(default)s)"
     )
-    parser.add_argument("--session", type=int, metavar="N", help="longest duration of a stream in seconds (no limit)")
-    parser.add_argument("--single-use", action="store_true", help="it opens one stream")
-    parser.add_argument("--reference", metavar="TEXT", help="its name in the usage logs")
+    parser.add_argument("--session", type=int, metavar="N", help="longest stream in seconds (default: no limit)")
+    parser.add_argument("--single-use", action="store_true", help="allow only one stream")
+    parser.add_argument("--reference", metavar="TEXT", help="name of the key in the usage logs")
     options = parser.parse_args(arguments)
     request = KeyRequest(
         usage_type=USAGES[options.usage],

@@ -1,11 +1,11 @@
-"""Prints a call while it goes on: the caller's words as they are recognised, the bot's as they are heard.
+"""Prints a call while it runs: the caller's words as they are recognised, the bot's as they are heard.
 
       1.64  you  good morning
       2.84  bot  You said: good morning!  (0.82 s)
 
-Seconds are those of the call; behind the bot's words is how long the caller waited, from the last sound of the
-question to the first of the answer. On a terminal the words that may still change stand in one more line, which is
-written over; elsewhere there are only the lines that are done.
+The numbers are seconds of the call. After the bot's words is how long the caller waited, from the last sound of the
+question to the first of the answer. On a terminal, the words that may still change are on an extra line, which is
+overwritten; elsewhere only complete lines are printed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 BETWEEN: Final = "   "
 
 LONGEST_WAIT: Final = 60.0
-"""Seconds: a wait that seems longer, or is negative, was not measured on one clock: of a file read at any pace."""
+"""Seconds: a longer or negative wait was not measured on one clock, for instance with a file read at any pace."""
 
 
 HELD: Final = 100
@@ -61,7 +61,7 @@ class Live:
         blocked: bool = False,
         begin: str | None = None,
     ) -> None:
-        """`blocked` shows also what blocked the event loop; `begin` is printed when one may speak."""
+        """`blocked` also shows what blocked the event loop; `begin` is printed when one may speak."""
         self._session = session
         self.screen = Screen(out, terminal=terminal)
         self._blocked = blocked
@@ -69,13 +69,13 @@ class Live:
         self.started = False
         self._trouble = Troubles()
         self.waits: list[float] = []
-        """How long the caller waited for each answer, in seconds."""
+        """The caller's wait for each answer, in seconds."""
         self._began = trio.current_time()
         self._final: tuple[Word, ...] = ()
         self._tail: tuple[Word, ...] = ()
-        self._spoken_to: float | None = None  # when the caller's last sound was, in seconds of the call
-        self._asked: float | None = None  # when the question ended that is being answered
-        self._aside = False  # whether the words that come were judged to be no interruption: a "mhm"
+        self._spoken_to: float | None = None  # end of the caller's last sound, in seconds of the call
+        self._asked: float | None = None  # end of the question that is being answered
+        self._aside = False  # whether the current words were judged to be a backchannel
         self._heard = ""
         self._audible: float | None = None
         self._wait: float | None = None
@@ -168,19 +168,19 @@ class Live:
         return trio.current_time() - self._began
 
     def _ear_rate(self) -> int:
-        """What positions of the listening side are counted in: the rate that the transcriber asked for."""
+        """The rate of the listening side's positions, which the transcriber has chosen."""
         parts = self._session.parts
         accepts = getattr(parts.stt, "accepts", None)
         return accepts.rate if accepts is not None else parts.source.produces.rate
 
     def _line(self, at: float, who: str, text: str) -> None:
-        """A line that stays; what comes while a reply is heard waits for that reply's own line, which is older."""
+        """Print a permanent line; while a reply is heard, lines wait for that reply's own line, which is older."""
         self._held.append((at, f"{at:8.2f}  {who}  {text}\n"))
         if self._audible is None or who == "bot" or len(self._held) > HELD:
             self._flush()
 
     def _flush(self) -> None:
-        """Print what was held back, in the order of time."""
+        """Print the lines that were held back, in order of time."""
         clear = CLEAR if self.screen.terminal else ""
         for _, line in sorted(self._held):
             self.screen.show(f"{clear}{line}")
@@ -188,7 +188,7 @@ class Live:
         self._drawn = ""
 
     def _draw(self) -> None:
-        """What may still change, on the line below."""
+        """Draw what may still change, on the line below."""
         if not self.screen.terminal:
             return
         said = joined(self._final + self._tail)

@@ -1,4 +1,4 @@
-"""`voicekit log CALL`: what happened in a recorded call, a line for each event."""
+"""`voicekit log CALL`: prints what happened in a recorded call, one line per event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HELP = "print the events of a recorded call"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the events that have words, each with its time in seconds."""
+    """Print the events that have a text, each with its time in seconds."""
     from voicekit.session.eventlog import log_lines
     from voicekit.session.trace.call import event_log
 

@@ -1,4 +1,4 @@
-"""What to say when something is not there: a verb whose plugin is not installed, or a plugin without its packages."""
+"""Messages about missing things: a command whose plugin is not installed, or a plugin without its packages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from voicekit.extend.names import guess, listed
 
 
 def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
-    """Why there is no `verb`, and what to do about it."""
+    """Why there is no command `verb`, and what to do about it."""
     distribution = brought_by("verb", verb)
     if distribution is not None:
         return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")
     known = {*known, *(name for offer in OFFERS.values() for name in offer.get("verb", ()))}
-    return ConfigError(f"there is no verb {verb!r}{guess(verb, known)}; there are: {listed(known)}")
+    return ConfigError(f"there is no command {verb!r}{guess(verb, known)}; the commands are: {listed(known)}")
 
 
 def no_package(verb: str, package: str | None, plugin: str) -> ConfigError:
-    """Why a plugin's `verb` can't work: it was installed without `package`."""
+    """Why a plugin's command `verb` can't work: it was installed without `package`."""
     command = install_command(f"voicekit-{plugin}")
     return ConfigError(f"{verb!r} needs the package {package!r}, which is not installed: {command}")

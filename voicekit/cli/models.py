@@ -1,4 +1,4 @@
-"""`voicekit models`: what listens and what speaks at the service, and what each can do."""
+"""`voicekit models`: lists the service's models for recognition and speech, and what each can do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
 from voicekit.soniox.rest import SonioxClient
 
-HELP = "list the models of the service"
+HELP = "list Soniox's models"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Whether hosts can be reached: a connection to each, the way that a call would take, all at once."""
+"""Checks whether hosts can be reached: one connection to each, in the same way as a call, all at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voicekit.soniox.connection.tls import tls_context
 from voicekit.soniox.connection.transport import open_stream
 
 PATIENCE_S: Final = 5.0
-"""For name look-up, connection and handshake together: a call would have given up as well."""
+"""Seconds for name look-up, connection and handshake together: a call would have given up as well."""
 
 PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SECURE: Final = ("https", "wss")
@@ -24,7 +24,7 @@ SECURE: Final = ("https", "wss")
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How long `host` took, or why it could not be reached; `host` says through which proxy, if there is one."""
+    """How long `host` took, or why it could not be reached; `host` names the proxy, if there is one."""
 
     host: str
     seconds: float
@@ -32,7 +32,7 @@ class Reached:
 
 
 async def reach(urls: Iterable[str], *, patience: float = PATIENCE_S) -> list[Reached]:
-    """Connect to each host of `urls` once, and say how that went, in their order; takes `patience` seconds at most."""
+    """Connect to each host of `urls` once, and return the results in order; takes at most `patience` seconds."""
     wanted = {(urlsplit(url).hostname or "", urlsplit(url).port or PORTS[urlsplit(url).scheme]): url for url in urls}
     found: dict[tuple[str, int], Reached] = {}
 

@@ -1,4 +1,4 @@
-"""`voicekit plugins`: what is loaded, from where, which hooks it implements and what it brings."""
+"""`voicekit plugins`: lists what is loaded, from where, which hooks it implements and what it registers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.cli.terminal import Parser, complain
 from voicekit.errors import PluginError
 from voicekit.extend import ROLES, Commands, Plugins
 
-HELP = "list the plugins, where they come from and what they bring"
+HELP = "list the plugins, where they come from and what they add"
 
 
 @dataclass
@@ -28,16 +28,16 @@ class Listed:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what there is; 1 when a plugin is broken."""
+    """Print the plugins; 1 if one is broken."""
     parser = Parser(prog="voicekit plugins", description=HELP)
-    parser.add_argument("bot", metavar="BOT.py", nargs="?", help="with the voicefile.py beside this file")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("bot", metavar="BOT.py", nargs="?", help="also load the voicefile.py beside this bot")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     plugins = plugins_beside(options.bot, strict=False)
     commands, failure = Commands(), None
     try:
         plugins.commands(commands)
-    except PluginError as error:  # asked nothing but this by this verb: the list is worth having all the same
+    except PluginError as error:  # this command only lists plugins, and the list is useful even with a broken one
         failure = error
     listed = [_list(info.name, plugins, commands) for info in plugins.listing()]
     print(json.dumps([asdict(each) for each in listed], indent=2) if options.json else "\n".join(map(_lines, listed)))

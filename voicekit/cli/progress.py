@@ -1,4 +1,4 @@
-"""Shows on stderr what goes on before a call: a line each, and a bar for progress in per cent."""
+"""Shows on stderr what happens before a call: one line each, and a bar for progress in per cent."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _SHARE: Final = re.compile(r"(.*?)\s*(\d{1,3}) ?%")
 
 
 class Teller:
-    """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and is a line like any other elsewhere."""
+    """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and elsewhere is a line like any other."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._bar = StatusLine(out, terminal=terminal)
-        self._about = ""  # of the bar on the last line; empty if there is none
+        self._about = ""  # file names on the last line; empty if no bar is shown
 
     def __call__(self, line: str) -> None:
         share = _SHARE.fullmatch(line) if self._bar.shows else None

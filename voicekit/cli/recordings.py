@@ -1,4 +1,4 @@
-"""Where recordings go, and when they are deleted: what callers said is kept no longer than was asked for."""
+"""Where recordings go, and when they are deleted: callers' words are kept no longer than requested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY_S: Final = 24 * 3600.0
 
 
 def folder_for(folder: Path, days: float | None) -> Path:
-    """Where the next call is recorded: `folder` itself; with `days` a new one in it, from which older ones are gone."""
+    """Where the next call is recorded: `folder` itself; with `days` a new subfolder, after old ones were deleted."""
     if days is None:
         return folder
     if not days > 0:
@@ -31,7 +31,7 @@ def folder_for(folder: Path, days: float | None) -> Path:
 
 
 def delete_older(folder: Path, limit: float) -> None:
-    """Delete the calls in `folder` of which nothing was written since `limit`; never a file that is no recording's."""
+    """Delete the calls in `folder` to which nothing was written since `limit`; never files that are not recordings."""
     for call in folder.iterdir():
         files = list(call.iterdir()) if call.is_dir() and not call.is_symlink() else []
         ours = [file for file in files if file.name in FILES and file.is_file() and not file.is_symlink()]

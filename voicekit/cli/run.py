@@ -1,4 +1,4 @@
-"""`voicekit run [BOT] --source SPEC --sink SPEC`: hold one spoken call with a bot, and show it."""
+"""`voicekit run [BOT] --source SPEC --sink SPEC`: run one spoken call with a bot, and show it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from voicekit.session.screen import Screen
 from voicekit.session.session import Session
 from voicekit.turn.policy import Policy
 
-HELP = "hold one spoken call with a bot"
+HELP = "run one spoken call with a bot"
 
 FAILED: Final = 1
 SIGNALLED: Final = {"SIGINT": 128 + signal.SIGINT, "SIGTERM": 128 + signal.SIGTERM}
@@ -39,21 +39,21 @@ SIGNALLED: Final = {"SIGINT": 128 + signal.SIGINT, "SIGTERM": 128 + signal.SIGTE
 SPEC: Final = "NAME[:VALUE][,OPTION=VALUE...]"
 
 PARTS: Final[dict[Role, str]] = {
-    "source": "where the caller's sound comes from, as in file:caller.wav",
-    "vad": "what tells speech from other sounds, as in silero:threshold=0.6; none leaves it to the stt",
-    "stt": "what recognises the caller's words, as in soniox:language=de; none leaves typed words only",
-    "tts": "what speaks the bot's words, as in soniox:voice=Maya,language=de",
-    "sink": "where the bot's sound is played, as in file:bot.wav",
+    "source": "where the caller's audio comes from, as in file:caller.wav",
+    "vad": "the voice activity detector, as in silero:threshold=0.6; none leaves detection to the stt",
+    "stt": "the speech recogniser, as in soniox:language=de; none allows typed words only",
+    "tts": "the speech synthesiser, as in soniox:voice=Maya,language=de",
+    "sink": "where the bot's audio goes, as in file:bot.wav",
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
+    """Run the call to its end; 1 if it failed, 130 if Ctrl-C ended it."""
     parser = call_parser("run", f"{HELP}: without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
     parser.set_defaults(sink="null")
-    record = "write the sound of both sides, the events and the services' messages into this new folder"
+    record = "save the audio of both sides, the events and the services' messages in this new folder"
     parser.add_argument("--record", metavar="FOLDER", help=record)
-    keep = "put each recording into a folder of its own in FOLDER, and delete those older than this"
+    keep = "save each recording in a new subfolder of FOLDER, and delete recordings older than this"
     parser.add_argument("--keep", type=float, metavar="DAYS", help=keep)
     options = parser.parse_args(arguments)
     if options.source is None:
@@ -65,23 +65,31 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
-    """The options of every verb that holds a call; of one that is `typed`, nothing shows what blocks the loop."""
+    """The options of every command that runs a call; if it is `typed`, without the option that shows what blocks the
+    loop.
+    """
     parser = Parser(prog=f"voicekit {verb}", description=description)
-    bot = "a Python file with a handler in it, or the name of a handler (without one: says back what it hears)"
+    bot = (
+        "a Python file with a handler, or the name of a registered handler (default: a bot that repeats what it hears)"
+    )
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
     for role, text in PARTS.items():
         parser.add_argument(f"--{role}", metavar=SPEC, help=text)
-    policy = "a number or text of the policy, as in turn.settle=1.2; may be repeated"
+    policy = "change one field of the policy, as in turn.settle=1.2; may be repeated"
     parser.add_argument("--policy", metavar="FIELD=VALUE", action="append", default=[], help=policy)
-    parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
+    parser.add_argument("--greeting", metavar="TEXT", help="the first thing the bot says")
     if not typed:
-        parser.add_argument("--blocked", action="store_true", help="also show what blocks the event loop, for how long")
+        parser.add_argument(
+            "--blocked", action="store_true", help="also show what blocks the event loop, and for how long"
+        )
     return parser
 
 
 @dataclass(frozen=True)
 class CallPlan:
-    """A call as it was asked for: `parts` are the keywords of a Session; of a typed call those that were asked for."""
+    """The requested call: `parts` are the keyword arguments of a Session; for a typed call, only those that were
+    requested.
+    """
 
     bot: Bot
     parts: dict[str, Any]
@@ -89,10 +97,11 @@ class CallPlan:
 
 
 def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> CallPlan:
-    """What the options of `call_parser` ask for; `usual` without a BOT. The command line wins over the bot's file.
+    """The call that the options of `call_parser` request; `usual` without a BOT. The command line overrides the bot's
+    file.
 
-    Of a call that is `typed`, the stt, tts and vad are only those of the command line. Raises ConfigError for whatever
-    can't be, before anything is started.
+    For a `typed` call, the stt, tts and vad come only from the command line. Raises ConfigError for anything invalid,
+    before anything is started.
     """
     plugins = plugins_beside(options.bot)
     registry = plugins.registry
@@ -113,7 +122,7 @@ def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -
 
 
 def _ready(role: Role, thing: Any, registry: Registry) -> Any:
-    """`thing`, built if it was asked for by name; one that may have to wait for a stand-in is built only on trial."""
+    """`thing`, built if it was given by name; a part that may need a stand-in is built only as a trial."""
     use = asked_for(role, thing, registry)
     if use is None:
         return thing
@@ -124,7 +133,7 @@ def _ready(role: Role, thing: Any, registry: Registry) -> Any:
 
 
 async def hold(plan: CallPlan, options: argparse.Namespace, begin: str | None = None) -> int:
-    """Hold the call, print it, and return the exit status; `begin` is printed when one may speak."""
+    """Run the call, print it, and return the exit status; `begin` is printed when one may speak."""
     tell = Teller()
     live: Live | None = None
     folder: CallFolder | None = None

@@ -1,4 +1,4 @@
-"""`voicekit speak`: a text, or a text file, as a sound file."""
+"""`voicekit speak`: turns a text, or a text file, into a sound file."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from voicekit.soniox.api import limits
 from voicekit.soniox.rest import SonioxClient, SpeechRequest
 from voicekit.soniox.rest.schema.requests import check
 
-HELP = "speak a text into a sound file"
+HELP = "turn text into a sound file"
 FORMATS: Final = {
     ".wav": "wav", ".mp3": "mp3", ".flac": "flac", ".aac": "aac", ".opus": "opus", ".ogg": "opus",
     ".pcm": "pcm_s16le", ".raw": "pcm_s16le", ".ulaw": "pcm_mulaw", ".alaw": "pcm_alaw",
 }  # fmt: skip
-RATE: Final = 24_000  # Hz, of formats without a header
-BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES  # of a file that is read at all: more can't be spoken in one go
+RATE: Final = 24_000  # Hz, for formats without a header
+# a larger file is not even read, since it can't be spoken in one request
+BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the file; it is there once the sound has come to its end."""
+    """Write the file; it appears once the sound is complete."""
     parser = parser_of("speak", HELP)
+    parser.add_argument("text", metavar="TEXT|FILE", help="the text itself, a text file, or - for standard input")
     parser.add_argument(
-        "text", metavar="TEXT|FILE", help="the text: as it is, the name of a text file, or - for the standard input"
+        "-o", "--output", required=True, metavar="FILE", help=f"sound file to write: {', '.join(FORMATS)}"
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=f"the sound: {', '.join(FORMATS)}")
-    parser.add_argument("--voice", default=limits.TTS_VOICE, metavar="NAME", help="(%(default)s)")
-    parser.add_argument("--language", default=limits.TTS_LANGUAGE, metavar="CODE", help="of the text (%(default)s)")
-    parser.add_argument("--model", default=limits.TTS_MODEL, metavar="ID", help="(%(default)s)")
-    parser.add_argument("--rate", type=int, metavar="HZ", help="of the sound")
-    parser.add_argument("--bitrate", type=int, metavar="N", help="bits per second of mp3, aac and opus")
-    parser.add_argument("--speed", type=float, metavar="X", help="from 0.7 to 1.3")
+    parser.add_argument("--voice", default=limits.TTS_VOICE, metavar="NAME", help="voice to speak with (%(default)s)")
+    parser.add_argument(
+        "--language", default=limits.TTS_LANGUAGE, metavar="CODE", help="language of the text (%(default)s)"
+    )
+    parser.add_argument("--model", default=limits.TTS_MODEL, metavar="ID", help="model to use (%(default)s)")
+    parser.add_argument("--rate", type=int, metavar="HZ", help="sample rate of the sound file")
+    parser.add_argument("--bitrate", type=int, metavar="N", help="bits per second, for mp3, aac and opus")
+    parser.add_argument("--speed", type=float, metavar="X", help="speaking speed, from 0.7 to 1.3")
     options = parser.parse_args(arguments)
     path = Path(options.output)
     audio_format = FORMATS.get(path.suffix.lower())
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _text(said: str) -> str:
-    """The text itself, that of a file, or what comes in."""
+    """The text itself, a file's content, or standard input."""
     if said == "-":
         return sys.stdin.read(BYTES_OF_TEXT).strip()
     try:
@@ -80,5 +83,5 @@ def _text(said: str) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{said}: expected a text file in UTF-8: {error}") from error
     except (OSError, ValueError):
-        return said  # too long or too odd to be the name of a file
+        return said  # too long or too odd for a file name
     return said

@@ -3,8 +3,8 @@
     file:caller.wav,trailing_silence=1      silero:threshold=0.6      soniox:voice=Maya,language=de
     turn.settle=1.2
 
-VALUE is the first thing that the part takes; if that is a path, VALUE may have commas in it. A value becomes what its
-option is: a number, yes or no, text.
+VALUE is the part's first option; if that is a path, VALUE may contain commas. A value is converted to the type of its
+option: a number, yes or no, or text.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ TEXTS: Final = {"str", "Path", "PathLike", "Any", "object"}
 
 
 def read_part(spec: str, role: Role, registry: Registry) -> Use:
-    """The part that `spec` names. ConfigError for an unknown name, and for text that no option could be made of.
+    """The part that `spec` names. ConfigError for an unknown name, and for text that does not fit an option.
 
-    A source that can be played at the pace of a person is, unless `spec` has it otherwise.
+    A source that can be played in real time is, unless `spec` turns this off.
     """
     name, *rest = re.split("[:,]", spec, maxsplit=1)
     if name == spec and name not in registry.names(role) and Path(spec).suffix:
-        raise ConfigError(f"{role}: expected a name first, got {spec!r}; a sound file is file:{spec}")
+        raise ConfigError(f"{role}: expected a name first, got {spec!r}; for a sound file, write file:{spec}")
     parameters, where = registry.find(role, name).parameters(), f"{role} {name!r}"
     pieces = rest[0].split(",") if rest else []
     made: dict[str, object] = {}
@@ -44,7 +44,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
     option = bool(pieces) and (_is_option(pieces[0], parameters) or ("=" in pieces[0] and not takes_text))
     if spec[len(name) :].startswith(":") and not option:
         if not parameters:
-            raise ConfigError(f"{where} takes nothing, got {rest[0]!r}")
+            raise ConfigError(f"{where} takes no value, got {rest[0]!r}")
         length = _length_of_path(pieces, parameters) if takes_text else 1
         made[first] = read_value(where, first, ",".join(pieces[:length]), parameters[first])
         pieces = pieces[length:]
@@ -60,7 +60,7 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
 
 
 def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
-    """`policy` with `changes`, each as in turn.settle=1.2; ConfigError for a field or a value that it can't have."""
+    """`policy` with `changes`, each such as turn.settle=1.2; ConfigError for an unknown field or an invalid value."""
     for change in changes:
         path, equals, text = change.partition("=")
         group, _, field = path.replace("-", "_").partition(".")
@@ -77,7 +77,7 @@ def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
 
 
 def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) -> object:
-    """`text` as the kind of value that `parameter` takes; ConfigError if it can't be one."""
+    """`text` converted to the type that `parameter` takes; ConfigError if that is not possible."""
     default, kinds = parameter.default, _words(parameter.annotation)
     if "None" in kinds and text == "none":
         return None
@@ -91,7 +91,7 @@ def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) ->
         return tuple(text.split("+"))
     if isinstance(default, str) or kinds & TEXTS or parameter.annotation is parameter.empty:
         return text
-    raise ConfigError(f"{where}: {key} is no text or number, which is all that can be written here, got {text!r}")
+    raise ConfigError(f"{where}: {key} can't be set here, because it is neither text nor a number; got {text!r}")
 
 
 def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:
@@ -100,7 +100,7 @@ def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:
 
 
 def _length_of_path(pieces: Sequence[str], parameters: Mapping[str, Any]) -> int:
-    """How many of `pieces` are one path: as many as name something that is there, else up to the first option."""
+    """How many of `pieces` form one path: as many as name an existing file, else up to the first option."""
     there = [count for count in range(len(pieces), 0, -1) if Path(",".join(pieces[:count])).exists()]
     options = (count for count, piece in enumerate(pieces) if count and "=" in piece and _is_option(piece, parameters))
     rest = next(options, len(pieces))
@@ -113,7 +113,7 @@ def _key(text: str) -> str:
 
 
 def _words(annotation: object) -> set[str]:
-    """The names in a type, which may be given as text."""
+    """The names in a type annotation, which may be given as text."""
     text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "") + " " + str(annotation)
     return set(re.findall(r"\w+", text))
 

@@ -1,6 +1,6 @@
-"""What `voicekit init` writes: the files of a new bot, and those of the plugin voicekit-echo under another name.
+"""The files that `voicekit init` writes: those of a new bot, and those of the plugin voicekit-echo under another name.
 
-The plugin has one source, plugins/voicekit-echo: the checkout's own folder, or the copy of it in an installed voicekit.
+The plugin's only source is plugins/voicekit-echo: the checkout's own folder, or its copy in an installed voicekit.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def plugin_files(name: str) -> dict[str, str]:
     """The files of a plugin called `name`, by their paths: those of voicekit-echo, with the other name throughout."""
     source = PACKAGED if PACKAGED.is_dir() else IN_CHECKOUT
     if not source.is_dir():
-        raise VoicekitError(f"this installation has no template for plugins: expected one in {PACKAGED}")
+        raise VoicekitError(f"this installation lacks the plugin template: expected it in {PACKAGED}")
     files = (path for path in sorted(source.rglob("*")) if path.is_file() and _belongs(path.relative_to(source)))
     return {
         _renamed(path.relative_to(source).as_posix(), name): _renamed(path.read_text(encoding="utf-8"), name)
@@ -117,12 +117,14 @@ def plugin_files(name: str) -> dict[str, str]:
 
 
 def _belongs(path: Path) -> bool:
-    """Whether it is no left-over of running or building the plugin."""
+    """Whether it is part of the plugin, and not left over from running or building it."""
     return not any(part.startswith(".") or part in ("__pycache__", "build", "dist") for part in path.parts)
 
 
 def _renamed(text: str, name: str) -> str:
-    """`text` with the other name in place of the template's, in one pass: the other may have the template's in it."""
+    """`text` with the other name instead of the template's, in one pass, since the other name may contain the
+    template's.
+    """
     module = name.replace("-", "_")
     titled = "".join(part.capitalize() for part in module.split("_"))
     new = {f"voicekit_{TEMPLATE_NAME}": f"voicekit_{module}", TEMPLATE_NAME.capitalize(): titled, TEMPLATE_NAME: name}

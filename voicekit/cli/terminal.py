@@ -1,4 +1,4 @@
-"""How text is written over, coloured and cut to a terminal's width: for every verb that shows something."""
+"""Overwriting, colouring and cutting text to a terminal's width, for every command that prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from typing import Any, Final, NoReturn, TextIO
 
 CLEAR: Final = "\r\x1b[K"
-"""Back to the beginning of the line, which is emptied."""
+"""Return to the beginning of the line, and clear it."""
 
 DIM: Final = "\x1b[2m"
 GREEN: Final = "\x1b[32m"
@@ -17,7 +17,7 @@ PLAIN: Final = "\x1b[0m"
 
 
 USAGE_ERROR: Final = 2
-"""The exit status for what was asked wrongly, or what is missing here; 1 is for what went wrong while it ran."""
+"""The exit status for a wrong command line, or for something that is missing; 1 is for a failure at run time."""
 
 
 def coloured(text: str, colour: str) -> str:
@@ -30,12 +30,12 @@ def columns() -> int:
 
 
 def complain(message: str) -> None:
-    """One line on the standard error."""
+    """Print one line on standard error."""
     print(f"voicekit: {message}", file=sys.stderr, flush=True)
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes no abbreviations, and answers a wrong use with one line."""
+    """Accepts no abbreviations, and reports wrong usage in one line."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class StatusLine:
-    """A line on a terminal that is written over; elsewhere there is none."""
+    """A line on a terminal that is overwritten; elsewhere there is none."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self.out = sys.stderr if out is None else out
@@ -59,6 +59,6 @@ class StatusLine:
         self.draw("")
 
     def line(self, text: str) -> None:
-        """A line of its own, above the bar."""
+        """A separate line, above the bar."""
         self.clear()
         print(text, file=self.out, flush=True)

@@ -1,4 +1,4 @@
-"""`voicekit trace CALL`: where the time between the caller's last word and the agent's first one went."""
+"""`voicekit trace CALL`: shows where the time went between the caller's last word and the bot's first one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from voicekit.cli.terminal import Parser, columns
 from voicekit.errors import ConfigError
 
-HELP = "draw where the time of a recorded call's turns went"
+HELP = "show where the time went in each turn of a recorded call"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw the turns of a call; 1 when none of them has anything to draw."""
+    """Draw the turns of a call; 1 if none of them has anything to draw."""
     from voicekit.session.trace.call import read_call
     from voicekit.session.trace.drawing import as_numbers, draw
     from voicekit.session.trace.svg import as_svg
@@ -41,8 +41,12 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="voicekit trace", description=HELP)
     parser.add_argument("call", metavar="CALL", help="the folder of a call, or the event log of a traced session")
-    parser.add_argument("--turn", type=int, metavar="N", help="only this turn (all)")
+    parser.add_argument("--turn", type=int, metavar="N", help="show only this turn (default: all)")
     parser.add_argument("--json", action="store_true", help="print each turn's latencies as numbers, in seconds")
-    parser.add_argument("--svg", metavar="FILE", help="also draw the turn, the slowest of several, as a picture")
-    parser.add_argument("--width", type=int, metavar="COLUMNS", help="of the drawing (that of the terminal)")
+    parser.add_argument(
+        "--svg", metavar="FILE", help="also draw the turn as a picture (the slowest, if there are several)"
+    )
+    parser.add_argument(
+        "--width", type=int, metavar="COLUMNS", help="width of the drawing (default: the terminal's width)"
+    )
     return parser

@@ -1,4 +1,4 @@
-"""`voicekit transcribe`: files and addresses to text, JSON or subtitles; several at once, or one file live."""
+"""`voicekit transcribe`: turns files and URLs into text, JSON or subtitles; several at once, or one file live."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from voicekit.soniox.rest.schema.as_json import as_json
 from voicekit.soniox.rest.schema.requests import NO_FILE, check
 from voicekit.soniox.rest.subtitles.subtitles import captions, readable, srt, vtt
 
-HELP = "transcribe sound files or addresses"
+HELP = "transcribe sound files, local or from a URL"
 SUFFIXES: Final = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
-AT_ONCE: Final = 4  # uploads share one line; more at once are not faster
-UPLOADED: Final = 0.5  # of a file's work, on the bar
+AT_ONCE: Final = 4  # uploads share one line, so more at once are not faster
+UPLOADED: Final = 0.5  # share of a file's work on the progress bar
 STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Transcribe all; 1 when any of them failed, the others are there all the same."""
+    """Transcribe all sources; 1 if any failed, but the results of the others are kept."""
     options = _parser().parse_args(arguments)
     form = "json" if options.json else options.format
     if options.live:
@@ -47,22 +47,35 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = parser_of("transcribe", HELP)
-    parser.add_argument("sources", nargs="+", metavar="FILE|URL", help="sound files, or addresses of some")
-    parser.add_argument("-f", "--format", choices=SUFFIXES, default="text", help="of the result (%(default)s)")
+    parser.add_argument("sources", nargs="+", metavar="FILE|URL", help="sound files, or their URLs")
+    parser.add_argument(
+        "-f", "--format", choices=SUFFIXES, default="text", help="format of the transcript (%(default)s)"
+    )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("-o", "--output", metavar="FILE", help="where the result goes, of one source (standard output)")
-    where.add_argument("--to", metavar="FOLDER", help="where the results go, each named after its source")
-    parser.add_argument("--language", action="append", metavar="CODE", help="that is spoken; may be repeated")
-    parser.add_argument("--strict", action="store_true", help="no other languages than those")
-    parser.add_argument("--speakers", action="store_true", help="separate the speakers")
-    parser.add_argument("--translate", metavar="CODE", help="into this language; the result is the translation")
-    parser.add_argument("--context", metavar="TEXT", help="what it is about: names, words to expect")
-    parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="(%(default)s)")
+    where.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="file for the transcript, if there is one source (default: standard output)",
+    )
+    where.add_argument("--to", metavar="FOLDER", help="folder for the transcripts, each named after its source")
+    parser.add_argument(
+        "--language", action="append", metavar="CODE", help="language spoken in the recording; may be repeated"
+    )
+    parser.add_argument("--strict", action="store_true", help="recognise only the languages given by --language")
+    parser.add_argument("--speakers", action="store_true", help="label the words with their speakers")
+    parser.add_argument("--translate", metavar="CODE", help="output a translation into this language")
+    parser.add_argument(
+        "--context", metavar="TEXT", help="describe the recording: its topic, names and words to expect"
+    )
+    parser.add_argument("--model", default=ASYNC_MODEL, metavar="ID", help="model to use (%(default)s)")
     parser.add_argument(
         "--at-once", type=int, default=AT_ONCE, metavar="N", help="files to transcribe in parallel (%(default)s)"
     )
-    parser.add_argument("--keep", action="store_true", help="leave files and transcriptions at the service")
-    parser.add_argument("--live", action="store_true", help="play one local file to the realtime service instead")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not delete the files and transcriptions from Soniox afterwards"
+    )
+    parser.add_argument("--live", action="store_true", help="stream one local file to the realtime service instead")
     return parser
 
 
@@ -83,7 +96,7 @@ def _request(options: argparse.Namespace) -> TranscriptionRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One source, what it is called, and where its result goes; None is the standard output."""
+    """One source, its name, and where its result goes; None is standard output."""
 
     number: int
     source: str
@@ -96,9 +109,9 @@ class _Job:
 
 
 def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
-    """What is to be done; ConfigError for what can't all be."""
+    """The jobs to do; ConfigError if they can't all be done."""
     if options.output and len(options.sources) > 1:
-        raise ConfigError("--output: expected one source for it; --to FOLDER takes several")
+        raise ConfigError("--output: expected one source; use --to FOLDER for several")
     if options.at_once < 1:
         raise ConfigError(f"--at-once: expected at least 1, got {options.at_once}")
     folder = None if options.to is None else Path(options.to)
@@ -113,15 +126,17 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
         jobs.append(_Job(number, source, name, target))
     twice = [target for target, count in Counter(job.target for job in jobs).items() if target and count > 1]
     if twice:
-        raise ConfigError(f"--to: expected one source for each result, several would become {twice[0]}")
+        raise ConfigError(
+            f"--to: expected a different result file for each source, but several would become {twice[0]}"
+        )
     for job in jobs:
         if job.target is not None:
-            check_writable(job.target)  # before anything is sent, and paid for
+            check_writable(job.target)  # before anything is sent and billed
     return jobs
 
 
 class _All:
-    """Transcribes several sources, some at once; one that fails is no reason to give up the others."""
+    """Transcribes several sources, some at once; if one fails, the others continue."""
 
     def __init__(
         self, soniox: SonioxClient, request: TranscriptionRequest, options: argparse.Namespace, form: str, total: int
@@ -142,7 +157,7 @@ class _All:
                 async with trio.open_nursery() as nursery:
                     for job in jobs:
                         nursery.start_soon(self._one, job, some)
-        finally:  # also when it is interrupted: a result was paid for, and is nowhere else
+        finally:  # even if interrupted: the result was billed, and exists nowhere else
             self._bar.clear()
             self._print([job for job in jobs if self._is_printed(job)])
         return FAILED if self._failed else 0
@@ -172,7 +187,7 @@ class _All:
             raise
 
     def _is_printed(self, job: _Job) -> bool:
-        """Whether a result goes to the standard output: it should, or it could not be written where it should."""
+        """Whether a result goes to standard output: by request, or because its file could not be written."""
         result = self._results.get(job.number)
         if job.target is None:
             return result is not None
@@ -204,7 +219,7 @@ class _All:
         return (srt if self._form == "srt" else vtt)(captions(tokens, translated=translated))
 
     def _print(self, jobs: Sequence[_Job]) -> None:
-        """What goes to the standard output, in the order of the sources; several have headings, or are a list."""
+        """Print what goes to standard output, in the order of the sources; several get headings, or form a list."""
         results = [(job, self._results[job.number]) for job in jobs]
         if self._form == "json" and len(jobs) > 1:
             print(as_json([_plain(job, result) for job, result in results]))
@@ -224,5 +239,5 @@ def _plain(job: _Job, result: TranscriptText | VoicekitError) -> dict[str, Any]:
 
 
 def _said(token: TranscriptToken) -> dict[str, Any]:
-    """A token without what is not known about it."""
+    """A token without unknown fields."""
     return {name: value for name in token.__struct_fields__ if (value := getattr(token, name)) is not None}

@@ -1,4 +1,4 @@
-"""`voicekit transcribe --live`: plays a local file to the realtime service and prints words while they come."""
+"""`voicekit transcribe --live`: streams a local file to the realtime service and prints the words as they come."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from voicekit.soniox.rest.http.rest_limits import ASYNC_MODEL
 from voicekit.soniox.rest.schema.as_json import as_json
 
 HEARD: Final = AudioFormat(16_000)
-SILENCE_S: Final = 0.5  # behind the file, so that its last word is not cut off
+SILENCE_S: Final = 0.5  # added after the file, so that its last word is not cut off
 EVENTS: Final = 256
 
 
 def hear(options: argparse.Namespace) -> int:
-    """Print each utterance of the file as it ends; on a terminal also the words that may still change."""
+    """Print each utterance of the file when it ends; on a terminal also the words that may still change."""
     for name, given in (
         ("-o, --to", options.output or options.to),
         ("--format", options.format != "text"),
@@ -36,7 +36,7 @@ def hear(options: argparse.Namespace) -> int:
         ("several sources", len(options.sources) > 1),
     ):
         if given:
-            raise ConfigError(f"--live: expected one local file, to be printed as text or with --json, got {name}")
+            raise ConfigError(f"--live: expected one local file, with text or --json as output, got {name}")
     config = SttConfig(
         model=None if options.model == ASYNC_MODEL else options.model,
         language_hints=tuple(options.language) if options.language else None,
@@ -62,7 +62,7 @@ def hear(options: argparse.Namespace) -> int:
 
 
 class Page:
-    """Prints utterances line by line. As JSON each is a line of its own, with the times of its words in seconds."""
+    """Prints utterances line by line. In JSON each is one line, with the times of its words in seconds."""
 
     def __init__(self, *, json: bool, out: TextIO | None = None) -> None:
         self._bar = StatusLine(sys.stdout if out is None else out)
@@ -79,14 +79,14 @@ class Page:
             self._end()
 
     def close(self) -> None:
-        """What has become final and had no end."""
+        """Print final words that had no endpoint."""
         self._end()
 
     def clear(self) -> None:
         self._show(())
 
     def _show(self, tail: tuple[Word, ...]) -> None:
-        """What may still change, unless it is JSON that is printed."""
+        """Show what may still change, unless the output is JSON."""
         text = "" if self._json else joined(self._words + tail)[1 - columns() :]
         self._bar.draw(coloured(text, DIM) if text else "")
 
@@ -97,7 +97,7 @@ class Page:
 
 
 def _spoken(words: tuple[Word, ...]) -> str:
-    """An utterance with its speakers, where they are told apart."""
+    """An utterance with its speakers, if they are distinguished."""
     parts: list[str] = []
     speaker: str | None = None
     for word in words:

@@ -1,4 +1,4 @@
-"""`voicekit usage`: what was used and what it cost, by day and model, and what runs now."""
+"""`voicekit usage`: shows what was used and what it cost, by day and model, and the current streams."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.cli.cloud import parser_of, with_client, write_json, write_table
 from voicekit.soniox.rest import SonioxClient
 from voicekit.soniox.rest.schema.usage_answers import ConcurrencyLimits, UsageLog, UsageSummary
 
-HELP = "show what was used, and what it cost"
+HELP = "show what you used and what it cost"
 T = TypeVar("T")
 
 
@@ -19,9 +19,11 @@ def main(arguments: Sequence[str]) -> int:
     """Print the days of a window, or its requests."""
     parser = parser_of("usage", HELP)
     parser.add_argument("since", type=_day, metavar="DAY", help="the first day, such as 2026-01-31 (UTC)")
-    parser.add_argument("until", type=_day, nargs="?", metavar="DAY", help="the last day, included (the first one)")
-    parser.add_argument("--requests", action="store_true", help="every request, newest first (at most 31 days)")
-    parser.add_argument("--now", action="store_true", help="also what runs now, and how much may")
+    parser.add_argument(
+        "until", type=_day, nargs="?", metavar="DAY", help="the last day, inclusive (default: the first day)"
+    )
+    parser.add_argument("--requests", action="store_true", help="list every request, newest first (at most 31 days)")
+    parser.add_argument("--now", action="store_true", help="also show the current streams and their limits")
     options = parser.parse_args(arguments)
     start, end = options.since, (options.until or options.since) + timedelta(days=1)
 
@@ -45,7 +47,7 @@ def _day(said: str) -> datetime:
 
 
 def _write(json: bool, now: ConcurrencyLimits | None, name: str, used: T, table: Callable[[T], None]) -> None:
-    """As tables, or as one JSON document: what was used, or, with what runs now, an object of both."""
+    """Print tables, or one JSON document: the usage or, with the current streams, an object with both."""
     if json:
         write_json(used if now is None else {"now": now, name: used})
         return

@@ -1,4 +1,4 @@
-"""`voicekit voices`: the voices of a model, and one's own."""
+"""`voicekit voices`: lists the voices of a model, and your own."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from voicekit.soniox.rest import SonioxClient
 from voicekit.soniox.rest.http.rest_limits import AGES, GENDERS
 from voicekit.soniox.rest.schema.requests import SharedVoicesQuery
 
-HELP = "list the voices one can speak with"
+HELP = "list the available voices"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the shared voices that fit, or one's own."""
+    """Print the matching shared voices, or your own."""
     parser = parser_of("voices", HELP)
-    parser.add_argument("--own", action="store_true", help="voices of your own instead of the shared ones")
+    parser.add_argument("--own", action="store_true", help="list your own voices instead of the shared ones")
+    parser.add_argument("--model", default=TTS_MODEL, metavar="ID", help="list voices of this model (%(default)s)")
+    parser.add_argument("--gender", choices=GENDERS, help="list only voices of this gender")
+    parser.add_argument("--age", choices=AGES, help="list only voices of this age")
+    parser.add_argument("--accent", metavar="NAME", help="list only voices with this accent")
     parser.add_argument(
-        "--model", default=TTS_MODEL, metavar="ID", help="the model whose voices are wanted (%(default)s)"
+        "--use-case", action="append", metavar="TAG", help="list only voices for this use; may be repeated"
     )
-    parser.add_argument("--gender", choices=GENDERS, help="only these")
-    parser.add_argument("--age", choices=AGES, help="only these")
-    parser.add_argument("--accent", metavar="NAME", help="only these")
-    parser.add_argument("--use-case", action="append", metavar="TAG", help="only voices for this; may be repeated")
-    parser.add_argument("--style", action="append", metavar="TAG", help="only voices that sound so; may be repeated")
+    parser.add_argument(
+        "--style", action="append", metavar="TAG", help="list only voices in this style; may be repeated"
+    )
     options = parser.parse_args(arguments)
     query = SharedVoicesQuery(
         model=options.model,

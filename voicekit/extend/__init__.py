@@ -1,6 +1,6 @@
-"""The door: how others add to voicekit. Hooks, the plugins that implement them, and what can be asked for by name.
+"""The interface for plugins: hooks, the plugins that implement them, and the parts that can be requested by name.
 
-pluggy lives here and nowhere else; the rest of voicekit speaks to `Plugins`, which `load_plugins` makes.
+Only this package uses pluggy; the rest of voicekit uses `Plugins`, which `load_plugins` returns.
 """
 
 from voicekit.extend.commands import Command, Commands

@@ -1,4 +1,4 @@
-"""voicekit's own plugins, which come through the same door as everybody's, and can be blocked like them."""
+"""voicekit's own plugins, which are loaded like all others, and can be blocked like them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _Listen:
-    """What listens: sources and voice activity detectors."""
+    """The parts that listen: sources and voice activity detectors."""
 
     @hookimpl(trylast=True)
     def voicekit_register(self, registry: Registry) -> None:
@@ -23,7 +23,7 @@ class _Listen:
 
 
 class _Speakers:
-    """What speaks and plays."""
+    """The parts that speak and play."""
 
     @hookimpl(trylast=True)
     def voicekit_register(self, registry: Registry) -> None:
@@ -37,4 +37,4 @@ BUILT_IN: dict[str, object] = {
     "voicekit-soniox": "voicekit.soniox.plugin",
     "voicekit-speakers": _Speakers(),
 }
-"""By name; text is the module that is the plugin. Each asks to be last, so that every other plugin comes before it."""
+"""By name; a text is the module of the plugin. Each asks to be last, so that every other plugin comes before it."""

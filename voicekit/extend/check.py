@@ -1,4 +1,4 @@
-"""What can be told about a plugin before it is asked anything: which hooks it implements, and whether it can."""
+"""Checks a plugin before it is used: which hooks it implements, and whether they can work."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ HOOKS: dict[str, tuple[str, ...]] = {
     for name, spec in vars(hookspecs).items()
     if name.startswith(hookspecs.PREFIX)
 }
-"""Every hook and what it offers, in the order of hookspecs.py."""
+"""Every hook and its arguments, in the order of hookspecs.py."""
 
 
 MARK = f"{hookspecs.PROJECT}_impl"
-"""The attribute that pluggy's marker gives a function."""
+"""The attribute that pluggy's marker sets on a function."""
 
 
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
-    """The hooks that `plugin`, called `name`, implements; PluginError where one can't work, or there is none."""
+    """The hooks that `plugin`, called `name`, implements; PluginError if one can't work, or there is none."""
     found = []
     for attribute, hook, options in candidates(plugin, manager):
         where = f"plugin {name!r}: {attribute}"
         if hook in HOOKS:
             if options is None:
-                raise PluginError(f"{where}: a hook needs the marker, @voicekit.hookimpl")
+                raise PluginError(f"{where}: a hook needs the decorator @voicekit.hookimpl")
             _check_kind(getattr(plugin, attribute), options, where)
             _check_arguments(getattr(plugin, attribute), hook, where)
             found.append(hook)
@@ -43,7 +43,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
 
 
 def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
-    """Each function that is a hook by its marker, or looks like one by its name; with the marker's options."""
+    """Each function that is marked as a hook, or looks like one by its name; with the marker's options."""
     for attribute in _routines(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:
@@ -53,7 +53,7 @@ def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[
 
 
 def _routines(plugin: object) -> list[str]:
-    """The names of `plugin` that may be hooks; of a module, whose functions can be read without running code, few."""
+    """The names in `plugin` that may be hooks; few for a module, whose functions can be read without running code."""
     if not isinstance(plugin, ModuleType):
         return [name for name in dir(plugin) if not name.startswith("__")]
     functions = {name: value for name, value in vars(plugin).items() if isinstance(value, FunctionType)}
@@ -64,9 +64,12 @@ def _routines(plugin: object) -> list[str]:
 
 def _check_kind(function: Callable[..., object], options: pluggy.HookimplOpts, where: str) -> None:
     if options.get("wrapper") or options.get("hookwrapper"):
-        raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is asked on its own")
+        raise PluginError(f"{where}: a hook can't be a wrapper, because each plugin is called separately")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise PluginError(f"{where}: a hook is a plain function; what it returns may be async, as its section says")
+        raise PluginError(
+            f"{where}: a hook must be a plain function; only what it returns may be async (see the "
+            "hook's documentation)"
+        )
 
 
 def _check_arguments(function: Callable[..., object], hook: str, where: str) -> None:
@@ -81,6 +84,6 @@ def _check_arguments(function: Callable[..., object], hook: str, where: str) -> 
 
 
 def kind_of(plugin: object) -> str:
-    """What `plugin` is, without its repr: "module rules", "Rules object"."""
+    """A description of `plugin`, without its repr: "module rules", "Rules object"."""
     name = getattr(plugin, "__name__", None)
     return f"{type(plugin).__name__} object" if name is None else f"{type(plugin).__name__} {name}"

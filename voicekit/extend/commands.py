@@ -1,4 +1,4 @@
-"""The words that plugins add behind `voicekit` on the command line."""
+"""The commands that plugins add to `voicekit` on the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.extend.names import check_name
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A word after `voicekit` on the command line: `run` gets what follows it and returns the exit status."""
+    """A command: `run` gets the arguments after its name and returns the exit status."""
 
     plugin: str
     name: str
@@ -27,7 +27,7 @@ class Commands:
         self._commands: dict[str, Command] = {}
 
     def signed(self, plugin: str) -> Commands:
-        """The same collection; what is added through this end of it is `plugin`'s."""
+        """The same collection; what is added through this object belongs to `plugin`."""
         end = Commands(plugin)
         end._commands = self._commands
         return end
@@ -37,7 +37,7 @@ class Commands:
         check_name(name, "command")
         taken = self._commands.get(name)
         if taken is not None:
-            raise PluginError(f"command {name!r} is already added by plugin {taken.plugin!r}")
+            raise PluginError(f"command {name!r} was already added by plugin {taken.plugin!r}")
         self._commands[name] = Command(self._plugin, name, run, help)
 
     def __iter__(self) -> Iterator[Command]:

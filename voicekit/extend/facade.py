@@ -29,7 +29,7 @@ P = TypeVar("P", bound=Part)
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One plugin that was found: `origin` says where, `hooks` what it implements (nothing where it is blocked)."""
+    """One plugin that was found: `origin` is where, `hooks` what it implements (empty if it is blocked)."""
 
     name: str
     origin: str
@@ -38,10 +38,10 @@ class PluginInfo:
 
 
 class Plugins:
-    """The plugins that are loaded. Nothing here changes later: what belongs to one session is kept in its stash.
+    """The loaded plugins. Nothing here changes later: data of a session is kept in its stash.
 
-    `registry` holds the parts that the plugins have brought. Every method raises PluginError, naming the plugin, when
-    one raises (the original is the cause) or returns what the hook doesn't know; `observe` reports it instead.
+    `registry` has the parts that the plugins registered. Every method raises PluginError, naming the plugin, if a
+    plugin raises (the original is the cause) or returns a wrong value; `observe` reports it instead.
     """
 
     def __init__(
@@ -51,42 +51,44 @@ class Plugins:
         self._hook = manager.hook
         self.registry = Registry()
         self.failures = dict(failures)
-        """The error of each plugin that is not fit for work, by its name. It is asked nothing more."""
+        """The error of each broken plugin, by its name. A broken plugin is not called again."""
         failed: dict[str, PluginError] = dict(self._hook.voicekit_register(registry=self.registry))
         self.failures.update(failed)
         for name in failed:
             manager.unregister(name=name)
 
     def listing(self) -> tuple[PluginInfo, ...]:
-        """Every plugin that was found, in the order in which they are asked; blocked and failed ones too."""
+        """Every plugin that was found, in calling order, including blocked and failed ones."""
         return self._found
 
     def commands(self, commands: Commands) -> None:
         self._hook.voicekit_commands(commands=commands)
 
     def wrap(self, stage: P, role: Role, session: SessionView) -> P:
-        """`stage` in the layers of all plugins, those of the first one asked innermost."""
+        """`stage` in the layers of all plugins, those of the first plugin innermost."""
         layers = Layers(stage, role)
         self._hook.voicekit_wrap_stage(stage=layers, role=role, session=session)
         return cast("P", layers.part)
 
     def session_contexts(self, session: SessionView) -> list[AbstractAsyncContextManager[object]]:
-        """What to enter around the conversation, in this order; asked before anything of the session opens."""
+        """The context managers to enter around the conversation, in order; requested before anything of the session
+        opens.
+        """
         return cast("list[AbstractAsyncContextManager[object]]", self._hook.voicekit_session(session=session))
 
     def answer(self, turn: Turn) -> Answer | None:
-        """The handler of the first plugin that wants this turn: anything that `as_handler` takes."""
+        """The handler of the first plugin that answers this turn: anything that `as_handler` takes."""
         return cast("Answer | None", self._hook.voicekit_answer(turn=turn))
 
     @property
     def observes(self) -> bool:
-        """Whether any plugin wants to see events."""
+        """Whether any plugin observes events."""
         return bool(self._hook.voicekit_observe.get_hookimpls())
 
     def observe(self, event: SessionEvent, session: SessionView) -> tuple[Trouble, ...]:
         """Show `event` to all observers; returns the failures, to be reported as events of the session.
 
-        A plugin that failed is not shown any more of this session.
+        A plugin that failed gets no more events of this session.
         """
         return tuple(self._hook.voicekit_observe(event=event, session=session))
 

@@ -1,7 +1,7 @@
-"""What pluggy calls in place of a plugin's own function: it checks the answer and names the plugin in every error.
+"""What pluggy calls instead of a plugin's own function: it checks the answer and names the plugin in every error.
 
-pluggy alone would let a stranger's exception out without a name, and one observer's failure would cost the others
-theirs.
+pluggy alone would pass on a third-party exception without the plugin's name, and one observer's failure would affect
+the others.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Tracer: TypeAlias = Callable[[str], None]
 
 
 class Silenced(set[str]):
-    """The plugins that may not observe a session any more, kept in its stash."""
+    """The plugins that may no longer observe a session, kept in its stash."""
 
 
 @dataclass
 class Layers:
-    """A part in the layers that plugins have put around it so far; each plugin is given what the last one made."""
+    """A part in the layers that plugins have added so far; each plugin gets the previous result."""
 
     part: Any
     role: Role
@@ -39,15 +39,15 @@ class Layers:
 
 
 def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Tracer | None) -> Callable[..., object]:
-    """`function`, which is `plugin`'s for `hook`, as pluggy may call it: with everything that the hook offers.
+    """`plugin`'s `function` for `hook`, in the form in which pluggy calls it: with all of the hook's arguments.
 
-    Raises PluginError; for an observer returns a Trouble instead, and for `voicekit_register` the plugin's name and
-    its error, so that the others are asked all the same.
+    Raises PluginError. For an observer it returns a Trouble instead, and for `voicekit_register` the plugin's name and
+    error, so that the others are still called.
     """
     spec = getattr(hookspecs, hook)
     offered, wanted = tuple(signature(spec).parameters), _wanted(function)
 
-    @wraps(spec)  # pluggy reads the arguments' names from what is wrapped
+    @wraps(spec)  # pluggy reads the argument names from the wrapped function
     def ask(*arguments: Any) -> object:
         given = dict(zip(offered, arguments, strict=True))
         silenced = given["session"].stash.get(Silenced) or Silenced() if hook == "voicekit_observe" else ()
@@ -77,10 +77,10 @@ def _checked(
     given: dict[str, Any],
     trace: Tracer | None,
 ) -> object:
-    """The answer to one call. Traced are names and types only, because values may be private."""
+    """The answer to one call. The trace has only names and types, because values may be private."""
     try:
         answer = function(*own)
-    except Exception as error:  # a plugin is a stranger's: whatever it raises gets the plugin's name
+    except Exception as error:  # a plugin is third-party code: any error gets the plugin's name
         if trace is not None:
             trace(f"{hook}: {plugin} -> raised {type(error).__name__}")
         raise PluginError(f"plugin {plugin!r}: {hook} raised {type(error).__name__}: {error}") from error
@@ -88,19 +88,19 @@ def _checked(
         trace(f"{hook}: {plugin} -> {'None' if answer is None else type(answer).__name__}")
     why = None if answer is None else _CHECKS.get(hook, _not_nothing)(answer, given)
     if why is not None:
-        raise PluginError(f"plugin {plugin!r}: from {hook}, {why}")
+        raise PluginError(f"plugin {plugin!r}: {hook}: {why}")
     return answer
 
 
 def _wanted(function: Callable[..., object]) -> list[str]:
-    """The arguments without a default: those of the hook's that the plugin asks for."""
+    """The arguments without a default: those that the plugin takes."""
     parameters = signature(function).parameters.values()
     some = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     return [each.name for each in parameters if each.default is each.empty and each.kind not in some]
 
 
 def _own(value: Any, plugin: str) -> Any:
-    """`value` as `plugin` is given it: a collection under the plugin's own name."""
+    """`value` as `plugin` gets it: a collection that adds under the plugin's name."""
     return value.signed(plugin) if isinstance(value, Registry | Commands | Layers) else value
 
 
@@ -134,4 +134,4 @@ _CHECKS: Final[dict[str, Callable[[object, dict[str, Any]], str | None]]] = {
     "voicekit_answer": _no_answer,
     "voicekit_handle_error": _no_decision,
 }
-"""By hook, why an answer can't be used, as "expected ..., got ..."; None for one that can. Other hooks return None."""
+"""By hook, why an answer is wrong, as "expected ..., got ..."; None if it is right. Other hooks return None."""

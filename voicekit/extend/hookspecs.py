@@ -1,12 +1,12 @@
-"""The hooks: what a plugin may do, grouped by the moment at which it is asked.
+"""The hooks: what a plugin may do, grouped by the moment at which it is called.
 
 Hooks are synchronous: they build, choose or observe, and what they return may be asynchronous. Sound never passes
-through them. A plugin implements a hook by a function of the same name, marked with `voicekit.hookimpl`; it takes
-those of the arguments that it needs. docs/hooks.md has a section for each, with an example.
+through them. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; it takes any
+of the hook's arguments. docs/hooks.md has a section for each, with an example.
 
-Several plugins are asked in this order: objects given to `load_plugins` in their order, `voicefile.py`, installed
-plugins by name, voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move one to an end; of
-several that ask to be last, the order is the other way round, so the nearest to the program is the very last.
+Plugins are called in this order: objects given to `load_plugins` in their order, `voicefile.py`, installed plugins by
+name, voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move one to the beginning or the end. If
+several ask to be last, their order is reversed, so the plugin nearest to the program is the very last.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROJECT = "voicekit"
 """The name of the markers, and of the group of entry points."""
 
 PREFIX = "voicekit_"
-"""What the name of every hook begins with; a plugin's functions that begin so are taken for hooks."""
+"""The prefix of every hook's name; a plugin's functions with this prefix are taken for hooks."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -37,14 +37,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True, slots=True)
 class Apologise:
-    """Answer to trouble: say `text` and go on with the call."""
+    """Reaction to an error: speak `text` and continue the call."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Answer to trouble: open what failed anew and go on with the call."""
+    """Reaction to an error: open the failed part again and continue the call."""
 
 
 # --- start-up ---
@@ -52,15 +52,15 @@ class Restart:
 
 @hookspec
 def voicekit_register(registry: Registry) -> None:
-    """Bring parts that can be asked for by name: `registry.vad("silero", make_silero)` and so on for each role.
+    """Register parts that can be requested by name: `registry.vad("silero", make_silero)` and so on for each role.
 
-    The factory is called later, if at all; what is heavy to import is imported there.
+    The factory is called later, if at all; import heavy packages in it.
     """
 
 
 @hookspec
 def voicekit_commands(commands: Commands) -> None:
-    """Add words after `voicekit` on the command line, with `commands.add(name, run, help)`."""
+    """Add commands to `voicekit` on the command line, with `commands.add(name, run, help)`."""
 
 
 # --- once per session ---
@@ -68,18 +68,18 @@ def voicekit_commands(commands: Commands) -> None:
 
 @hookspec
 def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object] | None:
-    """The last word before anything opens: change `session.policy`, put private data into `session.stash`.
+    """Called last before anything opens: change `session.policy`, put private data into `session.stash`.
 
-    An async context manager that is returned is entered around the one conversation: in the order in which plugins are
-    asked, and left in the reverse.
+    If an async context manager is returned, it is entered for the duration of the conversation: in the order of the
+    plugins, and left in reverse order.
     """
 
 
 @hookspec
 def voicekit_wrap_stage(stage: Part, role: Role, session: SessionView) -> Part | None:
-    """Return a layer around `stage`, or another part for `role` altogether; None leaves it as it is.
+    """Return a layer around `stage`, or another part for `role`; None keeps it unchanged.
 
-    Each plugin is given what the plugin before it made, so the first one asked is the innermost.
+    Each plugin gets the previous plugin's result, so the first plugin's layer is the innermost.
     """
 
 
@@ -88,9 +88,10 @@ def voicekit_wrap_stage(stage: Part, role: Role, session: SessionView) -> Part |
 
 @hookspec(firstresult=True)
 def voicekit_answer(turn: Turn) -> Answer | None:
-    """Return what answers this turn, or None to leave it to the next plugin and at last to the session's own handler.
+    """Return the handler for this turn, or None to leave it to the next plugin and finally to the session's own
+    handler.
 
-    Anything that `voicekit.as_handler` takes will do: a handler, a function, a text.
+    It may be anything that `voicekit.as_handler` takes: a handler, a function, a text.
     """
 
 
@@ -99,9 +100,10 @@ def voicekit_answer(turn: Turn) -> Answer | None:
 
 @hookspec
 def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
-    """See every event of the session, off the hot path.
+    """Observe every event of the session, outside of the time-critical path.
 
-    Who raises here is reported once, as an `events.Trouble`, and sees no more of that session; the others do.
+    If a plugin raises here, this is reported once, as an `events.Trouble`, and it gets no more events of that session;
+    the others still do.
     """
 
 
@@ -110,7 +112,7 @@ def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
 
 @hookspec(firstresult=True)
 def voicekit_handle_error(error: Exception, role: Role | None, session: SessionView) -> Apologise | Restart | None:
-    """Decide how the call goes on after `error` in the part that plays `role`; None leaves it to the next plugin.
+    """Decide how the call continues after `error` in the part with this `role`; None leaves it to the next plugin.
 
-    `role` is None for an error that came from no part. If every plugin returns None, the error takes its course.
+    `role` is None if the error did not come from a part. If every plugin returns None, the error is handled as usual.
     """

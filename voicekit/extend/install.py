@@ -1,4 +1,4 @@
-"""Why a plugin is not there, and how it is installed: the one command that a message can tell, for this checkout."""
+"""Why a plugin is missing, and how to install it: the one command for this checkout."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-silero": {"vad": ("confirmed", "silero")},
     "voicekit-smart-turn": {},
 }
-"""What each of voicekit's own distributions brings, by role: the core's only knowledge of its plugins' names."""
+"""What each of voicekit's own distributions adds, by role: all that the core knows about its plugins' names."""
 
 
 def brought_by(kind: str, name: str) -> str | None:
-    """The distribution that brings the `kind` (a role, or "verb") called `name`; None for a name of somebody else's."""
+    """The distribution that adds the `kind` (a role, or "verb") called `name`; None for a third-party name."""
     return next((one for one, offer in OFFERS.items() if name in offer.get(kind, ())), None)
 
 
 def how_to_install(distribution: str) -> str:
-    """Goes on behind the distribution's name."""
+    """Text that follows the distribution's name."""
     return f"which is not installed: {install_command(distribution)}"
 
 
 def install_command(distribution: str) -> str:
-    """What to type to install `distribution`, such as "voicekit-local": from the checkout where there is one.
+    """The command that installs `distribution`, such as "voicekit-local": from the checkout if there is one.
 
-    That is the folder in which one is, the one that voicekit runs in, or the one that it was installed from.
+    The checkout is the current folder, the one that voicekit runs in, or the one that it was installed from.
     """
     python = _short(Path(sys.executable))
     for checkout in _checkouts():
@@ -58,7 +58,9 @@ def install_command(distribution: str) -> str:
 
 
 def why_missing(distribution: str, plugins: Plugins) -> str:
-    """Why what a plugin of voicekit's own brings is not there, and what to do; goes on behind the thing's name."""
+    """Why something from one of voicekit's own plugins is missing, and what to do; the text follows the thing's
+    name.
+    """
     name = distribution.removeprefix("voicekit-")
     for info in plugins.listing():
         if info.name == name and info.blocked:
@@ -77,7 +79,7 @@ def _checkouts() -> Iterator[Path]:
 
 
 def _installed_from() -> Path | None:
-    """The folder that an installer took voicekit from, where it wrote one down."""
+    """The folder that voicekit was installed from, if the installer recorded it."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

@@ -1,9 +1,8 @@
-"""Finds plugins, checks them and gives them to pluggy; what comes out is `Plugins`, which is passed down.
+"""Finds plugins, checks them and registers them with pluggy; returns `Plugins`, which is passed down.
 
-Nothing happens at import, and only the list of what is installed is kept in this module: to make it takes 20 ms, in
-which a server with many calls would stand still for each new one. At start-up a broken plugin stops the program,
-because what goes on without it may go on without its guard; the message says how to block it. Only a failing observer
-is let go during a call.
+Nothing happens at import. Only the list of installed plugins is cached in this module: building it takes 20 ms, for
+which a server with many calls would stop at each new one. At start-up a broken plugin stops the program, because the
+plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is ignored.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ from voicekit.extend.guard import Tracer, guarded
 from voicekit.extend.names import check_name
 
 BLOCK = "VOICEKIT_BLOCK"
-"""Names of plugins that are not loaded, with commas between."""
+"""Names of plugins that are not loaded, separated by commas."""
 
 TRACE = "VOICEKIT_TRACE"
 """Set to 1, every hook call is printed to stderr."""
 
 VOICEFILE = "voicefile"
-"""The name of the plugin, and of the module, that `voicefile.py` is."""
+"""The name of `voicefile.py` as a plugin and as a module."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A plugin that was found and not imported yet."""
+    """A plugin that was found but not imported yet."""
 
     name: str
     origin: str
@@ -53,16 +52,16 @@ class _Found:
 def load_plugins(
     block: Iterable[str] = (), extra: Iterable[object] = (), *, voicefile: Path | None = None, strict: bool = True
 ) -> Plugins:
-    """Load the objects in `extra`, `voicefile`, what is installed (entry points in the group "voicekit"), and our own.
+    """Load the objects in `extra`, `voicefile`, the installed plugins (entry points in the group "voicekit"), and our
+    own.
 
-    That is also the order in which they are asked. Names in `block` and in VOICEKIT_BLOCK are left out without being
-    imported; to block what isn't there is no error. An object that is found twice counts once. With VOICEKIT_TRACE=1
-    each hook call is printed to stderr, by names and types only.
+    They are also called in this order. Names in `block` and in VOICEKIT_BLOCK are left out without being imported;
+    blocking an unknown name is not an error. An object that is found twice counts once. With VOICEKIT_TRACE=1 each hook
+    call is printed to stderr, with names and types only.
 
-    Raises PluginError naming the plugin that can't be imported, has the name of another, implements a hook wrongly,
-    or fails in `voicekit_register`; if several are broken, notes have the others. With
-    `strict=False` they are not called again, and stand in `failures` of the result. Raises ConfigError where
-    `voicefile` is no file.
+    Raises PluginError naming a plugin that can't be imported, has another's name, implements a hook wrongly, or fails
+    in `voicekit_register`; if several are broken, notes name the others. With `strict=False`, broken plugins are not
+    called again, and are listed in `failures` of the result. Raises ConfigError if `voicefile` is not a file.
     """
     if voicefile is not None and not voicefile.is_file():
         raise ConfigError(f"voicefile: expected a Python file, got {voicefile}")
@@ -70,17 +69,33 @@ def load_plugins(
     manager.add_hookspecs(hookspecs)
     found = [*_given(extra), *_beside(voicefile), *_installed(), *_ours()]
     plugins, listing, failures = _load(found, {*block, *_blocked_around()}, manager)
-    tracing = os.environ.get(TRACE, "0") not in ("", "0")
+    tracer = _print_trace if _is_traced() else None
     for name in _pluggy_order(plugins):
-        _register(manager, name, plugins[name], _print_trace if tracing else None)
+        _register(manager, name, plugins[name], tracer)
     loaded = Plugins(manager, listing, failures)
     if strict:
         _raise_first(loaded.failures)
     return loaded
 
 
+def installed_plugins() -> Plugins:
+    """What `load_plugins()` returns, shared by all calls that bring no plugins of their own: nothing changes in it.
+
+    Loading takes 2 to 6 ms, in which a server's other calls stand still. It is done anew if other plugins are
+    installed, blocked or traced. Raises PluginError, each time, as `load_plugins` does.
+    """
+    return _loaded_once(tuple(_installed()), frozenset(_blocked_around()), _is_traced())
+
+
+@lru_cache(4)
+def _loaded_once(installed: tuple[_Found, ...], blocked: frozenset[str], traced: bool) -> Plugins:
+    return load_plugins()
+
+
 def _register(manager: pluggy.PluginManager, name: str, plugin: object, trace: Tracer | None) -> None:
-    """Give pluggy the guards of a plugin's hooks; with the plugin's own wishes about its place in the order."""
+    """Register the guards of a plugin's hooks with pluggy, including the plugin's wishes about its place in the
+    order.
+    """
     guards = ModuleType(name)
     for attribute, hook, options in candidates(plugin, manager):
         if options is not None and hook in HOOKS:
@@ -93,7 +108,7 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: object, trace: T
 def _load(
     found: Iterable[_Found], blocked: set[str], manager: pluggy.PluginManager
 ) -> tuple[dict[str, object], tuple[PluginInfo, ...], dict[str, PluginError]]:
-    """Import and check what is not blocked: the plugins by name, everything found, and what went wrong by name."""
+    """Import and check what is not blocked: returns the plugins by name, everything found, and the errors by name."""
     plugins: dict[str, object] = {}
     listing: list[PluginInfo] = []
     failures: dict[str, PluginError] = {}
@@ -117,7 +132,7 @@ def _imported(found: _Found) -> object:
     check_name(found.name, f"plugin {found.name!r} ({found.origin}): its")
     try:
         return found.load()
-    except Exception as error:  # an import runs a stranger's code: whatever it raises is told with the plugin's name
+    except Exception as error:  # an import runs third-party code: any error is reported with the plugin's name
         where = f"plugin {found.name!r} ({found.origin})"
         raise PluginError(f"{where}: the import raised {type(error).__name__}: {error}") from error
 
@@ -125,11 +140,11 @@ def _imported(found: _Found) -> object:
 def _check_free(found: _Found, listing: Iterable[PluginInfo]) -> None:
     for info in listing:
         if info.name == found.name:
-            raise PluginError(f"plugin {found.name!r}: two have this name: {info.origin}, and {found.origin}")
+            raise PluginError(f"plugin {found.name!r}: two plugins have this name: {info.origin} and {found.origin}")
 
 
 def _given(extra: Iterable[object]) -> Iterator[_Found]:
-    """Objects are named after their module or class; a second of the same name is NAME-2."""
+    """Objects are named after their module or class; a second one with the same name is NAME-2."""
     times: Counter[str] = Counter()
     for plugin in extra:
         name = _name_of(plugin)
@@ -150,14 +165,14 @@ def _beside(voicefile: Path | None) -> Iterator[_Found]:
 
 
 def _installed() -> Iterator[_Found]:
-    from importlib.metadata import entry_points  # costs 35 ms, which `import voicekit` need not pay
+    from importlib.metadata import entry_points  # takes 35 ms, which `import voicekit` should not
 
     yield from _entries(entry_points, tuple(sys.path))
 
 
 @lru_cache(4)
 def _entries(entry_points: Callable[..., Any], path: tuple[str, ...]) -> tuple[_Found, ...]:
-    """What is installed in the folders of `path`, looked up once: what is installed meanwhile is not seen."""
+    """What is installed in the folders of `path`, looked up once: later installations are not seen."""
     found = []
     for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: (entry.name, entry.value)):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
@@ -172,16 +187,17 @@ def _ours() -> Iterator[_Found]:
 
 
 def _pluggy_order(plugins: Iterable[str]) -> list[str]:
-    """The order of registration that has `plugins` asked in their order.
+    """The order of registration that makes pluggy call `plugins` in their order.
 
-    pluggy asks the last one registered first. Ours ask to be last, and of those the last registered is the very last.
+    pluggy calls the last registered plugin first. Ours ask to be last, and of those the last registered is the very
+    last.
     """
     names = list(plugins)
     return [*(name for name in reversed(names) if name not in BUILT_IN), *(name for name in names if name in BUILT_IN)]
 
 
 def _import_voicefile(path: Path) -> ModuleType:
-    """Import it as `voicefile`, once: a program that imports it too shares the module."""
+    """Import it as `voicefile`, once: a program that imports it too gets the same module."""
     known = sys.modules.get(VOICEFILE)
     if known is not None and known.__file__ == str(path.resolve()):
         return known
@@ -189,7 +205,7 @@ def _import_voicefile(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"expected a file that ends in .py, got {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[VOICEFILE] = module  # before it runs: dataclasses look their own module up
+    sys.modules[VOICEFILE] = module  # set before it runs, because dataclasses look up their own module
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -206,12 +222,16 @@ def _blocked_around() -> set[str]:
     return {name.strip() for name in os.environ.get(BLOCK, "").split(",")}
 
 
+def _is_traced() -> bool:
+    return os.environ.get(TRACE, "0") not in ("", "0")
+
+
 def _print_trace(line: str) -> None:
     print(f"voicekit: {line}", file=sys.stderr)
 
 
 def _raise_first(failures: Mapping[str, PluginError]) -> None:
-    """Raise the first of `failures`, where there are any, with a note about each of the others."""
+    """Raise the first of `failures`, if any, with a note about each of the others."""
     if not failures:
         return
     first, *others = failures.values()

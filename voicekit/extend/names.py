@@ -1,4 +1,4 @@
-"""Names: what one may look like, how an unknown one is answered, and which ones hide what they stand for."""
+"""Names: which are valid, what to suggest for an unknown one, and which ones hide their values."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
 def check_name(name: object, what: str) -> None:
-    """Raise PluginError unless `name` can stand in a setting, a flag and a list with commas between."""
+    """Raise PluginError unless `name` can be used in a setting, a flag and a comma-separated list."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise PluginError(f"{what} name: expected a lower-case letter, then a-z, 0-9, '_' or '-', got {name!r}")
 
 
 def guess(name: str, known: Iterable[str]) -> str:
-    """A question that helps after a slip of the pen; empty where nothing known is close to `name`."""
+    """A suggestion after a typing error; empty if no known name is close to `name`."""
     close = get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
@@ -30,5 +30,5 @@ def listed(names: Iterable[str]) -> str:
 
 
 def shown(name: str, value: object) -> str:
-    """The repr of `value`, or stars where `name` says that nobody should read it."""
+    """The repr of `value`, or stars if `name` marks it as secret."""
     return "'***'" if _SECRET.search(name) else repr(value)

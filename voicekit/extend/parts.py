@@ -1,4 +1,4 @@
-"""The parts of a session by their roles, and how to tell whether something can play one.
+"""The parts of a session by role, and how to check whether something can play one.
 
 Members are looked up with `hasattr`: since Python 3.12, `isinstance` with a protocol doesn't see what an object passes
 on through `__getattr__`, as every layer around a stage does.
@@ -32,7 +32,7 @@ _MEMBERS: dict[Role | Literal["stage"], tuple[str, ...]] = {
 
 
 def misfit(role: Role | Literal["stage"], thing: object) -> str | None:
-    """Why `thing` can't be a `role`, or a stage of any kind, as "expected ..., got ..."; None where it can."""
+    """Why `thing` can't be a `role`, or a stage of any kind, as "expected ..., got ..."; None if it can."""
     article = "an" if role == "stt" else "a"
     expected = f"expected {article} {role} (with {', '.join(_MEMBERS[role])})"
     if isinstance(thing, type):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Factory: TypeAlias = Callable[..., T] | str
-"""What makes a part: something to call, or "package.module:name" of it, which is imported when it is needed."""
+"""What makes a part: a callable, or "package.module:name" of one, which is imported when it is needed."""
 
 
 AUTO = "auto"
@@ -30,10 +30,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a part can't work without: a key, in the environment variable `variable` or as the option `key`.
+    """What a part requires: a key, in the environment variable `variable` or as the option `key`.
 
-    `stand_in` names what serves in its place: it is called with a function that takes lines about its progress, and
-    returns an async context manager whose value are options that the part needs then.
+    `stand_in` names the replacement: it is called with a function that takes lines about its progress, and returns an
+    async context manager that yields the options with which the part is then built.
     """
 
     variable: str
@@ -42,7 +42,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A factory, what it makes, and the plugin that brought it."""
+    """A factory, and the plugin that registered it."""
 
     role: Role
     name: str
@@ -51,7 +51,7 @@ class Registered:
     needs: Needs | None = None
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """What the factory takes; PluginError if it can't be imported."""
+        """The factory's parameters; PluginError if it can't be imported."""
         try:
             return inspect.signature(self._imported()).parameters
         except ImportError as error:
@@ -59,7 +59,7 @@ class Registered:
             raise PluginError(f"plugin {self.plugin!r}: {what}") from error
 
     def make(self, options: Mapping[str, object]) -> Part:
-        """Import the factory if need be, and call it; ConfigError where `options` are not those that it takes."""
+        """Import the factory if necessary, and call it; ConfigError if it does not take these `options`."""
         factory = self._imported()
         _check_options(f"{self.role} {self.name!r}", inspect.signature(factory), options)
         return factory(**options)
@@ -69,11 +69,11 @@ class Registered:
 
 
 class Registry:
-    """What can be asked for by name: one factory for each role and name.
+    """The parts that can be requested by name: one factory for each role and name.
 
-    Factories are called with the options of a `Use`, as keywords, and return something that fulfils the role. One
-    given as "package.module:name" is imported when it is asked for, which keeps the import of a plugin cheap. The
-    first default of a role counts: plugins are asked in their order, voicekit's own last. Adding raises PluginError
+    Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
+    One given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin cheap.
+    The first default of a role wins: plugins are called in their order, voicekit's own last. Adding raises PluginError
     for a name that is taken or malformed.
     """
 
@@ -83,7 +83,7 @@ class Registry:
         self._defaults: dict[Role, str] = {}
 
     def signed(self, plugin: str) -> Registry:
-        """The same registry; what is added through this end of it is `plugin`'s."""
+        """The same registry; what is added through this object belongs to `plugin`."""
         end = Registry(plugin)
         end._entries, end._defaults = self._entries, self._defaults
         return end
@@ -110,17 +110,17 @@ class Registry:
         self._add("transport", name, factory)
 
     def default(self, role: Role) -> Use:
-        """The default part for `role`; ConfigError if no plugin has brought one."""
+        """The default part for `role`; ConfigError if no plugin has registered one."""
         if role not in self._defaults:
-            raise ConfigError(f"no plugin brings a default {role}: choose one; there are: {listed(self.names(role))}")
+            raise ConfigError(f"no plugin registers a default {role}: choose one of: {listed(self.names(role))}")
         return Use(self._defaults[role])
 
     def names(self, role: Role) -> tuple[str, ...]:
-        """The names that can be asked for in `role`, sorted."""
+        """The names that can be requested for `role`, sorted."""
         return tuple(sorted(name for kind, name in self._entries if kind == role))
 
     def find(self, role: Role, name: str) -> Registered:
-        """The factory of `role` called `name`, "auto" being the default; ConfigError with what there is instead."""
+        """The factory of `role` called `name`, where "auto" is the default; ConfigError lists the known names."""
         found = self._entries.get((role, self._defaults.get(role, name) if name == AUTO else name))
         if found is None:
             known = self.names(role)
@@ -128,7 +128,7 @@ class Registry:
             distribution = brought_by(role, name)
             if distribution is not None:
                 raise ConfigError(f"{what}: it comes with {distribution}, {how_to_install(distribution)}")
-            raise ConfigError(f"{what}{guess(name, known)}; there are: {listed(known)}")
+            raise ConfigError(f"{what}{guess(name, known)}; known: {listed(known)}")
         return found
 
     def _add(
@@ -194,9 +194,8 @@ class Use:
     def build(self, registry: Registry, role: Role) -> Part:
         """Call the factory that `registry` has for `role` under this name.
 
-        Raises ConfigError for an unknown name, an option that the factory doesn't take or one that it misses, and
-        PluginError where the factory fails or makes something that can't be a `role`. The factory's own
-        VoicekitErrors pass.
+        Raises ConfigError for an unknown name, an unknown option or a missing one, and PluginError if the factory fails
+        or makes something that can't be a `role`. The factory's own VoicekitErrors pass.
         """
         entry = registry.find(role, self._name)
         where = f"plugin {entry.plugin!r}: {role} {entry.name!r}"
@@ -204,16 +203,16 @@ class Use:
             part = entry.make(self._options)
         except VoicekitError:
             raise
-        except Exception as error:  # the factory is a stranger's: whatever it raises is told with its plugin's name
+        except Exception as error:  # the factory is third-party code: any error is reported with the plugin's name
             raise PluginError(f"{where}: the factory raised {type(error).__name__}: {error}") from error
         wrong = misfit(role, part)
         if wrong is not None:
-            raise PluginError(f"{where}: from the factory, {wrong}")
+            raise PluginError(f"{where}: the factory returned a wrong value: {wrong}")
         return part
 
 
 def _check_options(where: str, signature: inspect.Signature, options: Mapping[str, object]) -> None:
-    """Raise ConfigError unless the factory takes each of `options` and misses none."""
+    """Raise ConfigError unless the factory takes all of `options` and none is missing."""
     parameters = signature.parameters.values()
     named = {each.name: each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)}
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters)
@@ -223,4 +222,4 @@ def _check_options(where: str, signature: inspect.Signature, options: Mapping[st
             raise ConfigError(f"{where}: unknown option {name!r}{guess(name, named)}; it takes: {known}")
     for name, parameter in named.items():
         if parameter.default is parameter.empty and name not in options:
-            raise ConfigError(f"{where}: the option {name!r} is needed")
+            raise ConfigError(f"{where}: the option {name!r} is required")

@@ -1,6 +1,6 @@
-"""What a plugin sees of a session: enough to look, to keep something, to speak and to end, and no more.
+"""What a plugin sees of a session: enough to observe, to store something, to speak and to end it, and no more.
 
-The session itself is built above this room, so hooks name it by this protocol.
+The session itself is defined in a higher room, so hooks refer to it by this protocol.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ class SessionView(Protocol):
     def history(self) -> HistoryView: ...
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Speak without having been asked."""
+        """Speak without being asked."""
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation; it is cancelled with the call; an error in it ends the call."""
+        """Run `task(*args)` beside the conversation; it is cancelled with the call, and an error in it ends the
+        call.
+        """
         ...
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:
-        """Order the end of the conversation; a graceful one plays the reply in progress to its end."""
+        """Order the end of the conversation; a graceful end plays the reply in progress."""
         ...

@@ -1,4 +1,4 @@
-"""Pipes: how anything moves. Links between tasks, transforms that are called, stages that wait, lines of both."""
+"""How items move: links between tasks, transforms that are called, stages that wait, and pipelines of both."""
 
 from voicekit.flow.layers import Tapped
 from voicekit.flow.link import Inlet, Outlet, open_link

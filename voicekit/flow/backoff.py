@@ -1,7 +1,7 @@
-"""When to try again after a failure, and when that is no use any more. Pure: it is given the time and the dice.
+"""When to try again after a failure, and when to give up. Pure: the time and the random number are arguments.
 
-A service that works for a while and then fails is tried again soon; one that fails every time is tried ever later, and
-given up after a number of attempts, or after a time without a sign of life.
+A service that works for a while and then fails is tried again soon. One that fails every time is tried at growing
+intervals, and given up after a number of attempts, or after a time without a sign of life.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import inf
 class Waits:
     """Seconds before the first new attempt; each later wait is twice as long, up to `longest`.
 
-    With `at_once`, the first new attempt waits for nothing. More than `most` of them in a row are no use.
+    With `at_once`, the first new attempt is made immediately. After `most` failures in a row, trying again is no use.
     """
 
     first: float = 0.2
@@ -26,7 +26,7 @@ class Waits:
     def after(self, failures: int, roll: float) -> float | None:
         """The wait after the `failures`-th failure in a row, None if trying again is no use.
 
-        `roll` in [0, 1) spreads it over its upper half, so that many calls don't come back in step.
+        `roll` in [0, 1) spreads it over its upper half, so that many calls don't return in step.
         """
         if failures > self.most:
             return None
@@ -40,11 +40,11 @@ SOON = Waits()
 
 
 class Backoff:
-    """The failures of one thing that is opened again and again.
+    """The failures of something that is opened again and again.
 
     It is given up after `attempts` failures in a row, or when the next attempt would begin `give_up_s` seconds or more
-    after the first failure without a sign of life since then (or after `since`, until there was any). A failure after
-    `steady_s` seconds of work counts as the first again. `roll()` in [0, 1) is where chance comes in.
+    after the first failure without a sign of life since then (or after `since`, if there was none yet). A failure after
+    `steady_s` seconds of work counts as the first again. `roll()` returns a random number in [0, 1).
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Backoff:
         self._down_since = since
         self._works_since: float | None = None
         self.failures = 0
-        """How many there were in a row."""
+        """The number of failures in a row."""
 
     @property
     def down(self) -> bool:
@@ -77,13 +77,13 @@ class Backoff:
             self._works_since = now
 
     def reset(self) -> None:
-        """It has worked: the next failure is the first one."""
+        """It has worked: the next failure counts as the first."""
         self.failures, self._down_since, self._works_since = 0, None, None
 
     def failed(self, now: float, waits: Waits | None = SOON, *, asked: float = 0.0) -> float | None:
-        """When to try again, None to give up. `waits` are those of this failure, None if it won't go away.
+        """When to try again, None to give up. `waits` are those for this failure, None if it is permanent.
 
-        `asked` is the number of seconds that the service wants us to wait; the wait is not shorter than that.
+        `asked` is the number of seconds that the service wants us to wait; the wait is at least that long.
         """
         if self._works_since is not None and now - self._works_since >= self._steady_s:
             self.failures = 0

@@ -1,9 +1,9 @@
-"""One service behind another: which of them to use now, and how long one that has failed is left alone. Pure.
+"""A service with standbys: which of them to use now, and how long one that has failed is left alone. Pure.
 
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
-A `Fallback` may be shared by all calls of a process: what one call has learnt spares the others the wait. How long a
-service rests depends on its error, and is spread by chance, so that many calls do not come back to it in step.
+All calls of a process may share a `Fallback`: what one call has learnt saves the others the wait. How long a service
+rests depends on its error, and is spread randomly, so that many calls do not return to it in step.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from voicekit.errors import ConfigError, ProtocolError, QuotaExceeded, ServiceEr
 T_co = TypeVar("T_co", covariant=True)
 
 PATIENCE_S = 2.5
-"""Seconds for which a service may leave us without what it owes: two of them in a row, and a reply's own 0.7 s, still
-end the caller's wait within 6 s."""
+"""Seconds that a service may take for what it owes. Two of them in a row, and a reply's own 0.7 s, still end the
+caller's wait within 6 s.
+"""
 
 EXCUSE_S = 3.0
-"""Seconds of a turn without a word; then a model's stand-in for words comes."""
+"""Seconds of a turn without a word, after which the caller hears the excuse."""
 
 EXCUSE = "One moment, please."
 
@@ -29,18 +30,20 @@ REST_S = 15.0
 """Seconds for which a failed service is left alone, spread over its upper half."""
 
 REST_QUOTA_S = 40.0
-"""One whose rate or quota is used up."""
+"""The same for a service whose rate or quota is used up."""
 
 REST_REFUSED_S = 300.0
-"""One that refused us for good: a wrong key, an empty account. Somebody may pay the bill meanwhile."""
+"""The same for a service that refused us permanently: a wrong key, an empty account. The bill may be paid in the
+meantime.
+"""
 
 
 class Fallback(Generic[T_co]):
-    """Members in the order in which they are wanted; each has its own key and options.
+    """Members in order of preference; each has its own key and options.
 
     As the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; as the model of a
     `LanguageModel`, a model. `excuse` is what a model's caller hears after 3 s without a word, None for nothing.
-    `patience` is how long a member may owe us something, in seconds. Raises ConfigError for fewer than two members.
+    `patience` is how many seconds a member may take for what it owes. Raises ConfigError for fewer than two members.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Fallback(Generic[T_co]):
         roll: Callable[[], float] = random.random,
     ) -> None:
         if len(members) < 2:
-            raise ConfigError(f"Fallback: expected two members or more, got {len(members)}")
+            raise ConfigError(f"Fallback: expected at least two members, got {len(members)}")
         if not patience > 0:
             raise ConfigError(f"Fallback: expected a patience above 0 s, got {patience!r}")
         self.members = members
@@ -61,7 +64,7 @@ class Fallback(Generic[T_co]):
         self._rests: dict[int, float] = {}
 
     def order(self, now: float) -> list[int]:
-        """The members in the order in which to try them at `now`: those that rest come last, the soonest back first."""
+        """The members in the order in which to try them at `now`: resting ones come last, the soonest back first."""
         rests = {number: until for number, until in self._rests.items() if now < until <= now + REST_REFUSED_S}
         return sorted(range(len(self.members)), key=lambda number: (rests.get(number, 0.0), number))
 
@@ -73,14 +76,14 @@ class Fallback(Generic[T_co]):
 
 
 def rest(error: Exception) -> float:
-    """The seconds that a service rests at most after `error`."""
+    """The longest rest after `error`, in seconds."""
     if isinstance(error, ServiceError) and not error.retryable:
         return REST_REFUSED_S
     return REST_QUOTA_S if isinstance(error, QuotaExceeded) else REST_S
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether `error` is a service's, so that another service may do better."""
+    """Whether `error` is a service's fault, so that another service may succeed."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_fault, error.exceptions))
     return isinstance(error, ServiceError | ProtocolError)
@@ -99,6 +102,6 @@ def called(part: object, number: int) -> str:
 
 
 def crossing(left: object, taken: object) -> str | None:
-    """The two regions, if the switch crosses from one into another: "eu to us"."""
+    """The two regions, if the switch crosses between regions: "eu to us"."""
     regions = [getattr(part, "region", None) for part in (left, taken)]
     return None if None in regions or regions[0] == regions[1] else f"{regions[0]} to {regions[1]}"

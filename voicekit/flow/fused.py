@@ -1,8 +1,8 @@
-"""Link ends with transforms hung on them: what is sent (or received) passes through on the way.
+"""Link ends with transforms: items pass through the transforms when they are sent or received.
 
-Outputs that could not be delivered yet are kept, and go before those of the next item: a cancelled `send` has taken
-the item or not, but nothing of an item that it took is ever lost. Nor does anything pile up, because an item is fed
-only when all that came of the ones before it has been delivered.
+Outputs that could not be delivered yet are kept, and precede those of the next item. A cancelled `send` has either
+taken the item or not, but if it has, no part of it is lost. Nothing piles up, because an item is fed only after all
+output of the previous items has been delivered.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from voicekit.flow.transform import Transform
 
 
 class FusedOutlet(Outlet[Any]):
-    """An outlet whose items run through `transform` first. It does not own the outlet behind it."""
+    """An outlet whose items pass through `transform` first. It does not own the outlet behind it."""
 
     __slots__ = ("_feed", "_outlet", "_pending", "_plain", "_transform")
 
     def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
         super().__init__(outlet._link)
         self._outlet = outlet
-        self._plain = type(outlet) is Outlet  # with nothing between it and the link
+        self._plain = type(outlet) is Outlet  # if nothing is between it and the link
         self._feed = transform.feed
         self._transform = transform
         self._pending: deque[Any] = deque()
@@ -50,17 +50,17 @@ class FusedOutlet(Outlet[Any]):
     def offer(self, item: Any) -> None:
         self._offer_pending()
         self._pending.extend(self._feed(item))
-        with suppress(trio.WouldBlock):  # the item is accepted; what is left of it goes out with the next one
+        with suppress(trio.WouldBlock):  # the item is accepted; the rest of it goes out with the next item
             self._offer_pending()
 
     def clone(self) -> Outlet[Any]:
-        raise TypeError("an outlet with transforms on it can't be cloned: their state belongs to one stream")
+        raise TypeError("an outlet with transforms can't be cloned, because their state belongs to one stream")
 
     def close(self) -> None:
-        """Nothing: whoever opened the outlet behind this one closes it."""
+        """No effect: the owner of the outlet behind this one closes it."""
 
     def __del__(self) -> None:
-        """Nothing to warn about: the outlet behind it warns for itself."""
+        """No warning: the outlet behind it warns for itself."""
 
     async def _send_all(self, items: deque[Any]) -> None:
         await checkpoint_if_cancelled()
@@ -77,7 +77,7 @@ class FusedOutlet(Outlet[Any]):
 
 
 class FusedInlet(Inlet[Any]):
-    """An inlet whose items have run through `transform`. It does not own the inlet behind it."""
+    """An inlet whose items have passed through `transform`. It does not own the inlet behind it."""
 
     __slots__ = ("_finished", "_inlet", "_made", "_transform")
 
@@ -93,7 +93,7 @@ class FusedInlet(Inlet[Any]):
             await checkpoint()
         while not self._made:
             try:
-                self._feed(await self._inlet.receive())  # no more than one, so that the link's capacity stays true
+                self._feed(await self._inlet.receive())  # only one, so that the link's capacity stays correct
             except trio.EndOfChannel:
                 self._finish()
         return self._made.popleft()
@@ -137,10 +137,10 @@ class FusedInlet(Inlet[Any]):
         return taker
 
     def close(self) -> None:
-        """Nothing: whoever opened the inlet behind this one closes it."""
+        """No effect: the owner of the inlet behind this one closes it."""
 
     def __del__(self) -> None:
-        """Nothing to warn about: the inlet behind it warns for itself."""
+        """No warning: the inlet behind it warns for itself."""
 
     def _feed(self, *items: Any) -> None:
         for item in items:

@@ -1,9 +1,9 @@
 """One error stays one error: unwraps the groups that nurseries put around a single exception.
 
-Each nursery between a stage and the person who called `run()` would add a layer of ExceptionGroup. `alone()` stands
-at every stage door and takes the layer off again where there is just one error in it, and writes whose it was: on
-each error of a group, because a group does not outlive its other members. The stage is a note for people and an
-attribute for programs: `stages_of(error)`.
+Each nursery between a stage and the caller of `run()` would add a layer of ExceptionGroup. `alone()` is used around
+every stage: it removes the layer again if there is just one error in it, and records which stage it came from. In a
+group it marks each error, because a group does not outlive its members. The stage is a note for people and an attribute
+for programs: `stages_of(error)`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import trio
 
 
 def sole(error: BaseException) -> BaseException:
-    """`error`, or the one exception inside when it is a group of one (of one, ...).
+    """`error`, or the one exception inside if it is a group of one (of one, ...).
 
-    Cancellations in a group with errors don't count, and are left out: they are how the other tasks were stopped, and
-    the errors stop the rest as well.
+    Cancellations in a group with errors don't count, and are removed: they only stopped the other tasks, and the errors
+    will stop the rest as well.
     """
     while isinstance(error, BaseExceptionGroup):
         cancelled, errors = error.split(trio.Cancelled)
@@ -31,7 +31,7 @@ def sole(error: BaseException) -> BaseException:
 
 
 def is_cancellation(error: BaseException) -> bool:
-    """Whether `error` is nothing but trio's way of stopping tasks."""
+    """Whether `error` is only trio's way of stopping tasks."""
     if isinstance(error, BaseExceptionGroup):
         return error.split(trio.Cancelled)[1] is None
     return isinstance(error, trio.Cancelled)
@@ -39,15 +39,15 @@ def is_cancellation(error: BaseException) -> bool:
 
 @contextmanager
 def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None]:
-    """Raise what is inside a group of one in the group's place; add `note` to every Exception that passes.
+    """Raise the content of a group of one instead of the group; add `note` to every Exception that passes.
 
-    `stage` is the name of the stage that runs in the body: it signs its errors.
+    `stage` is the name of the stage that runs in the body; its errors are marked with it.
     """
     if stage is not None:
         note = f"in stage {stage!r}"
     try:
         yield
-    except BaseException as error:  # nothing is swallowed: the same error goes on, or its only member does
+    except BaseException as error:  # nothing is lost: the same error, or its only member, is raised again
         inner = sole(error)
         if note is not None:
             _sign(inner, note, stage)
@@ -57,12 +57,12 @@ def alone(note: str | None = None, *, stage: str | None = None) -> Iterator[None
         try:
             raise inner
         finally:
-            inner.__context__ = context  # else the group would be shown as the error's context
+            inner.__context__ = context  # otherwise the group would be shown as the error's context
             del error, inner, context
 
 
 def stages_of(error: BaseException) -> tuple[str, ...]:
-    """The names of the stages that `error` came out of, the innermost first."""
+    """The names of the stages that `error` came from, the innermost first."""
     stages: tuple[str, ...] = getattr(error, "voicekit_stages", ())
     return stages
 

@@ -1,8 +1,8 @@
-"""Virtual time stands still while work is done outside of trio's sight, such as in a thread.
+"""Virtual time stands still while work is done where trio can't see it, such as in a thread.
 
-trio's autojump clock knows the tasks of its own loop alone: it would jump while another loop still works. A test in
-virtual time therefore sets `held_time`; whoever hands work to the outside calls `begin` and, in trio again, `end`.
-Both are called in trio's thread and never wait. In real time nothing is set, and nothing is to be done.
+trio's autojump clock knows only the tasks of its own loop: it would jump while another loop still works. So a test in
+virtual time sets `held_time`; code that hands work to the outside calls `begin` and, in trio again, `end`. Both are
+called in trio's thread and never wait. In real time nothing is set, and there is nothing to do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class JumpingClock(Protocol):
 
 
 class HeldTime:
-    """Holds `clock` for as long as at least one piece of work outside has begun and not ended."""
+    """Holds `clock` while at least one piece of outside work has begun and not ended."""
 
     def __init__(self, clock: JumpingClock) -> None:
         self._clock = clock

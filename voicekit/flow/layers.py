@@ -1,4 +1,4 @@
-"""Layers: stages around a stage. Each is a stage itself, so they nest and go wherever a stage goes."""
+"""Layers: stages around a stage. Each is a stage itself, so they can be nested and used wherever a stage can."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit.flow.transform import Pipeable, Tap
 
 
 class Layer(Pipeable):
-    """What every layer passes through: the name and the formats of the stage inside."""
+    """What every layer passes on: the name and the formats of the stage inside."""
 
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self.stage = stage
@@ -26,7 +26,7 @@ class Layer(Pipeable):
 
     @property
     def accepts(self) -> AudioFormat | None:
-        """Asked of the stage every time: a negotiation may have changed it since."""
+        """Read from the stage every time, since a negotiation may have changed it."""
         return getattr(self.stage, "accepts", None)
 
     @property
@@ -34,7 +34,7 @@ class Layer(Pipeable):
         return getattr(self.stage, "produces", None)
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute == "stage":  # not set yet: __init__ of a subclass failed before ours
+        if attribute == "stage":  # not set yet, because a subclass's __init__ failed first
             raise AttributeError(attribute)
         return getattr(self.stage, attribute)
 
@@ -43,7 +43,7 @@ class Layer(Pipeable):
 
 
 class Tapped(Layer):
-    """Shows what goes in and what comes out to plain functions; neither may wait."""
+    """Shows input and output to plain functions; neither may wait."""
 
     def __init__(
         self,
@@ -76,4 +76,4 @@ async def run_tapped(
         return
     shown = FusedOutlet(outbox, Tap(outward))
     await run(inbox, shown)
-    await shown.finish()  # delivers what a cancelled send or an offer has left
+    await shown.finish()  # delivers what a cancelled send or an offer left over

@@ -1,15 +1,15 @@
-"""The bounded link between two tasks: an Outlet to send into, an Inlet to receive from, and a rule for being full.
+"""The bounded link between two tasks: an Outlet to send into, an Inlet to receive from, and a rule for when it is full.
 
-`open_link` returns both ends. Errors are trio's: `trio.EndOfChannel` when every outlet is closed and all is received,
-`trio.BrokenResourceError` when the inlet is gone, `trio.ClosedResourceError` on an end that one has closed oneself.
-`send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a cancelled
-receive has taken nothing. What counts as full, and what happens then, is `voicekit.flow.store`.
+`open_link` returns both ends. Errors are trio's: `trio.EndOfChannel` when every outlet is closed and everything is
+received, `trio.BrokenResourceError` when the inlet is closed, `trio.ClosedResourceError` on an end that one has closed
+oneself. `send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a
+cancelled receive has taken nothing. `voicekit.flow.store` defines what counts as full, and what happens then.
 
-Waiting senders are let in in their order, by the task that makes room: none overtakes them, so a heavy item is not
-kept out for ever by light ones. Only what weighs nothing never queues.
+Waiting senders are served in order, by the task that makes room. None overtakes them, so light items can't keep a heavy
+one out forever. Only items without weight never queue.
 
-A receiver that never waits has its items handed to it in the step of the sender (`Inlet.hand_to`): that saves a
-task switch for each item, and what is queued stays empty.
+If a receiver never waits, its items can be handed to it in the step of the sender (`Inlet.hand_to`). This saves a task
+switch for each item, and the queue stays empty.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class _Link(Store):
-    """What both ends share: the store, who waits at either side, and who is still there."""
+    """What both ends share: the store, the tasks that wait on either side, and the open ends."""
 
     __slots__ = ("inlet_open", "outlets", "readers", "senders", "taker", "watchers")
 
@@ -48,14 +48,14 @@ class _Link(Store):
         self.watchers: WaitQueue[None] = WaitQueue()
 
     def lowered(self) -> None:
-        """There is less on the link than before: let in those who wait for that."""
+        """There is less on the link than before: admit those who wait for that."""
         if self.senders:
             self.let_in()
         if self.watchers:
             self.watchers.wake_all()
 
     def let_in(self) -> None:
-        """Put what the senders in the row bring, as far as there is room; who has brought all may go."""
+        """Put in the items of the waiting senders while there is room; a sender whose items are all in may continue."""
         now = current_time()
         while self.senders:
             items = self.senders.first()
@@ -68,7 +68,7 @@ class _Link(Store):
             self.senders.wake_first()
 
     def wake_all(self) -> None:
-        """An end was closed: everybody who waits shall see what that means for them."""
+        """An end was closed: wake every waiting task, so that it sees the consequences."""
         self.readers.wake_all()
         self.senders.wake_all()
         self.watchers.wake_all()
@@ -84,9 +84,9 @@ class Taker:
         self._take = take
         self._ready = ready
         self._context: Context = copy_context()
-        self._busy = False  # what is sent meanwhile, by `take` itself, is queued and comes behind this item
+        self._busy = False  # items that `take` itself sends are queued after this item
         self._error: BaseException | None = None
-        self._told = False  # the error, by `ended`
+        self._told = False  # whether `ended` has raised the error
         self.at_end: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
@@ -96,13 +96,11 @@ class Taker:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._link.taker = None
-        if self._error is None or self._told:
-            return
-        if kind is None or not isinstance(self._error, trio.ClosedResourceError):
-            raise self._error  # whoever waited was cancelled at that instant; what it closed may have been used since
+        if self._error is not None and not self._told:  # the waiting task was cancelled at that moment
+            raise self._error
 
     async def ended(self) -> None:
-        """Wait until the link has ended and everything is taken; raises what was raised in `take`."""
+        """Wait until the link has ended and everything is taken; raises what `take` raised."""
         await checkpoint()
         link = self._link
         while self._error is None and (link.items or link.outlets):
@@ -114,7 +112,7 @@ class Taker:
             self.at_end()
 
     def takes(self, item: Any) -> bool:
-        """Take `item` if nothing is queued before it; whether that was done."""
+        """Take `item` if nothing is queued before it; returns whether it was taken."""
         if self._busy or self._link.items or (self._ready is not None and not self._ready()):
             return False
         self._hand(item)
@@ -123,7 +121,7 @@ class Taker:
         return True
 
     def resume(self) -> None:
-        """Take what is queued, as far as `ready` allows: for callers that know that it may be true again."""
+        """Take queued items while `ready` allows; for callers that know that it may be true again."""
         link = self._link
         while link.items and not self._busy and link.taker is self and (self._ready is None or self._ready()):
             item = link.take()
@@ -136,7 +134,7 @@ class Taker:
         self._busy = True
         try:
             self._context.run(self._take, item)
-        except BaseException as error:  # the receiver's, and raised there: the sender has done nothing wrong
+        except BaseException as error:  # an error of the receiver is raised there, since the sender did nothing wrong
             self._error = error
             self._link.taker = None
             self._link.wake_all()
@@ -145,7 +143,7 @@ class Taker:
 
 
 class _End(ABC):
-    """What both ends have in common: a link, its statistics, and that they must be closed."""
+    """What both ends have in common: a link, its statistics, and the need to be closed."""
 
     __slots__ = ("_closed", "_link")
 
@@ -174,12 +172,12 @@ class _End(ABC):
 
 
 class Outlet(_End, Generic[T_contra]):
-    """The end to send into. Several tasks may share one; `clone` makes another that closes on its own."""
+    """The end to send into. Several tasks may share one; `clone` makes another that is closed separately."""
 
     __slots__ = ()
 
     async def send(self, item: T_contra) -> None:
-        """Put `item` on the link by its policy; waits only where the policy is WAIT and the link is full."""
+        """Put `item` on the link by its policy; waits only if the policy is WAIT and the link is full."""
         await checkpoint_if_cancelled()
         if self._offer(item):
             await cancel_shielded_checkpoint()
@@ -187,7 +185,7 @@ class Outlet(_End, Generic[T_contra]):
             await self._send_all(deque((item,)))
 
     def offer(self, item: T_contra) -> None:
-        """Put `item` on the link at once; `trio.WouldBlock` when the policy is WAIT and the link is full."""
+        """Put `item` on the link at once; `trio.WouldBlock` if the policy is WAIT and the link is full."""
         if not self._offer(item):
             raise trio.WouldBlock
 
@@ -197,7 +195,7 @@ class Outlet(_End, Generic[T_contra]):
         return self._link.level < level
 
     async def until_below(self, level: int) -> None:
-        """Wait until less than `level` is queued: asked before work is made that would only wait in the link."""
+        """Wait until less than `level` is queued: called before making something that would only wait in the link."""
         await checkpoint_if_cancelled()
         if self.is_below(level):
             await cancel_shielded_checkpoint()
@@ -212,7 +210,7 @@ class Outlet(_End, Generic[T_contra]):
         return Outlet(self._link)
 
     def close(self) -> None:
-        """Say that nothing more will come from this outlet. Twice is once."""
+        """Nothing more will come from this outlet. A second call has no effect."""
         if not self._closed:
             self._closed = True
             self._link.outlets -= 1
@@ -224,7 +222,7 @@ class Outlet(_End, Generic[T_contra]):
         return not self._link.inlet_open
 
     async def _send_all(self, items: deque[Any]) -> None:
-        """Move `items` to the link, in order; what could not be sent when this was cancelled stays in `items`."""
+        """Move `items` to the link, in order; if this is cancelled, what could not be sent stays in `items`."""
         await checkpoint_if_cancelled()
         self._check()
         waited = False
@@ -246,7 +244,7 @@ class Outlet(_End, Generic[T_contra]):
         if link.taker is not None and link.taker.takes(item):
             return True
         if link.senders and link.weigh(item):
-            return False  # others came first
+            return False  # other receivers came first
         if not link.offer(item, current_time()):
             return False
         if link.readers and link.taker is None:
@@ -281,23 +279,23 @@ class Inlet(_End, Generic[T_co]):
         """Everything queued, at least one item; one wait for all of them."""
         await checkpoint_if_cancelled()
         if self._has_item():
-            await cancel_shielded_checkpoint()  # before taking, so that what comes meanwhile is in
+            await cancel_shielded_checkpoint()  # before taking, so that items that arrive meanwhile are included
         await self._wait()
         items: list[T_co] = self._link.take_all()
         self._link.lowered()
         return items
 
     def hand_to(self, take: Callable[[T_co], object], ready: Callable[[], bool] | None = None) -> Taker:
-        """Within the `with` of what this returns, `take(item)` is called for each item in the step of its sender.
+        """Inside the `with` of the result, `take(item)` is called for each item in the step of its sender.
 
-        `take` must not wait. What it raises is raised by the `ended()` of the taker, or by its `with` where nobody waits
-        for that any more, not in the sender. While `ready()` is false, items queue by the link's rule; `resume()` looks
-        again. What is sent inside `take` is taken after it.
+        `take` must not wait. What it raises is not raised in the sender, but by the taker's `ended()` or, if nothing
+        waits for that any more, by its `with`. While `ready()` is false, items queue by the link's rule; `resume()`
+        checks again. Items that are sent inside `take` are taken after it.
         """
         return Taker(self._link, take, ready)
 
     def receive_nowait(self) -> T_co:
-        """The next item, `trio.WouldBlock` when there is none."""
+        """The next item, `trio.WouldBlock` if there is none."""
         if not self._has_item():
             raise trio.WouldBlock
         return self._take()
@@ -324,7 +322,7 @@ class Inlet(_End, Generic[T_co]):
         return item
 
     def close(self) -> None:
-        """Receive no more; what is queued is dropped, and senders find the link broken. Twice is once."""
+        """Receive no more; queued items are dropped, and senders find the link broken. A second call has no effect."""
         if not self._closed:
             self._closed = True
             self._link.inlet_open = False
@@ -350,11 +348,11 @@ def open_link(
     conflate: Callable[[Any], Hashable | None] | None = None,
     on_drop: Callable[[int], None] | None = None,
 ) -> tuple[Outlet[Any], Inlet[Any]]:
-    """A link that holds `capacity` by weight, and its two ends; the opener sees to it that both are closed.
+    """A link that holds `capacity` by weight, as its two ends; the opener must ensure that both are closed.
 
-    `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item
-    with the same key. `on_drop` is called at once with the weight of everything that is dropped;
-    it must not raise. Raises ConfigError for a capacity below 1 or an unknown policy.
+    `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same
+    key. `on_drop` is called at once with the weight of everything that is dropped; it must not raise. Raises
+    ConfigError for a capacity below 1 or an unknown policy.
     """
     check_rule(name, capacity, full)
     link = _Link(capacity, full, weigh, name, conflate, on_drop)

@@ -1,9 +1,9 @@
-"""Opens things in order and closes them in reverse, each in a task of its own and in bounded time.
+"""Opens things in order and closes them in reverse, each in its own task and within a time limit.
 
-An `open()` is an async context manager that may hold a nursery. A time limit around its exit alone would cross the
-scopes that its entry opened, so each one lives in its own task, under one cancel scope: that is its time limit while
-it opens, its shield while it is in use (so that closing keeps its order also when everything is cancelled), and its
-time limit while it closes.
+An `open()` is an async context manager that may hold a nursery. A time limit only around its exit would cross the
+scopes that its entry opened. So each one lives in its own task, under one cancel scope: this is its time limit while it
+opens, its shield while it is in use (so that closing keeps its order even if everything is cancelled), and its time
+limit while it closes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voicekit.errors import Unavailable
 from voicekit.flow.groups import alone
 
 OPEN_TIMEOUT = 10.0
-"""Seconds: a service that has not answered by then will not make a good call."""
+"""Seconds: a service that has not answered by then is not fit for a call."""
 
 CLOSE_TIMEOUT = 0.5
 """Seconds for all of them together: what is not closed by then is cancelled, so that every call ends."""
@@ -46,7 +46,7 @@ class _Keeper:
             with alone(stage=self._part.name), self._scope as scope:
                 scope.deadline = trio.current_time() + self._timeout
                 async with self._part.open() as opened:
-                    if not scope.cancel_called:  # else it was too late, whatever it made of the cancellation
+                    if not scope.cancel_called:  # otherwise it was too late, whatever it did about the cancellation
                         scope.deadline = float("inf")
                         ready = True
                         task_status.started(opened)
@@ -63,13 +63,13 @@ class _Keeper:
     def hold(self) -> None:
         """Keep it open until `close` is called, whatever is cancelled.
 
-        Called by the opener once it holds the value, and not by `keep` itself: if the opener was cancelled in
-        the same instant, no task would be left to close it.
+        The opener calls this once it holds the value, and `keep` does not: if the opener was cancelled in the same
+        instant, no task would be left to close it.
         """
         self._scope.shield = True
 
     async def close(self, deadline: float) -> None:
-        """Close; at `deadline` what is still closing is cancelled."""
+        """Close; at `deadline`, cancel what is still closing."""
         self._scope.deadline = deadline
         self._closing.set()
         with trio.CancelScope(shield=True, deadline=deadline):
@@ -78,10 +78,10 @@ class _Keeper:
 
 @asynccontextmanager
 async def opened(*parts: Openable, timeout: float = OPEN_TIMEOUT) -> AsyncIterator[Sequence[Any]]:
-    """Open `parts` one after the other and yield what they yielded; afterwards close them in reverse.
+    """Open `parts` one after the other and yield what they yielded; afterwards close them in reverse order.
 
-    Raises what an `open` raises, or Unavailable when one takes longer than `timeout` seconds; what was open by then
-    is closed again. If a background task of one of them fails, the body is cancelled and the error raised here.
+    Raises what an `open` raises, or Unavailable if one takes longer than `timeout` seconds; what was open by then is
+    closed again. If a background task of one of them fails, the body is cancelled and the error raised here.
     """
     with alone():
         async with trio.open_nursery() as nursery:

@@ -1,21 +1,22 @@
-"""A line of stages and transforms is a stage: it opens all, fuses what can be, runs the rest in one nursery.
+"""A pipeline of stages and transforms is itself a stage: it opens all, fuses what it can, and runs the rest in one
+nursery.
 
-Each stage that waits gets a task, and a link stands between two of them; transforms are fused and called where the
-stage before them sends. Stages open from the last to the first, so that each receiver is ready before its
-sender. How an end comes about:
+Each stage that waits gets a task (the first has that of the pipeline), with a link between two of them. Transforms are
+fused, and called when the stage before them sends. Stages open from the last to the first, so that each receiver is
+ready before its sender. How a pipeline ends:
 
-- A stage that returns has its ends closed at once, so the stages after it drain and return too. A neighbour that
-  stumbles over a link closed like that ends quietly: it has done all it could.
-- A stage that raises has its ends left open until the nursery has cancelled the others. Closing at once would make
-  the neighbours fail as well and bury the one error that matters.
-- Signals of transforms overtake everything: they are offered straight to the line's own outlet.
+- If a stage returns, its ends are closed at once, so the stages after it drain and return too. If a neighbour then
+  fails because that link is closed, it ends quietly: it has done all it could.
+- If a stage raises, its ends stay open until the nursery has cancelled the others. Closing them at once would make the
+  neighbours fail as well, and bury the one error that matters.
+- Signals of transforms overtake everything: they are offered directly to the pipeline's own outlet.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -35,15 +36,15 @@ from voicekit.flow.threads import in_thread
 from voicekit.flow.transform import Fused, Pipeable, StreamContext, TransformPart
 
 DEFAULT_SECONDS = 2.0
-"""Of sound, on a link between two stages without a LinkSpec."""
+"""Seconds of sound on a link between two stages without a LinkSpec."""
 
 DEFAULT_WEIGHT = 400
-"""Characters or items on such a link where the format is not known: about 30 s of speech."""
+"""Characters or items on such a link if the format is not known: about 30 s of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec(Pipeable):
-    """Describes the link at its place in a line: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
+    """Describes the link at its place in a pipeline: `source | LinkSpec(80_000, Full.DROP_OLDEST) | ear`."""
 
     capacity: int
     full: Full = Full.WAIT
@@ -57,7 +58,7 @@ class LinkSpec(Pipeable):
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A stage, the transforms behind it, the format they are fed, and the link to the next stage (if there is one)."""
+    """A stage, the transforms after it, their input format, and the link to the next stage (if there is one)."""
 
     stage: Stage[Any, Any]
     format: AudioFormat | None
@@ -66,9 +67,9 @@ class _Segment:
 
 
 class Pipeline(Pipeable):
-    """Several parts as one stage. Raises FormatMismatch, naming both, when neighbours disagree about the sound.
+    """Several parts as one stage. Raises FormatMismatch, naming both, if neighbours disagree about the sound.
 
-    `given` is the format of what will come in, where that is known. `open_timeout` bounds each stage's `open`.
+    `given` is the format of the input, if it is known. `open_timeout` limits each stage's `open`.
     """
 
     def __init__(
@@ -87,24 +88,29 @@ class Pipeline(Pipeable):
         self.accepts: AudioFormat | None = getattr(self.parts[0], "accepts", None) if self.parts else None
         self._head = tuple(_leading_transforms(self.parts))
         self._segments = _segments(self.parts, formats)
-        self._outlets: list[Outlet[Any]] = []  # of the links of the stream that began last
+        self._outlets: list[Outlet[Any]] = []  # outlets of the links of the stream that began last
 
     @property
     def stages(self) -> list[Stage[Any, Any]]:
         """The stages in the order in which they open."""
         if self._segments and self._segments[-1].via is not None:
-            raise ConfigError(f"{self!r} ends with a LinkSpec, which describes the link between two stages")
+            raise ConfigError(
+                f"{self!r} ends with a LinkSpec; expected a stage after it, because a LinkSpec "
+                "describes the link between two stages"
+            )
         return [segment.stage for segment in reversed(self._segments)]
 
     def bind(self, runs: Sequence[Run[Any, Any]]) -> Run[Any, Any]:
-        """What runs the whole line; `runs` are what opening `stages` has yielded, in that order.
+        """The `run` of the whole pipeline; `runs` are what opening `stages` has yielded, in order.
 
-        For opening the stages of several lines together; otherwise use `open`.
+        Use it to open the stages of several pipelines together; otherwise use `open`.
         """
         return partial(self._run, list(reversed(runs)))
 
     async def load(self) -> None:
-        """Import what its transforms need, in a thread: it would keep the event loop busy for 0.1 s when they start."""
+        """Import what its transforms need, in a thread: otherwise this would block the event loop for 0.1 s when they
+        start.
+        """
         wanted = {module for part in self.parts if isinstance(part, TransformPart) for module in part.loads}
         for module in sorted(wanted - sys.modules.keys()):
             await in_thread(import_module, module)
@@ -127,21 +133,23 @@ class Pipeline(Pipeable):
         outlets = [*self._outlets, outbox]
         try:
             fused = [_fuse_outlet(out, part, outbox) for out, part in zip(outlets, self._segments, strict=True)]
+            drives = []
+            for place, (segment, run) in enumerate(zip(self._segments, runs, strict=True)):
+                mine = (inlets[place] if place else None, outlets[place] if place < len(links) else None)
+                drives.append(partial(_drive, segment.stage.name, run, inlets[place], fused[place], *mine))
             with alone():
                 async with trio.open_nursery() as nursery:
-                    for place, (segment, run) in enumerate(zip(self._segments, runs, strict=True)):
-                        mine = (inlets[place] if place else None, outlets[place] if place < len(links) else None)
-                        task = f"stage {segment.stage.name!r}"
-                        nursery.start_soon(
-                            _drive, segment.stage.name, run, inlets[place], fused[place], *mine, name=task
-                        )
+                    for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
+                        nursery.start_soon(drive, name=_task_name(segment))
+                    with _task_named(_task_name(self._segments[0])):
+                        await drives[0]()
         finally:
             for outlet, inlet in links:
                 outlet.close()
                 inlet.close()
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The links between the stages, for the stream that began last: as they are, or as it left them."""
+        """The links between the stages, for the stream that began last: their current or final state."""
         return tuple(outlet.statistics() for outlet in self._outlets)
 
     def __repr__(self) -> str:
@@ -149,7 +157,7 @@ class Pipeline(Pipeable):
 
 
 def pipeline(*parts: Any, name: str = "line") -> Pipeline:
-    """`parts` one after the other, as one stage; lines among them are taken apart."""
+    """`parts` one after the other, as one stage; pipelines among them are split into their parts."""
     return Pipeline(*parts, name=name)
 
 
@@ -164,19 +172,34 @@ async def _drive(
     own_inlet: Inlet[Any] | None,
     own_outlet: Outlet[Any] | None,
 ) -> None:
-    """Run one stage to its end and close the ends it had; `own_...` are those inside the line."""
+    """Run one stage to its end and close its ends; `own_...` are those inside the pipeline."""
     with alone(stage=name):
         try:
             await run(inlet, outlet)
             if isinstance(outlet, FusedOutlet):
                 await outlet.finish()
-        except* trio.BrokenResourceError:  # alone, or several from the stage's own nursery
+        except* trio.BrokenResourceError:  # raised alone, or in a group by the stage's own nursery
             if own_outlet is None or not own_outlet.broken:
                 raise
     if own_outlet is not None:
         own_outlet.close()
     if own_inlet is not None:
         own_inlet.close()
+
+
+def _task_name(segment: _Segment) -> str:
+    return f"stage {segment.stage.name!r}"
+
+
+@contextmanager
+def _task_named(name: str) -> Iterator[None]:
+    """Give the running task the name of the stage that it runs itself, for those who look for what keeps the loop."""
+    task = trio.lowlevel.current_task()
+    before, task.name = task.name, name
+    try:
+        yield
+    finally:
+        task.name = before
 
 
 def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:
@@ -192,7 +215,7 @@ def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _formats(parts: Sequence[Any], given: AudioFormat | None) -> list[AudioFormat | None]:
-    """The format in front of each part, and behind the last."""
+    """The format before each part, and after the last."""
     formats = [given]
     speaker = "what comes in"
     for part in parts:
@@ -200,7 +223,8 @@ def _formats(parts: Sequence[Any], given: AudioFormat | None) -> list[AudioForma
         accepts = getattr(part, "accepts", None)
         if accepts is not None and current is not None and accepts != current:
             raise FormatMismatch(
-                f"{_name(part)!r} takes {accepts}, but {speaker!r} before it gives {current}; put resample() between"
+                f"{_name(part)!r} takes {accepts}, but {speaker!r} before it produces {current}; put "
+                "resample() between them"
             )
         produces = getattr(part, "produces", None)
         if produces is not None or not isinstance(part, TransformPart | LinkSpec):
@@ -224,7 +248,7 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
     segments: list[_Segment] = []
     place = len(_leading_transforms(parts))
     if place < len(parts) and isinstance(parts[place], LinkSpec):
-        raise ConfigError("a LinkSpec describes the link between two stages; this line has no stage before it")
+        raise ConfigError("a LinkSpec describes the link between two stages; this pipeline has no stage before it")
     while place < len(parts):
         start, stage = place, parts[place]
         place += 1
@@ -233,9 +257,7 @@ def _segments(parts: Sequence[Any], formats: Sequence[AudioFormat | None]) -> li
         while place < len(parts) and isinstance(parts[place], TransformPart | LinkSpec):
             if isinstance(parts[place], LinkSpec):
                 if via is not None:
-                    raise ConfigError(
-                        f"there are two LinkSpecs behind {_name(stage)!r}, and one link can have only one"
-                    )
+                    raise ConfigError(f"expected one LinkSpec after {_name(stage)!r}, got two")
                 via = parts[place]
             else:
                 transforms.append(parts[place])

@@ -1,4 +1,4 @@
-"""Does something again until it works: the one driver of a `Backoff`."""
+"""Tries something again until it works: the one driver of a `Backoff`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class TryAgain(Exception):
 
 
 async def retried(attempt: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
-    """What `attempt` returns, made again after each TryAgain when `backoff` says so.
+    """The result of `attempt`, which is called again after each TryAgain if `backoff` allows it.
 
-    Raises the error of the last TryAgain when `backoff` gives up, and at once whatever else an attempt raises.
+    Raises the error of the last TryAgain when `backoff` gives up, and at once any other error of an attempt.
     """
     while True:
         try:

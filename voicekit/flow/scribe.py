@@ -1,7 +1,7 @@
-"""A scribe: whatever is written to disk goes through a bounded link and is written by a thread, in batches.
+"""A scribe writes to disk: items go through a bounded link, and a thread writes them in batches.
 
-So a slow disk never blocks the loop, and what is queued when everything is cancelled is still written: for sound, for
-logs and for traces alike.
+So a slow disk never blocks the loop, and queued items are written even if everything is cancelled: sound, logs and
+traces.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from voicekit.flow.store import Full, weigh
 from voicekit.flow.threads import in_thread
 
 EVERY = 0.25
-"""Seconds between two writes: a thread costs 0.3 ms each time, and less than this is lost if the program is killed."""
+"""Seconds between two writes: a thread costs 0.3 ms each time, and at most this much is lost if the program is
+killed.
+"""
 
 CLOSING = 0.4
 """Seconds for what is queued at the end, within the half second that closing everything may take."""
 
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
-    """An `opener` for files about a call: a new one can only be read by its owner, and a link is never followed."""
+    """An `opener` for files about a call: only the owner can read a new file, and links are never followed."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)  # Windows has no such flag
 
 
 def renew(path: str | os.PathLike[str]) -> None:
-    """Make a new, empty, private file. A file or a link of that name goes; its target and devices stay."""
+    """Create a new, empty, private file. An existing file or link is removed; a link's target and devices stay."""
     with suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
@@ -52,9 +54,9 @@ async def open_scribe(
     weigh: Callable[[Any], int] = weigh,
     name: str = "to the disk",
 ) -> AsyncIterator[Outlet[Any]]:
-    """A link whose items `write` is given, several at a time, in a thread; it is the outlet that is yielded.
+    """Yields the outlet of a link whose items `write` gets, several at a time, in a thread.
 
-    Leaving, also by cancellation, writes what is queued, for at most CLOSING seconds. What `write` raises cancels the
+    Leaving, even by cancellation, writes what is queued, for at most CLOSING seconds. What `write` raises cancels the
     body and is raised here, an OSError as a DeviceError.
     """
     outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)

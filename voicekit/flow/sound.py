@@ -1,8 +1,8 @@
-"""Sound as parts of a line: cut it into windows, change its encoding, change its rate. Each is called, never waits.
+"""Transforms for sound: cut it into windows, change its encoding, change its rate. They are called and never wait.
 
-The work is done by pure classes of `voicekit.audio`; here they learn the format from the stream's context, and marks
-are kept in step. Whatever is not sound passes at once, so a mark can overtake the few ms of sound that a window or a
-filter still holds; its `at`, scaled where the rate changes, stays exact.
+The pure classes of `voicekit.audio` do the work; here they get the format from the stream's context, and marks are kept
+in step. Anything that is not sound passes at once, so a mark can overtake the few ms of sound that a window or a filter
+still holds; its `at`, scaled if the rate changes, stays exact.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from voicekit.flow.transform import Each, StreamContext, Transform, TransformPar
 
 
 def chunk(samples: int) -> TransformPart[Any, Any]:
-    """A part of a line that re-cuts sound into frames of exactly `samples`; see `voicekit.audio.chunk`.
+    """A transform that re-cuts sound into frames of exactly `samples`; see `voicekit.audio.chunk`.
 
     Raises ConfigError for a window below one sample.
     """
-    Chunker(samples)  # so that a bad number is found where it is written
+    Chunker(samples)  # checks the number early, where it is written
     return TransformPart(f"chunk({samples})", lambda context: Chunker(samples))
 
 
 def encode_as(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A part of a line that changes encoding and channels to those of `target`, and never the rate.
+    """A transform that changes encoding and channels to those of `target`, and never the rate.
 
-    Starting it raises ConfigError when the format of the stream is not known, or has another rate.
+    Starting it raises ConfigError if the format of the stream is not known, or has another rate.
     """
     name = f"encode_as({target})"
 
     def start(context: StreamContext) -> Transform[Any, Any]:
         source = _known(context, name)
         if source.rate != target.rate:
-            raise FormatMismatch(f"{name!r} was given {source}, and does not change the rate; use resample()")
+            raise FormatMismatch(f"{name!r} got {source} and can't change the rate; use resample()")
         return _encoding(target)
 
     return TransformPart(name, start, produces=target)
 
 
 def resample(target: AudioFormat) -> TransformPart[Any, Any]:
-    """A part of a line that changes sound of any format to `target`; see `voicekit.audio.resample`.
+    """A transform that converts sound of any format to `target`; see `voicekit.audio.resample`.
 
-    Positions of frames, Gaps and marks are scaled. Where only encoding or channels differ no filter is loaded, and
-    what has that format already passes untouched. Starting it raises ConfigError when the format is not known.
+    Positions of frames, Gaps and marks are scaled. If only encoding or channels differ, no filter is loaded, and sound
+    that already has the format passes unchanged. Starting it raises ConfigError if the format is not known.
     """
     name = f"resample({target})"
 
@@ -63,7 +63,7 @@ def resample(target: AudioFormat) -> TransformPart[Any, Any]:
 
 def _known(context: StreamContext, name: str) -> AudioFormat:
     if context.format is None:
-        raise ConfigError(f"{name!r} must know the format of its sound; no stage in front of it has a `produces`")
+        raise ConfigError(f"{name!r} must know the format of its sound, but no stage before it has `produces`")
     return context.format
 
 
@@ -77,7 +77,7 @@ def _encoding(target: AudioFormat) -> Transform[Any, Any]:
 
 
 class _Resampling:
-    """A Resampler that also scales marks and lets everything else pass."""
+    """A Resampler that also scales marks and passes everything else."""
 
     __slots__ = ("_resampler",)
 

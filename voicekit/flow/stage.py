@@ -1,17 +1,17 @@
-"""The Stage contract: `open()` yields something that works; `run` handles one stream of items.
+"""The Stage contract: `open()` yields a `run`, which handles one stream of items.
 
 What a stage promises:
 
 1. `open()` acquires what outlives one stream (a socket, a device, a model) and returns when it is ready. Constructors
-   are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection dead, and the
+   are cheap. Background tasks of an `open` never raise a service's errors: they mark the connection dead, and then the
    current `run` raises, or the next one reconnects.
-2. `run(inbox, outbox)` handles one stream: until the inbox ends, then it returns. A listening stage runs once per
-   session, a reply stage once per turn; there is no special kind of stage for either.
-3. The line closes the ends, the stage never does. End of stream is `return`, failure is an exception, interruption
-   is `trio.Cancelled`; nothing else stops a stage.
+2. `run(inbox, outbox)` handles one stream until the inbox ends, and then returns. A listening stage runs once per
+   session, a reply stage once per turn; they are not different kinds of stages.
+3. The pipeline closes the ends, a stage never does. The end of a stream is `return`, a failure is an exception, an
+   interruption is `trio.Cancelled`; nothing else stops a stage.
 4. Any `await` may be cancelled. Clean-up is synchronous, or shielded for at most 0.5 s.
-5. Tasks are started only in a nursery inside `run` or `open`; work over 2 ms goes to `voicekit.flow.in_thread`.
-6. `accepts` and `produces` are the formats of the sound it takes and gives, None where it has no opinion.
+5. Tasks are started only in a nursery inside `run` or `open`; work over 2 ms is run with `voicekit.flow.in_thread`.
+6. `accepts` and `produces` are the formats of its input and output sound, None for any.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Stage(Protocol[In_contra, Out_co]):
 
 @dataclass(frozen=True, slots=True)
 class FunctionStage(Pipeable, Generic[In, Out]):
-    """A stage that needs nothing opened: made by `@stage`."""
+    """A stage that opens nothing: made by `@stage`."""
 
     run: Run[In, Out]
     name: str

@@ -1,7 +1,7 @@
-"""The members of a `Fallback` that are stages: opened when they are needed, kept open after that.
+"""The members of a `Fallback` that are stages: opened when they are needed, and kept open afterwards.
 
-The first is opened with the session; another when those before it have failed. A member whose connection dies in the
-background is closed and opened anew when it is wanted again.
+The first is opened with the session; another when those before it have failed. If a member's connection dies in the
+background, the member is closed, and opened again when it is next needed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Standby(Generic[S]):
         self._runs: dict[int, Run[Any, Any]] = {}
 
     async def take(self, tried: Collection[int]) -> tuple[int, Run[Any, Any]]:
-        """The best member that opens, none of `tried`. Raises the last one's error if none is left."""
+        """The best member that opens, except those in `tried`. Raises the last error if none is left."""
         order = [number for number in self.spec.order(trio.current_time()) if number not in tried]
         for number, then in zip(order, [*order[1:], None], strict=True):
             try:
@@ -49,13 +49,13 @@ class Standby(Generic[S]):
                 if not is_fault(error) or then is None:
                     raise
                 self.switch(number, then, error)
-        raise Unavailable(f"no {self._role} is left", service=self._role, retryable=True)
+        raise Unavailable(f"every {self._role} has failed", service=self._role, retryable=True)
 
     def next(self, tried: Collection[int]) -> int | None:
         return next((n for n in self.spec.order(trio.current_time()) if n not in tried), None)
 
     def switch(self, left: int, taken: int, error: Exception) -> None:
-        """Member `left` has failed, and `taken` is to go on: note it and tell it."""
+        """Member `left` has failed, and `taken` continues: record it and report it."""
         self.spec.failed(left, error, trio.current_time())
         a, b = self.parts[left], self.parts[taken]
         self._report(Switched(self._role, called(a, left), called(b, taken), error, crossing(a, b)))
@@ -86,7 +86,7 @@ class Standby(Generic[S]):
 async def open_standby(
     spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
-    """The members of `spec`, the first that works open; raises the last one's error if none does."""
+    """The members of `spec`, with the first that works open; raises the last error if none does."""
     with alone():
         async with trio.open_nursery() as nursery:
             standby = Standby(spec, parts, role, nursery, report)

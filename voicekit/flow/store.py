@@ -1,9 +1,9 @@
 """What a link holds, and what it does when it is full: the pure half of `voicekit.flow.link`.
 
-Capacity counts weight, not items: sound weighs its samples (integers: float seconds dropped one frame too many after
-ten frames), text its characters, marks and gaps nothing, anything else 1. An item heavier than the whole capacity
-passes when nothing else that weighs is queued. Sound that is dropped leaves a Gap in its place, so that positions
-stay true; gaps that touch become one, and marks are never dropped.
+Capacity counts weight, not items. Sound weighs its samples (integers, because float seconds dropped one frame too many
+after ten frames), text its characters, marks and gaps nothing, anything else 1. An item heavier than the whole capacity
+passes if nothing else with weight is queued. Dropped sound leaves a Gap in its place, so that positions stay correct;
+gaps that touch are joined, and marks are never dropped.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from voicekit.errors import ConfigError, LinkOverflow
 from voicekit.events import SpeechStarted, SpeechStopped, WordMark
 
 MAX_WEIGHTLESS = 4096
-"""Marks and gaps weigh nothing; this many of them queued means that nobody has read for a very long time."""
+"""Marks and gaps weigh nothing; if this many are queued, nothing has been received for a very long time."""
 
 
 class Full(Enum):
-    """What a link does with one more item when it is full."""
+    """What a full link does with another item."""
 
     WAIT = "wait"  # the sender waits: backpressure
     DROP_OLDEST = "drop oldest"  # the oldest sound becomes a Gap; marks stay
@@ -33,7 +33,9 @@ class Full(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LinkStatistics:
-    """A link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), `age` seconds."""
+    """A link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), `age` is
+    seconds.
+    """
 
     name: str
     full: Full
@@ -52,7 +54,8 @@ _WEIGHTLESS = (Gap, SpeechStarted, SpeechStopped, WordMark)
 def weigh(item: object) -> int:
     """The weight of an item on a link: samples, characters, or 1; marks and gaps weigh nothing."""
     if isinstance(item, AudioFrame):
-        return len(item.pcm) // item.format.sample_bytes  # item.samples, one call less: this runs for every frame
+        # same as item.samples, but one call less: this runs for every frame
+        return len(item.pcm) // item.format.sample_bytes
     if isinstance(item, _WEIGHTLESS):
         return 0
     if hasattr(item, "__len__"):
@@ -66,12 +69,12 @@ def count(item: object) -> int:
 
 
 def latest_of(*kinds: type) -> Callable[[object], type | None]:
-    """A `conflate` for links on which only the latest item of each of these kinds matters."""
+    """A `conflate` for links on which only the latest item of each of these types matters."""
     return lambda item: type(item) if isinstance(item, kinds) else None
 
 
 def check_rule(name: str, capacity: object, full: object) -> None:
-    """Raise ConfigError for a capacity below 1 or an unknown policy, on behalf of the link that was to have them."""
+    """Raise ConfigError for a capacity below 1 or an unknown policy, naming the link."""
     if not isinstance(capacity, int) or capacity < 1:
         raise ConfigError(f"link {name!r}: expected a capacity of at least 1, got {capacity!r}")
     if not isinstance(full, Full):
@@ -79,7 +82,7 @@ def check_rule(name: str, capacity: object, full: object) -> None:
 
 
 class Store:
-    """What is queued on one link, its weight, and the rule for being full. It never waits and reads no clock."""
+    """The queue of one link, its weight, and the rule for when it is full. It never waits and reads no clock."""
 
     __slots__ = (
         "capacity",
@@ -114,12 +117,13 @@ class Store:
         self.level = self.peak = self.dropped = self.weightless = 0
 
     def offer(self, item: Any, now: float) -> bool:
-        """Put `item` by the policy, without waiting; False when a WAIT link is full."""
+        """Put `item` in by the policy, without waiting; False if a WAIT link is full."""
         weight = self.weigh(item)
         if self.conflate is not None:
             self._forget_superseded(item, weight)
         level = self.level + weight
-        if weight and (level <= self.capacity or level == weight):  # _put and _has_room for every frame, without calls
+        # _put and _has_room inlined, because this runs for every frame
+        if weight and (level <= self.capacity or level == weight):
             self.items.append((item, weight, now))
             self.level = level
             if level > self.peak:
@@ -173,20 +177,20 @@ class Store:
             return False
         crowded = not weight or (self.full is Full.DROP_OLDEST and self.weightless >= MAX_WEIGHTLESS)
         if self.full is Full.FAIL or crowded:
-            raise LinkOverflow(f"link {self.name!r} is full and must never be: {self.statistics(now)}")
+            raise LinkOverflow(f"link {self.name!r} is full, which must never happen: {self.statistics(now)}")
         dropped = weight
         if self.full is Full.DROP_OLDEST:
             dropped = self._drop_oldest(weight)
             self._put(item, weight, now)
         self.dropped += dropped
         if self.on_drop is not None:
-            self.on_drop(dropped)  # last, so that it finds the link in order whatever it does
+            self.on_drop(dropped)  # last, so that the callback finds the link in a consistent state
         return True
 
     def _drop_oldest(self, weight: int) -> int:
-        """Turn the oldest sound into gaps in its place until `weight` fits; how much was dropped."""
+        """Replace the oldest sound with gaps until `weight` fits; returns how much was dropped."""
         before = self.level
-        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may stand before it
+        place = next(place for place, (_, old, _) in enumerate(self.items) if old)  # marks may precede it
         while not self._has_room(weight):
             item, old, since = self.items[place]
             self.level -= old
@@ -198,11 +202,11 @@ class Store:
                 self.weightless += 1
             place += not self._joined(place)
         while place < len(self.items) and self._joined(place):
-            pass  # a gap that was queued behind it
+            pass  # merged with a gap that was queued after it
         return before - self.level
 
     def _joined(self, place: int) -> bool:
-        """Whether the item there was a gap that touched the one before it; then they are one now."""
+        """Whether the item there was a gap that touched the previous one; then they have been joined."""
         gap = self.items[place][0]
         if type(gap) is not Gap or not place:
             return False
@@ -216,7 +220,7 @@ class Store:
         return True
 
     def _forget_superseded(self, item: Any, weight: int) -> None:
-        """Remove the queued item with the same key as `item`, if `item` is sure to be put then."""
+        """Remove the queued item with the same key as `item`, if `item` will certainly be put in."""
         assert self.conflate is not None
         key = self.conflate(item)
         if key is None:
@@ -228,7 +232,7 @@ class Store:
                 self.level -= old
                 self.weightless -= not old
                 if not self._has_room(weight) and self.full is not Full.DROP_OLDEST:
-                    self.items.insert(place, entry)  # the new one will not get in, so the old one stays
+                    self.items.insert(place, entry)  # the new item will not fit, so the old one stays
                     self.level += old
                     self.weightless += not old
                 return

@@ -1,7 +1,7 @@
-"""The one door to worker threads, so that a test in virtual time can close it.
+"""The only way to worker threads, so that a test in virtual time can replace it.
 
-trio's autojump clock does not see threads: it would jump while one is still working. The test kit therefore sets
-`inline`, and the work is done on the spot.
+trio's autojump clock does not see threads: it would jump while one is still working. So the test kit sets `inline`, and
+the work is then done in the event loop.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 MAX_THREADS = 20
-"""At most this many at once in one trio run: enough for calls that share models, few enough to notice a leak."""
+"""Threads that may run at once in one trio run: enough for calls that share models, few enough to notice a leak."""
 
 inline: ContextVar[bool] = ContextVar("voicekit.inline_threads", default=False)
 _limiter: RunVar[trio.CapacityLimiter] = RunVar("voicekit.thread_limiter")
 
 
 async def in_thread(work: Callable[[*Args], R], *args: *Args) -> R:
-    """What `work(*args)` returns or raises, done in a worker thread; about 0.3 ms of overhead.
+    """The result or error of `work(*args)` in a worker thread; about 0.3 ms of overhead.
 
-    When this is cancelled, the thread is left to itself and its result is dropped, so `work` must end by itself and
-    must not write to anything that somebody still uses.
+    If this is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and must not
+    write to anything that is still in use.
     """
     if inline.get():
         await trio.lowlevel.checkpoint()

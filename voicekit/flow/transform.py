@@ -1,9 +1,9 @@
 """What never waits is called, not scheduled: the Transform contract, and how transforms are fused.
 
-A hop over a trio channel costs 8 to 10 us, a plain call 0.05 us (benchmarks/README.md). So whatever only computes is
-a transform: fed one item, it yields any number, and keeps its state to itself. Neighbouring transforms in a line are
-fused into one and hung on the outlet of the stage before them (or on the inlet of the first stage). A new one is made
-for each stream, so no state leaks from one reply into the next.
+A hop over a trio channel costs 8 to 10 us, a plain call 0.05 us (benchmarks/README.md). So code that only computes is a
+transform: for each item it yields any number of items, and it keeps its state to itself. Neighbouring transforms in a
+pipeline are fused into one and attached to the outlet of the stage before them (or to the inlet of the first stage). A
+new one is made for each stream, so no state leaks from one reply into the next.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ class Transform(Protocol[In_contra, Out_co]):
     """Items in, items out, at once. `feed` and `finish` never wait and take well under a millisecond."""
 
     def feed(self, item: In_contra) -> Iterable[Out_co]:
-        """What comes of `item`; items of a kind it does not know pass unchanged."""
+        """The result of `item`; items of an unknown type pass unchanged."""
         ...
 
     def finish(self) -> Iterable[Out_co]:
-        """The stream ended: what is still inside. Nothing is fed afterwards."""
+        """The stream ended: returns what is still inside. Nothing is fed afterwards."""
         ...
 
 
 def _unheard(signal: object) -> None:
-    """Where signals go when nobody listens."""
+    """Discards signals that have no receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class StreamContext:
 
 
 class Pipeable:
-    """Gives `|` to parts of a line: `a | b | c` is `pipeline(a, b, c)`. A convenience, not a contract."""
+    """Gives `|` to parts of a pipeline: `a | b | c` is `pipeline(a, b, c)`. A convenience, not a contract."""
 
     __slots__ = ()
 
     joined: ClassVar[Callable[..., Any]]
-    """Makes a pipeline of parts; `voicekit.flow.pipeline` puts it here, since it needs this module."""
+    """Makes a pipeline from parts; set by `voicekit.flow.pipeline`, which imports this module."""
 
     def __or__(self, other: object) -> Any:
         return type(self).joined(self, other)
@@ -61,10 +61,10 @@ class Pipeable:
 
 @dataclass(frozen=True, slots=True)
 class TransformPart(Pipeable, Generic[In, Out]):
-    """A transform's place in a line: `start` makes a fresh transform for each stream.
+    """A transform's place in a pipeline: `start` makes a new transform for each stream.
 
-    `accepts` is the one format it can take (None: any). `produces` is the format of its output (None: as it came in).
-    `loads` names modules that `start` imports and that take long: whoever opens the line imports them in a thread.
+    `accepts` is the one input format that it takes (None: any). `produces` is its output format (None: as the input).
+    `loads` names slow modules that `start` imports; whoever opens the pipeline imports them in a thread.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Fused:
 
 
 def _joined(transforms: Sequence[Transform[Any, Any]]) -> list[Transform[Any, Any]]:
-    """The same with neighbouring functions in one: a function more costs its call, and not a transform's as well."""
+    """The same transforms, with neighbouring functions joined: a further function then costs only its call."""
     joined: list[Transform[Any, Any]] = []
     for transform in transforms:
         last = joined[-1] if joined else None
@@ -106,7 +106,7 @@ def _joined(transforms: Sequence[Transform[Any, Any]]) -> list[Transform[Any, An
 
 
 def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[Any]) -> Iterable[Any]:
-    """All that comes of `items`. One in a tuple, which is what mostly comes, goes on without a new list."""
+    """The result of `items`. A single item in a tuple, the usual case, passes without a new list."""
     for feed in feeds:
         if type(items) is tuple and len(items) == 1:
             items = feed(items[0])
@@ -116,7 +116,9 @@ def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[An
 
 
 class Each:
-    """A transform from plain functions, called one after the other, of one item to one item, or None to drop it."""
+    """A transform from plain functions that are called one after the other, each from one item to one item, or None to
+    drop it.
+    """
 
     __slots__ = ("functions",)
 
@@ -151,10 +153,10 @@ class Tap:
 
 
 def each(function: Callable[[In], Out | None]) -> TransformPart[In, Out]:
-    """A part of a line that calls `function` on every item; what returns None is dropped."""
+    """A transform that calls `function` on every item; None drops the item."""
     return TransformPart(getattr(function, "__name__", "each"), lambda context: Each(function))
 
 
 def tap(look: Callable[[In], object]) -> TransformPart[In, In]:
-    """A part of a line that shows every item to `look` and passes it on."""
+    """A transform that shows every item to `look` and passes it on."""
     return TransformPart(getattr(look, "__name__", "tap"), lambda context: Tap(look))

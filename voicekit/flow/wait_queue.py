@@ -1,7 +1,7 @@
-"""Tasks that wait in a row: first come, first served. What a link needs of trio's ParkingLot, and a little more.
+"""Tasks that wait in order: first come, first served. What a link needs of trio's ParkingLot, and a little more.
 
-Each task brings something that those who serve the row can see, and one that is cancelled says so when it has left.
-Waking the first is also a third cheaper than there, and a link does that for almost every item.
+Each task brings a value that is visible to those who serve the queue, and a cancelled task reports when it has left.
+Waking the first task is also a third cheaper than with ParkingLot, and a link does this for almost every item.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ T = TypeVar("T")
 
 
 class WaitQueue(OrderedDict[Task, T]):
-    """A row of sleeping tasks and what each brings; falsy when it is empty.
+    """A queue of sleeping tasks and their values; falsy when it is empty.
 
-    It is the dictionary itself: a link asks several times for each item whether somebody waits, and that costs half as
-    much without a method of ours in between.
+    It is itself the dictionary: a link checks several times per item whether a task waits, and without a method of ours
+    that costs half as much.
     """
 
     __slots__ = ()
 
     async def wait(self, bringing: T, left: Callable[[], object] | None = None) -> None:
-        """Sleep at the end of the row until woken; when cancelled, leave it and call `left`."""
+        """Sleep at the end of the queue until woken; if cancelled, leave it and call `left`."""
         task = current_task()
 
         def leave(_: object) -> Abort:
@@ -38,11 +38,11 @@ class WaitQueue(OrderedDict[Task, T]):
         await wait_task_rescheduled(leave)
 
     def first(self) -> T:
-        """What the first in the row brings; there must be one."""
+        """The value of the first task; there must be one."""
         return next(iter(self.values()))
 
     def wake_first(self) -> None:
-        """Let the first one go on; there must be one."""
+        """Wake the first task; there must be one."""
         reschedule(self.popitem(last=False)[0])
 
     def wake_all(self) -> None:

@@ -1,8 +1,8 @@
-"""A watchdog over the event loop: tells which task kept it from everybody else, and for how long.
+"""A watchdog over the event loop: reports which task blocked it, and for how long.
 
-A handler that computes, or calls something that blocks, stops every call in the process. That can't be prevented
-from inside one loop, but it can be named. This is the one place that looks at real time: what it finds is reported
-and decides nothing.
+A handler that computes, or calls something that blocks, stops every call in the process. This can't be prevented from
+inside one loop, but the task can be named. This is the only place that reads real time: its findings are reported and
+decide nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import trio
 from trio.lowlevel import Task
 
 LONGEST_STEP = 0.1
-"""Seconds: five frames. Playout's lead has been used up by then, so the caller may hear it."""
+"""Seconds: five frames. By then playout's lead has been used up, so the caller may hear it."""
 
 
 class _Watchdog(trio.abc.Instrument):
@@ -24,7 +24,7 @@ class _Watchdog(trio.abc.Instrument):
     def __init__(self, report: Callable[[str, float], None], longest: float) -> None:
         self._report = report
         self._longest = longest
-        self._since = perf_counter()  # it is added in the middle of a step
+        self._since = perf_counter()  # the instrument is added in the middle of a step
 
     def before_task_step(self, task: Task) -> None:
         self._since = perf_counter()
@@ -37,9 +37,9 @@ class _Watchdog(trio.abc.Instrument):
 
 @contextmanager
 def watching_the_loop(report: Callable[[str, float], None], longest: float = LONGEST_STEP) -> Iterator[None]:
-    """While this is open, `report(task, seconds)` is told of every step that took longer than `longest` seconds.
+    """While this is open, `report(task, seconds)` is called for every step that took longer than `longest` seconds.
 
-    A stage's task is called "stage 'name'". The report is made from inside trio's scheduler: it must not wait or raise.
+    A stage's task is called "stage 'name'". The report is made inside trio's scheduler: it must not wait or raise.
     """
     watchdog = _Watchdog(report, longest)
     trio.lowlevel.add_instrument(watchdog)

@@ -4,10 +4,10 @@
         session = Session(stt=SonioxStt(wire_log=log), tts=SonioxTts(wire_log=log), ...)
 
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
-    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\"tokens\":[...],...}"}
+    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{"tokens":[...],...}"}
 
-`at` is seconds since the log was opened. Sound is logged as its length, binary or not. There is no key in it: the
-handshake is not logged, and wherever else its key occurs, or any other, it is taken out.
+`at` is seconds since the log was opened. Sound is logged as its length, binary or not. The log contains no key: the
+handshake is not logged, and keys are removed from all messages.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ WireLog: TypeAlias = Callable[[str, str, str | bytes], None]
 """Called with the connection's name, "sent" or "received", and the message."""
 
 WAITING: Final = 4 * 2**20
-"""Characters that may wait for the disk: a minute of speech as base64. What does not fit is counted."""
+"""Characters that may wait for the disk: a minute of speech as base64. Messages that do not fit are counted."""
 
-_Entry: TypeAlias = tuple[float, str, str, str | int]  # when, on which connection, which way, text or length
+_Entry: TypeAlias = tuple[float, str, str, str | int]  # time, connection, direction, text or length
 
 _KEY: Final = re.compile(r'("api_key"\s*:\s*")[^"]*')
 _SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')
@@ -43,10 +43,10 @@ _SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')
 
 @asynccontextmanager
 async def open_wire_log(path: str | Path, clock: Callable[[], float] | None = None) -> AsyncIterator[WireLog]:
-    """What to give to `wire_log=` of the transcriber and of the voice, so that both are written to the file `path`.
+    """Yields what to pass as `wire_log=` to the transcriber and the voice, so that both are written to the file `path`.
 
-    `clock` gives the seconds of each message, by default since the log was opened. Raises ConfigError when the file
-    can't be written. Lines that still wait when the log closes are written within half a second, or counted.
+    `clock` gives the seconds of each message, by default since the log was opened. Raises ConfigError if the file can't
+    be written. Lines that still wait when the log closes are written within half a second, or counted.
     """
     try:
         await in_thread(_begin, path)
@@ -72,14 +72,14 @@ def _write(path: str | Path, entries: list[_Entry]) -> None:
 
 
 def _begin(path: str | Path) -> None:
-    """A new file in place of an old one. A device stays; a link, which somebody else may have made, is an error."""
+    """Create a new file in place of an old one. A device stays; a link, which may be another user's, is an error."""
     if not os.path.lexists(path) or stat.S_ISREG(os.lstat(path).st_mode):
         renew(path)
     _append(path, [])
 
 
 def _append(path: str | Path, lines: Iterable[str]) -> None:
-    """The file is opened each time, so that a disk that has filled up is told of once, and not when closing again."""
+    """The file is opened each time, so that a full disk is reported once, and not again when closing."""
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
         file.writelines(lines)
 
@@ -91,7 +91,7 @@ def _entry(entry: _Entry) -> str:
 
 
 def _harmless(text: str) -> str:
-    """`text` without keys, and with the length of what sound is in it in its place."""
+    """`text` without keys, and with sound in it replaced by its length."""
     text = _SOUND.sub(lambda found: f"{found[1]}{len(found[2])} characters", text)
     return _KEY.sub(r"\1[key]", text)
 

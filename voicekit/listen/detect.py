@@ -1,7 +1,7 @@
-"""The transform that listens for speech: frames in, the same frames out, with a mark after the one that decided it.
+"""The transform that detects speech: frames in, the same frames out, with a mark after the frame that decided it.
 
-Each mark is also signalled, before it is yielded: in order on the sound link it tells the transcriber after which
-sample speech ended; out of order it tells the conductor at once, past any sound still queued.
+Each mark is also signalled before it is yielded. On the sound link, in order, it tells the transcriber after which
+sample speech ended; as a signal, it tells the conductor at once, past any sound still queued.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from voicekit.listen.loudness import Loudness
 def detect(
     vad: Vad, policy: GatePolicy | None = None, loudness: Loudness | None = None
 ) -> TransformPart[Sound, Sound | SpeechMark]:
-    """A part of a line that adds SpeechStarted and SpeechStopped to the sound that passes, by `vad` and a gate.
+    """A transform that adds SpeechStarted and SpeechStopped to the sound that passes, using `vad` and a gate.
 
-    Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have
-    any size; they, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of
-    the stream, speech that is still going on is stopped.
+    Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have any
+    size; they, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of the
+    stream, speech in progress is stopped.
 
-    With `loudness`, speech is measured for it. If it becomes much louder on the way, SpeechStarted is signalled again,
-    and only signalled: a caller may have begun to speak in front of a television.
+    With `loudness`, the level of speech is measured. If it becomes much louder, SpeechStarted is signalled again (but
+    not put on the link): a caller may have begun to speak while a television was playing.
     """
     gate_policy = policy or GatePolicy()
 
@@ -46,12 +46,12 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
     if offered is None or offered.encoding != "pcm16" or offered.channels != 1 or offered.rate not in vad.rates:
         wanted = ", ".join(map(str, vad.rates))
         got = offered or "sound of an unknown format"
-        raise ConfigError(f"detect: {vad!r} expected pcm16 mono at one of {wanted} Hz, got {got}")
+        raise ConfigError(f"detect: {vad!r}: expected pcm16 mono at one of {wanted} Hz, got {got}")
     return offered.rate
 
 
 class Detect:
-    """One stream's detector: cuts the sound into the VAD's windows and asks the gate about each."""
+    """One stream's detector: cuts the sound into the VAD's windows and passes each one's probability to the gate."""
 
     __slots__ = ("_context", "_gate", "_loudness", "_stream", "_threshold", "_window", "_windows")
 
@@ -79,7 +79,7 @@ class Detect:
     def _listen(self, frame: AudioFrame) -> list[SpeechMark]:
         marks: list[SpeechMark] = []
         for window in self._windows.cut(frame):
-            if window.samples == self._window:  # a shorter one stood before a hole: too little to judge
+            if window.samples == self._window:  # a shorter window before a gap has too little sound to judge
                 probability = self._stream.probability(window.pcm)
                 mark = self._gate.feed(probability, self._window, window.at)
                 if self._loudness is not None and probability >= self._threshold:

@@ -1,9 +1,9 @@
-"""A recogniser behind a recogniser: if one fails, the next hears again what was not final yet. No word is lost.
+"""A recogniser with standbys: if one fails, the next gets the sound again that was not final yet. No word is lost.
 
     sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
             └──▶ stt 2 ─▶ transcripts     the log's sound first, as fast as it takes it; positions moved back
 
-The call stays with the recogniser that works; the next call begins with the first that does not rest.
+The call stays with the recogniser that works; the next call begins with the first that is not resting.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from voicekit.flow.transform import Pipeable
 from voicekit.listen.sound_log import KEPT_S, Heard, SoundLog, moved, moved_back
 
 LOOK_S = 0.25
-"""Seconds between two looks at what the recogniser owes."""
+"""Seconds between two checks of what the recogniser owes."""
 
 SAID = 256
 """Transcripts of one recogniser that may wait."""
 
 
 class FallbackStt(Pipeable):
-    """`ears` in their order, by the rules of `spec`; all take the same sound, and all or none find endpoints.
+    """`ears` in their order, by the rules of `spec`; all take the same format, and all or none detect endpoints.
 
-    Opening raises the last one's error if none opens, and `run` if none is left.
+    Opening raises the last error if none opens, and `run` if none is left.
     """
 
     name = "fallback stt"
@@ -50,7 +50,7 @@ class FallbackStt(Pipeable):
         self._spec = spec
         if len({ear.endpoints for ear in ears}) > 1:
             raise ConfigError(
-                "fallback stt: expected all to find endpoints, or none, got "
+                "fallback stt: expected either all members or none to detect endpoints, got "
                 + ", ".join(f"{ear.name}: {ear.endpoints}" for ear in ears)
             )
 
@@ -65,7 +65,9 @@ class FallbackStt(Pipeable):
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         wanted = [ear.negotiate(offered) for ear in self.ears]
         if len(set(wanted)) > 1:
-            raise ConfigError(f"fallback stt: expected all to take the same sound, got {', '.join(map(str, wanted))}")
+            raise ConfigError(
+                f"fallback stt: expected all members to take the same audio format, got {', '.join(map(str, wanted))}"
+            )
         self.accepts = wanted[0]
         return wanted[0]
 
@@ -113,15 +115,16 @@ class _Stream:
         self._ended = False
         self._last = False
         self._down_since: float | None = None
-        self.alive = False  # the recogniser of now has said something
+        self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser hear the rest of the stream; of the `last`, we bear that it is down."""
+        """Let one recogniser process the rest of the stream; if it is the `last`, it may be down."""
         base, again = self._log.again()
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")
         said_out, said_in = open_link(SAID, weigh=_one, name="transcripts of a recogniser")
-        with sound_in, sound_out, said_in, said_out:  # until all is over: a task that is cancelled closes no other's
+        # held until all tasks end, since a cancelled task does not close another's channels
+        with sound_in, sound_out, said_in, said_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, base, again, sound_out)
                 nursery.start_soon(self._transcribe, run, sound_in, said_out)
@@ -131,9 +134,10 @@ class _Stream:
                 nursery.cancel_scope.cancel()
 
     async def end_what_hangs(self) -> None:
-        """The recogniser has failed. Words of which only the end is missing get it: no other will hear them again.
+        """The recogniser has failed. Words that lack only their endpoint get it, since no other recogniser will process
+        them again.
 
-        SttDown is not emitted: it would end the caller's turn with the words that came so far, and the rest is coming.
+        SttDown is not emitted: it would end the caller's turn with the words so far, although the rest is coming.
         """
         hanging = self._log.hanging
         if hanging is not None:
@@ -169,7 +173,7 @@ class _Stream:
             if self._last:
                 continue
             if self._log.owed_s >= self._patience:
-                raise Unavailable(f"no word for {self._patience:g} s of speech", service="stt", retryable=True)
+                raise Unavailable(f"no words after {self._patience:g} s of speech", service="stt", retryable=True)
             if self._down_since is not None and trio.current_time() - self._down_since >= self._patience:
                 raise Unavailable(f"no connection for {self._patience:g} s", service="stt", retryable=True)
 

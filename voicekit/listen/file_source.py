@@ -1,4 +1,4 @@
-"""A sound file as a source: paced like a live microphone, or as fast as its consumer takes it."""
+"""A sound file as a source: in real time like a microphone, or as fast as its consumer takes it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from voicekit.flow.threads import in_thread
 from voicekit.flow.transform import Pipeable
 
 BLOCK_SECONDS = 1.0
-"""Read at once: a trip to a thread costs about 0.3 ms, decoding a second of sound up to 4 ms."""
+"""Seconds read at once: a thread costs about 0.3 ms, decoding a second of sound up to 4 ms."""
 
 
 class FileSource(Pipeable):
     """A source that plays the sound file at `path`, then `trailing_silence` seconds of silence, and ends.
 
-    With `paced` it is `live` and keeps time like a microphone: each frame comes when its last sample would have been
-    recorded, counted from the start of `run`; late ones follow at once, so nothing drifts. Without, whoever receives
-    sets the pace. Frames are PCM16 of `frame_ms` (the last may be shorter), in the rate and the channels of the file.
-    A file that was cut short is refused without `cut_short`; if some bytes are missing, a Trouble says so.
+    With `paced` it is `live` and runs in real time: each frame comes when its last sample would have been recorded,
+    counted from the start of `run`; late frames follow at once, so nothing drifts. Without `paced`, the receiver sets
+    the pace. Frames are PCM16 of `frame_ms` (the last may be shorter), in the file's rate and channels. A file that was
+    cut short is refused without `cut_short`; if only a few bytes are missing, this is reported as Trouble.
 
     The header is read here: raises ConfigError for a file that can't be played (see `SoundFileReader`), a negative
-    silence, and a frame of less than one sample. Each `run` plays the file from its start; a cancelled one leaves at
-    most one read to a thread, which closes the file after it.
+    silence, and a frame of less than one sample. Each `run` plays the file from its start; if cancelled, it leaves at
+    most one read to a thread, which closes the file afterwards.
     """
 
     name = "file"
@@ -55,7 +55,7 @@ class FileSource(Pipeable):
         self._path = path
         self._cut_short = cut_short
         if trailing_silence < 0:
-            raise ConfigError(f"trailing_silence: expected seconds from 0, got {trailing_silence!r}")
+            raise ConfigError(f"trailing_silence: expected 0 seconds or more, got {trailing_silence!r}")
         self._silence = self.produces.samples(trailing_silence)
         self._frame = self.produces.samples(frame_ms / 1000)
         if self._frame < 1:
@@ -76,7 +76,9 @@ class FileSource(Pipeable):
                 what = f"sound file {self._path}: {reader.missing} bytes at its end are missing"
                 tell.get()(Trouble(self.name, DeviceError(what)))
             if reader.format != self.produces:
-                raise ConfigError(f"sound file {self._path}: was {self.produces}, and is {reader.format} now")
+                raise ConfigError(
+                    f"sound file {self._path}: the format changed from {self.produces} to {reader.format}"
+                )
             while block := await in_thread(reader.read, self.produces.samples(BLOCK_SECONDS)):
                 await self._say(chunker.cut(block), start, outbox)
         for silence in self._silent_blocks(reader.position):
@@ -84,7 +86,7 @@ class FileSource(Pipeable):
         await self._say(chunker.finish(), start, outbox)
 
     async def _say(self, frames: Iterable[AudioFrame], start: float, outbox: Outlet[AudioFrame]) -> None:
-        """Send `frames`, each at its time where the source is paced; waits for the consumer too."""
+        """Send `frames`, each at its time if the source is paced; also waits for the consumer."""
         for frame in frames:
             if self.live:
                 await trio.sleep_until(start + self.produces.seconds(frame.end))

@@ -1,17 +1,17 @@
-"""Pure hysteresis, counted in samples: from the probabilities of windows to "began to speak" and "stopped".
+"""Pure hysteresis, counted in samples: from the probabilities of windows to "speech began" and "speech stopped".
 
-A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. Once what is certain of it
-spans `min_speech`, it is speech; runs of speech with less than `hangover` between them are one. So a click neither
-begins speech nor prolongs it, and a pause between words does not end it.
+A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. When its certain part spans
+`min_speech`, it is speech; runs of speech with less than `hangover` between them are one. So a click neither begins
+speech nor prolongs it, and a pause between words does not end it.
 
-What is certain: a detector with a hangover of its own reports speech for a while longer. Its stream states for how long
-at least (`trail`), and that much is taken off the end of each run. It matters: webrtcvad turns a single window that it
-takes for speech, of which a quiet room has one every few seconds, into four, so "three of four" alone lets every blip
-of it pass, and speech seemed to end 60 ms late.
+The certain part: a detector with its own hangover reports speech for a while after its end. Its stream declares the
+minimum (`trail`), which is subtracted from the end of each run. This matters: webrtcvad turns a single window that it
+takes for speech, of which a quiet room has one every few seconds, into four. With "three of four" alone, every such
+blip would pass, and speech would seem to end 60 ms late.
 
 Positions are where something happened, not where it was decided: speech starts where its first voiced window starts,
-and stops where its last one ends. The first is decided when the run is long enough (with webrtcvad and the defaults
-100 ms after the start), the second `hangover` after the stop.
+and stops where its last one ends. The start is decided when the run is long enough (with webrtcvad and the defaults 100
+ms later), the stop `hangover` after it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from voicekit.events import SpeechStarted, SpeechStopped
 class GatePolicy:
     """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
 
-    `threshold`: a window at least this probable is voiced.
-    `start_voiced` of `start_windows`: voiced windows that start speech; one of four may be wrong.
-    `min_speech` (s): more than one window of 20 ms, which may be a click, and no longer, since it delays barge-in.
-    `hangover` (s): the longest pause within speech; the closures of stop consonants and short breaths stay below.
+    `threshold`: a window with at least this probability is voiced. `start_voiced` of `start_windows`: voiced windows
+    that start speech; one of four may be wrong. `min_speech` (s): more than one window of 20 ms, which may be a click,
+    but short, since it delays barge-in. `hangover` (s): the longest pause within speech; the closures of stop
+    consonants and short breaths are shorter.
     """
 
     threshold: float = 0.5
@@ -52,9 +52,10 @@ class GatePolicy:
 
 
 class Gate:
-    """One stream's gate at `rate` Hz: emits SpeechStarted and SpeechStopped in turn, at positions that never fall.
+    """One stream's gate at `rate` Hz: emits SpeechStarted and SpeechStopped alternately, at positions that never
+    decrease.
 
-    `trail` is how many samples the detector goes on saying yes after speech.
+    `trail` is the number of samples for which the detector still reports speech after its end.
     """
 
     __slots__ = ("_hangover", "_heard_to", "_needed", "_policy", "_recent", "_since", "_speaking", "_trail")
@@ -64,8 +65,9 @@ class Gate:
         self._trail = trail
         self._needed = round(policy.min_speech * rate) + trail
         self._hangover = round(policy.hangover * rate)
-        self._recent: deque[tuple[bool, int]] = deque(maxlen=policy.start_windows)  # voiced, first sample
-        self._since: int | None = None  # where the run under way began
+        # for each window: voiced, first sample
+        self._recent: deque[tuple[bool, int]] = deque(maxlen=policy.start_windows)
+        self._since: int | None = None  # where the current run of voiced windows began
         self._heard_to = 0  # where the last speech ended
         self._speaking = False
 
@@ -86,17 +88,17 @@ class Gate:
         return self._speaking
 
     def lose(self, samples: int, at: int) -> SpeechStopped | None:
-        """Sound is missing: it counts as unvoiced for its length, and a run under way ends there."""
+        """Sound is missing: it counts as unvoiced for its length, and a run in progress ends there."""
         self._recent.clear()
         self._since = None
         return self._end_after_hangover(at + samples)
 
     def finish(self) -> SpeechStopped | None:
-        """The stream ended: speech that was under way has stopped."""
+        """The stream ended: speech in progress has stopped."""
         return self._stop() if self._speaking else None
 
     def _follow_run(self) -> None:
-        if sum(voiced for voiced, _ in self._recent) < self._policy.start_voiced:
+        if sum([voiced for voiced, _ in self._recent]) < self._policy.start_voiced:
             self._since = None
         elif self._since is None:
             self._since = next(at for voiced, at in self._recent if voiced)
@@ -108,13 +110,13 @@ class Gate:
         return SpeechStarted(at)
 
     def _end_after_hangover(self, now: int) -> SpeechStopped | None:
-        """A run that began within the hangover is waited for: it either becomes speech soon or breaks."""
+        """Wait for a run that began within the hangover: it either becomes speech soon or breaks."""
         over = self._speaking and self._since is None and now - self._heard_to >= self._hangover
         return self._stop() if over else None
 
     def _stop(self) -> SpeechStopped:
         self._speaking = False
-        # What was said to be speech must not help to begin the next one; it could where the hangover is tiny.
+        # Windows that belonged to past speech must not help to begin the next; with a tiny hangover they could.
         while self._recent and self._recent[0][1] < self._heard_to:
             self._recent.popleft()
         return SpeechStopped(self._heard_to)

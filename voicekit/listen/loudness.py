@@ -1,7 +1,8 @@
-"""How loud the speech in the ear stream was, and when: by it the turn machine tells the caller from the background.
+"""How loud the speech in the ear stream was, and when; the turn machine uses this to separate the caller from the
+background.
 
-Only windows that a detector takes for speech are measured, and of these every eighth sample, which costs 2 us a window
-and is right to about a decibel.
+Only windows that a detector takes for speech are measured, and only every eighth sample. This costs 2 us per window and
+is accurate to about a decibel.
 """
 
 from __future__ import annotations
@@ -16,20 +17,22 @@ WINDOWS = 1_000
 """Windows that are remembered: 20 s of speech, longer than any word takes to become final."""
 
 LOUDER = 10 ** (8 / 10)
-"""Speech that becomes 8 dB louder than it began is somebody else's: one voice seldom rises that much in a word."""
+"""Speech that becomes 8 dB louder than at its start is a second speaker's: one voice seldom rises that much in
+a word.
+"""
 
 SMOOTH = 3
-"""Windows over which that is measured; a click is shorter."""
+"""Windows over which this is measured; a click is shorter."""
 
 
 class Loudness:
-    """The levels of the last 20 s of speech; `note` each window, in order, and ask `over` any span."""
+    """The levels of the last 20 s of speech; `note` each window in order, and call `over` for any span."""
 
     __slots__ = ("_base", "_windows")
 
     def __init__(self) -> None:
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # first sample, mean power
-        self._base = 0.0  # how loud the running speech began, or has become since
+        self._base = 0.0  # how loud the current speech was at its start, or has become
 
     def note(self, pcm: bytes, at: int) -> None:
         """The window `pcm` (PCM16 mono) at sample `at` is speech."""
@@ -41,7 +44,7 @@ class Loudness:
         self._base = self._recent()
 
     def rises(self) -> bool:
-        """Whether the running speech has become much louder since it began, or since this was last so."""
+        """Whether the current speech has become much louder since it began, or since this was last true."""
         recent = self._recent()
         if recent < self._base * LOUDER:
             return False

@@ -1,6 +1,6 @@
-"""The caller's sound that is not understood for good yet: what another recogniser has to hear again. Pure.
+"""The caller's sound that is not recognised finally: what another recogniser has to process again. Pure.
 
-A recogniser counts samples from the first one that it is sent; the log knows where that was.
+A recogniser counts samples from the first one it gets; the log knows where that was.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from voicekit.events import (
 Heard: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 KEPT_S = 60.0
-"""Seconds of sound that are kept at most; older sound is lost when a service fails that never made anything final."""
+"""Seconds of sound that are kept at most; older sound is lost if the failed service never made anything final."""
 
 LEAST_SPEECH_S = 0.4
-"""Seconds of speech that owe us a word; less may be a cough."""
+"""Seconds of speech for which a word is owed; less may be a cough."""
 
 HANGOVER_S = 0.2
-"""Seconds by which a detector may hear the end of speech behind the last word: more is a word that was not heard."""
+"""Seconds after the last word in which a detector may report the end of speech; anything longer is a word that was
+missed.
+"""
 
 
 class SoundLog:
@@ -44,10 +46,10 @@ class SoundLog:
         self._rate = 16_000
         self._understood = 0
         self._at = 0
-        self._sign = 0  # where we were at the last sign of life
-        self._speech: tuple[int, int | None] | None = None  # where the latest began and stopped
-        self._open = False  # words were shown, or final, and their end was not told
-        self._last_final: int | None = None  # the end of the last final word behind which no Endpoint came
+        self._sign = 0  # position at the last sign of life
+        self._speech: tuple[int, int | None] | None = None  # where the latest speech began and stopped
+        self._open = False  # interim or final words came, but not yet their Endpoint
+        self._last_final: int | None = None  # end of the last final word without an Endpoint after it
 
     def hear(self, item: Heard) -> None:
         self._items.append(item)
@@ -82,7 +84,7 @@ class SoundLog:
 
     @property
     def owed_s(self) -> float:
-        """For how many seconds of sound we have been waiting for a word, or for the end of words; 0.0 if for none."""
+        """For how many seconds of sound a word, or the end of words, has been owed; 0.0 if nothing is."""
         began, stopped = self._speech or (self._at, self._at)
         end = self._at if stopped is None else stopped
         if self._open:
@@ -92,7 +94,9 @@ class SoundLog:
 
     @property
     def hanging(self) -> int | None:
-        """The end of the last final word, if no speech is left behind it and nothing has told that that is all."""
+        """The end of the last final word, if no speech is left after it and no endpoint has confirmed that this
+        is all.
+        """
         if self._last_final is None or not self._endpoints:
             return None
         stopped = self._last_final if self._speech is None else self._speech[1]
@@ -100,7 +104,7 @@ class SoundLog:
         return self._last_final if no_more else None
 
     def again(self) -> tuple[int, list[Heard]]:
-        """What another recogniser has to hear, and the position of its first sample."""
+        """What another recogniser has to process, and the position of its first sample."""
         self._sign, self._open = self._at, False
         first = next((item.at for item in self._items if isinstance(item, AudioFrame | Gap)), self._at)
         return first, list(self._items)
@@ -126,7 +130,7 @@ def moved(item: Heard, by: int) -> Heard:
 
 
 def moved_back(said: Transcript, by: int) -> Transcript:
-    """What such a recogniser says, in positions of the whole call."""
+    """That recogniser's output, in positions of the whole call."""
     match said:
         case Interim(words) | Final(words) | Translated(words):
             return replace(said, words=tuple(_moved_word(word, by) for word in words))

@@ -1,8 +1,8 @@
-"""Sources that need no device: silence and a tone, for tests, for calls that are only typed, and to try a line out.
+"""Sources that need no device: silence and a tone, for tests, for typed calls, and to try out a pipeline.
 
-Both emit frames of 20 ms. A `live` one keeps time like a microphone: each frame comes when its last sample would
-have been recorded, counted from the start of `run`; late ones follow at once, so nothing drifts. Otherwise the
-receiver sets the pace. A cancelled run leaves nothing behind; the next one begins at sample 0 again.
+Both emit frames of 20 ms. If `live`, they run in real time: each frame comes when its last sample would have been
+recorded, counted from the start of `run`; late frames follow at once, so nothing drifts. Otherwise the receiver sets
+the pace. A cancelled run leaves nothing behind; the next one begins at sample 0 again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from voicekit.flow.stage import Run
 from voicekit.flow.transform import Pipeable
 
 FRAME_S = 0.02
-"""What telephones and most microphones deliver at a time."""
+"""The frame length of telephones and most microphones."""
 
 FULL_SCALE = 32_767
 
 
 class SilenceSource(Pipeable):
-    """A silent caller: silence in any `format`, for `duration` seconds or, without one, for ever."""
+    """A silent caller: silence in any `format`, for `duration` seconds or, without one, forever."""
 
     name = "silence"
     accepts: AudioFormat | None = None
@@ -53,7 +53,8 @@ class SilenceSource(Pipeable):
 
 
 class ToneSource(Pipeable):
-    """A sine of `frequency` Hz in PCM16, `level_dbfs` below the loudest sine there is; the same in both channels.
+    """A sine of `frequency` Hz in PCM16, at `level_dbfs` relative to the loudest possible sine; the same in both
+    channels.
 
     Raises ConfigError for another encoding, for a level above 0, and for a frequency that the rate can't carry.
     """
@@ -73,7 +74,9 @@ class ToneSource(Pipeable):
         if format.encoding != "pcm16":
             raise ConfigError(f"tone source: expected pcm16, got {format}")
         if not 0 < frequency < format.rate / 2:
-            raise ConfigError(f"tone source: expected above 0 and below {format.rate / 2:g} Hz, got {frequency!r}")
+            raise ConfigError(
+                f"tone source: expected a frequency above 0 and below {format.rate / 2:g} Hz, got {frequency!r}"
+            )
         if not level_dbfs <= 0:
             raise ConfigError(f"tone source: expected a level of at most 0 dBFS, got {level_dbfs!r}")
         self.produces = format
@@ -109,7 +112,7 @@ async def _say(
     live: bool,
     outbox: Outlet[AudioFrame],
 ) -> None:
-    """Send the frames of `pcm(at, samples)` up to sample `end`, each at its time where `live`."""
+    """Send the frames of `pcm(at, samples)` up to sample `end`, each at its time if `live`."""
     start = trio.current_time()
     size = format.samples(FRAME_S)
     at = 0

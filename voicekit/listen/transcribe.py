@@ -1,13 +1,11 @@
-"""Puts a recogniser's tokens together to words: finals once, the tail that may still change replaced each time. Pure.
+"""Assembles a recogniser's tokens into words: finals once, and the tail that may still change replaced each time. Pure.
 
-Recognisers emit pieces of words, with the white space in front of each word; a piece that begins with white space
-begins a word. Scripts that are written without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each
-token that begins with a character of its own is a word, with the punctuation that follows it. A change of speaker
-begins a word as well.
+Recognisers emit pieces of words, with white space before each word; a piece that begins with white space begins a word.
+Scripts without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each token that begins with a full
+character is a word, including the punctuation after it. A change of speaker begins a word as well.
 
-A final word is released when the next final word begins or when `flush` ends it:
-until then "week" may become "weekend". So what has been released always ends where a word ends, and a recogniser that
-has to be asked again can go on from there.
+A final word is released when the next final word begins or when `flush` ends it: until then "week" may become
+"weekend". So what has been released always ends at the end of a word, and another recogniser can continue from there.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from voicekit.writing import begins_word
 
 @dataclass(frozen=True, slots=True)
 class HeardToken:
-    """A piece of a word, as the recogniser sent it; `start` and `end` in ear samples, None where it doesn't know."""
+    """A piece of a word, as the recogniser sent it; `start` and `end` in ear samples, None if unknown."""
 
     text: str
     start: int | None = None
@@ -32,29 +30,31 @@ class HeardToken:
 
 
 class Assembly:
-    """One stream's transcript: `feed` it what each message of the recogniser holds, and it returns what is new.
+    """One stream's transcript: `feed` it the content of each message of the recogniser, and it returns what is new.
 
-    Each final word is in exactly one Final. An Interim holds everything behind them: the final pieces of a word that
-    isn't finished, and the tokens that may still change. It is emitted whenever that differs from the Interim before.
-    Words without times stand where the word before them ended. A word is as sure as its least sure piece.
+    Each final word is in exactly one Final. An Interim contains everything after them: the final pieces of an
+    unfinished word, and the tokens that may still change. It is emitted whenever it differs from the previous Interim.
+    Words without times are placed where the previous word ended. A word is as certain as its least certain piece.
     """
 
     __slots__ = ("_at", "_interim", "_open")
 
     def __init__(self) -> None:
-        self._open: list[HeardToken] = []  # the pieces of the last final word, which may get more
-        self._at = 0  # where the last released word ended
+        self._open: list[HeardToken] = []  # the tokens of the last final word, which may still grow
+        self._at = 0  # end of the last released word
         self._interim = Interim(())
 
     def feed(self, final: Iterable[HeardToken], nonfinal: Iterable[HeardToken] = ()) -> list[Final | Interim]:
-        """`final` tokens are new; `nonfinal` ones take the place of those fed before."""
+        """`final` tokens are new; `nonfinal` ones replace those fed before."""
         *finished, self._open = _cut([*self._open, *final])
         return self._say(finished, list(nonfinal))
 
     def flush(self) -> list[Final | Interim]:
-        """The utterance or the stream is over: the last word is complete, and what was not final is gone."""
+        """The utterance or the stream is over: the last word is complete, and tokens that were not final are
+        dropped.
+        """
         if not _spoken(self._open):
-            return self._say([], [])  # white space stays: without it the next word would be glued to the last
+            return self._say([], [])  # keep white space: otherwise the next word would be joined to the last one
         finished, self._open = [self._open], []
         return self._say(finished, [])
 
@@ -72,7 +72,9 @@ class Assembly:
 
 
 def words(text: str, start: int, end: int) -> tuple[Word, ...]:
-    """`text` as words that share the samples from `start` to `end` by their letters; for ears without real times."""
+    """`text` as words that share the samples from `start` to `end` in proportion to their letters; for ears without
+    real times.
+    """
     groups = _cut([HeardToken(character) for character in text])
     spoken = ["".join(token.text for token in group) for group in groups if _spoken(group)]
     letters = sum(len(word.strip()) for word in spoken)
@@ -98,7 +100,7 @@ def _cut(tokens: Iterable[HeardToken]) -> list[list[HeardToken]]:
 
 
 def _begins_word(before: Sequence[HeardToken], token: HeardToken) -> bool:
-    """Whether `token` begins a word, rather than going on with the one whose pieces are `before`."""
+    """Whether `token` begins a word instead of continuing the one with the pieces `before`."""
     if not _spoken(before):
         return False
     return token.speaker != before[-1].speaker or begins_word("".join(piece.text for piece in before), token.text)
@@ -109,7 +111,7 @@ def _spoken(pieces: Sequence[HeardToken]) -> bool:
 
 
 def _words(groups: Iterable[Sequence[HeardToken]], at: int) -> Iterator[Word]:
-    """The words of `groups`, the first one at `at` if its tokens have no time."""
+    """The words of `groups`, the first one at `at` if its tokens have no times."""
     for pieces in groups:
         if _spoken(pieces):
             word = _word(pieces, at)

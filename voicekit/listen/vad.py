@@ -1,7 +1,7 @@
-"""Voice activity detectors: webrtcvad (the default), plain energy, and a second opinion on the first one's yes.
+"""Voice activity detectors: webrtcvad (the default), plain energy, and one that confirms another's result.
 
 webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also passes hold music, rings and clicks
-(benchmarks/vad_on_noise.py). `ConfirmedBy` lets a better and dearer judge hear only what the cheap one passes.
+(benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only what the cheap one passes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 WEBRTC_MODES = (0, 1, 2, 3)
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
-WINDOW_S = 0.02  # of the 10, 20 and 30 ms that webrtcvad takes: half the cost of 10, and no wait for 30
-# In each mode, webrtcvad says yes to at least so many 20 ms windows after the last one that it took for speech: its
-# own hangover (kOverHangMax1 in WebRTC's vad_core.c; seen as well), which can't be turned off.
+WINDOW_S = 0.02  # webrtcvad takes 10, 20 and 30 ms: 20 costs half as much as 10, and waits less than 30
+# In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it took for
+# speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
+# off.
 WEBRTC_TRAIL = (4, 4, 3, 3)
-# It starts with a made-up noise floor, and takes the first one or two windows of any room for speech.
+# It starts with an assumed noise floor, and takes the first one or two windows in any room for speech.
 WEBRTC_LEARNS = 5
 ENERGY_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-ENERGY_SLOPE_DB = 20.0  # probability goes from 0 to 1 over this many decibels around the threshold
+ENERGY_SLOPE_DB = 20.0  # the probability rises from 0 to 1 over this many decibels around the threshold
 FULL_SCALE = 32_768.0
 
 
@@ -38,17 +39,17 @@ def _require_rate(name: str, rates: Sequence[int], rate: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WebRtcVad:
-    """Google's WebRTC detector in 20 ms windows; `mode` from 0 (lenient) to 3 (strict). Says 0 or 1, nothing between.
+    """Google's WebRTC detector in 20 ms windows; `mode` from 0 (lenient) to 3 (strict). Returns only 0 or 1.
 
-    While it learns the noise of the room, the first 100 ms that aren't digital silence, it says 0. Raises ConfigError
-    for another mode.
+    While it learns the room's noise, during the first 100 ms that aren't digital silence, it returns 0. Raises
+    ConfigError for another mode.
     """
 
     mode: int = 2
 
     def __post_init__(self) -> None:
         if self.mode not in WEBRTC_MODES:
-            raise ConfigError(f"webrtcvad: expected a mode of 0, 1, 2 or 3, got {self.mode!r}")
+            raise ConfigError(f"webrtcvad: expected mode 0, 1, 2 or 3, got {self.mode!r}")
 
     @property
     def rates(self) -> Sequence[int]:
@@ -81,10 +82,10 @@ class _WebRtcStream:
 
 @dataclass(frozen=True, slots=True)
 class EnergyVad:
-    """Whatever is louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Depends on nothing.
+    """Anything louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Has no dependencies.
 
-    The level is that of the sound without its direct current, as a root mean square below full scale; at the
-    threshold the probability is 0.5, 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
+    The level is the root mean square below full scale, without the direct current. At the threshold the probability is
+    0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
     """
 
     threshold_dbfs: float = -40.0
@@ -112,7 +113,7 @@ class _EnergyStream:
 
     def probability(self, pcm: bytes) -> float:
         samples = self._samples.unpack(pcm)
-        # hypot squares and adds in C: 4 us for 320 samples, where a loop in Python takes 20
+        # hypot squares and adds in C: 4 us for 320 samples, while a Python loop takes 20
         power = math.hypot(*samples) ** 2 / self.window - (sum(samples) / self.window) ** 2
         if power <= 0:
             return 0.0
@@ -122,25 +123,25 @@ class _EnergyStream:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedBy:
-    """Speech is what `first` lets pass and `judge` confirms; what `first` refuses, the judge mostly never hears.
+    """Speech is what `first` passes and `judge` confirms; the judge mostly never gets what `first` rejects.
 
-    Windows are those of `first`. Where it says at least `threshold`, the judge catches up, in windows of its own,
-    on everything since it last judged, at most `pre_roll` seconds back (at least one window), and its latest verdict
-    is the probability; elsewhere that is 0. The judge's sound therefore jumps over long silences.
+    The windows are those of `first`. If its probability is at least `threshold`, the judge catches up, in its own
+    windows, on everything since it last judged, at most `pre_roll` seconds back (at least one window), and its latest
+    verdict is the probability; otherwise that is 0. So the judge's sound skips long silences.
 
-    Its trail is that of `first`: a blip that `first` stretches stays a blip, so confirming never adds speech. Raises
-    ConfigError where the two have no rate in common.
+    Its trail is that of `first`: a blip that `first` prolongs stays a blip, so confirming never adds speech. Raises
+    ConfigError if the two have no rate in common.
     """
 
     first: Vad
     judge: Vad
     threshold: float = 0.5
-    pre_roll: float = 0.2  # lets a judge with a memory hear what the word came out of, and costs 1 ms of Silero
+    pre_roll: float = 0.2  # lets a judge with memory hear the sound before the word; costs 1 ms of Silero's time
 
     def __post_init__(self) -> None:
         if not self.rates:
             got = f"{list(self.first.rates)} and {list(self.judge.rates)} Hz"
-            raise ConfigError(f"confirming VAD: expected two VADs with a rate in common, got {got}")
+            raise ConfigError(f"confirming VAD: expected two VADs with a common sample rate, got {got}")
 
     @property
     def rates(self) -> Sequence[int]:
@@ -161,7 +162,7 @@ class _ConfirmedStream:
         self._judge = judge
         self._threshold = threshold
         self._size = 2 * judge.window
-        self._keep = 2 * max(pre_roll, judge.window)  # at least a window, so that no verdict is older than the word
+        self._keep = 2 * max(pre_roll, judge.window)  # at least one window, so that no verdict is older than the word
         self._unjudged = bytearray()
         self._verdict = 0.0
         self.window = first.window

@@ -1,7 +1,7 @@
-"""Language models as handlers: what is the same for all of them. The wires of vendors are plugins.
+"""Language models as handlers: what all of them share. Plugins add the vendors' wires.
 
-`LanguageModel` (voicekit/llm/handler.py) is the handler, `tool` makes functions callable for it, `Model` is what a
-vendor's plugin implements; docs/models.md shows how.
+`LanguageModel` (voicekit/llm/handler.py) is the handler, `tool` makes functions callable for it, and a vendor's plugin
+implements `Model`; docs/models.md shows how.
 """
 
 from voicekit.llm.call_tools import collect_keys, end_call, send_digits, transfer_call

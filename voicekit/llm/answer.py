@@ -1,7 +1,8 @@
-"""One answer of a model, from the bytes of its stream: what is to be said at once, and what is known at its end. Pure.
+"""One answer of a model, from the bytes of its stream: the words to speak at once, and the facts known at its end.
+Pure.
 
-The same for all wires: an event that can't be read is passed over, thoughts are taken out, calls are put together, and
-whatever a model chooses the size of has a bound. Behind its Stop an answer is complete, and nothing is an error.
+This is the same for all wires: events that can't be read are skipped, thoughts are removed, calls are put together, and
+everything whose size the model chooses has a limit. After its Stop an answer is complete, and nothing is an error.
 """
 
 from __future__ import annotations
@@ -20,27 +21,27 @@ from voicekit.reply.say import has_ended
 from voicekit.reply.tags import is_audible
 
 MOST_TEXT = 64 * 1024
-"""Characters of one answer: an hour of speech, and a model that writes more goes round in a circle."""
+"""Characters of one answer: an hour of speech; a model that writes more is going round in circles."""
 
 MOST_JUDGED = 2_000
-"""Characters from the beginning of an answer in which something must be audible."""
+"""Characters at the beginning of an answer that must contain something audible."""
 
 
 class ModelAnswer:
     """What has come of one answer so far. `stop` is None until the model has stopped.
 
-    `fault` is the error that the service reports in place of the rest, `over` says that no more is to be read,
-    `refused` that there were words of a refusal, and `unread` why the last event that could not be read could not.
+    `fault` is the error that the service reports instead of the rest, `over` means that nothing more is to be read,
+    `refused` that there were words of a refusal, and `unread` is why the last unreadable event could not be read.
     """
 
     def __init__(self, model: Model) -> None:
         self._parse = model.parse
         self._events = EventReader()
         self._thoughts = ThoughtFilter()
-        self._written = ""  # the text of all events, thoughts too
+        self._written = ""  # the text of all events, including thoughts
         self._deltas = False
-        self._said = ""  # the beginning of what was said
-        self._tail = ""  # its end
+        self._said = ""  # the beginning of the spoken text
+        self._tail = ""  # the end of the spoken text
         self.calls = ModelCalls()
         self.usage = ModelUsage()
         self.stop: Why | None = None
@@ -62,11 +63,11 @@ class ModelAnswer:
                     yield words
 
     def end(self) -> Iterator[str]:
-        """The words that were still held back, now that the stream has ended in good order.
+        """The words that were still held back, once the stream has ended normally.
 
-        One that ends without a Stop has stopped, if it ends behind a whole sentence or whole calls.
+        A stream without a Stop counts as stopped if it ends after a whole sentence or whole calls.
         """
-        yield from self.feed(b"\n\n")  # an event whose empty line is missing
+        yield from self.feed(b"\n\n")  # completes an event whose empty line is missing
         if words := self._spoken(self._thoughts.finish()):
             yield words
         if self.stop is None and (self.over or has_ended(self._tail) or self.calls.are_whole()):
@@ -100,7 +101,7 @@ class ModelAnswer:
         return ""
 
     def _words(self, text: str, final: bool) -> str:
-        """What of `text` is to be said now; of a final event, what the events before it have left out."""
+        """The part of `text` to speak now; for a final event, what the events before it left out."""
         if final and text.startswith(self._written):
             text = text[len(self._written) :]
         elif final and (self._deltas or text in self._written):

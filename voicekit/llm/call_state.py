@@ -1,11 +1,11 @@
-"""What a model's handler keeps while a call lasts: its connection, its notes, and a place for late tools.
+"""What a model's handler keeps during a call: its connection, its notes, and room for late tools.
 
-It is opened when the handler is first asked, or before; it runs beside the conversation, and ends with the call. A
-handler that is tried out on its own has one for each turn.
+It is opened when the handler is first called, or before; it runs beside the conversation, and ends with the call. A
+handler that is called outside of a session has one for each turn.
 
-An interruption costs the connection, since closing it is the only way to stop an answer. So another one is made at
-once: the caller is still speaking then, and does not have to wait for it. A service may also close one that is idle, so
-after a while the connection is tried when the caller begins to speak, and made anew where it is gone.
+An interruption costs the connection, since closing it is the only way to stop an answer. So another one is opened at
+once, while the caller is still speaking. A service may also close an idle connection. So if it has been idle for a
+while, it is checked when the caller begins to speak, and replaced if it is gone.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ from voicekit.llm.model import Model
 from voicekit.reply.handler import CallView, NoCall, Turn
 
 KEEP_WARM = 300.0
-"""Seconds that an idle connection is kept: callers may be silent for long. Services close it sooner or later."""
+"""Seconds that an idle connection is kept: callers may be silent for long. Services close it at some point."""
 
 IDLE = 10.0
-"""Seconds for which a connection is trusted. Services keep an idle one from five seconds to some minutes, mostly one;
-and trying one that is there costs a request, and a question that comes meanwhile a connection."""
+"""Seconds for which an idle connection is trusted. Services keep one from five seconds to some minutes, mostly one
+minute. Checking a connection costs a request, and a question that comes during the check costs another connection.
+"""
 
 CLOSE_TIMEOUT = 0.3
-"""Seconds for the goodbyes of TLS, when the call is over."""
+"""Seconds to close TLS at the end of the call."""
 
 LATE_AT_ONCE = 8
-"""Tools that report later and run at once in a call; the others wait until one of them is done."""
+"""Tools that report later and may run at the same time in one call; further ones wait."""
 
 CONNECTIONS = 8
-"""Of one call: a reply and the one before it that is still unwinding, and tools that report."""
+"""Connections per call: a reply, the previous one that is still unwinding, and tools that report."""
 
 
 @runtime_checkable
@@ -56,9 +57,10 @@ class Watchable(Protocol):
 
 @dataclass
 class CallState:
-    """Of one handler in one call. `begun` are the turns that it was asked and what it called in them, by number.
+    """The state of one handler in one call. `begun` has the turns in which it was called, and their tool calls, by
+    number.
 
-    `model` is where it connects to, within `patience` seconds.
+    `model` is what it connects to, within `patience` seconds.
     """
 
     client: httpx.AsyncClient
@@ -68,29 +70,32 @@ class CallState:
     begun: dict[int, tuple[Turn, list[ModelStep]]] = field(default_factory=dict)
     late: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(LATE_AT_ONCE))
     _cold: trio.Event = field(default_factory=trio.Event)
-    _uses: int = 0  # of the connection, now: a reply, the one before it that still unwinds, tools that report
+    # current users of the connection: a reply, a previous reply that is still unwinding, tools that report
+    _uses: int = 0
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """The steps of `turn`, which is answered anew; what a speculation of this number has left is forgotten."""
+        """The steps of `turn`, which is answered again; what a discarded guess with this number left is dropped."""
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
 
     def steps(self, now: Turn | None = None) -> dict[int, list[ModelStep]]:
-        """What was called, by turn: in `now`, and in turns that really happened."""
+        """The calls by turn: those in `now`, and those in turns that really happened."""
         return {number: steps for number, (turn, steps) in self.begun.items() if turn is now or happened(turn)}
 
     def forget(self, before: int) -> None:
-        """Drop what was called before turn `before`."""
+        """Drop the calls before turn `before`."""
         for number in [number for number in self.begun if number < before]:
             del self.begun[number]
 
     def cold(self) -> None:
-        """The connection is lost: make another for the next question."""
+        """The connection is lost: open another for the next question."""
         self._cold.set()
 
     def hear(self, event: SessionEvent) -> None:
-        """Try a connection that has long been idle when the caller begins to speak: a question will follow."""
+        """When the caller begins to speak, check a connection that has long been idle, because a question will
+        follow.
+        """
         if isinstance(event, SpeechStarted) and not self._uses and trio.current_time() - self._idle_since >= IDLE:
             self.cold()
 
@@ -105,7 +110,7 @@ class CallState:
             self._idle_since = trio.current_time()
 
     async def connect(self) -> None:
-        """Have a connection. What the service answers to nothing asked does not matter."""
+        """Open a connection. The service's answer to this empty request does not matter."""
         try:
             with self.in_use(), trio.fail_after(self.patience):
                 await self.client.head(self.model.url)
@@ -115,7 +120,7 @@ class CallState:
             tell.get()(Trouble("handler", lost(self.model, f"{self.model.url}: {why}")))
 
     async def run(self) -> None:
-        """Keep a connection for as long as this is let run."""
+        """Keep a connection open while this runs."""
         try:
             while True:
                 await self._cold.wait()
@@ -127,14 +132,14 @@ class CallState:
 
 
 class CallStates(dict[object, CallState]):
-    """Those of one call, by handler; kept in its stash."""
+    """The states of one call, by handler; kept in its stash."""
 
 
 @asynccontextmanager
 async def call_state(
     handler: object, session: CallView, model: Model, transport: httpx.AsyncBaseTransport | None, connect: float
 ) -> AsyncIterator[CallState]:
-    """The state of `handler` in `session`, opened if need be; if there is no call, it ends with the block.
+    """The state of `handler` in `session`, opened if necessary; without a session, it ends with the block.
 
     It connects to `model` within `connect` seconds, through `transport` if there is one.
     """
@@ -151,7 +156,7 @@ async def call_state(
         states = session.stash[CallStates] = CallStates()
     if handler not in states:
         made = CallState(await _client(transport, connect), model, connect, session.start_soon)
-        if states.setdefault(handler, made) is made:  # nobody was quicker
+        if states.setdefault(handler, made) is made:  # unless another thread was faster
             session.start_soon(made.run)
             if isinstance(session, Watchable):
                 session.watch(made.hear)
@@ -159,7 +164,7 @@ async def call_state(
 
 
 def happened(turn: Turn) -> bool:
-    """Whether `turn` is committed; a speculation that is thrown away never is, and its number goes to another."""
+    """Whether `turn` is committed; a discarded guess never is, and its number goes to another turn."""
     return turn.commitment is None or turn.commitment.is_set()
 
 
@@ -173,7 +178,7 @@ async def _client(transport: httpx.AsyncBaseTransport | None, connect: float) ->
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Whom TLS trusts. Reading the certificates takes 20 ms, so it is done once, and in a thread."""
+    """The certificates that TLS trusts. Reading them takes 20 ms, so it is done once, and in a thread."""
     import httpcore  # noqa: F401  # what httpx would import on the event loop, which takes as long again
 
     return httpx.create_ssl_context()

@@ -1,9 +1,9 @@
-"""Ready tools about the call itself: end it, hand the caller over, press keys, have the caller press some.
+"""Built-in tools for the call itself: end it, transfer the caller, send keys, collect keys from the caller.
 
     LanguageModel(model, tools=[end_call, collect_keys, send_digits, transfer_call({"sales": "+15550001"})])
 
-What can't be taken back happens when the words of the reply have been heard: a model says goodbye, and calls. A model
-never chooses a number: it is given names, and a name that is not among them is refused.
+What can't be undone happens after the words of the reply have been heard: a model says goodbye, and calls the tool. A
+model never chooses a number: it gets names, and any other name is refused.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def collect_keys(most: int, turn: Turn) -> str:
 
 
 def transfer_call(destinations: Mapping[str, str], *, sorry: str | None = SORRY) -> Tool:
-    """A tool that hands the caller over to one of `destinations`: a name for the model, and a number or address each.
+    """A tool that transfers the caller to one of `destinations`: names for the model, each with a number or address.
 
-    The caller is handed over once the reply was heard, and not if they interrupt it. If the carrier refuses, `sorry`
-    is said and the call goes on. ConfigError if there is no destination.
+    The caller is transferred after the reply was heard, unless they interrupt it. If the carrier refuses, `sorry` is
+    spoken and the call continues. ConfigError if there is no destination.
     """
     if not destinations:
         raise ConfigError("transfer_call: expected destinations, such as {'sales': '+15550001'}, got none")

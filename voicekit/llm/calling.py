@@ -1,7 +1,7 @@
-"""Runs the tools that a model has called: side by side, each by its policy. No call is left without a result.
+"""Runs the tools that a model has called: concurrently, each by its policy. Every call gets a result.
 
-What fails in a tool fails that call and no more: the model learns of it in words, and can react. Whatever
-comes of a tool is cut to a bound, so that one result can't fill the model's context.
+A failure in a tool affects only that call: the model gets an explanation, and can react. Every result is cut to a
+limit, so that one result can't fill the model's context.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ from voicekit.llm.window import Window
 from voicekit.reply.handler import Turn
 
 FILLER_AFTER = 0.7
-"""Seconds of silence after which a caller begins to wonder; most tools are done by then, and need no filler."""
+"""Seconds of silence after which a caller begins to wonder; most tools are faster, and need no filler."""
 
 STARTED = "Started. You will be told the result when it is there; until then, say that it is under way."
 
 AT_ONCE = 8
-"""Tools of a turn that run at once; the others wait until one of them is done."""
+"""Tools of a turn that run at the same time; further ones wait."""
 
 NO_TOOL = "(unknown)"
-"""The name in events of what a model called that is no tool: it may be any text."""
+"""The name in events for a call of an unknown tool, whose own name may be any text."""
 
 ToolOutcome: TypeAlias = Literal["result", "failed", "late", "cancelled", "refused"]
 
 
 @dataclass
 class Running:
-    """Runs tools in `turn`. What may outlive it is started by `state`; `report` is given what reports later."""
+    """Runs tools in `turn`. `state` starts those that may outlive it; `report` gets the results that are reported
+    later.
+    """
 
     tools: Mapping[str, Tool]
     turn: Turn
@@ -48,13 +50,13 @@ class Running:
     state: CallState
     window: Window
     report: Callable[[ModelCall, ToolResult], Awaitable[None]]
-    _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by the calls that are running
+    _waiting: dict[str, str] = field(default_factory=dict)  # fillers, by running call
     _room: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
 
     async def run(self, step: ModelStep) -> None:
-        """Run the calls of `step` that have no result yet; returns when each has one, or is let go on by itself.
+        """Run the calls in `step` that have no result yet; returns when each has one, or continues in the background.
 
-        Cancelled, it leaves those that may finish to finish; the others stay without a result.
+        If cancelled, tools with "finish" still finish; the others stay without a result.
         """
         with alone():
             async with trio.open_nursery() as fillers:
@@ -99,7 +101,7 @@ class Running:
             await self.report(run.call, run.step.results[run.call.id])
 
     async def _fill(self) -> None:
-        """Say one filler, if a tool that has one takes long and the caller has heard everything before it."""
+        """Speak one filler, if a tool with a filler takes long and the caller has heard everything before it."""
         while True:
             await trio.sleep(FILLER_AFTER)
             if self._waiting and not self._has_more_to_hear():
@@ -147,7 +149,7 @@ class _Run:
                 if scope.cancelled_caught:
                     outcome = "late"
                     self.note(f"Cancelled: no result within {limit:g} s.", failed=True)
-        except Exception as error:  # a tool is somebody's code: whatever it raises is the result, and is reported
+        except Exception as error:  # a tool is the user's code: any error becomes its result, and is reported
             outcome = "failed"
             self.note(f"Failed: {type(error).__name__}: {error}", failed=True)
             tell.get()(Trouble(f"tool {self.tool.name!r}", error))

@@ -1,7 +1,7 @@
-"""Puts the pieces of a model's calls together, whatever order they come in, and bounds how many and how long they are.
+"""Puts together the pieces of a model's calls, in whatever order they come, and limits their number and length.
 
-Services number parallel calls alike or not at all, leave out ids, repeat names, or send arguments only at the end. What
-a piece belongs to is judged by everything that it has.
+Some services number parallel calls alike or not at all, omit ids, repeat names, or send arguments only at the end. All
+available information is used to decide to which call a piece belongs.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ MOST_CALLS = 32
 """Calls of one answer that are run; a caller waits for all of them."""
 
 MOST_KEPT = 2 * MOST_CALLS
-"""Calls of one answer that a model is shown again; behind them the answer is not read any further."""
+"""Calls of one answer that are shown to the model again; after them the answer is not read any further."""
 
 MOST_ARGUMENTS = 64 * 1024
-"""Characters of the arguments of an answer's calls together."""
+"""Characters of the arguments of all calls in an answer."""
 
 LONGEST_ID = 128
 """Characters; a longer id is replaced by one of ours."""
 
 MOST_SHOWN = 200
-"""Characters of broken arguments that a model is shown again."""
+"""Characters of malformed arguments that are shown to the model again."""
 
 
 @dataclass(slots=True)
 class _Begun:
-    """A call as far as it has come; `final` are the arguments as an event at the end repeats them."""
+    """A partial call; `final` are the arguments as repeated by a later event."""
 
     place: int | None
     id: str = ""
@@ -43,19 +43,19 @@ class _Begun:
 
     @property
     def arguments(self) -> str:
-        """The pieces, or what an event at the end said, if the pieces are none or don't fit together."""
+        """The joined pieces, or those of a later event if there are no pieces or they don't fit together."""
         written = "".join(self.pieces).strip()
         return written if written and (not self.final or is_object(written)) else self.final.strip()
 
 
 class ModelCalls:
-    """The calls of one answer. `full` says that there are more, or longer ones, than anybody wants to read."""
+    """The calls of one answer. `full` means that there are more calls, or longer ones, than the limits allow."""
 
     def __init__(self) -> None:
         self._begun: list[_Begun] = []
         self._size = 0
         self.full = False
-        self.complete_ones = 0  # so far: those before one that began later
+        self.complete_ones = 0  # the complete calls so far, which precede the newest one
 
     def __bool__(self) -> bool:
         return any(call.name or call.id for call in self._begun)
@@ -79,7 +79,7 @@ class ModelCalls:
         call.pieces.append(piece.arguments[: MOST_ARGUMENTS + 1])
 
     def complete(self, turn: int, round: int) -> tuple[ModelCall, ...]:  # noqa: A002  # the word for it
-        """The calls in their places; one that the service gave no id of its own is given one."""
+        """The calls in order; calls without an id from the service get one."""
         calls: dict[str, ModelCall] = {}
         begun = [call for call in self._begun if call.name or call.id]
         for number, call in enumerate(sorted(begun, key=lambda call: inf if call.place is None else call.place)):
@@ -89,11 +89,11 @@ class ModelCalls:
         return tuple(calls.values())
 
     def are_whole(self) -> bool:
-        """Whether there are calls, each with arguments that are complete."""
+        """Whether there are calls, and each has complete arguments."""
         return bool(self) and all(is_object(call.arguments) for call in self._begun)
 
     def _at(self, place: int | None) -> _Begun | None:
-        """The last call at `place`; without one, the last of all, if it was given no place either."""
+        """The last call at `place`; if there is none, the last of all, provided that it has no place either."""
         last = self._begun[-1] if self._begun else None
         if place is None or (last is not None and last.place == place):
             return last
@@ -113,7 +113,7 @@ class ModelCalls:
         return None if names_anew else call
 
     def _final_of(self, piece: CallPiece) -> _Begun | None:
-        """The call that `piece` repeats: the one with its id, else the one at its place, else one that is like it."""
+        """The call that `piece` repeats: the one with its id, else the one at its place, else a similar one."""
         call = next((each for each in self._begun if piece.id and each.id == piece.id), None) or self._at(piece.place)
         other = call is not None and bool(piece.id and call.id and piece.id != call.id)
         if call is not None and not other and (piece.place is not None or not piece.name or piece.id == call.id):
@@ -124,9 +124,9 @@ class ModelCalls:
 
 
 def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
-    """The calls as they may be repeated to a model, and the results of those that are not run.
+    """The calls as they may be repeated to a model, and results for those that are not run.
 
-    A model may make up a name like none that was offered; the services would refuse it in every later request.
+    A model may invent a name; services would refuse it in every later request.
     """
     kept, results = [], {}
     for number, call in enumerate(calls):
@@ -149,9 +149,9 @@ def is_object(text: str) -> bool:
 
 def _why_not_run(call: ModelCall, number: int) -> str | None:
     if number >= MOST_CALLS:
-        return f"too many calls; of one answer at most {MOST_CALLS} are run."
+        return f"too many calls; at most {MOST_CALLS} of one answer are run."
     if len(call.arguments) > MOST_ARGUMENTS:
         return f"the arguments are longer than {MOST_ARGUMENTS} characters."
     if not is_object(call.arguments):
-        return f"the arguments are no JSON object: {call.arguments[:MOST_SHOWN]}"
+        return f"the arguments are not a JSON object: {call.arguments[:MOST_SHOWN]}"
     return None

@@ -1,8 +1,8 @@
-"""The messages that a model is sent: the caller's words, what the caller *heard* of replies, and tool calls. Pure.
+"""The messages for a model: the caller's words, what the caller *heard* of replies, and tool calls. Pure.
 
-A model that reads its own text back assumes that the caller heard it. So an assistant's text here is what was heard of
-it, up to the word at which it was cut, and a note in front of the caller's next words states the cut. The result of
-a tool is always included: it happened, whether or not the caller heard about it.
+A model that reads its own text assumes that the caller heard it. So an assistant's text here contains only what was
+heard, up to the word at which it was cut, and a note before the caller's next words states the cut. The result of a
+tool is always included: it happened, whether or not the caller heard about it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SILENCES: Mapping[str, str] = {
     "apology": "[Something went wrong.]",
     "farewell": "[The call ends.]",
 }
-"""The note in the caller's place if the caller was silent, by the reason of the reply."""
+"""The note that replaces the words of a silent caller, by the reason of the reply."""
 
 NOTHING_SAID = "[The caller said nothing.]"
 
@@ -38,7 +38,7 @@ ABOUT_NOTES = (
     "This is a spoken conversation. Lines in [square brackets] at the beginning of the caller's messages are notes "
     "about the call, not the caller's words."
 )
-"""Stands behind every system prompt, because the notes do in the messages."""
+"""Added to every system prompt, to explain the notes in the messages."""
 
 
 @dataclass(slots=True)
@@ -50,13 +50,15 @@ class ModelStep:
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def messages(self, said: str) -> list[ModelMessage]:
-        """The calls behind the words `said` before them, and a result for each, be it that there is none."""
+        """The calls after `said`, with those words before them, and a result for each, even if only a note that there
+        is none.
+        """
         told = tuple(self.results.get(call.id) or ToolResult(call.id, CANCELLED, failed=True) for call in self.calls)
         return [Assistant(said.strip(), self.calls), ToolResults(told)]
 
 
 def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
-    """A reply of which `text` was heard, or written: its words, its calls and their results, in order."""
+    """A reply of which `text` was heard, or written: its words, calls and results, in order."""
     messages: list[ModelMessage] = []
     start = 0
     for step in steps:
@@ -67,16 +69,16 @@ def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
 
 
 def asked(user: str, reason: str, before: Exchange | None) -> str:
-    """The caller's words for the model, behind a note about the reply `before` if one is needed."""
+    """The caller's words for the model, after a note about the reply `before` if one is needed."""
     return "\n".join((*_about(before), user.strip() or SILENCES.get(reason, NOTHING_SAID)))
 
 
 def past(
     exchanges: Iterable[Exchange], steps: Mapping[int, Sequence[ModelStep]]
 ) -> tuple[list[ModelMessage], Exchange | None]:
-    """The messages of what is over, and its last exchange.
+    """The messages of past turns, and the last exchange.
 
-    `steps` are the calls by the number of their turn. A question without an audible answer is a User at the end, or is
+    `steps` are the calls by turn number. A question without an audible answer is a User message at the end, or is
     joined to the caller's next words.
     """
     messages: list[ModelMessage] = []
@@ -98,10 +100,10 @@ def conversation(
     said: str = "",
     earlier: str = "",
 ) -> list[ModelMessage]:
-    """Everything up to now: the past, the caller's words of `turn`, and the text and calls of its reply so far.
+    """Everything up to now: the past, the caller's words in `turn`, and the text and calls of its reply so far.
 
-    `earlier` stands in front of it all. The list is always one that a model takes (see `voicekit.llm.messages`): calls
-    of this turn that are still running have a result with that note.
+    `earlier` comes before it all. Models accept every such list (see `voicekit.llm.messages`): calls of this turn that
+    are still running have a note as their result.
     """
     messages, before = past(exchanges, steps)
     _add_user(messages, user, reason, before)
@@ -109,15 +111,15 @@ def conversation(
         messages[0] = User(f"{earlier}\n{messages[0].text}")
     now = replied(said, steps.get(turn, ()))
     if now and isinstance(now[-1], Assistant):
-        now.pop()  # words behind the last calls: the model is to go on from the results
+        now.pop()  # words after the last calls: the model should continue from the results
     return [*messages, *now]
 
 
 def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exchange | None) -> None:
-    """Add the caller's words; to the message before, if that was never answered.
+    """Add the caller's words; joined to the previous message if that was never answered.
 
-    A question whose reply was cut before a word of it was heard is put in front of the caller's next words. It
-    must not appear twice, least of all if its calls were made.
+    A question whose reply was cut before a word was heard is put before the caller's next words. It must not appear
+    twice, especially if its calls were made.
     """
     last = messages[-1] if messages else None
     first = before.user if before is not None and not before.heard.strip() else ""
@@ -131,7 +133,7 @@ def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exch
 
 
 def _about(before: Exchange | None) -> Iterable[str]:
-    """What the model must know of the reply `before`, if it was not heard in full."""
+    """What the model must know about the reply `before`, if it was not heard in full."""
     if before is None or (before.heard.strip() == before.said.strip() and (before.heard.strip() or not before.cut)):
         return ()
     if not before.cut:

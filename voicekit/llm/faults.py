@@ -1,7 +1,7 @@
-"""What goes wrong between a model and us, as the errors of voicekit: which one, and whether trying again helps.
+"""Failures between a model and us, as voicekit's errors: which error, and whether trying again helps.
 
-A service's own word for the error decides where it is known, else the number of the HTTP answer; its wording decides
-nothing. Keys are taken out of every text of a service.
+The service's own name for the error decides if it is known, and otherwise the HTTP status; the wording decides nothing.
+Keys are removed from every text of a service.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from voicekit.llm.messages import ModelFault
 from voicekit.llm.model import Model
 
 MOST_SAID = 300
-"""Characters of a service's explanation that go into a message."""
+"""Characters of a service's explanation that are included in a message."""
 
 FILTERED = "content_filter"
-"""The word for a question that a filter would not let pass: no fault of the service's, but its answer."""
+"""The name for a question that a filter rejected: this is the service's answer, not a fault."""
 
 REQUEST_IDS = ("x-request-id", "request-id")
 
@@ -54,7 +54,7 @@ RULES: Mapping[str, _Rule] = {
     "not_found_error": _NEVER,
     FILTERED: _NEVER,
 }
-"""By the service's own word."""
+"""By the service's own name for the error."""
 
 _OF_STATUS = {401: _KEY, 403: _KEY, 402: _SPENT, 408: _AGAIN, 409: _AGAIN, 425: _AGAIN, 429: _LATER}
 
@@ -65,7 +65,7 @@ def told(body: str | bytes) -> ModelFault | None:
         answer = JsonValue.read(body)
     except msgspec.DecodeError:
         return None
-    answer = next(iter(answer), answer)  # some services put it in a list
+    answer = next(iter(answer), answer)  # some services wrap it in a list
     error, request_id = answer["error"], answer["request_id"].word or None
     if error.word:
         return ModelFault(error.word, None, request_id)
@@ -78,7 +78,7 @@ def told(body: str | bytes) -> ModelFault | None:
 def refused(
     model: Model, fault: ModelFault, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> ServiceError:
-    """The error that `fault` means; `status` and `headers` are those of the HTTP answer, if that was the fault."""
+    """The error for `fault`; `status` and `headers` are those of the HTTP answer, if it was the fault."""
     rule = _rule(fault.error_type, status)
     word, said = shown(model, fault.error_type or ""), shown(model, fault.message) or "no explanation"
     named = ", ".join(filter(None, (f"HTTP {status}" if status else "", word)))
@@ -94,19 +94,19 @@ def refused(
 
 
 def lost(model: Model, why: str) -> Unavailable:
-    """The error of a connection that could not be made, broke, fell silent or ended too early."""
+    """The error for a connection that could not be opened, broke, fell silent or ended too early."""
     return Unavailable(f"{model.service} ({model.name}): {shown(model, why)}", service=model.service, retryable=True)
 
 
 def unreadable(model: Model, why: str) -> RemoteProtocolError:
-    """The error of an answer of which nothing could be read."""
-    return RemoteProtocolError(f"{model.service} ({model.name}): can't read the answer: {shown(model, why)}")
+    """The error for an answer that can't be read at all."""
+    return RemoteProtocolError(f"{model.service} ({model.name}): the answer can't be read: {shown(model, why)}")
 
 
 def shown(model: Model, text: str) -> str:
-    """A text of the peer's as errors and events may show it: without the key, and not too long.
+    """A peer's text as errors and events may show it: without the key, and not too long.
 
-    The one door: every text of a service passes here before it is shown.
+    Every text of a service must pass through this function before it is shown.
     """
     return model.redact(text)[:MOST_SAID].strip()
 
@@ -122,15 +122,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], float]) -> float:
-    """Seconds to wait after the `failures`-th failure in a row: what was asked for, else a back-off that doubles.
+    """Seconds to wait after the `failures`-th failure in a row: what the service asked for, else a doubling back-off.
 
-    `roll()` in [0, 1) spreads the back-off over its upper half, so that many calls don't come back in step.
+    `roll()` in [0, 1) spreads the back-off over its upper half, so that many calls don't return in step.
     """
     return asked if asked is not None else FIRST_DELAY * 2.0 ** (failures - 1) * (0.5 + roll() / 2)
 
 
 def _rule(error_type: str | None, status: int | None) -> _Rule:
-    """The service's word, unless it only means a wrong request: numbers are more exact than that."""
+    """The rule for the service's error name, unless that means only "wrong request"; then the more exact status
+    decides.
+    """
     known = RULES.get(error_type or "", _NEVER)
     if known is not _NEVER or status is None:
         return known

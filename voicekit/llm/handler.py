@@ -1,11 +1,11 @@
-"""The handler that asks a language model: sends it the call so far, speaks its words, runs its calls.
+"""The handler that uses a language model: it sends the call so far, speaks the words, and runs the tool calls.
 
     turn ─▶ conversation ─▶ model ─▶ words ─▶ say
                  ▲             └───▶ calls ─▶ tools ─┐
                  └───────────── results ─────────────┘
 
-It keeps no transcript of its own: the messages are made from the history, where an interrupted reply ends with
-the last word that was heard. Only calls and their results are its own notes.
+It keeps no transcript of its own: the messages come from the history, where an interrupted reply ends with the last
+word that was heard. It stores only calls and their results.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ FALLBACK = "I'm sorry, something went wrong. Could you say that again?"
 REFUSED = "I'm sorry, I can't help with that."
 
 MOST_ROUNDS = 6
-"""Questions to the model in one turn; a model that still calls tools then goes round in a circle, and must answer."""
+"""Questions to the model per turn; a model that then still calls tools is going round in circles, and must answer."""
 
 REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the caller now, in one or two sentences.]"
 
 
 class LanguageModel:
-    """Answers every turn by `model`. One object serves any number of calls.
+    """Answers every turn with `model`. One object serves any number of calls.
 
-    `system` describes the role; `tools` are functions to call (see `voicekit.llm.tool`). `window` bounds
-    the past that it is sent, `limits` how long anything may take. When it can't answer, `fallback` is spoken and the
-    error is emitted as a Trouble event; with None the error is raised. `transport` replaces the network, in tests.
+    `system` describes the role; `tools` are functions to call (see `voicekit.llm.tool`). `window` limits the history
+    that is sent, and `limits` the times. If there is no answer, `fallback` is spoken and the error is emitted as a
+    Trouble event; with None the error is raised. `transport` replaces the network, in tests.
 
-    With a `Fallback` of models, the next one is asked when one fails, or is silent for the patience of the Fallback.
-    Its answer is a whole one, also behind words of the first that broke off.
+    With a `Fallback` of models, the next one is asked if one fails, or is silent for the patience of the Fallback. Its
+    answer is complete, even if it follows words of the first model that were cut off.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class LanguageModel:
             try:
                 await answering.run()
             except (ServiceError, ProtocolError) as error:
-                if self.fallback is None or not happened(turn):  # a guess is asked again when it is none any more
+                if self.fallback is None or not happened(turn):  # a failed guess is asked again after the commit
                     raise
                 tell.get()(Trouble("handler", error))
                 await answering.speak_apart(self.fallback)
@@ -113,13 +113,13 @@ class _Answering:
         self._say = say
         scope = this_reply.get(None)
         self._reply = None if scope is None else scope.reply
-        self._said = ""  # by us; what was said in all is in the reply, where there is one
-        self._anew = False  # whether what is said next does not go on with what was said before
+        self._said = ""  # only this handler's words; the reply, if there is one, has all of them
+        self._anew = False  # whether the next words start a new sentence instead of continuing the last one
         self._ended = False  # whether a tool has ended the call
         self._steps = state.begin(turn)
 
     async def run(self) -> None:
-        """Answer; with a standby model, make an excuse after EXCUSE_S seconds without a word."""
+        """Answer the turn; with a standby model, speak an apology after EXCUSE_S seconds without a word."""
         standby = self._handler.standby
         if standby is None or standby.excuse is None:
             await self._answer()
@@ -156,7 +156,7 @@ class _Answering:
                 return  # "Goodbye!", and the call of `end_call`: asked again, many models say goodbye twice
 
     async def speak_apart(self, text: str) -> None:
-        """Speak `text` as a sentence of its own, whether the text before it broke off or not."""
+        """Speak `text` as a separate sentence, whether or not the text before it was cut off."""
         self._anew = True
         await self._speak(text)
         self._anew = True
@@ -176,7 +176,7 @@ class _Answering:
         self._ended = True
 
     def _messages(self, note: str = "") -> list[ModelMessage]:
-        """The call so far, with this turn in it; or, with a `note`, what is over, and the note instead."""
+        """The call so far, including this turn; or, with a `note`, the past turns followed by the note."""
         turn, history = self._turn, self._turn.history
         exchanges = [history[place] for place in range(len(history))]
         if exchanges:
@@ -196,7 +196,7 @@ class _Answering:
         )
 
     async def _ask_in_order(self, may_call: bool) -> ModelAnswer:
-        """Ask the model; if others stand behind it, those too, one after the other."""
+        """Ask the model, and if it fails the standby models, one after the other."""
         handler, standby = self._handler, self._handler.standby
         if standby is None:
             return await self._ask(self._messages(), self._speak, may_call=may_call)
@@ -229,7 +229,7 @@ class _Answering:
         model: Model | None = None,
         limits: Limits | None = None,
     ) -> ModelAnswer:
-        """Ask one question; the words of the answer go to `speak` as they come."""
+        """Ask one question; the words of the answer go to `speak` as they arrive."""
         handler, asked = self._handler, trio.current_time()
         model, limits = model or handler.model, limits or handler.limits
         query = ModelQuery(handler.system, messages, [tool.spec for tool in handler.tools.values()], may_call)
@@ -269,7 +269,7 @@ class _Answering:
 
         try:
             await self._ask(messages, keep, may_call=False)
-        except (ServiceError, ProtocolError) as error:  # the next question tells the model the result anyway
+        except (ServiceError, ProtocolError) as error:  # the next question contains the result in any case
             tell.get()(Trouble("handler", error))
             return
         if "".join(said).strip():

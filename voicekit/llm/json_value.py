@@ -1,11 +1,10 @@
-"""JSON of a peer, read leniently: whatever is missing, null or of another type than expected reads as nothing.
+"""A peer's JSON, read leniently: anything missing, null or of an unexpected type reads as nothing.
 
-Services change their wires, and gateways in front of them change more. A field that can't be read costs what it held,
-and never the rest of its event.
+Services change their wires, and gateways before them change more. A field that can't be read loses its content, but
+never the rest of its event.
 
->>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}')
->>> [choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number
-(['Hello.', ''], None)
+>>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}') >>>
+[choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number (['Hello.', ''], None)
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from collections.abc import Iterator
 import msgspec
 
 TEXT_KINDS = ("", "text", "output_text", "text_delta")
-"""The types of a part that is text to be said; thoughts, pictures and whatever else there may be have others."""
+"""The types of parts that are text to be spoken; thoughts, pictures and other parts have other types."""
 
 MOST_ITEMS = 1_000
-"""Of a list; real ones have a few, and a hostile one of a megabyte would hold up every call of the process."""
+"""Items of a list; real lists have a few, and a hostile one of a megabyte would delay every call of the process."""
 
 LONGEST_NUMBER = 18
-"""Digits; a service that numbers anything by more has not numbered it."""
+"""Digits; no service uses longer numbers."""
 
 
 class JsonValue:
-    """One value, which may be nothing: then everything in it is nothing as well."""
+    """One value, which may be nothing: then everything inside it is nothing as well."""
 
     __slots__ = ("raw",)
 
@@ -35,14 +34,14 @@ class JsonValue:
 
     @classmethod
     def read(cls, text: str | bytes) -> JsonValue:
-        """The value that `text` is. Raises msgspec's DecodeError for text that is no JSON."""
+        """The value of `text`. Raises msgspec's DecodeError if `text` is not JSON."""
         try:
             return cls(msgspec.json.decode(text))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             try:
-                return cls(json.loads(text, strict=False))  # takes control characters and halves of an emoji
+                return cls(json.loads(text, strict=False))  # accepts control characters and lone surrogates
             except (ValueError, RecursionError) as error:
-                raise msgspec.DecodeError(f"no JSON: {error}") from None
+                raise msgspec.DecodeError(f"not JSON: {error}") from None
 
     def __getitem__(self, name: str) -> JsonValue:
         return JsonValue(self.raw.get(name) if isinstance(self.raw, dict) else None)
@@ -52,7 +51,7 @@ class JsonValue:
         return map(JsonValue, self.raw[:MOST_ITEMS] if isinstance(self.raw, list) else ())
 
     def __bool__(self) -> bool:
-        """Whether there is anything: a value that is neither null nor empty nor 0."""
+        """Whether there is a value that is neither null nor empty nor 0."""
         return bool(self.raw)
 
     @property
@@ -62,7 +61,7 @@ class JsonValue:
 
     @property
     def text(self) -> str:
-        """Text to be said: a string, a part that is text, or a list of both, of which other parts are left out."""
+        """Text to be spoken: a string, a part of type text, or a list of both; other parts of the list are left out."""
         if isinstance(self.raw, list):
             return "".join(part.text for part in self)
         return self.part if isinstance(self.raw, dict) else self.word
@@ -74,7 +73,7 @@ class JsonValue:
 
     @property
     def number(self) -> int | None:
-        """A whole number, also one that is written as text or as 1.0; None for anything else."""
+        """A whole number, also if written as text or as 1.0; None for anything else."""
         if isinstance(self.raw, str) and self.raw.isdecimal() and len(self.raw) <= LONGEST_NUMBER:
             return int(self.raw)
         if isinstance(self.raw, float) and self.raw.is_integer() and abs(self.raw) < 10**LONGEST_NUMBER:

@@ -1,11 +1,11 @@
-"""What is sent to a model and what comes back, in the words of no vendor.
+"""What is sent to a model and what comes back, independent of any vendor.
 
 A conversation goes
 
     User, Assistant, User, Assistant with calls, Results, Assistant, User ...
 
-It begins with a User; an Assistant follows only a User or Results; an Assistant that called tools is followed by the
-Results of exactly these calls. Both vendors' wires take every such list, each in its own spelling.
+It begins with a User. An Assistant follows only a User or Results. An Assistant that called tools is followed by the
+Results of exactly these calls. Both vendors' wires accept every such list, each in its own notation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """The model's words, as far as the caller heard them, and its calls behind them."""
+    """The model's words, as far as the caller heard them, followed by its calls."""
 
     text: str
     calls: tuple[ModelCall, ...] = ()
@@ -41,7 +41,7 @@ class Assistant:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What came of the call `id`."""
+    """The result of the call `id`."""
 
     id: str
     text: str
@@ -50,7 +50,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolResults:
-    """What came of all the calls of the message before, in their order."""
+    """The results of all calls in the previous message, in the same order."""
 
     results: tuple[ToolResult, ...]
 
@@ -69,7 +69,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelQuery:
-    """All that one request holds. With `may_call` off the model has to answer in words, though it sees the tools."""
+    """Everything in one request. If `may_call` is off, the model must answer in words, though it sees the tools."""
 
     system: str
     messages: Sequence[ModelMessage]
@@ -77,15 +77,15 @@ class ModelQuery:
     may_call: bool = True
 
 
-# --- what comes back, piece by piece ---
+# --- what the model returns, piece by piece ---
 
 Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
-"""Why a model stopped: it was done, wants tools run, ran out of tokens, was filtered, or would not answer."""
+"""Why a model stopped: it was done, wants tools to run, ran out of tokens, was filtered, or refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More of the answer; `final` if it is one of those events that repeat the deltas."""
+    """More of the answer; `final` if its event repeats earlier deltas."""
 
     text: str
     final: bool = False
@@ -101,9 +101,9 @@ class ModelRefusal:
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """More of the call at `place`, an index of the answer, or None if the service gives it none.
+    """More of the call at `place`, an index in the answer, or None if the service gives none.
 
-    `id` and `name` come once, `arguments` in any pieces; with `final` they are all of it, once more.
+    `id` and `name` come once, `arguments` in any number of pieces; with `final`, `arguments` repeats all of them.
     """
 
     place: int | None
@@ -115,7 +115,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """Tokens so far, None if the service has not reported them; `input` has those that it found in a cache, too."""
+    """Tokens so far, None if the service has not reported them; `input` includes those found in a cache."""
 
     input: int | None = None
     output: int | None = None
@@ -123,14 +123,14 @@ class ModelUsage:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The answer is complete as far as it goes."""
+    """The model has stopped; the answer is as complete as it will be."""
 
     why: Why
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFault:
-    """The service reports an error in the place of an answer, or in the middle of one."""
+    """The service reports an error instead of an answer, or in the middle of one."""
 
     message: str
     error_type: str | None = None
@@ -139,7 +139,7 @@ class ModelFault:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Nothing more comes on this stream."""
+    """The stream has ended."""
 
 
 ModelPiece: TypeAlias = Delta | ModelRefusal | CallPiece | ModelUsage | Stop | ModelFault | Done

@@ -1,4 +1,4 @@
-"""What a vendor's plugin implements: how a request is written and how an answer's events are read. It never waits.
+"""What a vendor's plugin implements: how to write a request and how to read an answer's events. It never waits.
 
 class Mine(HttpModel):
     service, path = "mine", "/v1/answer"
@@ -27,7 +27,7 @@ _URL = re.compile(r"https?://[^/\s]+(?:/\S*)?")
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A POST. The repr shows neither address and headers, which may hold the key, nor the conversation."""
+    """A POST. The repr shows neither the address nor the headers, which may contain the key, nor the conversation."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
@@ -35,10 +35,10 @@ class ModelRequest:
 
 
 class Model(Protocol):
-    """One model of one service. One object serves any number of calls at once: it keeps nothing about any of them.
+    """One model of one service. One object serves any number of calls at once, and stores nothing about them.
 
-    `service` is the service as errors and events call it, `name` the model as the service calls it, `url` the address
-    of the requests.
+    `service` is the service's name in errors and events, `name` the service's name for the model, `url` the address of
+    the requests.
     """
 
     service: str
@@ -61,7 +61,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelEndpoint:
-    """The address of a service, without a slash at its end, and the key to it. The repr shows neither."""
+    """The address of a service, without a trailing slash, and its key. The repr shows neither."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -71,9 +71,10 @@ class ModelEndpoint:
     def find(
         cls, service: str, own: str, url: str | None, key: str | None, header: Callable[[str], Mapping[str, str]]
     ) -> ModelEndpoint:
-        """The endpoint at `url`, or at the service's `own`, which alone needs a key; `header` makes headers of a key.
+        """The endpoint at `url`, or at the service's `own`, which alone requires a key; `header` makes headers from a
+        key.
 
-        Raises ConfigError for an address that is none, a key that no header can carry, and a key that is missing.
+        Raises ConfigError for an invalid address, a key that no header can carry, and a missing key.
         """
         url = url or own
         if not isinstance(url, str) or not _URL.fullmatch(url):
@@ -81,25 +82,25 @@ class ModelEndpoint:
         url = url.rstrip("/")
         if not key and url == own:
             name = service.upper()
-            hint = f"a server of your own may do without: set {name}_BASE_URL"
-            raise ConfigError(f"no {service} key: set {name}_API_KEY, or give api_key; {hint}")
+            hint = f"your own server may need none: set {name}_BASE_URL"
+            raise ConfigError(f"no {service} key: set {name}_API_KEY, or pass api_key; {hint}")
         if key and not (isinstance(key, str) and _HEADER_VALUE.fullmatch(key)):
             raise ConfigError(f"{service} key: expected printable characters without spaces, got something else")
         return cls(url, header(key) if key else {}, key or "")
 
 
 class HttpModel(Model):
-    """What models of all vendors share: an endpoint, and fields (`extra`) of the program's that each request has.
+    """What models of all vendors share: an endpoint, and the program's `extra` fields for each request.
 
-    A subclass has `service`, the `path` of its requests, `fields(query)` and `parse(event)`. A field that is None, in
-    the subclass's or in `extra`, is left out.
+    A subclass defines `service`, the `path` of its requests, `fields(query)` and `parse(event)`. A field that is None,
+    in the subclass's or in `extra`, is left out.
     """
 
     path: ClassVar[str]
 
     def __init__(self, name: str, endpoint: ModelEndpoint, extra: Mapping[str, Any]) -> None:
         if not isinstance(name, str) or not name:
-            raise ConfigError(f"{self.service}: expected the name of a model, got {name!r}")
+            raise ConfigError(f"{self.service}: expected a model name, got {name!r}")
         self.name = name
         self.url = f"{endpoint.url}{self.path}"
         self._endpoint = endpoint

@@ -1,11 +1,11 @@
 """From a Python signature to its description for a model, and from the model's JSON back to arguments.
 
-msgspec does both from one type that is made of the parameters, so that what is promised is what is checked. A parameter
-that has a default is left out of the call where the model leaves it out. Its purpose stands in the docstring
+msgspec does both from one type that is built from the parameters, so that the schema and the check always agree. If the
+model omits a parameter with a default, the call omits it too. A parameter's purpose is in the docstring
 
     city: the city, in English
 
-on a line of its own, or by `Annotated[str, "the city, in English"]`.
+on a separate line, or in `Annotated[str, "the city, in English"]`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 
 
 class Reader(Protocol):
-    """Reads the arguments that a model writes; `turn` names the one that is given the running Turn."""
+    """Reads the arguments that a model writes; `turn` names the parameter that receives the current Turn."""
 
     turn: str | None
 
@@ -34,7 +34,7 @@ class Reader(Protocol):
 
 
 class AnyObject:
-    """Takes any JSON object for arguments: its shape is checked elsewhere."""
+    """Accepts any JSON object as arguments: its shape is checked elsewhere."""
 
     turn: str | None = None
 
@@ -43,10 +43,11 @@ class AnyObject:
 
 
 class Signature:
-    """The parameters of `function` as a model may fill them. ConfigError for one that has no type, or none of JSON.
+    """The parameters of `function` that a model may fill. ConfigError for a parameter without a type, or without a JSON
+    type.
 
-    `schema` is the JSON schema of the object that the model is to write; `turn` names the parameter that is given the
-    running Turn, which the model knows nothing of.
+    `schema` is the JSON schema of the object that the model writes; `turn` names the parameter that receives the
+    current Turn, which is hidden from the model.
     """
 
     def __init__(self, function: Callable[..., Any], where: str) -> None:
@@ -96,9 +97,9 @@ def _field(
     name: str, parameter: inspect.Parameter, hints: Mapping[str, Any], said: str | None, where: str
 ) -> tuple[str, Any, Any]:
     if parameter.kind not in _KINDS:
-        raise ConfigError(f"{where}: expected parameters with names, got {parameter}")
+        raise ConfigError(f"{where}: expected named parameters, got {parameter}")
     if name not in hints:
-        raise ConfigError(f"{where}: the parameter {name!r} needs a type hint, so that a model knows what to write")
+        raise ConfigError(f"{where}: the parameter {name!r} needs a type hint, which shows the model what to write")
     kind, said = _without_words(hints[name], said)
     if said:
         kind = Annotated[kind, msgspec.Meta(description=said)]

@@ -1,7 +1,7 @@
-"""Server-sent events from bytes, however the network cut them. Pure; one reader for each stream.
+"""Server-sent events from bytes, however the network split them. Pure; one reader for each stream.
 
-Lines end in LF, CR or CRLF; an empty line ends an event; an event without data is none. Fields other than `event` and
-`data` have no meaning for an answer that is streamed once, and are passed over, as are comments.
+Lines end in LF, CR or CRLF; an empty line ends an event; an event without data is ignored. Fields other than `event`
+and `data` mean nothing for an answer that is streamed once, and are skipped, like comments.
 """
 
 from __future__ import annotations
@@ -10,43 +10,43 @@ import re
 from dataclasses import dataclass
 
 LONGEST_EVENT = 1024 * 1024
-"""Bytes; an answer's last event may repeat all of it, and no answer that is spoken is that long."""
+"""Bytes; an answer's last event may repeat all of it, and no spoken answer is that long."""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
-"""A CR at the very end of what came may be the first half of a CRLF: it waits for what follows."""
+"""A CR at the very end may be the first half of a CRLF, so it waits for what follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event: its kind, "message" where none was named, and its data."""
+    """One event: its kind, by default "message", and its data."""
 
     kind: str
     data: str
 
 
 class EventReader:
-    """Takes the bytes of one stream as they come and gives the events that are complete."""
+    """Takes the bytes of one stream as they arrive and returns the complete events."""
 
     __slots__ = ("_data", "_kind", "_rest", "_size", "_started")
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # of a line that is not complete
+        self._rest: list[bytes] = []  # the start of an incomplete line
         self._kind = ""
         self._data: list[str] = []
         self._size = 0
         self._started = False
 
     def feed(self, received: bytes) -> list[ServerSentEvent]:
-        """The events that `received` completes. One that is longer than LONGEST_EVENT is passed over, and not kept."""
+        """The events that `received` completes. An event longer than LONGEST_EVENT is skipped, and not stored."""
         events = [event for line in self._lines(received) if (event := self._line(line)) is not None]
         if self._size + sum(map(len, self._rest)) > LONGEST_EVENT:
-            self._size, self._data = LONGEST_EVENT + 1, []  # until an empty line ends it
+            self._size, self._data = LONGEST_EVENT + 1, []  # skip until an empty line ends the event
             if sum(map(len, self._rest)) > len(b"\r\n"):
                 self._rest = [b":" + self._rest[-1][-1:]]  # the rest of the line is a comment
         return events
 
     def _lines(self, received: bytes) -> list[bytes]:
-        """The lines that `received` completes; a long one is not searched again with each of its pieces."""
+        """The lines that `received` completes; a long line is not searched again with each of its pieces."""
         waiting_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
         self._rest.append(received)
         if not waiting_cr and not _LINE_END.search(received):

@@ -1,11 +1,11 @@
-"""One question to a model over HTTP, and its answer as it comes.
+"""One question to a model over HTTP, and its answer as it arrives.
 
-What may be tried again is decided here: a request is repeated only until something of its answer could be heard,
-because what the caller has heard can't be unsaid. Every wait has a limit, and the waiting of the taker of the words
-(a voice that has enough to do) is not counted against the service.
+This decides what may be tried again: a request is repeated only until something of its answer could be heard, because
+what the caller has heard can't be taken back. Every wait has a limit. Time during which the consumer of the words waits
+(a voice that has enough to do) does not count against the service.
 
-Leaving an answer early closes its connection at once: nothing else stops a service from writing. An answer that was
-read to its end gives its connection back, to be used again.
+Abandoning an answer closes its connection at once, because nothing else stops a service from writing. An answer that
+was read to its end returns its connection for reuse.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from voicekit.llm.messages import ModelFault, ModelQuery
 from voicekit.llm.model import Model
 
 MOST_ERROR = 64 * 1024
-"""Bytes that are read of an answer that is none."""
+"""Bytes that are read of an error body."""
 
 WORDLESS = 20.0
-"""Seconds that an answer which has begun may go on without a word that can be heard, or another call that is complete:
-time for some thousand characters of arguments, and a limit for arguments or blanks that never end."""
+"""Seconds that an answer may continue without a word to speak or another complete call: time for about a thousand
+characters of arguments, and a limit for arguments or spaces that never end.
+"""
 
 AFTER_THE_STOP = 1.0
-"""Seconds to wait for what may follow an answer that has stopped: what it used, and the word that it is over."""
+"""Seconds to wait for what may follow after an answer has stopped: its usage, and the end of the stream."""
 
 AFTER_THE_END = 0.25
-"""Seconds to wait for the connection behind a complete answer; one that is not given back by then is closed."""
+"""Seconds to wait for the connection after a complete answer; if it is not returned by then, it is closed."""
 
 MOST_EMPTY = 2
 """Attempts that may end in an empty answer: a model that is silent twice stays silent."""
@@ -43,10 +44,10 @@ MOST_EMPTY = 2
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How patient we are, in seconds: a caller who hears nothing for longer asks "hello?".
+    """Time limits, in seconds: callers who hear nothing for longer ask "hello?".
 
-    `connect` and `first_token` hold for each attempt, `patience` for all of them together, `between` for the time in
-    which nothing at all comes. ConfigError for one that isn't above 0.
+    `connect` and `first_token` apply to each attempt, `patience` to all of them together, and `between` to any time in
+    which nothing comes. ConfigError for a limit that is not above 0.
     """
 
     connect: float = 3.0
@@ -63,7 +64,7 @@ class Limits:
 
 
 def impatient(limits: Limits, patience: float) -> Limits:
-    """`limits` for a model that another stands behind: one attempt, and no silence longer than `patience`."""
+    """`limits` for a model that has a standby: one attempt, and no silence longer than `patience`."""
     return replace(
         limits,
         connect=min(limits.connect, patience),
@@ -90,8 +91,8 @@ class _Failed(Exception):
 class ModelQuestion:
     """One question to `model` over `client`; the words of the answer go to `speak`.
 
-    `answer` is what has come of it, in the latest attempt, `first` the time at which its first word or call came. An
-    answer without a word that can be heard and without a call is an error, unless it `may_be_empty`.
+    `answer` is what came in the latest attempt, `first` the time of its first word or call. An answer with neither
+    words to speak nor a call is an error, unless it `may_be_empty`.
     """
 
     model: Model
@@ -103,7 +104,7 @@ class ModelQuestion:
     roll: Callable[[], float] = random.random
     first: float | None = None
     answer: ModelAnswer = field(init=False)
-    _progress: float = 0.0  # when the last word came, or another call was complete, or it stopped
+    _progress: float = 0.0  # time of the last word or complete call, or of the end
 
     def __post_init__(self) -> None:
         self.answer = ModelAnswer(self.model)
@@ -111,7 +112,7 @@ class ModelQuestion:
     async def ask(self) -> ModelAnswer:
         """The whole answer, after trying again if that may help.
 
-        Raises ServiceError or ProtocolError, and what `speak` raises. Cancelled, it has closed the connection.
+        Raises ServiceError or ProtocolError, and what `speak` raises. If cancelled, it has closed the connection.
         """
         give_up = trio.current_time() + self.limits.patience
         failures = empty = 0
@@ -126,7 +127,7 @@ class ModelQuestion:
                 wait = wait_before_retry(failures, failed.wait, self.roll)
                 spent = failures >= self.limits.attempts or trio.current_time() + wait >= give_up
                 if self.answer.audible or spent or empty == MOST_EMPTY or not failed.again:
-                    raise failed.error from None  # what it came of may show the key
+                    raise failed.error from None  # the original error may contain the key
             await trio.sleep(wait)
 
     async def _attempt(self, first_by: float) -> None:
@@ -166,7 +167,7 @@ class ModelQuestion:
         if answer.stop is None and answer.unread and not answer.audible:
             raise _Failed(unreadable(self.model, answer.unread), again=True)
         if answer.stop is None:
-            raise _Failed(lost(self.model, "the answer broke off"))
+            raise _Failed(lost(self.model, "the answer was cut off"))
         if answer.over:
             await _to_the_end(chunks)
 
@@ -184,12 +185,12 @@ class ModelQuestion:
             return
         if answer.unread:
             raise _Failed(unreadable(self.model, answer.unread), again=True)
-        raise _Failed(lost(self.model, f"the answer has no word that can be heard, and no call (stop: {answer.stop})"))
+        raise _Failed(lost(self.model, f"the answer has no words to speak and no tool call (stop: {answer.stop})"))
 
     async def _next(self, chunks: AsyncGenerator[bytes, None], first_by: float) -> bytes | None:
-        """What comes next, None at the end. A limit for what counts as an answer, not for signs of life before it.
+        """The next chunk, None at the end. The limit applies to parts of an answer, not to signs of life before it.
 
-        Behind its Stop an answer is complete: a connection that is lost then, or falls silent, is the end of it.
+        After its Stop an answer is complete: if the connection is then lost, or falls silent, the answer ends normally.
         """
         try:
             with trio.fail_at(self._next_by(first_by)):
@@ -225,7 +226,7 @@ class ModelQuestion:
 
     def _silence(self) -> _Failed:
         what = "the first one" if self.first is None else "the next one"
-        return _Failed(lost(self.model, f"no word within the time for {what}"))
+        return _Failed(lost(self.model, f"no words within the time limit for {what}"))
 
     def _lost(self, error: httpx.HTTPError) -> _Failed:
         return _Failed(lost(self.model, f"{type(error).__name__}: {error}".rstrip(": ")))
@@ -233,10 +234,10 @@ class ModelQuestion:
 
 @asynccontextmanager
 async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-    """The body of `response` in chunks as they come; afterwards it is closed, at once and from the inside.
+    """The body of `response` in chunks as they arrive; afterwards it is closed, at once and from the inside.
 
-    httpx reads through a chain of async generators. One that is left in the middle would be finished by the garbage
-    collector at some time; so it is made to go on into a cancelled read, where all of them end, innermost first.
+    httpx reads through a chain of async generators. If one is abandoned in the middle, the garbage collector finishes
+    it at some time; so it is made to continue into a cancelled read, in which all of them end, innermost first.
     """
     async with aclosing(response.aiter_bytes()) as chunks:  # type: ignore[type-var]  # it is a generator
         try:
@@ -252,9 +253,9 @@ async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes,
 
 
 async def _to_the_end(chunks: AsyncGenerator[bytes, None]) -> None:
-    """Read what comes behind the last piece, which is the end, so that the connection can be used again.
+    """Read what follows the last piece, which is the end, so that the connection can be reused.
 
-    One that breaks instead can't be, and that is all: the answer is there.
+    If the connection breaks instead, it can't be reused, but the answer is complete.
     """
     with suppress(httpx.HTTPError), trio.move_on_after(AFTER_THE_END):
         async for _ in chunks:

@@ -1,7 +1,7 @@
-"""Takes out of an answer what the model only thinks: neither the voice nor the history gets any of it.
+"""Removes a model's thoughts from an answer, so that neither the voice nor the history gets them.
 
-Local servers and gateways send thoughts as a part of the text, between tags of the model's own. The tags of all usual
-families are known here, however the stream cuts them. Text that could still become a tag is held back, and no other.
+Local servers and gateways send thoughts as part of the text, between the model's own tags. This knows the tags of all
+usual families, however the stream splits them. Only text that may still become a tag is held back.
 """
 
 # ruff: noqa: SIM905  # a list of words reads better as words
@@ -26,10 +26,10 @@ _OTHERS = {
     "<|channel|>analysis<|message|>": "<|end|>",
     "<|channel|>commentary<|message|>": "<|channel|>final<|message|>",
 }
-"""The opening tags that are not of XML's shape, and what closes them."""
+"""Opening tags that do not look like XML, and the tags that close them."""
 
 _ALONE = ("<|start|>assistant", "<|return|>")
-"""Marks around an answer that are no part of it."""
+"""Marks around an answer that are not part of it."""
 
 _ATTRIBUTES = r"\s[^<>]{0,100}"
 _XML = "|".join(map(re.escape, sorted(_NAMES, key=len, reverse=True)))
@@ -50,18 +50,18 @@ _IN_A_TAG = re.compile(rf"</?(?:{_XML}){_ATTRIBUTES}", re.IGNORECASE)
 _BEGINS = re.compile(r"[<\[◁]")
 
 LONGEST_TAG = 140
-"""Characters: what is longer is no tag."""
+"""Characters: anything longer is not a tag."""
 
 MOST_DOUBT = 64 * 1024
-"""Characters that are kept of text that may still turn out to be a thought."""
+"""Characters of text that are kept because it may still turn out to be a thought."""
 
 
 class ThoughtFilter:
-    """Of one answer: `feed` takes its text as it comes, and returns what is to be spoken.
+    """The filter of one answer: `feed` takes its text as it arrives, and returns what is to be spoken.
 
-    Thoughts may be nested, and a thought may also mention its own tag. So what stands behind one closing tag of two is
-    kept until the other comes, or the answer ends without it: then it was the answer. What a tag opened that is never
-    closed is not spoken.
+    Thoughts may be nested, and a thought may mention its own tag. So the text after the first of two closing tags is
+    kept until the second comes, or the answer ends without it: then it was the answer. If a tag is never closed, what
+    follows it is not spoken.
     """
 
     __slots__ = ("_behind_a_thought", "_depth", "_doubt", "_held", "_in_doubt", "_last")
@@ -70,12 +70,12 @@ class ThoughtFilter:
         self._held = ""
         self._depth = 0
         self._doubt = ""
-        self._in_doubt = False  # inside a thought, behind a closing tag
-        self._behind_a_thought = False  # with nothing said since
-        self._last = " "  # of what was said
+        self._in_doubt = False  # inside a thought, after a closing tag
+        self._behind_a_thought = False  # and nothing was spoken since
+        self._last = " "  # the last spoken character
 
     def feed(self, text: str) -> str:
-        """What of `text`, and of what was held back before it, is to be spoken now."""
+        """The part of `text`, and of the text held back before it, that is to be spoken now."""
         held, said, at = self._held + text, "", 0
         for tag in _TAG.finditer(held):
             said += self._outside(held[at : tag.start()])
@@ -86,7 +86,7 @@ class ThoughtFilter:
         return said + self._outside(held[at:cut])
 
     def finish(self) -> str:
-        """What is still held back and turns out to be text. Behind it the filter is as new."""
+        """The held text that turns out to be part of the answer. Afterwards the filter can be used again."""
         said = self._outside(self._held) + (self._doubt.lstrip() if self._depth else "")
         ThoughtFilter.__init__(self)
         return said
@@ -112,7 +112,7 @@ class ThoughtFilter:
 
 
 def _where_a_tag_may_begin(text: str, start: int) -> int:
-    """The place at which a tag may have begun of which the rest is yet to come; the end of `text` if there is none."""
+    """The index at which an incomplete tag may have begun; the end of `text` if there is none."""
     for begin in _BEGINS.finditer(text, max(start, len(text) - LONGEST_TAG)):
         rest = text[begin.start() :]
         if _IN_A_TAG.fullmatch(rest) or any(tag.startswith(rest.lower()) for tag in _WHOLE_TAGS):

@@ -7,9 +7,9 @@
         people: how many will come
         '''
 
-A function is a tool as it is; the decorator adds what it can't express, such as what becomes of it when the caller
-interrupts. One that is not declared free of side effects is never run on a guess. Plain functions are called on the
-event loop: what blocks belongs into `voicekit.in_thread`.
+Any function can be a tool; the decorator adds what a function can't express, such as what happens when the caller
+interrupts. A tool runs during a guess only if it is declared free of side effects. Plain functions are called on the
+event loop: run blocking code with `voicekit.in_thread`.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from voicekit.reply.handler import Turn
 OnBargeIn: TypeAlias = Literal["cancel", "finish"]
 
 TIME_LIMIT = 15.0
-"""Seconds; a caller does not wait longer for one sentence."""
+"""Seconds; callers do not wait longer for one sentence."""
 
 LATE_TIME_LIMIT = 600.0
-"""Seconds for a tool that reports later: ten minutes are a long call."""
+"""Seconds for a tool that reports later: ten minutes is a long call."""
 
 LONGEST_NAME = 64
 
 _NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}")
-"""What both vendors take for a name."""
+"""The names that both vendors accept."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -64,12 +64,12 @@ class ToolPolicy:
 
     @property
     def seconds(self) -> float:
-        """How long it may take."""
+        """The time limit."""
         return self.time_limit or (LATE_TIME_LIMIT if self.reports_later else TIME_LIMIT)
 
     @property
     def outlives_the_turn(self) -> bool:
-        """Whether it goes on when the caller interrupts."""
+        """Whether it continues when the caller interrupts."""
         return self.reports_later or self.on_barge_in == "finish"
 
 
@@ -90,7 +90,7 @@ class Tool:
         return self.spec.name
 
     async def run(self, arguments: Mapping[str, Any], turn: Turn) -> str:
-        """What the function returns to these arguments, as a model reads it; raises what it raises."""
+        """The function's result for these arguments, as a model reads it; raises what the function raises."""
         given = dict(arguments)
         if self.signature.turn is not None:
             given[self.signature.turn] = turn
@@ -115,16 +115,16 @@ def tool(
 def tool(
     function: Callable[..., Any] | None = None, /, *, name: str | None = None, **policy: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a tool of a function. The docstring describes it, the type hints give its arguments.
+    """Make a tool from a function. The docstring describes it, the type hints define its arguments.
 
-    - `side_effects`: it may change something, so it runs only once it is certain that the caller has finished the
-      sentence; one that is declared free of them (False) runs on a guess, too.
-    - `on_barge_in`: "cancel" gives it up when the caller interrupts, "finish" lets it end; the model learns which.
-    - `time_limit`: seconds, after which it is cancelled, which the model learns.
+    - `side_effects`: it may change something, so it runs only once it is certain that the caller has finished; a tool
+      that is declared free of side effects (False) also runs during a guess.
+    - `on_barge_in`: when the caller interrupts, "cancel" cancels it and "finish" lets it end; the model learns which.
+    - `time_limit`: seconds, after which it is cancelled and the model is informed.
     - `filler`: spoken to the caller if it takes longer than a moment.
-    - `reports_later`: the model goes on at once, and later puts the result into its own words for the caller.
+    - `reports_later`: the model continues at once, and later puts the result into words for the caller.
 
-    A parameter of type `Turn` is given the running turn. ConfigError for what can't be a tool.
+    A parameter of type `Turn` receives the current turn. ConfigError if the function can't be a tool.
     """
     how = ToolPolicy(**policy)
 
@@ -135,20 +135,20 @@ def tool(
 
 
 def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
-    """The tools by name; functions among them become tools. ConfigError where two have the same name."""
+    """The tools by name; plain functions become tools. ConfigError if two have the same name."""
     tools: dict[str, Tool] = {}
     for each in given:
         made = each if isinstance(each, Tool) else _made(each, None, ToolPolicy())
         if made.name in tools:
-            raise ConfigError(f"tools: two are called {made.name!r}")
+            raise ConfigError(f"tools: two tools have the name {made.name!r}")
         tools[made.name] = made
     return tools
 
 
 def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy: ToolPolicy | None = None) -> Tool:
-    """A tool that is described elsewhere: `call` is given the arguments as they came, and checks them itself.
+    """A tool that is described elsewhere: `call` gets the arguments unchanged, and checks them itself.
 
-    ConfigError for a name that models don't take.
+    ConfigError for a name that models don't accept.
     """
     if not _NAME.fullmatch(spec.name):
         raise ConfigError(f"tool {spec.name!r}: expected a name of letters, digits, '_' and '-', at most 64")
@@ -158,12 +158,12 @@ def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy
 
 
 def as_name(text: str) -> str:
-    """A name that models take, as near to `text` as there is one."""
+    """The name nearest to `text` that models accept."""
     return _NOT_IN_NAMES.sub("_", text)[:LONGEST_NAME] or "_"
 
 
 def as_text(value: object) -> str:
-    """What a tool returned, as a model reads it: text as it is, anything else as JSON."""
+    """A tool's return value as a model reads it: text unchanged, anything else as JSON."""
     if isinstance(value, str):
         return value or "Done."
     return "Done." if value is None else msgspec.json.encode(value, enc_hook=str).decode()

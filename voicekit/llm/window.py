@@ -1,9 +1,9 @@
-"""How much of a long call a model is sent: the oldest exchanges are left out, or summed up, once they are too many.
+"""How much of a long call is sent to a model: when there are too many exchanges, the oldest are left out, or summed up.
 
     Window(tokens=4_000)                                   leaves the oldest out
     Window(tokens=4_000, summary=lambda left_out: "...")   and sends what this makes of them
 
-The rule is a function, not a model: a summary that is asked of a model would keep the caller waiting, or be stale.
+The summary is a function, not a model: a model's summary would keep the caller waiting, or be out of date.
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ from voicekit.errors import ConfigError
 from voicekit.llm.conversation import ModelStep
 
 CHARACTERS_PER_TOKEN = 3.5
-"""Of English; models differ by a tenth. Too few rather than too many: a full window fails."""
+"""For English; models differ by a tenth. The estimate is rather too high than too low, because a full window fails."""
 
 BYTES_PER_TOKEN = 2
-"""Of what UTF-8 needs beyond one byte for each character: half a token for a letter of Greek, Cyrillic or Arabic, one
-for a sign of Chinese, Thai or Hindi, one and a half for an emoji. Models differ by a half; none is far above."""
+"""For the bytes that UTF-8 needs beyond one per character: half a token for a letter of Greek, Cyrillic or Arabic, one
+for a character of Chinese, Thai or Hindi, one and a half for an emoji. Models differ by a half; none is far above.
+"""
 
 PER_MESSAGE = 8
-"""Tokens that a message takes beside its text."""
+"""Tokens that a message needs besides its text."""
 
 TOKENS = 8_000
-"""Some hours of talk. Every token of it is read again in every turn, and delays the answer."""
+"""Some hours of talk. The model reads every token again in every turn, which delays the answer."""
 
 RESULT_SHARE = 4
-"""A tool's results may take one part in four of the window, all those of one answer together."""
+"""The results of all tools in one answer may take a quarter of the window."""
 
 LEAST_RESULT = 50
-"""Tokens of a result that are kept in any case."""
+"""Tokens of a result that are always kept."""
 
 MOST_PER_TOKEN = 8
-"""Characters that a token can have, for a first cut of what may be megabytes."""
+"""The most characters that a token can have, for a first cut of what may be megabytes."""
 
 
 def estimate(text: str) -> int:
-    """About how many tokens `text` is, by its script."""
+    """Roughly how many tokens `text` has, judged by its script."""
     ascii_only = len(text.encode("ascii", "ignore"))
     beyond = len(text.encode("utf-8", "surrogatepass")) - len(text)
     return PER_MESSAGE + round(ascii_only / CHARACTERS_PER_TOKEN + beyond / BYTES_PER_TOKEN)
@@ -47,10 +48,10 @@ def estimate(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `tokens` of the past, as `count` counts those of a message's text; ConfigError below 1.
+    """At most `tokens` of the past, where `count` counts the tokens of a message's text; ConfigError below 1.
 
-    `summary`, if given, takes the exchanges that are left out, oldest first, and returns what the model is sent
-    instead; it is called in each turn, on the event loop.
+    `summary`, if given, takes the exchanges that are left out, oldest first, and returns the text that replaces them;
+    it is called in each turn, on the event loop.
     """
 
     tokens: int = TOKENS
@@ -64,9 +65,9 @@ class Window:
     def fit(
         self, exchanges: Sequence[Exchange], steps: Mapping[int, Sequence[ModelStep]]
     ) -> tuple[Sequence[Exchange], str]:
-        """The newest of `exchanges` that fit, and what is noted in place of the others ("" for nothing).
+        """The newest of `exchanges` that fit, and the note that replaces the others ("" for none).
 
-        One that is long in itself, and does not fit, is passed over; the shorter ones before it may still fit.
+        A single exchange that is too long is skipped; shorter ones before it may still fit.
         """
         room, kept, left_out = self.tokens, list[Exchange](), list[Exchange]()
         for place in range(len(exchanges) - 1, -1, -1):
@@ -83,14 +84,14 @@ class Window:
         return kept, f"[Earlier in this call: {summed_up}]" if summed_up else ""
 
     def cut(self, text: str, shares: int = 1) -> str:
-        """As much of a tool's result as fits, being one of `shares` results, and a note if that is not all."""
+        """As much of a tool's result as fits, if it is one of `shares` results, and a note if that is not all."""
         most = max(LEAST_RESULT, self.tokens // RESULT_SHARE // max(1, shares))
         kept = text[: most * MOST_PER_TOKEN]
         while (tokens := self.count(kept)) > most and len(kept) > LEAST_RESULT:
             kept = kept[: max(LEAST_RESULT, int(len(kept) * min(0.9, most / tokens)))]
         if len(kept) == len(text):
             return text
-        return f"{kept}\n[Cut short: {len(kept)} of {len(text)} characters are shown.]"
+        return f"{kept}\n[Cut short: showing {len(kept)} of {len(text)} characters.]"
 
     def _cost(self, exchange: Exchange, steps: Mapping[int, Sequence[ModelStep]]) -> int:
         called = steps.get(exchange.turn, ())

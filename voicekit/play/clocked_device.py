@@ -1,9 +1,9 @@
-"""When each sample reaches the listener: the model of a device that plays by the clock (pure; it is told `now`).
+"""When each sample reaches the listener: the model of a device that plays by the clock (pure; `now` is an argument).
 
-A frame written at `now` sounds after the device's `latency`, or when the frame before it ends, whichever is later.
-A hold freezes all of it, what is still on its way through the device too.
-What has sounded is handed to `played(start, frame)`, exactly once and in order: the recording of a sink, sample by
-sample, with the time at which it was heard.
+A frame written at `now` sounds after the device's `latency`, or when the previous frame ends, whichever is later. A
+hold freezes everything, including sound in transit through the device. Sound that was played is passed to
+`played(start, frame)`, exactly once and in order: this is the recording of a sink, with the time at which each sample
+was heard.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 
 SAMPLE_EPSILON = 1e-6
-"""Of a sample: float seconds times a rate may fall just short of the whole sample that has passed."""
+"""Share of a sample: float seconds times a rate may be slightly below the whole sample that has passed."""
 
 
 class ClockedDevice:
@@ -32,18 +32,18 @@ class ClockedDevice:
         self._rate = format.rate * speed
         self._latency = latency
         self._played = played
-        self._frames: deque[tuple[float, AudioFrame]] = deque()  # when it begins to sound, and what
+        self._frames: deque[tuple[float, AudioFrame]] = deque()  # when each frame begins to sound, and the frame
         self._heard = 0  # samples that have left `_frames`
         self._waiting = 0  # samples in `_frames`
         self._held_at: float | None = None
 
     def write(self, frame: AudioFrame, now: float) -> None:
-        now = now if self._held_at is None else self._held_at  # while held, the device's time stands still
+        now = now if self._held_at is None else self._held_at  # during a hold, the device's time stands still
         self._frames.append((max(now + self._latency, self._ends_at()), frame))
         self._waiting += frame.samples
 
     def position(self, now: float) -> int:
-        """Samples heard by `now`, all told."""
+        """Samples heard by `now`."""
         self._settle(now)
         if self._held_at is not None or not self._frames:
             return self._heard
@@ -89,7 +89,7 @@ class ClockedDevice:
         return int(seconds * self._rate + SAMPLE_EPSILON)
 
     def _settle(self, now: float) -> None:
-        """Hand over what has sounded to its end."""
+        """Hand over frames that have sounded to their end."""
         while self._frames and self._held_at is None:
             start, frame = self._frames[0]
             if self._count(now - start) < frame.samples:
@@ -98,7 +98,7 @@ class ClockedDevice:
             self._hand_over(start, frame)
 
     def _split(self, now: float) -> None:
-        """Hand over what has been heard of the frame that is sounding; keep the rest of it."""
+        """Hand over the part of the current frame that has been heard; keep the rest."""
         self._settle(now)
         if not self._frames:
             return

@@ -1,7 +1,7 @@
-"""A sound file as a sink: it plays by the clock into nothing, and what would have been heard is in the file.
+"""A sound file as a sink: it plays by the clock without a device, and the file has what would have been heard.
 
-Sample n of the file is what was heard n samples after the sink was opened, silences included, so two files of one
-call lie exactly over each other. The disk is written by a thread; a slow one makes playout wait.
+Sample n of the file is what was heard n samples after the sink was opened, including silences, so two files of one call
+are aligned. A thread writes the disk; a slow disk makes playout wait.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from voicekit.play.clocked_device import ClockedDevice
 from voicekit.play.sink import ClockedSpeaker
 
 QUEUED = 10.0
-"""Seconds of heard sound that may wait for the disk; playout is made to wait at half of it."""
+"""Seconds of heard sound that may wait for the disk; at half of this, playout has to wait."""
 
 
 class FileSink:
     """Plays into the sound file `path` (.wav, .flac, .ogg, .opus); pausable.
 
-    Raises ConfigError for another suffix or a folder that is not there, and opening does if the file can't be written.
-    A disk that fills up ends the call with a DeviceError, and what was written by then stays playable.
+    Raises ConfigError for another suffix or a folder that does not exist, and on opening if the file can't be written.
+    If the disk fills up, the call ends with a DeviceError, and what was written until then can be played.
     """
 
     name = "file sink"
@@ -60,7 +60,7 @@ class FileSink:
 
 
 class _Track:
-    """Lays what was heard end to end, with the silences between."""
+    """Joins what was heard, including the silences between."""
 
     def __init__(self, outlet: Outlet[Sound], rate: int, start: float) -> None:
         self._outlet = outlet

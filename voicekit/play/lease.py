@@ -1,8 +1,8 @@
-"""A lease: one reply's right to sound, and the account of how much of it was heard.
+"""A lease: one reply's right to make sound, and the record of how much of it was heard.
 
-Only one lease is valid at a time. Cutting a reply revokes its lease at once: whatever the dead reply's tasks still
-do, they can't sound. Sound goes out on an absolute schedule, at most `lead` ahead of the clock. Where a sink can't
-pause, a hold discards what was not heard and a release writes it again.
+Only one lease is valid at a time. Cutting a reply revokes its lease at once: whatever the dead reply's tasks still do,
+they can't make sound. Sound is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't pause,
+a hold discards what was not heard and a release writes it again.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from voicekit.events import Audible, HeardSoFar, Signal, Underrun, WordMark
 from voicekit.play.rewind import Rewind
 
 LATE = 0.001
-"""Seconds behind the schedule before it counts as an underrun: less is the clock's own grain."""
+"""Seconds behind schedule from which it counts as an underrun: less is within the clock's precision."""
 
 LOOK_AGAIN = 0.005
-"""Seconds until the next look at the position, at least: it may stand still (a device that is still filling)."""
+"""Minimum seconds until the next look at the position, which may stand still (a device that is still filling)."""
 
 
 class PlaybackLease:
-    """One reply's right to sound. `hold`, `release` and `revoke` are synchronous and act at once."""
+    """One reply's right to make sound. `hold`, `release` and `revoke` are synchronous and act at once."""
 
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
         self.reply = reply
         self.tell: Callable[[Signal], None] = _ignore
-        self._audible = False  # whether the first sample has been heard, as far as was listened
+        self._audible = False  # whether the first sample was heard, as of the last look
         self._speaker = speaker
         self._rate = sink.format.rate
         self._lead = lead
         self._report = report
         self._base = speaker.position
         self._written = 0  # samples handed to the sink and not taken back
-        self._said = 0  # characters that the handler had said when the last of them was handed over
-        self._anchor: float | None = None  # the time at which sample 0 is due, holds and underruns included
+        self._said = 0  # characters that the handler had said when the last sample was handed over
+        self._anchor: float | None = None  # the time at which sample 0 is due, including holds and underruns
         self._rewind = None if sink.pausable else Rewind()
         self._marks: deque[WordMark] = deque()
         self._held_since: float | None = None
@@ -55,7 +55,7 @@ class PlaybackLease:
 
     @property
     def queued(self) -> int:
-        """Samples handed over (or taken back for a hold) and not heard yet."""
+        """Samples handed over (or taken back for a hold) that were not heard yet."""
         return self._written - self.position + (self._rewind.samples if self._rewind else 0)
 
     @property
@@ -70,7 +70,7 @@ class PlaybackLease:
         self._marks.append(mark)
 
     def listen(self) -> None:
-        """Bring `reply.heard_to` up to date, and tell what is new: a word counts once its first sample was heard."""
+        """Update `reply.heard_to`, and report what is new: a word counts once its first sample was heard."""
         if self._audible and not self._marks:
             return
         position, before = self.position, self.reply.heard_to
@@ -106,15 +106,15 @@ class PlaybackLease:
         self._changed.unpark_all()
 
     def revoke(self) -> None:
-        """Be silent for good: nothing written from now on is played, and what was heard is final."""
+        """Be silent permanently: nothing written from now on is played, and what was heard is final."""
         if self._revoked:
             return
         self.tell = _ignore
         try:
             self._speaker.discard()
             self.listen()
-            self._written = self.position  # and there it stays, whoever sounds next
-        finally:  # also with a sink that fails: it is not asked again, and gets no more of this reply
+            self._written = self.position  # and the position stays there, whatever sounds next
+        finally:  # even if the sink fails: it is not called again, and gets no more of this reply
             self._revoked = True
             self._rewind = None
             self._marks.clear()
@@ -142,7 +142,7 @@ class PlaybackLease:
                 return
 
     def next_moment(self) -> float:
-        """When the first sample, or else the next word, will have begun to sound; infinity when none is on its way."""
+        """When the first sample, or else the next word, will have begun to sound; infinity if nothing is in transit."""
         if not self._audible:
             return self._expected_at(0)
         return self._expected_at(self._marks[0].at) if self._marks else inf
@@ -152,12 +152,12 @@ class PlaybackLease:
         return self._written / self._rate
 
     async def _write_again(self, frames: deque[AudioFrame]) -> None:
-        """One try to write what a hold took back; a hold in between puts more in front of it."""
+        """Try once to write what a hold took back; a hold in between adds more before it."""
         if await self._handed_over(frames[0], came=-inf):
             frames.popleft()
 
     async def _handed_over(self, frame: AudioFrame, came: float) -> bool:
-        """One try to write `frame` at its time; False when a hold, a release or a revocation came between."""
+        """Try once to write `frame` at its time; False if a hold, a release or a revocation came in between."""
         if self._held_since is not None:
             await self._change(inf)
             return False
@@ -181,7 +181,7 @@ class PlaybackLease:
         return True
 
     def _keep_pace(self, due: float, came: float) -> None:
-        """Move the schedule when sound came late or the sink is slow; what has made a hole in the sound is reported."""
+        """Move the schedule if sound came late or the sink is slow; gaps that this made in the sound are reported."""
         assert self._anchor is not None, "a frame that was written had a time"
         late = trio.current_time() - due
         if late <= LATE:
@@ -193,7 +193,7 @@ class PlaybackLease:
 
     @property
     def _had_words(self) -> bool:
-        """Whether there was more to say than what was written says: otherwise the handler is slow, and nothing else."""
+        """Whether there was more text than was written: otherwise the handler is slow, and nothing else."""
         begun = (mark.said_to for mark in self._marks if mark.at < self._written)
         return any(map(str.isalnum, self.reply.said[max(self.reply.heard_to, *begun, 0) : self._said]))
 
@@ -202,13 +202,13 @@ class PlaybackLease:
         self._changed.unpark_all()
 
     def _expected_at(self, sample: int) -> float:
-        """When `sample` will have begun to sound, as far as can be seen."""
+        """When `sample` will have begun to sound, as far as predictable."""
         if self._held_since is not None or self._revoked or sample >= self._written:
             return inf
         return trio.current_time() + max((sample + 1 - self.position) / self._rate, LOOK_AGAIN)
 
     async def _change(self, deadline: float) -> None:
-        """Wait for `deadline`, or until more was heard, or for a hold, a release or a revocation."""
+        """Wait until `deadline`, until more was heard, or for a hold, a release or a revocation."""
         with trio.move_on_at(min(deadline, self.next_moment())):
             await self._changed.park()
         self.listen()

@@ -1,7 +1,7 @@
-"""Playout: the stage that hands a reply's sound to the sink on time, and knows what the caller has heard of it.
+"""Playout: the stage that hands a reply's sound to the sink on time, and tracks what the caller has heard of it.
 
-Each reply writes through its lease (see `voicekit.play.lease`), at most the sink's `lead` ahead of the clock, so a cut
-never leaves more than that in a device. The sink's position is the only truth about what was heard.
+Each reply writes through its lease (see `voicekit.play.lease`), at most the sink's `lead` ahead of the clock, so after
+a cut the device never has more than that. Only the sink's position determines what was heard.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from voicekit.flow.transform import Pipeable
 from voicekit.play.lease import PlaybackLease
 
 LEAD = 0.1
-"""Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all a pause must take back."""
+"""Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all that a pause must
+take back.
+"""
 
 LONGEST_LEAD = 0.4
-"""A carrier may want more; beyond this, taking it back for a hold is heard."""
+"""A carrier may want a longer lead than the default; beyond this, taking it back for a hold would be audible."""
 
 PIECE = 0.03
-"""Seconds handed over at once at most, however long a voice's frames are: of the lead, so much may be used up."""
+"""Seconds handed over at once at most, however long a voice's frames are; this much of the lead may be used up."""
 
 
 class Playout(Pipeable):
-    """The last stage of a reply line: takes frames, gaps and WordMarks, says Audible, HeardSoFar and ReplyDone."""
+    """The last stage of a reply pipeline: takes frames, gaps and WordMarks, emits Audible, HeardSoFar and ReplyDone."""
 
     name = "playout"
     produces = None
@@ -62,15 +64,20 @@ class Playout(Pipeable):
             finally:
                 if self._current is not None:
                     self._current.revoke()
-                self._speaker = self._current = None
+                self._speaker, self._current = _Gone(), None
 
     def lease(self, reply: Reply, report: Callable[[Any], None]) -> PlaybackLease:
-        """The right to sound for `reply`; whoever had it before has it no longer. Only while open."""
+        """The right to make sound for `reply`; its previous holder loses it. Only once playout was opened.
+
+        A reply may still begin at the moment when the sink fails and closes: it makes no sound.
+        """
         if self._speaker is None:
             raise trio.ClosedResourceError("playout is not open")
         if self._current is not None:
             self._current.revoke()
         self._current = PlaybackLease(self._speaker, self.sink, reply, self._lead, report)
+        if isinstance(self._speaker, _Gone):
+            self._current.revoke()
         return self._current
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
@@ -101,6 +108,19 @@ class Playout(Pipeable):
                 await lease.write(piece)
 
 
+class _Gone:
+    """In the place of the speaker of a sink that has closed: nothing sounds any more."""
+
+    position = 0
+
+    async def write(self, frame: AudioFrame) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
+    def discard(self) -> None: ...
+
+
 def _seconds(sink: Sink, name: str, default: float, most: float) -> float:
     """The optional attribute `name` of `sink`."""
     stated = getattr(sink, name, default)
@@ -110,7 +130,7 @@ def _seconds(sink: Sink, name: str, default: float, most: float) -> float:
 
 
 def _pieces(sound: AudioFrame | Gap, most: int, at: int, format: AudioFormat) -> Iterator[AudioFrame]:  # noqa: A002
-    """`sound`, whose first sample is number `at`, cut at each multiple of `most`; a gap as silence in `format`."""
+    """`sound`, whose first sample is number `at`, cut at each multiple of `most`; a gap becomes silence in `format`."""
     start = 0
     while start < sound.samples:
         end = min(sound.samples, start + most - (at + start) % most)

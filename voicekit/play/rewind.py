@@ -1,4 +1,4 @@
-"""What was written to a sink that can't pause, and how it comes back for a hold. Pure."""
+"""What was written to a sink that can't pause, and how it is taken back for a hold. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from voicekit.audio.frame import AudioFrame
 class Rewind:
     """Keeps what was written and perhaps not heard. Positions are samples of the reply.
 
-    `taken_back` is what must be written once more, in front of everything else: whoever writes it takes it out.
+    `taken_back` is what must be written again before everything else: whoever writes it removes it.
     """
 
     def __init__(self) -> None:
         self.taken_back: deque[AudioFrame] = deque()
         self._unheard: deque[AudioFrame] = deque()
-        self._from = 0  # the first sample in there
+        self._from = 0  # number of the first sample in the buffer
 
     @property
     def samples(self) -> int:
-        """How many were taken back."""
+        """How many samples were taken back."""
         return sum(frame.samples for frame in self.taken_back)
 
     def keep(self, frame: AudioFrame, position: int) -> None:
@@ -29,7 +29,7 @@ class Rewind:
         self._forget(position)
 
     def take_back(self, position: int) -> None:
-        """The sink has dropped all that lies behind `position`."""
+        """The sink has dropped everything after `position`."""
         self._forget(position)
         if self._unheard:
             self._unheard[0] = self._unheard[0].part(position - self._from)

@@ -1,7 +1,7 @@
-"""Sinks that play by trio's clock: into nothing, or into memory with the time at which each sample was heard.
+"""Sinks that play by trio's clock: without a device, or into memory with the time at which each sample was heard.
 
-They keep the Sink contract to the sample, so they also stand in for devices in tests: with a device buffer
-(`latency`), too slow (`speed`), or unable to pause.
+They fulfil the Sink contract to the sample, so they also replace devices in tests: with a device buffer (`latency`),
+too slow (`speed`), or unable to pause.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit.errors import FormatMismatch
 from voicekit.play.clocked_device import ClockedDevice
 
 DEVICE_SECONDS = 0.5
-"""What a device of these takes before `write` waits: more than playout's lead, so that the lead alone decides."""
+"""Seconds that such a device takes before `write` waits: more than playout's lead, so that only the lead matters."""
 
 
 class ClockedSpeaker:
@@ -36,7 +36,8 @@ class ClockedSpeaker:
         if frame.format != self._format:
             raise FormatMismatch(f"this sink plays {self._format}, but was given {frame.format}")
         while True:
-            await trio.lowlevel.checkpoint_if_cancelled()  # at each turn: what is cut while waking up is not taken
+            # checked in each round: what is cut while waking up is not taken
+            await trio.lowlevel.checkpoint_if_cancelled()
             now = trio.current_time()
             queued = self._air.queued(now)
             if not queued or queued + frame.samples <= self._capacity:
@@ -63,7 +64,7 @@ class ClockedSpeaker:
 
 @dataclass(eq=False, repr=False)
 class NullSink:
-    """Plays into nothing, in real time. `latency` (s) is its device buffer, `speed` below 1 makes it too slow."""
+    """Plays without a device, in real time. `latency` (s) is its device buffer, `speed` below 1 makes it too slow."""
 
     name: ClassVar[str] = "null sink"
     format: AudioFormat = PCM16K
@@ -83,7 +84,7 @@ class NullSink:
             self.told_to_close = True
 
     def _played(self, start: float, frame: AudioFrame) -> None:
-        """Sound into nothing."""
+        """Discards the sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class HeardPiece:
 class RecordingSink(NullSink):
     """Keeps in memory what was heard, and when. For tests and short calls: it keeps up to `keep` seconds of sound.
 
-    Beyond that it raises nothing and keeps the latest. `heard` has every piece that was heard, in order; the pieces
-    don't overlap.
+    Beyond that it keeps only the latest sound, without an error. `heard` has every piece that was heard, in order; the
+    pieces don't overlap.
     """
 
     name: ClassVar[str] = "recording sink"
@@ -109,11 +110,11 @@ class RecordingSink(NullSink):
 
     @property
     def pcm(self) -> bytes:
-        """What was heard, one piece after the other, without the silences between."""
+        """What was heard, joined without the silences between."""
         return b"".join(piece.pcm for piece in self.heard)
 
     def track(self, start: float, seconds: float) -> bytes:
-        """What a microphone in front of the sink records from time `start` on, silences included."""
+        """What a microphone near the sink records from time `start` on, including silences."""
         size = self.format.sample_bytes
         track = bytearray(self.format.silence(self.format.samples(seconds)))
         for piece in self.heard:

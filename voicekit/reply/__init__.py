@@ -1,4 +1,4 @@
-"""From what the caller said to the words of the answer, and what makes them speakable; the tts comes behind it."""
+"""From the caller's words to the words of the answer, and the transforms that make them speakable; the tts follows."""
 
 from voicekit.reply.align import Aligner
 from voicekit.reply.emoji import strip_emoji

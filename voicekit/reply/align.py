@@ -1,10 +1,10 @@
-"""Finds each spoken word in the text that was sent to the voice, and so how much of the handler's own text was heard.
+"""Finds each spoken word in the text that was sent to the voice, and thereby how much of the handler's text was heard.
 
 A service reports the words that it *speaks*, not those it was sent: "5" has become "five", a dash is gone, a word is
-left out. So the two are aligned, by letters and digits alone: for each of the next sent words we keep what it costs
-to believe that the voice is there now, and believe the cheapest. A strange word is only a guess, put right by the next
-word that is found; choosing the nearest equal word instead, once and for all, drifted away for good where numbers
-stand close together.
+omitted. So the two are aligned, by letters and digits only. For each of the next sent words, the aligner keeps the cost
+of assuming that the voice is there now, and takes the cheapest. A strange word is only a guess, which the next match
+corrects. An earlier approach, which always took the nearest equal word, lost its position for good where numbers stand
+close together.
 """
 
 # ruff: noqa: RUF001  # the apostrophe of real text
@@ -22,30 +22,31 @@ from voicekit.contracts import Text
 from voicekit.writing import CHARACTER_WORD, skeleton, word_spans
 
 REACH = 8
-"""Sent words that are looked at on either side of the one believed in."""
+"""Sent words that are considered on either side of the assumed one."""
 
-# What it costs to believe that a spoken word ...
-OTHER = 0.9  # ... is the next sent word, read otherwise ("doctor" for "Dr")
+# The cost of assuming that a spoken word ...
+OTHER = 0.9  # ... is the next sent word, read in another way ("doctor" for "Dr")
 STRANGE = 1.0  # ... was never sent
-LEFT_OUT = 0.8  # ... comes after a sent word that was not spoken: less than OTHER, so that one dropped word is seen
+# ... comes after a sent word that was not spoken; less than OTHER, so that a single dropped word is detected
+LEFT_OUT = 0.8
 NUMBER = 0.3  # ... begins a number or a sign
-IN_NUMBER = 0.1  # ... is one of the words that such a number usually takes
-LONG_NUMBER = 0.35  # ... is one more of them: rather than this, it begins a number that stands next
-CUT_SHORT = 0.5  # ... comes behind a number that would need one more word
+IN_NUMBER = 0.1  # ... is one of the words that such a number usually has
+LONG_NUMBER = 0.35  # ... is one word more than usual; a number that follows takes precedence
+CUT_SHORT = 0.5  # ... comes after a number that would need one more word
 
 SPOKEN_SIGNS = frozenset("$€£¥₹%&@#+=/°")
-"""Signs that are always spoken; others (a dot, a dash) only inside a word, if at all."""
+"""Signs that are always spoken; others (a dot, a dash) are spoken only inside a word, if at all."""
 
 SPOKEN_CHARACTERS = 3
-"""In a script without spaces, where each character is a word, these are spoken for a word of a number."""
+"""In a script without spaces, where each character is a word, this many are spoken for a word of a number."""
 
-# Over the skeleton of a text, see `voicekit.writing.shapes`.
+# These patterns work on the skeleton of a text, see `voicekit.writing.shapes`.
 _SENT_WORD = re.compile(
     rf"(?P<character>{CHARACTER_WORD})"
     r"|(?P<letters>[aq][aqmvz]*(?:['’][aq][aqmvz]*)*)"
     r"|(?P<number>[$€£¥₹#]?\d+(?:[.,:/-]\d+)*[%°€]?)"
     rf"|(?P<spoken>[{re.escape(''.join(sorted(SPOKEN_SIGNS)))}])"
-    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text stands behind a word that is not looked at any more
+    r"|(?:^|(?<=\w))[^\w\s](?=\w)"  # what begins the text may follow a word that was already removed
 )
 _NEAR_CHARACTER = re.compile(r"[up]")
 _BEHIND_CHARACTER = re.compile(r"[^\w\s]*")
@@ -53,31 +54,32 @@ _BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 
 
 class Aligner:
-    """Follows a voice through what it was sent, over one reply; what it answers never falls.
+    """Follows a voice through the text it was sent, during one reply; its results never decrease.
 
-    It keeps what has been sent and was not spoken yet, which a voice bounds by what it owes, and a few words more.
+    It keeps the text that was sent but not spoken yet, which is limited by how far ahead a voice is fed, plus a few
+    words.
 
-    >>> aligner = Aligner()
-    >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
-    >>> [aligner.mark(word) for word in ("it", "costs", "five", "euros")]
-    [2, 8, 10, 17]
+        >>> aligner = Aligner()
+        >>> aligner.sent(Text.raw("It costs 5 euros.", 0))
+        >>> [aligner.mark(word) for word in ("it", "costs", "five", "euros")]
+        [2, 8, 10, 17]
     """
 
     __slots__ = ("_beliefs", "_said_to", "_text")
 
     def __init__(self) -> None:
-        self._text = Text("", ())  # what may still be spoken
-        self._beliefs = [_Belief(0.0, 0)]  # at place n: the voice is at the nth word of the text; 0: before it
+        self._text = Text("", ())  # text that may still be spoken
+        self._beliefs = [_Belief(0.0, 0)]  # at index n: the voice is at the nth word of the text; at 0: before it
         self._said_to = 0
 
     def sent(self, text: Text) -> None:
-        """`text` has gone to the voice, behind all that was sent before."""
+        """`text` was sent to the voice, after everything sent before."""
         self._text += text
 
     def mark(self, word: str) -> int:
         """The voice speaks `word` next: how many characters of the handler's text count as heard once it has begun.
 
-        A word without letters and digits moves nothing; nor does one for which nothing was sent.
+        A word without letters and digits changes nothing, and neither does one for which nothing was sent.
         """
         for start, end in word_spans(word):
             plain = _plain(word[start:end])
@@ -88,7 +90,7 @@ class Aligner:
         return self._said_to
 
     def _settle(self, sent: list[_Sent]) -> None:
-        """Believe the cheapest, and forget what is too far from it."""
+        """Take the cheapest assumption, and drop what is too far from it."""
         here = min(range(len(self._beliefs)), key=lambda place: self._beliefs[place].cost)
         if here:
             self._said_to = max(self._said_to, self._text.to[sent[here - 1].end - 1])
@@ -101,7 +103,7 @@ class Aligner:
 
 @dataclass(frozen=True, slots=True)
 class _Belief:
-    """That the voice is at a certain word: what that costs, and how many words it has spoken for it."""
+    """The assumption that the voice is at a certain word: its cost, and how many words were spoken for it."""
 
     cost: float
     words: int
@@ -112,12 +114,12 @@ _IMPOSSIBLE = _Belief(math.inf, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A word that was sent: where it ends in the text, and how many spoken words a number or a sign takes."""
+    """A word that was sent: its end in the text, and how many spoken words a number or a sign takes."""
 
     plain: str
     end: int
     at_least: int = 0
-    usually: int = 0  # 0: it is a word of letters
+    usually: int = 0  # 0 for a word of letters
     at_most: int = 1
 
     def begun(self) -> float:
@@ -125,26 +127,26 @@ class _Sent:
         return NUMBER if self.usually else OTHER
 
     def gone_on(self, words: int) -> float:
-        """The cost of one spoken word more, after `words` of them."""
+        """The cost of one more spoken word, after `words` of them."""
         if words >= self.at_most:
             return STRANGE
         return IN_NUMBER if words < self.usually else LONG_NUMBER
 
     def left(self, words: int) -> float:
-        """The cost of leaving it after `words` spoken words; 0 words: it is left out."""
+        """The cost of leaving it after `words` spoken words; with 0 words, it was omitted."""
         if words:
             return CUT_SHORT * max(0, self.at_least - words)
         return 0.0 if self.usually and not self.at_least else LEFT_OUT + CUT_SHORT * self.at_least
 
 
 def _after(plain: str, sent: list[_Sent], before: list[_Belief]) -> list[_Belief]:
-    """What to believe after one more spoken word."""
+    """The assumptions after one more spoken word."""
     before = before[: len(sent) + 1] + [_IMPOSSIBLE] * (len(sent) + 1 - len(before))
     after = [_Belief(before[0].cost + STRANGE, 0)]
     after += [
         _Belief(it.cost + word.gone_on(it.words), it.words + 1) for it, word in zip(before[1:], sent, strict=True)
     ]
-    next_up = before[0].cost  # what it costs that this word is to be spoken now
+    next_up = before[0].cost  # the cost of assuming that this word is spoken now
     for place, word in enumerate(sent):
         if place:
             done = before[place].cost + sent[place - 1].left(before[place].words)
@@ -162,7 +164,7 @@ def _cheaper(beliefs: list[_Belief], place: int, cost: float) -> None:
 
 
 def _reads(plain: str, sent: list[_Sent], first: int) -> int | None:
-    """The place of the word with which `sent`, read from `first` on, is exactly `plain`."""
+    """The index of the word with which `sent`, read from `first` on, is exactly `plain`."""
     read = ""
     for place in range(first, len(sent)):
         read += sent[place].plain

@@ -1,8 +1,8 @@
-"""Drops emoji, which a voice would skip, name ("grinning face") or stumble over.
+"""Removes emoji, which a voice would skip, name ("grinning face") or stumble over.
 
-Dropped are pictures: emoji, symbols and dingbats, with what only serves them (skin tones, joiners, selectors, flags).
-Kept are letters and marks that are read aloud: digits of keycaps, circled numbers, musical sharps and flats, (c), TM,
-arrows. The space that an emoji stood in goes with it.
+It removes pictures: emoji, symbols and dingbats, and what only serves them (skin tones, joiners, selectors, flags). It
+keeps letters and marks that are read aloud: digits of keycaps, circled numbers, musical sharps and flats, (c), TM,
+arrows. The space around an emoji is removed with it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _EMOJI = re.compile(
     "["
     "\U0001f000-\U0001faff"  # pictographs, faces, transport, flags, skin tones, game pieces
     "\U000e0020-\U000e007f"  # tags: the flags of Scotland, Wales, ...
-    "\u2600-\u266c\u2670-\u2775\u2795-\u2797\u27a1\u27b0\u27bf"  # symbols and dingbats, without what is kept
+    "\u2600-\u266c\u2670-\u2775\u2795-\u2797\u27a1\u27b0\u27bf"  # symbols and dingbats, except those that are kept
     "\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55"
-    "\ufe0e\ufe0f\u20e3"  # selectors and the keycap's frame
+    "\ufe0e\ufe0f\u20e3"  # variation selectors and the keycap's frame
     "]"
 )
-_JOINER = "\u200d"  # inside emoji; elsewhere it belongs to letters (Hindi, Sinhala, ...)
+_JOINER = "\u200d"  # inside emoji; elsewhere it is part of the script (Hindi, Sinhala, ...)
 
 
 def strip_emoji() -> TransformPart[Any, Any]:
-    """A part of a line that takes Text and drops the emoji from it; it holds nothing back.
+    """A transform that takes Text and removes the emoji; it holds nothing back.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
-    >>> [text.text for text in strip_emoji().start(StreamContext()).feed(Text.raw("Hi \N{WAVING HAND SIGN} there", 0))]
+    >>> [text.text for text in strip_emoji().start(StreamContext()).feed(Text.raw("Hi 👋 there", 0))]
     ['Hi there']
     """
     return TransformPart("strip emoji", lambda context: Rewriting(_Emoji()))

@@ -1,9 +1,9 @@
-"""What is written one way and read aloud another, in English: money, times, dates, addresses, telephone numbers.
+"""English text that is written one way and read aloud another: money, times, dates, addresses, telephone numbers.
 
-Plain numbers are left to the voice, which knows how to say them; some voices drop "3:05" or the dot of "example.com",
-so whatever has signs in it becomes words here. The rules are tried in order at each place; the first that fits wins.
-A rule never begins with a word that has neither digit nor sign in it: such words have been said already
-(see `voicekit.reply.spoken`). A rule that finds its pattern to be something else gives it back as it is written.
+Plain numbers are left to the voice, which can say them. Some voices skip "3:05" or the dot of "example.com", so
+everything with signs in it becomes words here. The rules are tried in order at each position; the first that fits wins.
+A rule never begins with a word that has neither a digit nor a sign, because such words have already been spoken (see
+`voicekit.reply.spoken`). If a rule finds that its match is something else, it returns the text unchanged.
 """
 
 # ruff: noqa: RUF001, RUF002  # dashes and the minus sign of real text are what some patterns are about
@@ -17,15 +17,15 @@ from typing import TypeAlias
 from voicekit.reply.numerals import amount, cardinal, digits, ordinal, year
 
 SpokenRule: TypeAlias = tuple[str, Callable[["re.Match[str]"], str]]
-"""A pattern, whose groups have names that no other rule uses, and the words for what it matched."""
+"""A pattern, with group names that no other rule uses, and a function that returns the words for its match."""
 
 _NUMBER = (  # 1,250.50, or 12,34,567 as in India; not the 1 of "1 250,00"
     r"(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d+)(?:\.\d+)?(?![ \u00a0\u202f]\d{3}(?!\d))"
 )
 _TO = r"(?:[-–—]|[ ]–[ ])"
 _MAYBE_GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
-_START = r"(?<![\w.,:/–—-])"  # not in the middle of a word, a longer number or a date
-_BEFORE_NUMBER = (  # not in a word or a longer number, nor the 250 of "1 250"
+_START = r"(?<![\w.,:/–—-])"  # not inside a word, a longer number or a date
+_BEFORE_NUMBER = (  # not inside a word or a longer number, nor the 250 of "1 250"
     r"(?<![\w.,])(?:(?<!\d[ \u00a0\u202f])|(?!\d{3}(?!\d)))"
 )
 _MINUS = r"(?P<{}>(?<!\w)[-−])?"
@@ -58,7 +58,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_UNITS = {  # one, many; left out: what is also a word or a name (5 in, 5G, 5m)
+_UNITS = {  # one, many; without units that are also a word or a name (5 in, 5G, 5m)
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),
@@ -91,7 +91,7 @@ _UNITS = {  # one, many; left out: what is also a word or a name (5 in, 5G, 5m)
 
 
 def _meridiem(name: str) -> str:
-    """The pattern of am and pm; its last dot stays where it may end a sentence."""
+    """The pattern of am and pm; its last dot stays if it may end a sentence."""
     return rf"(?P<{name}>[AaPp])\.?[Mm]\b(?:\.(?=[^\S\n]+[a-z–]|[,;:!?)–—-]))?"
 
 
@@ -109,7 +109,7 @@ def _full_hour(match: re.Match[str]) -> str:
 
 
 def _hours(match: re.Match[str]) -> str:
-    """From one time to another, of which at least one looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
+    """From one time to another, at least one of which looks like a time: "8am-6pm", "8–10 pm", "11:30-14:00"."""
     begin, end = match["begin"], match["end_word"]
     first = _moment(begin, match["begin_minute"], match["begin_half"], bare=True)
     last = end or _moment(match["end"], match["end_minute"], match["end_half"], bare=True)
@@ -117,7 +117,7 @@ def _hours(match: re.Match[str]) -> str:
 
 
 def _moment(hour: str, minute: str | None, half: str | None, *, bare: bool = False) -> str:
-    """A time of day; a `bare` hour without minutes or half of the day stays a number."""
+    """A time of day; a `bare` hour without minutes or am/pm stays a number."""
     words = [cardinal(int(hour))]
     if minute and int(minute):
         words.append(f"oh {cardinal(int(minute))}" if int(minute) < 10 else cardinal(int(minute)))
@@ -182,7 +182,7 @@ def _measure(match: re.Match[str]) -> str:
 
 
 def _is_unclear(number: str, up_to: str | None) -> bool:
-    """Whether 1.250 may be a thousand and more, as in much of Europe, or what looks like a range does not rise."""
+    """Whether 1.250 may be more than a thousand, as in much of Europe, or an apparent range does not rise."""
     if any(_MAYBE_GROUPED.fullmatch(it) for it in (number, up_to or "")):
         return True
     return up_to is not None and float(number.replace(",", "")) > float(up_to.replace(",", ""))
@@ -209,7 +209,7 @@ _TELEPHONE = (
     r"(?<![\w+])\+(?=(?:[ .()-]{0,2}\d){8})\d{1,3}(?:[ .-]?(?:\(\d{1,4}\)|\d{1,4})){2,5}(?!\w)"  # +44 20 7946 0958
     r"|(?<![\w.,-])(?:1[ .-])?(?:\(\d{3}\)[ ]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"  # (555) 123-4567
     r"|(?<![\w.,/-])\d{3}-\d{4}(?![\w-])"  # 555-1234
-    r"|(?<![\w.,-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # the number of a card
+    r"|(?<![\w.,-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a card number
     r"|(?<![\w.,-])\d{10,}(?!\w)"
 )
 _MONEY = (

@@ -1,4 +1,4 @@
-"""What a question may expect of its answer."""
+"""What a question may expect as its answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.events import AnswerKind, ExpectedAnswer
 
 
 def checked_answer(answer: object) -> ExpectedAnswer:
-    """`answer` if it is one that can be expected; ConfigError if not.
+    """`answer` if it is a valid expectation; otherwise ConfigError.
 
     >>> checked_answer("number"), checked_answer(1)
     ('number', 1.0)

@@ -1,9 +1,9 @@
-"""A voice behind a voice: if one fails, the next goes on at the word that broke off. The reply is not lost.
+"""A standby for a voice: if one fails, the next continues at the word that broke off. The reply is not lost.
 
     text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than the patience
            └──▶ voice 2 ─▶ sound      what the log says was not said yet, its frames counted on from there
 
-The next reply begins with the first voice that does not rest (see `voicekit.flow.fallback`).
+The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from voicekit.flow.transform import Pipeable
 from voicekit.reply.speech_log import SpeechLog
 
 LOOK_S = 0.25
-"""Seconds between two looks at what the voice owes."""
+"""Seconds between two checks of whether the voice owes sound."""
 
 WAITING = 400
 """Characters that may wait for a voice."""
 
 
 class FallbackTts(Pipeable):
-    """`voices` in their order, by the rules of `spec`; they must all speak in one format.
+    """`voices` in their order, by the rules of `spec`; all must use the same format.
 
-    Opening raises the last one's error if none opens; a reply raises it if none is left to go on with it.
+    Opening raises the last error if no voice opens; a reply raises it if no voice is left to continue.
     """
 
     name = "fallback tts"
@@ -59,7 +59,7 @@ class FallbackTts(Pipeable):
         formats = [voice.negotiate(wanted) for voice in self.voices]
         if len(set(formats)) > 1:
             raise ConfigError(
-                f"fallback tts: expected voices that speak in one format, got {', '.join(map(str, formats))}"
+                f"fallback tts: expected all voices to use the same format, got {', '.join(map(str, formats))}"
             )
         self.produces = formats[0]
         return formats[0]
@@ -93,7 +93,7 @@ class FallbackTts(Pipeable):
 
 
 class _Speaking:
-    """One voice says what the log has left, and what still comes."""
+    """One voice speaks the rest of the log, and what still comes."""
 
     def __init__(self, log: SpeechLog, patience: float, outbox: Outlet[AudioFrame | WordMark]) -> None:
         self._log = log
@@ -105,7 +105,8 @@ class _Speaking:
     async def run(self, run: Run[Any, Any], inbox: Inlet[Text]) -> None:
         text_out, text_in = open_link(WAITING, name="text to a voice")
         sound_out, sound_in = open_link(1, weigh=_one, name="sound of a voice")
-        with text_in, text_out, sound_in, sound_out:  # until all is over: a task that is cancelled closes no other's
+        # held until all tasks end, since a cancelled task does not close another's channels
+        with text_in, text_out, sound_in, sound_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, inbox, text_out)
                 nursery.start_soon(self._watch)
@@ -141,7 +142,7 @@ class _Speaking:
             self._log.sound(item)
 
     async def _watch(self) -> None:
-        """Fail if the voice owes sound for too long; the time that the sink makes it wait does not count."""
+        """Fail if the voice owes sound for too long; time spent waiting for the sink does not count."""
         owed_since: float | None = None
         while True:
             await trio.sleep(LOOK_S)

@@ -1,9 +1,9 @@
-"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; and what else may answer.
+"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; and other kinds of answers.
 
-A handler pushes its words with `await say(...)`. That waits while the voice has enough to do, so a model stops
-writing ahead of the sound; and when the caller interrupts, the handler is cancelled at that `await` like
-any other stage, with nothing to clean up. What a simpler answer is (a text, a function that returns one, a generator)
-is found out once, when the call is set up, so that a mistake is a ConfigError before any sound.
+A handler sends its words with `await say(...)`, which waits while the voice has enough to do, so a model stops writing
+far ahead of the sound. When the caller interrupts, the handler is cancelled at that `await` like any other stage, with
+nothing to clean up. The kind of a simpler answer (a text, a function that returns one, a generator) is determined once,
+when the call is set up, so that a mistake is a ConfigError before any sound.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from voicekit.reply.say import Say
 
 
 class CallView(Protocol):
-    """What a handler may do with the call it is in."""
+    """What a handler may do with its call."""
 
     @property
     def call(self) -> CallEnds | None:
@@ -39,7 +39,7 @@ class CallView(Protocol):
 
     @property
     def stash(self) -> Stash:
-        """Data that handlers and plugins keep until the call ends."""
+        """Data that handlers and plugins store until the call ends."""
         ...
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
@@ -47,65 +47,65 @@ class CallView(Protocol):
         ...
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation: a timer, a tool that reports late. It ends with the call."""
+        """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later. It ends with the
+        call.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoCall:
-    """Stands for the call where there is none: a handler tried out on its own."""
+    """Replaces the call if there is none: a handler used outside of a session."""
 
     stash: Stash = field(default_factory=Stash)
     call: CallEnds | None = None
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        raise ConfigError("session.say(): this turn belongs to no call; give Turn a `session`")
+        raise ConfigError("session.say(): this turn does not belong to a call; give Turn a `session`")
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        raise ConfigError("session.start_soon(): this turn belongs to no call; give Turn a `session`")
+        raise ConfigError("session.start_soon(): this turn does not belong to a call; give Turn a `session`")
 
 
 SORRY = "I'm sorry, I could not put you through."
 
 
 def _nothing_to_end(farewell: str | None) -> None:
-    raise ConfigError("turn.end(): this turn belongs to no call; give Turn an `end_call` to see what is asked of it")
+    raise ConfigError("turn.end(): this turn does not belong to a call; in a test, give Turn an `end_call`")
 
 
 def _no_keys(wanted: CollectKeys) -> None:
-    """Nobody presses keys where there is no call."""
+    """Without a call, there are no keys to collect."""
 
 
 def _nobody_to_hand_over(to: str, sorry: str | None) -> None:
-    raise ConfigError(
-        "turn.transfer(): this turn belongs to no call; give Turn a `hand_over` to see what is asked of it"
-    )
+    raise ConfigError("turn.transfer(): this turn does not belong to a call; in a test, give Turn a `hand_over`")
 
 
 class CommitmentEvent(Protocol):
-    """Comes when the caller's turn is over for certain: a trio.Event."""
+    """Set when the caller's turn is certainly over: a trio.Event."""
 
     def is_set(self) -> bool: ...
     async def wait(self) -> None: ...
 
 
 def _unheeded(answer: ExpectedAnswer) -> None:
-    """There is no call whose caller could be listened to."""
+    """Without a call, there is no caller to listen to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of the caller, to be answered. `text` has the caller's words.
 
-    `reason` is why the handler is called: "speech", "typed", "dtmf" (a key), "keys" (those that `collect` asked for),
-    "greeting" (the call has just begun), "idle" (a long silence), "machine" (an answering machine waits
-    for a message) or another word that a Prompt carried; `text` is empty if the caller was silent.
-    `previous_cut`: the caller interrupted the reply before this one; `history` shows how much of it was heard.
+    `reason` is why the handler is called: "speech", "typed", "dtmf" (a key), "keys" (requested with `collect`),
+    "greeting" (the call has just begun), "idle" (a long silence), "machine" (an answering machine waits for a message)
+    or another reason from a Prompt; `text` is empty if the caller was silent. `previous_cut`: the caller interrupted
+    the previous reply; `history` shows how much of it was heard.
 
-    `speculative`: asked ahead of time, while it is still being judged whether the caller has finished. What the handler
-    emits is held back until the turn is committed, and the handler is cancelled if the words turn out to be others.
-    Whatever has an effect outside of the reply (a booking, an entry in a log) belongs behind `await turn.committed()`,
-    which waits for `commitment`; that is None where the turn was committed from the beginning.
+    `speculative`: the handler is called ahead of time, while it is still being judged whether the caller has finished.
+    Its output is held back until the turn is committed, and it is cancelled if the words change. Anything with an
+    effect outside of the reply (a booking, an entry in a log) must come after `await turn.committed()`, which waits for
+    `commitment`; that is None if the turn was committed from the beginning.
     """
 
     number: int
@@ -122,9 +122,9 @@ class Turn:
     commitment: CommitmentEvent | None = field(default=None, repr=False, compare=False)
 
     async def committed(self) -> None:
-        """Wait until the turn is committed; a checkpoint where it already is.
+        """Wait until the turn is committed; only a checkpoint if it already is.
 
-        Where the speculation is thrown away instead, it never returns: the handler is cancelled right here.
+        If the guess is discarded instead, this never returns: the handler is cancelled right here.
         """
         if self.commitment is None:
             await trio.lowlevel.checkpoint()
@@ -132,59 +132,61 @@ class Turn:
             await self.commitment.wait()
 
     def expect(self, answer: ExpectedAnswer) -> None:
-        """Say what this reply asks the caller for: "number", "name", "yes_no", or the pause in seconds that ends it.
+        """Declare what this reply asks the caller for: "number", "name", "yes_no", or the seconds of silence that end
+        it.
 
-        The caller's next turn is listened to with that much patience, and no later one; of several the last counts. It
-        takes effect with the reply, so call it before the handler returns; for a turn without a call it does nothing.
-        Raises ConfigError for anything else.
+        It applies to the caller's next turn and no later one; the last call counts. It takes effect with the reply, so
+        call it before the handler returns; without a call it does nothing. Raises ConfigError for anything else.
         """
         self.listen_for(checked_answer(answer))
 
     @property
     def call(self) -> CallEnds | None:
-        """The connection to the caller (`voicekit.call`), where there is one: to hang up, to send keys."""
+        """The connection to the caller (`voicekit.call`), if there is one: to hang up, to send keys."""
         return self.session.call
 
     @property
     def keys(self) -> str:
-        """The keys at the end of `text`, in a row, in a turn of the reasons "dtmf" and "keys"; "" in any other."""
+        """The keys at the end of `text`, joined, in a turn with the reason "dtmf" or "keys"; "" in any other."""
         return keys_at_the_end(self.text) if self.reason in KEYED else ""
 
     def collect(
         self, most: int, *, end: str = "#", within: float = 5.0, first: float | None = None, stop: str = ""
     ) -> None:
-        """Take the caller's next keys together: they come as one turn of the reason "keys". Does not wait.
+        """Collect the caller's next keys into one turn with the reason "keys". Does not wait.
 
-        The first key cuts the reply. They are complete with `most` keys, at a key of `end`, which is dropped
-        (one of `stop` is kept), or `within` seconds after the last. With `first`, a turn without keys comes if none is
-        pressed within that many seconds of silence. A caller who speaks instead is answered, and the order is over.
+        The first key cuts the reply. The keys are complete after `most` keys, at a key in `end`, which is dropped (a
+        key in `stop` is kept), or `within` seconds after the last key. With `first`, a turn without keys comes if none
+        is pressed within that many seconds of silence. If the caller speaks instead, that is answered, and the
+        collection ends.
         """
         if not (isinstance(most, int) and most > 0 and within > 0 and (first is None or first > 0)):
             raise ConfigError(
-                f"turn.collect(): expected one key or more and times above 0, got {most}, {within}, {first}"
+                f"turn.collect(): expected at least one key and times above 0, got {most}, {within}, {first}"
             )
         if (set(end) | set(stop)) - set(PHONE_KEYS):
-            raise ConfigError(f"turn.collect(): expected keys of a telephone ({PHONE_KEYS}) in `end` and `stop`")
+            raise ConfigError(f"turn.collect(): expected telephone keys ({PHONE_KEYS}) in `end` and `stop`")
         self.order_keys(CollectKeys(most, end, stop, within, first))
 
     def transfer(self, to: str, sorry: str | None = SORRY) -> None:
-        """Hand the caller over to `to` when this reply has been played to its end. Does not wait.
+        """Transfer the caller to `to` after this reply has been played to its end. Does not wait.
 
-        A caller who interrupts the reply is not handed over. If the carrier refuses, `sorry` is spoken and the call
-        goes on. ConfigError for a call that can't be transferred, and for what is no number, SIP address or route.
+        If the caller interrupts the reply, they are not transferred. If the carrier refuses, `sorry` is spoken and the
+        call continues. ConfigError if the call can't be transferred, and if `to` is not a number, SIP address or route.
         """
         self.hand_over(to, sorry)
 
     def end(self, farewell: str | None = None) -> None:
-        """End the call when this reply has been played to its end, and `farewell` after it. Does not wait."""
+        """End the call after this reply, and then `farewell`, have been played to their end. Does not wait."""
         self.end_call(farewell)
 
 
 Handler: TypeAlias = Callable[[Turn, Say], Awaitable[str | None]]
-"""Answers one turn; is cancelled when the caller interrupts. Text that it returns is spoken.
+"""Answers one turn; is cancelled when the caller interrupts. A text that it returns is spoken.
 
-One that is an object may also have `async def warm(self, call: CallView)`: it runs beside the call from its beginning,
-to connect to what the first answer will need. An error in it is a Trouble (of a strict session: ends the call).
+If it is an object, it may also have `async def warm(self, call: CallView)`. This runs beside the call from its
+beginning, to connect to what the first answer will need. An error in it is a Trouble (in a strict session it ends the
+call).
 """
 
 Answer: TypeAlias = (
@@ -213,9 +215,9 @@ SHAPES = """a handler is one of
 
 
 def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text]:
-    """The first stage of a reply: receives one Turn, asks `answer` whose turn it is, and runs that handler.
+    """The first stage of a reply: receives one Turn, asks `answer` for the turn's handler, and runs it.
 
-    It ends when the handler returns. The handler's exceptions pass as they are.
+    It ends when the handler returns. The handler's exceptions pass unchanged.
     """
 
     async def run(inbox: Inlet[Turn], outbox: Outlet[Text]) -> None:
@@ -223,7 +225,8 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         if turn is None:
             return
         scope = this_reply.get(None)
-        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)  # run by hand
+        # called directly, outside of a call
+        reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
         say = Say(outbox, reply)
         try:
             with alone():
@@ -244,7 +247,7 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
 
 
 async def _one(inbox: Inlet[Turn]) -> Turn | None:
-    """The turn, at once if it is there, as it mostly is; None if none comes."""
+    """The turn, at once if it is there, which is usual; None if none comes."""
     try:
         return inbox.receive_nowait()
     except trio.WouldBlock:
@@ -254,7 +257,7 @@ async def _one(inbox: Inlet[Turn]) -> Turn | None:
 
 
 def as_handler(answer: Answer) -> Handler:
-    """`answer` as a handler. An async generator runs in a task of its own, so that an interruption ends it cleanly.
+    """`answer` as a handler. An async generator runs in a separate task, so that an interruption ends it cleanly.
 
     Plain functions and generators are called on the event loop: they must not block. Raises ConfigError for anything
     that is not one of SHAPES.
@@ -277,7 +280,7 @@ def as_handler(answer: Answer) -> Handler:
 
 
 def _function(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that decides if `answer` is async: `__call__` of an object that has one."""
+    """The function that shows whether `answer` is async: an object's `__call__`, if it has one."""
     if inspect.isroutine(answer) or isinstance(answer, functools.partial):
         return answer
     call: Callable[..., Any] = type(answer).__call__
@@ -289,7 +292,7 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
     try:
         signature = inspect.signature(answer)
     except ValueError:
-        raise ConfigError(f"can't tell what {_name(answer)} takes;\n{SHAPES}") from None
+        raise ConfigError(f"can't find out which arguments {_name(answer)} takes;\n{SHAPES}") from None
     names = [
         name for name, it in signature.parameters.items() if it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)
     ]
@@ -299,7 +302,7 @@ def _takes_say(answer: Callable[..., Any]) -> bool:
     if one:
         return False
     hint = "; if it returns the bot, call it make_bot" if _fits(signature, 0) else ""
-    raise ConfigError(f"{_name(answer)}{signature} takes neither (turn, say) nor (turn){hint};\n{SHAPES}")
+    raise ConfigError(f"{_name(answer)}{signature}: expected the parameters (turn, say) or (turn){hint};\n{SHAPES}")
 
 
 def _fits(signature: inspect.Signature, count: int) -> bool:
@@ -328,7 +331,7 @@ def _from_function(answer: Callable[[Turn], Any]) -> Handler:
 
 
 def _text(answer: object, returned: object) -> str:
-    """What `answer` has returned, as text: None is nothing."""
+    """The return value of `answer` as text; None means no text."""
     if returned is not None and not isinstance(returned, str):
         raise TypeError(
             f"{_name(answer)} returned {returned!r:.80} ({type(returned).__name__}); expected text (str) or None"
@@ -346,7 +349,8 @@ def _from_generator(answer: Callable[[Turn], Generator[str, None, None]]) -> Han
 
 
 def _from_async_generator(answer: Callable[[Turn], AsyncGenerator[str, None]]) -> Handler:
-    channel = trio.as_safe_channel(answer)  # `yield` in a nursery or cancel scope is unsafe otherwise: PEP 789
+    # otherwise `yield` inside a nursery or cancel scope would be unsafe: PEP 789
+    channel = trio.as_safe_channel(answer)
 
     async def say_what_it_yields(turn: Turn, say: Say) -> None:
         async with channel(turn) as texts:

@@ -1,9 +1,9 @@
-"""Takes Markdown's marks out of streamed text, so that a voice reads the words and not the asterisks.
+"""Removes Markdown marks from streamed text, so that a voice reads the words and not the asterisks.
 
-No word is lost: headings, list items, quotes, code and table cells are all said. What goes are the marks: emphasis,
-back-ticks, `#`, bullets, `>`, fences, rules, the bars of tables (a comma stands between cells), the address of a link.
-Where an asterisk or underscore is no markup it stays: `2 * 3`, `5*3`, `snake_case`. Blocks are judged at the start of
-a line, the rest mark by mark; only what can't be decided yet is held back.
+No word is lost: headings, list items, quotes, code and table cells are all spoken. Only the marks are removed:
+emphasis, back-ticks, `#`, bullets, `>`, fences, rules, the bars of tables (a comma separates cells), the address of a
+link. An asterisk or underscore that is not markup stays: `2 * 3`, `5*3`, `snake_case`. Blocks are recognised at the
+start of a line, the rest mark by mark; only what can't be decided yet is held back.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from voicekit.reply.text import NOTHING, Rewriting, spoken_as
 from voicekit.writing import letters
 
 HOLD = 1000
-"""Characters that are held back at most while a link or the start of a line is undecided; then it is plain text."""
+"""Characters that are held back while a link or the start of a line is undecided; beyond this, it is plain text."""
 
 LONGEST_RUN = 3
-"""Of equal marks that mean anything (`***both***`); more of them are a drawing, and stay."""
+"""The most equal marks with a meaning (`***both***`); more of them are a drawing, and stay."""
 
-# Blocks. The first two take a whole line; `_UNDECIDED` is every line so far that may yet become a block.
+# Blocks. The first two take a whole line; `_UNDECIDED` matches every incomplete line that may still become a block.
 _FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _RULE = re.compile(r"[ \t]*(?:([-*_=])(?:[ \t]*\1){2,}|\|[ \t|:]*-[-|: \t]*)[ \t]*")
 _BLOCK = re.compile(r"[ \t]*(?:(?P<heading>#{1,6})[ \t]+|[-+*][ \t]+|>[ \t]*|(?P<row>\|)[ \t]*)")
@@ -44,7 +44,7 @@ _UNDECIDED_LINK = re.compile(rf"!?\[[^\[\]\n]*(?:\](?:\({_ADDRESS}(?:\([^()\n]*)
 
 
 def strip_markdown() -> TransformPart[Any, Any]:
-    """A part of a line that takes Text and gives it without Markdown, however the text was cut into pieces.
+    """A transform that takes Text and returns it without Markdown, however the text was split.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -60,11 +60,11 @@ class _Markdown:
 
     def __init__(self, *, line_start: bool = True) -> None:
         self._line_start = line_start
-        self._before = " "  # the character that came before what is held
-        self._fence = ""  # the marks that opened the block of code we are in
-        self._code = ""  # the back-ticks that opened the code we are in
-        self._row = False  # in a row of a table
-        self._open: set[str] = set()  # emphasis that has begun
+        self._before = " "  # the character before the held text
+        self._fence = ""  # the marks that opened the current block of code
+        self._code = ""  # the back-ticks that opened the current inline code
+        self._row = False  # inside a table row
+        self._open: set[str] = set()  # open emphasis marks
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         if not self._line_start:
@@ -83,7 +83,7 @@ class _Markdown:
         return (_MAYBE_CLOSING_FENCE if self._fence else _UNDECIDED).fullmatch(line) is not None
 
     def _block(self, line: str, whole: bool) -> int | None:
-        """How much of `line` is a block's mark and no text; None: nothing."""
+        """How many characters of `line` are a block's mark and not text; None if it has no mark."""
         if self._fence:
             return self._fence_end(line, whole)
         if not line.strip():
@@ -178,7 +178,7 @@ class _Markdown:
         return self._keep(held, 1)
 
     def _inner(self, label: Text) -> Text:
-        """The text of a link, without the marks in it."""
+        """The text of a link, without the marks inside it."""
         inner = Rewriting(_Markdown(line_start=False))
         text = NOTHING
         for made in (*inner.feed(label), *inner.finish()):
@@ -193,7 +193,7 @@ class _Markdown:
         return self._keep(held, 2, skipped=1) if escaped else self._keep(held, 1)
 
     def _bars(self, held: Text, last: bool) -> tuple[int, Text] | None:
-        """In a row: white space, and the bar between two cells or at the end."""
+        """In a table row: white space, and the bar between two cells or at the end."""
         head = held.text[:HOLD]
         bars = _BARS.match(head)
         assert bars is not None, "it may be empty"

@@ -19,11 +19,11 @@ _IRREGULAR_ORDINALS = {
 }
 
 TOO_LARGE = 10**15
-"""From here on nobody has a common name for a number: it is said digit by digit."""
+"""From here on, numbers have no common name: they are spoken digit by digit."""
 
 
 def cardinal(number: int) -> str:
-    """`number`, which is not negative, in words.
+    """`number`, which must not be negative, in words.
 
     >>> cardinal(1249)
     'one thousand two hundred forty-nine'
@@ -40,7 +40,7 @@ def cardinal(number: int) -> str:
 
 
 def ordinal(number: int) -> str:
-    """The place `number` in a row.
+    """`number` as an ordinal.
 
     >>> ordinal(21), ordinal(40), ordinal(112)
     ('twenty-first', 'fortieth', 'one hundred twelfth')
@@ -54,7 +54,7 @@ def ordinal(number: int) -> str:
 
 
 def amount(number: str) -> str:
-    """A number as it is written, with commas and a decimal point or without.
+    """A written number, with or without commas and a decimal point, in words.
 
     >>> amount("1,200.05")
     'one thousand two hundred point zero five'
@@ -64,7 +64,7 @@ def amount(number: str) -> str:
 
 
 def year(number: int) -> str:
-    """The year `number`, of four digits.
+    """The four-digit year `number` in words.
 
     >>> year(1999), year(2005), year(1900)
     ('nineteen ninety-nine', 'two thousand five', 'nineteen hundred')
@@ -78,7 +78,7 @@ def year(number: int) -> str:
 
 
 def digits(number: str) -> str:
-    """Each digit by its name.
+    """The name of each digit.
 
     >>> digits("507")
     'five zero seven'

@@ -1,14 +1,14 @@
-"""The keys of a telephone, and which of them a turn ends with (pure)."""
+"""The keys of a telephone, and the keys at the end of a turn (pure)."""
 
 from __future__ import annotations
 
 PHONE_KEYS = "0123456789*#ABCD"
 KEYED = ("dtmf", "keys")
-"""The reasons of a turn in which keys were pressed, or should have been."""
+"""The reasons of turns that contain keys, or the lack of them."""
 
 
 def keys_at_the_end(text: str) -> str:
-    """The keys that `text` ends with, one a word, in a row.
+    """The keys at the end of `text`, one per word, joined.
 
     >>> keys_at_the_end("my number is 5 5 #")
     '55#'

@@ -1,7 +1,7 @@
 """A voice without sound: it is silent for as long as reading the text takes, and marks each word.
 
-It lets a bot run where nothing can speak, typed in a console for one, with everything else as in a spoken call:
-pacing, interruptions, and a history of what the reader got to.
+It lets a bot run where nothing can speak, for example typed in a console, with everything else as in a spoken call:
+pacing, interruptions, and a history of what the reader has read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from voicekit.flow.transform import Pipeable
 from voicekit.writing import word_spans
 
 READING = 0.02
-"""Seconds per character: 50 characters a second is faster than anybody reads, and still shows words coming."""
+"""Seconds per character: 50 characters a second is faster than people read, but still shows the words appearing."""
 
 
 class QuietTts(Pipeable):
-    """Says nothing, `per_character` seconds for each character; cutting it needs no more than its scope."""
+    """Stays silent for `per_character` seconds per character; to cut it, cancelling its scope is enough."""
 
     name = "quiet voice"
     accepts = None
@@ -41,7 +41,7 @@ class QuietTts(Pipeable):
         return wanted
 
     def cut(self) -> None:
-        """Nothing lives longer than the reply's own tasks."""
+        """Nothing outlives the reply's own tasks."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
@@ -58,6 +58,6 @@ class QuietTts(Pipeable):
 
 
 def pieces(text: Text) -> list[Text]:
-    """`text` word by word, each with the white space behind it."""
+    """`text` word by word, each with the white space after it."""
     cuts = [start for start, _ in word_spans(text.text) if start]
     return [text.part(start, end) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True) if end > start]

@@ -1,4 +1,4 @@
-"""How a handler's words get out: in order, in pieces, with backpressure, and with a breath where it falls silent."""
+"""How a handler's words are sent: in order, in pieces, with backpressure, and with a breath when the handler pauses."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from voicekit.reply.text import NOTHING
 from voicekit.writing import ends_sentence, is_unspaced, letters, sentence_mark, whole_clusters
 
 PIECE = 120
-"""Characters that are handed over at once at most, so that a link of 400 holds a long reply back piece by piece."""
+"""The most characters handed over at once, so that a link of 400 holds a long reply back piece by piece."""
 
 BREATH_AFTER_SENTENCE = 0.15
-"""Seconds without a word after the end of a sentence, before what the text transforms hold back is let go. The words
-of a model come 10 to 50 ms apart, so it is not stalling but thinking, or waiting for a tool."""
+"""Seconds without a word after the end of a sentence, until the text transforms release what they hold back. A model's
+words come 10 to 50 ms apart, so by then it is not stalling but thinking, or waiting for a tool.
+"""
 
 BREATH = 0.5
-"""The same in the middle of a sentence, or behind "3.": time for a stalled model to finish its word or its number."""
+"""The same in the middle of a sentence, or after "3.": time for a stalled model to finish its word or its number."""
 
 MOST_ASKED = 100
 """Calls of `say` that are remembered until they are awaited, to report those that never are."""
 
 
 class Say:
-    """`await say(text)` hands `text` to the voice; text may come word by word, white space included.
+    """`await say(text)` hands `text` to the voice; text may come word by word, including white space.
 
-        Chunks are joined as they are, with one courtesy: between two chunks that look like sentences ("One moment."
-        "Here it is.") comes the space that belongs there. Empty text is a checkpoint and nothing else.
+    Chunks are joined unchanged, with one exception: between two chunks that look like sentences ("One moment."
+    "Here it is.") a space is added. Empty text is only a checkpoint.
 
-        It waits while the link to the voice is full, and takes turns when several tasks call it: a chunk is never
-        torn apart by another. Long text goes in pieces of at most 120 characters. A piece is in `Reply.said` from the
-    instant it is handed over, not before: a cancelled `say` has handed over whole pieces, and all text that
-        the voice has counts as `said`. Raises TypeError for anything but str.
+    It waits while the link to the voice is full. If several tasks call it, they take turns, and no chunk is
+    split by another. Long text is sent in pieces of at most 120 characters. A piece is in `Reply.said` from the
+    moment it is handed over, not before: a cancelled `say` has handed over whole pieces, and all text that
+    the voice has counts as `said`. Raises TypeError for anything but str.
     """
 
     __slots__ = (
@@ -61,12 +62,12 @@ class Say:
         self._reply = reply
         self._room = outlet.statistics().capacity
         self._turns = trio.Lock()
-        self._chunk = ""  # the end of the last one
+        self._chunk = ""  # the end of the last chunk
         self._due = math.inf  # when to take a breath
         self._patience = trio.CancelScope()
         self._over = False
-        self._asked: list[Coroutine[Any, Any, None]] = []  # that may not have been awaited
-        self.after_first: Callable[[], None] | None = None  # called once something has been said
+        self._asked: list[Coroutine[Any, Any, None]] = []  # calls that may not have been awaited
+        self.after_first: Callable[[], None] | None = None  # called after the first text
 
     def __call__(self, text: str) -> Coroutine[Any, Any, None]:
         saying = self._say(text)
@@ -76,12 +77,12 @@ class Say:
         return saying
 
     def end(self) -> None:
-        """The turn is over: warn of each `say(...)` that was never awaited, and of later ones."""
+        """The turn is over: warn about each `say(...)` that was never awaited, and about later ones."""
         self._over = True
         forgotten = [asked for asked in self._asked if not _has_begun(asked)]
         self._asked = []
         for asked in forgotten:
-            asked.close()  # else Python warns of it too
+            asked.close()  # otherwise Python warns about it too
         if forgotten:
             tell.get()(Trouble("handler", VoicekitError("say(...) was called without await: write `await say(text)`")))
 
@@ -104,31 +105,32 @@ class Say:
                 await self._hand_over(piece)
         finally:
             self._due = trio.current_time() + breath_after(self._reply.said[-PIECE:])
-            self._patience.deadline = self._due
+            if self._due < self._patience.deadline:  # a later one is found out when this one has passed
+                self._patience.deadline = self._due
             self._turns.release()
             if self.after_first is not None:
                 self.after_first()
                 self.after_first = None
 
     async def take_breaths(self) -> None:
-        """Send an empty Text after a while without text: stages that hold text back then let it go."""
+        """Send an empty Text after a while without text, so that stages release the text that they hold back."""
         while True:
             with trio.CancelScope(deadline=self._due) as self._patience:
                 await trio.sleep_forever()
             async with self._turns:
-                if trio.current_time() >= self._due:  # nothing was said while we waited for our turn
+                if trio.current_time() >= self._due:  # nothing was said while we waited
                     self._due = math.inf
                     await self._outlet.send(NOTHING)
 
     async def _take_turn(self) -> None:
-        """Without a checkpoint if the text is free to go: handing over is one, and a token should cost no more."""
+        """Take the lock without a checkpoint if it is free: handing over is one, and a token should cost no more."""
         try:
             self._turns.acquire_nowait()
         except trio.WouldBlock:
             await self._turns.acquire()
 
     async def _hand_over(self, piece: str) -> None:
-        """Wait for room first and send without waiting, so that a cancelled send leaves no doubt about the piece."""
+        """Wait for room first and then send without waiting, so that it is always clear whether the piece was sent."""
         below = max(1, self._room - len(piece) + 1)
         if not self._outlet.is_below(below):
             await self._outlet.until_below(below)
@@ -145,7 +147,9 @@ def _has_begun(asked: Coroutine[Any, Any, None]) -> bool:
 
 
 def pieces(text: str, most: int = PIECE) -> Iterator[str]:
-    """`text` in pieces of at most `most` characters, cut behind white space where there is some, never in a cluster."""
+    """`text` in pieces of at most `most` characters, cut after white space if possible, and never inside a character
+    cluster.
+    """
     start = 0
     while len(text) - start > most:
         end = max(text.rfind(" ", start, start + most), text.rfind("\n", start, start + most)) + 1
@@ -156,20 +160,20 @@ def pieces(text: str, most: int = PIECE) -> Iterator[str]:
 
 
 def breath_after(said: str) -> float:
-    """How long to wait, in seconds, for more than `said` before it is taken to be all for now."""
+    """How many seconds to wait for more text after `said` before it counts as all for now."""
     return BREATH_AFTER_SENTENCE if ends_sentence(said) else BREATH
 
 
 def has_ended(said: str) -> bool:
-    """Whether the last word of `said` has the mark behind it that ends a sentence, in any script."""
+    """Whether the last word of `said` is followed by a mark that ends a sentence, in any script."""
     last = said[-PIECE:].rstrip()
     return sentence_mark(last) < len(last)
 
 
 def set_apart(said: str, text: str) -> str:
-    """`text` as a sentence of its own behind `said`: behind a stop and a space, if those are not there.
+    """`text` as a separate sentence after `said`: with a full stop and a space before it, if they are missing.
 
-    For words that don't go on with the ones before them, such as an excuse behind an answer that broke off.
+    For words that do not continue the previous ones, such as an apology after an answer that was cut off.
 
     >>> set_apart("The gate is number four", "I'm sorry."), set_apart("One moment. ", "Here it is.")
     (". I'm sorry.", 'Here it is.')
@@ -182,7 +186,7 @@ def set_apart(said: str, text: str) -> str:
 
 
 def _belong_apart(before: str, after: str) -> bool:
-    """Whether a writer would have put a space between two chunks: both whole, not the tokens of a model."""
+    """Whether a writer would have put a space between two chunks: both are sentences, and not the tokens of a model."""
     first = after[0]
     if not first.isalpha() or first.islower() or is_unspaced(first):
         return False

@@ -1,8 +1,8 @@
-"""Cuts streamed text into sentences, so that a voice can begin with the first while the second is being written.
+"""Splits streamed text into sentences, so that a voice can begin with the first while the second is being written.
 
-Where a sentence ends is decided in `voicekit.writing.ends`, for all scripts. A sentence longer than `max_chars` is cut
-at its last clause, else at its last white space, else behind its last character that is whole: with its accents, vowel
-signs and tone marks.
+`voicekit.writing.ends` decides where a sentence ends, for all scripts. A sentence longer than `max_chars` is cut at its
+last clause, else at its last white space, else after its last whole character, including its accents, vowel signs and
+tone marks.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from voicekit.reply.text import NOTHING, Rewriting
 from voicekit.writing import clause_ends, sentence_ends, whole_clusters, word_spans
 
 MAX_CHARS = 120
-"""Of one piece: some ten seconds of speech, and what a voice wants to be sent at once."""
+"""Characters per piece: about ten seconds of speech, and an amount that voices like to get at once."""
 
 SHORTEST_MAX = 20
-"""Characters; below this words would be cut apart as a rule."""
+"""Characters; below this, words would regularly be cut apart."""
 
 SHORTEST_CLAUSE = 1 / 4
-"""Of `max_chars`: a clause cut off a sentence that is too long is at least this much of it."""
+"""Share of `max_chars`: a clause that is cut off from a sentence that is too long has at least this length."""
 
 _BETWEEN_WORDS = re.compile(r"(?<=\S)\s")
 
 
 def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
-    """A part of a line that takes Text in any pieces and says one sentence at a time, of at most `max_chars`.
+    """A transform that takes Text in any pieces and emits one sentence at a time, of at most `max_chars`.
 
-    Together the sentences are the text that came in; only white space at the very end, or longer than `max_chars`, is
-    dropped, so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError below 20 characters.
+    Together the sentences are the whole text; only white space at the very end, or longer than `max_chars`, is dropped,
+    so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError below 20 characters.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -58,7 +58,7 @@ class _Sentences:
         end = next(sentence_ends(window, last=last), None)
         if end is not None:
             end = _with_space(window, end)
-        elif len(held) > self._max:  # one more, since it may be the accent of the last
+        elif len(held) > self._max:  # one more, since it may be a combining accent of the last
             end = self._forced_end(held.text[: self._max + 1])
         elif last and window.strip():
             end = len(window)

@@ -1,6 +1,6 @@
-"""The text that a voice was given in one reply, and how much of it has become sound: where another voice goes on. Pure.
+"""The text that a voice got in one reply, and how much of it has become sound: where another voice continues. Pure.
 
-Places count characters of all text given so far.
+Positions count characters of all text so far.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from voicekit.events import WordMark
 from voicekit.writing import ends_sentence
 
 CHARACTERS_A_SECOND = 15.0
-"""Of a brisk speaker: where a voice without word marks has come to, at least."""
+"""A fast speaker's rate: the least that a voice without word marks has spoken."""
 
 LAST_WORD_S = 0.3
-"""Of sound behind the mark of the last word: then it was spoken."""
+"""Seconds of sound after the mark of the last word, after which that word was spoken."""
 
 
 class SpeechLog:
@@ -28,11 +28,11 @@ class SpeechLog:
         self._text = Text("", ())
         self._due = 0
         self._seconds = 0.0
-        self._marks: list[tuple[int, float]] = []  # what a word's mark says was heard, and the time of the mark
+        self._marks: list[tuple[int, float]] = []  # what was heard according to each word mark, and the mark's time
         self._frames = 0
 
     def give(self, text: Text) -> None:
-        """`text` goes to the voice; one of no characters, or the end of a sentence, makes what came so far due."""
+        """`text` goes to the voice; an empty text, or the end of a sentence, makes everything so far due."""
         self._text += text
         if not text.text or ends_sentence(self._text.text[-120:]):
             self._due = len(self._text)
@@ -64,13 +64,13 @@ class SpeechLog:
 
     @property
     def owes(self) -> bool:
-        """Whether the voice has text that it should be saying."""
+        """Whether the voice has text that it should be speaking."""
         if self.complete or not self._text.text[: self._due].strip():
             return False
         return not self._frames or self._behind()
 
     def place(self) -> int:
-        """Where to go on: at the word that was begun last, as it may have broken off."""
+        """Where to continue: at the last word that was begun, since it may have been cut off."""
         if self._marks:
             before = self._marks[-2][0] if len(self._marks) > 1 else 0
             return bisect_right(self._text.to, before)

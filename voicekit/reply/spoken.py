@@ -1,8 +1,7 @@
-"""Says text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
+"""Writes text as a person would read it aloud: "$5" as "five dollars", "3:05" as "three oh five".
 
-Text is rewritten phrase by phrase. A phrase ends with the first finished word that has no digit or sign in it, since
-nothing behind such a word changes how it is read: "3:0" waits for its "5", "$5" for its "million", "hello" only for
-its own end.
+Text is rewritten phrase by phrase. A phrase ends with the first finished word without a digit or sign, since nothing
+after such a word changes how it is read: "3:0" waits for its "5", "$5" for its "million", "hello" only for its own end.
 """
 
 from __future__ import annotations
@@ -19,7 +18,9 @@ from voicekit.reply.text import Rewriting, joined, spoken_as
 from voicekit.writing import whole_clusters
 
 LONGEST_PHRASE = 250
-"""Characters that are held back at most; a longer phrase (of digits, or an endless address) is cut at a word's end."""
+"""Characters that are held back at most; a longer phrase (of digits, or a very long address) is cut at the end of a
+word.
+"""
 
 LANGUAGES: Mapping[str, Sequence[SpokenRule]] = {"en": RULES}
 
@@ -27,14 +28,14 @@ _DIGIT = re.compile(r"\d")
 _UNBROKEN = re.compile(r"\S*\d\S*")
 _WORD = re.compile(r"\s*(\S+)(\s)")
 _GOES_ON = re.compile(r"[\d$€£¥₹]|^[ap]\.?m\b|^\u2013$", re.IGNORECASE)
-"""Words whose reading, or that of the word before them, may depend on the next one."""
+"""Words whose reading, or whose previous word's reading, may depend on the next word."""
 
 
 def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
-    """A part of a line that takes Text and writes out what is not read as it is written; "en-GB" is taken as "en".
+    """A transform that takes Text and spells out what is not read as written; "en-GB" counts as "en".
 
-    Each character of such words counts as heard what the last character of their source does. Raises ConfigError for
-    a language that has no rules here.
+    Each character of such words counts as heard together with the last character of their source. Raises ConfigError
+    for a language without rules.
 
     >>> from voicekit.contracts import Text
     >>> from voicekit.flow import StreamContext
@@ -44,13 +45,13 @@ def spoken_forms(language: str = "en") -> TransformPart[Any, Any]:
     """
     rules = LANGUAGES.get(language.lower().partition("-")[0]) if isinstance(language, str) else None
     if rules is None:
-        raise ConfigError(f"spoken_forms(): expected one of {', '.join(sorted(LANGUAGES))}, got language {language!r}")
+        raise ConfigError(f"spoken_forms(): expected a language from {', '.join(sorted(LANGUAGES))}, got {language!r}")
     reading = _Reading(rules)
     return TransformPart("spoken forms", lambda context: Rewriting(reading))
 
 
 class _Reading:
-    """Rewrites phrase by phrase; between phrases it remembers nothing."""
+    """Rewrites phrase by phrase; it stores nothing between phrases."""
 
     __slots__ = ("_pattern", "_say")
 
@@ -79,9 +80,9 @@ class _Reading:
         return joined((*parts, phrase.part(done, len(phrase)))) if parts else phrase
 
     def _whole(self, text: str) -> list[re.Match[str]]:
-        """What can be rewritten, but for the parts of something of which the rest is not understood.
+        """The matches that can be rewritten, except parts of something that is not understood as a whole.
 
-        Both ends of "8am-6pm" are rewritten or neither, and of "1.250,00" nothing is.
+        Of "8am-6pm" either both ends are rewritten or neither, and of "1.250,00" nothing is.
         """
         found = list(self._pattern.finditer(text))
         for run in _UNBROKEN.finditer(text):

@@ -1,7 +1,8 @@
-"""Drops speech tags (`<break time="500ms"/>`, `<emphasis>`) from streamed text: most voices would read them aloud.
+"""Removes speech tags (`<break time="500ms"/>`, `<emphasis>`) from streamed text, because most voices would read them
+aloud.
 
-Dropped are tags of SSML and of the voices that have their own, and any tag with attributes, a slash or a prefix; what
-stands between two tags is said. A `<` that begins no tag is text. A voice with a true `reads_tags` is given them.
+It removes tags of SSML and of voices with their own tags, and any tag with attributes, a slash or a prefix; the text
+between two tags is spoken. A `<` that begins no tag is text. A voice whose `reads_tags` is true gets the tags.
 """
 
 # ruff: noqa: RUF001, SIM905  # marks of real text; a list of words reads better as words
@@ -18,20 +19,20 @@ from voicekit.reply.markdown import strip_markdown
 from voicekit.reply.text import NOTHING, Rewriting, spoken_as
 
 HOLD = 300
-"""Characters that are held back at most while a tag is not complete; a longer one is plain text."""
+"""Characters that are held back while a tag is incomplete; anything longer is plain text."""
 
 _NAMES = frozenset(
     "speak break prosody emphasis say-as sub phoneme voice lang p s w token audio mark desc media par seq "
     "lexicon lookup meta metadata express-as spell speed volume pitch rate emotion pause silence laugh laughs laughter "
     "sigh sighs whisper whispers breath cough b i u em strong br span small answer response output final".split()
 )
-"""Tags that are dropped also when they stand alone, as `<p>` and `<laugh>` do."""
+"""Tags that are also removed without attributes, such as `<p>` and `<laugh>`."""
 
 _SILENT = re.compile(r"[\s.…,;:·\-–—_*#|/\\~`^'\"“”‘’()\[\]{}<>\u200b-\u200f\ufeff]*")
-"""Text that no voice makes a sound of; a lone question mark may still be given one."""
+"""Text for which no voice makes a sound; a lone question mark may still be audible."""
 
 _BREAKS = frozenset(["br", "break", "p", "s", "pause", "silence"])
-"""Tags in whose place a space is said, if there is none."""
+"""Tags that are replaced by a space, if there is none."""
 
 _ATTRIBUTE = r"""\s+[\w:.-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>/]+)"""
 _PARTIAL_ATTRIBUTE = r"""\s+(?:[\w:.-]+\s*(?:=\s*(?:"[^"<>]*|'[^'<>]*|[^\s"'<>/]*)?)?)?"""
@@ -45,7 +46,7 @@ _UNDECIDED = re.compile(
 
 
 def strip_tags() -> TransformPart[Any, Any]:
-    """A part of a pipeline that takes Text and gives it without speech tags, however the text was cut into pieces.
+    """A transform that takes Text and returns it without speech tags, however the text was split.
 
     >>> from voicekit.contracts import Text
     >>> stripping = strip_tags().start(StreamContext())
@@ -57,12 +58,12 @@ def strip_tags() -> TransformPart[Any, Any]:
 
 
 def default_texts(*, reads_tags: bool = False) -> tuple[TransformPart[Any, Any], ...]:
-    """What makes the text of any handler speakable; for a voice that reads tags they stay."""
+    """The transforms that make any handler's text speakable; for a voice that reads tags, these stay."""
     return (*(() if reads_tags else (strip_tags(),)), strip_markdown(), strip_emoji())
 
 
 def is_audible(text: str) -> bool:
-    """Whether anything of `text` can be heard: a letter, a digit or a sign that no default transform drops."""
+    """Whether anything in `text` is audible: a letter, a digit or a sign that no default transform removes."""
     if _SILENT.fullmatch(text):
         return False
     spoken = Fused([part.start(StreamContext()) for part in default_texts()])
@@ -94,7 +95,7 @@ class _Tags:
         return self._keep(held, tag.end() if tag is not None else 1)
 
     def _keep(self, held: Text, count: int) -> tuple[int, Text]:
-        """Keep `count` characters; of the white space around a tag only that before it."""
+        """Keep `count` characters; of the white space around a tag, keep only what precedes it."""
         blank = count - len(held.text[:count].lstrip(" ")) if self._after_tag and self._after_space else 0
         if blank < count:
             self._after_tag, self._after_space = False, held.text[count - 1].isspace()
@@ -102,7 +103,7 @@ class _Tags:
 
 
 def _has_a_name(head: str) -> bool:
-    """Whether the beginning of a tag is that of a known one: the rest is waited for also when the stream pauses."""
+    """Whether the beginning of a tag has a known name: then the rest is awaited even if the stream pauses."""
     name = _NAME.match(head)
     return name is not None and (":" in name[1] or name[1].lower() in _NAMES)
 

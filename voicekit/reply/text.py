@@ -1,9 +1,9 @@
-"""How text is rewritten while it streams: cut by its own content, never where the stream happened to be cut.
+"""How text is rewritten while it streams: split by its own content, never where the stream happened to be split.
 
-A handler may emit "$5.50" at once or in five tokens; what is spoken must be the same. So each rewriter is shown all
-that is held and either consumes some of it or waits for more, and decides by the characters alone. What cannot be
-decided yet is held back, within a bound, until more text comes, the stream ends, or the handler takes a *breath*: an
-empty Text, which lets everything go and is passed on, so that a slow tool call does not leave half a sentence unsaid.
+A handler may emit "$5.50" at once or in five tokens; the spoken text must be the same. So each rewriter sees all held
+text and either consumes some of it or waits for more, and decides only by the characters. What can't be decided yet is
+held back, within a limit, until more text comes, the stream ends, or the handler takes a *breath*: an empty Text, which
+releases everything and is passed on, so that a slow tool call does not leave half a sentence unspoken.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any, Protocol
 from voicekit.contracts import Text
 
 NOTHING = Text("", ())
-"""No text; from a handler's stage, it is a breath."""
+"""No text; from a handler's stage, this is a breath."""
 
 
 class Rewriter(Protocol):
     """The rule of one transform, and its state."""
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
-        """How many characters of `held` (never empty) are done with, at least one, and what replaces them.
+        """How many characters of `held` (never empty) are consumed, at least one, and their replacement.
 
-        None waits for more text. With `last` none will come before a pause or the end: what need not wait is consumed.
+        None waits for more text. With `last`, none will come before a pause or the end: what need not wait is consumed.
         """
         ...
 
 
 class Rewriting:
-    """A transform over Text that follows a rewriter; items of other kinds pass unchanged.
+    """A transform over Text that follows a rewriter; items of other types pass unchanged.
 
-    With `whole` each answer of the rewriter is an item of its own; without, those to one item are joined.
+    With `whole`, each result of the rewriter is a separate item; otherwise, those for one item are joined.
     """
 
     __slots__ = ("_held", "_rewriter", "_whole")
@@ -71,5 +71,7 @@ def joined(texts: Iterable[Text]) -> Text:
 
 
 def spoken_as(words: str, source: Text) -> Text:
-    """`words` in place of all of `source`: each character counts as heard what the last of `source` does."""
+    """`words` as the replacement of all of `source`: each character counts as heard together with the last of
+    `source`.
+    """
     return Text(words, source.to[-1:] * len(words))

@@ -1,6 +1,6 @@
 """Rules: bots that need no model. Phrases with slots, dialogues, keys, opening hours; in Python or in a TOML file.
 
-`Rules` (voicekit/rules/book.py) is where to begin, docs/rules.md shows how.
+Start with `Rules` (voicekit/rules/book.py); docs/rules.md shows how to use it.
 """
 
 from voicekit.rules.actions import Step

@@ -1,7 +1,7 @@
-"""What a rule does when it matches: say something, go somewhere in the dialogue, or call a function of the author's.
+"""What a rule does when it matches: say something, go to a place in the dialogue, or call the author's function.
 
-A function takes what it likes by name: the slots that its phrases fill, `turn`, `say`, and `slots` (every slot of the
-dialogue so far, by name). That it can be given all this is checked when the rule is made.
+A function takes any of these by name: the slots that its phrases fill, `turn`, `say`, and `slots` (every slot of the
+dialogue so far, by name). Whether all of its parameters are available is checked when the rule is made.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from voicekit.rules.matching import Filled
 
 
 class Place:
-    """Somewhere that a dialogue can be: a state or a form."""
+    """A place in a dialogue: a state or a form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Says `say`, and goes on at `to`; without it the dialogue is over. `end` ends the call as well.
+    """Says `say`, and continues at `to`; without `to` the dialogue ends. `end` ends the call as well.
 
-    `transfer` hands the caller over to that number or address, once `say` was heard; `digits` are sent to the far side.
+    `transfer` transfers the caller to that number or address, after `say` was heard; `digits` are sent to the far side.
     """
 
     say: RuleLine | None = None
@@ -37,22 +37,22 @@ class Step:
 
     def __post_init__(self) -> None:
         if not isinstance(self.transfer, str | None) or not isinstance(self.digits, str | None):
-            raise ConfigError("Step: expected texts for transfer and digits, got something else")
+            raise ConfigError("Step: expected text for transfer and digits, got something else")
         if self.transfer is not None and (self.end or self.to is not None):
-            raise ConfigError("Step: expected a transfer alone, got a place to go to or the end of the call as well")
+            raise ConfigError("Step: expected only a transfer, got a transfer with goto or end")
         if not isinstance(self.say, str | Vary | None) or not isinstance(self.to, Place | None):
             raise ConfigError(
-                f"Step: expected a text or vary(...) to say, and a state or a form to go to, got {self!r}"
+                f"Step: expected `say` to be a text or vary(...) and `goto` to be a state or a form, got {self!r}"
             )
 
 
 RuleAnswer: TypeAlias = str | Vary | Step | Place | Callable[..., object]
-"""What answers a phrase or a key; what a function may return, which may also be None for nothing."""
+"""What answers a phrase or a key, and what a function may return (which may also be None for nothing)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """What became of an action. Unless `moves`, the dialogue goes on as it would without it."""
+    """The result of an action. Unless `moves`, the dialogue continues as it would without it."""
 
     sayings: tuple[Saying, ...] = ()
     moves: bool = False
@@ -64,7 +64,7 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What an action is asked for."""
+    """The situation in which an action is used."""
 
     turn: Turn
     say: Say
@@ -76,7 +76,7 @@ Perform: TypeAlias = Callable[[Occasion], Awaitable[RuleOutcome]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do. `known` is what will come of it, where that is known; `speaks`: it may say something itself."""
+    """Something to do. `known` is its result, if known in advance; `speaks`: it may speak by itself."""
 
     perform: Perform
     known: RuleOutcome | None = None
@@ -84,9 +84,9 @@ class Action:
 
 
 def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Collection[str] = ()) -> Action:
-    """`answer` as an action, for when the slots `sure` are filled, and `perhaps` those.
+    """`answer` as an action, for use when the slots `sure`, and possibly those in `perhaps`, are filled.
 
-    ConfigError for what is no answer, and for a function that wants what it can't be given.
+    ConfigError for an invalid answer, and for a function with a parameter that is not available.
     """
     if isinstance(answer, str | Vary | Step | Place):
         return _fixed(_written(outcome(answer, where), where))
@@ -99,7 +99,7 @@ def action(answer: RuleAnswer, where: str, *, sure: Collection[str], perhaps: Co
 
 
 def outcome(result: object, where: str) -> RuleOutcome:
-    """What `result`, which a function returned or an author wrote down, stands for; TypeError for anything else."""
+    """The meaning of `result`, which a function returned or an author wrote; TypeError for anything else."""
     match result:
         case None:
             return RuleOutcome()
@@ -140,21 +140,23 @@ def _caller(function: Callable[..., Any], where: str, wanted: Collection[str]) -
 def _wanted(
     function: Callable[..., object], where: str, sure: Collection[str], perhaps: Collection[str]
 ) -> Collection[str]:
-    """The names of what `function` takes."""
+    """The names of the parameters of `function`."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f"{where}: expected a function that returns what to say, {_name(function)} yields it")
+        raise ConfigError(f"{where}: expected a function that returns what to say, but {_name(function)} yields")
     wanted = []
     for name, it in inspect.signature(function).parameters.items():
         optional = it.default is not it.empty
         if it.kind not in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY):
-            raise ConfigError(f"{where}: {_name(function)} must take its arguments by name; {it} is not taken so")
+            raise ConfigError(f"{where}: {_name(function)} must take its arguments by name, but {it} is positional")
         if name in ("turn", "say", "slots") or name in sure or (optional and name in perhaps):
             wanted.append(name)
         elif name in perhaps:
             raise ConfigError(f"{where}: not every phrase fills {name!r}, so {_name(function)} needs a default for it")
         elif not optional:
             can = ", ".join([*dict.fromkeys([*sure, *perhaps]), "turn", "say", "slots"])
-            raise ConfigError(f"{where}: {_name(function)} wants {name!r}; it can have {can}")
+            raise ConfigError(
+                f"{where}: {_name(function)} has the parameter {name!r}, which is unknown here; it may have {can}"
+            )
     if "say" in wanted and not any(map(inspect.iscoroutinefunction, (function, type(function).__call__))):
         raise ConfigError(f"{where}: {_name(function)} takes `say`, so it must be `async def`")
     return wanted

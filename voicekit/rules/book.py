@@ -6,9 +6,9 @@
     def timer(length):
         return f"I will call you in {length}."
 
-`rules` answers every turn (`voicekit.run(rules)`), or those that it knows how to answer, before a model is asked:
-`rules.answer(turn)` is made for the hook `voicekit_answer`. What follows is decided at once, by the pure modules beside
-this one; only saying it waits.
+`rules` answers every turn (`voicekit.run(rules)`), or only those for which it has an answer, before a model is asked:
+`rules.answer(turn)` is meant for the hook `voicekit_answer`. The pure modules beside this one decide at once; only
+speaking waits.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ from voicekit.rules.talk import Talk, Talks
 F = TypeVar("F", bound=RuleAnswer)
 
 COVERAGE = 0.5
-"""The share of the caller's words that a phrase must account for: "stop" is not meant by "the bus stop is here"."""
+"""The share of the caller's words that a phrase must account for: "the bus stop is here" does not mean "stop"."""
 
 SEED = 0
 
 MOST_MOVES = 20
-"""Actions that lead to actions in one turn; more of them go round in a circle."""
+"""Actions in one turn that lead to further actions; more than this go round in circles."""
 
 
 def same_each_call() -> Random:
-    """Chance that takes the same course in each call."""
+    """A random generator that makes the same choices in each call."""
     return Random(SEED)
 
 
 class Rules(Table):
     """Phrases and keys of a bot, each with its answer, and the dialogues that they lead to.
 
-    `choices` gives lists of choices a name, to be used as a kind of slot. `coverage`: see COVERAGE. `random` makes the
-    chance by which each call's `vary` chooses; `random.Random` makes another one for each call.
+    `choices` names lists of choices, for use as a kind of slot. `coverage`: see COVERAGE. `random` makes the random
+    generator of each call, which `vary` uses; `random.Random` makes a different one for each call.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Rules(Table):
         random: Callable[[], Random] = same_each_call,
     ) -> None:
         if not isinstance(coverage, int | float) or isinstance(coverage, bool) or not 0 <= coverage <= 1:
-            raise ConfigError(f"coverage: expected a share from 0 to 1, got {coverage!r}")
+            raise ConfigError(f"coverage: expected a number from 0 to 1, got {coverage!r}")
         named = {name: choice(ways, f"choices {name!r}") for name, ways in (choices or {}).items()}
         super().__init__(named, coverage, "rules")
         self.states: list[State] = []
@@ -83,10 +83,10 @@ class Rules(Table):
     def load(
         cls, path: str | PathLike[str], *, now: Now | None = None, random: Callable[[], Random] = same_each_call
     ) -> Rules:
-        """The rules that the TOML file at `path` writes down; docs/rules.md has everything that it may.
+        """The rules in the TOML file at `path`; docs/rules.md describes everything that the file may contain.
 
-        `now` returns the time, with its zone, for rules with opening hours. ConfigError has the file, line and
-        key, what was expected and what is there. More rules can be added to what is returned.
+        `now` returns the time, with its time zone, for rules with opening hours. ConfigError has the file, line and
+        key, what was expected and what is there. You can add more rules to the result.
         """
         return load(cls, path, now, random)
 
@@ -106,15 +106,14 @@ class Rules(Table):
     ) -> State:
         """A state that asks for `slot`, a value of `kind` or one of `choices`.
 
-        `phrases` are more ways to answer. `check(value)` returns what is wrong with a value, to be spoken, or None.
-        `expect` is how the answer is listened to (`Turn.expect`); the default is "number" for three digits or more and
-        "yes_no" for yes/no.
-        `reprompts` answer what is no answer, one after the other, and then `give_up` does; the default is to ask twice
-        again. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds behind the last one, what is
-        there is the answer, or too short for one. Decorate with its `then` what follows.
+        `phrases` are more ways to answer. `check(value)` returns an objection to the value, to be spoken, or None.
+        `expect` is how to listen to the answer (`Turn.expect`); the default is "number" for three digits or more and
+        "yes_no" for yes/no. `reprompts` respond to unusable answers, one after the other, and then `give_up` does; the
+        default is to ask twice again. Digits may be keyed in: a key cuts the prompt, and `key_timeout` seconds after
+        the last one, the keys are the answer, or too few. Decorate the next step with its `then`.
         """
         if choices is not None and kind != "text":
-            raise ConfigError(f"ask({slot!r}): expected a kind or choices, got both, kind {kind!r}")
+            raise ConfigError(f"ask({slot!r}): expected either kind or choices, got both (kind {kind!r})")
         of = kind_of(kind, self.named, f"ask({slot!r})") if choices is None else choice(choices, f"ask({slot!r})")
         state = ask_state(
             prompt,
@@ -134,41 +133,41 @@ class Rules(Table):
     def menu(
         self, prompt: RuleLine, *, reprompts: Sequence[RuleLine] | None = None, give_up: RuleAnswer = GIVE_UP
     ) -> State:
-        """A state that asks for a key or a phrase; give it some with its `key` and `on`."""
+        """A state that asks for a key or a phrase; add them with its `key` and `on`."""
         state = State(prompt, None, table=self, reprompts=reprompts, give_up=give_up, where="menu")
         self.states.append(state)
         return state
 
     def form(self, *asks: State, confirm: RuleLine | None = None, again: RuleLine | None = None) -> Form:
-        """Asks one after the other what is not known yet; then `confirm`, to be answered by yes or no.
+        """Asks for the missing values one after the other, then `confirm`, to be answered by yes or no.
 
-        After a no, `again` is spoken and it begins anew. Decorate with its `then` what follows.
+        After a no, `again` is spoken and the form starts again. Decorate the next step with its `then`.
         """
         form = Form(asks, confirm, again, table=self)
         self.forms.append(form)
         return form
 
     def otherwise(self, answer: F) -> F:
-        """What answers when no rule matches, outside of any dialogue; without it, `answer` is None then."""
+        """The answer if no rule matches, outside of any dialogue; without it, `answer` returns None then."""
         self._otherwise = self._only(self._otherwise, answer, "rules.otherwise")
         return answer
 
     def on_silence(self, answer: F) -> F:
         """The answer to silence, outside of any dialogue.
 
-        That is after `CallPolicy.idle_after`, unless there is an `idle_prompt`, or after an interruption without words.
+        Silence means `CallPolicy.idle_after`, unless there is an `idle_prompt`, or an interruption without words.
         """
         self._silence = self._only(self._silence, answer, "rules.on_silence")
         return answer
 
     def begin(self, place: Place) -> None:
-        """Calls begin in `place`. Its prompt is not spoken by itself: put it into `CallPolicy.greeting`."""
+        """Calls begin in `place`. Its prompt is not spoken automatically: put it into `CallPolicy.greeting`."""
         self._start = place
 
     def answer(self, turn: Turn) -> Handler | None:
-        """What answers `turn`, or None where no rule does. Made to be called once for each turn of a call.
+        """The handler for `turn`, or None if no rule has an answer. Call it once for each turn of a call.
 
-        Rules take no time, so nothing is gained where a turn is only guessed: what answers it begins with its commit.
+        Rules take no time, so they gain nothing from a guess: the handler begins when the turn is committed.
         """
         talk = self._talk(turn.session.stash)
         heard, before = talk.hear(turn)
@@ -188,7 +187,7 @@ class Rules(Table):
         return carry_it_out
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn` as a handler, once it is committed; stays silent if no rule matches."""
+        """Answer `turn` as a handler, once it is committed; silent if no rule matches."""
         if turn.speculative:
             await turn.committed()
             turn = replace(turn, speculative=False)
@@ -207,14 +206,14 @@ class Rules(Table):
 
     def _only(self, before: Action | None, answer: RuleAnswer, where: str) -> Action:
         if before is not None:
-            raise ConfigError(f"{where}: expected one answer, got a second: {answer!r}")
+            raise ConfigError(f"{where}: expected one answer, got another: {answer!r}")
         doing = action(answer, where, sure=())
         self.add_gaps(doing, where, ())
         return doing
 
 
 async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say: Say) -> None:
-    """Carry out `decision` and what follows from it; the dialogue's new place is stored before any word is spoken."""
+    """Carry out `decision` and its consequences; the dialogue's new place is stored before any word is spoken."""
     said: list[str] = []
     ahead, moves = decision.ahead, 0
     while True:
@@ -224,14 +223,17 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if doing is not None:
             moves += 1
             if moves > MOST_MOVES:
-                raise ConfigError(f"rules: more than {MOST_MOVES} moves in turn {turn.number}, to {talk.memory}")
+                raise ConfigError(
+                    f"rules: expected at most {MOST_MOVES} moves between states in turn "
+                    f"{turn.number}, got more; the last state is {talk.memory}"
+                )
             if doing.speaks:
                 await say(" ".join(said))
-                said = [""]  # so that what follows stands apart from what it says itself
+                said = [""]  # so that the following text is separated from its own
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
-        ):  # who presses keys ahead has no need to hear what they answer
+        ):  # callers who press keys ahead need not hear the answers
             said, moves = [], 0
             decision = by_keys(book, decision.memory, ahead) or Decision(decision.memory)
             ahead = decision.ahead
@@ -240,7 +242,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if decision.digits is not None:
             await _send_digits(turn, decision.digits)
         if decision.transfer is not None:
-            turn.transfer(decision.transfer)  # first: what can't be done is not announced
+            turn.transfer(decision.transfer)  # first, so that an impossible transfer is not announced
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
     state = talk.memory.state
@@ -253,12 +255,12 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
 
 async def _send_digits(turn: Turn, digits: str) -> None:
     if turn.call is None:
-        raise ConfigError("rules: expected a call to send keys on, got a conversation without one")
+        raise ConfigError("rules: expected a call to send keys on, got a conversation without a call")
     await turn.call.send_digits(digits)
 
 
 def _collect_keys(turn: Turn, memory: Memory) -> None:
-    """Have the digits that the dialogue asks for come together, unless single ones mean something there."""
+    """Collect the digits that the dialogue asks for into one turn, unless single keys have a meaning there."""
     state = memory.state
     if state is None or state.collects is None or any(row[0].isdecimal() for row in state.keys):
         return

@@ -1,4 +1,4 @@
-"""What can be checked only when all rules are known; done at the first turn of each call."""
+"""Checks that are possible only when all rules are known; done at the first turn of each call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.rules.table import Table
 
 
 def check_rules(table: Table, states: Sequence[State], forms: Sequence[Form]) -> None:
-    """ConfigError for a question that leads nowhere, a gap that nothing fills, and a slot of two kinds."""
+    """ConfigError for a question without a next step, a gap that nothing fills, and a slot of two kinds."""
     _check_ends(states, forms)
     asked = {state.question.slot.name: state for state in states if state.question is not None}
     known = set(asked)
@@ -25,7 +25,7 @@ def check_rules(table: Table, states: Sequence[State], forms: Sequence[Form]) ->
     all_gaps = [gaps for state in (*states, *confirmations) for gaps in state.gaps]
     for where, names in (*all_gaps, *(gaps for form in forms for gaps in form.gaps)):
         if names - known:
-            raise ConfigError(f"{where}: no phrase and no question fills {min(names - known)!r}")
+            raise ConfigError(f"{where}: neither a phrase nor a question fills {min(names - known)!r}")
 
 
 def _check_ends(states: Sequence[State], forms: Sequence[Form]) -> None:
@@ -34,7 +34,7 @@ def _check_ends(states: Sequence[State], forms: Sequence[Form]) -> None:
         if state.question is None and not state.keys and not state.rules:
             raise ConfigError(f"{state.where}: expected keys or phrases that answer {state.prompt.line!r}, got none")
         if state.question is not None and state.next is NOTHING and state not in in_forms:
-            raise ConfigError(f"{state.where}: nothing follows its answer; add what follows with its `then`")
+            raise ConfigError(f"{state.where}: nothing happens after its answer; set the next step with `then`")
     for form in forms:
         if form.next is NOTHING:
-            raise ConfigError(f"{form.where}: nothing follows when it is filled; add what follows with its `then`")
+            raise ConfigError(f"{form.where}: nothing happens after the form is filled; set the next step with `then`")

@@ -1,4 +1,4 @@
-"""Which rule the caller's words, lines or keys are for, or which question it answers (pure)."""
+"""Decides which rule, or which question, the caller's words, lines or keys belong to (pure)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from voicekit.rules.table import KEYS, Rule, Table
 from voicekit.rules.words import Said
 
 SILENCE = ("silence", "idle")
-"""The reasons of a turn without a word."""
+"""The reasons of a turn without words."""
 
 
 class Book(NamedTuple):
-    """The rules of a bot that are in force everywhere, and what to do when none matches, or in silence."""
+    """A bot's rules that apply everywhere, and what to do if none matches, or in silence."""
 
     table: Table
     otherwise: Action | None = None
@@ -29,7 +29,7 @@ class Book(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """What matched: a rule of the state's `own` or of the bot; without a rule, it answers the state's question."""
+    """A match: a rule of the state itself (`own`) or of the bot; without a rule, an answer to the state's question."""
 
     match: Match
     rule: Rule | None
@@ -50,14 +50,14 @@ def decide(book: Book, memory: Memory, turn: Turn, text: str, keys: str) -> Deci
     if text:
         typed = text.strip() if turn.reason == "typed" else ""
         found = _by_words(book, fresh, turn, Said.of(text))
-        if found is None and typed and not typed.strip(KEYS):  # on a keyboard, keys are characters
+        if found is None and typed and not typed.strip(KEYS):  # in a typed conversation, keys are characters
             return by_keys(book, memory, typed)
         return found if found is not None else _not_understood(book, fresh)
     return Decision(fresh, (fresh.state.prompt,)) if fresh.state is not None else None
 
 
 def _by_words(book: Book, memory: Memory, turn: Turn, said: Said) -> Decision | None:
-    """The best match; among equals, a rule of the state comes first."""
+    """The best match; if equal, a rule of the state comes first."""
     candidates = _candidates(book, memory.state, turn, said)
     chosen = max(candidates, key=lambda candidate: candidate.rank, default=None)
     if chosen is not None and chosen.rule is not None:
@@ -93,7 +93,7 @@ def _of(table: Table, turn: Turn, said: Said, *, own: bool) -> Iterator[_Candida
 
 
 def _offered(form: Form, memory: Memory, said: Said, answer: Match | None) -> Slots:
-    """The choices for other questions of the form that came along with the `answer`, and are news."""
+    """New choices for other questions of the form that came together with the `answer`."""
     offered: dict[str, Filled] = {}
     for name, ask in form.asks.items():
         known = memory.slots.get(name)
@@ -130,9 +130,9 @@ def _corrected(form: Form, memory: Memory, said: Said, answer: Match | None) -> 
 
 
 def by_keys(book: Book, memory: Memory, keys: str, *, late: bool = False) -> Decision | None:
-    """One key after the other, until they mean something or nothing; what is behind that was pressed ahead.
+    """Take one key after the other, until they have a meaning or can't have one; later keys were pressed ahead.
 
-    `late`: no more will come, so digits that were asked for are all, or too few.
+    `late`: no more keys will come, so requested digits are complete, or too few.
     """
     state = memory.state
     tables = [*([state.keys] if state is not None else []), book.table.keys]

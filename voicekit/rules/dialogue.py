@@ -1,7 +1,7 @@
-"""Where the dialogue of a call is, and where an action takes it (pure).
+"""The place of a call's dialogue, and where an action takes it (pure).
 
-The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So it can be put back where it was
-when the caller says the last sentence anew, and each step can be tested alone.
+The dialogue is a value: a Memory goes in, a Decision with another Memory comes out. So it can be restored when the
+caller rephrases the last sentence, and each step can be tested separately.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Slots: TypeAlias = Mapping[str, Filled]
 class Memory:
     """What is known between two turns.
 
-    `form`: what `state` is a question of, if of any. `misses`: how often in a row the state did not understand.
-    `keys`: what was pressed and means nothing yet.
+    `form`: the form to which the question of `state` belongs, if any. `misses`: how often in a row the state did not
+    understand. `keys`: keys that have no meaning yet.
     """
 
     state: State | None = None
@@ -35,10 +35,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows: `sayings` to be said, or an `action` and what its rule matched, `fresh`.
+    """What follows: `sayings` to be spoken, or an `action` and `fresh`, what its rule matched.
 
-    `own`: the action belongs to the state that the dialogue is in. `ends`: unless it moves, the dialogue is over then.
-    `ahead`: keys that were pressed for what comes after it. `transfer` and `digits`: see Step.
+    `own`: the action belongs to the current state. `ends`: unless it moves, the dialogue is then over. `ahead`: keys
+    that were pressed for what comes next. `transfer` and `digits`: see Step.
     """
 
     memory: Memory
@@ -54,12 +54,12 @@ class Decision:
 
     @property
     def slots(self) -> Slots:
-        """What the action may take and the gaps in the sayings are filled with."""
+        """The slots for the action's parameters and the gaps in the sayings."""
         return {**self.memory.slots, **self.fresh}
 
 
 def follow(decision: Decision, outcome: RuleOutcome) -> Decision:
-    """What follows when the action of `decision` came to `outcome`."""
+    """What follows when the action of `decision` has returned `outcome`."""
     memory = decision.memory
     over = decision.ends or memory.state is None
     if outcome.end or (outcome.moves and outcome.to is None) or (over and not outcome.moves):
@@ -88,7 +88,7 @@ def enter(place: Place, slots: Slots) -> Decision:
 
 
 def answered(memory: Memory, fresh: Slots) -> Decision:
-    """The state's question has been answered by `fresh`, and maybe other questions of its form as well."""
+    """The state's question has been answered by `fresh`, and possibly other questions of its form as well."""
     state, form = memory.state, memory.form
     assert state is not None
     assert state.question is not None
@@ -104,7 +104,9 @@ def answered(memory: Memory, fresh: Slots) -> Decision:
 
 
 def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
-    """The state did not understand: its next reprompt. Or what is `wrong`, and its prompt. At last it gives up."""
+    """The state did not understand: the next reprompt. Or `wrong` is the objection, followed by its prompt. At last,
+    give up.
+    """
     state = memory.state
     assert state is not None
     if memory.misses == len(state.reprompts):
@@ -114,7 +116,7 @@ def missed(memory: Memory, wrong: Saying | None = None) -> Decision:
 
 
 def fill_form(form: Form, slots: Slots, *first: Saying) -> Decision:
-    """Ask for the first slot that is not filled, or not by something that will do; then whether all is right."""
+    """Ask for the first slot that has no acceptable value; then whether everything is right."""
     for name, ask in form.asks.items():
         wrong = complaint(ask, slots)
         if wrong is not None:
@@ -136,9 +138,9 @@ def _start_again(memory: Memory, form: Form) -> Decision:
 
 
 def _carried(decision: Decision, place: Place) -> Slots:
-    """The slots that stay filled on the way to `place`: all of this dialogue, where it goes on there.
+    """The slots that stay filled on the way to `place`: all of this dialogue if it continues there.
 
-    A rule of the whole bot begins another dialogue, with no more than it has matched itself.
+    A rule of the whole bot begins another dialogue, with only the slots that it has matched itself.
     """
     goes_on = decision.own or place is decision.memory.form
     return decision.slots if goes_on else decision.fresh

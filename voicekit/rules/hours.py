@@ -20,13 +20,13 @@ from voicekit.errors import ConfigError
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 AHEAD = 366
-"""Days ahead in which the next opening is looked for: holidays of a whole year."""
+"""Days in advance for which the next opening is searched: enough for a year of holidays."""
 
 _SPAN = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*[-\u2013]\s*(\d{1,2})(?::(\d{2}))?")
 _MINUTES_OF_DAY = 24 * 60
 
 Now: TypeAlias = Callable[[], datetime]
-"""Tells the time, with its zone. Whoever holds the call knows where it comes from."""
+"""Returns the time, with its time zone. The owner of the call provides it."""
 
 Spans: TypeAlias = tuple[tuple[int, int], ...]
 """When a day opens and closes, in minutes since its midnight; closing may be on the next day."""
@@ -35,7 +35,7 @@ Spans: TypeAlias = tuple[tuple[int, int], ...]
 class OpeningHours:
     """When the office is open. `weekly` by day ("mon", "saturday", "mon-fri"), `exceptions` by date ("2026-12-24").
 
-    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", by the clock of `zone`; days that are not named are
+    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; days without an entry are
     closed. ConfigError names the wrong entry.
     """
 
@@ -47,27 +47,27 @@ class OpeningHours:
         for days, hours in weekly.items():
             for day in _days(days):
                 if day in self._weekly:
-                    raise ConfigError(f"opening hours, {days!r}: {DAYS[day]} has hours already")
+                    raise ConfigError(f"opening hours, {days!r}: the hours of {DAYS[day]} are set twice")
                 self._weekly[day] = _spans(hours, days)
         self._exceptions = {_date(text): _spans(hours, text) for text, hours in (exceptions or {}).items()}
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it is open at `now`, which knows its zone (ValueError otherwise)."""
+        """Whether it is open at `now`, which must have a time zone (otherwise ValueError)."""
         return any(opens <= _utc(now) < closes for opens, closes in self._around(now, days=1))
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """When it opens next after `now`, by the clock of its zone; None if not within a year."""
+        """When it next opens after `now`, in the time of its zone; None if not within a year."""
         spans = self._around(now, AHEAD)
         return next((opens.astimezone(self.zone) for opens, _ in spans if opens > _utc(now)), None)
 
     def closes_at(self, now: datetime) -> datetime | None:
-        """When it closes after `now`, by the clock of its zone; None where it is closed, or open for a year."""
+        """When it closes after `now`, in the time of its zone; None if it is closed, or open for a year."""
         spans = self._around(now, AHEAD)
         closes = next((closes for opens, closes in spans if opens <= _utc(now) < closes), None)
         return None if closes is None or self.is_open(closes) else closes.astimezone(self.zone)
 
     def _around(self, now: datetime, days: int) -> Iterator[tuple[datetime, datetime]]:
-        """The hours from the day before `now` to so many `days` after it, in order; those without a gap are one."""
+        """The hours from the day before `now` to this many `days` after it, in order; adjacent hours are joined."""
         today = _utc(now).astimezone(self.zone).date()
         current: tuple[datetime, datetime] | None = None
         for offset in range(-1, days + 1):
@@ -86,7 +86,7 @@ class OpeningHours:
             yield self._instant(day, opens), self._instant(day, closes)
 
     def _instant(self, day: date, minutes: int) -> datetime:
-        """So many minutes by the clock after the midnight of `day`, comparable whatever summer time does."""
+        """This many minutes by the clock after the midnight of `day`, comparable across daylight saving time."""
         days, minutes = divmod(minutes, _MINUTES_OF_DAY)
         at = time(minutes // 60, minutes % 60, tzinfo=self.zone)
         return datetime.combine(day + timedelta(days=days), at).astimezone(UTC)
@@ -94,12 +94,12 @@ class OpeningHours:
 
 def _utc(now: datetime) -> datetime:
     if now.tzinfo is None:
-        raise ValueError(f"opening hours: expected a time with its zone, got {now!r}")
+        raise ValueError(f"opening hours: expected a time with a time zone, got {now!r}")
     return now.astimezone(UTC)
 
 
 def _days(text: str) -> list[int]:
-    """The days that "mon", "Monday" or "mon-fri" names; "sat-mon" goes past the end of the week."""
+    """The days that "mon", "Monday" or "mon-fri" names; "sat-mon" wraps around the end of the week."""
     first, dash, last = (part.strip().lower() for part in str(text).partition("-"))
     start = _day(first, text)
     end = _day(last, text) if dash else start

@@ -1,4 +1,4 @@
-"""Keys of a telephone, one after the other: a row of them means something, may yet mean something, or never will."""
+"""Keys of a telephone, one after the other: a sequence has a meaning, may still get one, or never will."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from voicekit.rules.kinds import UNTIL_HASH
 from voicekit.rules.numbers import LONGEST
 
 END = "#"
-"""Ends a row of digits whose length is not known."""
+"""Ends a sequence of digits of unknown length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """These keys are the value that was asked for."""
+    """These keys are the requested value."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """More keys will tell."""
+    """More keys will decide."""
 
     keys: str
 
@@ -30,10 +30,10 @@ class Waiting:
 def press(
     keys: str, tables: Sequence[Mapping[str, Action]], collects: int | None
 ) -> Action | Collected | Waiting | None:
-    """What `keys` come to: the action of a row in one of `tables`, the first of them first; or None, if nothing.
+    """The meaning of `keys`: the action of a sequence in one of `tables`, earlier tables first; None if there is none.
 
-    `collects` is how many digits the question takes that is being asked, UNTIL_HASH for any number before a #; digits
-    are its own then, and only rows of the first table may begin with one.
+    `collects` is how many digits the current question takes, UNTIL_HASH for any number before a #; then digits belong
+    to the question, and only sequences of the first table may begin with one.
     """
     if collects is not None and not any(row.startswith(keys[0]) for row in tables[0]):
         found = _collected(keys, collects)

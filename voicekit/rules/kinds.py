@@ -23,17 +23,17 @@ from voicekit.rules.times import read_duration, read_time
 from voicekit.rules.words import bare
 
 Find: TypeAlias = Callable[[Sequence[str]], "Sequence[Found]"]
-"""Finds every place among bare words where a value begins, and the longest value there."""
+"""Finds every position among bare words where a value begins, and the longest value there."""
 
 Choices: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
-"""What may be chosen; a mapping adds other ways to name each choice."""
+"""The choices; a mapping adds synonyms for each choice."""
 
 UNTIL_HASH = 0
-"""Where keys fill a slot: as many as are pressed before a #."""
+"""Where keys fill a slot: all keys before a #."""
 
 
 class Found(NamedTuple):
-    """A value, the words for it, and how to repeat it if that differs from the caller's words."""
+    """A value, its words, and how to repeat it if that differs from the caller's words."""
 
     start: int
     end: int
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 class SlotKind:
     """A kind of value. `find` is None for free text, whose end no word marks.
 
-    `keys`: how many keys of a telephone make a value, UNTIL_HASH for any number; None where keys can't.
+    `keys`: how many telephone keys make a value, UNTIL_HASH for any number; None if keys can't enter it.
     """
 
     name: str
@@ -67,7 +67,9 @@ _NEITHER = ("i do not know", "do not know", "not sure", "not certain", "no idea"
 
 
 def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
-    """The kind that `name` means: one of ours, of `named`, "4 digits", or "a|b|c"; ConfigError lists the kinds."""
+    """The kind that `name` means: a built-in one, one of `named`, "4 digits", or "a|b|c"; ConfigError lists the
+    kinds.
+    """
     name = name.strip()
     if name in named:
         return named[name]
@@ -80,11 +82,11 @@ def kind_of(name: str, named: Mapping[str, SlotKind], where: str) -> SlotKind:
     if "|" in name:
         return choice(name.split("|"), where)
     known = ", ".join([*KINDS, *named])
-    raise ConfigError(f"{where}: expected a kind of slot ({known}, 4 digits, a|b|c), got {name!r}")
+    raise ConfigError(f"{where}: expected a kind of slot ({known}, or such as '4 digits' or 'a|b|c'), got {name!r}")
 
 
 def choice(choices: Choices, where: str) -> SlotKind:
-    """The kind whose values are `choices`; ConfigError if one has no words, or two have the same."""
+    """The kind whose values are `choices`; ConfigError if a choice has no words, or two have the same words."""
     spoken: dict[tuple[str, ...], str] = {}
     if isinstance(choices, str) or not isinstance(choices, Sequence | Mapping) or not choices:
         raise ConfigError(f"{where}: expected a list of choices, or a list of words for each choice, got {choices!r}")
@@ -92,9 +94,9 @@ def choice(choices: Choices, where: str) -> SlotKind:
         for way in (value, *(_ways(choices[value]) if isinstance(choices, Mapping) else ())):
             words = bare(way) if isinstance(way, str) else ()
             if not words:
-                raise ConfigError(f"{where}: expected a choice with words in it, got {way!r}")
+                raise ConfigError(f"{where}: expected a choice that contains words, got {way!r}")
             if spoken.setdefault(words, value.strip()) != value.strip():
-                raise ConfigError(f"{where}: {way!r} can't be both {spoken[words]!r} and {value!r}")
+                raise ConfigError(f"{where}: {way!r} can't stand for both {spoken[words]!r} and {value!r}")
     return SlotKind("|".join(value.strip() for value in choices), partial(_find_choices, spoken), is_choice=True)
 
 
@@ -103,7 +105,7 @@ def _ways(ways: object) -> Sequence[object]:
 
 
 def _everywhere(read: Callable[[Sequence[str], int], Reading | None]) -> Find:
-    """All that `read` reads, wherever it begins."""
+    """Everything that `read` reads, at any position."""
 
     def find(words: Sequence[str]) -> Sequence[Found]:
         readings = ((start, read(words, start)) for start in range(len(words)))
@@ -120,7 +122,7 @@ def _find_choices(spoken: Mapping[tuple[str, ...], str], words: Sequence[str]) -
 
 
 def _find_yes_no(words: Sequence[str]) -> Sequence[Found]:
-    """What the whole answer means: "yes, no" means neither, and beside a "no" an "okay" is no yes."""
+    """The meaning of the whole answer: "yes, no" means neither, and beside a "no" an "okay" is not a yes."""
     no, yes, soft = (_places(phrases, words) for phrases in (_NO_WORDS, _YES_WORDS, _SOFT_WORDS))
     clear = {place: end for place, end in yes.items() if not any(first <= place < last for first, last in no.items())}
     if (no and clear) or _places(_NEITHER_WORDS, words):
@@ -129,13 +131,13 @@ def _find_yes_no(words: Sequence[str]) -> Sequence[Found]:
 
 
 def _places(phrases: Collection[tuple[str, ...]], words: Sequence[str]) -> dict[int, int]:
-    """Where each of `phrases` begins in `words`, and where it ends; of several that begin together the longest."""
+    """Where each of `phrases` begins and ends in `words`; of several that begin at one place, the longest."""
     ends = {start: _longest(phrases, words, start) for start in range(len(words))}
     return {start: end for start, end in ends.items() if end is not None}
 
 
 def _longest(phrases: Collection[tuple[str, ...]], words: Sequence[str], start: int) -> int | None:
-    """Where the longest of `phrases` ends that begins at `start`."""
+    """The end of the longest of `phrases` that begins at `start`."""
     longest = max(map(len, phrases))
     ends = range(min(len(words), start + longest), start, -1)
     return next((end for end in ends if tuple(words[start:end]) in phrases), None)

@@ -1,6 +1,6 @@
-"""What is said: a text, or one of several by chance but never the same twice in a row; and its gaps, filled.
+"""What is spoken: a text, or one of several at random but never the same twice in a row; with its gaps filled.
 
-Chance is given from outside, so a call can be held again to the word.
+The random generator comes from outside, so that a call can be repeated word for word.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Vary:
     texts: tuple[str, ...]
 
     def choose(self, random: Random, last: str | None = None) -> str:
-        """One of the texts, by chance, but not `last`."""
+        """One of the texts, at random, but not `last`."""
         return random.choice([text for text in self.texts if text != last] or self.texts)
 
 
@@ -31,7 +31,7 @@ RuleLine: TypeAlias = str | Vary
 
 
 def vary(*texts: str) -> Vary:
-    """One of `texts` each time, by chance, never the same twice in a row; wherever rules take a text.
+    """One of `texts` each time, at random, never the same twice in a row; accepted wherever rules take a text.
 
     ConfigError unless they are different texts.
     """
@@ -42,7 +42,7 @@ def vary(*texts: str) -> Vary:
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """A line to be said; with `gaps`, every {name} in it is filled with the words for that slot."""
+    """A line to be spoken; with `gaps`, every {name} in it is replaced by the words for that slot."""
 
     line: RuleLine
     gaps: bool = False
@@ -54,14 +54,14 @@ class Saying:
 
 
 class LineSpeaker:
-    """Chooses and fills the lines of one call; remembers what each `vary` came to last."""
+    """Chooses and fills the lines of one call; remembers the last choice of each `vary`."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._last: dict[Vary, str] = {}
 
     def text(self, saying: Saying, words: Mapping[str, str]) -> str:
-        """The text of `saying`; ConfigError for a gap that no slot has filled by now."""
+        """The text of `saying`; ConfigError for a gap whose slot is not filled."""
         text = saying.line if isinstance(saying.line, str) else self._chosen(saying.line)
         return fill(text, words) if saying.gaps else text
 
@@ -71,7 +71,7 @@ class LineSpeaker:
 
 
 def written(line: RuleLine, where: str) -> Saying:
-    """A line as it is written down beforehand, with gaps; ConfigError where it is none, or its braces are wrong."""
+    """A line as written by the author, with gaps; ConfigError if it is not a line, or its braces are wrong."""
     if not isinstance(line, str | Vary):
         raise ConfigError(f"{where}: expected a text or vary(...), got {line!r}")
     for text in texts_of(line):
@@ -93,7 +93,7 @@ def fill(text: str, words: Mapping[str, str]) -> str:
             return gap[0][0]
         if gap[1] not in words:
             raise ConfigError(
-                f"{text!r}: the slot {gap[1]!r} has not been filled; filled are: {', '.join(words) or 'none'}"
+                f"{text!r}: the slot {gap[1]!r} has not been filled; the filled slots are: {', '.join(words) or 'none'}"
             )
         return words[gap[1]]
 

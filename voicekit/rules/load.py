@@ -30,7 +30,7 @@ KEYS = {
     "form": f"again asks confirm {ANSWER}",
     "menu": "give_up keys prompt reprompts rule",
 }
-"""What each table may have; a key that is misspelt is told before what is missing for want of it."""
+"""The keys of each table; a misspelt key is reported before a missing one, since it may be the cause."""
 
 
 def load(cls: type[Rules], path: str | PathLike[str], now: Now | None, random: Callable[[], Random]) -> Rules:
@@ -124,7 +124,7 @@ class _Loader:
     def _add(self, section: Section, place: P) -> P:
         with section.blamed():
             if section.name in self._places:
-                raise ConfigError(f"expected a name of its own, got {section.name!r}, which another place has")
+                raise ConfigError(f"expected a unique name, got {section.name!r}, which is already in use")
         self._places[section.name] = place
         return place
 
@@ -159,7 +159,7 @@ class _Loader:
         if hours is None:
             raise rule.wrong("when", "opening hours in a table [hours]")
         if now is None:
-            raise rule.wrong("when", "to be told the time, by Rules.load(..., now=...)")
+            raise rule.wrong("when", "a clock, given to Rules.load(..., now=...)")
         return lambda turn: hours.is_open(now()) == (when == "open")
 
     def _answer_under(self, section: Section, key: str) -> RuleAnswer:
@@ -176,12 +176,12 @@ class _Loader:
         return answer
 
     def _answer(self, section: Section) -> RuleAnswer | None:
-        """What `say`, `goto` and the rest of ANSWER in `section` come to; None where there is none of them."""
+        """The answer that `say`, `goto` and the other keys of ANSWER in `section` make; None if there are none."""
         say, leave, end = section.line("say"), section.flag("leave"), section.flag("end")
         place = self._place(section, "goto") if section.text("goto") is not None else None
         transfer, digits = section.text("transfer"), section.text("digits")
         if place is not None and (leave or end or transfer is not None):
-            raise section.wrong("goto", "nothing, where there is leave, end or transfer")
+            raise section.wrong("goto", "nothing beside leave, end or transfer")
         if place is None and not leave and not end and transfer is None and digits is None:
             return say
         with section.blamed():
@@ -206,7 +206,7 @@ def _opening_hours(section: Section) -> OpeningHours:
     zone = section.text("zone")
     try:
         where = ZoneInfo(zone or "")
-    except (ValueError, OSError, KeyError):  # malformed, a folder, unknown
+    except (ValueError, OSError, KeyError):  # malformed, a folder, or unknown
         raise section.wrong("zone", "a time zone such as 'Europe/Berlin'") from None
     weekly, exceptions = section.section("weekly"), section.section("exceptions")
     with section.blamed():

@@ -1,12 +1,12 @@
 """How well a phrase matches the caller's words (pure): all of its words in any order, its slots, and little else.
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
-count whole, a word that a slot for any words took counts half (it would take anything), fillers that are left over
-don't count at all. The best match covers most; of equals, the one whose words come in the phrase's order, then the one
-with more words of its own. A "not" that the phrase does not account for is no match.
+count whole. A word in a slot for any words counts half, since the slot would take anything. Remaining fillers don't
+count at all. The match with the highest coverage is the best; if equal, the one whose words come in the phrase's order,
+then the one with more fixed words. A "not" that the phrase does not account for prevents a match.
 
-A slot goes where its neighbours are: of two numbers, `from {first:number}` gets the one behind "from". A slot for any
-words begins right behind what stands before it in the phrase and reaches as far as nothing else needs the words.
+A slot goes where its neighbours are: of two numbers, `from {first:number}` gets the one after "from". A slot for any
+words begins directly after what precedes it in the phrase and extends as far as nothing else needs the words.
 """
 
 from __future__ import annotations
@@ -22,27 +22,29 @@ from voicekit.rules.phrases import Phrase, Slot, Variant
 from voicekit.rules.words import ARTICLES, FILLERS, Said
 
 ANY_WORD = 0.5
-"""What a word in a slot for any words counts."""
+"""The weight of a word in a slot for any words."""
 
 SEARCHED = 100
-"""Values are looked for in this many first words, and so are a phrase's words where it has slots; so the time to
-match has a bound. More words than that are dictated, into a slot for any words."""
+"""Values are searched in this many first words, and so are the words of a phrase with slots; this limits the time to
+match. Callers who say more words dictate them, into a slot for any words.
+"""
 
 LONGEST_CORRECTION = 6
-"""Words between a value and the one that corrects it, the fillers in there included."""
+"""Words between a value and its correction, including fillers."""
 
 _AROUND = FILLERS - ARTICLES
-"""What is no part of the words in a slot when it stands at their edge: "call Bob please"."""
+"""Words that are not part of a slot's words when they are at the edge: "call Bob please"."""
 
 TRIES = 500
-"""Upper bound on placements tried for each variant, the leftmost first. Nearly always there is
-one; only words and values that are repeated again and again have many."""
+"""Upper limit of the placements tried for each variant, the leftmost first. Usually there is one; only words and values
+that are repeated again and again have many.
+"""
 
 Pattern: TypeAlias = Phrase | re.Pattern[str]
 
 
 class Filled(NamedTuple):
-    """The value of a slot, and the words for it; `used`, a form has had it and would ask anew."""
+    """The value of a slot, and its words; `used`: a form has used it and would ask again."""
 
     value: object
     words: str
@@ -51,7 +53,7 @@ class Filled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What matched: the slots that it filled, how good it is, and the stretches of words that it accounts for."""
+    """A match: the slots that it filled, how good it is, and the stretches of words that it accounts for."""
 
     slots: Mapping[str, Filled]
     coverage: float
@@ -68,21 +70,21 @@ class Match:
 
 
 class _Span(NamedTuple):
-    """Where an item of a variant stands in the caller's words; `filled` for slots."""
+    """The position of a variant's item in the caller's words; `filled` for slots."""
 
     start: int
     end: int
     filled: Filled | None = None
 
 
-_Placement: TypeAlias = dict[int, _Span]  # by the place of the item in its variant
+_Placement: TypeAlias = dict[int, _Span]  # by the item's index in its variant
 
 
 def match(pattern: Pattern, said: Said) -> Match | None:
     """The best match of `pattern`, or None.
 
-    A regular expression is searched for in the caller's own text; its named groups are slots, None where they took
-    no part.
+    A regular expression is searched for in the caller's own text; its named groups are slots, None if they did not
+    participate.
     """
     if isinstance(pattern, re.Pattern):
         return _match_expression(pattern, said)
@@ -90,7 +92,7 @@ def match(pattern: Pattern, said: Said) -> Match | None:
 
 
 def best(matches: Iterable[Match | None]) -> Match | None:
-    """The best of `matches`, the first where several are equally good."""
+    """The best of `matches`, the first if several are equally good."""
     return max((match for match in matches if match is not None), key=lambda match: match.rank, default=None)
 
 
@@ -105,7 +107,7 @@ def _match_expression(pattern: re.Pattern[str], said: Said) -> Match | None:
 
 
 def _match_variant(variant: Variant, said: Said) -> Match | None:
-    if not variant.need.keys() <= said.places.keys():  # nearly always the end of it
+    if not variant.need.keys() <= said.places.keys():  # almost always decides it
         return None
     if any(len(said.places[word]) < count for word, count in variant.need.items()):
         return None
@@ -124,7 +126,7 @@ def _placements(variant: Variant, said: Said) -> Iterator[_Placement]:
 
 
 def _choices(variant: Variant, said: Said) -> Iterator[Sequence[_Placement]]:
-    """For each word of `variant`, and each of its slots with a kind of their own, all the places that it could have."""
+    """For each word of `variant`, and each slot with a specific kind, all its possible positions."""
     for word, count in variant.need.items():
         items = [at for at, item in enumerate(variant.items) if item == word]
         seatings = islice(combinations(said.places[word], count), SEARCHED)
@@ -138,7 +140,7 @@ def _choices(variant: Variant, said: Said) -> Iterator[Sequence[_Placement]]:
 
 
 def _standing(found: Sequence[Found], said: Said) -> Sequence[Found]:
-    """What was `found` without what the caller has taken back."""
+    """`found` without the values that the caller has taken back."""
     starts = {it.start for it in found}
     ahead = range(1, LONGEST_CORRECTION + 1)
     return [
@@ -154,7 +156,7 @@ def _are_apart(placement: _Placement) -> bool:
 
 
 def _place_texts(variant: Variant, placement: _Placement, said: Said) -> bool:
-    """Add the slots for any words to `placement`, each in the gap at its neighbour; False where one has no words."""
+    """Add the slots for any words to `placement`, each in the gap at its neighbour; False if one gets no words."""
     for at, item in enumerate(variant.items):
         if not (isinstance(item, Slot) and item.kind.find is None):
             continue
@@ -171,7 +173,9 @@ def _place_texts(variant: Variant, placement: _Placement, said: Said) -> bool:
 
 
 def _gap(at: int, placement: _Placement, length: int) -> tuple[int, int]:
-    """The words between what stands before item `at` and whatever comes next; for a first item, before what follows."""
+    """The words between what precedes item `at` and whatever comes next; for a first item, those before what
+    follows.
+    """
     if at > 0:
         start = placement[at - 1].end
         return start, min((span.start for span in placement.values() if span.start >= start), default=length)
@@ -180,7 +184,7 @@ def _gap(at: int, placement: _Placement, length: int) -> tuple[int, int]:
 
 
 def _weighed(variant: Variant, placement: _Placement, said: Said) -> tuple[Match | None, int]:
-    """The match of a `placement`, and how many of its slots stand next to their neighbours in the phrase."""
+    """The match of a `placement`, and how many of its slots are next to their neighbours in the phrase."""
     spans = [placement[at] for at in range(len(variant.items))]
     if said.negations(0, len(said)) > sum(said.negations(span.start, span.end) for span in spans):
         return None, 0

@@ -1,7 +1,7 @@
 """Spoken English numbers: "a hundred and five" is 105, and the digits "double five one two" are "5512" (pure).
 
-A reader is given bare words and where to begin, and says the value that begins there and where it ends, the longest
-there is; or None. What is written in figures is read in the same breath: "2.5 million", "55 12".
+A reader gets bare words and a starting position, and returns the longest value that begins there and its end, or None.
+It also reads figures: "2.5 million", "55 12".
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 LONGEST = 40
-"""Characters of a number in figures; what is longer is no amount of anything, and slow to compute with."""
+"""Characters of a number in figures; anything longer is not an amount, and slow to compute with."""
 
 
 class Reading(NamedTuple):
-    """What was read: its value, the place behind it, and how to say it again where that is not how it was said."""
+    """A reading: its value, the index after it, and how to repeat it if that differs from what was said."""
 
     value: object
     end: int
@@ -54,7 +54,7 @@ _NUMERAL = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def read_number(words: Sequence[str], start: int) -> Reading | None:
-    """An int, or a float where it has a fraction: "twenty three", "minus two point five", "1,200", "3 million"."""
+    """An int, or a float if it has a fraction: "twenty three", "minus two point five", "1,200", "3 million"."""
     minus = word_at(words, start) in _MINUS
     amount = _amount(words, start + minus)
     if amount is None:
@@ -64,12 +64,12 @@ def read_number(words: Sequence[str], start: int) -> Reading | None:
 
 
 def read_digits(words: Sequence[str], start: int, count: int | None = None) -> Reading | None:
-    """The digits of a telephone, account or PIN, as a str: "oh one double seven", "55 12", "fifty five twelve".
+    """The digits of a telephone number, account or PIN, as a str: "oh one double seven", "55 12", "fifty five twelve".
 
-    With `count`, a row of digits that is longer or shorter is none. An "oh" alone is an exclamation.
+    With `count`, longer and shorter sequences do not match. An "oh" alone is an exclamation.
     """
     if count is not None and start and _digit_piece(words, start - 1) is not None:
-        return None  # the row has begun before
+        return None  # the sequence has already begun
     digits, end = "", start
     while (piece := _digit_piece(words, end, inside=end > start)) is not None:
         digits, end = digits + piece[0], piece[1]
@@ -79,7 +79,7 @@ def read_digits(words: Sequence[str], start: int, count: int | None = None) -> R
 
 
 def read_small(words: Sequence[str], start: int) -> tuple[int, int] | None:
-    """A whole number below a hundred and the place behind it: "five", "forty five", "45"."""
+    """A whole number below a hundred and the index after it: "five", "forty five", "45"."""
     word = word_at(words, start)
     if word.isdecimal() and len(word) <= 2:
         return int(word), start + 1
@@ -92,7 +92,7 @@ def read_small(words: Sequence[str], start: int) -> tuple[int, int] | None:
 
 
 def word_at(words: Sequence[str], place: int) -> str:
-    """The word at `place`, "" behind the last."""
+    """The word at `place`, "" after the last."""
     return words[place] if place < len(words) else ""
 
 
@@ -120,7 +120,7 @@ def _whole(words: Sequence[str], start: int) -> _Amount | None:
         if limit is not None and scaled.value >= limit:
             break
         total = _Amount(scaled.value + (total.value if total is not None else 0), scaled.end)
-        if scaled.end == group.end:  # nothing smaller follows what has no scale
+        if scaled.end == group.end:  # nothing smaller follows a number without a scale
             break
         limit = scaled.value / group.value if group.value else Fraction(1)
         at = total.end + (word_at(words, total.end) == "and")
@@ -133,7 +133,7 @@ def _scaled(words: Sequence[str], group: _Amount) -> _Amount:
 
 
 def _group(words: Sequence[str], start: int) -> _Amount | None:
-    """What may stand before "thousand": "three", "three hundred and five", "250"; "a" where a big word follows."""
+    """What may precede "thousand": "three", "three hundred and five", "250"; "a" if a big word follows."""
     one = start + (word_at(words, start) in ("a", "an"))
     if word_at(words, one) in _SCALES:
         return _Amount(Fraction(1), one)
@@ -150,7 +150,7 @@ def _group(words: Sequence[str], start: int) -> _Amount | None:
 
 
 def _multiple(words: Sequence[str], count: int, at: int) -> _Amount:
-    """`count` hundreds or dozens, the word for which stands at `at`, and what is added to hundreds."""
+    """`count` hundreds or dozens, whose word is at `at`, plus what is added to hundreds."""
     value, end = count * _MULTIPLES[words[at]], at + 1
     if words[at] == "hundred":
         rest = read_small(words, end + (word_at(words, end) == "and"))
@@ -160,10 +160,10 @@ def _multiple(words: Sequence[str], count: int, at: int) -> _Amount:
 
 
 def _digit_piece(words: Sequence[str], at: int, *, inside: bool = False) -> tuple[str, int] | None:
-    """The next digits of a row; `inside` of one, "hundred" is two zeros."""
+    """The next digits of a sequence; `inside` a sequence, "hundred" is two zeros."""
     word = word_at(words, at)
     if word.isdecimal():
-        return "".join(str(int(figure)) for figure in word), at + 1  # whatever script they were written in
+        return "".join(str(int(figure)) for figure in word), at + 1  # in whatever script they were written
     if word in _OH:
         return "0", at + 1
     if word in _REPEATED and (digit := _single_digit(words, at + 1)) is not None:

@@ -1,4 +1,4 @@
-"""The little language of phrases, taken apart: `(set|start) [me] a timer for {length:duration}`.
+"""The small language of phrases and its parser: `(set|start) [me] a timer for {length:duration}`.
 
     words               must occur, in whatever order
     (a|b c)             one of these
@@ -6,7 +6,7 @@
     {name:kind}         a slot, of a kind from `voicekit.rules.kinds`; `{name}` alone takes any words
     {name:a|b|c}        a slot for one of these choices
 
-A phrase becomes all its variants, each a row of words and slots without any choice left.
+A phrase becomes all its variants, each a sequence of words and slots without any choice left.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from voicekit.rules.kinds import TEXT, SlotKind, kind_of
 from voicekit.rules.words import SMALL, bare
 
 MOST_VARIANTS = 200
-"""More variants of one phrase than this are a mistake, and would be slow to look for."""
+"""A phrase with more variants than this is a mistake, and would be slow to match."""
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([()\[\]|{}])|[^()\[\]|{}]+")
 _CLOSING = {"(": ")", "[": "]"}
@@ -37,7 +37,7 @@ class Slot(NamedTuple):
 
 
 Item: TypeAlias = str | Slot
-"""What a variant is a row of: a bare word, or a slot."""
+"""An element of a variant: a bare word, or a slot."""
 
 PhraseWords: TypeAlias = tuple[Item, ...]
 
@@ -56,14 +56,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A phrase and all its variants, in the order in which it has them."""
+    """A phrase and all its variants, in order."""
 
     text: str
     variants: tuple[Variant, ...]
 
 
 def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
-    """The phrase that `text` writes down; ConfigError has what is wrong with it, and where."""
+    """The phrase that `text` describes; ConfigError states what is wrong with it, and where."""
     parser = _Parser(text, named)
     rows = dict.fromkeys(_without_small(row) for row in parser.alternatives(""))
     for row in rows:
@@ -72,7 +72,7 @@ def parse(text: str, named: Mapping[str, SlotKind]) -> Phrase:
 
 
 class _Parser:
-    """Reads a phrase from left to right; every method leaves off behind what it has read."""
+    """Reads a phrase from left to right; every method stops after what it has read."""
 
     def __init__(self, text: str, named: Mapping[str, SlotKind]) -> None:
         self._text = text
@@ -81,14 +81,14 @@ class _Parser:
         self._at = 0
 
     def alternatives(self, closing: str) -> list[PhraseWords]:
-        """Rows up to `closing` ("" is the end of the phrase), with a | between those that exclude each other."""
+        """Sequences up to `closing` ("" is the end of the phrase), separated by | if they are alternatives."""
         rows = self._row(closing)
         while self._take("|"):
             rows = rows + self._row(closing)
         if closing and not self._take(closing):
-            raise self._wrong(f"expected a {closing!r} before the end")
+            raise self._wrong(f"expected {closing!r} before the end")
         if not closing and self._at < len(self._pieces):
-            raise self._wrong(f"expected nothing to close, got {self._next!r}")
+            raise self._wrong(f"{self._next!r} closes nothing")
         return rows
 
     def _row(self, closing: str) -> list[PhraseWords]:
@@ -96,7 +96,7 @@ class _Parser:
         while self._next not in ("", "|", *_CLOSING.values()):
             rows = [before + after for before, after in product(rows, self._piece())]
             if len(rows) > MOST_VARIANTS:
-                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more")
+                raise self._wrong(f"expected at most {MOST_VARIANTS} variants, got more than that")
         return rows
 
     def _piece(self) -> Sequence[PhraseWords]:
@@ -115,7 +115,7 @@ class _Parser:
         name, colon, kind = inside.partition(":")
         name = name.strip()
         if not name.isidentifier():
-            raise self._wrong(f"expected the name of a slot, as Python writes names, got {name!r}")
+            raise self._wrong(f"expected a slot name that is a valid Python name, got {name!r}")
         return Slot(name, kind_of(kind, self._named, f"phrase {self._text!r}, slot {name!r}") if colon else TEXT)
 
     def _take(self, sign: str) -> bool:
@@ -132,18 +132,20 @@ class _Parser:
 
 
 def _without_small(row: PhraseWords) -> PhraseWords:
-    """`row` without "a", "the" and "please", unless that is all it has."""
+    """`row` without "a", "the" and "please", unless it has nothing else."""
     return tuple(item for item in row if item not in SMALL) or row
 
 
 def _check(row: PhraseWords, text: str) -> None:
     if not row:
-        raise ConfigError(f"phrase {text!r}: expected words or a slot that must be said, got a way to say nothing")
+        raise ConfigError(
+            f"phrase {text!r}: expected at least one required word or slot, got a phrase that is entirely optional"
+        )
     names = Counter(item.name for item in row if isinstance(item, Slot))
     if twice := [name for name, count in names.items() if count > 1]:
         raise ConfigError(f"phrase {text!r}: expected each slot once, got {twice[0]!r} twice")
     if any(_is_text(one) and _is_text(other) for one, other in pairwise(row)):
-        raise ConfigError(f"phrase {text!r}: expected a word between two slots for any words")
+        raise ConfigError(f"phrase {text!r}: expected a word between two slots that take any words")
 
 
 def _is_text(item: Item) -> bool:

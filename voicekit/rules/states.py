@@ -1,13 +1,12 @@
 """The places of a dialogue: a state asks one question, a menu offers keys, a form asks several questions in turn.
 
-A dialogue that spans turns is explicit here: a rule's answer names the next state, and the current one stands as a
-plain value in its session. A coroutine (`day = await ask("Which day?")`) would read more nicely and can't be had: a
-handler answers one turn and is cancelled whenever the caller interrupts, so such a coroutine would have to live on
-beside the turns, where nothing could look into it, put it back when the caller repeats the last sentence, or test
-one of its steps alone.
+A dialogue that spans turns is explicit here: a rule's answer names the next state, and the current one is a plain value
+in its session. A coroutine (`day = await ask("Which day?")`) would read better but is not possible. A handler answers
+one turn and is cancelled whenever the caller interrupts; so such a coroutine would have to live beside the turns, where
+nothing could inspect it, restore it when the caller rephrases the last sentence, or test one of its steps separately.
 
-The answer of a rule inside a state leaves the state as it is, and its question is asked again: "help" and "what time is
-it" work anywhere. The answer of `then` ends the dialogue, unless it names the next place.
+The answer of a rule inside a state keeps the state, and its question is asked again: "help" and "what time is it" work
+anywhere. The answer of `then` ends the dialogue, unless it names the next place.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ from voicekit.rules.table import Fills, Gaps, Table, filled_by, read
 F = TypeVar("F", bound=RuleAnswer)
 
 Check: TypeAlias = Callable[..., RuleLine | None]
-"""Given the value of a slot: what is wrong with it, to be spoken, or None."""
+"""Takes the value of a slot and returns an objection to it, to be spoken, or None."""
 
 REPROMPTS = 2
 """How often a question is asked again by default."""
 
 KEY_TIMEOUT = 5.0
-"""Seconds behind a key in which the next must come, by default: time to look at a card."""
+"""Default seconds after a key in which the next must come: time to look at a card."""
 
 DIGITS = "digits"
 FEW = 3
-"""Digits from which on a caller may take a breath among them."""
+"""The number of digits from which callers may pause between them."""
 
 GIVE_UP = "I am sorry, I did not understand you. Let us leave it there."
 
@@ -50,20 +49,20 @@ NOTHING = action(lambda: None, "nothing", sure=())
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a state wants to know: its slot, the phrases that answer it, and what may be wrong with an answer."""
+    """What a state asks for: its slot, the phrases that answer it, and the check of an answer."""
 
     slot: Slot
     patterns: tuple[Phrase | re.Pattern[str], ...]
     check: Check | None = None
     expects: ExpectedAnswer | None = None
-    """How its answer is listened to: see `Turn.expect`."""
+    """How to listen to its answer: see `Turn.expect`."""
 
 
 class State(Table, Place):
     """Asks its prompt and waits for an answer; made by `Rules.ask` and `Rules.menu`.
 
-    It has rules and keys of its own (`on`, `key`), which come before those of the whole bot. To what it does not
-    understand it answers with its reprompts, one after the other, and then it gives up.
+    It has its own rules and keys (`on`, `key`), which take precedence over those of the whole bot. If it does not
+    understand, it answers with its reprompts, one after the other, and then gives up.
     """
 
     def __init__(
@@ -91,9 +90,11 @@ class State(Table, Place):
         self.gaps += [Gaps(f"{where}: {saying.line!r}", saying.names) for saying in (self.prompt, *self.reprompts)]
 
     def then(self, answer: F) -> F:
-        """What follows when the question is answered: a function (`@day.then`), or a text, a Step, another place."""
+        """What happens after the question is answered: a function (`@day.then`), or a text, a Step, another place."""
         if self.question is None:
-            raise ConfigError(f"{self.where}: a menu asks for no value, so nothing follows one; give its keys answers")
+            raise ConfigError(
+                f"{self.where}: a menu has no value, so it can't have `then`; give its keys answers instead"
+            )
         where = f"{self.where}.then"
         sure, perhaps = filled_by(self.question.patterns)
         self.next = action(answer, where, sure={self.question.slot.name, *sure}, perhaps=perhaps)
@@ -101,20 +102,20 @@ class State(Table, Place):
         return answer
 
     def gives_up(self, answer: F) -> F:
-        """The answer after the last reprompt: as with `then`, it ends the dialogue unless it goes on."""
+        """The answer after the last reprompt; like `then`, it ends the dialogue unless it continues elsewhere."""
         self.give_up = action(answer, f"{self.where}: give_up", sure=())
         self.add_gaps(self.give_up, f"{self.where}: give_up", ())
         return answer
 
     def set_key_timeout(self, seconds: float) -> None:
-        """ConfigError for what is no time."""
+        """Set the time; ConfigError if it is invalid."""
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < 600:
-            raise ConfigError(f"{self.where}: key_timeout: expected seconds above 0, got {seconds!r}")
+            raise ConfigError(f"{self.where}: key_timeout: expected more than 0 seconds, got {seconds!r}")
         self.key_timeout = float(seconds)
 
     @property
     def collects(self) -> int | None:
-        """How many keys answer the question; None where keys can't."""
+        """How many keys answer the question; None if keys can't."""
         return self.question.slot.kind.keys if self.question is not None else None
 
     def __repr__(self) -> str:
@@ -122,11 +123,11 @@ class State(Table, Place):
 
 
 class Form(Place):
-    """Asks several questions until all their slots are filled, then whether all is right; made by `Rules.form`.
+    """Asks several questions until all their slots are filled, and then for confirmation; made by `Rules.form`.
 
-    Slots that are filled already, by the phrase that led here for one, are not asked for. A choice that the caller
-    offers along with another answer is taken, and at the end "no, Friday" corrects one; so does "no, four" a number, if
-    only one of the questions can mean it.
+    Slots that are already filled, for example by the phrase that led here, are not asked for. If a caller gives a
+    choice together with another answer, it is used. At the end, "no, Friday" corrects one, and "no, four" corrects a
+    number if only one of the questions can mean it.
     """
 
     def __init__(
@@ -134,10 +135,13 @@ class Form(Place):
     ) -> None:
         self.where = "form"
         if not asks or not all(isinstance(ask, State) and ask.question is not None for ask in asks):
-            raise ConfigError(f"form: expected what rules.ask(...) returned, got {asks!r}")
+            raise ConfigError(f"form: expected states that rules.ask(...) returned, got {asks!r}")
         self.asks = {ask.question.slot.name: ask for ask in asks if ask.question is not None}
         if len(self.asks) < len(asks):
-            raise ConfigError(f"form: expected a slot for each question, got {', '.join(self.asks)} for {len(asks)}")
+            raise ConfigError(
+                f"form: expected a different slot for each question, got {', '.join(self.asks)} for "
+                f"{len(asks)} questions"
+            )
         self.where = f"form({', '.join(self.asks)})"
         self.again = None if again is None else written(again, f"{self.where}: again")
         self.confirmation = None if confirm is None else _confirmation(confirm, table, f"{self.where}: confirm")
@@ -145,7 +149,7 @@ class Form(Place):
         self.gaps: list[Gaps] = []
 
     def then(self, answer: F) -> F:
-        """What follows when the form is filled and confirmed; functions may take all its slots."""
+        """What happens after the form is filled and confirmed; functions may take all its slots."""
         where = f"{self.where}.then"
         self.next = action(answer, where, sure=self.asks)
         known = self.next.known.sayings if self.next.known is not None else ()
@@ -161,13 +165,13 @@ class Form(Place):
 
 
 def complaint(state: State, slots: Mapping[str, Filled]) -> Saying | None:
-    """What is wrong with the answer to the question of `state`, if there is one in `slots`."""
+    """The objection to the answer of `state` in `slots`, if there is one."""
     question = state.question
     if question is None or question.check is None or question.slot.name not in slots:
         return None
     wrong = question.check(slots[question.slot.name].value)
     if not isinstance(wrong, str | Vary | None):
-        raise TypeError(f"{state.where}: check returned {wrong!r:.80}; expected what is wrong (a text) or None")
+        raise TypeError(f"{state.where}: check returned {wrong!r:.80}; expected the text of an objection, or None")
     return None if wrong is None else Saying(wrong)
 
 
@@ -183,10 +187,10 @@ def ask_state(
     reprompts: Sequence[RuleLine] | None,
     give_up: RuleAnswer,
 ) -> State:
-    """The state that asks for `slot`; ConfigError where one of its `phrases` does not fill it."""
+    """The state that asks for `slot`; ConfigError if one of its `phrases` does not fill it."""
     where = f"ask({slot!r})"
     if not isinstance(slot, str) or not slot.isidentifier():
-        raise ConfigError(f"{where}: expected the name of a slot, as Python writes names")
+        raise ConfigError(f"{where}: expected a slot name that is a valid Python name")
     patterns = (_alone(Slot(slot, kind)), *(read(phrases, table.named, where) if phrases else ()))
     if slot not in filled_by(patterns)[0]:
         raise ConfigError(f"{where}: expected phrases that all fill {slot!r}, got {list(phrases)!r}")
@@ -196,7 +200,9 @@ def ask_state(
 
 
 def _usual(kind: SlotKind) -> ExpectedAnswer | None:
-    """What a question for a value of `kind` expects: rows of digits take breaths, and a yes is complete at once."""
+    """What a question for a value of `kind` expects: callers pause in sequences of digits, and a yes is complete at
+    once.
+    """
     if kind is YES_NO:
         return "yes_no"
     if not kind.name.endswith(DIGITS):

@@ -1,4 +1,4 @@
-"""A table of rules: phrases and keys, each with what answers it. The whole bot has one, and every state its own."""
+"""A table of rules: phrases and keys, each with its answer. The whole bot has one, and so has every state."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from voicekit.rules.words import Said
 F = TypeVar("F", bound=Callable[..., object])
 
 When: TypeAlias = Callable[[Turn], bool]
-"""Whether a rule is in force in a turn."""
+"""Whether a rule applies in a turn."""
 
 KEYS = PHONE_KEYS
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Patterns and what answers them. A phrase that covers less than `at_least` of what was said does not match."""
+    """Patterns and their answer. A phrase that covers less than `at_least` of the caller's words does not match."""
 
     patterns: tuple[Pattern, ...]
     action: Action
@@ -34,7 +34,7 @@ class Rule:
     when: When | None = None
 
     def match(self, said: Said, turn: Turn) -> Match | None:
-        """The best of what matches, while the rule is in force."""
+        """The best match, while the rule applies."""
         found = best(self._matches(said))
         return found if found is not None and (self.when is None or self.when(turn)) else None
 
@@ -48,9 +48,9 @@ class Rule:
 class Table:
     """Rules, in the order in which they were added, and keys.
 
-    `named` are the kinds of slots that have names here; a phrase must account for `coverage` of what was said;
-    `where` is how error messages call this table. `in_dialogue`, texts may name slots that were filled before; `gaps`
-    are those, to be looked at when all rules are known, as are the slots that its phrases fill.
+    `named` are the kinds of slots that have names here; a phrase must account for `coverage` of the caller's words;
+    `where` is the name of this table in error messages. With `in_dialogue`, texts may name slots that were filled
+    before; these are noted in `gaps`, and checked when all rules are known, like the slots that its phrases fill.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
         """Answer `phrases` with `answer`, or with the function below: `@rules.on("what time is it")`.
 
-        Of several rules that match, the best answers (see `voicekit.rules.matching`); of equals, the first one.
-        `when` is asked about every turn that the phrases match. ConfigError for what can't work.
+        If several rules match, the best answers (see `voicekit.rules.matching`); if they are equal, the first. `when`
+        is called for every turn that the phrases match. ConfigError for what can't work.
         """
         patterns = read(phrases, self.named, self.where)
         where = f"{self.where}.on({', '.join(repr(pattern_text(pattern)) for pattern in patterns)})"
@@ -98,9 +98,9 @@ class Table:
     def key(self, *keys: str, answer: RuleAnswer) -> None: ...
 
     def key(self, *keys: str, answer: RuleAnswer | None = None) -> Any:
-        """Answer a key of the telephone, or a row of keys such as "12#", with `answer` or the function below.
+        """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the function below.
 
-        ConfigError for what are no keys, and where the end of one row would never be reached, as "12" behind "1".
+        ConfigError for invalid keys, and if one sequence could never be completed, such as "12" beside "1".
         """
         where = f"{self.where}.key({', '.join(map(repr, keys))})"
         for row in keys:
@@ -118,7 +118,7 @@ class Table:
         return None
 
     def add_gaps(self, doing: Action, where: str, sure: Collection[str]) -> None:
-        """Note which slots the texts of `doing` want besides the `sure` ones; ConfigError where there are no others."""
+        """Note which slots the texts of `doing` need besides the `sure` ones; ConfigError if there can be no others."""
         for saying in doing.known.sayings if doing.known is not None else ():
             gaps = Gaps(where, saying.names.difference(sure))
             if gaps.names and not self._in_dialogue:
@@ -130,14 +130,14 @@ class Table:
 
     def _check_keys(self, row: str, where: str) -> None:
         if not isinstance(row, str) or not row or row.strip(KEYS):
-            raise ConfigError(f"{where}: expected keys of a telephone ({KEYS}), got {row!r}")
+            raise ConfigError(f"{where}: expected telephone keys ({KEYS}), got {row!r}")
         for other in self.keys:
             if row == other or row.startswith(other) or other.startswith(row):
-                raise ConfigError(f"{where}: {row!r} and {other!r} begin alike, so one of them would never be reached")
+                raise ConfigError(f"{where}: {row!r} begins like {other!r}, so one of them could never be reached")
 
 
 class Gaps(NamedTuple):
-    """Slots that a text wants filled."""
+    """Slots that a text needs filled."""
 
     where: str
     names: frozenset[str]
@@ -160,7 +160,7 @@ class Fills(NamedTuple):
 
 
 def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, SlotKind], where: str) -> tuple[Pattern, ...]:
-    """`phrases` as patterns; ConfigError where there are none, or one is wrong."""
+    """`phrases` as patterns; ConfigError if there are none, or one is wrong."""
     if not phrases:
         raise ConfigError(f"{where}.on(): expected at least one phrase")
     if wrong := [phrase for phrase in phrases if not isinstance(phrase, str | re.Pattern)]:
@@ -170,7 +170,7 @@ def read(phrases: Sequence[str | re.Pattern[str]], named: Mapping[str, SlotKind]
 
 
 def filled_by(patterns: Iterable[Pattern]) -> tuple[frozenset[str], frozenset[str]]:
-    """The slots that are filled whichever of `patterns` matches, and all that may be."""
+    """The slots that are filled whichever of `patterns` matches, and all that may be filled."""
     ways: list[frozenset[str]] = []
     for pattern in patterns:
         if isinstance(pattern, re.Pattern):

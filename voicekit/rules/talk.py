@@ -1,4 +1,4 @@
-"""What a bot's rules remember of one call, kept in the session's stash; and what a turn adds to the one before it."""
+"""What a bot's rules remember about one call, kept in the session's stash; and what a turn adds to the previous one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CallerInput(NamedTuple):
 
 
 class Talk:
-    """One call: where its dialogue is, and who chooses its lines."""
+    """One call: the place of its dialogue, and the speaker that chooses its lines."""
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start
@@ -29,28 +29,29 @@ class Talk:
         self._reason = ""
 
     def hear(self, turn: Turn) -> tuple[CallerInput, Memory]:
-        """What is new in `turn`, and where the dialogue stands when that begins. Changes nothing.
+        """What is new in `turn`, and the place of the dialogue when it begins. Changes nothing.
 
-        A caller who goes on speaking before the reply has begun is asked anew with all the words: then the turn before
-        did not happen. Keys are another matter: what they did stays done, and only the new ones count.
+        If a caller continues before the reply has begun, the handler is called again with all the words: then the
+        previous turn did not happen. Keys are different: their effects stay, and only the new ones count.
         """
         text, memory, again = turn.text, self.memory, self._said_before(turn)
         if again is not None and (turn.reason in KEYED or self._reason in KEYED):
-            text = turn.text[len(again) :].strip() or turn.text  # the same key twice is no repetition
+            text = turn.text[len(again) :].strip() or turn.text  # the same key twice is not a repetition
         elif again is not None:
             memory = self._before
         keys = keys_at_the_end(text) if turn.reason in KEYED else ""
         return CallerInput("" if keys else text, keys), memory
 
     def begin(self, turn: Turn, before: Memory) -> None:
-        """`turn` is answered from here on; `before` is where the dialogue goes back to, should nobody hear that."""
+        """`turn` is being answered; `before` is where the dialogue returns to if the answer is not heard."""
         self.memory = self._before = before
         self._turn, self._reason = turn.number, turn.reason
 
     def _said_before(self, turn: Turn) -> str | None:
-        """What of this turn's text was answered already, by an answer of which nothing was heard; None if nothing.
+        """The part of this turn's text that was already answered, by an answer of which nothing was heard; None if
+        there is none.
 
-        Turns in between, which were cut before anybody was asked about them, have the same words at their beginning.
+        Turns in between, which were cut before a handler was called, have the same words at their beginning.
         """
         for place in range(len(turn.history) - 1, -1, -1):
             before = turn.history[place]
@@ -62,4 +63,4 @@ class Talk:
 
 
 class Talks(dict[object, Talk]):
-    """The talks of a call by the rules they belong to: a bot and its plugins may each have rules of their own."""
+    """The talks of a call by their rules: a bot and its plugins may each have their own."""

@@ -25,7 +25,7 @@ _HALVES_OF_DAY = {
 }
 _AFTER = ("past", "after")
 _BEFORE = ("to", "before", "till")
-_UNITS = {  # seconds; the shorter names are what recognisers and people write
+_UNITS = {  # seconds; the shorter names are written by recognisers and people
     **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), 60),
     **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600),
@@ -46,7 +46,7 @@ _PARTS = {"half": Fraction(1, 2), "quarter": Fraction(1, 4)}
 def read_time(words: Sequence[str], start: int) -> Reading | None:
     """A `datetime.time`: "noon", "quarter to five", "three thirty pm", "15:30", "seven o'clock in the evening".
 
-    Without a half of the day it is taken as said: "three" is 03:00.
+    Without am or pm it is taken literally: "three" is 03:00.
     """
     if word_at(words, start) in _NAMED:
         return Reading(time(_NAMED[words[start]]), start + 1)
@@ -99,7 +99,7 @@ def _relative(words: Sequence[str], start: int) -> tuple[int, int, int] | None:
 
 
 def _hour_before(hour: int) -> int:
-    """On the clock that `hour` was told by: before 1 comes 12, before 13 comes 12, before 0 comes 23."""
+    """On the clock face that `hour` belongs to: before 1 comes 12, before 13 comes 12, before 0 comes 23."""
     return (hour - 2) % 12 + 1 if 1 <= hour <= 12 else (hour - 1) % 24
 
 
@@ -125,7 +125,7 @@ def _hour(words: Sequence[str], at: int) -> tuple[int, int] | None:
 
 
 def _half_of_day(words: Sequence[str], at: int) -> tuple[str, int]:
-    """Which half of the day was named, "" for none, and the place behind it; an "o'clock" may come first."""
+    """Which half of the day was named, "" for none, and the index after it; an "o'clock" may come first."""
     at += word_at(words, at) == "oclock"
     for name, half in _HALVES_OF_DAY.items():
         if tuple(words[at : at + len(name)]) == name:
@@ -140,7 +140,7 @@ def _on_24_hours(hour: int, half: str) -> int:
 
 
 def _part_of_duration(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | None:
-    """Seconds, the seconds in its unit, and the place behind: "two and a half hours", "half an hour", "an hour"."""
+    """Seconds, the seconds in its unit, and the index after it: "two and a half hours", "half an hour", "an hour"."""
     quantity = _quantity(words, start)
     if quantity is None:
         return None
@@ -166,7 +166,7 @@ def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int] | None:
 
 
 def _and_a_part(words: Sequence[str], at: int) -> tuple[Fraction, int]:
-    """What "and a half" adds to what stands before it; nothing where a unit of its own follows."""
+    """What "and a half" adds to what precedes it; nothing if a separate unit follows."""
     part = _PARTS.get(word_at(words, at + 2))
     if tuple(words[at : at + 2]) != ("and", "a") or part is None or word_at(words, at + 3) in ("a", "an", "of"):
         return Fraction(0), at

@@ -1,4 +1,4 @@
-"""A TOML file read key by key, so that every mistake in it is told with its file, line and key."""
+"""A TOML file read key by key, so that every mistake in it is reported with its file, line and key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit.errors import ConfigError
 from voicekit.rules.lines import RuleLine, vary
 
 TomlPath: TypeAlias = tuple[str | int, ...]
-"""The way to a value: keys, and the number of the table in an array of tables, from 0."""
+"""The path to a value: keys, and the index of the table in an array of tables, from 0."""
 
 _HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -36,7 +36,7 @@ class Section:
         return list(self._values)
 
     def get(self, key: str) -> Any:
-        """The value of `key`, None where there is none."""
+        """The value of `key`, None if it is missing."""
         return self._values.get(key)
 
     def text(self, key: str) -> str | None:
@@ -46,7 +46,7 @@ class Section:
         return value
 
     def texts(self, key: str) -> list[str] | None:
-        """A list of texts, or a single one, which is then all of the list."""
+        """A list of texts, or a single text as a list."""
         value = self.get(key)
         if value is None or (isinstance(value, list) and value and all(isinstance(item, str) for item in value)):
             return value
@@ -55,7 +55,7 @@ class Section:
         raise self.wrong(key, "a text, or a list of texts")
 
     def line(self, key: str) -> RuleLine | None:
-        """A text to be said, or several to choose from."""
+        """A text to be spoken, or several to choose from."""
         texts = self.texts(key)
         if texts is None or len(texts) == 1:
             return texts[0] if texts is not None else None
@@ -69,14 +69,14 @@ class Section:
         return bool(value)
 
     def section(self, key: str) -> Section:
-        """The table under `key`; an empty one where there is none."""
+        """The table under `key`; an empty one if it is missing."""
         value = self.get(key)
         if not isinstance(value, dict | None):
             raise self.wrong(key, f"a table, [{_dotted((*self._at, key))}]")
         return Section(self._file, self._lines, (*self._at, key), value or {})
 
     def sections(self, key: str) -> list[Section]:
-        """The tables under `key`, each of which is a table of its own."""
+        """The tables under `key`."""
         return [self.section(key).section(name) for name in self.section(key).keys]
 
     def array(self, key: str) -> list[Section]:
@@ -88,11 +88,11 @@ class Section:
 
     @property
     def name(self) -> str:
-        """The last key on the way to this table."""
+        """The last key on the path to this table."""
         return str(self._at[-1])
 
     def check(self, known: str) -> None:
-        """ConfigError for a key that is not among `known`, which are words with blanks between."""
+        """ConfigError for a key that is not among `known`, which are words separated by spaces."""
         for key in self._values:
             if key not in known.split():
                 close = get_close_matches(key, known.split(), n=1)
@@ -106,7 +106,7 @@ class Section:
 
     @contextmanager
     def blamed(self, key: str = "") -> Iterator[None]:
-        """What is found wrong meanwhile is the fault of `key`, or of this table, unless it has a place already."""
+        """Errors inside this block are attributed to `key`, or to this table, unless they have a place already."""
         try:
             yield
         except ConfigError as error:
@@ -121,7 +121,7 @@ class Section:
 
 
 def read_toml(path: str | PathLike[str]) -> Section:
-    """The whole file at `path`; ConfigError where there is none, or it is no TOML."""
+    """The whole file at `path`; ConfigError if it is missing, or not TOML."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def read_toml(path: str | PathLike[str]) -> Section:
 
 
 def _lines_of(text: str) -> dict[TomlPath, int]:
-    """The line on which each table and each key begins, as far as one can tell without a grammar."""
+    """The line on which each table and each key begins, as far as this can be found without a grammar."""
     lines: dict[TomlPath, int] = {}
     counts: dict[TomlPath, int] = {}
     table: TomlPath = ()
@@ -152,7 +152,7 @@ def _lines_of(text: str) -> dict[TomlPath, int]:
 
 
 def _resolved(parts: TomlPath, counts: dict[TomlPath, int]) -> TomlPath:
-    """`parts` with the number of the latest table behind each array of tables, the last part excepted."""
+    """`parts` with the index of the latest table after each array of tables, except for the last part."""
     at: TomlPath = ()
     for place, part in enumerate(parts):
         at = (*at, part)
@@ -166,7 +166,7 @@ def _parts(key: str) -> TomlPath:
 
 
 def _dotted(at: TomlPath) -> str:
-    """As it is written in TOML, but for the number of a table, counted from 1: `rule[2].phrases`."""
+    """The path as written in TOML, with the number of a table counted from 1: `rule[2].phrases`."""
     written = ""
     for part in at:
         written += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if written else ''}{part}"

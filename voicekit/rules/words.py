@@ -1,7 +1,7 @@
 """A text as bare words: without case, punctuation and accents, "what's" as "what is", hesitations left out.
 
-Phrases go through the same door as speech, so both sides always agree on what a word is. English is what the lists
-below know; words of other languages pass as they are.
+Phrases and speech are processed in the same way, so both always agree on what a word is. The lists below are English;
+words of other languages pass unchanged.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from itertools import accumulate
 from typing import NamedTuple
 
 HESITATIONS = frozenset({"um", "umm", "uh", "uhm", "er", "erm", "ah", "eh", "hm", "hmm", "mm"})
-"""Sounds of thinking: they are no words, wherever they stand."""
+"""Sounds of thinking: they are not words, wherever they occur."""
 
 ARTICLES = frozenset({"a", "an", "the"})
 
 SMALL = ARTICLES | {"please"}
-"""Where a phrase has them, speech need not."""
+"""Words that speech may omit from a phrase."""
 
 FILLERS = SMALL | {"well", "so", "just", "actually", "basically", "okay", "ok", "hey", "oh", "kindly", "then", "thanks"}
-"""Where speech has more of them than a phrase, that does not count against the phrase."""
+"""Words that do not count against a phrase if speech has more of them."""
 
 PREAMBLES = frozenset(
     tuple(phrase.split())
@@ -38,19 +38,19 @@ PREAMBLES = frozenset(
         *("hello", "hi", "hello there", "hi there"),
     )
 )
-"""How people begin, and fillers in between, with as little weight as those, where a phrase does not ask for it."""
+"""How people begin, also with fillers in between; they weigh as little as fillers, unless the phrase contains them."""
 
 CORRECTIONS = frozenset({"no", "wait", "sorry", "rather", "actually", "mean", "meant", "make", "correction", "better"})
-"""One of these stands between a value and the one that takes its place: "four, no, five" is five."""
+"""One of these comes between a value and its replacement: "four, no, five" is five."""
 
 _BESIDE_CORRECTIONS = CORRECTIONS | FILLERS | {"i", "it", "that", "or", "oh"}
 
 _PREAMBLE_LENGTHS = sorted({len(preamble) for preamble in PREAMBLES})
 
 NEGATIONS = frozenset({"not", "never"})
-"""They turn a sentence into its opposite, so a phrase that leaves one of them out does not match."""
+"""They turn a sentence into its opposite, so a phrase that omits one of them does not match."""
 
-# Apostrophes within words belong to them; dots within "p.m." too. Grouped thousands and times are one word.
+# Apostrophes within words are part of them, and so are dots within "p.m.". Grouped thousands and times are one word.
 _TOKEN = re.compile(
     r"""
       (?<!\w)[ap]\.\s?m\b\.?                             # p.m.
@@ -83,7 +83,7 @@ _WHOLE = {
 
 
 class BareWord(NamedTuple):
-    """One bare word, and the place in the text that it was made from."""
+    """One bare word, and its position in the original text."""
 
     word: str
     start: int
@@ -92,18 +92,18 @@ class BareWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text and its bare words; `places` has where each of them stands."""
+    """A text and its bare words; `places` has the positions of each of them."""
 
     text: str
     tokens: tuple[BareWord, ...]
     words: tuple[str, ...]
     places: Mapping[str, Sequence[int]]
-    _fillers: Sequence[int]  # how many stand before each place
+    _fillers: Sequence[int]  # the number of fillers before each position
     _negations: Sequence[int]
 
     @classmethod
     def of(cls, text: str) -> Said:
-        """`text`, without its hesitations unless there is nothing else in it."""
+        """`text`, without its hesitations unless it contains nothing else."""
         every = tuple(_tokens(text))
         tokens = tuple(token for token in every if token.word not in HESITATIONS) or every
         words = tuple(token.word for token in tokens)
@@ -119,7 +119,7 @@ class Said:
     def part(self, start: int, end: int) -> str:
         """The words from `start` to before `end` as they were written, without the punctuation around them."""
         first, last = self.tokens[start], self.tokens[end - 1]
-        if start and self.tokens[start - 1].start == first.start:  # the second half of a "what's"
+        if start and self.tokens[start - 1].start == first.start:  # the second half of a contraction such as "what's"
             return (first.word + self.text[first.end : last.end]).strip()
         return self.text[first.start : last.end]
 
@@ -128,7 +128,7 @@ class Said:
         return self._fillers[end] - self._fillers[start]
 
     def corrects(self, start: int, end: int, new: int) -> bool:
-        """Whether what stands from `start` to before `end` is taken back in favour of what begins at `new`."""
+        """Whether what is from `start` to before `end` is taken back in favour of what begins at `new`."""
         between = self.words[end:new]
         again = self.words[start - 1 : start]  # "on Friday, no, on Saturday"
         if again and between[-1:] == again and again[0] not in CORRECTIONS:
@@ -155,7 +155,7 @@ def fold(text: str) -> str:
 
 
 def _fillers(words: Sequence[str]) -> Sequence[bool]:
-    """For each word whether it means nothing by itself."""
+    """For each word, whether it means nothing by itself."""
     marks = [word in FILLERS for word in words]
     others = [place for place, is_filler in enumerate(marks) if not is_filler]
     for start in range(len(others)):
@@ -174,7 +174,7 @@ def _tokens(text: str) -> list[BareWord]:
 
 
 def _parts(word: str) -> tuple[str, ...]:
-    """`word` taken apart where it is a contraction, without apostrophes and the dots of "p.m." otherwise."""
+    """`word` split if it is a contraction; otherwise without apostrophes and the dots of "p.m."."""
     word = word.replace("\u2019", "'")
     if word in _WHOLE:
         return _WHOLE[word]

@@ -1,4 +1,6 @@
-"""One conversation: listen line -> conductor -> reply line; and `run`, which holds one and minds the signals."""
+"""One conversation: listening pipeline -> conductor -> reply pipeline; and `run`, which runs one and handles
+signals.
+"""
 
 from voicekit.session.bot import Bot
 from voicekit.session.console import chat

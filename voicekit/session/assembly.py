@@ -1,10 +1,10 @@
-"""From roles to lines: what a session is made of, put together and checked before anything opens.
+"""From roles to pipelines: the parts of a session are put together and checked before anything opens.
 
     listen line:  source -> (resample) -> detect -> (encode) => transcriber           => is a link, -> a call
     reply line:   handler -> text transforms => voice -> (resample) => playout
 
-All positions of the listening side are samples at one rate, the ear rate: sound is brought to it directly behind the
-source. The transcriber and the voice are asked what format suits them, so that mostly nothing needs converting.
+All positions of the listening side are samples at one rate, the ear rate: sound is converted to it directly after the
+source. The transcriber and the voice choose their formats, so that usually nothing needs converting.
 """
 
 from __future__ import annotations
@@ -68,25 +68,25 @@ P = TypeVar("P", bound=Part)
 
 Speaks: TypeAlias = Tts | Use | str
 SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, Text] | Speaks | Fallback[Speaks]]
-"""A voice, or text transforms with a voice behind them."""
+"""A voice, or text transforms followed by a voice."""
 
 SIGNALS = 128
-"""Waiting for the conductor, who only ever awaits them: full means a bug."""
+"""Signals waiting for the conductor, which awaits nothing else: a full link means a bug."""
 
 LATEST = latest_of(Interim, Progress, HeardSoFar, AnswerExpected)
 
 EAR_SECONDS = 5.0
-"""In front of the transcriber. Nothing may make detection wait: a stalled recogniser must not deafen us."""
+"""Before the transcriber. Detection must never wait: a stalled recogniser must not make the session deaf."""
 
 TEXT_CHARACTERS = 400
-"""Between handler and voice, about 30 s of speech: a model stops generating far ahead of the sound."""
+"""Between handler and voice, about 30 s of speech: a model stops generating when it is far ahead of the sound."""
 
 VOICE_SECONDS = 2.0
-"""Between voice and playout; the speaker drives."""
+"""Between voice and playout; the speaker sets the pace."""
 
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
-    """The link to the conductor. Of signals of which only the latest matters, that replaces the queued one."""
+    """The link to the conductor. For signals of which only the latest matters, a new one replaces the queued one."""
     return open_link(SIGNALS, Full.FAIL, weigh=count, name="signals", conflate=LATEST)
 
 
@@ -102,12 +102,12 @@ class Parts:
     sink: Sink
     texts: tuple[TransformPart[Text, Text], ...] = ()
     vad_name: str = ""
-    """The vad's name in the registry, if it was asked for by name or as the default."""
+    """The vad's name in the registry, if it was given by name or is the default."""
 
     async def warm(self, call: CallView, report: Callable[[SessionEvent], None] | None) -> None:
-        """Let a handler that has `warm(call)` connect to what it needs, before it is asked anything.
+        """Let a handler with `warm(call)` connect to what it needs, before it is called for an answer.
 
-        An error in it is reported, since the first answer will show whether it matters; without `report` it is raised.
+        An error is reported only, since the first answer will show whether it matters; without `report` it is raised.
         """
         try:
             if (warm := getattr(self.handler, "warm", None)) is not None:
@@ -118,7 +118,7 @@ class Parts:
             report(Trouble("handler", error))
 
     def role_of(self, error: Exception) -> Role | None:
-        """Which part `error` came from, by the stage that has signed it; None if from none of them."""
+        """Which part `error` came from, according to the stage that marked it; None if from none of them."""
         named: dict[str, Role] = {
             HANDLER: "handler",
             self.tts.name: "tts",
@@ -130,7 +130,7 @@ class Parts:
         return next((named[stage] for stage in stages_of(error) if stage in named), None)
 
     def wrapped(self, plugins: Plugins, session: SessionView) -> Parts:
-        """The parts in the layers that plugins put around them."""
+        """The parts, wrapped in the layers that plugins add."""
 
         def wrap(part: P, role: Role) -> P:
             return plugins.wrap(part, role, session)
@@ -148,7 +148,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What a plugin wants entered around the conversation, opened and closed in bounded time like everything else."""
+    """A plugin's context around the conversation, opened and closed within a time limit like everything else."""
 
     context: AbstractAsyncContextManager[object]
     name: str = "a plugin's session context"
@@ -167,7 +167,7 @@ def assemble(
     stt: Stt | Use | str | Fallback[Stt | Use | str] | EllipsisType | None,
     vad: Vad | Use | str | EllipsisType | None,
 ) -> Parts:
-    """The parts of a session; those given by name are made by `registry`. ConfigError for what can't play its role."""
+    """The parts of a session; `registry` makes those given by name. ConfigError for a part that can't play its role."""
     texts, voice = _split(tts)
     by_name = asked_for("vad", vad, registry)
     return Parts(
@@ -183,9 +183,9 @@ def assemble(
 
 
 def _resolve(role: Role, thing: object, registry: Registry) -> Any:
-    """`thing` itself, or what the registry has under its name. ConfigError for what can't play `role`.
+    """`thing` itself, or the part that the registry has under its name. ConfigError if it can't play `role`.
 
-    A handler may be anything that `as_handler` takes; there a text is no name but the answer. `...` is the default.
+    A handler may be anything that `as_handler` takes; for it, a text is an answer and not a name. `...` is the default.
     """
     if isinstance(thing, Fallback):
         return _fallback(role, thing, registry)
@@ -204,24 +204,24 @@ def _resolve(role: Role, thing: object, registry: Registry) -> Any:
 
 
 def _fallback(role: Role, spec: Fallback[object], registry: Registry) -> Any:
-    """The part that is several, one behind the other."""
+    """A part that consists of several, each replacing the previous one if it fails."""
     if role not in ("stt", "tts"):
-        raise ConfigError(f"{role}: a Fallback is for an stt, a tts, or the model of a LanguageModel")
+        raise ConfigError(f"{role}: a Fallback can only be an stt, a tts or the model of a LanguageModel")
     members = [_resolve(role, member, registry) for member in spec.members]
     return FallbackStt(spec, members) if role == "stt" else FallbackTts(spec, members)
 
 
 def _split(tts: SpokenBy | EllipsisType) -> tuple[tuple[TransformPart[Text, Text], ...], object]:
-    """The text transforms, and the voice behind them."""
+    """The text transforms, and the voice after them."""
     *texts, voice = tts if isinstance(tts, Sequence) and not isinstance(tts, str) else [tts]
     for text in texts:
         if not isinstance(text, TransformPart):
-            raise ConfigError(f"tts: expected text transforms and then a voice, got {text!r} among the transforms")
+            raise ConfigError(f"tts: expected text transforms followed by one voice, got {text!r} among the transforms")
     return tuple(cast("list[TransformPart[Text, Text]]", texts)), voice
 
 
 def divert() -> TransformPart[Sound | Signal, Sound]:
-    """Takes what a source emits that is no sound (keys, typed lines, a hang-up) out of the line, as signals."""
+    """Removes what is not sound (keys, typed lines, a hang-up) from a source's output, and emits it as signals."""
 
     def start(context: StreamContext) -> Each:
         report = tell.get()
@@ -245,7 +245,7 @@ def divert() -> TransformPart[Sound | Signal, Sound]:
 
 @stage(name="deaf")
 async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
-    """In the transcriber's place where there is none: takes the sound and emits nothing."""
+    """Replaces a missing transcriber: takes the sound and emits nothing."""
     while True:
         try:
             await inbox.receive_all()
@@ -256,9 +256,9 @@ async def deaf(inbox: Inlet[object], outbox: Outlet[Transcript]) -> None:
 def listen_pipeline(
     parts: Parts, on_drop: Callable[[str], Callable[[int], None]], open_timeout: float, loudness: Loudness | None = None
 ) -> tuple[Pipeline, AudioFormat]:
-    """The listen pipeline, and the format whose rate all positions of the listening side are counted in.
+    """The listening pipeline, and the format whose rate defines all positions of the listening side.
 
-    What the vad takes for speech is measured for `loudness`.
+    `loudness` measures what the vad takes for speech.
     """
     source = parts.source
     given = source.produces
@@ -267,7 +267,7 @@ def listen_pipeline(
     ear = AudioFormat(wanted.rate)
     if parts.vad is not None and ear.rate not in parts.vad.rates:
         rates = ", ".join(map(str, parts.vad.rates))
-        raise ConfigError(f"the stt wants {wanted}, but the vad can judge only {rates} Hz")
+        raise ConfigError(f"the stt takes {wanted}, but the vad takes only {rates} Hz")
     between: list[Any] = [divert()]
     if given != ear:
         between.append(resample(ear))
@@ -289,7 +289,7 @@ def reply_pipeline(
     open_timeout: float,
     speculation: Speculation | None,
 ) -> Pipeline:
-    """The reply pipeline: takes one Turn, passes on what playout signals. With `speculation`, it has a gate."""
+    """The reply pipeline: takes one Turn, and emits playout's signals. With `speculation`, it has a gate."""
     wanted = parts.sink.format
     spoken = parts.tts.negotiate(wanted)
     text = LinkSpec(TEXT_CHARACTERS, name="text to the tts")
@@ -305,7 +305,9 @@ def reply_pipeline(
 
 
 def _offer(given: AudioFormat, vad: Vad | None) -> AudioFormat:
-    """What the transcriber is offered: the source's rate where the VAD can judge it, else the nearest it can."""
+    """The format offered to the transcriber: the source's rate if the VAD supports it, else the nearest that it
+    does.
+    """
     if vad is None:
         return AudioFormat(given.rate) if given.rate >= PCM16K.rate // 2 else PCM16K
     return AudioFormat(given.rate if given.rate in vad.rates else min(vad.rates, key=lambda rate: abs(rate - 16_000)))

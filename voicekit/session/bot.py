@@ -1,8 +1,8 @@
-"""A bot is more than its handler: how it takes turns, what hears and speaks for it, and what it says first.
+"""A bot is more than its handler: it also has turn-taking, parts for hearing and speaking, and a greeting.
 
     bot = voicekit.Bot(answer, greeting="Good morning!", tts=voicekit.Use("soniox", voice="Maya"), language="en")
 
-`voicekit.run`, `voicekit.testing.hold_call` and the verbs take one wherever they take a handler.
+`voicekit.run`, `voicekit.testing.hold_call` and the commands accept a Bot wherever they accept a handler.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from voicekit.extend import Registry, Role, Use
 from voicekit.turn.policy import Policy
 
 SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts")
-"""The roles that speak a language, and that a service may play."""
+"""The roles that have a language, and that a service may play."""
 
 
 @dataclass(frozen=True)
 class Bot:
-    """A handler, and what belongs to it. Of `stt`, `tts` and `vad`, `...` is the default; see `Session`.
+    """A handler, and everything that belongs to it. For `stt`, `tts` and `vad`, `...` is the default; see `Session`.
 
-    `greeting` replaces that of the policy. `language` is given to an stt and a tts that are asked for by name, take an
-    option of that name, and were not given one.
+    `greeting` replaces the policy's. `language` is passed to an stt and a tts that are given by name, have an option of
+    that name, and were not given one.
     """
 
     handler: Any
@@ -36,11 +36,11 @@ class Bot:
 
     @classmethod
     def of(cls, thing: Any) -> Bot:
-        """`thing` itself if it is a Bot, else a bot with it for a handler."""
+        """`thing` itself if it is a Bot, else a bot with `thing` as its handler."""
         return thing if isinstance(thing, Bot) else cls(thing)
 
     def spoken(self, registry: Registry, **given: Any) -> dict[str, Any]:
-        """The keywords of a Session for a spoken call; what is `given` wins."""
+        """The keyword arguments of a Session for a spoken call; `given` takes precedence."""
         parts = {"stt": self.stt, "tts": self.tts, "vad": self.vad, **given}
         spoken: tuple[Role, ...] = SPOKEN if self.language is not None else ()
         for role in spoken:
@@ -48,9 +48,9 @@ class Bot:
         return {"handler": self.handler, "policy": self._policy(), **parts}
 
     def silent(self, usual: Any, /, **given: Any) -> dict[str, Any]:
-        """The same for a call that is typed or scripted, with the `usual` tts.
+        """The same for a typed or scripted call, with the `usual` tts.
 
-        Of the bot's own parts, only its text transforms have a use then.
+        Only the text transforms of the bot's own parts are used then.
         """
         texts = self.tts[:-1] if _several(self.tts) else ()
         return {"handler": self.handler, "policy": self._policy(), "tts": [*texts, usual], **given}
@@ -71,7 +71,9 @@ class Bot:
 
 
 def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
-    """What `thing`, or the last of a sequence, asks for by its name or as the default; None for an object."""
+    """The Use in `thing` or, for a sequence, in its last part, if it is given by name or as the default; None for an
+    object.
+    """
     last = thing[-1] if _several(thing) else thing
     if last is ...:
         return registry.default(role)
@@ -79,7 +81,7 @@ def asked_for(role: Role, thing: Any, registry: Registry) -> Use | None:
 
 
 def instead(thing: Any, part: Any) -> Any:
-    """`part` in the place of what `asked_for` finds in `thing`."""
+    """`thing` with `part` in the place of what `asked_for` finds in it."""
     return [*thing[:-1], part] if _several(thing) else part
 
 

@@ -1,4 +1,4 @@
-"""A call in a folder: the sound of both sides, the event log and the wire log, written while the call goes on.
+"""A call in a folder: the sound of both sides, the event log and the wire log, written during the call.
 
     async with open_call_folder("calls/monday") as folder:
         session = Session(...)
@@ -9,8 +9,8 @@
     events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
     wire.jsonl    every message from and to the services, without sound and keys
 
-All three count from the start of the session. What is written at most half a second before the end of a program that
-is killed is lost; the rest can be played and read.
+All three count from the start of the session. If the program is killed, at most the last half second is lost; the rest
+can be played and read.
 """
 
 from __future__ import annotations
@@ -46,16 +46,17 @@ CALLER, BOT = 0, 1
 """The tracks: left and right."""
 
 QUEUED = 30 * 2 * 48_000
-"""Samples that may wait for the disk: half a minute of both sides at the highest rate. What does not fit is silence in
-the recording, and an Overrun in the event log."""
+"""Samples that may wait for the disk: half a minute of both sides at the highest rate. Sound that does not fit becomes
+silence in the recording, and an Overrun in the event log.
+"""
 
 UNKNOWN_RATE = 16_000
-"""Hz in the header of a file in which nothing was recorded yet."""
+"""Hz in the header of a file in which nothing has been recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A piece of one side; without a frame, the end of both."""
+    """A piece of one side; without a frame, it marks the end of both."""
 
     track: int
     frame: AudioFrame | None
@@ -75,7 +76,7 @@ class CallFolder:
     ) -> None:
         self.path = path
         self.wire_log = wire_log
-        """What `record` gives to an stt and a tts that have a `wire_log` which is still None."""
+        """The wire log that `record` passes to an stt and a tts whose `wire_log` is None."""
         self._note = note
         self._tape = tape
         self._outlet = outlet
@@ -83,10 +84,10 @@ class CallFolder:
         self._dropped = 0
 
     def record(self, session: Session) -> None:
-        """Write down everything that happens in `session`, which has not run yet.
+        """Record everything that happens in `session`, which must not have run yet.
 
-        The recording has the higher one of the rates of source and sink. Parts that a plugin puts in their place when
-        the session starts are not recorded.
+        The recording has the higher of the rates of source and sink. If a plugin replaces a part when the session
+        starts, the replacement is not recorded.
         """
         session.watch(self._note)
         parts = session.parts
@@ -110,11 +111,11 @@ class CallFolder:
 
 @asynccontextmanager
 async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIterator[CallFolder]:
-    """Make the folder `path`, in which there is no call yet, and keep its files open; `digits`: see the event log.
+    """Create the folder `path`, which must contain no call, and keep its files open; for `digits`, see the event log.
 
-    Raises ConfigError where it can't be written, or has a call in it already. A disk that fills up meanwhile cancels
-    the body and raises DeviceError; what was written by then stays. Where nothing was written at all, because no call
-    came about, the files go again, and the folder too if it was made here.
+    Raises ConfigError if the folder can't be written, or contains a call. If the disk fills up during the call, the
+    body is cancelled and DeviceError raised; what was written until then is kept. If nothing was written, because no
+    call started, the files are removed, and also the folder if it was created here.
     """
     folder = Path(path)
     tape, was_there = await in_thread(_made, folder)
@@ -132,13 +133,13 @@ async def open_call_folder(path: str | Path, *, digits: bool = False) -> AsyncIt
 
 
 def _made(folder: Path) -> tuple[_Tape, bool]:
-    """An empty recording in the folder, and whether that was there before."""
+    """An empty recording in the folder, and whether the folder existed before."""
     try:
         was_there = folder.is_dir()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = [name for name in (SOUND, EVENTS, WIRE) if os.path.lexists(folder / name)]
         if there:
-            raise ConfigError(f"call folder {folder}: expected none of an earlier call, found {', '.join(there)}")
+            raise ConfigError(f"call folder {folder}: expected no files from an earlier call, found {', '.join(there)}")
         renew(folder / WIRE)
         return _Tape(TwoTrackFile(folder / SOUND, UNKNOWN_RATE)), was_there
     except OSError as error:
@@ -159,7 +160,7 @@ def _gone_if_empty(folder: Path, tape: _Tape, was_there: bool) -> Iterator[None]
 
 
 class _Tape:
-    """Brings both sides to the rate of the file and writes them; works in the scribe's thread."""
+    """Converts both sides to the rate of the file and writes them; works in the scribe's thread."""
 
     def __init__(self, file: TwoTrackFile) -> None:
         self._file = file
@@ -167,7 +168,7 @@ class _Tape:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was ever heard."""
+        """Whether no sound was ever recorded."""
         return not self._file.samples
 
     @property
@@ -196,7 +197,7 @@ def _samples(heard: _Heard) -> int:
 
 @contextmanager
 def _one_error() -> Iterator[None]:
-    """Raise the first of several errors of one full disk, and whatever is alone without its group."""
+    """Raise the first of several errors from one full disk, and a single error without its group."""
     try:
         yield
     except BaseExceptionGroup as group:

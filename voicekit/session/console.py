@@ -1,7 +1,7 @@
 """A conversation in the console: typed lines in, the bot's words out as they would be heard.
 
-It is an ordinary session with silence for a source and a quiet voice, so pacing, interruptions and history are those
-of a call: a line typed while the bot speaks cuts it off.
+It is an ordinary session with silence as its source and a quiet voice, so pacing, interruptions and history work as in
+a call: a line typed while the bot speaks cuts the reply.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from voicekit.session.session import Session
 from voicekit.session.stopping import stopping
 
 BLOCK: Final = 4_096
-"""Bytes asked of the terminal at once; a line is far shorter."""
+"""Bytes read from the terminal at once; a line is far shorter."""
 
 BEGIN: Final = "Type to the bot; Ctrl-D ends the conversation.\n"
 PROMPT, BOT, OVER = "you> ", "bot> ", "\r\x1b[K"
 
 
 async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> SessionEnded:
-    """Hold a typed conversation on standard input and output until the input ends or the bot ends it.
+    """Run a typed conversation on standard input and output until the input ends or the bot ends it.
 
-    `bot` is a handler or a Bot; `parts` are those of Session, in place of silence and a quiet voice. From a terminal,
-    a line may be typed at any time; from a file or a pipe, the next line waits for the answer. Trouble is one line on
-    the standard error. Ctrl-C ends it at once and raises KeyboardInterrupt.
+    `bot` is a handler or a Bot; `parts` are those of Session, and replace the silence and the quiet voice. At a
+    terminal, a line may be typed at any time; from a file or a pipe, the next line waits for the answer. Trouble is one
+    line on standard error. Ctrl-C ends the conversation at once and raises KeyboardInterrupt.
     """
     quiet = {"source": SilenceSource(), "vad": None, "stt": None, "sink": NullSink()}
     session = Session(plugins=plugins, **Bot.of(bot).silent(QuietTts(), **{**quiet, **parts}))
@@ -57,7 +57,7 @@ async def chat(bot: Any, plugins: Plugins | None = None, **parts: Any) -> Sessio
 
 
 class Printer:
-    """Prints the bot's words when they would be heard, and knows whether it is the caller's turn to type."""
+    """Prints the bot's words when they would be heard, and tracks whether it is the caller's turn to type."""
 
     def __init__(self, session: Session, out: TextIO, *, typing: bool = False) -> None:
         self.screen = Screen(out)
@@ -95,12 +95,12 @@ class Printer:
                 self._troubles.show(f"voicekit: {line}\n")
 
     def asked(self, text: str) -> None:
-        """`text` was typed elsewhere than at a terminal, which has shown it already: the bot speaks next."""
+        """`text` was not typed at a terminal, which would have shown it already; the bot speaks next."""
         self.screen.show(f"{PROMPT}{text}\n")
         self._speaking = True
 
     async def until_silent(self) -> None:
-        """Wait until the bot has nothing to say; for ever, when it has ended the call."""
+        """Wait until the bot has nothing to say; forever, if it has ended the call."""
         while self._speaking or self._ending:
             await self._changed.park()
 

@@ -1,4 +1,4 @@
-"""What the turn machine can ask of the listening side, whoever plays its parts."""
+"""The requests that the turn machine makes to the listening side, whatever its parts are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voicekit.flow.groups import alone
 
 
 class Ears:
-    """Hands the machine's commands to the stt, if that understands them. Asking never waits."""
+    """Passes the machine's commands to the stt, if it supports them. This never waits."""
 
     def __init__(self, stt: Stt | None) -> None:
         self._stt = stt
@@ -16,7 +16,7 @@ class Ears:
         self.scores = getattr(stt, "scores", False) is True
 
     def ask(self, command: EarCommand) -> None:
-        """Have `command` carried out. An error is signed by the stage that has raised it."""
+        """Have `command` carried out. An error is marked with the stage that raised it."""
         if self._stt is None:
             return
         able = self.finalizes if isinstance(command, Finalize) else self.scores

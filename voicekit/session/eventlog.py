@@ -1,12 +1,12 @@
 """The event log: the events of a session as lines of JSON, with their times, streamed to disk; and events in words.
 
 The first line names the format and its version. Each other line is one event: `time` (in seconds since the session
-has started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat
-themselves many times a second, are left out.
+started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat many times
+a second, are left out.
 
-Events wait in a bounded link. One thread encodes and writes them, so a slow disk costs the log and not the call: events
-that do not fit are counted, and their number is the last line. The keys that a caller presses are written as "?", since
-they may be a PIN, unless the log is opened with `digits=True`; what is said and typed is written as it is.
+Events wait in a bounded link. One thread encodes and writes them, so a slow disk affects the log and not the call:
+events that do not fit are counted, and the last line has their number. The caller's keys are written as "?", since they
+may be a PIN, unless the log is opened with `digits=True`. Spoken and typed words are written unchanged.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ MilestoneKind: TypeAlias = Literal["user", "begun", "word", "text", "sound", "si
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """Reply `turn` of a traced session (`voicekit.session.trace`) has come to `what` for the first time.
+    """Reply `turn` of a traced session (`voicekit.session.trace`) has reached `what` for the first time.
 
-    "user": the turn is complete, and its last audible sample is `seconds` old. "begun": the handler is asked. "word":
+    "user": the turn is complete, and its last audible sample is `seconds` old. "begun": the handler is called. "word":
     its first word. "text": text has reached the tts. "sound": the tts has made the first frame, and "silence": the
     first `seconds` of its sound are inaudible. "air": its first sample was heard `seconds` ago.
     """
@@ -60,7 +60,7 @@ class Milestone:
 
 
 class CallClock:
-    """Seconds since a session has started; 0 before that, whatever had to be waited for until then."""
+    """Seconds since a session started; 0 until then, however long that takes."""
 
     def __init__(self) -> None:
         self._start: float | None = None
@@ -150,9 +150,9 @@ def describe(event: LoggedEvent) -> str | None:
 
 
 class Troubles:
-    """Called with each event of a call: a few words on one that the user should see, because something went wrong.
+    """Called with each event of a call; returns a few words if something went wrong that the user should see.
 
-    A Trouble and the ReplyFailed of the same error are one line.
+    A Trouble and the ReplyFailed with the same error give one line.
     """
 
     def __init__(self) -> None:
@@ -175,10 +175,10 @@ async def open_event_log(
 ) -> AsyncIterator[Callable[[LoggedEvent], None]]:
     """A watcher for `Session.watch` that writes each event to the new file `path`.
 
-    Times are those of `clock`, by default of one of its own: seconds since the session has started.
-    It takes the milestones of a traced session as well. Only the file's owner may read it; a file of that name that was
-    there before is replaced. Raises ConfigError when the file can't be written. Events still waiting when the log
-    closes are written within half a second, or counted.
+    Times come from `clock`; by default they are seconds since the session started. The watcher accepts the milestones
+    of a traced session as well. Only the owner can read the file; an existing file of that name is replaced. Raises
+    ConfigError if the file can't be written. Events that still wait when the log closes are written within half a
+    second, or counted.
     """
     try:
         await in_thread(renew, path)
@@ -201,7 +201,7 @@ async def open_event_log(
 
 
 def without_digits(event: LoggedEvent) -> LoggedEvent:
-    """`event` with "?" for each key that the caller has pressed."""
+    """`event` with "?" for each key that the caller pressed."""
     match event:
         case events.Dtmf():
             return events.Dtmf("?")
@@ -211,14 +211,16 @@ def without_digits(event: LoggedEvent) -> LoggedEvent:
 
 
 def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
-    """The events of the log `path` and their times; events that this version does not know are passed over.
+    """The events in the log `path` with their times; events unknown to this version are skipped.
 
-    An error is read as an exception with the name and the text of the one that was logged. Raises ConfigError for a
-    file that is no event log, or one of another version. The last line of a program that was killed may be incomplete.
+    A logged error is read as an exception with the same name and text. Raises ConfigError for a file that is not an
+    event log, or has another version. If the program was killed, the last line may be incomplete.
     """
     header, *lines = path.read_text(encoding="utf-8").split("\n")
     if header != HEADER:
-        raise ConfigError(f"{path}: expected an event log of version {VERSION}, got a file that begins {header:.60}")
+        raise ConfigError(
+            f"{path}: expected an event log of version {VERSION}, got a file that begins with {header:.60}"
+        )
     found = []
     for number, line in enumerate(lines[:-1], start=2):
         try:
@@ -233,7 +235,7 @@ def read_events(path: Path) -> list[tuple[float, LoggedEvent]]:
 
 
 def log_lines(path: Path) -> list[str]:
-    """The log `path` for people: a line for each event that has words, with its time in seconds."""
+    """The log `path` for people: a line, with the time in seconds, for each event that has words."""
     described = ((at, describe(event)) for at, event in read_events(path))
     return [f"{at:9.3f} {words}" for at, words in described if words is not None]
 
@@ -241,7 +243,7 @@ def log_lines(path: Path) -> list[str]:
 def _write(path: str | Path, pending: list[str], entries: Iterable[tuple[float, LoggedEvent]]) -> None:
     """Write what is `pending`, once, and `entries`.
 
-    The file is opened each time, so that a disk that has filled up is told of once, and not when closing again.
+    The file is opened each time, so that a full disk is reported once, and not again when closing.
     """
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
         while pending:
@@ -256,7 +258,7 @@ def _line(values: dict[str, object]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A value that JSON has no word for: an error by name and text, an enum by its value, a dataclass by its fields."""
+    """A value that JSON can't express: an error by name and text, an enum by its value, a dataclass by its fields."""
     if isinstance(value, BaseException):
         return {"type": type(value).__name__, "text": str(value)}
     if isinstance(value, Enum):

@@ -1,4 +1,4 @@
-"""What follows from a reply that failed: one apology, or the end of the call, and never silence."""
+"""What happens after a failed reply: one apology, or the end of the call, but never silence."""
 
 from __future__ import annotations
 
@@ -26,26 +26,28 @@ if TYPE_CHECKING:
     from voicekit.session.session import Session
 
 MOST_FAILURES = 3
-"""Replies in a row: when they all failed, the call is ended. A caller has said the same thing three times by then."""
+"""Failed replies in a row that end the call. By then, the caller has said the same thing three times."""
 
 
 class Failures:
-    """Those of one call."""
+    """The failures of one call."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._reason = ""  # of the latest reply
+        self._reason = ""  # reason of the latest reply
         self._in_a_row = 0
         self._stt_down: str | None = None  # why
 
     def why_ended(self, why: str) -> str:
-        """`why` with what it must not leave out: that the caller was not heard. A signal's name stays what it is."""
+        """`why`, plus the fact that the caller was not heard, if that is so. The name of a signal stays unchanged."""
         if self._stt_down is None or why in signal.Signals.__members__:
             return why
         return f"{why}, and the stt was down: {self._stt_down or 'it gave no reason'}"
 
     def judge(self, error: Exception) -> Apologise | Restart | None:
-        """What the plugins make of `error`; they are told which part it came from. One that fails itself has no say."""
+        """What the plugins decide about `error`; they get the role of the part it came from. A plugin that fails is
+        ignored.
+        """
         session = self._session
         try:
             return session.plugins.handle_error(error, session.parts.role_of(error), session)
@@ -68,14 +70,15 @@ class Failures:
                 self._stt_down = None
 
     def after(self, reply: Reply, error: Exception) -> Sequence[Signal] | None:
-        """What follows from the error of `reply`; None if it ends the call, as everything does in a strict session."""
+        """What to do after the error of `reply`; None if it ends the call, as every error does in a strict session."""
         session, failed = self._session, ReplyFailed(reply.turn, error)
         verdict, role, strict = self.judge(error), session.parts.role_of(error), session.strict
         if verdict is None and not isinstance(error, ServiceError):
-            if strict or role == "sink":  # without a sink, nothing can be said
+            if strict or role == "sink":  # without a sink, the bot can't speak
                 return None
             session.report(Trouble(role or "a stage", error))
-        if reply.cut or reply.reason == "apology":  # the caller has gone on; an apology would be followed for ever
+        # the caller has continued; otherwise apologies could follow each other forever
+        if reply.cut or reply.reason == "apology":
             return [failed]
         call = session.policy.call
         self._in_a_row += 1

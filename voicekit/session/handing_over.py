@@ -1,4 +1,4 @@
-"""Hands a caller over to somebody else, once the reply that says so has been played to its end."""
+"""Transfers a caller after the reply that announces the transfer has been played to its end."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
 
 
 class HandOvers:
-    """The transfer that waits for its reply; the caller who interrupts that reply is not handed over."""
+    """The transfer that waits for its reply; if the caller interrupts the reply, they are not transferred."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ordered: tuple[int, str, str | None] | None = None
 
     def after(self, turn: int, to: str, sorry: str | None) -> None:
-        """Transfer to `to` behind reply `turn`. ConfigError for a call that can't, and for what is no target."""
+        """Transfer to `to` after reply `turn`. ConfigError if the call can't transfer, or for an invalid target."""
         call = self._session.call
         if call is None or "transfer" not in call.can:
-            have = (
-                "no call over a carrier" if call is None else f"one that can {', '.join(sorted(call.can)) or 'nothing'}"
-            )
-            raise ConfigError(f"transfer: expected a call over a carrier that can hand it over, got {have}")
+            if call is None:
+                have = "no call over a carrier"
+            else:
+                have = f"one that can {', '.join(sorted(call.can)) or 'do nothing'}"
+            raise ConfigError(f"transfer: expected a call whose carrier can transfer it, got {have}")
         self._ordered = turn, check_target(to), sorry
 
     def follow(self, event: SessionEvent) -> None:
@@ -40,7 +41,7 @@ class HandOvers:
     async def _hand_over(self, to: str, sorry: str | None) -> None:
         assert self._session.call is not None, "it had one when the order came"
         try:
-            await self._session.call.transfer(to)  # the call reports it, and is over
+            await self._session.call.transfer(to)  # the call reports the transfer, and ends
         except VoicekitError as error:
             self._session.report(Transferred(error))
             if sorry is not None:

@@ -1,4 +1,4 @@
-"""Runs the listening side of a call, and lets somebody judge what fails there."""
+"""Runs the listening side of a call, and lets plugins decide what to do if it fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.flow.link import Outlet, open_link
 from voicekit.flow.stage import Run
 
 RESTARTS = 5
-"""A listening side that was restarted this often in one call is given up."""
+"""After this many restarts in one call, the listening side is given up."""
 
 Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
 
@@ -19,9 +19,10 @@ Judge: TypeAlias = Callable[[Exception], Apologise | Restart | None]
 async def listen(
     hear: Run[object, Signal], outlet: Outlet[Signal], judge: Judge, report: Callable[[SessionEvent], None]
 ) -> None:
-    """Run the line `hear` until the source has ended, and say so.
+    """Run the pipeline `hear` until the source has ended, and report the end.
 
-    An error is raised where `judge` has nothing to say to it; else the line runs again, or the call ends with words.
+    An error is raised if `judge` returns None for it; otherwise the pipeline runs again, or the call ends with an
+    apology.
     """
     before, nothing = open_link(1, name="before the source")
     before.close()
@@ -31,7 +32,7 @@ async def listen(
             try:
                 await hear(nothing, outbox)
                 return outlet.offer(SourceEnded())
-            except Exception as error:  # judged once; without a verdict it goes on
+            except Exception as error:  # an error is judged once; without a verdict it is raised again
                 verdict = judge(error)
                 restarts += 1
                 if verdict is None or restarts > RESTARTS:

@@ -1,7 +1,8 @@
-"""Makes each reply a performance: a lease on the sink, a run of the reply line, and how to cut, hold and release it.
+"""Makes each reply a performance: a lease on the sink, a run of the reply pipeline, and how to cut, hold and release
+it.
 
-A reply that is made on a guess is the same, but for a commitment that is still to come: until then its sound waits at
-the gate (see `voicekit.session.speculation`), and so does its handler's order to end the call.
+A reply that is a guess works in the same way, except that it is not committed yet. Until then its sound waits at the
+gate (see `voicekit.session.speculation`), and so does its handler's order to end the call.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class ReplyRun:
         self._commitment.make()
 
     def cut(self) -> None:
-        """Silent from here on. The order matters: the lease first, so that nothing slips in behind the discard."""
+        """Silence it from now on. The order matters: the lease first, so that nothing is written after the discard."""
         with alone(stage=Playout.name):
             self._lease.revoke()
         with alone(stage=self._voice.name):
@@ -78,7 +79,7 @@ class ReplyRun:
 
 
 class Performer:
-    """Begins replies, once everything is open."""
+    """Begins replies after everything has been opened."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class Performer:
         self._outlet = outlet
         self._report = report
         self._make_turn = make_turn
-        self.reply: Reply | None = None  # the last that was committed
+        self.reply: Reply | None = None  # the last committed reply
 
     def begin(self, command: StartReply | Speculate) -> ReplyRun:
         if isinstance(command, StartReply):

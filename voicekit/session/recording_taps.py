@@ -1,8 +1,8 @@
-"""Overhears a call: layers around the source and the sink that report sound in and sound heard, with times.
+"""Taps a call: layers around the source and the sink report the sound received and the sound heard, with times.
 
-Each frame is reported with its place: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
-caller's sound lies where its source places it, from the moment it began. The bot's lies where the sink's position shows
-that it was heard: what was held is late, what was discarded is missing, and what a device was too slow for has holes.
+Each frame is reported with its position: `at` counts samples, at the frame's own rate, since second 0 of a clock. The
+caller's sound is placed by its source, starting when it began. The bot's sound is placed where the sink's position
+shows that it was heard: held sound is late, discarded sound is missing, and if a device was too slow there are gaps.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from voicekit.flow.layers import Layer, Tapped
 
 FrameTap: TypeAlias = Callable[[AudioFrame], object]
 Clock: TypeAlias = Callable[[], float]
-"""Seconds, which never go back."""
+"""Seconds, which never decrease."""
 
 GRAIN = 2
-"""Samples: as exactly as a position, which is a whole number, can show when something began."""
+"""Samples: the precision with which a position, which is a whole number, can show when something began."""
 
 
 def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
@@ -31,7 +31,7 @@ def overheard_source(source: Source, tell: FrameTap, clock: Clock) -> Tapped:
 
 
 class OverheardSink(Layer):
-    """Wrap a sink so that `tell` is called with the sound heard when its position is next read, as playout does."""
+    """Wrap a sink so that `tell` is called with the sound that was heard, whenever playout reads the position."""
 
     def __init__(self, sink: Sink, tell: FrameTap, clock: Clock) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -50,7 +50,7 @@ class OverheardSink(Layer):
 
 
 class _Said:
-    """Lays a source's frames on the time line. One that begins again (a restart) goes on where it is by then."""
+    """Places a source's frames on the time line. After a restart, they continue at the current time."""
 
     def __init__(self, source: Source, tell: FrameTap, clock: Clock) -> None:
         self._source = source
@@ -76,8 +76,8 @@ class _Said:
 class OverheardSpeaker:
     """An open sink (`voicekit.contracts.Speaker`) that keeps what is written until it was heard, and then reports it.
 
-    Between two looks at the position, sound goes on without a break; only a write into silence and a release begin
-    something anew, and then the position shows when that was.
+    Between two looks at the position, sound continues without a break. Only a write into silence and a release begin
+    something new, and then the position shows when that was.
     """
 
     def __init__(self, speaker: Speaker, format: AudioFormat, tell: FrameTap, clock: Clock) -> None:  # noqa: A002
@@ -87,9 +87,9 @@ class OverheardSpeaker:
         self._clock = clock
         self._unheard: deque[AudioFrame] = deque()
         self._heard = speaker.position
-        self._to = 0  # on the time line
-        self._since: float | None = None  # when it may have begun to sound; None where it goes on
-        self._latency = 0.0  # of the device, as last seen
+        self._to = 0  # on the recording's time line
+        self._since: float | None = None  # the earliest time at which it may have begun to sound; None if it continues
+        self._latency = 0.0  # the device's latency, as last reported
         self._held = False
 
     async def write(self, frame: AudioFrame) -> None:
@@ -128,7 +128,7 @@ class OverheardSpeaker:
         self._held = False
 
     def look(self) -> int:
-        """Tell what was heard since the last look; the position."""
+        """Report what was heard since the last look; returns the position."""
         position = self._speaker.position
         new = position - self._heard
         self._heard = position
@@ -155,7 +155,7 @@ class OverheardSpeaker:
         self._to = place
 
     def _begun(self, since: float, latest: float, ended: bool) -> float:
-        """When sound began: at `latest` where it still goes on; where it has ended by now, as late as it usually is."""
+        """When sound began: `latest` if it still continues; if it has already ended, the usual latest time."""
         if ended:
             return min(max(since, latest), since + self._latency)
         if latest - since < GRAIN / self._rate:

@@ -1,7 +1,8 @@
-"""Delivers a session's events: to watchers on the spot, the plugins' observers off the hot path.
+"""Delivers a session's events: to watchers immediately, and to the plugins' observers outside of the time-critical
+path.
 
-Sound that a link drops is reported too: at most once a second for each link, so that an outage does not drown
-everything else, and to the last sample.
+It also reports sound that a link drops: at most once a second per link, so that an outage does not drown out everything
+else, and with the exact number of samples.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from voicekit.flow.link import Inlet, Outlet, open_link
 from voicekit.flow.store import Full, LinkStatistics, count
 
 OBSERVED = 256
-"""Events that may wait for slow observers; what comes beyond is dropped, and costs only them."""
+"""Events that may wait for slow observers; further ones are dropped, which affects only the observers."""
+
+AT_ONCE = 8
+"""Events that the observers are shown in one step, at about 50 us each: a turn begins with five."""
 
 OVERRUN_EVERY = 1.0
 """Seconds between two reports about the same link."""
 
 
 class Reporter:
-    """Takes every event of one session. `observe` shows one to the plugins and returns what went wrong there.
+    """Receives every event of one session. `observe` shows one to the plugins and returns what went wrong there.
 
     Without it there are no observers, and nothing is queued for them. `follow_up` returns the events that follow an
-    event, once every watcher has seen that.
+    event, after every watcher has seen it.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Reporter:
         self._watchers.append(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to all; nothing is shown after the last one."""
+        """Show `event` to all; nothing is shown after the last event."""
         if self._finished:
             return
         for watcher in self._watchers:
@@ -58,7 +62,7 @@ class Reporter:
             self.report(more)
 
     def losses(self, link: str) -> Callable[[int], None]:
-        """The event for samples that the link of that name has dropped."""
+        """A callback that reports the samples dropped by the link of that name."""
 
         def lost(samples: int) -> None:
             self._lost[link] = self._lost.get(link, 0) + samples
@@ -77,17 +81,19 @@ class Reporter:
         self._link = self._ends[0]
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """How far the observers are, or were, behind, and what they have lost; () before `start`."""
+        """How far the observers are, or were, behind, and how much they have lost; () before `start`."""
         return () if self._link is None else (self._link.statistics(),)
 
     async def pump(self) -> None:
-        """Show the queued events to the observers, one after the other, until cancelled."""
+        """Show the queued events to the observers, in order and a few in a step, until cancelled."""
         if self._ends is not None:
-            async for event in self._ends[1]:
+            inlet = self._ends[1]
+            async for event in inlet:
                 self._show(event)
+                self._show_queued(inlet, AT_ONCE - 1)
 
     def finish(self, last: SessionEvent) -> None:
-        """Report what is still owed and `last`; show the observers everything that is still queued."""
+        """Report all outstanding losses and `last`; show the observers everything that is still queued."""
         try:
             for link, samples in self._lost.items():
                 self.report(Overrun(link, samples))
@@ -102,8 +108,12 @@ class Reporter:
         outlet, inlet = self._ends
         self._ends = None
         with outlet, inlet:
-            while inlet.statistics().items:
-                self._show(inlet.receive_nowait())
+            self._show_queued(inlet, OBSERVED)
+
+    def _show_queued(self, inlet: Inlet[SessionEvent], most: int) -> None:
+        """Show up to `most` of the events that are queued."""
+        for _ in range(min(most, inlet.statistics().items)):
+            self._show(inlet.receive_nowait())
 
     def _show(self, event: SessionEvent) -> None:
         assert self._observe is not None

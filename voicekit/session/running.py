@@ -1,4 +1,4 @@
-"""Holds a session as a program's main job: Ctrl-C and SIGTERM end the call, they do not tear it down."""
+"""Runs a session as a program's main task: Ctrl-C and SIGTERM end the call gracefully instead of aborting it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import trio
 
 from voicekit.errors import ConfigError
 from voicekit.events import Blocked, SessionEnded
-from voicekit.extend import Needs, Registry, Use, load_plugins
+from voicekit.extend import Needs, Registry, Use
+from voicekit.extend.loader import installed_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.watchdog import watching_the_loop
 from voicekit.session.bot import SPOKEN, Bot, asked_for, instead
@@ -24,24 +25,24 @@ from voicekit.session.session import Session
 from voicekit.session.stopping import stopping
 
 importing: ContextVar[str] = ContextVar("importing")
-"""The file of a bot that is being imported: it may not hold a call of its own."""
+"""The file of the bot that is being imported: it must not start a call itself."""
 
 
 async def run(bot: Any, **parts: Any) -> SessionEnded:
-    """Hold one conversation with `bot`, a handler or a Bot; `parts` are those of `Session`, and win over the bot's.
+    """Run one conversation with `bot`, a handler or a Bot; `parts` are those of `Session`, and override the bot's.
 
-    Made for `trio.run(voicekit.run, bot)`: without any parts, the conversation is typed in the console. If Soniox is
-    to hear or speak and there is no key, a local server does, in a process that ends with the call.
+    Meant for `trio.run(voicekit.run, bot)`: without any parts, the conversation is typed in the console. If Soniox
+    should hear or speak and there is no key, a local server replaces it, in a process that ends with the call.
     """
     if not trio.lowlevel.in_trio_run():
         raise ConfigError("voicekit runs on trio: expected trio.run(voicekit.run, bot), not asyncio")
     if (file := importing.get(None)) is not None:
         raise ConfigError(
-            f'{file} holds a call while it is imported: put trio.run(...) under if __name__ == "__main__":'
+            f'{file} starts a call while it is imported: put trio.run(...) under if __name__ == "__main__":'
         )
     if not parts:
         return await chat(bot)
-    plugins = parts.pop("plugins", None) or load_plugins()
+    plugins = parts.pop("plugins", None) or installed_plugins()
     spoken = Bot.of(bot).spoken(plugins.registry, **parts)
     with alone():
         async with served(spoken, plugins.registry) as ready:
@@ -56,10 +57,10 @@ def _to_stderr(line: str) -> None:
 async def served(
     parts: Mapping[str, Any], registry: Registry, tell: Callable[[str], None] = _to_stderr
 ) -> AsyncIterator[dict[str, Any]]:
-    """`parts` for a Session, in which each part by name that lacks its key is served by what stands in for that.
+    """`parts` for a Session; each part given by name that lacks its key uses its stand-in.
 
-    What stands in is there while this is open, and sends lines about its progress to `tell`. Raises ConfigError if it
-    is not installed, and what it raises if it does not come up.
+    The stand-in runs while this is open, and sends lines about its progress to `tell`. Raises ConfigError if it is not
+    installed, and its own error if it does not start.
     """
     ready, opened = dict(parts), dict[Needs, dict[str, Any]]()
     asked = [(role, asked_for(role, parts.get(role, ...), registry)) for role in SPOKEN]
@@ -76,11 +77,11 @@ async def served(
 
 
 async def run_session(session: Session) -> SessionEnded:
-    """`session.run()`, while the first SIGINT or SIGTERM ends it gracefully and the second at once.
+    """Run `session.run()`; the first SIGINT or SIGTERM ends it gracefully, and the second at once.
 
-    The third ends the process, and so does a loop that has not turned for 5 s after one, whatever a handler does. Tasks
-    that block the event loop are named in Blocked events. Outside the main thread, where Python delivers no signals, it
-    is only `session.run()`.
+    The third ends the process. So does an event loop that has been blocked for 5 s after a signal, whatever the handler
+    does. Blocked events name tasks that block the event loop. Outside the main thread, where Python delivers no
+    signals, this is only `session.run()`.
     """
 
     def stop(number: int, times: int) -> None:

@@ -1,11 +1,11 @@
-"""One conversation: listen line -> conductor -> reply line, in one nursery that always ends.
+"""One conversation: listening pipeline -> conductor -> reply pipeline, in one nursery that always ends.
 
     everything open:
         listen line ──signals──▶ conductor ──begins──▶ reply line, once per turn
              └──────────────── events ──────▶ watchers, observers
 
-A session runs once. It ends when the source has ended, the caller has hung up, it was ordered, or something
-failed; then nothing of it is left: no task, no open link, and the sink is closed.
+A session runs once. It ends when the source has ended, the caller has hung up, its end was ordered, or something
+failed. Then nothing of it is left: no task and no open link, and the sink is closed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from voicekit.events import (
     Signal,
     Typed,
 )
-from voicekit.extend import Plugins, Use, load_plugins
+from voicekit.extend import Plugins, Use
+from voicekit.extend.loader import installed_plugins
 from voicekit.flow.fallback import Fallback
 from voicekit.flow.groups import alone, is_cancellation
 from voicekit.flow.link import Outlet
@@ -65,22 +66,23 @@ from voicekit.turn.machine import TurnMachine
 from voicekit.turn.policy import Policy
 
 SPOKEN_FOR = 32
-"""Beyond this many waiting signals, `say` waits instead of adding another."""
+"""If more signals than this are waiting, `say` waits before it adds another."""
 
 ENTERED = 64
-"""Beyond this many, `type` and `press` are refused; half of the link stays free for what the parts signal."""
+"""If more than this many are waiting, `type` and `press` raise; half of the link is reserved for the parts' signals."""
 
 
 class Session:
     """A conversation between a source and a sink. Each part is an object, a name from the registry, or a `Use`.
 
-    A `call` (`voicekit.call`) is both ends of one connection, in the place of `source` and `sink`.
+    A `call` (`voicekit.call`) is both ends of one connection, and replaces `source` and `sink`.
 
-    `handler` is anything that `as_handler` takes. Of `tts`, `stt` and `vad`, `...` is the default that a plugin has
-    brought: Soniox hears and speaks (SONIOX_API_KEY). `stt=None` leaves only typed words and keys, `vad=None` leaves
-    turn-taking to the stt. `tts` may be a sequence: text transforms, and the voice last. An exception in a handler is
-    a Trouble, an apology is spoken and the call goes on; `strict` raises it instead, for tests. Raises ConfigError
-    or PluginError here, or in `run` before any sound flows, for whatever does not fit together.
+    `handler` is anything that `as_handler` takes. For `tts`, `stt` and `vad`, `...` is the default that a plugin
+    registers: Soniox for recognition and speech (SONIOX_API_KEY). `stt=None` allows only typed words and keys, and
+    `vad=None` leaves turn-taking to the stt. `tts` may be a sequence: text transforms, followed by the voice. If a
+    handler raises, this is reported as Trouble, an apology is spoken and the call continues; `strict` raises the error
+    instead, for tests. Raises ConfigError or PluginError here, or in `run` before any sound flows, if the parts do not
+    fit together.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Session:
         elif call is not None or source is None or sink is None:
             raise ConfigError("Session: expected a source and a sink, or a call, which has both")
         self.call = call
-        self.plugins = plugins if plugins is not None else load_plugins()
+        self.plugins = plugins if plugins is not None else installed_plugins()
         self.policy = policy if policy is not None else Policy()
         self.stash = Stash()
         self.history = History()
@@ -125,15 +127,15 @@ class Session:
         self._performer: Performer | None = None
         self._lines: tuple[Pipeline, ...] = ()
         self._has_run = False
-        self._opening: trio.CancelScope | None = None  # around the whole run; None as soon as the conductor has it
+        self._opening: trio.CancelScope | None = None  # around the whole run; None once the conductor has started
         self._given_up = ""
-        self._ordered = 0  # 1: to end gracefully, 2: at once
+        self._ordered = 0  # 1: end gracefully, 2: end at once
         if (join := getattr(call, "join", None)) is not None:
             join(self)
 
     @property
     def running(self) -> bool:
-        """Whether everything is open and the conversation goes on: only then can one speak or type."""
+        """Whether everything is open and the conversation is in progress: only then can one speak or type."""
         return self._outlet is not None
 
     @property
@@ -142,14 +144,15 @@ class Session:
         return self._performer.reply if self._performer is not None else None
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The links of the call, of its latest reply too: how full each is, or was, and what it has dropped."""
+        """The links of the call, including its latest reply: how full each is or was, and how much it has dropped."""
         lines = (link for line in self._lines for link in line.statistics())
         return (*lines, *self._reporter.statistics())
 
     def watch(self, watcher: Callable[[SessionEvent], object]) -> None:
-        """Show every event to `watcher` on the spot. It is called on the hot path: it must not wait, and be quick.
+        """Call `watcher` with every event, immediately. It is in the time-critical path, so it must be quick and not
+        wait.
 
-        For slow or foreign code there is the hook `voicekit_observe`.
+        For slow or third-party code there is the hook `voicekit_observe`.
         """
         self._reporter.watch(watcher)
 
@@ -158,13 +161,13 @@ class Session:
         self._reporter.report(event)
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Queue `text` to be spoken at the next silence. Returns once it is queued, not once it is heard."""
+        """Queue `text` to be spoken at the next silence. Returns when it is queued, not when it is heard."""
         outlet = self._running()
         await outlet.until_below(SPOKEN_FOR)
         outlet.offer(Prompt("say", text, interruptible))
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
-        """Run `task(*args)` beside the conversation: a timer, a tool that reports late.
+        """Run `task(*args)` beside the conversation, for example a timer or a tool that reports later.
 
         It is cancelled when the call ends, and an error in it ends the call.
         """
@@ -173,36 +176,37 @@ class Session:
         self._nursery.start_soon(task, *args, name=task)
 
     def type(self, text: str) -> None:
-        """The caller typed `text`: it is answered at once, and cuts off a reply in progress.
+        """Enter `text` as typed by the caller: it is answered at once, and cuts a reply in progress.
 
-        Raises VoicekitError, also from `press`, if 64 lines, keys and the like were not taken yet.
+        Like `press`, this raises VoicekitError if 64 lines, keys or similar signals are still waiting.
         """
         self._enter(Typed(text))
 
     def press(self, digit: str) -> None:
-        """The caller pressed a key of a telephone: 0-9, *, #, A-D."""
+        """Enter a key that the caller pressed on a telephone: 0-9, *, #, A-D."""
         self._enter(Dtmf(digit))
 
     def end(self, *, graceful: bool = True, why: str = "asked", farewell: str | None = None) -> None:
-        """Order the end. A graceful one plays the reply in progress to its end, and then `farewell`.
+        """Order the end. A graceful end plays the reply in progress, and then `farewell`.
 
-        A graceful end takes as long as the sound still queued and a second more; the other at most a second. While
-        everything is still being opened, either ends that at once; an order that comes too late, or again, changes
-        nothing.
+        A graceful end takes as long as the queued sound, plus a second; otherwise it takes at most a second. While
+        everything is still being opened, either kind ends that at once. An order that comes too late, or a second time,
+        has no effect.
         """
         self._order(End(graceful, why, farewell))
 
     def hang_up(self) -> None:
-        """The other side is gone: end at once."""
+        """The other side has hung up: end at once."""
         self._order(Hangup())
 
     async def run(self) -> SessionEnded:
-        """Hold the conversation, and return how it ended; raises what made it fail, un-grouped when it is one error.
+        """Run the conversation, and return how it ended; raises what made it fail, without a group if it is a single
+        error.
 
-        A call that ends while its stt is down has that in `why`. Cancelling it ends the conversation at once.
+        If the call ends while its stt is down, `why` includes this. Cancelling this ends the conversation at once.
         """
         if self._has_run:
-            raise ConfigError("a Session runs once; make another for the next conversation")
+            raise ConfigError("a Session can run only once; create another for the next conversation")
         self._has_run = True
         self._reporter.start()
         telling = tell.set(self._reporter.report)
@@ -224,7 +228,7 @@ class Session:
         return ended
 
     async def _converse(self) -> SessionEnded:
-        """Open everything, hold the conversation, close everything; how it ended."""
+        """Open everything, run the conversation, close everything; returns how it ended."""
         contexts = [Entered(context) for context in self.plugins.session_contexts(self)]
         timeout = self.policy.call.open_timeout
         self.parts = parts = self.parts.wrapped(self.plugins, self)
@@ -293,7 +297,7 @@ class Session:
             self._outlet = self._nursery = None
 
     def _order(self, order: End | Hangup) -> None:
-        """The conductor obeys it, once. Before there is one, there is only the opening to be given up."""
+        """Pass `order` to the conductor, once. Before there is a conductor, the order only ends the opening."""
         weight = 1 if isinstance(order, End) and order.graceful else 2
         if weight <= self._ordered:
             return
@@ -307,7 +311,7 @@ class Session:
     def _enter(self, signal: Typed | Dtmf) -> None:
         outlet = self._running()
         if not outlet.is_below(ENTERED):
-            raise VoicekitError(f"expected fewer than {ENTERED} lines, keys and prompts that wait, got one more")
+            raise VoicekitError(f"expected at most {ENTERED} typed lines, keys and prompts in the queue, got one more")
         outlet.offer(signal)
 
     def _running(self) -> Outlet[Signal]:
@@ -334,7 +338,9 @@ class Session:
             self._outlet.offer(AnswerExpected(reply.turn, answer))
 
     def _answer(self, turn: Turn) -> Handler:
-        """Who answers: the script of a prompt, else the first plugin that wants to, else the session's handler."""
+        """The handler for `turn`: a prompt's script, else the first plugin that returns one, else the session's
+        handler.
+        """
         script = this_reply.get().reply.script
         if script is not None:
             return as_handler(script)

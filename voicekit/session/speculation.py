@@ -1,8 +1,8 @@
-"""The gate that a reply made on a guess waits at, until the caller's turn is committed.
+"""The gate at which a guessed reply waits until the caller's turn is committed.
 
-It stands in front of a stage of the reply line. What is made behind it piles up in the link before that stage, and
-when the link is full whoever makes it waits: so a guess costs as little as a reply that nobody listens to. The stage
-itself begins with the commit, and a guess that is thrown away has never begun it.
+The gate is before a stage of the reply pipeline. What earlier stages make piles up in the link before that stage, and
+when the link is full they wait: so a guess costs no more than a reply that nobody listens to. The stage itself begins
+with the commit; if a guess is discarded, the stage has never begun.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from voicekit.flow.stage import Run
 
 
 class Commitment:
-    """Whether a reply's turn is committed, and what was ordered for when it is."""
+    """Whether a reply's turn is committed, and the orders that wait for the commit."""
 
     def __init__(self, *, made: bool) -> None:
-        self.event = trio.Event()  # set once it is made
+        self.event = trio.Event()  # set when the reply exists
         self._orders: list[Callable[[], None]] = []
         if made:
             self.event.set()
@@ -38,7 +38,7 @@ class Commitment:
         await self.event.wait()
 
     def when_made(self, order: Callable[[], None]) -> None:
-        """Carry out `order` now, or when the turn is committed; never, if it is not."""
+        """Carry out `order` now, or when the turn is committed; never, if it is not committed."""
         if self.event.is_set():
             order()
         else:
@@ -46,7 +46,7 @@ class Commitment:
 
 
 class AfterCommit(Layer):
-    """Lets its stage run only once the reply that it runs for is committed."""
+    """Lets its stage run only after the reply has been committed."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:

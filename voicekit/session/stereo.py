@@ -1,9 +1,10 @@
-"""A stereo WAV file of two tracks that are written independently, each sample at its own place; playable at all times.
+"""A stereo WAV file of two tracks that are written independently, each sample at its own position; playable at all
+times.
 
-The left track is the caller and the right one the bot, whose sound comes in its own pieces and at its own pace. So
-nothing is merged: each piece is laid into the file where it belongs, also before or over the end of the other track.
-What nobody wrote is silence, and takes no room on most disks. The header is right after every batch: a program that is
-killed leaves a file that plays to the end of the last one.
+The left track is the caller and the right one the bot, whose sound comes in its own pieces and at its own pace. So the
+tracks are not merged: each piece is written where it belongs, also before or after the end of the other track.
+Positions that were never written are silence, and take no space on most disks. The header is correct after every batch:
+if the program is killed, the file plays to the end of the last batch.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from voicekit.flow.scribe import private
 
 HEADER_BYTES = 44
 BLOCK_BYTES = 4
-"""A sample of each track, PCM16."""
+"""Bytes of one PCM16 sample of each track."""
 
 LARGEST_BYTES = 0x7FFF_0000
-"""Of sound: larger numbers are read as "length unknown". Nine hours at 16 kHz, three at 48 kHz."""
+"""Bytes of sound: larger numbers are read as "length unknown". Nine hours at 16 kHz, three at 48 kHz."""
 
 
 class TwoTrackFile:
-    """A new WAV at `path`, which must not exist; OSError where it can't be made.
+    """A new WAV at `path`, which must not exist; OSError if it can't be created.
 
-    The file is opened for each batch and closed again, so there is nothing to close, and a thread that was left to
-    itself writes into no other file.
+    The file is opened for each batch and closed again. So there is nothing to close, and an abandoned thread can't
+    write into another file.
     """
 
     def __init__(self, path: Path, rate: int) -> None:
@@ -44,24 +45,26 @@ class TwoTrackFile:
             file.write(self._header())
 
     def write(self, pieces: Iterable[tuple[int, int, bytes]]) -> None:
-        """Lay each piece, (track, first sample, PCM16 mono), into the file.
+        """Write each piece, (track, first sample, PCM16 mono), into the file.
 
-        Raises DeviceError for more sound than a WAV can hold, and OSError where the disk fails; the file is playable
-        even then, as far as it was written.
+        Raises DeviceError for more sound than a WAV can hold, and OSError if the disk fails; what was written is
+        playable even then.
         """
         with FileIO(self.path, "r+", opener=private) as file:
             try:
                 for track, at, pcm in pieces:
                     self._lay(file, track, at, pcm)
             finally:
-                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # a piece that was not written whole goes
+                file.truncate(HEADER_BYTES + self.samples * BLOCK_BYTES)  # removes an incomplete piece
                 file.seek(0)
                 _write_all(file, self._header())
 
     def _lay(self, file: FileIO, track: int, at: int, pcm: bytes) -> None:
         samples = len(pcm) // 2
         if (at + samples) * BLOCK_BYTES > LARGEST_BYTES:
-            raise DeviceError(f"{self.path}: a WAV file can't hold more than {LARGEST_BYTES // self._second} s of this")
+            raise DeviceError(
+                f"{self.path}: a WAV file can't hold more than {LARGEST_BYTES // self._second} s of this format"
+            )
         there = max(0, min(samples, self.samples - at))
         file.seek(HEADER_BYTES + at * BLOCK_BYTES)
         both = array("h", file.read(there * BLOCK_BYTES).ljust(samples * BLOCK_BYTES, b"\0"))
@@ -89,7 +92,7 @@ class TwoTrackFile:
 
 
 class Track:
-    """Brings one side's frames to PCM16 mono at the file's rate; their positions stay true."""
+    """Converts one side's frames to PCM16 mono at the file's rate; their positions stay correct."""
 
     def __init__(self, number: int, source: AudioFormat, rate: int) -> None:
         self._number = number
@@ -102,7 +105,7 @@ class Track:
         return self._pieces(self._resampler.feed(frame))
 
     def finish(self) -> list[tuple[int, int, bytes]]:
-        """What the filter still holds."""
+        """The sound that the filter still holds."""
         return [] if self._resampler is None else self._pieces(self._resampler.finish())
 
     def _pieces(self, sounds: list[Sound]) -> list[tuple[int, int, bytes]]:
@@ -110,7 +113,7 @@ class Track:
 
 
 def _write_all(file: FileIO, data: bytes) -> None:
-    """A full disk may take a part first; asking again tells why it takes no more."""
+    """Write all of `data`: a full disk may accept a part first, and only the next write raises the reason."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

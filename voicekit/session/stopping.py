@@ -1,13 +1,13 @@
-"""Signals that end a program for certain: the first two end its calls, the third ends the process.
+"""Signals reliably end a program: the first two end its calls, the third ends the process.
 
-Python runs a signal's handler in the main thread, between two steps of its code. That orders the stop, but it does not
-happen while a bot's handler keeps the event loop in C. So a thread counts the signals too: the system wakes it through
-the file descriptor of `signal.set_wakeup_fd`. trio's own descriptor, whose place that takes, is written to as well.
-After a signal the thread asks the loop again and again to call it back; a farewell or a drain in progress answers.
-Code that keeps even the interpreter, such as a regular expression, leaves the thread no time: for that, `faulthandler`
-ends the process a little later, from a thread of its own in C, and prints all tracebacks.
+Python runs a signal's handler in the main thread, between two steps of its code. The handler orders the stop, but it
+does not run while a bot's code blocks the event loop in C. So a thread counts the signals as well: the system wakes it
+through the file descriptor of `signal.set_wakeup_fd`. It also writes to trio's own descriptor, which this replaces.
+After a signal, the thread repeatedly asks the loop to call it back; a farewell or a drain in progress answers. Code
+that blocks even the interpreter, such as a regular expression, also blocks the thread: in that case `faulthandler` ends
+the process a little later, from its own thread in C, and prints all tracebacks.
 
-Signals are the process's, so what watches them is there once, for however many calls at a time.
+Signals belong to the process, so there is one watch for all simultaneous calls.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from typing import Any, Final
 import trio
 
 STUCK_S: Final = 5.0
-"""Seconds for which the loop may stand still after a signal."""
+"""Seconds for which the loop may be blocked after a signal."""
 
 LOOK_S: Final = 0.25
-"""Seconds between two looks at the loop, and how long it has to say what holds the call."""
+"""Seconds between two checks of the loop, and the time it has to report what blocks the call."""
 
 LATE_S: Final = 0.9
-"""Seconds after which what the thread should have done is done without it."""
+"""Seconds after which the work of the thread is done without it."""
 
 LAST: Final = 3
-"""Signals, of which the last one ends the process."""
+"""The number of signals of which the last ends the process."""
 
 OURS: Final = (str(Path(__file__).parents[1]), str(Path(trio.__file__).parent), str(Path(os.__file__).parent))
-"""Where code that is no bot's lives."""
+"""Where code is that does not belong to a bot."""
 
 
 class Stopping:
-    """What one call does about signals: `times` is how many have come."""
+    """One call's reaction to signals: `times` is how many have come."""
 
     def __init__(self, stop: Callable[[int, int], object], numbers: tuple[int, ...]) -> None:
         self.times = 0
@@ -54,7 +54,7 @@ class Stopping:
         self._stop = stop
 
     def handle(self, number: int) -> None:
-        """Have the loop call `stop`; safe in a signal's handler."""
+        """Have the loop call `stop`; safe in a signal handler."""
         self.times += 1
         in_the_loop(self.token, self._stop, number, self.times)
 
@@ -63,8 +63,8 @@ class Stopping:
 def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stopping]:
     """While this is open, call `stop(number, times)` in the event loop for each of the signals `numbers`.
 
-    The third ends the process, as does a loop that does not turn for 5 s after a signal; one line on the standard error
-    names what kept it. Outside the main thread, where Python delivers no signals, this does nothing.
+    The third signal ends the process, and so does a loop that is blocked for 5 s after a signal; a line on standard
+    error names what blocked it. Outside the main thread, where Python delivers no signals, this does nothing.
     """
     call = Stopping(stop, numbers)
     if threading.current_thread() is not threading.main_thread():
@@ -78,7 +78,7 @@ def stopping(stop: Callable[[int, int], object], *numbers: int) -> Iterator[Stop
 
 
 class _Watch:
-    """The signals of the process, while at least one call wants to know of them."""
+    """The signals of the process, while at least one call is interested in them."""
 
     def __init__(self) -> None:
         self._calls: list[Stopping] = []
@@ -112,7 +112,7 @@ class _Watch:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._before.clear()
-        os.close(self._outlet)  # its end ends the thread
+        os.close(self._outlet)  # closing it ends the thread
         self._thread.join()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -138,7 +138,7 @@ class _Watch:
                 return
             for number in came:
                 if self._trios >= 0:
-                    with contextlib.suppress(OSError):  # full: it will wake up anyway
+                    with contextlib.suppress(OSError):  # the pipe is full, so the thread wakes up anyway
                         os.write(self._trios, bytes([number]))
                 if number in self._before:
                     self._turned = self._turned if self._signals else monotonic()
@@ -147,7 +147,7 @@ class _Watch:
                         self._end_process(f"a third {signal.Signals(number).name}")
 
     def _look(self) -> None:
-        """End the process if the loop has stood still for too long since a signal."""
+        """End the process if the loop has been blocked for too long since a signal."""
         if monotonic() - self._turned > STUCK_S:
             name = signal.Signals(self._signals[-1]).name
             self._end_process(f"the event loop has not turned for {STUCK_S:g} s after {name}")

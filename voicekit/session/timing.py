@@ -44,9 +44,9 @@ class TurnTimer:
     def __init__(self, reply: Callable[[], Reply | None]) -> None:
         self.rate = 16_000
         self._reply = reply
-        self._began = inf  # when the first sample of the ear stream was spoken
+        self._began = inf  # time at which the first sample of the ear stream was spoken
         self._quiet: int | None = None  # the sample at which the caller's last speech ended
-        self._voice: float | None = None  # when the caller's latest speech began
+        self._voice: float | None = None  # time at which the caller's latest speech began
         self._final: float | None = None
         self._committed: _Committed | None = None
 

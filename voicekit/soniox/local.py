@@ -1,12 +1,11 @@
-"""The realtime services for a program: Soniox where there is a key, else a local server that ends with the program.
+"""The realtime services for a program: Soniox if there is a key, else a local server that ends with the program.
 
     async with soniox_or_local() as service:
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)
 
-The local server comes with the plugin voicekit-local and speaks the same protocol, so nothing else changes. It runs
-in a process of its own, because a recogniser would keep the event loop from the call. Its standard input is its life
-line: it ends when that is closed, which the system does for a program that is killed. A server that dies early has one
-successor, at the same address.
+The local server comes with the plugin voicekit-local and speaks the same protocol, so nothing else changes. It runs in
+a separate process, because a recogniser would block the call's event loop. It ends when its standard input is closed,
+which the system does when the program is killed. If the server dies early, it is restarted once, at the same address.
 """
 
 from __future__ import annotations
@@ -34,32 +33,32 @@ from voicekit.soniox.tts.soniox_tts import SonioxTts
 COMMAND: Final = "local-server"
 
 LIVES: Final = 2
-"""Processes for one use: one that dies has a successor, and of a second death something else is the reason."""
+"""Processes for one use: a dead server is restarted once; a second death has another cause."""
 
 SILENT_S: Final = 180.0
-"""Seconds without any word from a server that is starting: it reports its progress far more often."""
+"""Seconds without any output from a server that is starting: it reports its progress much more often."""
 
 END_S: Final = 2.0
-"""Seconds that the server has for its end, once its life line is closed; then it is killed."""
+"""Seconds that the server has to end after its input was closed; then it is killed."""
 
 ERROR: Final = "voicekit: "
-"""What the command line puts before the sentence with the reason of its end."""
+"""What the command line prints before the reason of a failure."""
 
 Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechService:
-    """Where speech is recognised and made, and the key to it; `local` where that is a server of this machine."""
+    """Where speech is recognised and synthesised, and the key for it; `local` if it is a server on this machine."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
     local: bool
     current: Callable[[], str] | None = field(default=None, repr=False)
-    """The key as of now: a successor of the local server has another."""
+    """The current key, which changes when the local server is restarted."""
 
     def options(self) -> dict[str, Any]:
-        """What SonioxStt and SonioxTts need to know of it."""
+        """The options for SonioxStt and SonioxTts."""
         return {"key": self.current or self.key, "endpoints": self.endpoints}
 
     def transcriber(self, **options: Any) -> SonioxStt:
@@ -77,11 +76,10 @@ def _to_stderr(line: str) -> None:
 
 @asynccontextmanager
 async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechService]:
-    """Soniox with SONIOX_API_KEY set; else a local server, which runs while this is open.
+    """Soniox if SONIOX_API_KEY is set; else a local server, which runs while this is open.
 
-    `tell` is called with a line about it, and with others while it starts. Raises ConfigError where
-    there is no local server, with what to do about it, and Unavailable where it does not come up. Leaving takes at most
-    2 s, also when it is cancelled.
+    `tell` gets a line about this, and more while the server starts. Raises ConfigError if there is no local server,
+    with what to do about it, and Unavailable if it does not start. Leaving takes at most 2 s, even if cancelled.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:
@@ -93,7 +91,7 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
 
 @asynccontextmanager
 async def options_of_local(tell: Announce = _to_stderr) -> AsyncIterator[dict[str, Any]]:
-    """What SonioxStt and SonioxTts need in order to use the local server; see `soniox_or_local`."""
+    """The options with which SonioxStt and SonioxTts use the local server; see `soniox_or_local`."""
     async with _local(tell) as service:
         yield service.options()
 
@@ -116,7 +114,7 @@ async def local_server(command: Sequence[str], tell: Announce) -> AsyncIterator[
 
 
 class _Lives:
-    """The server's process, and its successor."""
+    """The server's process, and its replacement."""
 
     def __init__(self, command: Sequence[str], tell: Announce) -> None:
         self._command = command
@@ -124,11 +122,11 @@ class _Lives:
         self.key = ""
 
     async def run(self, task_status: trio.TaskStatus[ServerHello]) -> None:
-        """Serve; raises what is wrong with a server that does not come up, and Unavailable for one that dies twice."""
+        """Serve; raises the reason if a server does not start, and Unavailable if it dies twice."""
         command, how = list(self._command), ""
         for life in range(LIVES):
             if life:
-                self._tell(f"the local server has {how}: starting another")
+                self._tell(f"the local server {how}: starting another")
             async with _process(command) as process, trio.open_nursery() as nursery:
                 child = _Child(process, self._tell)
                 nursery.start_soon(child.listen)
@@ -139,7 +137,7 @@ class _Lives:
                     command += ["--port", str(urlsplit(hello.endpoints.stt).port)]
                 how = f"ended with status {await process.wait()}"
                 nursery.cancel_scope.cancel()
-        raise Unavailable(f"the local server has {how} again", service="local server", retryable=True)
+        raise Unavailable(f"the local server {how} again", service="local server", retryable=True)
 
 
 @asynccontextmanager
@@ -149,7 +147,7 @@ async def _process(command: Sequence[str]) -> AsyncIterator[trio.Process]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # else Ctrl-C would end it before the call that it serves
+        start_new_session=True,  # otherwise Ctrl-C would end the server before the call that it serves
     )
     try:
         yield process
@@ -172,7 +170,7 @@ class _Child:
         self._starting = trio.CancelScope()
 
     async def listen(self) -> None:
-        """Pass on its lines, until it ends."""
+        """Pass on its lines until it ends."""
         rest = b""
         async for block in self._err:
             *lines, rest = (rest + block).split(b"\n")
@@ -193,10 +191,10 @@ class _Child:
                     raise await self._gave_up()
                 line += block
             greeting = read_hello(line)
-            await trio.lowlevel.checkpoint()  # what it told before that is there too: let it be passed on first
+            await trio.lowlevel.checkpoint()  # lets the last lines be passed on first
             return greeting
         raise Unavailable(
-            f"the local server sent no line for {SILENT_S:g} s while it was starting",
+            f"the local server printed nothing for {SILENT_S:g} s while it was starting",
             service="local server",
             retryable=True,
         )
@@ -209,7 +207,7 @@ class _Child:
 
     async def _gave_up(self) -> VoicekitError:
         status = await self._process.wait()
-        with trio.move_on_after(END_S):  # a child of its own may keep the pipe open
+        with trio.move_on_after(END_S):  # a grandchild may keep the pipe open
             await self._silent.wait()
         if self._why:
             return ConfigError(self._why)
@@ -218,7 +216,7 @@ class _Child:
 
 
 async def _end(process: trio.Process) -> None:
-    """Close its life line and see it end."""
+    """Close its standard input and wait until it has ended."""
     with trio.CancelScope(shield=True):
         assert process.stdin is not None, "it was opened with pipes"
         await process.stdin.aclose()

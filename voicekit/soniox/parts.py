@@ -1,4 +1,4 @@
-"""Soniox's parts as `Use("soniox", ...)` makes them: the fields of their configurations are options like any other.
+"""Soniox's parts for `Use("soniox", ...)`: the fields of their configurations are options like any other.
 
     Use("soniox", voice="Maya", language="de")        # SonioxTts(TtsConfig(voice="Maya", language="de"))
     Use("soniox", language="de", context="a pharmacy")
@@ -22,7 +22,7 @@ P = TypeVar("P")
 
 
 def _with_fields(part: Callable[..., P], usual: Any, *more: inspect.Parameter) -> Callable[..., P]:
-    """`part`, which takes the fields of its configuration too; `usual` is what they are changed in."""
+    """`part`, which also accepts the fields of its configuration; they change `usual`."""
     kind, only = type(usual), inspect.Parameter.KEYWORD_ONLY
     fields = [
         inspect.Parameter(field.name, only, default=None, annotation=field.type)

@@ -1,4 +1,4 @@
-"""The plugin "voicekit-soniox": the default service. It is loaded as any other plugin is."""
+"""The plugin "voicekit-soniox": the default service. It is loaded like any other plugin."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A carrier in memory and in virtual time: plays what a call sends by its own clock, and says what was heard.
+"""A carrier in memory and in virtual time: plays what a call sends by its own clock, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)
     async with open_call(carrier.stream, TwilioWire()) as call: ...
 
-What was played is in `played`, with its time; the marks that came back are in `marks`. To hold a whole conversation
-so, give `hold_call` a `PhoneLine`.
+What was played is in `played`, with its time; the marks that came back are in `marks`. To run a whole conversation this
+way, give `hold_call` a `PhoneLine`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from voicekit.call.wire import StreamClosed, WireMessage
 from voicekit.play.clocked_device import ClockedDevice
 
 UNDER_WAY = 10_000
-"""Messages under way in one direction before the sender waits."""
+"""Messages in transit in one direction before the sender waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneLine:
     """A transport by its name, or its dialect, and how badly the line behaves; times are seconds of the call.
 
-    `delay` is the way of each message in either direction, and `jitter` up to how much longer it may be: messages
-    stay in order, as on TCP. Every `swap`-th message of the caller's sound comes behind the next one (only Telnyx
-    does that), every `lose`-th never comes. `late_marks` is added to a mark's way back, `lose_marks` drops every mark
-    whose number it divides. In `silences` (from, to) the wire sends no sound, in `holds` the far side has the call on
-    hold. The connection dies without a goodbye at `dies_at`, and takes no message of ours from `stuck_at` on.
-    `control` is what the carrier does at our request, such as a `ScriptedControl`.
+    `delay` is the time each message takes in either direction, and `jitter` is up to how much longer it may take;
+    messages stay in order, as on TCP. Every `swap`-th message of the caller's sound comes after the next one (only
+    Telnyx does this), and every `lose`-th is lost. `late_marks` is added to a mark's way back, and `lose_marks` drops
+    every mark whose number is a multiple of it. In `silences` (from, to) the wire sends no sound, in `holds` the far
+    side holds the call. The connection is lost without a goodbye at `dies_at`, and accepts no message of ours from
+    `stuck_at` on. `control` carries out requests to the carrier, for example a `ScriptedControl`.
     """
 
     transport: str | Dialect
@@ -98,25 +98,25 @@ class ScriptedCarrier:
         return self._device.position(trio.current_time())
 
     def settle(self) -> None:
-        """Put into `played` what has been played to its end by now."""
+        """Put into `played` what has been played completely by now."""
         self._device.position(trio.current_time())
 
     def say(self, *messages: WireMessage, late: float = 0.0) -> None:
-        """Send `messages` to our side; with `late`, what is sent within so many seconds overtakes them."""
+        """Send `messages` to our side; with `late`, messages sent within this many seconds overtake them."""
         for message in messages:
             self._theirs.put(message, late)
 
     def hang_up(self) -> None:
-        """The caller hangs up: the wire's own goodbye, and the close."""
+        """The caller hangs up: the wire's goodbye, and the close."""
         self.say(*self.peer.stop())
         self.vanish(1000)
 
     def vanish(self, code: int | None = 1006) -> None:
-        """The connection ends; without a goodbye unless `code` is one."""
+        """The connection ends, without a goodbye unless `code` is one."""
         self._theirs.put(StreamClosed(code), 0.0)
 
     def get_stuck(self) -> None:
-        """Take no message of our side any more."""
+        """Accept no more messages from our side."""
         self._ours.stuck = True
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""What a carrier does at our request, for tests: it keeps what it was asked, and refuses if it is told to."""
+"""A carrier's control for tests: it records the requests, and refuses if configured to."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A voice whose sound says of itself which character it is: so what was heard can be read from the samples.
+"""A voice whose sound encodes its characters, so that what was heard can be read from the samples.
 
 Each character sounds for 60 ms, and every sample of it has the value of that character's `to`: how much of the
-handler's text counts as heard. The highest value that a recording sink has kept is what the caller heard, with no
-word mark in between.
+handler's text counts as heard. The highest value that a recording sink has kept is what the caller heard, without any
+word marks.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ PER_CHARACTER = 0.06
 """Seconds; a brisk speaker."""
 
 FIRST_SOUND = 0.137
-"""Seconds until the first sample: what a good service takes, and no multiple of a frame, so that nothing that a reply
-does falls on the same instant as something that the caller does."""
+"""Seconds until the first sample: typical of a good service, and not a multiple of a frame, so that nothing in a reply
+happens at exactly the same time as an action of the caller.
+"""
 
 VALUES = 32_000
 
 
 class FakeTts(Pipeable):
-    """Speaks at once and in step: a mark before each word, 60 ms of sound per character."""
+    """Speaks at once and at a fixed pace: a mark before each word, 60 ms of sound per character."""
 
     name = "fake voice"
     accepts = None
@@ -82,5 +83,5 @@ class FakeTts(Pipeable):
 
 
 def heard_to(pcm: bytes) -> int:
-    """How many characters of the handler's text were heard, by the samples alone (what a FakeTts spoke)."""
+    """How many characters of the handler's text were heard, judged only by the samples (of a FakeTts)."""
     return max(array("h", pcm), default=0)

@@ -1,4 +1,4 @@
-"""Holds whole calls in virtual time: an hour takes seconds, and the same script gives the same call every time."""
+"""Runs whole calls in virtual time: an hour takes seconds, and the same script always gives the same call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from voicekit.call.peer import Dialect
 from voicekit.contracts import Sink
 from voicekit.errors import ConfigError
 from voicekit.events import SessionEnded, SessionEvent, SessionStarted
-from voicekit.extend import Plugins, load_plugins
+from voicekit.extend import Plugins
+from voicekit.extend.loader import installed_plugins
 from voicekit.flow.groups import alone
 from voicekit.flow.held_time import HeldTime, held_time
 from voicekit.flow.threads import inline
@@ -33,7 +34,7 @@ from voicekit.turn.policy import Policy
 
 @dataclass
 class HeldCall:
-    """A call that was held: its session, what its sink kept, its events with their times, and what was left over."""
+    """A finished call: its session, what its sink kept, its events with their times, and what was left over."""
 
     session: Session
     sink: Any
@@ -43,9 +44,9 @@ class HeldCall:
     seconds: float = 0.0
     tasks_left: int = 0
     carrier: ScriptedCarrier | None = None
-    """The far end of a call that was held over a wire: what it played, and what came to it."""
+    """The far end of a call over a wire: what it played, and what it received."""
     call: Call | None = None
-    """Such a call itself, with its `end`; None if none has started."""
+    """That call itself, with its `end`; None if none has started."""
 
     @property
     def history(self) -> Any:
@@ -68,17 +69,17 @@ def hold_call(
     over: str | Dialect | PhoneLine | None = None,
     **parts: Any,
 ) -> HeldCall:
-    """Hold one call with `bot`, a handler or a Bot, in virtual time; raises what `Session.run` raises.
+    """Run one call with `bot`, a handler or a Bot, in virtual time; raises what `Session.run` raises.
 
-    Of a Bot, its policy, its greeting and its text transforms count; `policy` wins over them. `strict` (the default)
-    raises what a handler raises; without it, an apology is said and the call goes on. `parts` replace the scripted
-    source, vad and stt or the fake tts. `during(session)` may be an async function that runs beside the call once it
-    has started. `plugins` are those that are installed, unless others are given.
+    A Bot's policy, greeting and text transforms are used; `policy` overrides them. `strict` (the default) raises what a
+    handler raises; without it, the bot apologises and the call continues. `parts` replace the scripted source, vad and
+    stt or the fake tts. `during(session)` may be an async function that runs beside the call once it has started.
+    `plugins` are the installed ones, unless others are given.
 
-    `over` holds the call over a wire: the name of a transport, such as "twilio", or a `PhoneLine` that says how badly
-    the line behaves. The script is then spoken by a scripted carrier, and the sink is the call's own.
+    `over` runs the call over a wire: the name of a transport, such as "twilio", or a `PhoneLine` that defines how badly
+    the line behaves. Then a scripted carrier speaks the script, and the sink is the call's own.
     """
-    plugins = plugins if plugins is not None else load_plugins()
+    plugins = plugins if plugins is not None else installed_plugins()
     if over is not None:
         if sink is not None:
             raise ConfigError("hold_call: expected a sink or `over`, got both: a call over a wire has its own sink")
@@ -137,7 +138,7 @@ def _hold_phoned(
     parts: dict[str, Any],
     strict: bool,
 ) -> HeldCall:
-    """`hold_call` over a wire: the session is made once the call has started."""
+    """`hold_call` over a wire: the session is made when the call has started."""
     dialect = dialect_of(line, plugins)
     held = HeldCall(None, None, carrier=carrier_of(line, dialect))  # type: ignore[arg-type]  # made when the call starts
 

@@ -1,4 +1,4 @@
-"""What has been heard of a script, by the samples that have arrived: the part that scripted ears share (pure)."""
+"""What has been heard of a script, judged by the samples that have arrived; shared by the scripted ears (pure)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ScriptHeard: TypeAlias = Interim | Final | Endpoint | Finalized
 class ScriptHearing:
     """Which words of `utterances` (timed in samples) have been heard.
 
-    `delays` are those of interim, final, endpoint, and of the answer to `finalize`. A word of which half lies in gaps
-    is not heard.
+    `delays` are those of interim, final, endpoint, and of the answer to `finalize`. If half of a word is missing, it is
+    not heard.
     """
 
     def __init__(self, utterances: list[tuple[Word, ...]], delays: Sequence[int]) -> None:
         self._utterances = utterances
         self._interim, self._final, self._endpoint, self._fin = delays
-        self._asked: deque[int] = deque()  # to finalise up to there
+        self._asked: deque[int] = deque()  # positions up to which final words were requested
         self._to = 0
         self._gaps: list[Gap] = []
         self._said_final = 0
@@ -38,16 +38,16 @@ class ScriptHearing:
         self._to = end
 
     def miss(self, gap: Gap) -> None:
-        """What lay in `gap` will never arrive."""
+        """The sound in `gap` will never arrive."""
         self._to = gap.end
         self._gaps.append(gap)
 
     def finalize(self, at: int) -> None:
-        """Whatever has sounded before `at` is to be final."""
+        """Make everything final that sounded before `at`."""
         self._asked.append(at)
 
     def say(self, endpoints: bool) -> list[ScriptHeard]:
-        """What ears say at this position, if they have not said it yet."""
+        """What ears emit at this position, if they have not emitted it yet."""
         out: list[ScriptHeard] = []
         while self._asked and self._asked[0] + self._fin <= self._to:
             out += self._finalized(self._asked.popleft())
@@ -85,7 +85,7 @@ class ScriptHearing:
         return out
 
     def finish(self) -> list[ScriptHeard]:
-        """The sound is over: what has arrived and was not said yet is final now."""
+        """The sound is over: everything that has arrived and was not emitted is now final."""
         if not self._utterances:
             return []
         heard = [word for word in self._utterances[0] if not self._missed(word) and word.end <= self._to]

@@ -18,10 +18,10 @@ from voicekit.testing.phone_sound import SLOT, caller_sound
 from voicekit.testing.scripted import Script
 
 CallerSound: TypeAlias = Callable[[Script, int, int, AudioFormat], bytes]
-"""What a caller sends: of a script, from a slot on, so many slots, in a format."""
+"""The caller's sound: from a script, a first slot, a number of slots, and a format."""
 
 SWAPPED_S = 1.5
-"""A message that comes behind the next one is late by this many packets."""
+"""A message that comes after the next one is late by this many packets."""
 
 
 def line_of(over: str | Dialect | PhoneLine) -> PhoneLine:
@@ -29,13 +29,13 @@ def line_of(over: str | Dialect | PhoneLine) -> PhoneLine:
 
 
 def dialect_of(line: PhoneLine, plugins: Plugins) -> Dialect:
-    """Both roles of the line's wire; ConfigError for a transport that brings no peer."""
+    """Both roles of the line's wire; ConfigError for a transport without a peer."""
     if isinstance(line.transport, Dialect):
         return line.transport
     factory = plugins.registry.find("transport", line.transport).factory
     found = getattr(resolve_name(factory) if isinstance(factory, str) else factory, "dialect", None)
     if not isinstance(found, Dialect):
-        raise ConfigError(f"transport {line.transport!r}: expected an attribute `dialect` with both roles, got none")
+        raise ConfigError(f"transport {line.transport!r}: expected an attribute `dialect` with both roles, found none")
     return found
 
 
@@ -55,14 +55,14 @@ def carrier_of(line: PhoneLine, dialect: Dialect) -> ScriptedCarrier:
 async def dial(
     carrier: ScriptedCarrier, line: PhoneLine, dialect: Dialect, script: Script, sound: CallerSound | None = None
 ) -> None:
-    """Be the caller of `script` on `line`, until they hang up, our side does, or the line dies.
+    """Act as the caller of `script` on `line`, until they hang up, our side does, or the line is lost.
 
-    `sound` replaces what the caller sends, which is meant for `PhoneEars`.
+    `sound` replaces the caller's sound, which is meant for `PhoneEars`.
     """
     if any(isinstance(act, Typed) for _, act in script.acts):
         raise ConfigError("a script over a wire: expected words, sounds and keys, got typed text")
     if line.holds and not hasattr(carrier.peer, "hold"):
-        raise ConfigError(f"holds: {type(carrier.peer).__name__} knows no hold by the far side")
+        raise ConfigError(f"holds: {type(carrier.peer).__name__} can't put the call on hold")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(carrier.run)
         await carrier.begun.wait()
@@ -112,7 +112,7 @@ class _Caller:
             number += 1
 
     def _moments(self) -> list[tuple[float, str]]:
-        """The times and names of what is not sound; a key is its own name."""
+        """The times and names of events that are not sound; a key's name is the key."""
         found = [(at, act.digit if isinstance(act, Dtmf) else "hang up") for at, act in self._script.acts]
         found += [(at, "hold") for at, _ in self._line.holds] + [(at, "resume") for _, at in self._line.holds]
         found += [] if self._line.dies_at is None else [(self._line.dies_at, "die")]

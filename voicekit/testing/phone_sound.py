@@ -1,11 +1,12 @@
-"""Sound that survives a telephone: what a scripted caller sends, and a voice whose every sample can be read at the ear.
+"""Sound that survives a telephone: what a scripted caller sends, and a voice whose every sample can be decoded at the
+ear.
 
-G.711 changes most samples, so neither side uses samples that count. The caller's sound is cut into slots of 20 ms, and
-each slot spells its own number in 20 bits of a millisecond, loudly while the caller sounds:
+G.711 changes most samples, so neither side can encode numbers in single samples. The caller's sound is cut into slots
+of 20 ms, and each slot spells its own number in 20 bits of a millisecond, loudly while the caller sounds:
 
     slot 5 at 8 kHz, quiet     8 samples of 4000, 8 of 1000, 8 of 4000, then 136 of 1000     (5 is 101, last bit first)
 
-The voice says each character with one level out of the 127 that mu-law or A-law gives back exactly.
+The voice speaks each character with one of the 127 levels that mu-law or A-law preserves exactly.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ SLOT = 0.02
 """Seconds of sound that spell one number."""
 
 BITS = 20
-"""Of a slot's number: 5.8 hours."""
+"""Bits of a slot's number: 5.8 hours."""
 
 QUIET = (1_000, 4_000)
 LOUD = (18_000, 26_000)
-"""The samples of the two bits, while the caller is silent and while they sound: G.711 moves them by at most 4 %."""
+"""The samples of the two bits, while the caller is silent and while they sound: G.711 changes them by at most 4 %."""
 
 
 def spell(number: int, loud: bool, rate: int) -> bytes:
@@ -45,7 +46,7 @@ def spell(number: int, loud: bool, rate: int) -> bytes:
 
 
 def read_slots(frame: AudioFrame) -> Iterator[int]:
-    """The numbers of the slots in `frame`, which is PCM16; of one that has lost its beginning, those that are whole."""
+    """The numbers of the slots in `frame`, which is PCM16; if its beginning was lost, only those of complete slots."""
     size = frame.format.samples(SLOT)
     samples = array("h", frame.pcm)
     step = size // BITS
@@ -66,10 +67,10 @@ def _sounds(script: Script, at: float) -> bool:
 
 
 class PhoneEars(ScriptedStt):
-    """Understands a script's words over a telephone: a word of which half of the slots never came is not heard.
+    """Understands a script's words over a telephone: if half of a word's slots are missing, it is not heard.
 
-    Words are timed where their sound arrived. What the wire left out counts as time that has passed, up to the next
-    word: a wire that was held up sends it later.
+    Words are timed where their sound arrived. Missing sound counts as passed time, up to the next word: a delayed wire
+    sends it later.
     """
 
     name = "ears on a telephone"
@@ -100,10 +101,10 @@ class PhoneHearing(ScriptHearing):
         self._ends = [word.end for utterance in script.utterances(rate) for word in utterance]
         self._slot = round(SLOT * rate)
         self._expected = 0
-        self._offset = 0  # from the script's positions to those of the stream
+        self._offset = 0  # from the script's positions to the stream's
 
     def hear(self, frame: AudioFrame) -> None:
-        """Take the slots of `frame`; one that comes out of its turn is too late."""
+        """Take the slots of `frame`; a slot out of order is too late."""
         for place, number in enumerate(read_slots(frame)):
             if number >= self._expected:
                 to = self.to
@@ -129,7 +130,7 @@ class PhoneHearing(ScriptHearing):
 
 
 class PhoneVoice(FakeTts):
-    """A FakeTts whose samples are levels that a law gives back exactly, so that the ear can read them."""
+    """A FakeTts whose samples are levels that a law preserves exactly, so that the ear can decode them."""
 
     name = "voice on a telephone"
 
@@ -139,7 +140,7 @@ class PhoneVoice(FakeTts):
 
 @cache
 def law_levels(law: AudioFormat) -> tuple[int, ...]:
-    """The positive PCM16 values that the encoding of `law` gives back exactly; for PCM16 those of mu-law."""
+    """The positive PCM16 values that the encoding of `law` preserves exactly; for PCM16 those of mu-law."""
     form = AudioFormat(8000, law.encoding if law.encoding in ("mulaw", "alaw") else "mulaw")
     decoded = array("h", convert(bytes(range(256)), form, AudioFormat(8000)))
     return tuple(sorted({level for level in decoded if level > 0}))

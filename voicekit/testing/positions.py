@@ -1,7 +1,7 @@
-"""Sound that says where it is: each sample tells its position, so that a lost or doubled one can be seen anywhere.
+"""Sound that encodes its position in each sample, so that lost or doubled samples can be detected anywhere.
 
-Sample number n has the value n modulo 8,192, and 16,384 more while somebody sounds. The bit in between spells the rest
-of the position, one bit per sample, the same 32 bits again and again: WINDOW samples in a row are found nowhere else.
+Sample number n has the value n modulo 8,192, plus 16,384 while the user sounds. The bit in between spells the rest of
+the position, one bit per sample, repeating the same 32 bits: each sequence of WINDOW samples is unique.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 POSITIONS = 8_192
-"""Samples in a block; a sample's value modulo this is its place in its block."""
+"""Samples per block; a sample's value modulo this is its position in its block."""
 
 SOUNDING = 16_384
 """What is added to the samples of a sound."""
@@ -19,7 +19,7 @@ SOUNDING = 16_384
 WINDOW = 32
 """Samples that spell the number of their block."""
 
-_SPELT = 8_192  # the bit that spells
+_SPELT = 8_192  # the bit that carries the code
 _PLACES = int.from_bytes(array("h", range(POSITIONS)).tobytes(), "little")
 _LOUD = int.from_bytes(array("h", [SOUNDING] * POSITIONS).tobytes(), "little")
 
@@ -44,7 +44,7 @@ def _cut(start: int, end: int, loud: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _block(number: int) -> tuple[bytes, bytes]:
-    """A block's samples, quiet and sounding. Made of big integers: 60 us instead of a millisecond."""
+    """A block's samples, quiet and sounding. Made with big integers: 60 us instead of a millisecond."""
     spelling = array("h", [(number >> bit & 1) * _SPELT for bit in range(WINDOW)]).tobytes()
     quiet = _PLACES | int.from_bytes(spelling * (POSITIONS // WINDOW), "little")
     return quiet.to_bytes(2 * POSITIONS, "little"), (quiet | _LOUD).to_bytes(2 * POSITIONS, "little")

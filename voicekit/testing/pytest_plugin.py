@@ -1,4 +1,4 @@
-"""The pytest plugin, there wherever voicekit is installed: `hold_call` and `script` as fixtures.
+"""The pytest plugin, available wherever voicekit is installed: `hold_call` and `script` as fixtures.
 
 def test_it_greets(hold_call, script):
     script.says("good morning", at=1.0, for_=1.0)
@@ -17,7 +17,7 @@ from voicekit.testing import hold_call as hold
 
 @pytest.fixture
 def hold_call() -> Any:
-    """`voicekit.testing.hold_call`: holds one whole call in virtual time."""
+    """`voicekit.testing.hold_call`: runs one whole call in virtual time."""
     return hold
 
 

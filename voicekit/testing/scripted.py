@@ -1,9 +1,9 @@
-"""A scripted user: their words, coughs, lines and keys, with times; and ears that understand exactly that.
+"""A scripted user: their words, coughs, lines and keys, with times; and ears that understand exactly these.
 
-The sound carries its own position in its samples (see `positions`), and more while the user sounds. So a dropped or
-doubled sample can be seen anywhere, the VAD needs no model, and the transcriber knows a word only when the very
-samples of that word have reached it. Everything is timed by samples received, nothing by a clock: in virtual time the
-same script gives the same call.
+The sound encodes its own position in its samples (see `positions`), and whether the user sounds. So a dropped or
+doubled sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly
+its samples have arrived. Everything is timed by samples received and not by a clock: in virtual time the same script
+gives the same call.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FRAME = 0.02
 _IS_LOUD = bytes(high >= SOUNDING >> 8 for high in range(256))
 
 QUIET_END = 3.0
-"""Seconds that the source goes on after the last thing in the script, if the script does not state it."""
+"""Seconds that the source continues after the last action, if the script does not set its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Script:
         self._until: float | None = None
 
     def says(self, text: str, *, at: float, for_: float) -> None:
-        """Speak `text` from `at` on, for `for_` seconds; the words share the time by their letters."""
+        """Speak `text` from `at` on, for `for_` seconds; each word gets time in proportion to its letters."""
         self._sound(_Sound(at, at + for_, text))
 
     def coughs(self, *, at: float, for_: float = 0.5) -> None:
-        """Make a sound that is no word; coughs take 0.3 to 0.6 s."""
+        """Make a sound without words; coughs take 0.3 to 0.6 s."""
         self._sound(_Sound(at, at + for_))
 
     def types(self, text: str, *, at: float) -> None:
@@ -86,7 +86,9 @@ class Script:
         return max([0.0, *(sound.end for sound in self.sounds), *(at for at, _ in self.acts)]) + QUIET_END
 
     def utterances(self, rate: int) -> list[tuple[Word, ...]]:
-        """The speech, word by word, timed in samples at `rate`; each but the very first has a space before it."""
+        """The speech, word by word, timed in samples at `rate`; each word except the very first has a space
+        before it.
+        """
         said = [sound for sound in self.sounds if sound.text]
         return [
             words(" " * (place > 0) + sound.text, round(sound.start * rate), round(sound.end * rate))
@@ -102,19 +104,19 @@ class Script:
 
     def _sound(self, sound: _Sound) -> None:
         if sound.end <= sound.start or (self.sounds and sound.start < self.sounds[-1].end):
-            raise ConfigError(f"a script's sounds come one after the other and last some time; got {sound}")
+            raise ConfigError(f"expected the sounds of a script to be in order and longer than 0 s, got {sound}")
         self.sounds.append(sound)
 
 
 class ScriptedSource(Pipeable):
-    """Plays a Script as a live source: a frame each 20 ms, and what is typed or pressed as signals among them."""
+    """Plays a Script as a live source: a frame every 20 ms, with typed lines and keys as signals among them."""
 
     name = "scripted source"
     accepts = None
 
     def __init__(self, script: Script, format: AudioFormat = PCM16K, *, live: bool = True) -> None:  # noqa: A002
         if format.encoding != "pcm16" or format.channels != 1:
-            raise ConfigError(f"a scripted source speaks pcm16 mono, not {format}")
+            raise ConfigError(f"a scripted source produces pcm16 mono, not {format}")
         self.produces = format
         self.live = live
         self._script = script
@@ -129,7 +131,8 @@ class ScriptedSource(Pipeable):
         acts = sorted(self._script.acts, key=lambda act: act[0])
         for at in range(0, round(self._script.until * rate), size):
             due = (at + size) / rate
-            while acts and acts[0][0] <= due:  # in front of the frame that ends then: else it would race with the ears
+            # before the frame that ends then, because otherwise the events would race with the ears
+            while acts and acts[0][0] <= due:
                 when, act = acts.pop(0)
                 if self.live:
                     await trio.sleep_until(start + when)
@@ -140,7 +143,7 @@ class ScriptedSource(Pipeable):
 
 
 class ScriptedVad:
-    """Hears a scripted source's sounds, and nothing else."""
+    """Detects a scripted source's sounds, and nothing else."""
 
     rates: Sequence[int] = (8_000, 16_000, 32_000, 48_000)
 
@@ -155,21 +158,21 @@ class ScriptedVadStream:
         self.window = window
 
     def probability(self, pcm: bytes) -> float:
-        """The share of the window that sounds."""
+        """The share of the window with sound."""
         return pcm[1::2].translate(_IS_LOUD).count(1) / self.window
 
 
 class ScriptedStt(Pipeable):
-    """Understands a Script's words when their samples have arrived; a word of which half is missing is not heard.
+    """Understands a Script's words when their samples have arrived; if half of a word is missing, it is not heard.
 
-    Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after
-    the last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`,
-    it can be asked to finalise, and answers when as many seconds have sounded after the place that it was asked about.
+    Interim words come `interim` seconds after their last sample, finals `final` seconds; `endpoint` seconds after the
+    last word of an utterance comes its Endpoint, unless the next one has begun or `endpoints` is False. With `fin`, it
+    can be asked to finalise, and answers when this many seconds have sounded after the requested position.
     """
 
     name = "scripted ears"
     produces = None
-    scores = False  # a script's sound has no melody
+    scores = False  # scripted sound has no melody
 
     def __init__(
         self,
@@ -223,7 +226,7 @@ def _start(sound: _Sound) -> float:
 
 
 def _check_samples(frame: AudioFrame) -> None:
-    """The position in the sound must be that of the frame."""
+    """The position in the sound must be the frame's."""
     first = array("h", frame.pcm[:2])[0] % POSITIONS
     if first != frame.at % POSITIONS:
         raise AssertionError(f"{frame!r} holds the samples of position {first} (modulo {POSITIONS})")

@@ -33,7 +33,7 @@ class Timeline:
         self.events.append((now - self._start, event))
 
     def lines(self, wanted: Callable[[SessionEvent], bool] = lambda event: True) -> list[str]:
-        """One line for each event that `wanted` wants and that has words."""
+        """One line for each event that has words and for which `wanted` returns true."""
         lines = []
         for at, event in self.events:
             text = describe(event) if wanted(event) and (self._interims or not isinstance(event, Interim)) else None

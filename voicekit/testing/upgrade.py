@@ -1,4 +1,4 @@
-"""A websocket's handshake in memory: what a transport's socket route takes, on a scripted carrier's connection."""
+"""A websocket's handshake in memory, for a transport's socket route on a scripted carrier's connection."""
 
 from __future__ import annotations
 

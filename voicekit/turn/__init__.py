@@ -1,1 +1,1 @@
-"""JUDGEMENT: whose turn is it."""
+"""JUDGEMENT: decides whose turn it is."""

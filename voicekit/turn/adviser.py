@@ -1,18 +1,17 @@
-"""The adviser that voicekit brings: by the last words of the caller, rules that a person can check.
+"""voicekit's own adviser: it judges the caller's last words, by rules that a person can check.
 
-In this order; the first that fits is the advice:
+The first rule that applies gives the advice:
 
-1. The caller searches for a word ("um"), spells, dictates a number, stops at a word that nothing ends with, or has
+1. The caller is searching for a word ("um"), spells, dictates a number, stops at a word that ends no sentence, or has
    only begun to ask ("Can you tell me?"): wait.
 2. The question asked for a number or a name, and the answer has begun to be one: wait.
-3. The words may still change: have them made final, and be asked again.
-4. Yes or no to a question that asked for it: commit. A question, or a yes or no, that is complete, as the recogniser
-   punctuates it and as the sound model hears it: commit. A statement is given time, since as often as not it is the
-   first of two.
+3. The words may still change: ask for final words, and judge again.
+4. Yes or no to a question that asked for it: commit. A complete question, or a yes or no, according to the recogniser's
+   punctuation and the sound model: commit. A statement gets some time, since often it is the first of two.
 5. Anything else is left to the recogniser's endpoint, or to silence.
 
-Nothing here ends a turn that a sentence mark does not end, because words alone are no evidence: "I would like a table"
-is as often a beginning as it is all.
+No rule ends a turn without a sentence mark, because words alone prove nothing: "I would like a table" is as often a
+beginning as a complete sentence.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ from voicekit.turn.spelling import LOOKED_AT, bare, spelt
 from voicekit.writing import ends_sentence
 
 LONGEST_ANSWER = 4
-"""Words of a yes or no: "yes, that's right, thank you" is one more, and a sentence."""
+"""Most words of a yes or no: "yes, that's right, thank you" has one more, and is a sentence."""
 
 SURE = 0.5
-"""A sound model's probability from which on it means "finished"."""
+"""The sound model's probability from which on the sentence counts as finished."""
 
 ASKING = "?\uff1f\u061f"
-"""Marks, in all scripts, behind which even a preposition is an end: "What are you waiting for?"."""
+"""Marks, in all scripts, after which even a preposition is an end: "What are you waiting for?"."""
 
 
 TRAILS_OFF = ("...", "…")
@@ -46,12 +45,11 @@ TRAILS_OFF = ("...", "…")
 class PausePatience:
     """Seconds of pause, counted from when it is noticed (0.3 s after the last sound, by the gate's hangover).
 
-    `complete`: behind a complete question, or a yes or no; together with the hangover about the vendor's own
-    quickest endpoints.
-    `statement`: behind any other complete sentence, as long as people pause between two sentences of one thought.
-    `unfinished`: behind a word that nothing ends with. `filler`: behind an "um", which asks for time. `number`: between
-    the groups of a number that is dictated, which are 0.9 s apart if it is read from a card. `name`: while a
-    name is remembered or spelt. `unsettled`: where the words are complete and the melody is not.
+    `complete`: after a complete question, or a yes or no; together with the hangover about as long as the vendor's own
+    quickest endpoints. `statement`: after any other complete sentence; as long as people pause between two sentences of
+    one thought. `unfinished`: after a word that ends no sentence. `filler`: after an "um", which asks for time.
+    `number`: between the groups of a dictated number, which are 0.9 s apart if it is read from a card. `name`: while
+    the caller remembers or spells a name. `unsettled`: if the words are complete but the melody is not.
     """
 
     complete: float = 0.15
@@ -66,11 +64,11 @@ class PausePatience:
         for name in self.__slots__:
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 60:
-                raise ConfigError(f"PausePatience.{name}: expected seconds from 0 to 60, got {value!r}")
+                raise ConfigError(f"PausePatience.{name}: expected 0 to 60 seconds, got {value!r}")
 
 
 class WordAdviser:
-    """Advises by words, in the languages of `voicekit.turn.endings`; elsewhere it knows digits and has no opinion."""
+    """Advises by words, in the languages of `voicekit.turn.endings`; in others it recognises only digits."""
 
     __slots__ = ("_patience",)
 
@@ -81,7 +79,7 @@ class WordAdviser:
         return f"WordAdviser({self._patience!r})"
 
     def __call__(self, pause: CallerPause) -> Advice:
-        """What to do in `pause`. Takes time in proportion to the last few words, however many came before."""
+        """The advice for `pause`. The time depends only on the last few words, however many came before."""
         if not pause.words:
             return NO_OPINION
         endings = _endings(pause)
@@ -137,7 +135,7 @@ def _commits(why: str) -> Advice:
 
 
 def _endings(pause: CallerPause) -> Endings:
-    """The lists for the last word: of its language, else of those that the stt expects."""
+    """The lists for the last word: those of its language, or else of the languages that the stt expects."""
     language = pause.words[-1].language
     return _lists((language,) if language else tuple(pause.languages))
 
@@ -155,7 +153,8 @@ def _is_answer(words: Sequence[Word], endings: Endings) -> bool:
 def _has_only_begun(words: Sequence[Word], endings: Endings) -> bool:
     if not endings.openers:
         return False
-    last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]  # one more: French puts its marks apart
+    # one more, because French separates its marks with a space
+    last = [bare(word.text) for word in words[-LONGEST_OPENER - 1 :]]
     return "".join(f" {each}" for each in last if each).endswith(endings.openers)
 
 
@@ -164,6 +163,6 @@ def _asks(words: Sequence[Word]) -> bool:
 
 
 def _is_sentence(words: Sequence[Word]) -> bool:
-    """Whether the recogniser has put a mark that ends one; behind a number it may as well belong to that."""
+    """Whether the recogniser has put a mark that ends a sentence; after a number, the mark may belong to the number."""
     text = "".join(word.text for word in words[-2:])
     return text[-1:] in "?!" or (text[-1:] != ":" and ends_sentence(text))

@@ -1,6 +1,6 @@
-"""What the turn machine knows of the caller: sounds, words, whose they are, and what is kept of them for later.
+"""What the turn machine knows about the caller: sounds, words, whose they are, and which are kept for later.
 
-It is the lower half of the machine's memory, `voicekit.turn.memory`, which alone changes the state of the call. `now`
+This is the lower half of the machine's memory, `voicekit.turn.memory`, which alone changes the state of the call. `now`
 is set before each event; nothing here reads a clock.
 """
 
@@ -19,16 +19,16 @@ from voicekit.turn.whose import PRESUMED_DBFS, Levels, Whose
 from voicekit.turn.words import PendingQuestion, QuestionMemory
 from voicekit.writing import letters
 
-# Words move by so many seconds at most when they become final.
+# When words become final, their times move by at most this many seconds.
 NEAR = 0.4
 
-# Seconds behind a reply in which its echo may still be recognised.
+# Seconds after a reply in which its echo may still be recognised.
 ECHO_ENDS = 2.0
 
-# A sample that lies behind all that was heard.
+# A sample after everything that was heard.
 NEWEST = 1 << 62
 
-# Seconds before the end of a question for which a "yes" that was said then is taken for the answer to it.
+# Seconds before the end of a question from which a "yes" counts as the answer to it.
 ANSWERS_WITHIN = 3.0
 
 
@@ -68,22 +68,22 @@ class CallerMemory:
         self.doubt = Doubt()
         self.ears_down = False
         self.source_ended = False
-        self.settling_since = now  # the last sign of speech
-        self.aside_since = now  # the last one of the words that were set aside
-        self.sounded_at = -ECHO_ENDS  # when the last reply ended
-        self.passed = 0  # up to this sample the recogniser has said everything
+        self.settling_since = now  # time of the last sign of speech
+        self.aside_since = now  # time of the last words that were set aside
+        self.sounded_at = -ECHO_ENDS  # time at which the last reply ended
+        self.passed = 0  # the recogniser has reported everything up to this sample
         self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
 
     @property
     def reply(self) -> LiveReply:
-        """The live reply, in those states that have one."""
+        """The live reply, in states that have one."""
         assert self.live is not None, f"no live reply in {self.state}"
         return self.live
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last: no Endpoint is worth waiting for while the stt is down, or gone."""
+        """How long a pause must last; an Endpoint is not worth waiting for while the stt is down, or has ended."""
         awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
         return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
 
@@ -91,9 +91,9 @@ class CallerMemory:
         self.decisions.append(Decided(act, turn, why, about))
 
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
-        """Remember words; returns questions that they amend.
+        """Remember words; returns the questions that they amend.
 
-        A word that sounded after all that is known is a sign of speech: the pause starts anew.
+        A word that sounded after everything known so far is a sign of speech: the pause starts again.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
@@ -108,7 +108,7 @@ class CallerMemory:
         return amended
 
     def _own_words(self, event: Interim | Final) -> Sequence[Word]:
-        """The words of `event` that may be the caller's; the words of others are explained once they are final."""
+        """The words of `event` that may be the caller's; others are explained once they are final."""
         if not event.words:
             return event.words
         tail = self.book.noted.tail if isinstance(event, Final) else ()
@@ -126,7 +126,9 @@ class CallerMemory:
         self.passed = max(self.passed, at)
 
     def close_utterance(self, upto: int) -> None:
-        """The utterance up to sample `upto`, while a reply runs, is complete: kept for later, or only a backchannel."""
+        """The utterance up to sample `upto`, during a reply, is complete: it is kept for later, or was only a
+        backchannel.
+        """
         over = [word for word in self.book.noted.finals if word.start < upto]
         if over:
             self.book.close(upto, keep=self.scales.weight(over) > 0)
@@ -140,7 +142,7 @@ class CallerMemory:
             self.close_utterance(self.book.noted.end + 1)
 
     def judge(self, *, talking: bool | None = None) -> DoubtVerdict:
-        """Whether what the caller does is an interruption of the live reply; `talking` as the detector has it."""
+        """Whether the caller's sound or words interrupt the live reply; `talking` comes from the detector."""
         noted, speech = self.book.noted, self.speech
         least = self.policy.interrupt.min_words if self.reply.audible else 1
         sounds = speech.talking if talking is None else talking
@@ -148,7 +150,7 @@ class CallerMemory:
         return judge(self.scales, evidence, least)
 
     def start_speech(self, mark: SpeechStarted) -> bool:
-        """Note that speech has begun, unless it is too soft to be the caller's; whether it was noted."""
+        """Note that speech has begun, unless it is too faint to be the caller's; returns whether it was noted."""
         presumed = PRESUMED_DBFS if self.live is not None else None
         if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):
             self.decide(TurnAct.IGNORE, f"sound {why}", self.live.turn if self.live is not None else None)

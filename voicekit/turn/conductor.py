@@ -1,9 +1,9 @@
-"""The conductor: the thin trio driver of the turn machine. One await, obeys commands, owns each reply's cancel scope.
+"""The conductor: the thin trio driver of the turn machine. It has one await, obeys commands, and owns the replies'
+cancel scopes.
 
-It waits for the machine's deadline and for nothing else: signals are judged in the step of their sender, and
-every command is carried out synchronously. So it can't be late, and a cut is in force in the same instant in which it
-was decided. It knows nothing of voices or handlers: a reply is something that can be run, confirmed, cut, held and
-released.
+It waits only for the machine's deadline: signals are judged in the step of their sender, and every command is carried
+out synchronously. So it can't be late, and a cut takes effect in the same instant in which it is decided. It knows
+nothing about voices or handlers: a reply is something that can be run, confirmed, cut, held and released.
 """
 
 from __future__ import annotations
@@ -50,24 +50,24 @@ from voicekit.turn.history import History
 from voicekit.turn.machine import TurnMachine, TurnState
 
 UNWIND = 1.0
-"""Seconds that a cut reply's tasks may take to end before the reply after the next is refused its start."""
+"""Seconds that a cut reply's tasks may take to end; after that, the second reply after it may not start."""
 
 
 CROWD = 8
-"""Replies that may be unwinding before further signals wait: bounds what many lines in one step can begin."""
+"""Replies that may be unwinding before further signals wait; limits what many lines in one step can start."""
 
 
 class Performance(Protocol):
-    """A reply that can be carried out. `run` waits; the rest act at once and may be called at any time.
+    """A reply that can be carried out. `run` waits; the other members act at once and may be called at any time.
 
-    One that was begun on a guess makes no sound before `confirm`, which also has the spelling of the caller's words.
+    If it is a guess, it makes no sound before `confirm`, which also has the spelling of the caller's words.
     """
 
     @property
     def reply(self) -> Reply: ...
     @property
     def queued(self) -> float:
-        """Seconds of sound that are made and not heard yet."""
+        """Seconds of sound that were made and not heard yet."""
         ...
 
     async def run(self) -> None: ...
@@ -78,7 +78,7 @@ class Performance(Protocol):
 
 
 class _Live:
-    """A performance, whether it is committed to, the scope that it runs in, and whether its tasks have ended."""
+    """A performance, whether it is committed, the scope in which it runs, and whether its tasks have ended."""
 
     def __init__(self, performance: Performance, *, committed: bool) -> None:
         self.performance = performance
@@ -91,9 +91,9 @@ class _Live:
 class Conductor:
     """Drives `machine` until it is closed.
 
-    `begin` makes the performance for a StartReply or a Speculate; `report` takes every session event, synchronously;
-    `failed` is asked what follows from a reply's error: signals to go on with, or None to let the error end the call.
-    `ask` hands commands to the listening side, which answers with signals; it must not wait.
+    `begin` makes the performance for a StartReply or a Speculate. `report` takes every session event, synchronously.
+    `failed` decides what follows from a reply's error: it returns signals to continue with, or None if the error should
+    end the call. `ask` passes commands to the listening side, which answers with signals; it must not wait.
     """
 
     def __init__(
@@ -118,22 +118,22 @@ class Conductor:
         self._failed = failed
         self._ask = ask
         self._live: _Live | None = None
-        self._guess: _Live | None = None  # begun before the caller's turn is committed
+        self._guess: _Live | None = None  # a reply that was begun before the turn was committed
         self._unwinding: deque[_Live] = deque()
         self._ending = GracefulEnd(end_within)
         self._alarm = trio.CancelScope()
         self._taker: Taker | None = None
         self._free = ParkingLot()
-        self._holds = ParkingLot()  # for whoever waits for the far side to hold the call, or to take it back
+        self._holds = ParkingLot()  # wakes tasks that wait for the far side to hold or resume the call
         self.why = "cancelled"
 
     async def until_caller_is_done(self) -> None:
-        """Wait until the caller does not speak, and has been answered or not understood."""
+        """Wait until the caller is not speaking, and has been answered or was not understood."""
         while self._machine.caller_has_floor:
             await self._free.park()
 
     async def spend(self, seconds: float) -> None:
-        """Wait for `seconds` of the call, not counting those for which the far side holds it."""
+        """Wait for `seconds` of the call, not counting holds by the far side."""
         while seconds > 0:
             while self._machine.held:
                 await self._holds.park()
@@ -145,7 +145,7 @@ class Conductor:
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:
-        """Conduct until the machine is closed; then nothing sounds any more, and all replies' tasks have ended."""
+        """Conduct until the machine is closed; then everything is silent, and all replies' tasks have ended."""
         try:
             with alone():
                 async with trio.open_nursery() as self._nursery:
@@ -182,7 +182,7 @@ class Conductor:
         self._after(now)
 
     def _after(self, now: float) -> None:
-        """What follows from any step, and when the next one is due."""
+        """What follows from each step, and when the next one is due."""
         if not self._machine.caller_has_floor:
             self._free.unpark_all()
         self._ending.listen(self._reply, now)
@@ -251,7 +251,7 @@ class Conductor:
 
     def _confirm(self, command: Confirm) -> None:
         live, self._guess = self._guess, None
-        if live is None:  # it has failed by itself: the handler is asked again, in earnest
+        if live is None:  # the guess has failed, so the handler is called again
             live = self._set_off(StartReply(command.turn, command.text))
         else:
             live.committed = True
@@ -264,7 +264,7 @@ class Conductor:
         self._report(TurnCommitted(reply.turn, reply.text, reply.reason))
 
     def _discard(self) -> None:
-        """Throw away what was made on a guess: it was never a turn, so it leaves nothing in the history."""
+        """Discard a guess: it was never a turn, so it leaves nothing in the history."""
         live, self._guess = self._guess, None
         if live is not None:
             try:
@@ -273,7 +273,7 @@ class Conductor:
                 live.scope.cancel()
 
     def _follow(self, turn: int, said_to: int, now: float) -> None:
-        """Let the machine know what the caller is hearing, by which it separates echo from words."""
+        """Tell the machine what the caller is hearing, which it needs to separate echo from words."""
         if self._live is not None and self._live.reply.turn == turn:
             self._machine.follow(self._live.reply.said, said_to, now)
 
@@ -283,13 +283,14 @@ class Conductor:
             return
         self._follow(signal.turn, len(live.reply.said), now)
         if isinstance(signal, ReplyDone):
-            live.reply.heard_to = len(live.reply.said)  # everything was played, punctuation after the last word too
+            # everything was played, including punctuation after the last word
+            live.reply.heard_to = len(live.reply.said)
         else:
-            live.performance.cut()  # its tasks are gone, but some of its sound may still be in the device
+            live.performance.cut()  # its tasks have ended, but some of its sound may still be in the device
         self._over(live, cut=False)
 
     def _over(self, live: _Live, *, cut: bool) -> None:
-        """The reply is over from this instant on; its tasks may take a moment longer."""
+        """The reply is over from now on; its tasks may take a moment longer."""
         self._live = None
         reply = live.reply
         try:
@@ -297,12 +298,12 @@ class Conductor:
                 live.performance.cut()
         finally:
             reply.cut = cut
-            live.scope.cancel()  # of a reply that was played, too: a voice may have returned before its handler does
+            live.scope.cancel()  # also for a reply that was played: a voice may return before its handler
             self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 
     def _tell_failures(self) -> None:
-        """Report what failed while the last replies were ending, though nothing more is done about it."""
+        """Report what failed while the last replies were ending; nothing else is done about it."""
         with suppress(trio.WouldBlock):
             while True:
                 self._tell_failure(self._signals.receive_nowait())
@@ -327,7 +328,7 @@ class Conductor:
             with alone(), live.scope:
                 await self._after_the_one_before_the_last(live)
                 await live.performance.run()
-        except Exception as error:  # judged here, once: it becomes signals, or it goes on
+        except Exception as error:  # judged once, here: it becomes signals, or is raised
             if not live.committed:
                 return self._guess_failed(live, error)
             signals = self._failed(live.reply, error)
@@ -342,16 +343,16 @@ class Conductor:
                 self._taker.resume()
 
     def _guess_failed(self, live: _Live, error: Exception) -> None:
-        """This reply is only a guess. If it is wanted, the handler is called again, and that is judged."""
+        """A guessed reply has failed. If the reply is needed, the handler is called again, and that result counts."""
         self._report(Trouble("speculation", error))
         if live is self._guess:
             self._discard()
 
     async def _after_the_one_before_the_last(self, live: _Live) -> None:
-        """Of dead replies one may still be unwinding when a new one starts, never two."""
+        """When a new reply starts, one dead reply may still be unwinding, never two."""
         while len(self._unwinding) > 2 and self._unwinding[0] is not live:
             oldest = self._unwinding[0]
             with trio.move_on_after(UNWIND):
                 await oldest.unwound.wait()
                 continue
-            raise VoicekitError(f"reply {oldest.reply.turn} was cut, and its tasks have not ended in {UNWIND:g} s")
+            raise VoicekitError(f"reply {oldest.reply.turn} was cut, but its tasks did not end within {UNWIND:g} s")

@@ -8,9 +8,9 @@ from voicekit.turn.table import TABLE, Cell
 
 
 def mermaid() -> str:
-    """The state diagram: an arrow for each way from one state to another, labelled with what may cause it.
+    """The state diagram: an arrow for each transition between states, labelled with its possible causes.
 
-    Moves that stay where they are have no arrow; they are in `table()`.
+    Moves that stay in their state have no arrow; they are in `table()`.
     """
     lines = ["stateDiagram-v2", f"    [*] --> {TurnState.WAITING.name}"]
     for source in TurnState:
@@ -32,7 +32,7 @@ def table() -> str:
 
 
 def _shown(state: TurnState, cell: Cell) -> str:
-    """The move, and where it may lead if it may lead away."""
+    """The move, and where it may lead if it may leave the state."""
     if cell.move is moves.ignore:
         return "·"
     if cell.to == (state,):

@@ -1,8 +1,8 @@
-"""Whether what the caller does while a reply runs is an interruption. Pure, and it reads no clock.
+"""Whether the caller's sound or words during a reply are an interruption. Pure, and it reads no clock.
 
-A doubt ends as soon as it can. Words cut; backchannels let the reply go on once the caller is quiet; so does a sound
-in which the recogniser has heard no word; and too few words are kept for later, once they are final. While the caller
-talks, or words may still change, nothing is decided: the cap of the doubt decides then (`voicekit.turn.interruptions`).
+A doubt ends as soon as possible. Words cut. Backchannels release the reply once the caller is quiet, and so does a
+sound in which the recogniser has found no word. Too few words are kept for later, once they are final. While the caller
+talks, or words may still change, nothing is decided until the limit of the doubt (`voicekit.turn.interruptions`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ NEAR = 0.1
 """Seconds by which a recogniser and a detector may disagree about the end of a sound."""
 
 TRAILING = 0.35
-"""Seconds of sound behind the last word that are still taken for the end of it: breath, and a drawn-out "mhmmm"."""
+"""Seconds of sound after the last word that still count as its end: breath, or a drawn-out "mhmmm"."""
 
 
 class Doubt:
-    """When the doubt about a reply ends, at the latest, and which words were let pass before it."""
+    """The latest end of the doubt about a reply, and the words that were released before it."""
 
     __slots__ = ("cap", "let_pass", "until")
 
@@ -35,25 +35,25 @@ class Doubt:
         self.cap = self.until = now + longest
 
     def put_off(self, seconds: float) -> None:
-        """So much time did not pass for the call."""
+        """This many seconds did not pass for the call."""
         self.cap += seconds
         self.until += seconds
 
     def go_on(self) -> None:
-        """Nothing but the cap ends it now."""
+        """Only the limit ends it now."""
         self.until = self.cap
 
     def wait(self, now: float, seconds: float) -> None:
-        """End in `seconds`, unless the cap comes first."""
+        """End in `seconds`, or earlier at the limit."""
         self.until = min(self.cap, now + seconds)
 
 
 class DoubtOutcome(Enum):
-    """What is to become of the reply."""
+    """What happens to the reply."""
 
     CUT = "cut"
     RELEASE = "release"
-    OPEN = "open"  # to be seen
+    OPEN = "open"  # not yet decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class DoubtVerdict:
     outcome: DoubtOutcome
     why: str = ""
     pending: bool = False
-    """Whether words are coming, or may still change, that are more than a backchannel."""
+    """Whether there are words, coming or still changing, that are more than a backchannel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of the caller's utterance; positions are ear samples at `rate`.
+    """The facts about the caller's utterance; positions are ear samples at `rate`.
 
     `unsure`: some of the words may still change. Up to `passed` the recogniser has finished.
     """

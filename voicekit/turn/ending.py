@@ -1,7 +1,7 @@
-"""How long a graceful end may take: the text that is there by then is played, and no more is waited for (pure).
+"""How long a graceful end may take: the text that exists by then is played, and nothing more is waited for (pure).
 
-The bound is the sound still queued plus one second. Text that has no sound yet can't be measured, so while more of it
-is heard or queued the bound is set anew, up to `within` seconds after the order.
+The limit is the queued sound plus one second. Text that has no sound yet can't be measured, so the limit is extended
+while more of it is heard or queued, up to `within` seconds after the order.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ SPARE = 1.0
 """Seconds on top of the queued sound, for the last samples to leave the device."""
 
 VOICE_BEGINS = 2.5
-"""Seconds in which a voice makes the first sound of a text, on a busy machine too."""
+"""Seconds in which a voice makes the first sound of a text, even on a busy machine."""
 
 
 class GracefulEnd:
-    """Watches over a graceful end; `deadline` is infinite until it is ordered."""
+    """Watches over a graceful end; `deadline` is infinite until the end is ordered."""
 
     def __init__(self, within: float) -> None:
         self.deadline = inf
         self.why = ""
         self._within = within
         self._latest = inf
-        self._last = (0, 0)  # the reply and the character up to which the caller will hear it out
+        self._last = (0, 0)  # the reply, and the character up to which the caller will hear it
         self._heard = (0, 0)
         self._queued = 0.0
         self._heard_out = False
 
     def order(self, queued: float, reply: Reply | None, now: float, why: str) -> None:
-        """The order came: `queued` seconds of `reply` are made and not heard. A second order changes nothing."""
+        """The end was ordered: `queued` seconds of `reply` exist and were not heard. A second order has no effect."""
         if self.deadline < inf:
             return
         self.why = why
@@ -44,7 +44,9 @@ class GracefulEnd:
         self.deadline = min(now + queued + (VOICE_BEGINS if is_silent else SPARE), self._latest)
 
     def listen(self, reply: Reply | None, now: float) -> None:
-        """More may have been heard: once it is all that was said by the order, the last word and a second are left."""
+        """More may have been heard. Once everything said before the order was heard, only the last word and a second
+        remain.
+        """
         if self._heard_out or self.deadline == inf or reply is None or reply.turn != self._last[0]:
             return
         if reply.heard_to >= self._last[1]:
@@ -54,7 +56,7 @@ class GracefulEnd:
     def is_over(self, queued: float, reply: Reply | None, now: float) -> bool:
         """At the deadline: whether to end now. If not, `deadline` has been moved.
 
-        A reply that began after the order is a farewell, and is heard out.
+        A reply that began after the order is a farewell, and is played to its end.
         """
         if reply is None or now >= self._latest:
             return True

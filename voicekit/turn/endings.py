@@ -1,7 +1,7 @@
-"""Words by which the end of an utterance is judged, in the languages that voicekit knows of itself.
+"""Words by which the end of an utterance is judged, in the languages that voicekit supports itself.
 
-Words are compared by their letters (`voicekit.writing.letters`): "c'est" is "cest" there. A language that is not in a
-table has no opinion from it, except that digits are digits everywhere.
+Words are compared by their letters (`voicekit.writing.letters`): "c'est" is "cest" there. For other languages the
+tables give no opinion, except that digits are digits everywhere.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from voicekit.writing import letters
 _Lists: TypeAlias = Mapping[str, str]
 
 # fmt: off
-# Hardly any utterance ends with one of these: conjunctions, articles, possessives, prepositions that want their noun.
-# Left out on purpose is what may end a sentence as well: particles of verbs ("turn it on", "mach das Fenster zu"),
-# pronouns that look like articles ("ich weiß das", "ik weet het") and short answers (Portuguese "é").
+# Hardly any utterance ends with one of these: conjunctions, articles, possessives, prepositions that need their noun.
+# The lists deliberately leave out words that may also end a sentence: particles of verbs ("turn it on", "mach das
+# Fenster zu"), pronouns that look like articles ("ich weiß das", "ik weet het") and short answers (Portuguese "é").
 _UNFINISHED: _Lists = {
     "en": "a an the and or but so because if that's which to of for with from at by about into than my your our their "
           "is are was were am i'm it's like very as i",
@@ -34,7 +34,7 @@ _UNFINISHED: _Lists = {
     "pt": "e ou mas porque que se o os as um uma uns umas de do da dos das em no na nos nas com por para sem meu minha "
           "seu sua muito como sou eu",
 }
-# Sounds of somebody who searches for the next word.
+# Sounds of a speaker who searches for the next word.
 _FILLERS: _Lists = {
     "en": "um uh er erm uhm umm hmm well",
     "de": "äh ähm öh öhm hm hmm also",
@@ -44,7 +44,7 @@ _FILLERS: _Lists = {
     "nl": "eh uh ehm uhm eum dus",
     "pt": "hum hã ah tipo então",
 }
-# Beginnings that a recogniser takes for a sentence, with its mark: the question or the thought is still to come.
+# Beginnings that a recogniser punctuates like a sentence, although the question or the thought is still to come.
 _OPENERS: _Lists = {
     "en": "can you tell me, could you tell me, can you say, do you know, i'd like to know, i would like to know, "
           "i wanted to ask, i want to ask, i want to know, i was wondering, i wonder, my question is, let me think, "
@@ -77,7 +77,7 @@ _YES_NO: _Lists = {
     "nl": "ja nee jawel precies klopt graag dank je u wel bedankt okay ok oké zeker natuurlijk dat",
     "pt": "sim não claro certo exato obrigado obrigada por favor isso está bem okay ok",
 }
-# Of those above, the words that alone are an answer; the rest only go with them.
+# The words among them that can be an answer alone; the others only accompany these.
 _ANSWERS: _Lists = {
     "en": "yes yeah yep yup no nope nah sure okay ok correct right exactly absolutely definitely",
     "de": "ja nein jawohl jo genau richtig gerne gern nö okay ok klar sicher stimmt natürlich",
@@ -108,7 +108,7 @@ class Endings:
     yes_no: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     digits: frozenset[str] = frozenset()
-    openers: tuple[str, ...] = ()  # each as its words' letters behind one space each: " let me think"
+    openers: tuple[str, ...] = ()  # the letters of each word, each preceded by a space: " let me think"
 
     def __bool__(self) -> bool:
         return bool(self.unfinished)
@@ -125,14 +125,14 @@ class Endings:
 
 
 LONGEST_OPENER: Final = 5
-"""Words of the longest beginning above."""
+"""Words in the longest beginning above."""
 
 LANGUAGES: Final = tuple(sorted(_UNFINISHED))
 """The languages that have lists."""
 
 NEUTRAL: Final = Endings()
 FALLBACK: Final = "en"
-"""The language of words whose language nobody knows."""
+"""The language for words whose language is unknown."""
 
 
 def _of(lists: _Lists, language: str) -> frozenset[str]:

@@ -1,9 +1,9 @@
 """What was said, and what was actually heard: the exchanges of one call, oldest first.
 
 An exchange joins the history when its reply is over, because only then is it known what was heard. Until then it is
-open, and there is at most one. The history is bounded: of more than `limit` exchanges the oldest leave first, since
-what was said last is what a handler needs most. A question that was put back stands in both its exchanges: first in
-the one that was cut with nothing heard, then, with what followed, in the next.
+open, and there is at most one open exchange. The history is limited: beyond `limit` exchanges the oldest are dropped,
+since a handler needs the latest words most. A question that was put back is in both of its exchanges: first in the one
+that was cut with nothing heard, then, with the words that followed, in the next.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from voicekit.contracts import Exchange
 from voicekit.errors import ConfigError, LocalProtocolError
 
-# About an hour of lively talk; a model's context is full long before.
+# About an hour of lively conversation; a model's context is full long before that.
 LIMIT = 200
 
 
@@ -41,17 +41,17 @@ class History:
 
     @property
     def previous_cut(self) -> bool:
-        """Whether the last reply was cut off."""
+        """Whether the last reply was cut."""
         return bool(self._over) and self._over[-1].cut
 
     def begin(self, turn: int, user: str, reason: str) -> None:
         """Reply `turn` to `user` starts. LocalProtocolError while another exchange is open."""
         if self._open is not None:
-            raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the begin of {turn}")
+            raise LocalProtocolError(f"history: expected the end of turn {self._open.turn}, got the start of {turn}")
         self._open = Exchange(turn, user, said="", heard="", cut=False, reason=reason)
 
     def amend(self, turn: int, text: str) -> None:
-        """The caller of `turn` really said `text`. A turn that has left the history is past amending."""
+        """The caller of `turn` really said `text`. A turn that has left the history is not amended."""
         if self._open is not None and self._open.turn == turn:
             self._open = replace(self._open, user=text)
             return

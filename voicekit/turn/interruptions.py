@@ -1,6 +1,6 @@
-"""The moves of the turn table while a reply lives: what holds it, what cuts it, and what lets it go on.
+"""The moves of the turn table while a reply is live: what holds it, what cuts it, and what releases it.
 
-As in `voicekit.turn.moves`; these are the rules of a doubt in time, and `voicekit.turn.doubt` judges the evidence.
+They work as in `voicekit.turn.moves`. These are the timing rules of a doubt; `voicekit.turn.doubt` judges the evidence.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def doubt(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def weigh(floor: TurnMemory, event: Interim | Final) -> None:
-    """Words against the reply; if speech can't interrupt, they are only kept."""
+    """Weigh words against the reply; if speech can't interrupt, they are only kept."""
     floor.note(event)
     words = letters(floor.book.noted.text)
     if not floor.yields or words == floor.doubt.let_pass:
         return
-    floor.doubt.let_pass = ""  # they have changed: what was let pass before is judged again
+    floor.doubt.let_pass = ""  # the words have changed, so what was released before is judged again
     verdict = floor.judge()
     if verdict.outcome is DoubtOutcome.CUT:
         floor.cut_for_speech(verdict.why)
@@ -73,7 +73,7 @@ def weigh_on(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def talk_on(floor: TurnMemory, event: Signal | None) -> None:
-    """The caller goes on within the doubt: its cap is what ends it now."""
+    """The caller continues during the doubt: now only its limit ends it."""
     floor.doubt.go_on()
 
 
@@ -82,7 +82,7 @@ def fall_silent(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def reconsider(floor: TurnMemory, event: Progress | Translated) -> None:
-    """The recogniser has come further."""
+    """The recogniser has made progress."""
     _consider(floor, fresh=False)
 
 
@@ -98,7 +98,7 @@ def judge_utterance(floor: TurnMemory, event: Endpoint | Finalized) -> None:
 
 
 def decide_doubt(floor: TurnMemory, event: None) -> None:
-    """Nothing more came in time. Words in progress cut; a sound without words does if the policy wants it."""
+    """Nothing more came in time. Words in progress cut; a sound without words cuts if the policy wants it."""
     verdict, policy = floor.judge(), floor.policy.interrupt
     if floor.now < floor.doubt.cap:
         floor.release(_why_let_go(floor, verdict))
@@ -111,7 +111,9 @@ def decide_doubt(floor: TurnMemory, event: None) -> None:
 
 
 def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
-    """A line or a key cuts, unless the reply must be heard or the call is ending: then it is kept, or too late."""
+    """A line or a key cuts, unless the reply must be heard (then it is kept) or the call is ending (then it is too
+    late).
+    """
     if is_blank(event) or floor.ending is not None:
         return
     if floor.reply.interruptible:
@@ -127,7 +129,7 @@ def interject(floor: TurnMemory, event: Typed | Dtmf) -> None:
 
 
 def reply_over(floor: TurnMemory, event: ReplyDone | ReplyFailed) -> None:
-    """The reply ended by itself: words spoken meanwhile and not answered are a turn now."""
+    """The reply ended by itself: words that were spoken during it and not answered are now a turn."""
     floor.finish()
     if floor.ending is not None:
         floor.rest()
@@ -161,7 +163,7 @@ def decide_deaf(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def _consider(floor: TurnMemory, *, fresh: bool) -> None:
-    """Judge the doubt again. `fresh`: the sound or the words have changed, so that more words may be on their way."""
+    """Judge the doubt again. `fresh`: the sound or the words have changed, so more words may be coming."""
     verdict = floor.judge()
     if verdict.outcome is DoubtOutcome.CUT:
         floor.cut_for_speech(verdict.why)
@@ -174,9 +176,9 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
 
 
 def _closes(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """Whether an utterance is over. Any Endpoint means it, since it costs no patience here, and a Finalized if it may.
+    """Whether an utterance is over. Any Endpoint means it, since waiting costs nothing here; a Finalized may mean it.
 
-    What the policy does not believe otherwise is not believed while the caller makes sounds.
+    What the policy does not otherwise accept is not accepted while the caller makes sounds.
     """
     if floor.speech.talking and not (floor.stt and isinstance(event, Endpoint)):
         return False

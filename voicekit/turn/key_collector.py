@@ -1,4 +1,4 @@
-"""The keys that a handler has asked for: what is awaited, and how far it has come (pure)."""
+"""The keys that a handler has asked for: what is expected, and which have come (pure)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from voicekit.events import CollectKeys
 
 
 class KeyCollector:
-    """One order at a time, from `order` to `stop`. A newer one takes its place until a key was pressed."""
+    """One order at a time, from `order` to `stop`. A newer order replaces it until a key is pressed."""
 
     __slots__ = ("complete", "pressed", "wanted")
 
@@ -31,14 +31,14 @@ class KeyCollector:
         return None if self.wanted is None or self.begun else self.wanted.first
 
     def order(self, wanted: CollectKeys) -> bool:
-        """Whether the order is taken."""
+        """Accept an order; returns whether it was accepted."""
         if self.begun:
             return False
         self.wanted, self.complete = wanted, False
         return True
 
     def press(self, digit: str) -> bool:
-        """A key was pressed, while they are collected; whether it is one of those that are kept."""
+        """Take a key during a collection; returns whether the key is kept."""
         wanted = self.wanted
         if wanted is None or self.complete:
             return False

@@ -6,48 +6,50 @@
 The driver obeys each command before it hands over the next event. `voicekit.turn.table` has what happens in which
 state, `voicekit.turn.diagram` draws it. The rules that a table cannot show:
 
-**Deadlines** exist in SETTLING (the pause, and before its end the guess that it is over), in DOUBTING (the doubt), in
-WAITING (idle prompts, when they are on), in HEARING and SETTLING after a cut whose words are gone (the regret; while it
-runs there is no other pause), and in HEARING for sound that goes on without words (`noise`).
+**Deadlines** exist in SETTLING (the pause, and the guess before its end), in DOUBTING (the doubt), in WAITING (idle
+prompts, if they are on), in HEARING and SETTLING after a cut whose words vanished (the regret; while it runs there is
+no other pause), and in HEARING for sound that continues without words (`noise`).
 
-**Who ends a turn.** In stt mode an Endpoint, and `max_endpoint_delay + 0.5 s` of pause where none comes; `settle` is
-enough while the transcriber is down, and after the source has ended. In vad mode `settle` or a Finalized, and only in a
-pause: a Finalized that comes while the caller speaks answers for sound before that. A pause is counted from the last
-sign of speech: the SpeechStopped mark, or a word that sounded after it, so that a caller whom the detector cannot hear
-is not cut short, while words that merely arrive late do not lengthen the pause.
+**What ends a turn.** In stt mode an Endpoint, or `max_endpoint_delay + 0.5 s` of pause without one; `settle` is enough
+while the transcriber is down, and after the source has ended. In vad mode `settle` or a Finalized, and only in a pause:
+a Finalized that comes while the caller speaks is about earlier sound. A pause is counted from the last sign of speech:
+the SpeechStopped mark, or a word that sounded after it. So a caller whom the detector can't hear is not cut short, and
+words that merely arrive late do not lengthen the pause.
 
-**A question** is what was put back, then what was spoken, then what was typed or keyed, a space between. All that is
-there is committed together. What is put back is committed again when no more words come.
+**A question** is what was put back, then what was spoken, then what was typed or keyed, joined with spaces. Everything
+is committed together. What was put back is committed again if no more words come.
 
-**Keys that are collected** (CollectKeys) cut as any key does, and are then waited for one after the other, in SETTLING
-or over the caller's voice in HEARING; no Endpoint ends that. The turn that they make, or any other, ends the order.
+**Keys that are collected** (CollectKeys) cut as any key does. The next keys are then expected one after the other, in
+SETTLING or, over the caller's voice, in HEARING; no Endpoint ends that. The turn that they make, or any other turn,
+ends the order.
 
-**A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in whatever state.
+**A hold by the far side** (CallerHeld) stops every deadline and the sound of the live reply, in every state.
 
-**Speculation**, where the policy has it, is a part of SETTLING: in a pause, words that have stood for a while are
-guessed to be the whole question, and their reply is begun (Speculate) with the number that is next. The commit of the
-same words uses the number up (Confirm); other words, or another reply, throw it away (Discard). Speech alone does not:
-a cough that follows costs no second guess.
+**Speculation**, if the policy enables it, is a part of SETTLING: in a pause, words that have not changed for a while
+are guessed to be the whole question, and their reply is begun (Speculate) with the next number. A commit of the same
+words uses that number (Confirm); other words, or another reply, discard the guess (Discard). Speech alone does not: a
+cough after the words costs no second guess.
 
-**Where the rules seemed to disagree**, this is what holds:
+**Where the rules seem to disagree**, the following holds:
 
-- WAITING means silence from both. A reply that ends while the caller makes sounds leads to HEARING from every state,
-  and a release keeps listening to the words that follow. Hence words in WAITING lead to SETTLING, never to HEARING.
-- A backchannel never cuts, also when the caller still makes sounds as the doubt ends: the reply is released. Ignored
+- WAITING means that both are silent. If a reply ends while the caller makes sounds, the state becomes HEARING, and a
+  release keeps listening to the words that follow. So words in WAITING lead to SETTLING, never to HEARING.
+- A backchannel never cuts, even if the caller still makes sounds when the doubt ends: the reply is released. Ignored
   words add no weight to others, and a stop-word cuts wherever it stands.
-- A release forgets nothing. Words that change after it are judged again; an Endpoint, or the longest pause, closes the
-  utterance: it is kept for the end of the reply, or set aside if it was a backchannel. What is not closed when the
-  reply ends is answered like any other words; what was set aside, only if the reply ended in a question, within 3 s.
-- Below `min_words` nothing cuts but a stop-word and the cap of the doubt, at which words that still come or may still
-  change cut. Before the first sound of a reply one word that is no backchannel is enough: that cut is inaudible.
-- After the end of the source nothing interrupts; words that are still to come are kept for the end of the reply.
-- `barge_in` off, a reply that is not interruptible, and a call that is ending are deaf to speech. Lines and keys cut
-  even with `barge_in` off; they are kept where the reply is not interruptible, and too late where the call is ending.
-- A graceful End lets the live reply be played, then the prompts that wait, then its farewell, also over a caller who
-  talks. Prompts that come after it are dropped, and a second graceful End changes nothing.
-- A cut whose words vanish again is regretted: the question that was put back is asked again, if there is one. Nobody
-  is asked a question without words.
-- A prompt that is cut is not repeated, nor put back: the caller had not asked for it.
+- A release forgets nothing. Words that change after it are judged again. An Endpoint, or the longest pause, closes the
+  utterance: it is kept for the end of the reply, or set aside if it was a backchannel. If it is not closed when the
+  reply ends, it is answered like any other words; if it was set aside, only if the reply ended in a question, within 3
+  s.
+- Below `min_words` nothing cuts except a stop-word and the limit of the doubt, at which words that are still coming or
+  changing cut. Before the first sound of a reply, one word that is not a backchannel is enough: that cut is inaudible.
+- After the end of the source nothing interrupts; words that still come are kept for the end of the reply.
+- With `barge_in` off, during a reply that is not interruptible, and while a call is ending, speech has no effect. Lines
+  and keys cut even with `barge_in` off; they are kept if the reply is not interruptible, and too late if the call ends.
+- A graceful End lets the live reply be played, then the waiting prompts, then its farewell, even over a caller who
+  talks. Later prompts are dropped, and a second graceful End has no effect.
+- A cut whose words vanish is regretted: the question that was put back, if any, is asked again. The handler is never
+  called with a question without words.
+- A prompt that is cut is neither repeated nor put back, because the caller had not asked for it.
 """
 
 from __future__ import annotations
@@ -82,12 +84,13 @@ __all__ = ["TurnState", "TurnMachine"]
 class TurnMachine:
     """The turn-taking of one call.
 
-    `rate` is the ear rate in Hz, `endpoints` whether the transcriber declares that it emits Endpoint, and `now` the
-    time at which the call begins to wait. All times are seconds of one clock that never goes back. `languages` are
-    those that the recogniser expects, for words that come without a language. `levels` has the level of the
-    sound between two samples, to separate the caller from background; without it nothing is too soft. `finalizes`:
-    the stt obeys Finalize; `scores`: there is a sound model, which answers ScorePause.
-    Raises ConfigError for a rate that is none, and for `endpointing="stt"` with a transcriber that emits no Endpoint.
+    `rate` is the ear rate in Hz, `endpoints` whether the transcriber emits Endpoint, and `now` the time at which the
+    call begins to wait. All times are seconds of one clock that never goes back. `languages` are those that the
+    recogniser expects, for words without a language. `levels` has the level of the sound between two samples, which
+    separates the caller from background sound; without it nothing is too faint. `finalizes`: the stt obeys Finalize;
+    `scores`: there is a sound model, which answers ScorePause.
+
+    Raises ConfigError for an invalid rate, and for `endpointing="stt"` with a transcriber that emits no Endpoint.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class TurnMachine:
         endpointing = policy.turn.endpointing
         if endpointing == "stt" and not endpoints:
             raise ConfigError(
-                "TurnPolicy.endpointing: expected an stt that declares endpoints for 'stt', got one that does "
+                "TurnPolicy.endpointing: 'stt' needs an stt that detects endpoints, but this one does "
                 "not; use 'auto' or 'vad'"
             )
         stt = endpoints if endpointing == "auto" else endpointing == "stt"
@@ -133,7 +136,7 @@ class TurnMachine:
 
     @property
     def talking(self) -> bool:
-        """Whether the caller makes speech sounds right now."""
+        """Whether the caller is making speech sounds now."""
         return self._floor.speech.talking
 
     @property
@@ -143,7 +146,7 @@ class TurnMachine:
 
     @property
     def guess(self) -> int | None:
-        """The number of the reply that is being made on a guess."""
+        """The number of the reply that is being made as a guess."""
         return self._floor.guesses.live.turn if self._floor.guesses.live is not None else None
 
     @property
@@ -153,12 +156,12 @@ class TurnMachine:
 
     @property
     def held(self) -> bool:
-        """Whether the far side has put the caller on hold: no time passes for the call then."""
+        """Whether the far side has put the caller on hold, so that no time passes for the call."""
         return self._floor.held_since is not None
 
     @property
     def ending(self) -> str | None:
-        """Why the call is to end gracefully; None while it is not."""
+        """The reason for a graceful end in progress, or None."""
         return self._floor.ending
 
     @property
@@ -167,7 +170,9 @@ class TurnMachine:
         return self._floor.limited
 
     def handle(self, event: Signal, now: float) -> list[TurnCommand]:
-        """What to do about `event`, in order. TypeError for what is no signal; stale news of a reply is ignored."""
+        """The commands that follow from `event`, in order. TypeError if it is not a signal; late news about a reply is
+        ignored.
+        """
         column = column_of(event)
         floor = self._floor
         floor.now = now
@@ -178,16 +183,16 @@ class TurnMachine:
         return self._move(column, event)
 
     def follow(self, said: str, said_to: int, now: float) -> None:
-        """The caller has heard the first `said_to` characters of `said`, the whole text of the live reply so far."""
+        """The caller has heard the first `said_to` characters of `said`, the live reply's whole text so far."""
         self._floor.whose.follow(said, said_to, now)
 
     def due(self, now: float) -> list[TurnCommand]:
-        """What to do because nothing happened until `deadline`; nothing while that lies ahead."""
+        """The commands for when nothing happened until `deadline`; none before that time."""
         self._floor.now = now
         return self._move(Column.DEADLINE, None) if now >= self.deadline else []
 
     def take_decisions(self) -> list[Decided]:
-        """What was decided since the last call, and why: a line each."""
+        """The decisions since the last call, with their reasons."""
         taken, self._floor.decisions = self._floor.decisions, []
         return taken
 
@@ -211,7 +216,7 @@ class TurnMachine:
         return True
 
     def _is_stale(self, event: Signal) -> bool:
-        """Whether `event` is about a reply that is no longer, or never was, alive."""
+        """Whether `event` is about a reply that is no longer, or never was, live."""
         about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
         return isinstance(event, about) and event.turn != self.live
 

@@ -1,7 +1,7 @@
-"""Who has the floor: what the turn machine remembers of a call, and the few acts of which its moves are made.
+"""Who has the floor: what the turn machine remembers about a call, and the basic acts of which its moves consist.
 
 All changes of the machine's state are in this file. `commit`, `listen_on` and `rest` also decide what comes next: they
-leave the machine in the state that fits the caller. Every act that changes the course of a call leaves a Decided with
+leave the machine in the state that fits the caller. Every act that changes the course of a call records a Decided with
 its reason.
 """
 
@@ -42,7 +42,7 @@ from voicekit.turn.states import TurnState
 from voicekit.turn.whose import Levels
 from voicekit.writing import letters
 
-# More prompts than this can't wait for their moment: by the time the last is spoken, the first means nothing.
+# More prompts than this can't wait: by the time the last one is spoken, the first is out of date.
 QUEUED_PROMPTS = 8
 
 
@@ -64,20 +64,21 @@ class TurnMemory(CallerMemory):
         super().__init__(policy, rate=rate, stt=stt, now=now, languages=languages, levels=levels)
         self.turn = 0
         self.guesses = Speculations(policy.turn.speculation)
-        asks = finalizes and stt  # in vad mode a Finalized ends the turn: it is no mere question there
+        asks = finalizes and stt  # in vad mode, a Finalized ends the turn, so it is more than a question there
         self.advising = Advising(policy.turn.advises, rate=rate, finalizes=asks, scores=scores, languages=languages)
         self.prompts: deque[Prompt] = deque()
-        self.idle_prompts = 0  # in a row, since the caller last said anything
-        self.ending: str | None = None  # why the call is to end once the live reply is over
-        self.limited = False  # whether that is a limit of the call
+        self.idle_prompts = 0  # prompts in a row since the caller last spoke
+        self.ending: str | None = None  # the reason to end the call once the live reply is over
+        self.limited = False  # whether that reason is a limit of the call
         self.waiting_since = now
-        self.owed_since: float | None = None  # since a cut whose words, if any, were not answered yet
-        self.held_since: float | None = None  # by the far side: no time passes for this call until it is taken back
+        self.owed_since: float | None = None  # time of a cut whose words, if any, have not been answered
+        # time of a hold by the far side: no time passes for this call until it is resumed
+        self.held_since: float | None = None
         self.keys = KeyCollector()
 
     @property
     def deadline(self) -> float:
-        """When something must happen although nothing did."""
+        """When something must happen even if no event comes."""
         if self.held_since is not None:
             return math.inf
         match self.state:
@@ -97,7 +98,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def _noise_ends(self) -> float:
-        """When a sound without words has gone on for long enough: to answer the words before it, or to prompt."""
+        """When a sound without words has lasted long enough: to answer the words before it, or to prompt."""
         since = max(self.settling_since, self.speech.since)
         if self.book or self.keys.begun:
             return math.inf if self.ears_down and not self.keys.begun else since + self.policy.turn.noise
@@ -111,7 +112,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def first_key_due(self) -> float:
-        """When it is too late for the first of the keys that are collected."""
+        """The deadline for the first of the collected keys."""
         return math.inf if self.keys.first is None else self.waiting_since + self.keys.first
 
     @property
@@ -121,7 +122,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def commit_at(self) -> float:
-        """When the adviser has the turn committed; infinity while it does not."""
+        """When the adviser commits the turn; infinity if it does not."""
         return self.advising.commit_at if self.book.noted and not self.source_ended else math.inf
 
     @property
@@ -131,7 +132,7 @@ class TurnMemory(CallerMemory):
 
     @property
     def pause_time(self) -> float:
-        """How long the pause must last: `settle_time`, or as the adviser wants it."""
+        """How long the pause must last: `settle_time`, or as advised."""
         advised = self.book.noted and not self.source_ended
         return self.advising.settle_time(self.settle_time) if advised else self.settle_time
 
@@ -145,12 +146,12 @@ class TurnMemory(CallerMemory):
         self.state = state
 
     def pause(self) -> None:
-        """The caller is quiet: judge the pause from now on."""
+        """The caller is quiet: start to judge the pause."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
 
     def consult(self) -> None:
-        """Ask the adviser about the words in this pause; without words it is not asked."""
+        """Ask the adviser about the words before this pause; without words it is not asked."""
         if self.state is not TurnState.SETTLING or not self.book.noted or self.source_ended:
             return
         noted, before = self.book.noted, self.advising.advice
@@ -166,14 +167,14 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.FINALIZE, self.advising.advice.why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
-        """News for the adviser: what the reply asks for, or how the pause sounds."""
+        """Pass on news to the adviser: what the reply asks for, or the score of the pause."""
         if isinstance(event, AnswerExpected):
             self.advising.expect(event.answer)
         else:
             self.advising.score(event.at, event.probability)
 
     def sound(self) -> None:
-        """The first sample of the reply was heard; a reply that is held was heard before the hold."""
+        """The first sample of the reply was heard; if the reply is held, this was before the hold."""
         self.reply.audible = True
         if self.state is TurnState.REPLYING:
             self.state = TurnState.SPEAKING
@@ -184,7 +185,7 @@ class TurnMemory(CallerMemory):
 
     def note_stt(self, *, down: bool) -> None:
         self.ears_down = down
-        if self.speech.talking and not down:  # words of what was said meanwhile are still to come
+        if self.speech.talking and not down:  # some words are still to come
             self.settling_since = self.now
 
     def note(self, event: Interim | Final) -> None:
@@ -197,7 +198,9 @@ class TurnMemory(CallerMemory):
             self.discard("the words changed")
 
     def queue(self, prompt: Prompt) -> None:
-        """Keep `prompt` for the next silence: of too many the oldest leaves, and in an ending call it is too late."""
+        """Keep `prompt` for the next silence. If there are too many, the oldest is dropped; while the call ends, it is
+        too late.
+        """
         if self.ending is not None:
             self.decide(TurnAct.DROP_PROMPT, "the call is ending", about=prompt.reason)
             return
@@ -213,7 +216,7 @@ class TurnMemory(CallerMemory):
         self._begin_held()
 
     def _begin(self, interruptible: bool = True) -> None:
-        """A reply is alive from here on."""
+        """A reply is live from now on."""
         self.turn += 1
         self.live = LiveReply(self.turn, None, interruptible)
         self.owed_since = None
@@ -222,19 +225,19 @@ class TurnMemory(CallerMemory):
         self.guesses.start_over()
 
     def _begin_held(self) -> None:
-        """A reply that begins while the far side holds the call waits for its end."""
+        """A reply that begins during a hold by the far side waits for the end of the hold."""
         if self.held_since is not None:
             self.commands.append(HoldOutput(self.turn))
 
     def speculate(self) -> None:
-        """Begin the reply to the words so far, and go on judging the pause."""
+        """Begin the reply to the words so far, and continue to judge the pause."""
         turn, text = self.turn + 1, self.book.text
         self.guesses.make(turn, text)
         self.commands.append(Speculate(turn, text))
         self.decide(TurnAct.SPECULATE, self.guesses.why, turn)
 
     def discard(self, why: str) -> None:
-        """Throw the speculative reply away, if there is one."""
+        """Discard the speculative reply, if there is one."""
         if self.guesses.live is not None:
             turn, self.guesses.live = self.guesses.live.turn, None
             self.commands.append(Discard(turn))
@@ -259,7 +262,7 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.HOLD, why, self.reply.turn)
 
     def release(self, why: str) -> None:
-        """The reply goes on, for now: words that change are judged again."""
+        """Resume the reply, for now: words that change are judged again."""
         self.doubt.let_pass = letters(self.book.noted.text)
         self.guesses.start_over()
         self.state = TurnState.SPEAKING if self.reply.audible else TurnState.REPLYING
@@ -268,7 +271,7 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.RELEASE, why, self.reply.turn)
 
     def note_hold(self, held: bool) -> None:
-        """The far side holds the call, or takes it back: the reply pauses meanwhile, and so does every deadline."""
+        """The far side holds the call, or resumes it: during the hold, the reply and every deadline are paused."""
         if held is (self.held_since is not None):
             return
         if held:
@@ -281,13 +284,13 @@ class TurnMemory(CallerMemory):
             self.speech.since += away
             self.doubt.put_off(away)
             self.owed_since = None if self.owed_since is None else self.owed_since + away
-        if self.live is not None and self.state is not TurnState.DOUBTING:  # then it is held already, and stays so
+        if self.live is not None and self.state is not TurnState.DOUBTING:  # otherwise it is already held, and stays so
             act, order = (TurnAct.HOLD, HoldOutput) if held else (TurnAct.RELEASE, ReleaseOutput)
             self.commands.append(order(self.live.turn))
             self.decide(act, "the far side holds the call" if held else "the far side is back", self.live.turn)
 
     def collect(self, wanted: CollectKeys) -> None:
-        """The caller's next keys are taken together. A newer order takes the place of this one until one is pressed."""
+        """Collect the caller's next keys. A newer order replaces this one until a key is pressed."""
         if self.keys.order(wanted) and self.state is TurnState.WAITING:
             self.waiting_since = self.now
 
@@ -298,7 +301,7 @@ class TurnMemory(CallerMemory):
             self.book.read(event, "keys")
 
     def await_key(self) -> None:
-        """The next key is awaited, in silence or while the caller speaks: a cut is owed no other answer."""
+        """Wait for the next key, in silence or while the caller speaks; this is the only answer that a cut needs."""
         self.owed_since = None
         if self.speech.talking:
             self.state = TurnState.HEARING
@@ -307,7 +310,7 @@ class TurnMemory(CallerMemory):
             self.pause()
 
     def take_keys(self, why: str) -> None:
-        """The keys are a turn, together with any words; so is the lack of a key."""
+        """Make the keys a turn, together with any words; a missing key makes a turn as well."""
         self.keys.stop()
         if self.book:
             self.commit(why)
@@ -317,7 +320,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.COMMIT, why, self.turn)
 
     def cut(self, why: str) -> None:
-        """The reply is gone; a question whose answer was not heard is put back. What comes next is not decided here."""
+        """Cut the reply; a question whose answer was not heard is put back. What comes next is not decided here."""
         live, self.live, self.sounded_at = self.reply, None, self.now
         if not live.audible and live.question is not None:
             self.book.put_back = live.question
@@ -326,13 +329,13 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CUT, why, live.turn)
 
     def cut_for_speech(self, why: str) -> None:
-        """The caller has taken the floor, and is owed a reply even if no word comes of it."""
+        """The caller has taken the floor, and gets a reply even if the sound contains no words."""
         self.cut(why)
         self.owed_since = self.settling_since = self.now
         self.state = TurnState.HEARING if self.speech.talking else TurnState.SETTLING
 
     def commit(self, why: str, upto: int = 0) -> None:
-        """Ask for a reply to all words put back, spoken and typed; without any, listen on."""
+        """Ask for a reply to all words put back, spoken and typed; if there are none, listen on."""
         if not self.book:
             self.listen_on()
             return
@@ -352,7 +355,7 @@ class TurnMemory(CallerMemory):
         self.decide(TurnAct.CONFIRM if confirmed else TurnAct.COMMIT, why, self.turn)
 
     def after_reply(self, turn: int) -> None:
-        """Reply `turn` ended by itself: answer what was kept, or go on with the words in progress."""
+        """Reply `turn` ended by itself: answer what was kept, or continue with the words in progress."""
         self.close_stale()
         self.recall_answer()
         if self.book.typed:
@@ -365,7 +368,7 @@ class TurnMemory(CallerMemory):
             self.commit(f"said while reply {turn} ran")
 
     def listen_on(self) -> None:
-        """No words came: go on hearing, wait out the regret of a cut, or rest."""
+        """No words came: continue to listen, wait out the regret of a cut, or rest."""
         if self.speech.talking:
             self.state = TurnState.HEARING
         elif self.owed_since is None:
@@ -374,7 +377,7 @@ class TurnMemory(CallerMemory):
             self.state = TurnState.SETTLING
 
     def rest(self) -> None:
-        """Nobody speaks: the next prompt's moment, the end of a call that is to end, or a wait."""
+        """Nobody speaks: speak the next prompt, end a call that is to end, or wait."""
         if self.prompts:
             self.speak(self.prompts.popleft())
         elif self.ending is not None or self.source_ended:
@@ -384,14 +387,14 @@ class TurnMemory(CallerMemory):
             self.waiting_since = self.now
 
     def order_end(self, event: End) -> None:
-        """The first graceful order stands; its farewell is the last thing spoken."""
+        """The first graceful order counts; its farewell is the last thing spoken."""
         if self.ending is None:
             if event.farewell is not None:
                 self.queue(Prompt("farewell", event.farewell, interruptible=False))
             self.ending, self.limited = event.why, event.limit
 
     def go_deaf(self) -> None:
-        """The source has ended: there is no sound any more."""
+        """The source has ended, so there is no more sound."""
         self.source_ended = True
         self.owed_since = None
         self.speech.talking = False

@@ -1,8 +1,8 @@
-"""The moves of the turn table: what happens in one cell. Each is short and named as the table shows it.
+"""The moves of the turn table: what happens in one cell. Each is short and named as in the table.
 
 A move is called with the floor and the event (None at a deadline) and leaves `floor.state` in one of the states that
-its cell declares. It writes nothing itself: `voicekit.turn.memory` does. What an event means in *every* state (who is
-talking, which reply it is about) is settled before, in `voicekit.turn.machine`.
+its cell declares. It changes nothing itself: `voicekit.turn.memory` does. What an event means in *every* state (who is
+talking, which reply it is about) is handled before, in `voicekit.turn.machine`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def ignore(floor: TurnMemory, event: Signal | None) -> None:
     """Nothing changes here."""
 
 
-# --- while nobody replies ---
+# --- while no reply is live ---
 
 
 def hear(floor: TurnMemory, event: Signal | None) -> None:
@@ -49,7 +49,7 @@ def note(floor: TurnMemory, event: Interim | Final) -> None:
 
 
 def wake(floor: TurnMemory, event: Interim | Final) -> None:
-    """Words without a speech mark: the stt caught what the detector missed."""
+    """Words without a speech mark: the stt recognised what the detector missed."""
     floor.note(event)
     if floor.book.noted:
         floor.enter(TurnState.SETTLING)
@@ -84,7 +84,7 @@ def pause_over(floor: TurnMemory, event: None) -> None:
 
 
 def sound_over(floor: TurnMemory, event: None) -> None:
-    """The caller's sound goes on and brings no word: noise, or a cut that was none."""
+    """The caller's sound continues without words: it is noise, or a cut that was none."""
     if floor.keys.begun:
         floor.take_keys(f"no other key, though the sound goes on for {floor.policy.turn.noise:g} s")
     elif floor.owed_since is not None and not floor.book.noted:
@@ -96,7 +96,7 @@ def sound_over(floor: TurnMemory, event: None) -> None:
 
 
 def regret(floor: TurnMemory, event: None) -> None:
-    """A reply was cut, and the words that cut it are gone: answer what was put back, or listen on."""
+    """A reply was cut, and the words that cut it vanished: answer what was put back, or listen on."""
     floor.owed_since = None
     floor.commit(f"no word followed the cut within {floor.policy.interrupt.regret:g} s")
 
@@ -147,12 +147,12 @@ def queue(floor: TurnMemory, event: Prompt) -> None:
 
 # --- the end of a call ---
 #
-# An ordered end may still have something to say. After the end of the source nobody talks any more: what was said is
-# still answered, and then the call is closed.
+# When an end was ordered, the bot may still speak. After the end of the source the caller can't speak: earlier words
+# are still answered, and then the call is closed.
 
 
 def end(floor: TurnMemory, event: End) -> None:
-    """No reply lives: say what still is to be said, and close; or close at once."""
+    """No reply is live: speak what is still to be spoken, then close; or close at once."""
     if event.graceful:
         floor.order_end(event)
         floor.rest()
@@ -180,12 +180,12 @@ def hang_up(floor: TurnMemory, event: Signal | None) -> None:
 
 
 def is_believed(floor: TurnMemory, event: Endpoint | Finalized) -> bool:
-    """In stt mode an Endpoint ends a turn, in vad mode a Finalized; either is stale at or below the watermark."""
+    """In stt mode an Endpoint ends a turn, in vad mode a Finalized; either is out of date at or below the watermark."""
     return isinstance(event, Endpoint) is floor.stt and event.at > floor.book.heard_to
 
 
 def _collect(floor: TurnMemory, event: Dtmf) -> None:
-    """A key that was asked for: the last of them commits, any other is waited behind."""
+    """A collected key: the last one commits, after any other the next is awaited."""
     floor.press(event)
     go_on_collecting(floor)
 

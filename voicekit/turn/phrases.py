@@ -1,7 +1,7 @@
-"""How much what was said weighs against a running reply: stop-words, ignore-words, and the count of the rest.
+"""How much words weigh against a running reply: stop-words, ignore-words, and the count of the rest.
 
-Words are compared by their letters, joined: without case, punctuation, or white space. So "uh-huh" is also "uh huh",
-and a phrase is found however the recogniser cut it, in scripts without spaces too.
+Words are compared by their joined letters, without case, punctuation, or white space. So "uh-huh" equals "uh huh", and
+phrases are found however the recogniser split them, also in scripts without spaces.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ FALLBACK = "en"
 """The language of a word whose language is unknown, after those that the recogniser expects."""
 
 CHARACTERS_A_WORD = 2
-"""In scripts without spaces. It is the mean of Chinese and a little less than that of Japanese and Thai."""
+"""For scripts without spaces. It is the mean for Chinese, and a little less than the mean for Japanese and Thai."""
 
 _SHARED = "\u0370"
-"""Below it are Latin letters, which most lists are written in: there a word of one language is one of another, too."""
+"""Characters below it are Latin letters, which most lists use: there, a word of one language counts for the others."""
 
 
 class PhraseWord(NamedTuple):
-    """The letters of one word: the place of the Word it is part of, the language of that, and whether of a script
-    without spaces."""
+    """The letters of one word: the index of its Word, that Word's language, and whether its script has no spaces."""
 
     place: int
     text: str
@@ -45,9 +44,9 @@ def parts_of(words: Sequence[Word]) -> list[PhraseWord]:
 class Phrases:
     """Phrases of one or more words, by language.
 
-    A word is looked up in the list of its language. If that is unknown or has no list, it is looked up in those of
-    `languages` and in the English one, and a word that is not in Latin letters in all lists. The phrases of "any" are
-    in every list.
+    A word is looked up in the list of its language. If the language is unknown or has no list, the word is looked up in
+    those of `languages` and in the English one; a word that is not in Latin letters is looked up in all lists. The
+    phrases of "any" are in every list.
     """
 
     __slots__ = ("_all", "_by_language", "_fallback", "_longest")
@@ -62,7 +61,9 @@ class Phrases:
         self._longest = max(map(len, self._all), default=0)
 
     def split(self, parts: Sequence[PhraseWord]) -> tuple[list[str], list[PhraseWord]]:
-        """The phrases found in `parts`, the longest where several begin, and the parts in none of them."""
+        """The phrases found in `parts` (the longest if several begin at one place), and the parts that belong
+        to none.
+        """
         found: list[str] = []
         rest: list[PhraseWord] = []
         start = 0
@@ -76,7 +77,7 @@ class Phrases:
         return found, rest
 
     def _first(self, parts: Sequence[PhraseWord], start: int) -> tuple[str | None, int]:
-        """The longest phrase that begins with part `start`, and the part behind it."""
+        """The longest phrase that begins with part `start`, and the index after it."""
         known, read = self._known(parts[start]), ""
         phrase, end = None, start + 1
         for place in range(start, len(parts)):
@@ -96,7 +97,7 @@ class Phrases:
 
 
 class InterruptionWeigher:
-    """Weighs what was said while a reply runs."""
+    """Weighs what is said during a reply."""
 
     __slots__ = ("_ignored", "_min_words", "_stop")
 
@@ -106,13 +107,15 @@ class InterruptionWeigher:
         self._min_words = policy.min_words
 
     def weight(self, words: Sequence[Word]) -> int:
-        """How many of `words` are more than a backchannel, as people of that language count words."""
+        """How many of `words` are more than a backchannel, counted as in their language."""
         _, rest = self._ignored.split(parts_of(words))
         characters = sum(part.unspaced for part in rest)
         return len({part.place for part in rest if not part.unspaced}) + -(-characters // CHARACTERS_A_WORD)
 
     def cuts(self, words: Sequence[Word], least: int | None = None) -> str | None:
-        """Why `words` cut a reply at once, or None if they do not; `least` that are no backchannel do, or min_words."""
+        """Why `words` cut a reply at once, or None if they do not; `least` words that are not backchannels cut, or
+        min_words.
+        """
         found, _ = self._stop.split(parts_of(words))
         if found:
             return f"stop-word {found[0]!r}"

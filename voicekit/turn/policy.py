@@ -1,7 +1,7 @@
-"""The numbers and word lists by which turns are judged: frozen values, each default beside its reason.
+"""The numbers and word lists by which turns are judged: frozen values, each default with its reason.
 
-A policy decides nothing; it is read by the turn machine, the conductor and the session. All times are seconds.
-Raises ConfigError, naming the field, for a value that no call could be run with.
+A policy decides nothing; the turn machine, the conductor and the session read it. All times are seconds. Raises
+ConfigError, naming the field, for a value that no call could use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicekit.turn.wordlists import IGNORE_WORDS, STOP_WORDS, WordLists
 Endpointing: TypeAlias = Literal["auto", "stt", "vad"]
 Ahead: TypeAlias = Literal["text", "sound"]
 
-# A recogniser's cap on its own delay is kept to the moment; half a second covers the way to us and a slow decode.
+# A recogniser keeps its own maximum delay exactly; half a second covers the network and a slow decode.
 FALLBACK_MARGIN = 0.5
 
 FAREWELL = "I have to end this call now. Goodbye."
@@ -30,10 +30,10 @@ APOLOGY = "I'm sorry, something went wrong. Could you say that again?"
 class Speculation:
     """When a reply is begun before it is certain that the caller has finished, and how far it gets before that.
 
-    `after`: how long the words must have stood unchanged, in a pause; a recogniser rarely corrects a word that is 0.2 s
-    old. `most`: how often in one turn, because each time a model is paid. `ahead`: "text" holds the handler's words
-    in front of the voice; "sound" holds the voice's sound in front of the sink, which saves the voice's delay too, and
-    pays for speech that is perhaps thrown away.
+    `after`: how long the words must be unchanged in a pause; a recogniser rarely corrects a word that is 0.2 s old.
+    `most`: how often per turn, because each time a model is paid. `ahead`: "text" holds the handler's words before the
+    voice; "sound" holds the voice's sound before the sink, which also hides the voice's delay, but pays for speech that
+    may be discarded.
     """
 
     after: float = 0.2
@@ -50,15 +50,15 @@ class Speculation:
 class TurnPolicy:
     """When the caller's turn is over.
 
-    `endpointing`: "stt" believes the recogniser's Endpoint, "vad" believes silence, "auto" takes "stt" where the
-    transcriber declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all
-    pauses inside a sentence. `max_endpoint_delay`: the longest that the recogniser takes over its Endpoint.
-    `noise`: how long a sound may go on after the last word until the words are answered, as steady noise ends no pause;
-    4 s is longer than anybody draws out a word, and than a busy recogniser takes for the next.
-    `speculate`: whether replies are begun while a pause is still being judged; True is `Speculation()`. Off, because a
-    handler must be made for it: asked, it may be for nothing (see `Turn.committed`). `adviser`: judges each pause by
-    its words, to end the turn before the recogniser's endpoint or to wait longer (`voicekit.turn.advice`); True is
-    `WordAdviser()`, False leaves both to endpoints and silence.
+    `endpointing`: "stt" uses the recogniser's Endpoint, "vad" uses silence, "auto" uses "stt" if the transcriber
+    declares endpoints. `settle`: how long a pause must last in vad mode; 0.8 s is longer than nearly all pauses inside
+    a sentence. `max_endpoint_delay`: the recogniser's longest delay for its Endpoint. `noise`: how long a sound may
+    continue after the last word until the words are answered, since steady noise ends no pause; 4 s is longer than
+    anyone draws out a word, and than a busy recogniser takes for the next. `speculate`: whether replies are begun while
+    a pause is still being judged; True is `Speculation()`. Off by default, because the handler must be prepared for
+    calls that lead to nothing (see `Turn.committed`). `adviser`: judges each pause by its words, to end the turn before
+    the recogniser's endpoint or to wait longer (`voicekit.turn.advice`); True is `WordAdviser()`, False leaves both to
+    endpoints and silence.
     """
 
     endpointing: Endpointing = "auto"
@@ -76,14 +76,14 @@ class TurnPolicy:
 
     @property
     def advises(self) -> Adviser | None:
-        """The adviser; None where it is off."""
+        """The adviser; None if it is off."""
         if isinstance(self.adviser, bool):
             return _BY_WORDS if self.adviser else None
         return self.adviser
 
     @property
     def speculation(self) -> Speculation | None:
-        """The numbers of `speculate`; None where it is off."""
+        """The numbers of `speculate`; None if it is off."""
         if isinstance(self.speculate, Speculation):
             return self.speculate
         return Speculation() if self.speculate else None
@@ -96,24 +96,24 @@ class TurnPolicy:
 
 @dataclass(frozen=True, slots=True)
 class InterruptPolicy:
-    """When speech cuts a reply off.
+    """When speech cuts a reply.
 
     `barge_in`: whether speech interrupts at all; typed lines and keys always do. `min_words`: this many words cut.
-    Fewer hold the reply while they are spoken, and are answered after it. Before the first sound of a reply one word is
-    enough, since the caller has not finished. In scripts without spaces two characters count as a word. `doubt`: how
-    long a reply is held at most; then words that are still coming cut, and without any the reply goes on. `late_words`:
-    how long to wait for the words of a sound that has ended, unless the recogniser reports sooner that there are none;
-    with the gate's hangover of 0.3 s a cough costs 0.4 s. Words that come later still cut. `sound_cuts`: whether sound
-    without words cuts, if it goes on at the end of the doubt; for a recogniser that is much slower than that.
-    `min_speech`: how much of such a sound must be speech. `regret`: after a cut whose words vanish, how long no word
-    may follow until a question that was cut before its answer is asked again.
+    Fewer words hold the reply while they are spoken, and are answered after it. Before the first sound of a reply one
+    word is enough, since the caller has not finished. In scripts without spaces two characters count as a word.
+    `doubt`: the longest time a reply is held; then words that are still coming cut it, and otherwise it continues.
+    `late_words`: how long to wait for the words of a sound that has ended, unless the recogniser reports sooner that
+    there are none; with the gate's hangover of 0.3 s a cough costs 0.4 s. Later words still cut. `sound_cuts`: whether
+    sound without words cuts, if it still continues at the end of the doubt; for a recogniser that is much slower than
+    that. `min_speech`: how much of such a sound must be speech. `regret`: after a cut whose words vanish, how long
+    there must be no words until a question that was cut before its answer is asked again.
 
-    `ignore_echo`: whether words that the reply itself is speaking just then are ignored. `faint_db`: sound this much
-    below the caller's usual level is ignored (television, side talk, echo); None turns that off. Speech of one person
-    varies by up to 10 dB. `stop_words`: phrases that cut alone, by language code; "any" is the code for all languages.
-    A word whose language is unknown, or has no list, is looked up in the lists of the languages that the recogniser
-    expects, and in the English one; if it is not in Latin letters, in all lists. `ignore_words`: phrases that never
-    cut, by language code like the `stop_words`.
+    `ignore_echo`: whether words that the reply itself contains at that moment are ignored. `faint_db`: sound this much
+    below the caller's usual level is ignored (television, side talk, echo); None turns this off. The speech of one
+    person varies by up to 10 dB. `stop_words`: phrases that cut alone, by language code; "any" is the code for all
+    languages. A word whose language is unknown, or has no list, is looked up in the lists of the languages that the
+    recogniser expects, and in the English one; if it is not in Latin letters, in all lists. `ignore_words`: phrases
+    that never cut, by language code like the `stop_words`.
     """
 
     barge_in: bool = True
@@ -134,7 +134,8 @@ class InterruptPolicy:
         _check(self, _DECIBELS, "faint_db")
         _check(self, _count(1), "min_words")
         _check(self, _WORD_LISTS, "stop_words", "ignore_words")
-        for name in ("stop_words", "ignore_words"):  # copies, so that the caller's own can change on their own
+        # copies, so that later changes to the caller's lists have no effect
+        for name in ("stop_words", "ignore_words"):
             lists = {language: tuple(phrases) for language, phrases in getattr(self, name).items()}
             object.__setattr__(self, name, lists)
 
@@ -143,17 +144,17 @@ class InterruptPolicy:
 class CallPolicy:
     """How a call begins, how it is kept alive, what is spoken when something fails, and when it ends.
 
-    For each text None is silence. While the far side holds the call, none of these times goes on.
+    For each text, None means silence. During a hold by the far side, none of these times runs.
 
     `greeting`: spoken before the caller speaks; None waits for the caller. `greeting_interruptible`: whether speech can
-    cut it; words spoken over one that it can't cut are answered after it. `idle_after`: silence after which the bot
-    prompts; None never does. `idle_prompt`: the words of that prompt; None calls the handler. `idle_limit`: after this
-    many prompts in a row the next silence ends the call; None never does, 0 ends it without a prompt.
-    `max_duration`: after this time the call ends gracefully, as soon as the caller has finished speaking, and at the
-    latest 10 s later. `warning`: spoken before that, 30 s or a quarter of `max_duration` earlier. `farewell`: spoken
-    before the call is ended by `idle_limit`, by `max_duration` or by failures. `apology`: spoken when a reply has
-    failed and no other text was spoken for it. The call goes on; after three failed replies in a row it ends.
-    `open_timeout`: how long each stage may take to open. `end_within`: how long a graceful end may take.
+    cut it; otherwise, words spoken over it are answered after it. `idle_after`: silence after which the bot prompts;
+    None never prompts. `idle_prompt`: the words of that prompt; None calls the handler. `idle_limit`: after this many
+    prompts in a row the next silence ends the call; None never ends it, 0 ends it without a prompt. `max_duration`:
+    after this time the call ends gracefully, once the caller has finished speaking, and at the latest 10 s later.
+    `warning`: spoken before that, 30 s or a quarter of `max_duration` earlier. `farewell`: spoken before `idle_limit`,
+    `max_duration` or failures end the call. `apology`: spoken when a reply has failed and no other text was spoken for
+    it. The call continues; after three failed replies in a row it ends. `open_timeout`: how long each stage may take to
+    open. `end_within`: how long a graceful end may take.
     """
 
     greeting: str | None = None

@@ -1,7 +1,7 @@
 """When to guess that the caller has finished, and whether the guess still holds (pure).
 
-A guess is about the words: it holds as long as the question reads the same, whatever its case and punctuation, and
-however often the caller makes sounds that become no words. It takes the number of the next reply without using it up.
+A guess is about the words: it holds while the question reads the same, ignoring case and punctuation, and however often
+the caller makes sounds without words. It takes the number of the next reply without using it up.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from voicekit.writing import letters
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Reply `turn` is being made, to a question of these `words`."""
+    """Reply `turn` is being made, to a question with these `words`."""
 
     turn: int
     words: str  # their letters
 
 
 class Speculations:
-    """The guesses of one call; at most one is alive. Without a `policy` there are none."""
+    """The guesses of one call; at most one is live. Without a `policy` there are none."""
 
     __slots__ = ("_made", "_policy", "_since", "_words", "live")
 
@@ -30,8 +30,8 @@ class Speculations:
         self.live: Guess | None = None
         self._policy = policy
         self._words = ""
-        self._since = -inf  # when the words became those
-        self._made = 0  # in this turn
+        self._since = -inf  # time at which the words last changed
+        self._made = 0  # guesses in this turn
 
     @property
     def on(self) -> bool:
@@ -39,7 +39,7 @@ class Speculations:
 
     @property
     def due(self) -> float:
-        """From when on the words are worth a guess; infinity for none."""
+        """The time from which the words are worth a guess; infinity for none."""
         if self._policy is None or self.live is not None or self._made >= self._policy.most:
             return inf
         return self._since + self._policy.after
@@ -50,7 +50,7 @@ class Speculations:
         return f"the words have stood for {self._policy.after:g} s"
 
     def note(self, question: str, now: float) -> bool:
-        """The question reads `question` now; returns whether that refutes the live guess."""
+        """The question now reads `question`; returns whether this refutes the live guess."""
         words = letters(question)
         if words != self._words:
             self._words, self._since = words, now
@@ -61,11 +61,11 @@ class Speculations:
         self._made += 1
 
     def confirmed_by(self, question: str) -> bool:
-        """Whether the live guess was of `question`."""
+        """Whether the live guess was about `question`."""
         return self.live is not None and self.live.words == letters(question)
 
     def start_over(self) -> None:
-        """These words are answered, or forgotten: whatever comes next is another question."""
+        """These words are answered or discarded: what comes next is another question."""
         self.live = None
         self._words = ""
         self._made = 0

@@ -1,4 +1,4 @@
-"""Whether the caller is making speech sounds, and for how long: the book-keeping of SpeechStarted and SpeechStopped."""
+"""Whether the caller is making speech sounds, and for how long, derived from SpeechStarted and SpeechStopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from voicekit.events import SpeechStarted, SpeechStopped
 
 
 class CallerSpeech:
-    """Kept up to date in every state. Counts ear samples where the marks tell, seconds of the clock where not yet."""
+    """Kept up to date in every state. Counts ear samples where marks exist, and otherwise seconds of the clock."""
 
     __slots__ = ("_earlier", "_rate", "_started_at", "since", "stopped_at", "talking")
 
@@ -30,10 +30,10 @@ class CallerSpeech:
         self.stopped_at = mark.at
 
     def doubt(self) -> None:
-        """Count from here: what earlier stretches said is no evidence for this doubt; the running one is."""
+        """Count from now on: earlier stretches are no evidence for this doubt, but the current one is."""
         self._earlier = 0
 
     def evidence(self, now: float) -> int:
-        """Samples of speech since `doubt`, with the whole of the stretch that was running then."""
+        """Samples of speech since `doubt`, including the whole stretch that was in progress then."""
         running = round((now - self.since) * self._rate) if self.talking else 0
         return self._earlier + running

@@ -1,7 +1,7 @@
-"""Whether somebody is dictating a number or spelling, by the last words (pure).
+"""Whether the caller is dictating a number or spelling, judged by the last words (pure).
 
-Recognisers write digits as words ("oh one seven"), one by one ("5 5 5"), or in groups ("0171 55"). One number alone is
-an amount or an hour and no dictation: "a table for two", "at half past eight", "in 1985".
+Recognisers write digits as words ("oh one seven"), one by one ("5 5 5"), or in groups ("0171 55"). A single number is
+an amount or a time and not a dictation: "a table for two", "at half past eight", "in 1985".
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from voicekit.turn.endings import Endings
 from voicekit.writing import letters
 
 LOOKED_AT = 12
-"""Words at the end that are looked at: as many as the longest card number has groups, twice over."""
+"""Words at the end that are examined: twice the number of groups in the longest card number."""
 
 DIGIT_WORDS = 3
-"""Single digits in a row that are a dictation: "nine one" may be a bus."""
+"""Single digits in a row that count as a dictation: "nine one" may be a bus."""
 
 LETTERS = 3
-"""Single letters in a row that are a spelling: "plan B" and "a I" are not."""
+"""Single letters in a row that count as a spelling: "plan B" and "a I" do not."""
 
 GROUPS = 2
-"""Groups of numerals in a row that are a dictation, if they have DIGITS together."""
+"""Groups of numerals in a row that count as a dictation, if they have DIGITS in total."""
 
 DIGITS = 5
-"""Digits of one group, or of several: no year and no hour has as many."""
+"""Digits of one group, or of several: more than a year or a time of day has."""
 
 ALONE = 3
-"""Digits of one group that are a dictation if nothing else was said, or if it begins with a zero or a plus."""
+"""Digits of one group that are a dictation if there were no other words, or if it begins with a zero or a plus."""
 
 _AMOUNTS = frozenset(":%$€£¥°")
-"""What makes hours and amounts of digits."""
+"""Words and signs that turn digits into times and amounts."""
 
 _AROUND = " .,;:!?'\"-"
 _JOINS = frozenset({"dash", "hyphen", "dot", "point", "slash", "bindestrich", "strich", "punkt", "guion", "tiret"})
@@ -46,8 +46,8 @@ class Spelt:
     groups: int = 0
     numerals: int = 0
     letters: int = 0
-    opens_like_a_number: bool = False  # with a zero or a plus
-    alone: bool = False  # nothing else was said
+    opens_like_a_number: bool = False  # begins with a zero or a plus
+    alone: bool = False  # there were no other words
 
     @property
     def digits(self) -> int:
@@ -65,7 +65,7 @@ class Spelt:
 
 
 def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
-    """What the last of `words` spell, back to the first that is no digit, letter or hesitation."""
+    """What the last of `words` spell, back to the first that is not a digit, letter or hesitation."""
     digit_words = groups = numerals = singles = 0
     opens = False
     place = len(words)
@@ -85,6 +85,6 @@ def spelt(words: Sequence[Word], endings: Endings) -> Spelt:
 
 
 def bare(text: str) -> str:
-    """The letters of one word. As `letters`, which takes ten times as long for a word that needs no care."""
+    """The letters of one word. Like `letters`, which takes ten times as long for a simple word."""
     stripped = text.strip(_AROUND)
     return stripped.lower() if stripped.isascii() and stripped.isalnum() else letters(text)

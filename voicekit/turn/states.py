@@ -1,4 +1,4 @@
-"""The rows and columns of the turn table: the states of the machine, and the kinds of events it tells apart."""
+"""The rows and columns of the turn table: the states of the machine, and the kinds of events it distinguishes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TurnState(Enum):
 
 
 class Column(Enum):
-    """What can happen to a call, each kind with a cell for every state."""
+    """What can happen in a call; each kind has a cell for every state."""
 
     SPEECH_STARTED = "SpeechStarted"
     SPEECH_STOPPED = "SpeechStopped"
@@ -44,7 +44,7 @@ class Column(Enum):
     DEADLINE = "deadline"
 
 
-# A column is named after the events in it, so this cannot disagree with what a reader sees in the table.
+# A column is named after its events, so this cannot differ from what a reader sees in the table.
 _COLUMN_OF: dict[type, Column] = {
     getattr(events, name): column
     for column in Column
@@ -54,7 +54,7 @@ _COLUMN_OF: dict[type, Column] = {
 
 
 def column_of(event: Signal) -> Column:
-    """The column of `event`; TypeError for what is no signal."""
+    """The column of `event`; TypeError if it is not a signal."""
     column = _COLUMN_OF.get(type(event))
     if column is None:
         raise TypeError(f"turn machine: expected a signal, got {event!r}")

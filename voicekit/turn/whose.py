@@ -1,9 +1,10 @@
-"""Whose words are those? The caller's, or the reply's own, come back as an echo, or those of a voice in the background.
+"""Whose words are those? The caller's, the reply's own words that come back as echo, or those of a voice in the
+background.
 
-Pure. Two signs speak against the caller: the reply has just had the same words, aligned in time within an echo's
-delay, and not as loud as the caller is; and the sound is far below the level at which this caller usually speaks. Both
-are judged over a whole utterance, since a caller may use a word of the reply, and speaks some words softly. Of an echo
-a recogniser understands about every second word, and makes up the rest; so half of them are enough.
+Pure. Two signs show that words are not the caller's. First, the reply has just had the same words, within an echo's
+delay, and they are not as loud as the caller. Second, the sound is far below the caller's usual level. Both are judged
+over a whole utterance, since callers may use a word of the reply, and speak some words softly. A recogniser understands
+about every second word of an echo, and invents the rest; so half of the words are enough.
 """
 
 from __future__ import annotations
@@ -20,45 +21,47 @@ from voicekit.turn.policy import InterruptPolicy
 from voicekit.writing import letters, units
 
 Levels: TypeAlias = Callable[[int, int], float | None]
-"""The level of the sound between two ear samples in dBFS; None if there was no speech, or it is too long ago."""
+"""The level of the sound between two ear samples in dBFS; None if there was no speech, or it was too long ago."""
 
 EARLY, LATE = 0.4, 0.9
-"""Seconds by which an echoed word may start before and after the reply's word is counted as played: voices, sinks and
-recognisers know the times of words to some tenths, and a telephone's echo takes up to half a second. A caller who takes
-up what was offered begins later."""
+"""Seconds by which an echoed word may start before and after the reply's word counts as played. Voices, sinks and
+recognisers time words to some tenths, and a telephone's echo takes up to half a second. Callers who repeat an offer
+begin later.
+"""
 
 ALIKE = 0.75
-"""As much of a word's letters must agree, and as many words of an utterance whose level is not known."""
+"""The share of a word's letters that must agree, and of an utterance's words if its level is not known."""
 
 SHARE = 0.5
-"""As many words of an utterance must be the reply's."""
+"""The share of an utterance's words that must be the reply's."""
 
 SOFTER_DB = 6.0
-"""An echo is at least so much below the caller's usual level; what is louder is the caller, who repeats a word."""
+"""An echo is at least this much below the caller's usual level; anything louder is the caller repeating a word."""
 
 KEPT = 5.0
 """Seconds for which played words are remembered; a recogniser's final is seldom later."""
 
 USUAL = 40
-"""Words by whose median the caller's usual level is known; half of them are as many as one long sentence has."""
+"""Words whose median gives the caller's usual level; half of them make one long sentence."""
 
 PRESUMED_DBFS = -28.0
-"""The usual level of a caller who has not spoken yet, for whether a sound holds the greeting: telephones and
-browsers bring speech to about that. A softer caller can still interrupt it, with words."""
+"""The assumed level of a caller who has not spoken yet, to decide whether a sound holds the greeting: telephones and
+browsers bring speech to about this level. A quieter caller can still interrupt the greeting, with words.
+"""
 
 FEW = 4
 """With fewer words the usual level is not known yet."""
 
 DRIFT = 2e-4
-"""Seconds by which two clocks may part in one; that of a sound card is seldom off by more."""
+"""Seconds by which two clocks may drift apart per second; a sound card's clock is seldom off by more."""
 
 QUESTION_MARKS = frozenset("?\uff1f\u061f\u037e\u055e\u1367\u2e2e")
-"""Of Latin, Chinese and Japanese, Arabic, Greek, Armenian, Ethiopic and Syriac text."""
+"""For Latin, Chinese and Japanese, Arabic, Greek, Armenian, Ethiopic and Syriac text."""
 CLOSING = " \n\"'\u201d\u2019\xbb)]"
 
 
 class EarClock:
-    """When a sample of the ear stream was captured, judged by the quickest news of any sample so far."""
+    """When a sample of the ear stream was captured, judged by the fastest report about any sample so far."""
 
     __slots__ = ("_now", "_offset", "_rate")
 
@@ -68,7 +71,7 @@ class EarClock:
         self._now = 0.0
 
     def note(self, at: int, now: float) -> None:
-        """At `now` there was news of sample `at`."""
+        """At `now` there was a report about sample `at`."""
         self._offset = min(self._offset + DRIFT * (now - self._now), now - at / self._rate)
         self._now = now
 
@@ -77,7 +80,7 @@ class EarClock:
 
 
 class Whose:
-    """Tells the caller's words from others, while a reply runs.
+    """Distinguishes the caller's words from others during a reply.
 
     `follow` takes the words of the reply, `learn` those that were taken for the caller's.
     """
@@ -90,7 +93,7 @@ class Whose:
         self._faint_db = policy.faint_db
         self._levels = levels
         self._usual: deque[float] = deque(maxlen=USUAL)
-        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and when they were counted as played
+        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and when they counted as played
         self._said = ""
         self._to = 0
 
@@ -117,13 +120,13 @@ class Whose:
             return
         levels = [level for word in words if (level := self._levels(word.start, word.end)) is not None]
         if levels and self._usual and median(levels) - median(self._usual) >= self._faint_db:
-            self._usual.clear()  # what was taken for the caller so far was the background
+            self._usual.clear()  # what was taken for the caller so far was background sound
         self._usual.extend(levels)
 
     def why_faint(self, start: int, end: int, *, presumed: float | None = None) -> str | None:
         """Why the sound between two samples is not the caller's, or None if it may be.
 
-        `presumed` is the caller's usual level while it is not known.
+        `presumed` is used as the caller's usual level while that is unknown.
         """
         below = self._below(start, end, presumed)
         if below is None or self._faint_db is None or below < self._faint_db:
@@ -131,10 +134,10 @@ class Whose:
         return f"{below:.0f} dB below the caller's usual level"
 
     def foreign(self, words: Sequence[Word], *, replying: bool) -> tuple[frozenset[int], str]:
-        """The places of those of `words`, an utterance so far, that are not the caller's, and why.
+        """The indexes of those `words`, an utterance so far, that are not the caller's, and why.
 
-        `replying`: a reply sounds, or has just sounded. Then words in which the detector has found no speech at all are
-        not those of a caller in whose words it did.
+        `replying`: a reply is playing, or has just played. Then words in which the detector found no speech at all are
+        not the caller's, if it found speech in the caller's other words.
         """
         if not words:
             return frozenset(), ""
@@ -151,14 +154,14 @@ class Whose:
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
         if unmeasured:
             below = math.inf
-        if below is None:  # nothing is known of the sound: only what is the same counts, if it is nearly all
+        if below is None:  # nothing is known about the sound: only identical words count, if nearly all are identical
             return (echoed, why) if len(echoed) >= ALIKE * len(words) else (frozenset(), "")
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
             return frozenset(), ""
         return everything, why
 
     def _below(self, start: int, end: int, presumed: float | None = None) -> float | None:
-        """By how many decibels the sound is below the caller's usual level; None while one of them is not known."""
+        """By how many decibels the sound is below the caller's usual level; None while one of them is unknown."""
         usual = median(self._usual) if len(self._usual) >= FEW else presumed
         level = self._levels(start, end) if self._levels is not None else None
         return None if level is None or usual is None else usual - level
@@ -174,7 +177,7 @@ class Whose:
 
 
 def _is_alike(heard: str, spoken: str) -> bool:
-    """Whether `heard` may be `spoken`, the beginning of it, or a mishearing of it."""
+    """Whether `heard` may be `spoken`, its beginning, or a mishearing of it."""
     if heard == spoken or (len(heard) > 1 and spoken.startswith(heard)):
         return True
     return len(heard) > 3 and heard[0] == spoken[:1] and SequenceMatcher(None, heard, spoken).ratio() >= ALIKE

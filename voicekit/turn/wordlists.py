@@ -1,7 +1,7 @@
-"""The words that always cut a reply off and those that never do, in the languages that voicekit knows of itself.
+"""The words that always cut a reply and those that never do, in the languages that voicekit supports itself.
 
-A session adds languages or phrases by passing lists of its own to InterruptPolicy. The letters count; case,
-punctuation, hyphens and white space don't: "uh-huh" is also "Uh huh,".
+A session adds languages or phrases by passing its own lists to InterruptPolicy. Only letters count; case, punctuation,
+hyphens and white space don't: "uh-huh" equals "Uh huh,".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ANY = "any"
 """The code of phrases that count in every language."""
 
 # fmt: off
-# Each of these asks the speaker to stop. A bare "no" is among them: it objects, it is no sign of listening.
+# Each of these asks the speaker to stop. A bare "no" is included: it objects, and does not signal listening.
 STOP_WORDS: WordLists = {
     "en": (
         "stop", "wait", "hold on", "hang on", "pause", "no", "be quiet", "shut up", "one moment", "excuse me",
@@ -38,7 +38,7 @@ STOP_WORDS: WordLists = {
         "pare", "espera", "espere", "um momento", "um instante", "pausa", "não", "chega", "silêncio",
     ),
 }
-# What listeners say to show that they listen. None of these asks for the floor.
+# Words that show that a listener is following. None of these asks for the floor.
 IGNORE_WORDS: WordLists = {
     "en": (
         "mhm", "mm", "mm-hmm", "hm", "hmm", "uh", "uh-huh", "um", "ah", "oh", "okay", "ok", "yeah", "yep", "yes",

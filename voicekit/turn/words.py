@@ -1,16 +1,16 @@
 """What the caller said: noted words, the question they became, and the rule by which a word counts once.
 
 Finals come about 260 ms late, and every interim repeats the whole unfinished tail. A final word comes once, so it
-always counts: it corrects the question that it is part of, or else it is new. A word of a tail comes again and again,
-so it is judged by where it *starts*: at or behind the watermark `heard_to` it is new, before it, it was dealt with.
-The watermark follows final words, and what was asked; no word is forgotten before it is final.
+always counts: it corrects the question that it belongs to, or else it is new. A word in a tail comes again and again,
+so it is judged by where it *starts*: at or after the watermark `heard_to` it is new, and before it, it was already
+handled. The watermark follows final words and asked questions; no word is discarded before it is final.
 
-Which question a word is part of: the one that was asked with a word there, or whose span it starts in. Recognisers
-move words by some tenths of a second when they become final, hence the first half.
+A word belongs to the question that was asked with a word at that position, or in whose span it starts. The first half
+is needed because recognisers move words by some tenths of a second when they become final.
 
-Two choices the events leave open. A final settles everything before its end, so tail words that start before that
-are dropped, even if a newer interim overtook the final. And a late final that reaches past the watermark moves it
-to its own end: the recogniser knows by then how long the committed word was, and the Endpoint that follows is stale.
+The events leave two choices open. A final settles everything before its end, so tail words that start before that are
+dropped, even if a newer interim overtook the final. And a late final that reaches past the watermark moves it to its
+own end: by then the recogniser knows how long the committed word was, and the Endpoint that follows is out of date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from voicekit.events import Dtmf, Typed, Word, joined
 from voicekit.writing import letters
 
-# Finals of older questions than these do not come any more.
+# Final words of questions older than these never arrive.
 REMEMBERED = 8
 
 
@@ -38,14 +38,14 @@ class Utterance:
     tail: list[Word] = field(default_factory=list)
 
     def settle(self, finals: Sequence[Word]) -> None:
-        """Append `finals`; what they cover is tail no more."""
+        """Append `finals`; tail words that they cover are removed."""
         done = _ends(finals)
         self.tail = [word for word in self.tail if word.start >= done]
         self.finals.extend(finals)
 
     @property
     def words(self) -> list[Word]:
-        """All words in the order of their sound, which may not be the order in which they came."""
+        """All words in the order of their sound, which may differ from the order in which they came."""
         return sorted(self.finals + self.tail, key=lambda word: word.start)
 
     @property
@@ -64,7 +64,7 @@ class Utterance:
 class PendingQuestion:
     """What reply `turn` answers: a question put back, then the spoken words, then what was typed or keyed.
 
-    Words that start in [start, end) are its own, and so are those that it was asked with before they were final; late
+    Words that start in [start, end) belong to it, and so do those with which it was asked before they were final; late
     finals among them amend it.
     """
 
@@ -82,15 +82,15 @@ class PendingQuestion:
         return spaced(before, self.spoken.text, self.after)
 
     def has(self, word: Word, near: int) -> bool:
-        """Whether `word` is its own: it starts in its span, or it was asked with it."""
+        """Whether `word` belongs to it: it starts in its span, or it was asked with it."""
         return self.start <= word.start < self.end or self.asked_with(word, near)
 
     def asked_with(self, word: Word, near: int) -> bool:
-        """Whether it was asked with `word` before that was final; it may have moved by `near` samples since."""
+        """Whether it was asked with `word` before that was final; since then it may have moved by `near` samples."""
         return self._place(word, near) is not None
 
     def amend(self, word: Word, near: int) -> None:
-        """Take in a late final that is its own."""
+        """Take in a late final that belongs to it."""
         place = self._place(word, near)
         if place is None:
             self.spoken.settle([word])
@@ -100,7 +100,7 @@ class PendingQuestion:
         self.end = max(self.end, word.end)
 
     def _place(self, word: Word, near: int) -> int | None:
-        """Which of the words that were asked before they were final is `word`."""
+        """The index of `word` among the words that were asked before they were final."""
         for place, asked in enumerate(self.spoken.tail):
             if abs(word.start - asked.start) <= near and letters(word.text) == letters(asked.text):
                 return place
@@ -108,16 +108,16 @@ class PendingQuestion:
 
 
 def spaced(*texts: str) -> str:
-    """`texts` with a space between them; empty ones leave no trace."""
+    """`texts` joined with spaces; empty ones are skipped."""
     return " ".join(text for text in texts if text)
 
 
 class QuestionMemory:
     """What the next question will be made of: a question put back, kept and noted words, typed lines and keys.
 
-    `noted` are the words of the utterance under way. An utterance that is over while a reply goes on is `kept` for the
-    end of the reply, or set `aside` if it was a backchannel: unless it turns out to be an answer, that is its end.
-    `near` is by how many samples a word may move when it becomes final.
+    `noted` are the words of the current utterance. An utterance that is over during a reply is `kept` for the end of
+    the reply, or set `aside` if it was a backchannel; unless it turns out to be an answer, it is then finished. `near`
+    is by how many samples a word may move when it becomes final.
     """
 
     __slots__ = ("_asked", "_near", "aside", "heard_to", "kept", "noted", "put_back", "typed", "typed_reason")
@@ -131,14 +131,15 @@ class QuestionMemory:
         self.typed: list[str] = []
         self.typed_reason = "typed"
         self._near = near
-        self._asked: deque[PendingQuestion] = deque(maxlen=REMEMBERED)  # with spoken words: late finals are for them
+        # questions with spoken words, for which late finals may arrive
+        self._asked: deque[PendingQuestion] = deque(maxlen=REMEMBERED)
 
     def __bool__(self) -> bool:
         return bool(self.noted or self.kept or self.put_back or self.typed)
 
     @property
     def text(self) -> str:
-        """What the question would read, were it asked now."""
+        """The text of the question if it were asked now."""
         back = self.put_back.text if self.put_back is not None else ""
         return spaced(back, self._spoken.text, *self.typed)
 
@@ -148,7 +149,7 @@ class QuestionMemory:
         self.noted.tail = [word for word in new if not self._asked or not self._asked[-1].has(word, self._near)]
 
     def hear_finals(self, words: Iterable[Word]) -> list[PendingQuestion]:
-        """A final: words that are part of a question amend it, all others are noted. Returns the changed questions."""
+        """A final: words that belong to a question amend it, all others are noted. Returns the changed questions."""
         late: list[tuple[PendingQuestion, Word]] = []
         new: list[Word] = []
         for word in words:
@@ -162,7 +163,7 @@ class QuestionMemory:
         return self._amend(late) if late else []
 
     def read(self, event: Typed | Dtmf, reason: str = "dtmf") -> None:
-        """A typed line, or a key and why it is taken. The watermark is for sound; it does not touch these."""
+        """A typed line, or a key and its reason. The watermark applies to sound only, and does not change."""
         self.typed.append(event.text.strip() if isinstance(event, Typed) else event.digit)
         self.typed_reason = "typed" if isinstance(event, Typed) else reason
 
@@ -177,18 +178,18 @@ class QuestionMemory:
         self._raise(_ends(over))
 
     def recall(self) -> None:
-        """What was set aside last counts after all."""
+        """What was last set aside counts after all."""
         self.kept += self.aside
         self.aside = []
 
     def ask(self, turn: int, upto: int = 0) -> PendingQuestion:
-        """Make question `turn` of everything in the book, which is empty afterwards."""
+        """Make question `turn` of everything collected, which is then empty."""
         reason, spoken = self._reason(), self._spoken
         start = min([self.heard_to, *(word.start for word in spoken.finals)])
         back, typed = self.put_back, spaced(*self.typed)
         self.noted, self.kept, self.aside, self.put_back, self.typed = Utterance(), [], [], None, []
         self.heard_to = max(self.heard_to, spoken.end, upto)
-        if back is not None and not spoken:  # the old words again, still open to their late finals
+        if back is not None and not spoken:  # the previous words, which late finals may still change
             after = spaced(back.after, typed)
             question = PendingQuestion(turn, reason, back.before, back.spoken, after, back.start, back.end)
         else:
@@ -199,17 +200,19 @@ class QuestionMemory:
 
     @property
     def _spoken(self) -> Utterance:
-        """All that was said and not asked yet."""
+        """Everything that was said and not asked yet."""
         return Utterance([*self.kept, *self.noted.finals], self.noted.tail) if self.kept else self.noted
 
     def _question_of(self, word: Word) -> PendingQuestion | None:
-        """The latest question that was asked with `word`, else the latest whose span it is in: spans may overlap."""
+        """The latest question that was asked with `word`, else the latest whose span contains it: spans may overlap."""
         latest = tuple(reversed(self._asked))
         named = next((question for question in latest if question.asked_with(word, self._near)), None)
         return named or next((question for question in latest if question.has(word, self._near)), None)
 
     def _amend(self, late: Sequence[tuple[PendingQuestion, Word]]) -> list[PendingQuestion]:
-        """Put late words into their questions; one that was put back is part of another, which changes with it."""
+        """Put late words into their questions; a question that was put back is part of another, which changes
+        with it.
+        """
         before = [asked.text for asked in self._asked]
         for question, word in late:
             question.amend(word, self._near)

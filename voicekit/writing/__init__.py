@@ -1,11 +1,11 @@
-"""What a character, a word and the end of a sentence are, in every script that a call may be held in. Pure.
+"""Defines a character, a word and the end of a sentence, in every script that a call may use. Pure.
 
-All rooms that send, time, align, recognise or count words ask here, so that they mean the same by a word:
+All rooms that send, time, align, recognise or count words use this, so that they have the same words:
 
-- in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...) a word is what stands between white space;
-- in a script without (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each character is a word, with the vowel signs,
-  tone marks and punctuation that belong to it. Finding the words of such a language takes a dictionary, and the
-  answers of two dictionaries differ; a character is found by all in the same place.
+- in a script with spaces (Latin, Arabic, Devanagari, Hangul, ...) a word is the text between white space;
+- in a script without (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each character is a word, including its vowel
+  signs, tone marks and punctuation. Finding real words in such a language takes a dictionary, and two dictionaries give
+  different results; a character is always found in the same place.
 """
 
 from voicekit.writing.ends import clause_ends, ends_sentence, sentence_ends, sentence_mark

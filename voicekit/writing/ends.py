@@ -1,12 +1,12 @@
 """Where sentences and clauses end, in every script.
 
-A sentence ends behind its mark and whatever closes behind that, where white space follows; the marks of scripts that
-leave no spaces need none. A new line ends one too. Thai and Lao have no mark, and a space there may stand between two
-clauses as well: only a pause tells (see `ends_sentence`).
+A sentence ends after its mark and any closing quotes or brackets, if white space follows; the marks of scripts without
+spaces need none. A new line also ends one. Thai and Lao have no mark, and a space there may also separate two clauses:
+only a pause decides (see `ends_sentence`).
 
-In doubt a full stop ends nothing, as a pause too few sounds better than one too many: those of "Dr. Smith",
-"J. S. Bach", "z. B. hier", "No. 5", "am 12. Juni" and "1. First" belong to their words. Whether a number or an
-abbreviation goes on is seen in the next word.
+If in doubt, a full stop ends nothing, since a missing pause sounds better than a wrong one: those of "Dr. Smith", "J.
+S. Bach", "z. B. hier", "No. 5", "am 12. Juni" and "1. First" belong to their words. The next word shows whether a
+number or an abbreviation continues.
 """
 
 # ruff: noqa: RUF001, SIM905  # punctuation of other scripts is the point; a list of words reads better as words
@@ -25,28 +25,31 @@ ABBREVIATIONS: Final = frozenset(
     "bijv blz enz tzn tzv resp apod např mgr ing inż hab sv stb pl osv bl ред ул просп др проф тыс млн млрд руб коп "
     "стр гр".split()
 )
-"""Words that keep their full stop inside a sentence; dotted ones (e.g., p.m., z.B.) are known by their shape."""
+"""Words that keep their full stop inside a sentence; dotted ones (e.g., p.m., z.B.) are recognised by their shape."""
 
 BEFORE_NUMBERS: Final = frozenset("no nos num núm art kap abb tab bd pos op pp pág págs nº см".split())
-"""Words that keep it before a number only: "No. 5", but "No. I don't"."""
+"""Words that keep it only before a number: "No. 5", but "No. I don't"."""
 
 MONTHS: Final = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul "
     "aug sep sept oct nov dec januar jänner februar feber märz mai juni juli oktober dezember mär okt dez".split()
 )
-"""In the languages that write them with a capital; in all others they are known by their small letter."""
+"""In languages that capitalise them; in all others, their small letter shows that the sentence continues."""
 
 CONTEXT: Final = 40
-"""Characters before and, twice as many, behind a mark that are looked at; a word cut off by that is nothing special."""
+"""Characters before a mark and, twice as many, after it that are examined; a word that this cuts off gets no special
+treatment.
+"""
 
-_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not count the ellipsis, since it need not be the end
-_COMMA = "\u104a"  # Burmese: Unicode counts it among the ends of sentences, its writers among the commas
-_UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # no white space need follow
-_NUMERIC = "．।॥"  # of these, what may stand before a digit without ending anything
+_MARKS = SENTENCE_MARKS + "…⋯"  # Unicode does not include the ellipsis, since it need not be an end
+_COMMA = "\u104a"  # Burmese: Unicode counts it as the end of a sentence, but its writers as a comma
+_UNSPACED = "。！？｡．︒︕︖﹒﹖﹗။।॥"  # marks that need no white space after them
+_NUMERIC = "．।॥"  # those that may precede a digit without ending anything
 _CLOSING = "[\"'”’»›)\\]}“‘«‹」』）】》〉〕］｝]"
-_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens if it stands behind a mark without white space
+_CLOSING_UNSPACED = "[\"'”’)」』）】》〉〕］｝]"  # “ opens if it follows a mark without white space
 
-_MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")  # ; asks in Greek
+# ; is the Greek question mark
+_MARK = re.compile(rf"(?<![{_MARKS}])[{_MARKS}]+|(?<=[\u0370-\u03ff\u1f00-\u1fff])[;\u037e]|\n")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _CLOSED = re.compile(f"{_CLOSING}*")
 _CLOSED_UNSPACED = re.compile(f"{_CLOSING_UNSPACED}*(?![{_MARKS}])")
@@ -65,9 +68,9 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 
 
 def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
-    """The places behind the sentences of `text`, as far as they are certain; the white space behind is not counted.
+    """The indexes after the sentences of `text`, as far as they are certain; white space after them is not included.
 
-    Where the next word must be known and is not there yet, no more ends are given, unless `last`: then none will come.
+    If the next word is needed and is not there yet, no more ends are returned, unless `last`: then none will come.
 
     >>> text = "Dr. Smith is in. क्या हाल है? Wir feiern am 12. Juni. Is it 5. "
     >>> [text[:place].split()[-1] for place in sentence_ends(text)]
@@ -85,12 +88,12 @@ def sentence_ends(text: str, *, last: bool = False) -> Iterator[int]:
 
 
 def clause_ends(text: str) -> Iterator[int]:
-    """The places behind the commas, colons, dashes and brackets at which a voice may pause."""
+    """The indexes after the commas, colons, dashes and brackets at which a voice may pause."""
     return (match.end() for match in _CLAUSE.finditer(text))
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether a speaker who falls silent behind `text` has probably ended a sentence, or come to a colon.
+    """Whether a speaker who falls silent after `text` has probably ended a sentence, or reached a colon.
 
     >>> [ends_sentence(text) for text in ("Well.", "कैसे हैं?", "It costs 3.", "Dr.", "สวัสดีครับ ")]
     [True, True, False, False, True]
@@ -105,30 +108,32 @@ def ends_sentence(text: str) -> bool:
 
 
 def sentence_mark(text: str) -> int:
-    """Where the mark begins, and what closes before it, with which `text` ends; the length of `text` if with none.
+    """The index of the mark, including what closes before it, at the end of `text`; the length of `text` if there is
+    none.
 
-    >>> sentence_mark('He said "no!"'), sentence_mark("no")
-    (11, 2)
+        >>> sentence_mark('He said "no!"'), sentence_mark("no")
+        (11, 2)
     """
     mark = _MARK_AT_END.search(text)
     return len(text) if mark is None else mark.start()
 
 
 def _closed(text: str, match: re.Match[str]) -> int | None:
-    """The place behind the mark and what closes with it; None if what follows shows that no sentence ends there."""
+    """The index after the mark and what closes with it; None if what follows shows that no sentence ends there."""
     mark, end = match[0], match.end()
     if mark == "\n":
         return end
     if _HAS_UNSPACED.search(mark):
         closed = _CLOSED_UNSPACED.match(text, end)
-        return closed.end() if closed is not None and closed.end() < len(text) else None  # it may still go on
+        # the sentence may still continue
+        return closed.end() if closed is not None and closed.end() < len(text) else None
     closed = _CLOSED.match(text, end)
     assert closed is not None, "it may be empty"
     return closed.end() if text[closed.end() : closed.end() + 1].isspace() and mark != _COMMA else None
 
 
 def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | None:
-    """Whether the mark belongs to its word or to what follows, and ends no sentence; None while that is not certain."""
+    """Whether the mark belongs to its word or to what follows, and ends no sentence; None while that is uncertain."""
     mark, following = match[0], text[end : end + 2 * CONTEXT]
     if mark[-1] in _NUMERIC and following[:1].isdigit():
         return True
@@ -156,7 +161,7 @@ def _goes_on(text: str, match: re.Match[str], end: int, last: bool) -> bool | No
 
 
 def _belongs(word: str) -> bool:
-    """Whether a full stop behind `word` is always its own: an abbreviation, or an initial."""
+    """Whether a full stop after `word` always belongs to it: an abbreviation, or an initial."""
     if len(word) == 1:
         return word.isalpha() and word != "I" and not _HANGUL.match(word) and not "\u2e80" <= word <= "\u9fff"
     return word.casefold() in ABBREVIATIONS or _DOTTED.fullmatch(word) is not None
@@ -165,7 +170,7 @@ def _belongs(word: str) -> bool:
 def _followed(
     following: str, last: bool, *, digits: bool = False, small: bool = False, months: bool = False
 ) -> bool | None:
-    """Whether the next word is a number, begins with a small letter, or is a month; None while it is not there."""
+    """Whether the next word is a number, begins with a small letter, or is a month; None if it is not there yet."""
     match = _NEXT_WORD.match(following)
     assert match is not None, "each of its parts may be empty"
     word = match["word"]

@@ -10,9 +10,11 @@ from unicodedata import normalize
 from voicekit.writing.shapes import ALONE, LEADING, WIDE, shape
 
 LONGEST_CLUSTER: Final = 32
-"""Characters that are looked at before a place to find whether it is inside a cluster; real ones have at most eight."""
+"""Characters that are examined before a position to find out whether it is inside a cluster; real clusters have at most
+eight.
+"""
 
-# Over shapes: what a cluster goes on with; a cluster that is a word; a cluster; a word.
+# Patterns over shapes: what continues a cluster; a cluster that is a word; a cluster; a word.
 _JOINED = r"(?:m|z\S?|v[mvz]*[au]?)*"
 CHARACTER_WORD: Final = rf"(?:p+u?|u){_JOINED}"
 _CLUSTER = re.compile(rf"[pq]*(?:rr|v[mvz]*[au]?|.){_JOINED}", re.DOTALL)
@@ -22,7 +24,7 @@ _HYPHENS = re.compile(r"[-\u2010-\u2015]+")
 
 
 def clusters(text: str) -> Iterator[int]:
-    """Where each character ends, as people count characters: with its accents, vowel signs and tone marks.
+    """The end of each character, as people count characters: including its accents, vowel signs and tone marks.
 
     >>> list(clusters("ที่นี่"))
     [3, 6]
@@ -31,7 +33,7 @@ def clusters(text: str) -> Iterator[int]:
 
 
 def whole_clusters(text: str, limit: int) -> int:
-    """The last place up to `limit` at which no character is torn; `limit` itself if all before it is one.
+    """The last index up to `limit` that splits no character; `limit` itself if everything before it is one character.
 
     >>> whole_clusters("ที่นี่", 5)
     3
@@ -45,7 +47,7 @@ def whole_clusters(text: str, limit: int) -> int:
 
 
 def word_spans(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
-    """Where the words behind `start` begin and end; what a word begins with never depends on what comes later.
+    """Where the words after `start` begin and end; the beginning of a word never depends on what comes later.
 
     >>> [text[start:end] for text in ("Well, 你好。ok!",) for start, end in word_spans(text)]
     ['Well,', '你', '好。', 'ok!']
@@ -59,7 +61,7 @@ def word_spans(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def begins_word(before: str, after: str) -> bool:
-    """Whether `after`, which stands directly behind `before`, begins a word rather than going on with one."""
+    """Whether `after`, which directly follows `before`, begins a word instead of continuing one."""
     if not before or not after or before[-1].isspace() or after[0].isspace():
         return True
     if before.isascii() and after[0].isascii():
@@ -74,7 +76,7 @@ def is_unspaced(character: str) -> bool:
 
 
 def letters(text: str) -> str:
-    """What is left of `text` when case, white space, punctuation and the way that accents are written don't count.
+    """`text` without white space and punctuation, and with case and the encoding of accents made uniform.
 
     >>> letters(" D\u2019accord! "), letters("はい、はい。")
     ('daccord', 'はいはい')
@@ -87,10 +89,11 @@ def letters(text: str) -> str:
 
 
 def units(text: str) -> list[tuple[str, bool]]:
-    """The letters of each word of `text`, parts of "twenty-one" apart; and whether its script is without spaces.
+    """The letters of each word of `text`, with the parts of "twenty-one" separate; and whether its script has no
+    spaces.
 
-    >>> units("Uh-huh, 你好")
-    [('uh', False), ('huh', False), ('你', True), ('好', True)]
+        >>> units("Uh-huh, 你好")
+        [('uh', False), ('huh', False), ('你', True), ('好', True)]
     """
     text = _HYPHENS.sub(" ", normalize("NFC", text))
     found = (letters(text[start:end]) for start, end in word_spans(text))

@@ -1,14 +1,14 @@
-"""The kind of each character, as one letter: what patterns over any script are written in.
+"""The kind of each character, as one letter: the alphabet for patterns over any script.
 
-`re` has no classes for combining marks or for scripts, and the packages that know Unicode's own segmentation cost
-more than all the rest of `import voicekit` needs of them: `regex` 37 ms and 3.6 MB, `uniseg` 61 ms and 11 MB,
-`grapheme` 26 ms and 1.5 MB. So a text is mapped to its shape, which is as long as the text and written in the kinds
-below, and plain `re` reads that. A character is looked up once, in the standard library's `unicodedata`; the rest is
-`str.translate`, at 50 to 65 ns a character.
+`re` has no classes for combining marks or for scripts, and the packages that implement Unicode's segmentation cost more
+than everything else in `import voicekit`: `regex` 37 ms and 3.6 MB, `uniseg` 61 ms and 11 MB, `grapheme` 26 ms and 1.5
+MB. So a text is mapped to its shape, which is as long as the text and written in the kinds below, and plain `re` reads
+that. A character is looked up once, in the standard library's `unicodedata`; the rest is `str.translate`, at 50 to 65
+ns per character.
 
-The kinds follow Unicode's grapheme clusters (UAX #29), but for three things that only ever join more: the vowels of
-Thai and Lao that are written before or behind a consonant stay with it, as does what repeats or lengthens a character
-(U+30FC, U+0E46), and format characters belong to the character before them.
+The kinds follow Unicode's grapheme clusters (UAX #29), with three exceptions that only join more: the vowels of Thai
+and Lao that are written before or after a consonant stay with it, as does what repeats or lengthens a character
+(U+30FC, U+0E46), and format characters belong to the previous character.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from unicodedata import category
 
 SPACE: Final = " "
 DIGIT: Final = "0"
-LETTER: Final = "a"  # of a script with spaces
+LETTER: Final = "a"  # a letter of a script with spaces
 ALONE: Final = "u"  # a letter of a script without spaces
 LEADING: Final = "p"  # a vowel that is written before its consonant, in a script without spaces
-PREFIX: Final = "q"  # joined to the letter behind it, in a script with spaces
+PREFIX: Final = "q"  # joined to the letter after it, in a script with spaces
 MARK: Final = "m"  # joined to the character before it
-LINKER: Final = "v"  # joined to the character before it, and the letter behind it too (conjuncts)
+LINKER: Final = "v"  # joined to the character before it, and joins the letter after it too (conjuncts)
 JOINER: Final = "z"  # joined to the characters on both sides
 REGION: Final = "r"  # half a flag
-WIDE: Final = "w"  # punctuation of a script without spaces: a word may begin directly behind it
+WIDE: Final = "w"  # punctuation of a script without spaces: a word may begin directly after it
 OTHER: Final = "."  # all other punctuation, and signs
 
 _UNSPACED: Final = (
@@ -44,11 +44,13 @@ _PREFIXES: Final = frozenset(
     map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0xD4E, *range(0x1100, 0x1160)))
 ).union(map(chr, range(0xA960, 0xA980)))
 _MARKS: Final = frozenset("\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3\uff9e\uff9f").union(
-    map(chr, range(0x1160, 0x1200)),  # what a Korean syllable goes on with when it is written in pieces
+    map(chr, range(0x1160, 0x1200)),  # continues a Korean syllable that is written in pieces
     map(chr, range(0xD7B0, 0xD7FC)),
-    map(chr, range(0x1F3FB, 0x1F400)),  # the colour of a skin
+    map(chr, range(0x1F3FB, 0x1F400)),  # skin tones
 )
-"""Besides those that Unicode calls marks: vowels behind their consonant, the voicing of narrow kana, and the named."""
+"""In addition to Unicode's marks: vowels after their consonant, the voicing of narrow kana, and the named
+characters.
+"""
 
 
 def shape(text: str) -> str:
@@ -61,7 +63,7 @@ def shape(text: str) -> str:
 
 
 def skeleton(text: str) -> str:
-    """The shape of `text`, but with its punctuation, signs, digits and white space as they are.
+    """The shape of `text`, but with its punctuation, signs, digits and white space unchanged.
 
     >>> skeleton("It costs $5, 你好。")
     'aa aaaaa $5, uu。'
@@ -70,7 +72,7 @@ def skeleton(text: str) -> str:
 
 
 class _Shapes(dict[int, str]):
-    """Filled as characters are met; there are only so many."""
+    """Filled when characters are first seen; their number is limited."""
 
     def __missing__(self, code: int) -> str:
         kind = self[code] = _kind(chr(code))

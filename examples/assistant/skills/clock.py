@@ -1,4 +1,4 @@
-"""The time and the date, where this computer is."""
+"""The time and the date on this computer."""
 
 from datetime import datetime
 

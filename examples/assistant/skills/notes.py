@@ -1,4 +1,4 @@
-"""Notes that are still there tomorrow: a line each in a text file."""
+"""Notes that outlast the program: one line each in a text file."""
 
 
 def add_to(bot, path):

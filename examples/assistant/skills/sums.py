@@ -2,7 +2,7 @@
 
 
 def said(value):
-    """As one would say it: four decimals are enough."""
+    """The number as a person would say it, with at most four decimals."""
     return f"{round(value, 4):g}" if abs(value) < 1e6 else f"{round(value):,}"
 
 

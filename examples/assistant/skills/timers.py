@@ -1,10 +1,10 @@
-"""Timers and reminders: they speak up by themselves, as long as the call lasts."""
+"""Timers and reminders: they speak when they are due, as long as the call lasts."""
 
 import trio
 
 
 class Timers(dict):
-    """The timers of one call: the scope that ends each, and when it is due and what for."""
+    """The timers of one call: for each, the scope that ends it, when it is due, and its purpose."""
 
 
 def spoken(seconds):

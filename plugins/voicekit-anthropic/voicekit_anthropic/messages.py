@@ -1,4 +1,4 @@
-"""The Messages API: how a request is written, and how the events of its answer are read."""
+"""The Messages API: how to write a request, and how to read the events of its answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from voicekit.llm.model import HttpModel
 from voicekit.llm.sse import ServerSentEvent
 
 MAX_TOKENS = 1024
-"""Of one answer: some six minutes of speech. The service wants to be told a limit."""
+"""Tokens in one answer, about six minutes of speech. The service requires a limit."""
 
 WHY: Mapping[str, Why] = {
     "end_turn": "end",
@@ -71,7 +71,9 @@ class MessagesModel(HttpModel):
 
 
 def written(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
-    """`messages` as the wire has them. Results are the caller's: what the caller says behind them joins them."""
+    """`messages` in the format of the API. Tool results belong to the user's side: what the caller says next joins
+    them.
+    """
     said: list[dict[str, Any]] = []
     for message in messages:
         role = "assistant" if isinstance(message, Assistant) else "user"
@@ -104,7 +106,7 @@ def _begun(data: JsonValue) -> Iterable[ModelPiece]:
     kind, name, place = block["type"].word, block["name"].word, data["index"].number
     if kind == "tool_use" or (not kind and name):
         yield CallPiece(place, "", block["id"].word, name)
-        if block["input"]:  # all of it, if there are no pieces
+        if block["input"]:  # the complete input, if it is not sent in pieces
             yield CallPiece(place, msgspec.json.encode(block["input"].raw).decode(), block["id"].word, name, final=True)
     elif text := block.part:
         yield Delta(text)
@@ -119,7 +121,7 @@ def _more(data: JsonValue) -> Iterable[ModelPiece]:
 
 
 def _used(usage: JsonValue) -> ModelUsage:
-    """What is read from and written to a cache is counted apart on this wire."""
+    """Tokens read from and written to a cache are counted separately in this API."""
     given = usage["input_tokens"].number
     apart = (usage[f"cache_{how}_input_tokens"].number or 0 for how in ("read", "creation"))
     return ModelUsage(None if given is None else given + sum(apart), usage["output_tokens"].number)
@@ -138,4 +140,4 @@ _READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
     "message_delta": _ended,
     "message_stop": lambda data: (Done(),),
 }
-"""The events that matter; pings, ends of blocks and kinds that are yet to come don't."""
+"""The events that matter; pings, ends of blocks and future kinds are ignored."""

@@ -1,4 +1,4 @@
-"""One's own Asterisk as a telephone line: AudioSocket, chan_websocket in both directions, and ARI."""
+"""Your own Asterisk as a telephone line: AudioSocket, chan_websocket in both directions, and ARI."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""ARI as values: the requests that we make of Asterisk, the events that it sends, and what of it is ours (pure).
+"""ARI as values: the requests we send to Asterisk, the events it sends, and which objects in it are ours (pure).
 
-Everything that we make has a name of our own, given before it is made, because events may overtake the answer:
+We choose the name of every object before it is made, because its events may arrive before the answer:
 
     voicekit-APP-3f2a-media      the channel that carries our sound        voicekit-APP-3f2a-bridge     the bridge
     voicekit-APP-3f2a-call       a channel that we dialled              voicekit-APP-3f2a-partner    one for a caller
@@ -29,25 +29,27 @@ CAUSES: Final[Mapping[int, EndReason]] = {
     17: EndReason.BUSY,
     18: EndReason.NO_ANSWER, 19: EndReason.NO_ANSWER,
 }  # fmt: skip
-"""Q.850 causes of a channel's end. Every other one is the carrier's, with its number."""
+"""Q.850 causes for the end of a channel. All others count as the carrier's, with their number."""
 
 DIALLED: Final[Mapping[str, EndReason]] = {
     "BUSY": EndReason.BUSY, "NOANSWER": EndReason.NO_ANSWER, "CONGESTION": EndReason.FAILED,
     "CHANUNAVAIL": EndReason.FAILED,
 }  # fmt: skip
-"""What a Dial event says of a channel that was not answered."""
+"""The meaning of a Dial event for a channel that was not answered."""
 
 BEFORE_ANSWER: Final[Mapping[int, EndReason]] = {
     17: EndReason.BUSY, 18: EndReason.NO_ANSWER, 19: EndReason.NO_ANSWER, 0: EndReason.NO_ANSWER,
 }  # fmt: skip
-"""Causes of the end of a channel that we dialled and that was not answered. Every other one is a failure."""
+"""Causes for the end of a channel that we dialled and nobody answered. All others are failures."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
 class AriRequest:
-    """A request. What may be a number or a name goes into the body, never into the path: paths are logged."""
+    """A request. A value that may be a number or a name goes into the body, never into the path, because paths are
+    logged.
+    """
 
     method: str
     path: str
@@ -64,7 +66,7 @@ class AriEvent:
 
     @property
     def args(self) -> Sequence[str]:
-        """What the dialplan passed behind the app's name."""
+        """The arguments that the dialplan passed after the app's name."""
         found = self.message.get("args")
         return [str(each) for each in found] if isinstance(found, list) else []
 
@@ -76,7 +78,7 @@ class AriEvent:
 
 @dataclass(frozen=True, slots=True)
 class AriNames:
-    """The names of what belongs to one call."""
+    """The names of the objects of one call."""
 
     app: str
     number: str
@@ -107,23 +109,23 @@ class AriNames:
 
 
 def is_name(app: str) -> bool:
-    """Whether an app may be called so."""
+    """Whether `app` is a valid name for an app."""
     return _NAME.fullmatch(app) is not None
 
 
 def is_ours(app: str, name: str) -> bool:
-    """Whether we have given this name, in this process or another."""
+    """Whether this program gave the name, in this process or another."""
     return re.fullmatch(rf"{PREFIX}-{re.escape(app)}-[0-9a-f]+-(media|bridge|call|partner)", name) is not None
 
 
 def read_ari(text: str) -> AriEvent:
-    """The event that a message is; RemoteProtocolError for what is none. Nothing of it is quoted."""
+    """The event in a message; RemoteProtocolError if it is not one. The error quotes nothing from the message."""
     if len(text) > LONGEST_EVENT:
         raise RemoteProtocolError(f"ari: expected at most {LONGEST_EVENT} characters, got {len(text)}")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"ari: expected JSON, got {len(text)} characters that are none") from None
+        raise RemoteProtocolError(f"ari: expected JSON, got {len(text)} characters that are not JSON") from None
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         raise RemoteProtocolError("ari: expected an event with a type, got none")
@@ -131,19 +133,19 @@ def read_ari(text: str) -> AriEvent:
 
 
 def caller_of(event: AriEvent) -> dict[str, str]:
-    """Who calls and who was called, as far as a StasisStart has it."""
+    """The caller and the number called, as far as a StasisStart contains them."""
     channel = _part(event.message, "channel")
     said = {"caller": _text(_part(channel, "caller"), "number"), "called": _text(_part(channel, "dialplan"), "exten")}
     return {name: value for name, value in said.items() if value}
 
 
 def end_of(cause: int) -> CallEnd:
-    """Why a call ended whose channel ended with `cause`."""
+    """Why a call ended, from the `cause` with which its channel ended."""
     return CallEnd(CAUSES.get(cause, EndReason.CARRIER), str(cause) if cause else "")
 
 
 def end_of_dialling(status: str, cause: int) -> CallEnd:
-    """Why a channel that we dialled ended before anyone answered: by its Dial event, or else by its cause."""
+    """Why a channel that we dialled ended before anyone answered: from its Dial event, or else from its cause."""
     reason = DIALLED.get(status) or BEFORE_ANSWER.get(cause, EndReason.FAILED)
     return CallEnd(reason, str(cause) if cause else status)
 
@@ -151,10 +153,9 @@ def end_of_dialling(status: str, cause: int) -> CallEnd:
 def leftovers(
     app: str, bridges: Iterable[Any], channels: Iterable[Any], live: Collection[str] = ()
 ) -> list[AriRequest]:
-    """The requests that remove what another process of this app has left, given what Asterisk lists.
+    """The requests that remove everything another process of this app has left, from the lists that Asterisk gives.
 
-    A caller who is in one of our bridges still waits: the dialplan goes on with them. `live` are the names that are in
-    use.
+    A caller who is in one of our bridges still waits: the dialplan continues with them. `live` are the names in use.
     """
     requests = []
     for bridge in bridges:
@@ -181,7 +182,7 @@ def answer(channel: str) -> AriRequest:
 
 
 def open_media(names: AriNames, codec: str) -> AriRequest:
-    """Make the channel that carries our sound, and have it wait for our connection."""
+    """Make the channel that carries our sound, and let it wait for our connection."""
     body = {
         "app": names.app, "channelId": names.media, "external_host": "INCOMING", "transport": "websocket",
         "encapsulation": "none", "connection_type": "server", "format": codec, "transport_data": "f(json)",
@@ -211,7 +212,7 @@ def hang_up(channel: str, reason: str = "normal") -> AriRequest:
 
 
 def carry_on(channel: str, context: str = "", extension: str = "") -> AriRequest:
-    """Let the dialplan go on: behind its Stasis line, or at an extension."""
+    """Let the dialplan continue: after its Stasis line, or at an extension."""
     body = {"context": context, "extension": extension, "priority": 1} if extension else None
     return AriRequest("POST", f"/channels/{channel}/continue", body)
 
@@ -230,7 +231,7 @@ def music(channel: str, on: bool) -> AriRequest:
 
 
 def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", timeout: int = 30) -> AriRequest:
-    """Call `endpoint`; who answers enters our app."""
+    """Call `endpoint`; when answered, the channel enters our app."""
     body = {"endpoint": endpoint, "app": names.app, "channelId": name or names.call, "timeout": timeout}
     return AriRequest("POST", "/channels", body | ({"callerId": caller} if caller else {}))
 

@@ -1,10 +1,10 @@
-"""One call over ARI: its channels and its bridge, made for it and removed whatever ends first.
+"""One call over ARI: its channels and its bridge, made for the call and removed however it ends.
 
     caller's channel --+
                        +-- bridge        our side: the media channel's websocket, and ARI's events about the caller
     media channel   ---+
 
-`AriLegs` is the call's `CallControl`: what can be asked of Asterisk beside the media.
+`AriLegs` is the call's `CallControl`: everything that can be asked of Asterisk apart from the media.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voicekit_asterisk.ari import AriEvent, AriNames
 from voicekit_asterisk.ari_client import ASK_S, SERVICE, AriClient
 
 SETUP_S = 5.0
-"""Seconds in which Asterisk must have made the channel and the bridge."""
+"""Seconds Asterisk has to make the channel and the bridge."""
 
 CLEAN_UP_S = 5.0
 
@@ -32,11 +32,13 @@ JOIN_S = 30
 """Seconds for which another telephone rings."""
 
 EVENTS = 1_000
-"""Events about one call that wait; Asterisk sends some ten. What comes beyond is dropped."""
+"""Events about one call that can wait; Asterisk sends about ten. Any further ones are dropped."""
 
 
 class MergedStream:
-    """`MessageStream`: the media websocket's messages, and those of ARI about this call, in the order they come."""
+    """`MessageStream`: the messages of the media websocket and ARI's events about this call, in the order they
+    arrive.
+    """
 
     def __init__(self) -> None:
         self._send, self._receive = trio.open_memory_channel[WireMessage | StreamClosed](EVENTS)
@@ -44,21 +46,21 @@ class MergedStream:
         self._closed: StreamClosed | None = None
 
     def deliver(self, message: str) -> None:
-        """An event of ARI's."""
+        """Take an event from ARI."""
         try:
             self._send.send_nowait(message)
         except trio.WouldBlock:
             return
 
     def lose(self) -> None:
-        """The connection for ARI's events is gone: nobody would tell of the caller's end."""
+        """The connection for ARI's events is lost, so nothing would report the caller's end."""
         try:
             self._send.send_nowait(StreamClosed(None))
         except trio.WouldBlock:
             return
 
     async def read(self, media: MessageStream) -> None:
-        """Pass on what `media` says, to its end."""
+        """Pass on the messages of `media`, to its end."""
         self._media = media
         try:
             while True:
@@ -88,8 +90,8 @@ class MergedStream:
 class AriLegs:
     """The channels of one call: `voicekit.call.control.CallControl`, and what else Asterisk can do with them.
 
-    The events are set by the reader of ARI's events. `context` is that of the dialplan in which extensions are looked
-    for, "" for the one that the caller came from.
+    The reader of ARI's events sets the events. `context` is the dialplan context in which extensions are looked up, ""
+    for the one that the caller came from.
     """
 
     can = frozenset({"hang_up", "transfer", "digits"})
@@ -110,10 +112,10 @@ class AriLegs:
         self._client = client
         self._context = context
         self._cause = 0
-        self._status = ""  # of a Dial event
+        self._status = ""  # status from a Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
-        """An event about one of the channels; `message` is the whole of it. Never waits."""
+        """Take an event about one of the channels; `message` is all of it. Never waits."""
         started, over = event.kind == "StasisStart", event.kind in ("StasisEnd", "ChannelDestroyed")
         if event.channel == self.channel:
             self._cause = event.cause or self._cause
@@ -129,13 +131,13 @@ class AriLegs:
             (self.partner_ready if started else self.partner_gone).set()
 
     def lose(self) -> None:
-        """ARI's events have ended: nothing is known of the channels any more."""
+        """ARI's events have ended: the state of the channels is unknown from now on."""
         self.stream.lose()
         self.gone.set()
         self.partner_gone.set()
 
     async def answered(self) -> CallEnd | None:
-        """Wait for the answer of a channel that was dialled; the reason if there is none."""
+        """Wait until a dialled channel is answered; returns the reason if it is not."""
         await self._until_one_of(self.ready, self.gone)
         return None if self.ready.is_set() else ari.end_of_dialling(self._status, self._cause)
 
@@ -145,9 +147,8 @@ class AriLegs:
         await self._client.ask_again(ari.hang_up(self.channel))
 
     async def transfer(self, to: str) -> None:
-        """A SIP address is where the caller's telephone is sent; an endpoint such as PJSIP/200 is called and joined.
-
-        Anything else is an extension of the dialplan. Music on hold plays to the caller while an endpoint rings.
+        """For a SIP address, the caller's telephone is redirected to it; an endpoint such as PJSIP/200 is called and
+        joined.
         """
         if to.startswith(("sip:", "sips:")):
             await self._redirect(to)
@@ -159,7 +160,7 @@ class AriLegs:
     async def send_digits(self, digits: str) -> None:
         await self._client.ask(ari.send_keys(self.channel, digits))
 
-    # What Asterisk can besides.
+    # What Asterisk can do in addition.
 
     async def music(self, on: bool) -> None:
         """Play music on hold to the caller, or stop it. Out of the bridge meanwhile, neither side hears the other."""
@@ -200,7 +201,8 @@ class AriLegs:
             await self.music(True)
             await self.join(endpoint)
         finally:
-            with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):  # such as a caller who has gone
+            # for instance if the caller has hung up
+            with trio.move_on_after(ASK_S, shield=True), suppress(ServiceError):
                 await self.music(False)
 
     async def _redirect(self, address: str) -> None:

@@ -65,11 +65,13 @@ class AriClient:
         except httpx.HTTPError as error:
             raise Unavailable(f"ari: no answer ({type(error).__name__})", service=SERVICE) from None
         if answer.status_code == 401:
-            raise Unauthenticated("ari: expected the user and password of ari.conf, got others", service=SERVICE)
+            raise Unauthenticated(
+                "ari: expected the user and password from ari.conf, got different ones", service=SERVICE
+            )
         if answer.is_error:
             place = request.path.split("?")[0].rsplit("/", 1)[-1] if request.method == "POST" else request.method
             raise ServiceError(
-                f"ari: {place} was refused with {answer.status_code}", service=SERVICE, code=answer.status_code
+                f"ari: Asterisk refused {place} with {answer.status_code}", service=SERVICE, code=answer.status_code
             )
         return answer.json() if answer.content else None
 
@@ -105,12 +107,12 @@ class AriClient:
                         with trio.move_on_after(GOODBYE_S):
                             await websocket.aclose()
                     finally:
-                        await trio.aclose_forcefully(stream)  # a client waits for the server to close, too long
+                        await trio.aclose_forcefully(stream)  # a client would wait too long for the server to close
                         nursery.cancel_scope.cancel()
-        except HandshakeError as error:  # a refusal is raised by the reader's task
+        except HandshakeError as error:  # the reader's task raises the refusal
             status = getattr(error, "status_code", None)
             if status == 401:
-                raise Unauthenticated("ari: expected the user and password of ari.conf", service=SERVICE) from None
+                raise Unauthenticated("ari: expected the user and password from ari.conf", service=SERVICE) from None
             raise Unavailable(f"ari: no websocket ({status or type(error).__name__})", service=SERVICE) from None
 
     async def _tcp(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:

@@ -77,7 +77,7 @@ class Ari:
         self._roll = roll
         self.connected = False
         """Whether Asterisk's events come now."""
-        self._legs: dict[str, AriLegs] = {}  # by the names of all its channels
+        self._legs: dict[str, AriLegs] = {}  # by the names of all their channels
         self._client: AriClient | None = None
         self._site: Site | None = None
         self._calls: trio.Nursery | None = None
@@ -112,9 +112,11 @@ class Ari:
         not answered within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call there.
         """
         if self._client is None or self._calls is None:
-            raise ConfigError("transport ari: expected to be listening before it dials")
+            raise ConfigError("transport ari: expected listen() before dial()")
         if limit is not None or detect_machine:
-            raise ConfigError("transport ari: expected no limit and no detect_machine: Asterisk has neither here")
+            raise ConfigError(
+                "transport ari: expected no limit and no detect_machine, because Asterisk supports neither"
+            )
         if "/" not in to and not self._trunk:
             raise ConfigError("transport ari: expected an endpoint such as PJSIP/200, or trunk=PJSIP/{}@trunk")
         names = AriNames.new(self.app)
@@ -139,7 +141,7 @@ class Ari:
                 return
             await self._hold(site, legs, AriWire(legs.names, legs.channel, {}, outbound=True), keys)
         finally:
-            if not legs.ready.is_set() and not legs.gone.is_set():  # it rings, and we stop
+            if not legs.ready.is_set() and not legs.gone.is_set():  # the call is ringing, and we stop
                 with trio.move_on_after(CLEAN_UP_S, shield=True):
                     await legs.hang_up()
             self._forget(legs)
@@ -238,7 +240,7 @@ class Ari:
         for request in requests:
             await self._client.ask_again(request)
         if requests:
-            log.warning("ari: removed %d channels and bridges that an earlier process had left", len(requests))
+            log.warning("ari: removed %d channels and bridges that an earlier process left behind", len(requests))
 
     def _know(self, names: AriNames, channel: str) -> AriLegs:
         assert self._client is not None, "listen has made it"
@@ -256,5 +258,5 @@ def read_app(address: str) -> tuple[str, str]:
     parts = urlsplit(address)
     app = parts.path.rpartition("/")[2]
     if parts.scheme not in ("http", "https") or not parts.netloc or not ari.is_name(app):
-        raise ConfigError("transport ari: expected an address and an app, as in http://127.0.0.1:8088/voicekit")
+        raise ConfigError("transport ari: expected an address and an app name, as in http://127.0.0.1:8088/voicekit")
     return address.removesuffix(f"/{app}"), app

@@ -150,7 +150,7 @@ class AudioSocketWire:
         return []
 
     def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("audiosocket: keys can't be sent; a frame of a digit ends the call")
+        raise ConfigError("audiosocket: keys can't be sent, because Asterisk ends the call on a digit frame")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         """The dialplan goes on behind its AudioSocket line."""
@@ -177,7 +177,7 @@ class AudioSocketPeer:
         raise AssertionError("AudioSocket has no marks")
 
     def stop(self) -> Sequence[bytes]:
-        return []  # the end of the connection is all there is
+        return []  # closing the connection is the only way to end the call
 
     def receive(self, message: WireMessage) -> AsteriskEvent:
         assert isinstance(message, bytes), "AudioSocket has no texts"

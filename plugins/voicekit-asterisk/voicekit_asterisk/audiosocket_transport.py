@@ -96,7 +96,7 @@ class AudioSocket:
                 await site.hold(Arrival(stream), wire, facts)
                 nursery.cancel_scope.cancel()
         except (StreamClosed, RemoteProtocolError, Unavailable, trio.TooSlowError) as error:
-            log.warning("a connection over audiosocket was refused: %s", type(error).__name__)
+            log.warning("refused a connection over audiosocket: %s", type(error).__name__)
         finally:
             with trio.move_on_after(1.0, shield=True):
                 await stream.close()
@@ -108,7 +108,7 @@ class AudioSocket:
         facts = self._announced.take(identity_of(first), trio.current_time())
         if facts is None:
             await stream.send(frame(HANGUP))
-            raise Unavailable("audiosocket: expected a UUID that was announced, got another", service="call")
+            raise Unavailable("audiosocket: expected a UUID that was announced, got an unknown one", service="call")
         frames, rate = [first], None
         with trio.move_on_after(FIRST_SOUND_S):
             while rate is None:

@@ -81,7 +81,8 @@ class ChanWebsocketWire:
         self._is_buffering = False
         self._generation = 0
         self._sent = 0  # samples since the last clear
-        self._asked: deque[tuple[int, int]] = deque()  # for each GET_STATUS: generation, and samples sent before it
+        # for each GET_STATUS: the generation, and the samples sent before it
+        self._asked: deque[tuple[int, int]] = deque()
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]:
         if isinstance(message, bytes):
@@ -109,7 +110,7 @@ class ChanWebsocketWire:
         codec = _text(fields, "format")
         found = FORMATS.get(codec)
         if found is None:
-            raise RemoteProtocolError(f"chan_websocket: expected a codec of {', '.join(FORMATS)}, got {codec[:20]!r}")
+            raise RemoteProtocolError(f"chan_websocket: expected a codec from {', '.join(FORMATS)}, got {codec[:20]!r}")
         ptime = _whole(fields, "ptime")
         if ptime is not None and not 1 <= ptime <= 200:
             raise RemoteProtocolError(f"chan_websocket: expected a ptime of 1 to 200 ms, got {ptime}")
@@ -124,7 +125,7 @@ class ChanWebsocketWire:
         return CallStarted(info, found, found)
 
     def _sound(self, message: bytes) -> Sequence[WireEvent]:
-        if self._format is None:  # a frame may overtake MEDIA_START
+        if self._format is None:  # a frame may arrive before MEDIA_START
             return []
         pcm = message[: len(message) - len(message) % self._format.sample_bytes]
         return [WireSound(pcm)] if pcm else []
@@ -175,7 +176,7 @@ class ChanWebsocketWire:
         return [self._command("GET_STATUS")]
 
     def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("chan_websocket: keys can't be sent on this connection; ARI can")
+        raise ConfigError("chan_websocket: keys can't be sent on this connection; use the ARI transport")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         return [self._command("HANGUP")]
@@ -231,7 +232,7 @@ class ChanWebsocketPeer:
         return self.event("STATUS", fields)
 
     def stop(self) -> Sequence[str]:
-        return []  # the close is the caller's goodbye
+        return []  # closing the socket ends the call
 
     def receive(self, message: WireMessage) -> AsteriskEvent:
         if isinstance(message, bytes):

@@ -65,7 +65,9 @@ def _read_json(text: str) -> Control:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise RemoteProtocolError(f"chan_websocket: expected JSON, got {len(text)} characters that are none") from None
+        raise RemoteProtocolError(
+            f"chan_websocket: expected JSON, got {len(text)} characters that are not JSON"
+        ) from None
     name = value.get("event") if isinstance(value, dict) else None
     if not isinstance(name, str) or not _EVENT.fullmatch(name):
         raise RemoteProtocolError("chan_websocket: expected an object with the name of an event, got none")

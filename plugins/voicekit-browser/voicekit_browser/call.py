@@ -94,7 +94,7 @@ class PageCall(Call):
         self._entered = 0
         self._entries: list[float] = []
         self._pings = 0
-        self._heard_at = 0.0  # when the page last sent anything
+        self._heard_at = 0.0  # when the page last sent something
         self._changed = trio.lowlevel.ParkingLot()
         self._parted = trio.Event()
 
@@ -104,11 +104,11 @@ class PageCall(Call):
 
     async def send_digits(self, digits: str) -> None:
         await trio.lowlevel.checkpoint()
-        raise ConfigError("send_digits: a page takes no keys")
+        raise ConfigError("send_digits: keys can't be sent to a page")
 
     async def transfer(self, to: str) -> None:
         await trio.lowlevel.checkpoint()
-        raise ConfigError("transfer: a page can't be handed over")
+        raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
         """Wait, at most SETTLE_S, until the page has heard the last of what was said; at once if it is gone."""
@@ -150,7 +150,7 @@ class PageCall(Call):
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
         if self.end is not None:
-            await self._parted.wait()  # until then the goodbye is on its way, on this socket
+            await self._parted.wait()  # until then, the goodbye is being sent on this socket
 
     async def _carry(self, stream: MessageStream, page: PageWire) -> None:
         self.sockets += 1
@@ -200,7 +200,9 @@ class PageCall(Call):
             case PageBye():
                 self.finish(CallEnd(EndReason.CALLER))
             case PageResume():
-                raise RemoteProtocolError("voicekit.v1: a call that goes on can't be resumed on its own socket")
+                raise RemoteProtocolError(
+                    "voicekit.v1: this socket already carries the call; resume it on a new socket"
+                )
 
     def _is_new(self, n: int) -> bool:
         """Whether this entry is not one that came before, over another socket. Raises if they come too fast."""
@@ -234,7 +236,7 @@ class PageCall(Call):
                 due = now + PING_S
                 self._pings += 1
                 self.line.order(wire.ping(self._pings))
-                if now < self._heard_at + PING_S:  # the page is there
+                if now < self._heard_at + PING_S:  # the page is responding
                     self.source.keep_time(now)
             await trio.sleep_until(min(due, self._heard_at + SILENT_S))
         self._drop()
@@ -252,7 +254,7 @@ class PageCall(Call):
 
     async def _give_up_in_time(self) -> None:
         """End the call when it has had no socket for RESUME_S."""
-        await trio.lowlevel.checkpoint()  # the first one is being taken up
+        await trio.lowlevel.checkpoint()  # the first socket is being set up
         while self.end is None:
             while self._socket is not None:
                 await self._changed.park()

@@ -35,7 +35,7 @@ class PageSource(CallSource):
     def __init__(self, produces: AudioFormat) -> None:
         super().__init__(produces)
         self._made_up = 0  # samples of gaps that the page has not counted
-        self._filled = 0  # samples of gaps by the clock that the page may yet skip
+        self._filled = 0  # samples of gaps added by the clock, which the page may still skip
         self._quiet_since: float | None = None
 
     @property
@@ -77,7 +77,7 @@ class PageSource(CallSource):
             self._at += samples
 
     async def _run(self, inbox: Inlet[object], outbox: Outlet[CallerItem]) -> None:
-        free = float("-inf")  # when what was passed on would be over at PACE
+        free = float("-inf")  # when the sound passed on so far would end at PACE
         try:
             while True:
                 for item in await self._inlet.receive_all():

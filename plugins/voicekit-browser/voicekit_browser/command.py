@@ -34,12 +34,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="voicekit talk", description="talk to a bot from a page in your browser")
-    bot = "a Python file with a handler in it, or the name of a handler (without one: says back what it hears)"
+    bot = (
+        "a Python file with a handler, or the name of a registered handler (default: a bot that repeats what it hears)"
+    )
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
-    parser.add_argument("--browser", action="store_true", required=True, help="in the browser, at a local address")
-    parser.add_argument("--port", type=int, default=PORT, help=f"the port of the page ({PORT}; 0: any free one)")
+    parser.add_argument("--browser", action="store_true", required=True, help="open a page at a local address")
+    parser.add_argument("--port", type=int, default=PORT, help=f"the port of the page ({PORT}; 0 picks a free one)")
     parser.add_argument("--greeting", metavar="TEXT", help="what the bot says first")
-    parser.add_argument("--no-open", action="store_true", help="only print the address, and open no browser")
+    parser.add_argument("--no-open", action="store_true", help="print the address, but do not open a browser")
     return parser
 
 
@@ -52,7 +54,7 @@ async def _serve(bot: Bot, plugins: Plugins, options: argparse.Namespace) -> Non
             try:
                 await serve(answer, Browser(""), public_url=address, port=port, drain=0.0, task_status=task_status)
             except OSError as error:
-                raise ConfigError(f"port {port}: {error.strerror}; --port takes another") from error
+                raise ConfigError(f"port {port}: {error.strerror}; choose another with --port") from error
 
         await nursery.start(listening)
         _tell(f"talk to the bot at {address}/ (Ctrl-C ends it)")

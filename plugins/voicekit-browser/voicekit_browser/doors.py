@@ -93,8 +93,9 @@ def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str])
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(
-            "transport browser: expected --page-password or tokens of your own backend (browser:tokens=yes), as others "
-            "than this computer reach the page: each of their calls would be yours to pay for"
+            "transport browser: expected --page-password or tokens of your own backend "
+            "(browser:tokens=yes), because other computers "
+            "can reach the page, and you would pay for their calls"
         )
     kind: DoorKind = "tokens" if tokens else "password" if password else "open"
     parts = urlsplit(home)

@@ -33,7 +33,7 @@ def headers(home: str) -> dict[str, str]:
         "img-src": "'self' data:",
         "media-src": "'self' blob: mediastream:",
         "worker-src": "'self'",
-        "connect-src": f"'self' ws://{netloc} wss://{netloc}",  # not every browser counts sockets to 'self'
+        "connect-src": f"'self' ws://{netloc} wss://{netloc}",  # in some browsers 'self' does not include sockets
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
@@ -44,6 +44,6 @@ def headers(home: str) -> dict[str, str]:
         "referrer-policy": "no-referrer",
         "permissions-policy": "microphone=(self), camera=(), geolocation=()",
         "cross-origin-opener-policy": "same-origin",
-        "access-control-allow-origin": "*",  # the client is a module that pages of other origins may import
+        "access-control-allow-origin": "*",  # pages from other origins may import the client module
         "cache-control": "no-cache",
     }

@@ -48,7 +48,7 @@ class PageLine:
         self.gen = 0
         self._sound = UnheardSound()
         self._ear = HeardAtEar(spoken.rate)
-        self._before = 0  # heard in earlier generations
+        self._before = 0  # samples heard in earlier generations
         self._held = False
         self._lost = False
         self._orders: deque[str] = deque()
@@ -57,7 +57,7 @@ class PageLine:
         self._shown = 0  # the last event that was sent
         self._changed = trio.lowlevel.ParkingLot()
 
-    # The session's side.
+    # Called by the session.
 
     async def write(self, frame: AudioFrame) -> None:
         if frame.format != self.format:
@@ -95,7 +95,7 @@ class PageLine:
         self.gen += 1
         self.order(wire.flush(self.gen))
 
-    # The connection's side.
+    # Called by the connection.
 
     def show(self, event: Mapping[str, object]) -> None:
         """Send the page an event; never waits. What it has not taken of the last KEPT_EVENTS is dropped."""

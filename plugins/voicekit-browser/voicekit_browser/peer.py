@@ -30,7 +30,7 @@ class PagePeer:
         self.got = 0
         self.played = 0
         self.events = 0
-        self.said = 0  # samples of the caller's, first to last
+        self.said = 0  # samples sent by the caller so far
         self._kept = bytearray()
         self._entries: deque[tuple[int, str]] = deque(maxlen=200)
         self._entered = 0

@@ -24,7 +24,7 @@ def whole(value: Mapping[str, Any], key: str, default: int | None = None) -> int
     """A count: 0 or more."""
     found = value.get(key, default)
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < MOST_SAMPLES:
-        raise RemoteProtocolError(f"expected {key!r} to be a whole number from 0 on, got something else")
+        raise RemoteProtocolError(f"expected {key!r} to be a whole number, 0 or more, got something else")
     return found
 
 

@@ -39,7 +39,7 @@ class ScriptedPage:
         self.talk = bytearray()
         self._carried = False
         self._device = self._new_device()
-        self.base = 0  # of the device, when the generation began
+        self.base = 0  # the device's position when the generation began
 
     def connect(self) -> MemorySocket:
         """A new socket; the page's first message is on it."""

@@ -64,7 +64,7 @@ def test_a_device_is_opened_in_the_nearest_format_that_it_takes(cards, stubborn_
     assert device_format(cards, device, "speaker", AudioFormat(11_025)) == AudioFormat(48_000)
     assert device_format(stubborn_cards, device, "speaker", PCM16K) == AudioFormat(48_000, channels=2)
     stubborn_cards.rates = ()
-    with pytest.raises(DeviceError, match="takes neither pcm16 16000 Hz mono nor its own 48000 Hz"):
+    with pytest.raises(DeviceError, match="accepts neither pcm16 16000 Hz mono nor its default rate of 48000 Hz"):
         device_format(stubborn_cards, device, "speaker", PCM16K)
 
 

@@ -105,7 +105,7 @@ async def test_a_microphone_that_stays_away_ends_the_run_with_its_error(
 
     said: list[Any] = []
     start = trio.current_time()
-    with pytest.raises(DeviceError, match="microphone: the device was lost and did not come back"):
+    with pytest.raises(DeviceError, match="microphone: the device was lost and did not return"):
         await listen(Microphone(cards=cards, patience=4.0), said, 60.0, pull_out)
     assert 5.0 <= trio.current_time() - start <= 12.0
     assert cards.looked_anew >= 2
@@ -136,7 +136,7 @@ async def test_a_speaker_that_stays_away_says_so_to_whoever_writes_or_asks(autoj
     async with Speaker(cards=cards, patience=3.0).open() as speaker:
         cards.pull_out()
         start = trio.current_time()
-        with pytest.raises(DeviceError, match="speaker: the device was lost and did not come back"):
+        with pytest.raises(DeviceError, match="speaker: the device was lost and did not return"):
             await write_for_ever(speaker)
         assert 3.0 <= trio.current_time() - start <= 5.0
         with pytest.raises(DeviceError):

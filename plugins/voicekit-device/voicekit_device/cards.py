@@ -1,4 +1,4 @@
-"""What this plugin wants of sound cards, and how a device is chosen among them.
+"""What this plugin needs from sound cards, and how it chooses a device.
 
 `voicekit_device.portaudio` has the real ones; tests bring their own.
 """
@@ -15,17 +15,17 @@ from voicekit.errors import DeviceError
 Direction: TypeAlias = Literal["microphone", "speaker"]
 
 Hear: TypeAlias = Callable[[bytes, bool], None]
-"""Called by a microphone's thread with each block of sound, and whether some before it was lost."""
+"""Called by a microphone's thread with each block of sound, and with whether sound before it was lost."""
 
 Play: TypeAlias = Callable[[int], bytes]
-"""Called by a speaker's thread for so many samples; what it returns is exactly that long."""
+"""Called by a speaker's thread for a number of samples; the result must have exactly that length."""
 
 STEREO = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device: how many channels it has in each direction, and the rate that it likes best."""
+    """A device: its number of channels in each direction, and the rate that it prefers."""
 
     index: int
     name: str
@@ -38,20 +38,20 @@ class Device:
 
 
 class Stream(Protocol):
-    """A running stream of a device. `latency` is what it reports: seconds between a callback and the air."""
+    """A running stream of a device. `latency` is the value it reports: seconds between a callback and the air."""
 
     @property
     def latency(self) -> float: ...
     def close(self) -> None:
-        """Stop at once; no callback comes any more. May take a while."""
+        """Stop at once; no callback comes after this. May take a while."""
         ...
 
 
 class Cards(Protocol):
-    """The sound cards of this computer. All of it may wait; what fails is a DeviceError."""
+    """The sound cards of this computer. Every method may wait; failures are DeviceErrors."""
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
-        """What there is; `anew` looks for devices that have come or gone, where no stream is open."""
+        """All devices; `anew` looks again for devices that were added or removed, if no stream is open."""
         ...
 
     def default(self, direction: Direction) -> int | None:
@@ -82,9 +82,9 @@ class Cards(Protocol):
 
 
 def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool = False) -> Device:
-    """The device called `wanted`, or else the only one with that in its name; without a name, the system's choice.
+    """The device called `wanted`, or else the only one with `wanted` in its name; without a name, the system's choice.
 
-    Case does not matter. Raises DeviceError with a list of what there is.
+    Case does not matter. Raises DeviceError with a list of all devices.
     """
     found = [device for device in cards.devices(anew=anew) if device.channels(direction)]
     if wanted is None:
@@ -101,17 +101,17 @@ def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool
 
 
 def device_format(cards: Cards, device: Device, direction: Direction, wanted: AudioFormat) -> AudioFormat:
-    """The format in which `device` can be opened that is nearest to `wanted`.
+    """The format nearest to `wanted` in which `device` can be opened.
 
-    First with its rate, then with the device's own; first in mono, then in stereo. Raises DeviceError where the device
-    takes none of these.
+    First with its rate, then with the device's own; first in mono, then in stereo. Raises DeviceError if the device
+    accepts none of these.
     """
     for rate in dict.fromkeys((wanted.rate, device.rate)):
         for channels in (wanted.channels, STEREO):
             offer = AudioFormat(rate, channels=channels)
             if channels <= device.channels(direction) and cards.takes(device, direction, offer):
                 return offer
-    raise DeviceError(f"{direction} {device.name!r} takes neither {wanted} nor its own {device.rate} Hz")
+    raise DeviceError(f"{direction} {device.name!r} accepts neither {wanted} nor its default rate of {device.rate} Hz")
 
 
 def _default(found: Sequence[Device], index: int | None, direction: Direction) -> Device:

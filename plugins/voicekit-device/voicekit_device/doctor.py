@@ -1,4 +1,4 @@
-"""What `voicekit doctor` asks of this plugin: whether there are a microphone and a speaker."""
+"""The checks of this plugin in `voicekit doctor`: whether there are a microphone and a speaker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit_device.portaudio import PortAudio
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
-    """Whether it is fine, what was found, and what to do."""
+    """For each check: whether it passed, the finding, and what to do."""
     try:
         cards = PortAudio()
         cards.devices()

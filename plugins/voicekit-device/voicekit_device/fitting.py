@@ -1,4 +1,4 @@
-"""Cuts and converts what a sink is given to what its device takes, and keeps count of both. Pure."""
+"""Cuts and converts a sink's sound to the format of its device, and counts both. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.audio.resample import Resampler
 
 PIECE_S = 0.005
-"""Seconds in a piece: what the device may still take after a hold was decided."""
+"""Seconds in a piece: the device may still take this much after a hold was decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Sound for the device, in which the sink's samples from `first` to `last` are heard."""
+    """Sound for the device, which contains the sink's samples from `first` to `last`."""
 
     pcm: bytes
     first: int
@@ -24,12 +24,12 @@ class Piece:
 class Fitting:
     """From `source`, frame after frame, to pieces in `target`.
 
-    Where the two differ, the resampler holds back a few ms: `holding` is true until `finish` lets them go.
+    If the two differ, the resampler holds back a few ms: `holding` is true until `finish` returns them.
     """
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
         self.source = source
-        self.made_to = 0  # how much of the source is in the pieces that were made
+        self.made_to = 0  # the source position up to which pieces were made
         self._target = target
         self._size = max(1, target.samples(PIECE_S)) * target.sample_bytes
         self._resampler = None if source == target else Resampler(source, target)
@@ -40,7 +40,7 @@ class Fitting:
         return self.made_to < self._fed_to
 
     def feed(self, frame: AudioFrame) -> list[Piece]:
-        """The pieces that can be made; the frame follows on the one before it."""
+        """The pieces that can be made; the frame follows directly on the one before it."""
         self._fed_to = frame.end
         if self._resampler is None:
             return self._cut(frame.pcm, frame.end)
@@ -55,17 +55,17 @@ class Fitting:
         return self._cut(rest or bytes(self._target.sample_bytes), self._fed_to)
 
     def restart(self, at: int) -> None:
-        """Forget what is held back; the next frame begins at sample `at`."""
+        """Forget the sound that is held back; the next frame begins at sample `at`."""
         if self._resampler is not None:
             self._resampler.finish()
         self.made_to = self._fed_to = at
 
     def _in_source(self, made: AudioFrame) -> int:
-        """How much of the source is in what was made up to the end of `made`."""
+        """How many samples of the source are in the first `made` samples of the result."""
         return min(self._fed_to, max(self.made_to, made.end * self.source.rate // self._target.rate))
 
     def _cut(self, pcm: bytes, last: int) -> list[Piece]:
-        """`pcm` in pieces, which share the samples up to `last` by their lengths."""
+        """`pcm` in pieces, which share the samples up to `last` in proportion to their lengths."""
         first, samples = self.made_to, last - self.made_to
         self.made_to = last
         pieces = []

@@ -1,7 +1,7 @@
-"""From the thread of a microphone to trio: a ring that nobody waits for.
+"""From the thread of a microphone to trio, through a ring that makes neither side wait.
 
-The thread appends to a deque of limited length, which is one atomic step, and asks trio to look, which is asked once
-however often. When nobody looks for too long, the oldest sound is gone, and the count of samples shows it.
+The thread appends to a deque of limited length, which is one atomic step, and asks trio to look; repeated requests
+count as one. If nothing looks for too long, the oldest sound is dropped, and the count of samples shows it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import trio
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Sound as the device delivered it: `came` is when (trio's clock), `count` how many samples came before it.
+    """Sound as the device delivered it: `came` is the time (trio's clock), `count` the number of samples before it.
 
-    `torn`: sound was lost in front of it, and the device does not know how much.
+    `torn`: sound was lost before it, and the device does not know how much.
     """
 
     pcm: bytes
@@ -27,7 +27,7 @@ class Block:
 
 
 class Handover:
-    """Made on trio's thread. Only `put` may be called from another one, and never waits."""
+    """Made on trio's thread. Only `put` may be called from another thread, and it never waits."""
 
     def __init__(self, sample_bytes: int, blocks: int) -> None:
         self.count = 0  # samples put in so far
@@ -43,7 +43,7 @@ class Handover:
         torn, self._torn = torn or self._torn, False
         self._blocks.append(Block(pcm, self.count, self._clock.current_time(), torn))
         self.count += len(pcm) // self._sample_bytes
-        with suppress(trio.RunFinishedError):  # the loop is over, and nobody wants it
+        with suppress(trio.RunFinishedError):  # the loop has ended, so the sound is not needed
             self._token.run_sync_soon(self._waiting.unpark_all, idempotent=True)
 
     def tear(self) -> None:

@@ -1,7 +1,7 @@
-"""What a speaker has taken, and when it is heard. Pure: it is told the times, and both threads may use it.
+"""What a speaker has taken, and when it is heard. Pure: times are arguments, and both threads may use it.
 
-The speaker's thread enters each piece when it takes it, which is one atomic step; a piece sounds from then on by what
-the device reports as its latency.
+The speaker's thread enters each piece when it takes it, which is one atomic step; the piece then sounds after the
+latency that the device reports.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass
 
 KEPT = 512
-"""Pieces that are remembered, of at most 5 ms each: more than what sounds at once and an echo's tail."""
+"""Pieces that are remembered, of at most 5 ms each: more than those that sound now plus the tail of an echo."""
 
 EPSILON = 1e-6
-"""Of a sample: times are floats, and may fall just short of the sample that has passed."""
+"""In samples: times are floats, and may be slightly less than a sample that has passed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ HELP = "list the microphones and speakers of this computer"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print a line for each device; 1 when there is none."""
+    """Print a line for each device; returns 1 if there is none."""
     argparse.ArgumentParser(prog="voicekit devices", description=HELP).parse_args(arguments)
     lines = listing(PortAudio())
     print("\n".join(lines) or "no microphone and no speaker", file=sys.stdout)
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def listing(cards: Cards) -> list[str]:
-    """A line for each device: its name, and what it is good for; the system's own choice is marked with a star."""
+    """A line for each device: its name, and its directions; a star marks the system's own choice."""
     devices = cards.devices()
     width = max((len(device.name) for device in devices), default=0)
     lines = []

@@ -28,27 +28,27 @@ from voicekit_device.room import Echo, check_echo, echoes
 from voicekit_device.track import Track
 
 BLOCK_S = 0.02
-"""What the device delivers at a time."""
+"""Seconds in a block from the device."""
 
 KEPT_S = 1.0
-"""Seconds of sound that wait at most until they are taken; then the oldest is lost."""
+"""Seconds of sound that can wait to be taken; beyond this the oldest is lost."""
 
 AWAY_S = 0.1
-"""Seconds between two reports of the time that passes while the device is away."""
+"""Seconds between two reports of elapsed time while the device is missing."""
 
 TAIL_S = 0.25
-"""Seconds for which a room still sounds after the bot, and for which a device may misreport its latency."""
+"""Seconds for which the bot echoes in a room, including the error of the latency that the device reports."""
 
 
 class Microphone(Pipeable):
-    """The microphone called `device` (part of a name will do), or the system's own; mono PCM16 at `rate`.
+    """The microphone called `device` (part of a name is enough), or the system's own; mono PCM16 at `rate`.
 
-    `echo` sets what becomes of the bot's own voice: with "half-duplex" the microphone is replaced by silence while the
-    bot is audible and `tail` seconds longer, so it can't be interrupted by voice; "headphones" hears all the time.
+    `echo` says how to treat the bot's own voice: with "half-duplex" the microphone is replaced by silence while the bot
+    is audible and `tail` seconds longer, so it can't be interrupted by voice; "headphones" hears all the time.
 
-    Sound that the device loses is a Gap. When the device itself is lost, Gaps follow the clock, for `patience` seconds
-    at most: then `run` raises DeviceError. So does `open` where there is no such device. Where it does not take `rate`,
-    its sound is resampled.
+    Sound that the device loses becomes a Gap. When the device itself is lost, Gaps follow the clock, for at most
+    `patience` seconds: then `run` raises DeviceError. `open` also raises it if there is no such device. If the device
+    does not accept `rate`, its sound is resampled.
     """
 
     name = "microphone"
@@ -109,7 +109,7 @@ class Microphone(Pipeable):
                     await outbox.send(made)
 
     def _guarded(self, block: Block, latency: float, sound: AudioFormat) -> Block:
-        """The block, or silence in its place where it may have an echo in it."""
+        """The block, or silence in its place if it may contain an echo."""
         if self._tail is None:
             return block
         samples = sound.count(block.pcm)

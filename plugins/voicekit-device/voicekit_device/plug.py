@@ -1,6 +1,6 @@
-"""A stream of a device, and what to do when the device goes away: try again, for a while.
+"""The stream of a device, and how to recover when the device disappears: try again, for a limited time.
 
-Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it says
+Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it reports
 that its stream has ended, or when it has not called for three seconds: some need two to begin.
 """
 
@@ -21,27 +21,29 @@ from voicekit.flow.threads import in_thread
 from voicekit_device.cards import Cards, Device, Direction, Stream, choose, device_format
 
 LOOK = 0.25
-"""Seconds between two looks whether the device still calls."""
+"""Seconds between two checks that the device still calls."""
 
 LOOKS = 12
-"""So many looks in vain, and it is lost; they are counted, so that a loop that was busy does not find it silent."""
+"""Failed checks after which the device counts as lost; counting them keeps a blocked loop from reporting it as
+silent.
+"""
 
 RETRY = 0.5
 """Seconds between two tries to open a lost device."""
 
 CLOSING = 0.5
-"""Seconds that closing a device may take; one that takes longer is left to its thread."""
+"""Seconds that closing a device may take; after that it is left to its thread."""
 
 
 def check_patience(patience: float) -> None:
-    """Raises ConfigError for a time that there is not."""
+    """Raises ConfigError for a time that is not valid."""
     if not patience >= 0:
-        raise ConfigError(f"patience: expected seconds from 0, got {patience!r}")
+        raise ConfigError(f"patience: expected 0 seconds or more, got {patience!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """Where to plug in: one direction of the device called `wanted`, or of the system's own, in a format it takes."""
+    """One direction of the device called `wanted`, or of the system's own, in a format that it accepts."""
 
     cards: Cards
     direction: Direction
@@ -50,20 +52,20 @@ class Socket:
 
     @classmethod
     def find(cls, cards: Cards, direction: Direction, wanted: str | None, sound: AudioFormat) -> Socket:
-        """The socket whose format is nearest to `sound`. May wait; DeviceError where there is no such device."""
+        """The socket whose format is nearest to `sound`. May wait; DeviceError if there is no such device."""
         device = choose(cards, wanted, direction)
         return cls(cards, direction, wanted, device_format(cards, device, direction, sound))
 
     def device(self, *, anew: bool) -> Device:
-        """The device as it is now; DeviceError where it is not there or does not take the format any more."""
+        """The device as it is now; DeviceError if it is missing or no longer accepts the format."""
         device = choose(self.cards, self.wanted, self.direction, anew=anew)
         if not self.cards.takes(device, self.direction, self.format):
-            raise DeviceError(f"{self.direction} {device.name!r} takes no more {self.format}")
+            raise DeviceError(f"{self.direction} {device.name!r} no longer accepts {self.format}")
         return device
 
 
 class Plug:
-    """A stream through `socket`. `open` is called in a thread to open it; it is told whom to call at its end.
+    """A stream through `socket`. `open` is called in a thread to open it; its argument is called when the stream ends.
 
     `pulse` is a number that changes as long as the device calls.
     """
@@ -77,7 +79,7 @@ class Plug:
         patience: float,
     ) -> None:
         self.lost = False
-        self.latency = 0.0  # seconds, as the device reports it
+        self.latency = 0.0  # seconds, as reported by the device
         self._socket = socket
         self._open = open
         self._pulse = pulse
@@ -88,7 +90,7 @@ class Plug:
         self._tell = tell.get()
 
     async def plug_in(self, *, anew: bool = False) -> None:
-        """Open the stream. Cancelled, it leaves none open."""
+        """Open the stream. If cancelled, no stream stays open."""
         token, ended = trio.lowlevel.current_trio_token(), trio.Event()
 
         def tell_end() -> None:
@@ -111,16 +113,16 @@ class Plug:
                 await in_thread(stream.close)
 
     async def mind(self, back: Callable[[], None]) -> None:
-        """Watch over the stream until the device is given up; `back` is called before a lost one is opened again."""
+        """Watch the device until it is given up; `back` is called before a lost device is opened again."""
         while self._error is None:
             await self._until_lost()
             self.lost = True
-            gone = DeviceError(f"the device is gone; it has {self._patience:g} s to come back")
+            gone = DeviceError(f"the device was lost; waiting up to {self._patience:g} s for it to return")
             self._tell(Trouble(self._socket.direction, gone))
             await self._try_again(back)
 
     def check(self) -> None:
-        """Raise the DeviceError where the device was given up."""
+        """Raise the DeviceError if the device was given up."""
         if self._error is not None:
             raise self._error
 
@@ -145,7 +147,7 @@ class Plug:
             except DeviceError as error:
                 if trio.current_time() >= deadline:
                     where = self._socket.direction
-                    self._error = DeviceError(f"{where}: the device was lost and did not come back: {error}")
+                    self._error = DeviceError(f"{where}: the device was lost and did not return: {error}")
                     return
                 await trio.sleep(RETRY)
 
@@ -155,11 +157,11 @@ class Plug:
             await trio.sleep(LOOK)
             if self._pulse() != before:
                 return
-        raise DeviceError("it can be opened, but is silent")
+        raise DeviceError("the device opens, but delivers no sound")
 
 
 class _Opening:
-    """Opens a stream in a thread; when nobody waits for it any more, it is closed again."""
+    """Opens a stream in a thread; if the waiting task is cancelled, the stream is closed again."""
 
     def __init__(self, open: Callable[[], Stream]) -> None:  # noqa: A002  # it is what it does
         self._open = open
@@ -180,5 +182,5 @@ class _Opening:
         with self._lock:
             self._abandoned = True
             stream = self._stream
-        if stream is not None:  # the thread was done, and the cancellation came before its result: rare
+        if stream is not None:  # rare: the thread was done, and the cancellation came before its result
             stream.close()

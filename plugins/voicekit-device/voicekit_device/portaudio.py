@@ -1,8 +1,8 @@
 """The sound cards of this computer, through PortAudio (the package sounddevice).
 
-PortAudio is not made for several threads, so everything but its callbacks goes through one lock. Its list of devices
-is made once and is made anew only while no stream is open, because that would end all of them. (To end and open those
-again at every look for a lost device would tear the bot's words twice a second.)
+PortAudio is not thread-safe, so everything but its callbacks goes through one lock. It makes its list of devices once;
+a new list is made only while no stream is open, because making one ends every stream. (Doing that at each check for a
+lost device would interrupt the bot's words twice a second.)
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from voicekit.errors import DeviceError
 from voicekit_device.cards import Device, Direction, Hear, Play, Stream
 
 LATENCY = 0.04
-"""Seconds of sound asked of the device as its buffer. On a busy machine 99 of 100 callbacks came at most 13 ms late,
-and the latest by 60 (benchmarks/device_lateness.py). A larger buffer would make every hold and every cut later."""
+"""Seconds of sound requested as the device's buffer. On a busy machine 99 of 100 callbacks came at most 13 ms late, and
+the latest by 60 (benchmarks/device_lateness.py). A larger buffer would make every hold and every cut later.
+"""
 
 _lock = threading.Lock()
 _open: set[object] = set()
@@ -30,7 +31,7 @@ class PortAudio:
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
         with _portaudio() as portaudio:
-            if anew and not _open:  # the way that sounddevice's own documents tell
+            if anew and not _open:  # as recommended in sounddevice's documentation
                 portaudio._terminate()
                 portaudio._initialize()
             return [
@@ -121,7 +122,7 @@ class _Opened:
 
 @contextmanager
 def _portaudio() -> Iterator[Any]:
-    """sounddevice, for us alone; its errors are DeviceErrors."""
+    """sounddevice, locked for us; its errors become DeviceErrors."""
     with _lock:
         try:
             import sounddevice

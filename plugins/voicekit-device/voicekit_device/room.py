@@ -1,7 +1,7 @@
-"""The echo guard: a microphone is deaf while a speaker of the same program sounds, and a moment longer.
+"""The echo guard: a microphone is muted while a speaker of the same program sounds, and a moment longer.
 
-Without headphones the microphone hears the bot, and the bot would answer itself. Which speakers there are is known to
-each trio run: all that are open sound in the same room.
+Without headphones the microphone hears the bot, and the bot would answer itself. Each trio run knows its speakers: all
+open ones are taken to sound in the same room.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Echo: TypeAlias = Literal["half-duplex", "headphones"]
 """half-duplex: the microphone is replaced by silence while the bot is audible. headphones: it hears all the time."""
 
 LONGEST_TAIL = 1.0
-"""Seconds; what a speaker has taken is remembered only a little longer."""
+"""Seconds; sound that a speaker has taken is remembered only a little longer."""
 
 _speakers: RunVar[list[Ledger]] = RunVar("voicekit_device.speakers")
 
 
 def check_echo(echo: str, tail: float) -> None:
-    """Raises ConfigError for a guard that there is not."""
+    """Raises ConfigError for a guard that does not exist."""
     if echo not in get_args(Echo):
         raise ConfigError(f"echo: expected {' or '.join(map(repr, get_args(Echo)))}, got {echo!r}")
     if not 0 <= tail <= LONGEST_TAIL:

@@ -2,9 +2,9 @@
 
     write ──pieces of 5 ms, 0.5 s at most──▶ device's thread ──▶ ledger: when each is heard
 
-Both threads take from the one deque of pieces, each of which only one of them can get. So what is held or discarded is
-exactly what the device has not taken, and no thread waits for the other. What the device has taken is heard for sure,
-within its latency (40 ms): from a hold or a discard on, it counts as heard.
+Both threads take from one deque of pieces, and each piece goes to only one of them. So a hold or a discard affects
+exactly the pieces that the device has not taken, and no thread waits for the other. Sound that the device has taken
+will be heard within its latency (40 ms): from a hold or a discard on, it counts as heard.
 """
 
 from __future__ import annotations
@@ -30,24 +30,26 @@ from voicekit_device.portaudio import PortAudio
 from voicekit_device.room import sounding
 
 BLOCK_S = 0.01
-"""What the device asks for at a time: a hold takes effect up to so much later, beside the latency."""
+"""Seconds in a request of the device: a hold takes effect up to this much later, plus the latency."""
 
 TAKEN_S = 0.5
-"""Seconds that are taken before `write` waits: more than playout's lead, so that the lead alone decides."""
+"""Seconds of sound accepted before `write` waits: more than playout's lead, so that only the lead decides."""
 
 LOOK_S = 0.005
-"""Seconds until the next look whether there is room, at least."""
+"""Shortest time in seconds before the next check for room."""
 
 ENDING_S = 0.02
-"""When less than this is left to play, what the resampler still holds is the end, and is wanted now."""
+"""If less than this is left to play, the resampler's remainder is the end of the sound, and is needed now."""
 
 
 class Speaker:
-    """The speaker called `device` (part of a name will do), or the system's own; plays mono PCM16 at `rate`; pausable.
+    """The speaker called `device` (part of a name is enough), or the system's own; plays mono PCM16 at `rate`;
+    pausable.
 
     The position follows the latency that the device reports; it was within 15 ms of the truth where it was measured.
-    While the device is away it stands still; after `patience` seconds, `write` and `position` raise DeviceError. So
-    does `open` where there is no such device. Where it does not take `rate`, or mono, the sound is converted.
+    While the device is missing the position stands still; after `patience` seconds, `write` and `position` raise
+    DeviceError. `open` also raises it if there is no such device. If the device does not accept `rate`, or mono, the
+    sound is converted.
     """
 
     name = "speaker"
@@ -91,7 +93,7 @@ class Speaker:
 
 
 class _Queue:
-    """The pieces on their way to the device, and its thread's side of them."""
+    """The pieces waiting for the device, and the part that its thread runs."""
 
     def __init__(self, sound: AudioFormat) -> None:
         self.calls = 0
@@ -99,11 +101,11 @@ class _Queue:
         self.pieces: deque[Piece] = deque()
         self.latency: Callable[[], float] = lambda: 0.0
         self._sound = sound
-        self._rest = b""  # of a piece that was taken
+        self._rest = b""  # the rest of a piece that was partly taken
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
-        """The next `samples` for the device, with silence where there are none."""
+        """The next `samples` for the device, filled up with silence."""
         self.calls += 1
         size = samples * self._sound.sample_bytes
         sound = bytearray(self._rest)
@@ -120,7 +122,7 @@ class _Queue:
         return bytes(sound[:size]).ljust(size, b"\0")
 
     def restart(self) -> None:
-        """The device that was playing is gone, and with it what it had taken."""
+        """The device that was playing is lost, with all it had taken."""
         self._rest = b""
 
     def take_back(self) -> deque[Piece]:
@@ -129,7 +131,7 @@ class _Queue:
         while self.pieces:
             try:
                 back.append(self.pieces.popleft())
-            except IndexError:  # the device was quicker
+            except IndexError:  # the device was faster
                 break
         return back
 
@@ -146,7 +148,7 @@ class OpenSpeaker:
         self._fitting = fitting
         self._capacity = fitting.source.samples(TAKEN_S)
         self._written = 0  # samples taken and not discarded
-        self._heard = 0  # samples that certainly were heard
+        self._heard = 0  # samples that were certainly heard
         self._held: deque[Piece] | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._fed = trio.Event()
@@ -155,7 +157,8 @@ class OpenSpeaker:
         if frame.format != self._fitting.source:
             raise FormatMismatch(f"this speaker plays {self._fitting.source}, but was given {frame.format}")
         while True:
-            await trio.lowlevel.checkpoint_if_cancelled()  # at each turn: what is cut while waking up is not taken
+            # checked in each round: what is cut while waking up is not taken
+            await trio.lowlevel.checkpoint_if_cancelled()
             queued = self._written - self.position
             if not queued or queued + frame.samples <= self._capacity:
                 self._take(frame)
@@ -189,7 +192,7 @@ class OpenSpeaker:
         self._changed.unpark_all()
 
     async def end_sound(self) -> None:
-        """Let go of what the conversion holds back, when nothing more was written in time."""
+        """Return what the conversion holds back, if nothing more was written in time."""
         while True:
             await self._fed.wait()
             async for _ in periodic(LOOK_S):

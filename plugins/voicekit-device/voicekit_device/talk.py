@@ -27,7 +27,7 @@ BEGIN: Final = "listening; Ctrl-C ends the call"
 
 
 async def parrot(turn: Turn, say: Say) -> None:
-    """The bot that is there without another one."""
+    """The bot used if no other is given."""
     if "goodbye" in turn.text.lower() or "good bye" in turn.text.lower():
         turn.end("Goodbye!")
     else:
@@ -35,14 +35,14 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold a conversation until somebody ends it; the exit status is that of `voicekit run`."""
+    """Hold a conversation until it is ended; the exit status is that of `voicekit run`."""
     if "--browser" in arguments:
         return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)
     cards = PortAudio()
     wanted: dict[Direction, str | None] = {"microphone": options.microphone, "speaker": options.speaker}
     for direction, name in wanted.items():
-        choose(cards, name, direction)  # what is missing is said now, and not after a server was started
+        choose(cards, name, direction)  # reports a missing device now, not after a server was started
     plan = read_call(options, Bot(parrot, greeting=GREETING))
     plan.parts.setdefault("source", Microphone(options.microphone, echo=options.echo, cards=cards))
     plan.parts.setdefault("sink", Speaker(options.speaker, cards=cards))
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _in_the_browser(arguments: Sequence[str]) -> int:
-    """The same verb of voicekit-browser; ConfigError if that is not installed."""
+    """The same command in voicekit-browser; ConfigError if that is not installed."""
     try:
         from voicekit_browser.command import main as talk_in_browser
     except ImportError:
@@ -61,13 +61,15 @@ def _in_the_browser(arguments: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = call_parser("talk", HELP)
-    parser.add_argument("--browser", action="store_true", help="talk from a page in the browser (voicekit-browser)")
-    parser.add_argument("--microphone", metavar="NAME", help="input device; any unique part of its name does")
+    parser.add_argument(
+        "--browser", action="store_true", help="talk from a page in the browser (needs voicekit-browser)"
+    )
+    parser.add_argument("--microphone", metavar="NAME", help="input device; any unique part of its name is enough")
     parser.add_argument("--speaker", metavar="NAME", help="output device; `voicekit devices` lists them")
     parser.add_argument(
         "--echo",
         choices=get_args(Echo),
         default="half-duplex",
-        help="half-duplex: the bot does not listen while it speaks; headphones: it does, and can be interrupted",
+        help="half-duplex: the bot does not listen while it speaks; headphones: it listens too, and can be interrupted",
     )
     return parser

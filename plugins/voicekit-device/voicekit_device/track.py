@@ -1,7 +1,7 @@
-"""What a microphone heard as one stream without a hole in its positions. Pure: it is told when each block came.
+"""A microphone's sound as one stream with continuous positions. Pure: the time of each block is an argument.
 
-Sound that is missing becomes a Gap: counted in samples where the device still counted them, and measured by the clock
-where it did not (it was overrun, or away). While it is away, time goes on.
+Missing sound becomes a Gap: counted in samples if the device still counted them, and measured by the clock if it did
+not (it was overrun, or missing). While the device is missing, time goes on.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class Track:
         self._format = format
         self._count = count
         self._at = 0
-        self._heard_to = now  # the time at which what was said so far had come
+        self._heard_to = now  # time at which the last sound had arrived
         self._begun = False
 
     def heard(self, block: Block) -> list[Sound]:
-        """The block, and a Gap in front of it where sound is missing."""
+        """The block, with a Gap before it if sound is missing."""
         samples = self._format.count(block.pcm)
         missing = block.count - self._count
         if block.torn and self._begun:
@@ -36,7 +36,7 @@ class Track:
         return [*gap, frame]
 
     def away(self, now: float) -> list[Sound]:
-        """The device is away: the time until `now` is missing."""
+        """The device is missing: the time until `now` becomes a Gap."""
         gap = self._gap(self._samples_until(now))
         self._heard_to += sum(sound.samples for sound in gap) / self._format.rate
         self._begun = True

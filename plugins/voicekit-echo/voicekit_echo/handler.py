@@ -1,10 +1,10 @@
-"""Says back what the caller said."""
+"""Repeats the caller's words."""
 
 from voicekit import Say, Turn
 
 
 class Echo:
-    """Answers with `before` and the caller's own words; where nobody said anything, with nothing."""
+    """Answers with `before` and the caller's own words; if the caller said nothing, with nothing."""
 
     def __init__(self, before: str = "You said:") -> None:
         self._before = before

@@ -106,7 +106,7 @@ async def test_ctrl_c_ends_the_call_and_keeps_it(tmp_path: Path, machine: Machin
     assert (done.status, done.err) == (130, "")
     summary, contents = done.out.splitlines()[-2:]
     assert summary == "no question was answered"
-    assert contents == f"The call is in {tmp_path / 'call'}: {ALL_THREE}"
+    assert contents == f"The call was saved in {tmp_path / 'call'}: {ALL_THREE}"
     caller, bot = tracks(tmp_path / "call").T
     line, _ = soundfile.read(lines()[0].path, dtype="int16")
     line = np.trim_zeros(line, "f")
@@ -133,7 +133,7 @@ async def test_a_full_disk_ends_the_call_with_one_sentence(tmp_path: Path, machi
     assert done.status == 1
     assert done.err.startswith(f"voicekit: {tmp_path / 'call' / 'call.wav'}: can't be written (is the disk full?): ")
     assert done.err.count("\n") == 1
-    assert done.out.endswith(f"The call is in {tmp_path / 'call'}: {ALL_THREE}\n")
+    assert done.out.endswith(f"The call was saved in {tmp_path / 'call'}: {ALL_THREE}\n")
     assert len(tracks(tmp_path / "call")) <= limit / 4
     if machine.keeps_time(LATE_S):  # otherwise seconds may be written at once, of which none has room
         assert len(tracks(tmp_path / "call")) > 2 * PCM24K.rate
@@ -148,7 +148,7 @@ async def test_a_history_that_can_not_be_written_is_told(tmp_path: Path) -> None
     assert done.err.startswith(f"voicekit: {tmp_path / 'call' / 'history.json'}: can't be written ")
     assert done.err.count("\n") == 1
     assert done.out.endswith(
-        f"The call is in {tmp_path / 'call'}: both sides in call.wav, what happened in events.jsonl.\n"
+        f"The call was saved in {tmp_path / 'call'}: both sides in call.wav, what happened in events.jsonl.\n"
     )
 
 

@@ -253,7 +253,7 @@ async def test_the_recording_can_be_heard(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert await play(path) is None
     assert heard == array("h", [200] * 12_000).tobytes()
     monkeypatch.setitem(sys.modules, "voicekit_device.speaker", SimpleNamespace(Speaker=Absent))
-    assert await play(path) == "It can't be played here: no speaker: this machine has none."
+    assert await play(path) == "The call can't be played here: no speaker: this machine has none."
     monkeypatch.setitem(sys.modules, "voicekit_device.speaker", None)
     assert await play(path) == "--play needs the plugin voicekit-device."
     monkeypatch.setattr(shutil, "which", lambda name: "/bin/aplay" if name == "aplay" else None)

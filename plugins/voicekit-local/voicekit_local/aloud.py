@@ -1,4 +1,4 @@
-"""Text as it is read aloud, all of it at once: no emoji, and times, prices, addresses and the like as words. Pure."""
+"""Text as it is read aloud, all at once: without emoji, and with times, prices and addresses as words. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.reply import spoken_forms, strip_emoji
 
 
 def aloud(text: str) -> Text:
-    """What is spoken for an English `text`; each of its characters knows up to where it says it.
+    """The spoken form of an English `text`; each of its characters knows the position in `text` it reaches.
 
     >>> aloud("At 3:05 p.m.").text
     'At three oh five P M.'
@@ -19,7 +19,7 @@ def aloud(text: str) -> Text:
 
 
 def _through(text: Text, part: Any) -> Text:
-    """`text` through a transform, whole."""
+    """Apply a transform to the whole of `text`."""
     transform = part.start(StreamContext())
     whole = Text("", ())
     for item in (*transform.feed(text), *transform.finish()):

@@ -1,4 +1,4 @@
-"""`voicekit local-server`: loads the engines, serves, and says where and how to use it."""
+"""`voicekit local-server`: loads the engines, serves, and prints its address and how to use it."""
 
 from __future__ import annotations
 
@@ -20,34 +20,38 @@ from voicekit_local.server import HOST, LocalServer, account_for
 from voicekit_local.studio import Studio
 from voicekit_local.workers import Workers
 
-HELP = "serve the Soniox protocol on this machine, with a recogniser and a voice of its own"
+HELP = "serve the Soniox protocol from this machine, with a local recogniser and voice"
 
 SWITCH_S: Final = 0.001
-"""Seconds for which one Python thread may keep the others waiting: the event loop shares them with the engines."""
+"""Seconds for which one Python thread may block the others: the event loop shares them with the engines."""
 
 BAR: Final = 30
-"""Characters of a whole progress bar."""
+"""Characters in a full progress bar."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until Ctrl-C or, embedded, until the standard input ends."""
+    """Serve until Ctrl-C or, if embedded, until the standard input ends."""
     parser = argparse.ArgumentParser(prog="voicekit local-server", description=HELP)
     parser.add_argument("--host", default=HOST, help=f"the address to serve on (default {HOST}: this machine alone)")
-    parser.add_argument("--port", type=int, default=0, help="the port to serve on (default: any that is free)")
+    parser.add_argument("--port", type=int, default=0, help="the port to serve on (default: any free port)")
     parser.add_argument(
-        "--key", help="the key that clients need; choose one that nobody can guess (default: a new one each time)"
+        "--key", help="the key that clients must send; make it hard to guess (default: a new random key)"
     )
     parser.add_argument(
         "--origin",
         action="append",
         default=[],
-        help="let web pages of this origin use the server, such as https://app.example; may be given again",
+        help="allow web pages from this origin, such as https://app.example; may be repeated",
     )
-    parser.add_argument("--legacy-key", action="store_true", help="accept the key in a message too, as old clients do")
-    parser.add_argument("--embedded", action="store_true", help="end with the standard input; for programs")
+    parser.add_argument(
+        "--legacy-key", action="store_true", help="also accept the key in a message, as old clients send it"
+    )
+    parser.add_argument(
+        "--embedded", action="store_true", help="exit when standard input closes (for use by other programs)"
+    )
     options = parser.parse_args(arguments)
     if options.key is not None:
-        ApiKey(options.key)  # ConfigError for one that no header can carry
+        ApiKey(options.key)  # raises ConfigError for a key that no header can carry
     sys.setswitchinterval(SWITCH_S)
     trio.run(_serve, options)
     return 0

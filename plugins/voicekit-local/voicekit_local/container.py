@@ -1,7 +1,7 @@
-"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) while it is still arriving, in a thread that may wait for it.
+"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) while it arrives, in a thread that may wait for it.
 
-libsndfile reads most containers from a pipe, as they come. FLAC and MP3 it wants to look around in: those get a file
-object over the same pipe that remembers enough, and pretends to be endless.
+libsndfile reads most containers from a pipe, as they come. For FLAC and MP3 it needs to seek: they get a file object
+over the same pipe that keeps enough of the past, and reports an endless length.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONTAINERS: Final = ("auto", "aiff", "flac", "mp3", "ogg", "wav")
-"""Those of the service's that libsndfile reads."""
+"""The service's containers that libsndfile reads."""
 
 HEAD_BYTES: Final = 128
-"""Bytes that tell what kind of container it is; with the RIFF header of the usual shape whole among them."""
+"""Bytes that identify the kind of container; a RIFF header of the usual shape fits into them."""
 
 BLOCK_S: Final = 0.05
 """Seconds of sound decoded at a time: less than a recogniser looks at."""
 
 ENDLESS: Final = 1 << 40
-"""Bytes that a file is said to have whose end is not there yet."""
+"""The reported size of a file whose end has not arrived."""
 
 BEHIND: Final = 1 << 20
-"""Bytes kept behind the place of reading: decoders look back by a few frames."""
+"""Bytes kept before the read position: decoders look back by a few frames."""
 
 _PLAIN: Final = frozenset(
     {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "MPEG_LAYER_III"}
@@ -51,24 +51,25 @@ _PLAIN: Final = frozenset(
 """Codecs in which the end of the bytes is the end of the sound."""
 
 QUIET_S: Final = 0.1
-"""Seconds without new sound after which a decoder that has read everything holds nothing back that it need not."""
+"""Seconds without new sound after which a decoder that has read everything is taken to have delivered everything."""
 
 SETTLE_S: Final = 3.0
-"""Seconds that may be waited for that, at most: on a busy machine decoders take their time."""
+"""Longest wait for that, in seconds: decoders are slow on a busy machine."""
 
 UNRECOGNISED_S: Final = 10.0
-"""Seconds after the first bytes by which there must have been sound; and after the last, seconds without any in which
-a decoder is taken for stuck."""
+"""Seconds after the first bytes by which there must be sound; and after the last, seconds without sound after which a
+decoder counts as stuck.
+"""
 
 LONGEST_S: Final = STT_SESSION_S
-"""Seconds of sound that are decoded: those of the service. A file of a few bytes can claim to be longer than a life."""
+"""Seconds of sound that are decoded, as in the service. A file of a few bytes can claim an absurd length."""
 
 BLOCK_VALUES: Final = 1 << 16
-"""Values decoded at a time, at most, whatever rate and channels a header claims."""
+"""Most values decoded at a time, whatever rate and channels a header claims."""
 
 
 class Undecodable(VoicekitError):
-    """The bytes can't be decoded: they are of no container that is read here, or broken."""
+    """The bytes can't be decoded: their container is not supported, or they are broken."""
 
 
 class TooLong(VoicekitError):
@@ -95,7 +96,7 @@ class Decoder:
         self._fed = 0  # bytes
 
     async def feed(self, data: bytes) -> None:
-        """Pass bytes on; waits for the decoder to take them. Those behind the end of the sound are dropped."""
+        """Pass bytes on; waits until the decoder takes them. Bytes after the end of the sound are dropped."""
         if self._begun.is_set():
             await self._write(data)
             return
@@ -104,7 +105,7 @@ class Decoder:
             await self._begin()
 
     async def settle(self) -> None:
-        """Wait until what was fed has come out, as far as it can without what comes next."""
+        """Wait until the sound fed so far has come out, as far as it can without the bytes that follow."""
         with trio.move_on_after(SETTLE_S):
             delivered = -1
             while self._begun.is_set() and not self._over.is_set() and delivered < self._delivered + self._unread():
@@ -118,7 +119,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """No more bytes will come: wait for the last of the sound to be delivered, and for ever if `run` has failed."""
+        """The bytes have ended: wait until the last sound is delivered, and for ever if `run` has failed."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True
@@ -132,7 +133,7 @@ class Decoder:
             unread = unreadable(self._head)
             if unread is not None:
                 os.close(self._read_fd)
-                raise Undecodable(f"{unread} is not read by this server. Send {', '.join(CONTAINERS[1:])}")
+                raise Undecodable(f"{unread} can't be read by this server. Send {', '.join(CONTAINERS[1:])}")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hold)
                 what = partial(decode, self._read_fd, self._head, self._deliver_from_thread, lambda: self._fed)
@@ -147,7 +148,7 @@ class Decoder:
                 os.close(self._read_fd)
 
     async def _hold(self) -> None:
-        """Close the pipe when cancelled, for which the thread would wait for ever; and when there is no sound."""
+        """Close the pipe on cancellation, since the thread would wait for ever; also if there is no sound."""
         try:
             with trio.move_on_after(UNRECOGNISED_S):
                 await self._any_sound.wait()
@@ -157,7 +158,7 @@ class Decoder:
                 await trio.sleep(UNRECOGNISED_S)
         finally:
             self._pipe.close()
-        raise Undecodable(f"no sound came out of it for {UNRECOGNISED_S:g} s")
+        raise Undecodable(f"no sound could be decoded for {UNRECOGNISED_S:g} s")
 
     async def _begin(self) -> None:
         self._head = mend_head(self._head)
@@ -169,7 +170,7 @@ class Decoder:
         try:
             await self._pipe.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            await trio.lowlevel.checkpoint()  # the decoder has had enough, or failed, which `run` raises
+            await trio.lowlevel.checkpoint()  # the decoder has finished, or failed, in which case `run` raises
 
     def _deliver_from_thread(self, pcm: bytes) -> None:
         trio.from_thread.run(self._take, pcm)
@@ -182,15 +183,15 @@ class Decoder:
 
 
 def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable[[], int]) -> None:
-    """Decode what comes out of the pipe `fd`, which begins with `head`, until its end; closes the pipe.
+    """Decode the pipe `fd`, which begins with `head`, to its end; closes the pipe.
 
     `deliver` is called with PCM16 mono at 16 kHz; `fed` returns how many bytes have been put into the pipe. Blocks;
-    raises Undecodable and TooLong, and what `deliver` raises.
+    raises Undecodable and TooLong, and whatever `deliver` raises.
     """
     import soundfile
 
     class Flowing(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
-        """A file in which nothing is sought: soundfile would, after each read, and fail where the length is unknown."""
+        """A file that cannot seek: soundfile would seek after each read, and fail because the length is unknown."""
 
         def seekable(self) -> bool:
             return False
@@ -203,7 +204,7 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable
             _deliver_all(file, deliver, (lambda: math.inf) if endless else lambda: values(fed() - before, block))
     except soundfile.LibsndfileError as error:
         raise Undecodable(f"libsndfile: {error.error_string.rstrip('.')}") from None
-    except ConfigError as error:  # a rate that nobody resamples
+    except ConfigError as error:  # a rate that can't be resampled
         raise Undecodable(str(error)) from None
     finally:
         os.close(fd)
@@ -242,7 +243,7 @@ def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class _Tape:
-    """A file over a pipe for decoders that seek: what is not there yet is waited for, and the end is far away."""
+    """A file over a pipe for decoders that seek: a read waits for missing bytes, and the end is reported far away."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -260,7 +261,7 @@ class _Tape:
         return self._at
 
     def readinto(self, into: memoryview) -> int:
-        if self._at > ENDLESS // 2:  # a tag at the end is looked for: there is none
+        if self._at > ENDLESS // 2:  # the decoder looks for a tag at the end, and there is none
             count = max(0, min(len(into), ENDLESS - self._at))
             into[:count] = bytes(count)
         else:
@@ -278,7 +279,7 @@ class _Tape:
         return bytes(into[: self.readinto(memoryview(into))])
 
     def write(self, data: bytes) -> int:
-        raise OSError("this file is only read")
+        raise OSError("this file is read-only")
 
     def _fetch(self, until: int) -> None:
         while not self._ended and self._kept_from + len(self._kept) < until:
@@ -288,9 +289,9 @@ class _Tape:
             self._forget()
 
     def _forget(self) -> None:
-        """Keep BEHIND bytes before the place of reading, however far ahead that is."""
+        """Keep BEHIND bytes before the read position, however far ahead that is."""
         spare = self._at - self._kept_from - BEHIND
-        if BEHIND < spare < ENDLESS // 2:  # not while a tag at the end is looked for
+        if BEHIND < spare < ENDLESS // 2:  # not while the decoder looks for a tag at the end
             count = min(spare, len(self._kept))
             del self._kept[:count]
             self._kept_from += count

@@ -1,4 +1,4 @@
-"""What `voicekit doctor` asks of this plugin: which engines there are, and whether the recogniser is prepared."""
+"""The checks of this plugin in `voicekit doctor`: which engines there are, and whether the recogniser is prepared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANEW = f"bring the packages of the local server: {install_command('voicekit-loca
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
-    """Whether it is fine, what was found, and what to do."""
+    """For each check: whether it passed, the finding, and what to do."""
     aligner = choose_aligner()
     try:
         recogniser = choose_recogniser()

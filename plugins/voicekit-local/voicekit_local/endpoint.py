@@ -1,7 +1,7 @@
-"""When an utterance is over: how much silence after which words. Pure, in seconds of sound.
+"""When an utterance is over: how much silence is needed after which words. Pure, in seconds of sound.
 
-A sentence that looks complete is taken to be over sooner than one that breaks off ("I would like to, um"). The three
-knobs of the protocol move both, and `max_endpoint_delay_ms` is never exceeded.
+A sentence that looks complete ends sooner than one that breaks off ("I would like to, um"). The three settings of the
+protocol change both delays, and `max_endpoint_delay_ms` is never exceeded.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ COMPLETE_S: Final = 0.6
 what detection and decoding add, this is 0.66 s."""
 INCOMPLETE_S: Final = 1.1
 """Silence after any words; the service, which hears the melody too, is not known to take longer than 0.9 s."""
-SHORTEST_S: Final = 0.35  # below, the pauses between words would end utterances
-SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, multiplied at -1
+SHORTEST_S: Final = 0.35  # with less, pauses between words would end utterances
+SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
 DEFAULT_MAX_MS: Final = 2_000  # documented
 
@@ -27,7 +27,7 @@ UNFINISHED: Final = frozenset(
         "our their is are was were am i'm um uh er hmm like very please"
     ).split()
 )
-"""Words with which hardly any utterance ends."""
+"""Words that hardly ever end an utterance."""
 
 
 class Endpointing:
@@ -39,7 +39,7 @@ class Endpointing:
         cap = (config.max_endpoint_delay_ms or DEFAULT_MAX_MS) / 1000
         self.complete_s = min(cap, max(SHORTEST_S, COMPLETE_S * factor))
         self.longest_s = min(cap, max(SHORTEST_S, INCOMPLETE_S * factor))
-        """Silence that ends an utterance whatever its words are."""
+        """Silence that ends an utterance after any words."""
 
     def delay_s(self, words: Sequence[str]) -> float:
         """Silence that ends an utterance with these last words.

@@ -31,14 +31,16 @@ VAD: Final = WebRtcVad(mode=2)
 GATE: Final = GatePolicy(hangover=0.24)
 """Shorter than a bot's own: a pause only makes the words be decoded with all their sound, it does not end anything."""
 PRE_ROLL: Final = round(0.25 * RATE)
-TRAIL: Final = round(0.2 * RATE)  # sound behind the speech that is decoded with it: soft ends of words
-SPLIT: Final = round(0.8 * RATE)  # a pause so long parts segments: one less reason to hear nothing behind it
-SHORTEST: Final = round(0.08 * RATE)  # of a segment; no word is shorter
-HOP: Final = round(0.4 * RATE)  # new sound that is worth another partial result
+TRAIL: Final = round(0.2 * RATE)  # sound after the speech that is decoded with it, for soft ends of words
+# a pause this long separates segments, so that recognisers have less silence to misread
+SPLIT: Final = round(0.8 * RATE)
+SHORTEST: Final = round(0.08 * RATE)  # minimum of a segment; no word is shorter
+HOP: Final = round(0.4 * RATE)  # new sound that justifies another interim result
 EARLY_HOP: Final = RATE // 5  # the same in the first two seconds, which are cheap, and in which callers interrupt bots
-FIRST: Final = round(0.6 * RATE)  # of a segment; of less, pre-roll included, recognisers make up syllables
+# minimum of a first segment; with less, including pre-roll, recognisers invent syllables
+FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
-CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that has become too long, in which it is cut
+CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that is too long, within which it is cut
 BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
 """Sound that speech which is not yet known of may have begun in: it is never reported as final."""
 
@@ -53,19 +55,19 @@ class Hearing:
         self._vad = VAD.start(RATE)
         self._gate = Gate(GATE, RATE, getattr(self._vad, "trail", 0))
         self._sound = bytearray()
-        self._sound_at = 0  # the sample that _sound begins with
+        self._sound_at = 0  # number of the first sample in _sound
         self._total = 0
-        self._judged = 0  # samples that the VAD has seen
+        self._judged = 0  # samples that the VAD has judged
         self._talking = False
         self._quiet_since = 0
         self._queue: deque[Segment | Token] = deque()  # in order; the last may be an open segment
-        self._segment_end = 0  # where the last closed one ended
-        self._closed: Segment | None = None  # that one
+        self._segment_end = 0  # where the last closed segment ended
+        self._closed: Segment | None = None  # the last closed segment
         self._job: Job | None = None
-        self._hop = 0  # at least, where decoding falls behind
+        self._hop = 0  # minimum hop if decoding falls behind
         self._ending = False
 
-    # --- what comes in ---
+    # --- input ---
 
     def feed(self, pcm: bytes) -> None:
         """Hear more. LocalProtocolError after `end`, or for half a sample."""
@@ -133,7 +135,7 @@ class Hearing:
         segment.complete = job.urgent and job.end >= self._needed_to(segment)
         self._advance()
 
-    # --- what goes out ---
+    # --- output ---
 
     def results(self) -> list[Result]:
         """What there is to send: nothing, or one message."""
@@ -232,12 +234,12 @@ class Hearing:
         """Whether the words allow to end the utterance before the longest delay."""
         if self._endpointing is None or self._talking or self._ending or not (self._outbox.owes_end or self._open):
             return False
-        segment = self._open or self._closed  # a request to finalize closes one and ends no utterance
+        segment = self._open or self._closed  # a request to finalize closes a segment without ending the utterance
         if segment is None or not segment.complete or not segment.texts:
             return False
         return self._silence_s() >= self._endpointing.delay_s(segment.texts)
 
-    # --- inside ---
+    # --- internal ---
 
     def _advance(self) -> None:
         """Make final what can be, and forget the sound that is no longer needed."""

@@ -11,8 +11,8 @@ from voicekit.soniox.server.realtime.stt import END
 from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.segment import Word
 
-PROGRESS: Final = round(0.24 * HEARING_RATE)  # sound after which a result is due even without words
-SPEAKER: Final = "1"  # who is said to speak where speakers are to be told apart, which no engine here does
+PROGRESS: Final = round(0.24 * HEARING_RATE)  # sound after which a result is sent even without words
+SPEAKER: Final = "1"  # the only speaker if a client asks for speakers, since no engine here can distinguish them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Outbox:
     def __init__(self, config: SttConfig, language: str) -> None:
         self._language = language if config.enable_language_identification else None
         self._speaker = SPEAKER if config.enable_speaker_diarization else None
-        self._finals: list[Token] = []  # not given out yet
-        self._tail: tuple[Token, ...] = ()  # as it was given out last
+        self._finals: list[Token] = []  # final tokens that were not sent
+        self._tail: tuple[Token, ...] = ()  # interim tokens as they were last sent
         self._taken_at = 0
         self._final_to = 0
         self._any_token = False

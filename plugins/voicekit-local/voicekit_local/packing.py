@@ -172,7 +172,7 @@ def _pressing(name: str, rate: int, bitrate: int | None) -> dict[str, Any]:
     if name == "opus":
         return {"compression_level": _level(_OPUS_BITRATES, bitrate)}
     scale = next(scale for least, scale in _MP3_BITRATES.items() if rate >= least)
-    # With a varying bitrate, players would take the length of an MP3 from its first frame, and stop there.
+    # With a variable bitrate, players would derive the length of an MP3 from its first frame, and stop there.
     return {"compression_level": min(_FIRMEST, _level(scale, bitrate)), "bitrate_mode": "CONSTANT"}
 
 

@@ -84,7 +84,8 @@ class RestService:
         folder: Path,
         nursery: trio.Nursery,
     ) -> None:
-        epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)  # it has just been made
+        # the folder has just been made
+        epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)
         self._server = RestServer(
             account,
             catalogue=Catalogue.of(replace(offer, voices=studio.voice.voices)),
@@ -104,7 +105,7 @@ class RestService:
         """Answer the requests of one connection until either side ends it; `welcome` is called once it has a key."""
         await _Connection(self._server, self._act, self._speak, Patient(stream), welcome).serve()
 
-    # --- what the role asks for ---
+    # --- called by the role ---
 
     async def _act(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -141,8 +142,8 @@ class RestService:
             async with httpx.AsyncClient(timeout=WEBHOOK_S) as client:
                 answer = await client.post(notify.url, headers=list(notify.headers), content=notify.body)
                 status = answer.status_code
-        except Exception:  # its address and headers are a client's: whatever comes of them, the server goes on
-            pass  # it is told as a status of 0
+        except Exception:  # address and headers come from a client: whatever they cause, the server continues
+            pass  # reported as a status of 0
         self._server.jobs.notified(notify.id, status)
 
     # --- whole files ---
@@ -153,7 +154,7 @@ class RestService:
                 self._server.jobs.processing(name)
                 try:
                     tokens, duration_ms = await self._understood(request)
-                except Exception as error:  # whatever is wrong with one file, the server goes on; it is told of
+                except Exception as error:  # whatever is wrong with one file, the server continues and reports it
                     effects = self._server.jobs.failed(name, *_why(error))
                 else:
                     effects = self._server.jobs.completed(name, tokens, trio.current_time(), duration_ms=duration_ms)
@@ -186,7 +187,7 @@ class RestService:
         self._studio.introduce(request.voice)
         try:
             stream = Stream("", config, self._studio.voice)
-        except Exception as error:  # an encoder that does not want a format: the client gets an answer all the same
+        except Exception as error:  # an encoder may reject a format: the client gets an answer in any case
             traceback.print_exception(error, file=sys.stderr)
             return BROKEN
         return self._sound(stream, request.text)

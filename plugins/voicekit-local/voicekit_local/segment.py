@@ -30,7 +30,7 @@ SETTLES_WITHIN_S: Final = 11.0
 """Words of the part of a segment behind this wait: it may be cut there, and they would be heard again in the next."""
 
 WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
-SPAN: Final = 5  # windows over which the quietest place is sought: a tenth of a second
+SPAN: Final = 5  # windows that are searched for the quietest place: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,8 @@ class LocalServer:
             with self._strangers.place() as welcome:
                 await self._answer(rest, stream, welcome)
         except EngineFailed:
-            pass  # it has been told of; the client sees an answer that breaks off
-        except Exception as error:  # a connection that breaks is no reason for the others to end; it is told of
+            pass  # already reported; the client sees that the answer is cut off
+        except Exception as error:  # a failed connection must not end the others; it is reported
             traceback.print_exception(error, file=sys.stderr)
         finally:
             self._open -= 1

@@ -40,7 +40,7 @@ FASTER: Final = 8.0
 """How many times as fast as it sounds a stream is sent, at most. What is cut off a second later was made in vain, and
 a client that cancels behind the first sound finds its stream still alive, as with the service."""
 
-WIDTH: Final = 2  # bytes of a sample of PCM16
+WIDTH: Final = 2  # bytes per PCM16 sample
 
 _SILENCE: Final = Spoken(b"", 1_000, ())
 
@@ -105,7 +105,8 @@ class Stream:
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
         seconds = len(spoken.pcm) / (WIDTH * spoken.rate)
-        text = piece.removesuffix(" ") if self.lines.over else piece  # as the service does with a stream's last blank
+        # as the service does with the last space of a stream
+        text = piece.removesuffix(" ") if self.lines.over else piece
         times = letter_times(text, spoken.words, seconds) if config.return_timestamps else []
         step = WIDTH * round(CHUNK_S * spoken.rate)
         chunks = []
@@ -113,7 +114,8 @@ class Stream:
             pcm = spoken.pcm[place : place + step]
             start = self.spoken_s + place / (WIDTH * spoken.rate)
             last = place + step >= len(spoken.pcm)
-            end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)  # as the next one starts
+            # where the next one starts
+            end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)
             shown = stamps(text, times, self.spoken_s, start, end)
             chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
         return chunks
@@ -168,7 +170,7 @@ class Speaking:
         self._studio.introduce(config.voice or "")
         try:
             stream = self._streams[name] = Stream(name, config, self._studio.voice)
-        except Exception as error:  # an encoder that does not want a format ends one stream, not all
+        except Exception as error:  # an encoder that rejects a format ends one stream, not all
             traceback.print_exception(error, file=sys.stderr)
             self.core.refuse(name, BROKEN, now)
             return
@@ -198,7 +200,7 @@ class Speaking:
 
     async def _send(self, stream: Stream, chunk: Chunk, line: Line, *, end: bool = False) -> None:
         if self._streams.get(stream.name) is not stream:
-            return  # it was cancelled while it spoke, and its name may be another's already
+            return  # it was cancelled while speaking, and its name may already belong to another stream
         if not (chunk.data or chunk.timestamps or end):
             return
         stream.spoke(chunk.seconds)

@@ -47,13 +47,13 @@ class Patient(trio.abc.HalfCloseableStream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         with trio.move_on_after(IDLE_S):
             return await self._stream.receive_some(max_bytes)
-        raise trio.BrokenResourceError(f"nothing came for {IDLE_S:g} s")
+        raise trio.BrokenResourceError(f"nothing was received for {IDLE_S:g} s")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         with trio.move_on_after(IDLE_S) as waiting:
             await self._stream.send_all(data)
         if waiting.cancelled_caught:
-            raise trio.BrokenResourceError(f"nothing was taken for {IDLE_S:g} s")
+            raise trio.BrokenResourceError(f"nothing could be sent for {IDLE_S:g} s")
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

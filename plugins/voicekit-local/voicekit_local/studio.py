@@ -73,6 +73,6 @@ class Studio:
         """Have an engine do it, in a slot of the workers; EngineFailed when it can't."""
         try:
             return await self.workers.work(do, *args)
-        except Exception as error:  # an engine is a stranger's code: it ends one connection, not the server
+        except Exception as error:  # an engine is third-party code: an error ends one connection, not the server
             traceback.print_exception(error, file=sys.stderr)
             raise EngineFailed(f"{type(error).__name__}: {error}") from error

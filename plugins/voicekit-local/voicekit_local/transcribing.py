@@ -47,7 +47,7 @@ class Transcribing:
         self._outlet, self._inlet = open_link(QUEUED, weigh=_weight, name="sound to the intake")
         self._configured = trio.Event()
         self._hearing = Hearing(SttConfig())
-        self._changed = trio.lowlevel.ParkingLot()  # where one waits for a job, or for the hearing to catch up
+        self._changed = trio.lowlevel.ParkingLot()  # tasks wait here for a job, or for the hearing to catch up
         self._ahead = Ahead()
 
     async def receive(self, message: Message, now: float) -> None:

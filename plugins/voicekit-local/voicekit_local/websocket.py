@@ -74,7 +74,7 @@ class Line:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._unsent: deque[Message] = deque()  # taken from the core
+        self._unsent: deque[Message] = deque()  # messages taken from the core
         self._outlet, self._inlet = trio.open_memory_channel[Message | CloseConnection](UNSENT)
         self._flushing = trio.Lock()
         self._closing = False
@@ -84,7 +84,7 @@ class Line:
         """Send what the core has to say, in order; waits for a client that is slow to read."""
         async with self._flushing:
             while self._take():
-                await self._outlet.send(self._unsent[0])  # cancelled, it has sent nothing
+                await self._outlet.send(self._unsent[0])  # if cancelled, nothing was sent
                 self._unsent.popleft()
             if self._core.closing is not None and not self._closing:
                 await self._outlet.send(self._core.closing)
@@ -170,7 +170,7 @@ async def serve_websocket(stream: trio.abc.Stream, make: MakeService, welcome: C
             await _talk(socket, make(_key(request), trio.current_time()), welcome)
             nursery.cancel_scope.cancel()
     except* LOST:
-        pass  # there is nobody left to tell
+        pass  # the peer is gone
 
 
 def _subprotocol(request: trio_websocket.WebSocketRequest) -> str | None:
@@ -212,7 +212,7 @@ async def _read(
             break
         await service.receive(message, trio.current_time())
         await line.flush()
-    if not line.closing:  # else the writer is about to close, or closing
+    if not line.closing:  # otherwise the writer is about to close, or closing
         scope.cancel()
 
 

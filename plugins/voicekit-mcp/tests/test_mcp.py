@@ -108,7 +108,7 @@ async def test_a_server_that_dies_in_a_call_fails_that_call_alone() -> None:
         heard = await ask(openai(model="m", api_key="k", tools=tools, transport=models.transport))
     assert heard.text == "It is out of order."
     [trouble] = heard.troubles
-    assert "the connection was lost in the middle of a call" in str(trouble)
+    assert "the connection was lost during a call" in str(trouble)
     assert models.asked[2].body["messages"][-1]["content"] == "2"
 
 

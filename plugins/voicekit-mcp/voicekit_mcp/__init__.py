@@ -18,7 +18,7 @@ __all__ = ["open_mcp"]
 
 @hookimpl
 def voicekit_commands(commands: Commands) -> None:
-    commands.add("mcp", show, help="show the tools of an MCP server: its command, or its URL")
+    commands.add("mcp", show, help="list the tools of an MCP server, given its command or its URL")
 
 
 def show(arguments: list[str]) -> int:

@@ -110,10 +110,10 @@ class _Connection:
                     session = _Session(client, await _offered(client), lost)
                     ready = True
                     yield session
-        except Exception as error:  # of the client's, its transports' or the system's: it could not connect
+        except Exception as error:  # an error of the client, its transport or the system: it could not connect
             if ready or isinstance(error, VoicekitError):
                 raise
-            raise self.unavailable("can't connect", error) from None  # the text of the cause may show a password
+            raise self.unavailable("can't connect", error) from None  # the cause's text may contain a password
 
     def unavailable(self, what: str, error: Exception) -> Unavailable:
         said = redacted(f"{type(error).__name__}: {error}", *self.secrets)[:MOST_SAID]
@@ -171,7 +171,7 @@ class _Link:
             session.lost.set()
             never_arrived = isinstance(error, MCPError) and error.code == INVALID_REQUEST
             if not again and not never_arrived:
-                raise self._connection.unavailable("the connection was lost in the middle of a call", error) from None
+                raise self._connection.unavailable("the connection was lost during a call", error) from None
         return await (await self.connected()).client.call_tool(name, arguments)
 
     async def _keep(self, task_status: trio.TaskStatus[_Session]) -> None:
@@ -183,7 +183,7 @@ class _Link:
         except Exception:
             if session is None:
                 raise
-            session.lost.set()  # whoever calls next connects anew, or is told why it can't
+            session.lost.set()  # the next caller connects again, or gets the reason why it can't
 
 
 def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:

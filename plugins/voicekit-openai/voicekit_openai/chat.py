@@ -105,7 +105,7 @@ def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
     calls = list(delta["tool_calls"])
     for place, call in enumerate(calls):
         index, function = call["index"].number, call["function"]
-        where = place if index is None and len(calls) > 1 else index  # some services leave it out
+        where = place if index is None and len(calls) > 1 else index  # some services omit the index
         id, name, written = call["id"].word, function["name"].word, function["arguments"]  # noqa: A001  # the word for it
         yield CallPiece(where, written.word, id, name, final)
         if isinstance(written.raw, dict):  # some services send the object itself

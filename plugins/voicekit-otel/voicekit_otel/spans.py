@@ -150,6 +150,7 @@ class CallSpans:
             span.end(now)
         self._turns.clear()
         call = self._conversation(now)
+        call.set_attribute("voicekit.ended", event.why)
         if event.error is not None:
             call.set_attribute("error.type", type(event.error).__name__)
             call.set_status(Status(StatusCode.ERROR))

@@ -121,7 +121,7 @@ def test_a_hold_by_the_far_side_is_seen_and_ends() -> None:
 
 def test_what_a_line_can_not_do_is_refused_before_the_call() -> None:
     """A hold on a wire that knows none, typed words, a sink beside a wire, a transport that there is not."""
-    with pytest.raises(ConfigError, match="knows no hold"):
+    with pytest.raises(ConfigError, match="can't put the call on hold"):
         held("twilio", holds=((1.0, 2.0),))
     user = Script()
     user.types("hello", at=1.0)

@@ -270,7 +270,7 @@ async def test_what_a_carrier_has_not_is_refused_before_anything_is_sent(name: s
     """A ConfigError names the carrier; its address is one where nobody listens."""
     if act in CARRIERS[name].can:
         return
-    with pytest.raises(ConfigError, match=f"^{name}: it has no "):
+    with pytest.raises(ConfigError, match=f"^{name}: this carrier has no "):
         await used(name, act, CarrierApi(CARRIERS[name].rules), "http://127.0.0.1:9")
 
 
@@ -308,7 +308,9 @@ async def test_wrong_keys_name_the_variables() -> None:
     """The stand-in itself says 401, and the error says which variables to look at."""
     async with standing_in(CARRIERS["twilio"].rules) as (_, url):
         wrong = CarrierClient(TwilioAccount(USER, "another", api=url))
-        with pytest.raises(Unauthenticated, match="expected the account's keys in TWILIO_ACCOUNT_SID and TWILIO_AUTH_"):
+        with pytest.raises(
+            Unauthenticated, match="expected the account's credentials in TWILIO_ACCOUNT_SID and TWILIO_AUTH_"
+        ):
             await wrong.hang_up(CALL_ID)
 
 

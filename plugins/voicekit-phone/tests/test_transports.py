@@ -255,7 +255,7 @@ def test_a_socket_that_names_another_call_is_closed(name: str) -> None:
         carrier = ScriptedCarrier(dialect.peer(), dialect.format)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(carrier.run)
-            with pytest.raises(Unavailable, match="not the one that its webhook announced"):
+            with pytest.raises(Unavailable, match="differs from the one that the webhook announced"):
                 async with open_call(carrier.stream, dialect.wire(), CallFacts("another", {})):
                     raise AssertionError("there is no such call")
             await carrier.hung_up.wait()

@@ -109,7 +109,9 @@ class GenesysWire:
     def _open(self, session: str, parameters: Mapping[str, Any]) -> Sequence[WireEvent]:
         organization = text(parameters, "organizationId")
         if self._organization is not None and organization != self._organization:
-            raise RemoteProtocolError("genesys: expected the organization of the upgrade in `open`, got another one")
+            raise RemoteProtocolError(
+                "genesys: expected the same organization in `open` as in the request's headers, got another one"
+            )
         self._session = session
         offered = parameters.get("media")
         offers = [one for one in offered if isinstance(one, dict)] if isinstance(offered, list) else []
@@ -176,7 +178,7 @@ class OutcomeControl:
         self._route = route
 
     async def hang_up(self) -> None:
-        raise ConfigError("genesys: a session is ended on its socket, not by a request")
+        raise ConfigError("genesys: end a session on its socket, not by a request")
 
     async def transfer(self, to: str) -> None:
         self._wire.outcome[self._route] = to
@@ -241,7 +243,7 @@ class GenesysPeer:
             case "opened" | "pong" | "updated" | "closed" as kind:
                 return PeerOther(kind)
             case kind:
-                raise AssertionError(f"Genesys knows no message {kind!r}")
+                raise AssertionError(f"Genesys has no message {kind!r}")
 
 
 def signature_base(headers: Mapping[str, str], target: str, components: Sequence[str], inside: str) -> bytes:

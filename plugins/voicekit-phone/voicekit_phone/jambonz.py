@@ -136,7 +136,7 @@ class JambonzPeer:
             case "disconnect":
                 return PeerHungUp()
             case kind:
-                raise AssertionError(f"jambonz knows no message {kind!r}")
+                raise AssertionError(f"jambonz has no message {kind!r}")
 
 
 def listen_verbs(url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None) -> str:

@@ -162,7 +162,7 @@ class PlivoPeer:
             case "stop":
                 return PeerHungUp()
             case event:
-                raise AssertionError(f"Plivo knows no message {event!r}")
+                raise AssertionError(f"Plivo has no message {event!r}")
 
 
 def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mapping[str, str] | None = None) -> str:  # noqa: A002
@@ -177,7 +177,7 @@ def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mappin
         raise ConfigError(f"plivo: expected one of {', '.join(map(str, FORMATS))}, got {format}")
     said = ",".join(f"{name}={value}" for name, value in (parameters or {}).items())
     if len(said) > 512 or not all(part.isalnum() for pair in (parameters or {}).items() for part in pair):
-        raise ConfigError("plivo: expected parameters of letters and digits, 512 bytes in all")
+        raise ConfigError("plivo: expected parameters made of letters and digits, at most 512 bytes in total")
     kind = "audio/x-mulaw" if format.encoding == "mulaw" else "audio/x-l16"
     how = f'bidirectional="true" keepCallAlive="true" audioTrack="inbound" contentType="{kind};rate={format.rate}"'
     headers = f" extraHeaders={quoteattr(said)}" if said else ""

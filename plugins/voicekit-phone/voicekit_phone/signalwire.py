@@ -78,7 +78,7 @@ class SignalWirePeer(TwilioPeer):
 def stream_cxml(url: str, *, codec: str = "L16@16000h", parameters: Mapping[str, str] | None = None) -> str:
     """cXML that joins the call to `url`; ConfigError for an address that is not wss, or another codec."""
     if codec not in CODECS:
-        raise ConfigError(f"signalwire: expected a codec of {', '.join(CODECS)}, got {codec!r}")
+        raise ConfigError(f"signalwire: expected a codec from {', '.join(CODECS)}, got {codec!r}")
     plain = twilio.connect_twiml(url, parameters)
     return plain.replace("<Stream ", f'<Stream codec={quoteattr(codec)} realtime="true" ', 1)
 

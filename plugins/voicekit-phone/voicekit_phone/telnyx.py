@@ -74,7 +74,7 @@ class TelnyxWire(JsonStream):
         if self._next is None:
             self._next = chunk
         if chunk < self._next:
-            return []  # given up before, or sent twice
+            return []  # given up earlier, or sent twice
         self._early[chunk] = sound
         if len(self._early) > WINDOW:
             self._next = min(self._early)
@@ -151,7 +151,7 @@ class TelnyxPeer:
             case "clear":
                 return PeerCleared()
             case event:
-                raise AssertionError(f"Telnyx knows no message {event!r}")
+                raise AssertionError(f"Telnyx has no message {event!r}")
 
 
 def stream_texml(url: str, *, codec: str = "PCMU") -> str:
@@ -204,4 +204,4 @@ def _format(encoding: str, rate: int) -> AudioFormat:
             return AudioFormat(8000, "alaw")
         case "L16" if 8000 <= rate <= 48_000:
             return AudioFormat(rate)
-    raise RemoteProtocolError("telnyx: expected a leg in PCMU, PCMA or L16, got another codec: set stream_codec")
+    raise RemoteProtocolError("telnyx: expected a call in PCMU, PCMA or L16, got another codec: set stream_codec")

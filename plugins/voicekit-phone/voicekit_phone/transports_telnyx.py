@@ -127,9 +127,9 @@ class Telnyx:
     async def dial(self, site: Site, to: str, **how: Any) -> str:
         """Call `to`; the id of the call. See `webhooks.dial_out`; Telnyx sends no `keys` then."""
         if self.client is not None and not self._connection:
-            raise ConfigError("dial: expected the connection that calls out in TELNYX_CONNECTION_ID, got none")
+            raise ConfigError("dial: expected TELNYX_CONNECTION_ID (the connection to call from), which is not set")
         if how.get("keys"):
-            raise ConfigError("dial: telnyx sends no keys as a call is answered; use call.send_digits")
+            raise ConfigError("dial: telnyx can't send keys when the call is answered; use call.send_digits")
         url = site.address("/telnyx/events")
         return await dial_out(self.client, self._number, "TELNYX_NUMBER", to, {"answer_url": url}, **how)
 

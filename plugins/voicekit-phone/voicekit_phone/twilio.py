@@ -92,14 +92,16 @@ class TwilioPeer:
             case "clear":
                 return PeerCleared()
             case event:
-                raise AssertionError(f"Twilio knows no message {event!r}")
+                raise AssertionError(f"Twilio has no message {event!r}")
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
     """TwiML that joins the call to `url`; ConfigError for an address that Twilio refuses: not wss, or with a query."""
     parts = urlsplit(url)
     if parts.scheme != "wss" or parts.query:
-        raise ConfigError("twilio: expected a wss:// address without a query: Twilio strips it, put tokens in the path")
+        raise ConfigError(
+            "twilio: expected a wss:// address without a query: Twilio strips queries, so put tokens into the path"
+        )
     inside = "".join(
         f"<Parameter name={quoteattr(name)} value={quoteattr(value)}/>" for name, value in (parameters or {}).items()
     )

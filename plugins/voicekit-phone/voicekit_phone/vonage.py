@@ -142,7 +142,7 @@ class VonagePeer:
             case "clear":
                 return PeerCleared()
             case action:
-                raise AssertionError(f"Vonage knows no action {action!r}")
+                raise AssertionError(f"Vonage has no action {action!r}")
 
 
 def connect_ncco(

@@ -142,11 +142,13 @@ async def dial_out(
     ConfigError, without the numbers, if the account or the number is missing, or `to` is no number.
     """
     if client is None:
-        raise ConfigError("dial: expected the carrier's account, to call out with; its docs page names the variables")
+        raise ConfigError(
+            "dial: expected credentials for the carrier's account; the carrier's documentation page names the variables"
+        )
     if "dial" not in client.account.can:
-        raise ConfigError(f"dial: {client.account.name} has no request to call out")
+        raise ConfigError(f"dial: {client.account.name} can't place calls")
     if not number:
-        raise ConfigError(f"dial: expected the number to call from in {variable}, got none")
+        raise ConfigError(f"dial: expected {variable} (the number to call from), which is not set")
     if not isinstance(to, str) or not _NUMBER.fullmatch(to):
         raise ConfigError("dial: expected a number such as +15550001 or a sip: address, got something else")
     if keys:
@@ -159,7 +161,7 @@ def needed(given: str | None, variable: str, transport: str) -> str:
     """A secret, `given` or of the environment; ConfigError, naming the variable, without it."""
     value = given or os.environ.get(variable)
     if not value:
-        raise ConfigError(f"transport {transport}: expected its secret in {variable}, got none")
+        raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")
     return value
 
 
@@ -168,7 +170,8 @@ def hidden_token(given: str | None, variable: str, transport: str) -> str:
     token = needed(given, variable, transport)
     if len(token) < 16 or not token.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(
-            f"transport {transport}: expected a token of at least 16 letters and digits, as nothing else protects it"
+            f"transport {transport}: expected a token of at least 16 letters and digits, because "
+            "nothing else protects the endpoint"
         )
     return token
 

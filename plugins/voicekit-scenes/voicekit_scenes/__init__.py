@@ -19,4 +19,4 @@ def _scenes(arguments: Sequence[str]) -> int:
 
 @hookimpl
 def voicekit_commands(commands: Commands) -> None:
-    commands.add("scenes", _scenes, help="hold scenes of turn-taking with a bot, and score them")
+    commands.add("scenes", _scenes, help="test a bot's turn-taking in scripted scenes, and score it")

@@ -87,7 +87,7 @@ def _stretch(
     place = place or _place(track[first : first + SNIPPET], replies, made) or _going_on(short, replies, before)
     if place is None and run >= SHORTEST:
         place = _place(short, replies, made)
-    elif place is None and made:  # too short to be compared: the first sound of what was made last, cut at once
+    elif place is None and made:  # too short to compare: the first sound of the newest reply, cut at once
         begins = int(np.flatnonzero(sounding(replies[made[0]]))[0]) * WINDOW
         return Stretch(at / 100, (at + run) / 100, made[0], begins / RATE, begins / RATE + run / 100), at + run
     if place is None:

@@ -20,27 +20,27 @@ from voicekit_scenes.judged import Judged
 from voicekit_scenes.replay import MESSAGES
 from voicekit_scenes.scene import Scene, chosen
 
-HELP: Final = "hold scenes of turn-taking with a bot, and score them"
+HELP: Final = "test a bot's turn-taking in scripted scenes, and score it"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Hold the scenes; 0 whatever the score, so that a program can go by the numbers of --json."""
     parser = Parser(prog="voicekit scenes", description=HELP)
-    bot = "a Python file with a handler in it, or the name of a handler (without one: the scenes' own bot)"
+    bot = "a Python file with a handler, or the name of a registered handler (default: the scenes' own bot)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
-    parser.add_argument("--only", metavar="NAME", help="scenes whose name or kind begins with this")
+    parser.add_argument("--only", metavar="NAME", help="only scenes whose name or kind begins with this")
     parser.add_argument(
-        "--vad", metavar="NAME", help="webrtc or confirmed (confirmed, if voicekit-silero is installed)"
+        "--vad", metavar="NAME", help="webrtc or confirmed (default: confirmed if voicekit-silero is installed)"
     )
-    recogniser = "recorded: its messages, as they were recorded once; live: it listens (needs voicekit-local)"
+    recogniser = "recorded: replay stored messages; live: run a real recogniser (needs voicekit-local)"
     parser.add_argument("--recogniser", choices=("recorded", "live"), default="recorded", help=recogniser)
-    messages = "another file of recorded messages, such as messages-0.2.jsonl: those of the slower server of 0.2"
+    messages = "replay this file of messages; messages-0.2.jsonl has those of the slower server of 0.2"
     parser.add_argument("--messages", metavar="FILE", default=MESSAGES, help=messages)
-    real = "hold the scenes marked for it in real time, over the local server (or Soniox, with SONIOX_API_KEY)"
+    real = "run the scenes that support it in real time, over the local server (or Soniox, with SONIOX_API_KEY)"
     parser.add_argument("--real", action="store_true", help=real)
-    parser.add_argument("--scenes", action="store_true", help="also a line for each scene")
-    parser.add_argument("--log", action="store_true", help="also every decision of the turn machine")
-    parser.add_argument("--json", metavar="FILE", help="write the figures into this file (-: print them instead)")
+    parser.add_argument("--scenes", action="store_true", help="also print a line for each scene")
+    parser.add_argument("--log", action="store_true", help="also print every decision of the turn machine")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file (-: print them instead)")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw the scenes into this SVG file")
     options = parser.parse_args(arguments)
     plugins = plugins_beside(options.bot)

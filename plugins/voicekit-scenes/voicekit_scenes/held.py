@@ -86,7 +86,7 @@ def hold(
     call = hold_call(chosen, Script(), sink=room.sink, strict=False, plugins=plugins, **parts)
     log = call.events
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
-    seconds = max([len(room.caller) / 2 / RATE, *ends])  # what was said at the end is still answered
+    seconds = max([len(room.caller) / 2 / RATE, *ends])  # what the caller said at the end is still answered
     return Recording(
         scene=scene,
         caller=_samples(bytes(room.caller).ljust(2 * round(seconds * RATE), b"\0")),

@@ -84,7 +84,7 @@ class Room:
         """The caller's sound alone, of the length of the stream."""
         self._start: float | None = None
         self._bot: BotHeard | None = None
-        self._seen = 0  # pieces of the loudspeaker that were looked at
+        self._seen = 0  # pieces of the loudspeaker's sound that were examined
         self._echo = _Echo(self.replay, scene.echo_db)
         self._backdrop_at = 0
 
@@ -262,7 +262,7 @@ class RecordedStt(Pipeable):
     def __init__(self, room: Room) -> None:
         self.accepts: AudioFormat | None = None
         self._room = room
-        self._asked: int | None = None  # up to which sample everything is to become final
+        self._asked: int | None = None  # sample up to which everything is to become final
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = PCM

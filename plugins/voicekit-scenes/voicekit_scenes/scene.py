@@ -30,11 +30,11 @@ UNCUT_KINDS: Final = ("pause", "digits", "ramble")
 class Due(Enum):
     """What a bot owes the caller for a sound."""
 
-    ANSWER = "answer"  # an answer behind it, none inside
-    YIELD = "yield"  # the bot is silent at once, and answers behind it
-    HUSH = "hush"  # the bot is silent at once; an answer may follow or not
-    WHOLE = "whole"  # what the bot is saying is said whole, undisturbed or resumed; no answer to the sound itself
-    NOTHING = "nothing"  # no sound of the bot
+    ANSWER = "answer"  # an answer after it, none inside
+    YIELD = "yield"  # the bot falls silent at once, and answers afterwards
+    HUSH = "hush"  # the bot falls silent at once; an answer may follow or not
+    WHOLE = "whole"  # the bot's reply is completed, undisturbed or resumed; the sound itself is not answered
+    NOTHING = "nothing"  # the bot makes no sound
 
 
 class When(Enum):
@@ -42,8 +42,8 @@ class When(Enum):
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
-    BEFORE_END = "before_end"  # backwards from the end of the bot's next utterance; below 0, forwards
-    AFTER = "after"  # the end of the bot's utterance, seen by its silence
+    BEFORE_END = "before_end"  # backwards from the end of the bot's next utterance; if negative, forwards
+    AFTER = "after"  # the end of the bot's utterance, detected by its silence
     THEN = "then"  # the end of the caller's own last sound
 
 
@@ -156,7 +156,7 @@ def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
     found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
     if not found:
         names = ", ".join(scene.name for scene in scenes() if scene.realtime or not realtime)
-        raise ConfigError(f"--only: expected the beginning of a scene's name or kind, got {only!r}; there are {names}")
+        raise ConfigError(f"--only: expected the beginning of a scene's name or kind, got {only!r}; known: {names}")
     return tuple(found)
 
 

@@ -52,9 +52,9 @@ BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not i
 class Became(Enum):
     """What became of the reply that a sound fell into."""
 
-    WHOLE = "whole"  # nothing of it was disturbed
-    RESUMED = "resumed"  # it was silent for a while, and went on at the same word
-    ELSEWHERE = "elsewhere"  # it went on at another word
+    WHOLE = "whole"  # it was not disturbed
+    RESUMED = "resumed"  # it was silent for a while, and continued at the same word
+    ELSEWHERE = "elsewhere"  # it continued at another word
     CUT = "cut"
 
 
@@ -143,7 +143,7 @@ def _outcome(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float], until
     worth = mark(after[0]) if given and (may_cut_in or not inside) else 0.0
     latency = after[0] if given else None
     if inside and not after and not may_cut_in and _last_is_answer(started, one):
-        given = True  # it was answered, if too early
+        given = True  # it was answered, but too early
     return Outcome(one.due, given, latency, inside and not may_cut_in, worth, yielded, talked)
 
 
@@ -183,7 +183,7 @@ def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
 def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> tuple[Became, float | None]:
     """What became of the reply that the sound fell into, and how late it went on behind the end of the sound."""
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
-    if over is None:  # it had been over, or silent between two sentences
+    if over is None:  # it had ended, or was silent between two sentences
         over = next((stretch for stretch in reversed(bot) if stretch.end <= one.start), None)
     if over is None:
         return Became.WHOLE, None
@@ -191,7 +191,7 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
         return Became.WHOLE, None
     behind = [stretch for stretch in bot if stretch.start >= over.end and stretch.start > one.start]
     while len(behind) > 1 and behind[0].reply == over.reply and behind[0].end - behind[0].start < GOES_ON_S:
-        over = behind.pop(0)  # it began to go on, and was silent again
+        over = behind.pop(0)  # it began to continue, and was silent again
     later = behind[0] if behind else None
     if later is None or later.reply != over.reply:
         return Became.CUT, None
@@ -214,7 +214,7 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
         if not own or any(own[0].start <= one.start <= own[-1].end + 0.1 for one in meant):
             continue
         if any(one.start < own[0].start < one.end for one in spoken):
-            continue  # that is a cut-in, and counted as one
+            continue  # this is an interruption, and counted as one
         if own[-1].stops < length - END_S:
             found.append(Became.CUT)
         else:

@@ -45,7 +45,7 @@ class VoiceServer:
                 message: dict[str, Any] = json.loads(await connection.get_message())
                 await self._answer(connection, message, streams)
         except ConnectionClosed:
-            pass  # the client has had enough
+            pass  # the client needs no more
 
     async def _answer(
         self, connection: WebSocketConnection, message: dict[str, Any], streams: dict[str, Utterance | None]
@@ -71,7 +71,7 @@ class VoiceServer:
     async def _speak(self, connection: WebSocketConnection, stream: str, utterance: Utterance, text: str) -> None:
         before = len(utterance.pcm)
         if utterance.text and not utterance.text[-1].isspace() and not text[0].isspace():
-            text = f" {text}"  # a client that sends sentences leaves out what was between them
+            text = f" {text}"  # a client that sends sentences omits the space between them
         utterance.add(Text.raw(text, len(utterance.text)))
         for place in range(before, len(utterance.pcm), MESSAGE):
             audio = base64.b64encode(utterance.pcm[place : place + MESSAGE]).decode()

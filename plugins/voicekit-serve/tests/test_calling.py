@@ -266,10 +266,10 @@ async def test_wrong_keys_end_a_call_out_before_it_rings(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("transport", "to", "why"),
     [
-        (lambda: Twilio(TOKEN, number=NUMBER), TO, "expected the carrier's account"),
-        (lambda: Twilio(TOKEN, account=ACCOUNT), TO, "expected the number to call from in TWILIO_NUMBER"),
+        (lambda: Twilio(TOKEN, number=NUMBER), TO, "expected credentials for the carrier's account"),
+        (lambda: Twilio(TOKEN, account=ACCOUNT), TO, "expected TWILIO_NUMBER"),
         (lambda: Twilio(TOKEN, account=ACCOUNT, number=NUMBER), "Ann", "expected a number such as"),
-        (lambda: Exotel("t" * 20), TO, "expected the carrier's account"),
+        (lambda: Exotel("t" * 20), TO, "expected credentials for the carrier's account"),
     ],
     ids=["no account", "no number", "no telephone number", "exotel"],
 )
@@ -285,8 +285,8 @@ async def test_what_can_not_be_dialled_is_refused_beforehand(
 
 
 def test_a_transport_that_makes_no_calls_says_so() -> None:
-    """jambonz has no request to dial out here."""
-    with pytest.raises(ConfigError, match="jambonz can't call out"):
+    """jambonz has no request that places a call here."""
+    with pytest.raises(ConfigError, match="jambonz can't place calls"):
         dialing(Jambonz("token"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 from hypercorn.events import Closed, RawData
+from trio.testing import wait_all_tasks_blocked
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Request
 
@@ -16,6 +19,7 @@ from voicekit.call.transport import Route, Site, SocketRoute, Upgrade
 from voicekit.call.wire import StreamClosed
 from voicekit_serve.closing import send_or_close
 from voicekit_serve.server import serve
+from voicekit_serve.workers import SharedListener
 
 
 class Codes:
@@ -70,6 +74,42 @@ async def test_the_far_sides_code_is_passed_on(code: int) -> None:
             await transport.noted.wait()
         site.stop()
     assert transport.codes == [code]
+
+
+async def test_a_connection_that_was_accepted_may_still_ask() -> None:
+    """A process that listens no more answers the request of a connection which it has already taken."""
+    told = trio.Event()
+
+    async def answer(call: Any) -> None:
+        """Not called: there is no call."""
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        shared = SharedListener([os.dup(listener.fileno())], told.wait)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            lambda task_status: serve(
+                answer, Codes(), public_url="http://127.0.0.1", drain=0.0, shared=shared, task_status=task_status
+            )
+        )
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await wait_all_tasks_blocked()
+            told.set()
+            with trio.fail_after(5):
+                while await reachable(port):
+                    pass
+            await stream.send_all(b"GET /healthz HTTP/1.1\r\nhost: bot.example\r\n\r\n")
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+
+
+async def reachable(port: int) -> bool:
+    try:
+        await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
+    except OSError:
+        return False
+    return True
 
 
 async def test_a_connection_that_is_being_closed_ends_alone() -> None:

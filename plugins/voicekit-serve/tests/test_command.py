@@ -130,7 +130,7 @@ async def test_it_calls_out_and_says_how_it_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [([], "--public-url or VOICEKIT_PUBLIC_URL"),
-     (["--public-url", "https://bot.example"], "expected the carrier's account")],
+     (["--public-url", "https://bot.example"], "expected credentials for the carrier's account")],
 )  # fmt: skip
 def test_a_call_out_that_can_not_be_is_one_line(tmp_path: Path, more: list[str], said: str) -> None:
     """Status 2, what is missing, and no traceback."""
@@ -226,8 +226,8 @@ async def test_a_webhook_on_one_process_and_its_socket_on_another(tmp_path: Path
     ("transport", "environ", "sentence"),
     [
         ("twilio", {}, "expected VOICEKIT_SECRET in the environment"),
-        ("twilio", {"VOICEKIT_SECRET": "s" * 32}, "the local server serves one process"),
-        ("audiosocket", {"VOICEKIT_SECRET": "s" * 32, "VOICEKIT_ASTERISK_KEY": "k" * 32}, "has a listener of its own"),
+        ("twilio", {"VOICEKIT_SECRET": "s" * 32}, "the local server can serve only one process"),
+        ("audiosocket", {"VOICEKIT_SECRET": "s" * 32, "VOICEKIT_ASTERISK_KEY": "k" * 32}, "opens its own listener"),
     ],
 )
 def test_what_several_processes_can_not_share_is_one_sentence(

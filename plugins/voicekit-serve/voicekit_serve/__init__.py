@@ -25,5 +25,5 @@ def _call(arguments: Sequence[str]) -> int:
 
 @hookimpl
 def voicekit_commands(commands: Commands) -> None:
-    commands.add("serve", _serve, help="answer many calls with a bot, over one or more carriers")
-    commands.add("call", _call, help="call somebody with a bot, over a carrier")
+    commands.add("serve", _serve, help="answer calls with a bot, over one or more carriers")
+    commands.add("call", _call, help="let a bot call a number, over a carrier")

@@ -72,21 +72,21 @@ def _own_folder(where: Path) -> Path:
         with suppress(FileExistsError):
             (folder := where / f"call-{number:06}").mkdir(mode=0o700)
             return folder
-    raise AssertionError("numbers end nowhere")
+    raise AssertionError("expected digits at the end")
 
 
 def check_shareable(transports: Sequence[Transport], parts: Mapping[str, Any], registry: Registry) -> None:
     """Raise ConfigError for what several processes can't have at once: a listener, or the one local server."""
     for transport in transports:
         if isinstance(transport, ListeningTransport):
-            raise ConfigError(
-                f"--workers: {transport.name} has a listener of its own, which one process alone can have"
-            )
+            raise ConfigError(f"--workers: {transport.name} opens its own listener, which only one process can do")
     for role in SPOKEN:
         use = asked_for(role, parts.get(role, ...), registry) if role != "vad" else None
         needs = None if use is None else registry.find(role, use.name).needs
         if use is not None and needs is not None and "key" not in use.options and not os.environ.get(needs.variable):
-            raise ConfigError(f"--workers: the local server serves one process: set {needs.variable}, or --workers 1")
+            raise ConfigError(
+                f"--workers: the local server can serve only one process: set {needs.variable}, or --workers 1"
+            )
 
 
 def _check_own(role: str, thing: Any) -> None:
@@ -100,7 +100,8 @@ def _check_own(role: str, thing: Any) -> None:
     ):
         return
     raise ConfigError(
-        f"{role}: expected a name or Use(...), of which each call has its own, got one {type(last).__name__} for all"
+        f"{role}: expected a name or Use(...), which makes a new part for each call, got one "
+        f"{type(last).__name__} for all calls"
     )
 
 
@@ -115,8 +116,8 @@ def _handlers(handler: Any) -> Callable[[], Any]:
     if inspect.isroutine(handler) or isinstance(handler, str) or getattr(handler, "shared", False):
         return lambda: handler
     raise ConfigError(
-        f"bot: expected a function, or a class that each call has one of, got one {type(handler).__name__} for all "
-        "calls; if it keeps nothing of a call, set `shared = True` on it"
+        f"bot: expected a function, or a class to instantiate for each call, got one {type(handler).__name__} for all "
+        "calls; if it stores nothing about a call, set `shared = True` on it"
     )
 
 

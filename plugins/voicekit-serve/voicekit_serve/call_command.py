@@ -22,28 +22,34 @@ from voicekit_serve.calling import call_out, dialing
 PUBLIC_URL = "VOICEKIT_PUBLIC_URL"
 
 HELD = {EndReason.CALLER, EndReason.BOT, EndReason.TRANSFERRED, EndReason.LIMIT, EndReason.DRAINED}
-"""Ends of calls in which somebody was spoken to."""
+"""Ends of calls in which there was a conversation."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Hold one call; 0 if there was a conversation, 1 if nobody answered or the call was lost."""
-    parser = Parser(prog="voicekit call", description="call somebody with a bot, over a carrier")
-    parser.add_argument("to", metavar="NUMBER", help="whom to call, such as +15550001, or a sip: address")
-    parser.add_argument("--bot", metavar="BOT", required=True, help="a Python file with a handler, or a handler's name")
+    parser = Parser(prog="voicekit call", description="let a bot call a number, over a carrier")
+    parser.add_argument("to", metavar="NUMBER", help="the number to call, such as +15550001, or a sip: address")
+    parser.add_argument(
+        "--bot", metavar="BOT", required=True, help="a Python file with a handler, or the name of a registered handler"
+    )
     parser.add_argument(
         "--transport", metavar="NAME[,OPTION=VALUE...]", required=True, help="a carrier, such as twilio"
     )
-    url = f"where a carrier reaches this program, such as a tunnel's address (${PUBLIC_URL}); Asterisk needs none"
+    url = f"the carrier reaches this program at this address, such as a tunnel's (${PUBLIC_URL}); Asterisk needs none"
     parser.add_argument("--public-url", default=os.environ.get(PUBLIC_URL), help=url)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
-    parser.add_argument("--ring", type=float, default=30.0, metavar="SECONDS", help="how long it may ring (30)")
-    parser.add_argument("--limit", type=float, metavar="SECONDS", help="how long the carrier lets the call last")
-    parser.add_argument("--keys", default="", metavar="KEYS", help="keys to send once it is answered; w is a pause")
-    parser.add_argument("--detect-machine", action="store_true", help="have the carrier find out who answers")
+    parser.add_argument(
+        "--ring", type=float, default=30.0, metavar="SECONDS", help="give up after ringing this long (30)"
+    )
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="have the carrier end the call after this long")
+    parser.add_argument(
+        "--keys", default="", metavar="KEYS", help="keys to send once the call is answered; w is a pause"
+    )
+    parser.add_argument("--detect-machine", action="store_true", help="have the carrier detect answering machines")
     parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
     parser.add_argument(
-        "--record", metavar="FOLDER", type=Path, help="record the call into a folder of its own in this"
+        "--record", metavar="FOLDER", type=Path, help="record the call into a new folder inside this one"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -53,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
         read_part(options.transport, "transport", plugins.registry).build(plugins.registry, "transport")
     )
     if not options.public_url and not isinstance(transport, ListeningTransport):
-        raise ConfigError(f"call: expected --public-url or {PUBLIC_URL}: the carrier must reach this program")
+        raise ConfigError(
+            f"call: expected --public-url or {PUBLIC_URL}: the carrier must be able to reach this program"
+        )
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True, mode=0o700)
 

@@ -57,9 +57,9 @@ class OutboundCall:
         self._id = ""
         self._call: Call | None = None
         self._end: CallEnd | None = None
-        self._early: dict[str, CallEnd] = {}  # news that came before the answer to our order
+        self._early: dict[str, CallEnd] = {}  # reports that came before the answer to our request
         self._dialled = trio.Event()
-        self._news = trio.Event()  # it has begun, or will not
+        self._news = trio.Event()  # set when the call has begun, or will not begin
         self._over = trio.Event()
 
     @property
@@ -105,7 +105,7 @@ class OutboundCall:
             try:
                 await control.hang_up()
             except VoicekitError:
-                return  # it rings on until the carrier's own limit, which the order has stated
+                return  # it keeps ringing until the carrier's own limit, which the request has set
 
     def _hear(self, report: CallReport) -> None:
         if report.end is None or self._call is not None:
@@ -137,5 +137,5 @@ class _Followed:
 def dialing(transport: Any) -> DialingTransport:
     """`transport` itself; ConfigError if it makes no calls."""
     if not isinstance(transport, DialingTransport):
-        raise ConfigError(f"call: {transport.name} can't call out")
+        raise ConfigError(f"call: {transport.name} can't place calls")
     return transport

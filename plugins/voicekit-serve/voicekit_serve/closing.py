@@ -9,6 +9,9 @@ server with all its calls. It is one connection that is over, so it is treated a
 
 And compression is agreed to if a client offers it, as browsers do. Sound does not get smaller, a cancelled send loses
 what the compressor already counts on, and the next message can't be read.
+
+And a server that listens no more closes at once what it has accepted and not yet read a request from: it turns away a
+caller whom a sibling would have taken. Such a connection is given the time to ask.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 import trio
+from hypercorn.config import Config
 from hypercorn.events import Closed
 from hypercorn.protocol import h2, h11, ws_stream
 from hypercorn.protocol.events import StreamClosed
@@ -42,7 +46,7 @@ class ClosingStream(WSStream):
 
     async def _send_wsproto_event(self, event: Any) -> None:
         if isinstance(event, CloseConnection) and self.connection.state is ConnectionState.REMOTE_CLOSING:
-            self._their_code = int(event.code)  # this is our answer, which repeats it
+            self._their_code = int(event.code)  # our answer, which repeats their code
         await super()._send_wsproto_event(event)
 
 
@@ -54,6 +58,24 @@ async def send_or_close(server: TCPServer, event: Any) -> None:
         await server.protocol.handle(Closed())
 
 
+async def close_if_idle(server: TCPServer) -> None:
+    """`TCPServer._idle_timeout`, with `SiteConfig.asking` s for what is idle when the listener closes.
+
+    A request, once it was read, cancels this task.
+    """
+    with trio.move_on_after(server.config.keep_alive_timeout):
+        await server.context.terminated.wait()
+        await trio.sleep(getattr(server.config, "asking", 0.0))
+    with trio.CancelScope(shield=True):
+        await server._initiate_server_close()
+
+
+class SiteConfig(Config):
+    """hypercorn's, and for how many seconds a connection may send a request after the listener has closed."""
+
+    asking = 0.0
+
+
 _protocol_send = TCPServer.protocol_send
 
 
@@ -63,6 +85,7 @@ def mend_hypercorn() -> None:
         module.WSStream = ClosingStream  # type: ignore[attr-defined]
     setattr(ws_stream, "server_extensions_handshake", _no_extension)  # noqa: B010  # not a name that it exports
     setattr(TCPServer, "protocol_send", send_or_close)  # noqa: B010  # as an assignment, it has another type
+    setattr(TCPServer, "_idle_timeout", close_if_idle)  # noqa: B010  # the same
 
 
 def _no_extension(requested: Any, supported: Any) -> None:

@@ -36,28 +36,33 @@ PAGE_PASSWORD = "VOICEKIT_PAGE_PASSWORD"
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until a signal; 0 once it has drained."""
-    parser = Parser(prog="voicekit serve", description="answer many calls with a bot, over one or more carriers")
-    parser.add_argument("bot", metavar="BOT", help="a Python file with a handler in it, or the name of a handler")
+    parser = Parser(prog="voicekit serve", description="answer calls with a bot, over one or more carriers")
+    parser.add_argument("bot", metavar="BOT", help="a Python file with a handler, or the name of a registered handler")
     spec = "a carrier, such as twilio; may be repeated"
     parser.add_argument("--transport", metavar="NAME[,OPTION=VALUE...]", action="append", required=True, help=spec)
     parser.add_argument(
-        "--public-url", help="the address that carriers call, such as https://bot.example (that of --host and --port)"
+        "--public-url",
+        help="carriers reach this server at this address, such as https://bot.example (--host and --port)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on (8080)")
-    parser.add_argument("--max-calls", type=int, default=20, help="calls at a time; more hear busy (20)")
-    drain = f"seconds that calls may go on after the first signal ({limits.DRAIN_S:g})"
+    parser.add_argument(
+        "--max-calls", type=int, default=20, help="most calls at a time; further callers get a busy signal (20)"
+    )
+    drain = f"seconds that calls may continue after the first signal ({limits.DRAIN_S:g})"
     parser.add_argument("--drain", type=float, default=limits.DRAIN_S, help=drain)
-    parser.add_argument("--farewell", metavar="TEXT", help="what calls hear that are still there after that")
+    parser.add_argument("--farewell", metavar="TEXT", help="spoken to the calls that are still running after --drain")
     parser.add_argument("--greeting", metavar="TEXT", help="the bot's first words")
-    password = f"what the browser's page asks for before a call; better in {PAGE_PASSWORD}, as others see commands"
+    password = (
+        f"password for calls from the browser page; prefer {PAGE_PASSWORD}, since other users can see the command line"
+    )
     parser.add_argument("--page-password", metavar="TEXT", help=password)
     parser.add_argument(
-        "--record", metavar="FOLDER", type=Path, help="record each call into a folder of its own in this"
+        "--record", metavar="FOLDER", type=Path, help="record each call into a new folder inside this one"
     )
-    workers = "processes on the port, under gunicorn (1: this process alone, which needs no gunicorn)"
+    workers = "number of processes, run by gunicorn (1: this process only, without gunicorn)"
     parser.add_argument("--workers", type=int, default=1, metavar="N", help=workers)
-    silent = "seconds after which a worker whose loop stands still is replaced (30)"
+    silent = "replace a worker whose event loop has been stuck for this many seconds (30)"
     parser.add_argument("--timeout", type=float, default=30.0, help=silent)
     options = parser.parse_args(arguments)
     for name in ("max_calls", "workers"):
@@ -81,7 +86,10 @@ def _serve_by_workers(options: Namespace) -> int:
     if importlib.util.find_spec("gunicorn") is None:
         raise ConfigError("--workers: several processes need gunicorn: pip install 'voicekit-serve[workers]'")
     if SECRET not in os.environ:
-        raise ConfigError(f"--workers: expected {SECRET} in the environment: a call's socket may reach another process")
+        raise ConfigError(
+            f"--workers: expected {SECRET} in the environment, because a call's socket may reach a "
+            "different process than its webhook"
+        )
     from voicekit_serve.workers import Workers
 
     bind = f"{options.host}:{options.port}"

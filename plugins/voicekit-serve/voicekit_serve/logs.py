@@ -59,8 +59,8 @@ def log_trouble(event: SessionEvent) -> None:
         case ReplyFailed(turn, error):
             log.warning("%s in the reply of turn %d", type(error).__name__, turn)
         case Switched(role, left, taken, error):
-            log.warning("%s: %s failed with %s, %s goes on", role, left, type(error).__name__, taken)
+            log.warning("%s: %s failed with %s; %s takes over", role, left, type(error).__name__, taken)
         case SttDown():
-            log.warning("the stt has lost its service")
+            log.warning("the stt has lost its connection")
         case SttUp():
-            log.info("the stt hears again")
+            log.info("the stt has recovered")

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import trio
-from hypercorn.config import Config
 from hypercorn.trio import serve as serve_asgi
 from starlette.routing import BaseRoute
 
@@ -16,11 +15,11 @@ from voicekit.call.transport import ListeningTransport, Transport
 from voicekit.flow.groups import alone
 from voicekit_serve import limits
 from voicekit_serve.asgi import build_app
-from voicekit_serve.closing import mend_hypercorn
+from voicekit_serve.closing import SiteConfig, mend_hypercorn
 from voicekit_serve.site import CallSite
 
 if TYPE_CHECKING:
-    from voicekit_serve.workers import SharedListener  # gunicorn is an extra
+    from voicekit_serve.workers import SharedListener  # gunicorn is an optional extra
 
 
 async def serve(
@@ -65,6 +64,7 @@ async def serve(
             if shared is not None:
                 config.bind = [f"fd://{fd}" for fd in shared.fds]
                 config.graceful_timeout = drain + FAREWELL_S + 1
+                config.asking = limits.ACCEPTED_S
             urls = await nursery.start(_listening, app, config, over.wait)
             site.urls = tuple(urls)
             async with trio.open_nursery() as living:
@@ -77,17 +77,17 @@ async def serve(
                 if shared is None:
                     living.start_soon(_at_the_second, site, living.cancel_scope)
                 else:
-                    over.set()  # hypercorn closes the listener, and leaves what is connected its graceful timeout
+                    over.set()  # hypercorn closes the listener, and gives open connections its graceful timeout
                     await trio.sleep(limits.ACCEPTED_S)
                 await site.desk.drain(patience=drain, farewell=farewell)
                 living.cancel_scope.cancel()
             if shared is not None:
                 nursery.cancel_scope.deadline = trio.current_time() + limits.CLOSING_S
-            over.set()  # hypercorn closes its listener and what is still connected, and returns
+            over.set()  # hypercorn closes its listener and open connections, and returns
 
 
 async def _listening(
-    app: Any, config: Config, over: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[list[str]]
+    app: Any, config: SiteConfig, over: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[list[str]]
 ) -> None:
     await serve_asgi(app, config, shutdown_trigger=over, task_status=task_status, mode="asgi")
 
@@ -112,10 +112,10 @@ async def _at_the_second(site: CallSite, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _config(host: str, port: int, certificate: tuple[str, str] | None) -> Config:
-    config = Config()
+def _config(host: str, port: int, certificate: tuple[str, str] | None) -> SiteConfig:
+    config = SiteConfig()
     config.bind = [f"{host}:{port}"]
-    config.accesslog = None  # paths have tokens in them
+    config.accesslog = None  # paths contain tokens
     config.errorlog = None
     config.h11_max_incomplete_size = limits.HEAD_BYTES
     config.websocket_max_message_size = limits.MESSAGE_BYTES

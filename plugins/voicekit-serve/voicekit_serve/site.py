@@ -15,7 +15,7 @@ import trio
 from voicekit.call.connection import Call, open_call
 from voicekit.call.control import CallControl, CallReport
 from voicekit.call.desk import CallAnswer, CallRefused, Desk
-from voicekit.call.info import CallInfo
+from voicekit.call.info import CallInfo, EndReason
 from voicekit.call.tokens import CallFacts, CallTokens
 from voicekit.call.transport import Arrival, DialingTransport, Transport
 from voicekit.call.wire import StreamClosed, Wire
@@ -26,6 +26,9 @@ from voicekit_serve.logs import carriers_id, numbered
 log = logging.getLogger("voicekit.serve")
 """A line at a call's start and one at its end: a number of our own, the transport and its id of the call, reason,
 seconds. No caller's words, numbers, keys or tokens."""
+
+UNCONNECTED = (EndReason.BUSY, EndReason.NO_ANSWER, EndReason.FAILED)
+"""Ends of calls out that no desk has held: the carrier's report is all that there is of them."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this computer reaches."""
@@ -103,7 +106,7 @@ class CallSite:
         control: CallControl | None = None,
     ) -> None:
         if facts is not None and (wire.name, facts.call_id) in self._calls:
-            log.warning("a second socket for a live call over %s was refused", wire.name)
+            log.warning("refused a second socket for a live call over %s", wire.name)
             await arrival.refuse(409)
             return
         if self._waiting >= limits.WAITING:
@@ -121,7 +124,7 @@ class CallSite:
                 with numbered(number):
                     await self._hold_numbered(number, name, opening)
         except CallRefused as refused:
-            log.info("a call over %s was refused: %s", name, refused.reason)
+            log.info("refused a call over %s: %s", name, refused.reason)
             raise
 
     async def _hold_numbered(self, number: int, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
@@ -169,7 +172,9 @@ class CallSite:
             self._calls.pop(key, None)
 
     def report(self, transport: str, report: CallReport) -> None:
-        """Tell the live call who has answered it, and the watchers everything."""
+        """Tell the live call who has answered it, and the watchers everything; count what could not be connected."""
+        if report.end is not None and report.end.reason in UNCONNECTED:
+            self.desk.note_end(report.end.reason)
         call = self._calls.get((transport, report.call_id))
         if call is not None and report.answered_by is not None:
             call.note_answered(report.answered_by)
@@ -188,9 +193,11 @@ class CallSite:
         """
         able = [each for each in self.transports if over in (None, each.name)]
         if len(able) != 1:
-            raise ConfigError(f"dial: expected one transport, got {len(able)} of {[t.name for t in self.transports]}")
+            raise ConfigError(
+                f"dial: expected one transport that can dial, got {len(able)} from {[t.name for t in self.transports]}"
+            )
         if not isinstance(able[0], DialingTransport):
-            raise ConfigError(f"dial: {able[0].name} can't call out")
+            raise ConfigError(f"dial: {able[0].name} can't place calls")
         return await able[0].dial(self, to, **how)
 
     def _failed(self, info: CallInfo, error: Exception) -> None:

@@ -58,7 +58,7 @@ class TrioWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def init_signals(self) -> None:
         super().init_signals()
-        signal.set_wakeup_fd(-1)  # trio wants it
+        signal.set_wakeup_fd(-1)  # trio needs it
 
     def run(self) -> None:
         trio.run(self._main)

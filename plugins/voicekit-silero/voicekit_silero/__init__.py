@@ -1,6 +1,6 @@
-"""Silero VAD as two detectors: "silero", and "confirmed", which asks it only about what webrtcvad lets pass.
+"""Silero VAD as two detectors: "silero", and "confirmed", which asks it only about sound that webrtcvad lets pass.
 
-"confirmed" is what a session has if no other vad is asked for.
+"confirmed" is the default vad of a session.
 """
 
 from __future__ import annotations

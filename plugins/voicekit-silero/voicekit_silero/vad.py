@@ -1,8 +1,8 @@
-"""Silero VAD v6: a small neural network that tells speech from everything else that sounds.
+"""Silero VAD v6: a small neural network that tells speech from every other sound.
 
-Judging 32 ms takes 0.1 to 0.2 ms of one core (benchmarks/vad_on_speech.py), so it is done on the spot. The network is
-loaded when the first detector is made, which takes 0.1 to 0.2 s, and shared by all streams: each only has a memory of
-its own, of 3 kB.
+Judging 32 ms takes 0.1 to 0.2 ms of one core (benchmarks/vad_on_speech.py), so it runs in the event loop. The network
+is loaded when the first detector is made, which takes 0.1 to 0.2 s, and shared by all streams: each has only its own
+memory of 3 kB.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from voicekit.listen.vad import ConfirmedBy, WebRtcVad
 MODEL = Path(__file__).with_name("model") / "silero_vad.onnx"
 
 RATES = (8_000, 16_000)
-"""What the network was trained on."""
+"""The rates on which the network was trained."""
 
 WINDOWS_PER_SECOND = 31.25
-"""It judges windows of 32 ms, and no others."""
+"""The network accepts only windows of 32 ms."""
 
 CONTEXT = 8
-"""Before each window it wants the end of the one before: an eighth of a window."""
+"""Each window is preceded by the end of the one before: an eighth of a window."""
 
 MEMORY = (2, 1, 128)
-"""The shape of what it remembers of a stream."""
+"""The shape of the network's memory of a stream."""
 
 FULL_SCALE = 32_768.0
 
 
 class SileroVad:
-    """Judges speech in windows of 32 ms at 8 or 16 kHz; what is `threshold` to the network is 0.5 here.
+    """Judges speech in windows of 32 ms at 8 or 16 kHz; the network's `threshold` becomes 0.5 here.
 
-    So a higher threshold makes it stricter, whoever asks it. Loads onnxruntime, numpy and, once, the network. Raises
+    So a higher threshold makes it stricter for every caller. Loads onnxruntime, numpy and, once, the network. Raises
     ConfigError for a threshold that is not above 0 and below 1.
     """
 
@@ -61,9 +61,9 @@ class SileroVad:
 
 
 def confirmed(mode: int = 2, threshold: float = 0.5) -> ConfirmedBy:
-    """webrtcvad in `mode` opens the gate, and Silero must agree before anybody takes it for speech.
+    """webrtcvad in `mode` comes first, and Silero must agree before sound counts as speech.
 
-    In a quiet room that is nearly as cheap as webrtcvad alone.
+    In a quiet room that costs hardly more than webrtcvad alone.
     """
     return ConfirmedBy(WebRtcVad(mode), SileroVad(threshold))
 
@@ -93,7 +93,7 @@ class _SileroStream:
 
 
 def _centred(probability: float, threshold: float) -> float:
-    """`probability`, stretched on both sides so that `threshold` becomes 0.5, and 0 and 1 stay where they are."""
+    """`probability`, stretched on both sides so that `threshold` becomes 0.5; 0 and 1 stay the same."""
     if probability < threshold:
         return probability / threshold / 2
     return 0.5 + (probability - threshold) / (1 - threshold) / 2
@@ -101,8 +101,8 @@ def _centred(probability: float, threshold: float) -> float:
 
 @cache
 def _network() -> Any:
-    """The network, ready to be run by any number of streams; on one thread, because it is too small to share out."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports its use to its makers
+    """The network, ready for any number of streams; on one thread, because it is too small to divide."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

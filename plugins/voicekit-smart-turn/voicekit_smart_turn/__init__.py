@@ -1,4 +1,4 @@
-"""Smart Turn: a layer around each stt that judges by the melody, when asked, whether the caller has finished."""
+"""Smart Turn: a layer around each stt that judges by intonation, on request, whether the caller has finished."""
 
 from __future__ import annotations
 

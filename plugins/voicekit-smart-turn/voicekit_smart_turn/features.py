@@ -1,8 +1,8 @@
-"""What the network is shown of the sound: a log-mel spectrogram of eight seconds, as Whisper's encoder takes it. Pure.
+"""The input of the network: a log-mel spectrogram of eight seconds, as Whisper's encoder takes it. Pure.
 
 The definition is that of "Robust Speech Recognition via Large-Scale Weak Supervision" (Radford et al., 2022): frames of
 25 ms every 10 ms, 80 triangular filters of equal area on Slaney's mel scale up to 8 kHz, the logarithm limited to 8
-decades below the loudest and brought to about -1 to 1. The sound is brought to mean 0 and variance 1 before.
+decades below the loudest and scaled to about -1 to 1. The sound is first normalised to mean 0 and variance 1.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _FRAME = 400
 _HOP = 160
 _MELS = 80
 _TOP = 8_000.0
-_LINEAR = 200.0 / 3.0  # Hz per mel below 1,000 Hz, which are 15 mel
+_LINEAR = 200.0 / 3.0  # Hz per mel below 1,000 Hz (the first 15 mel)
 _KNEE_HZ, _KNEE = 1_000.0, 15.0
 _STEP = np.log(6.4) / 27.0  # the logarithm of the frequency per mel above
 _FLOOR = 1e-10
-_TINY = 1e-7  # keeps silence, whose variance is 0, finite
+_TINY = 1e-7  # keeps silence, which has a variance of 0, finite
 
 
 def log_mel(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The features, [80, 800], of the last eight seconds of `sound` at RATE; what is missing before it is silence."""
+    """The features, [80, 800], of the last eight seconds of `sound` at RATE; shorter sound is preceded by silence."""
     heard = np.zeros(SAMPLES, np.float64)
     last = sound[-SAMPLES:]
     heard[SAMPLES - len(last) :] = last

@@ -1,10 +1,9 @@
-"""A layer around an stt that keeps the last seconds of its sound, and has the network judge them when it is asked.
+"""A layer around an stt that keeps the last seconds of its sound and, on request, has the network judge them.
 
     frames ──kept──▶ stt ──▶ transcripts
                └─ score(at) ▶ thread ▶ PauseScored, beside them
 
-At most one thread works for a call. A request that comes meanwhile takes the place of one that waits: what came before
-is a pause that is over.
+Each call uses at most one thread. A new request replaces one that waits, because the earlier pause is over by then.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from voicekit_smart_turn.features import SECONDS
 from voicekit_smart_turn.network import network, probability
 
 TRAIL_S = 0.2
-"""Seconds behind the last sound that are judged with it; the network was trained on sound with some silence behind."""
+"""Seconds after the last sound that are judged with it; the network was trained on sound that ends in some silence."""
 
 
 class Scoring(Layer):
-    """An stt that answers ScorePause. Of sound that is not PCM16 mono it scores nothing."""
+    """An stt that answers ScorePause. It scores only PCM16 mono."""
 
     def __init__(self, stage: Any) -> None:
         super().__init__(stage)
@@ -46,13 +45,13 @@ class Scoring(Layer):
         return accepts is None or (accepts.encoding == "pcm16" and accepts.channels == 1)
 
     def score(self, at: int) -> None:
-        """Have what sounded before sample `at` judged; PauseScored answers, unless the run ends before. Never waits."""
+        """Judge the sound before sample `at`; PauseScored answers, unless the run ends first. Never waits."""
         self._wanted = at
         self._asked.unpark_all()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Load the network beside the opening of the stt."""
+        """Load the network while the stt opens."""
         await in_thread(network)
         async with self.stage.open() as run:
             yield partial(self._run, run)
@@ -92,7 +91,7 @@ class KeptSound:
             self._frames.popleft()
 
     def until(self, end: int) -> bytes:
-        """The sound up to sample `end`, as far as it has come; holes in it are left out."""
+        """The sound up to sample `end`, as far as it has arrived; gaps in it are left out."""
         pieces = []
         for frame in self._frames:
             if frame.at < end:

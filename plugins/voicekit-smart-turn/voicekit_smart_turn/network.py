@@ -21,7 +21,9 @@ FULL_SCALE = 32_768.0
 
 
 def probability(pcm: bytes, rate: int) -> float:
-    """How likely it is that what ends `pcm` (PCM16 mono at `rate` Hz) is finished. For a thread: it blocks."""
+    """How likely it is that the utterance at the end of `pcm` (PCM16 mono at `rate` Hz) is finished. For a thread: it
+    blocks.
+    """
     sound = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
     if rate != RATE:
         sound = soxr.resample(sound, rate, RATE)
@@ -31,8 +33,8 @@ def probability(pcm: bytes, rate: int) -> float:
 
 @cache
 def network() -> Any:
-    """The network, on one thread: another call may be in need of the other core."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports its use to its makers
+    """The network, on one thread: another call may need the other core."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -34,7 +34,7 @@ def read_call(path: Path) -> TracedCall:
     turns = read_turns(read_events(log))
     falls = tuple(fall for fall in map(waterfall, turns) if fall is not None)
     if not falls:
-        raise ConfigError(f"{log}: no turn of a traced session in it; see voicekit.session.trace")
+        raise ConfigError(f"{log}: expected turns of a traced session, found none; see voicekit.session.trace")
     sound = _only(log.parent, "*.wav")
     recording = None if sound is None else read_recording(sound)
     return TracedCall(falls, recording, {turn.number: turn.committed for turn in turns})

@@ -54,7 +54,7 @@ def read_turns(logged: Iterable[tuple[float, LoggedEvent]]) -> list[TurnTimes]:
 
 def _reach(turn: TurnTimes, at: float, milestone: Milestone) -> None:
     match milestone.what:
-        case "begun":  # a reply may be begun anew: what the one before it had reached is void
+        case "begun":  # a reply may start again; the milestones of the earlier attempt are void
             turn.reached, turn.silence = {"begun": at - milestone.seconds}, None
         case "silence":
             turn.silence = milestone.seconds

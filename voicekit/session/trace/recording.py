@@ -30,7 +30,7 @@ class Recording:
     agent: tuple[tuple[float, float], ...]
 
     def wait(self, fall: Waterfall, decided: float) -> float | None:
-        """The seconds between the two of them around this turn; None where one of them is not to be found."""
+        """The seconds between the two sides around this turn; None if one of them can't be found."""
         ends = [end for _, end in self.caller if end <= decided + CLOCKS_S]
         starts = [start for start, _ in self.agent if start >= decided - CLOCKS_S]
         if not ends or not starts or starts[0] > fall.end + 2 * CLOCKS_S:
@@ -51,7 +51,7 @@ def read_recording(path: str | Path) -> Recording:
 
 
 def audible(sound: array[int], rate: int, level: Level) -> tuple[tuple[float, float], ...]:
-    """The audible pieces of one channel, followed by `level` from its beginning."""
+    """The audible pieces of one channel, judged by `level` from its beginning."""
     size, pieces = round(LOOK_S * rate), []
     for at in range(0, len(sound), size):
         found = level.audible(sound[at : at + size])

@@ -1,4 +1,6 @@
-"""A waterfall as a picture that stands alone: SVG 1.1, no script, no fonts of its own, readable on dark and light."""
+"""A waterfall as a self-contained picture: SVG 1.1, without scripts or embedded fonts, readable on dark and light
+pages.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A traced session: layers and taps that look at what passes, and report each milestone when it is reached.
+"""A traced session: layers and taps watch what passes, and report each milestone when it is reached.
 
-They see the caller's sound as it leaves the source, the words as they leave the handler (cleaned of markdown), the
-text and the sound at the voice, and the position of the sink. That costs some 20 us for each frame of the caller, and
+They see the caller's sound when it leaves the source, the words when they leave the handler (without Markdown), the
+text and the sound at the voice, and the position of the sink. This costs about 20 us for each frame of the caller, and
 nothing for a reply's sound once it is audible.
 """
 
@@ -35,7 +35,7 @@ MilestoneTap: TypeAlias = Callable[[Milestone], object]
 
 @asynccontextmanager
 async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
-    """While this is open, `session` writes an event log with its milestones to `path`: what `voicekit trace` draws.
+    """While this is open, `session` writes an event log with its milestones to `path`, for `voicekit trace`.
 
     Open it before the session runs. Raises what `open_event_log` and `trace` raise.
     """
@@ -46,13 +46,14 @@ async def open_trace(path: str | Path, session: Session) -> AsyncIterator[None]:
 
 
 def trace(session: Session, tell: MilestoneTap) -> None:
-    """Call `tell` with the milestones of the session's replies from now on, on the hot path: it must not wait.
+    """Call `tell` with the milestones of the session's replies from now on. It is in the time-critical path and must
+    not wait.
 
-    For a program with an open event log (`tell` is what `open_event_log` yields); else use `open_trace`. Call it
-    before `run`; raises ConfigError afterwards. A part that a plugin replaces later on is not seen.
+    Use this with an event log that is open (`tell` is what `open_event_log` yields); otherwise use `open_trace`. Call
+    it before `run`; raises ConfigError afterwards. If a plugin replaces a part later, the replacement is not traced.
     """
     if session.running:
-        raise ConfigError("trace(): expected a session that has not begun to run")
+        raise ConfigError("trace(): expected a session that has not started")
     parts, caller, air = session.parts, _Caller(), _Air(session.parts.sink, tell)
     session.parts = replace(
         parts,
@@ -72,7 +73,9 @@ def trace(session: Session, tell: MilestoneTap) -> None:
 
 
 class _Caller:
-    """When the caller was last audible. A frame is as old as the earliest one of its stream shows: none is early."""
+    """When the caller was last audible. The earliest frame determines the start of the stream, since no frame comes
+    early.
+    """
 
     def __init__(self) -> None:
         self._level = Level()
@@ -93,7 +96,7 @@ class _Caller:
 
 
 def _first_words(tell: MilestoneTap, air: _Air) -> TransformPart[Any, Any]:
-    """Directly behind the handler; a stream of it begins when the handler is asked."""
+    """Directly after the handler; its stream begins when the handler is called."""
 
     def start(context: StreamContext) -> Tap:
         said = _Once(tell)
@@ -105,7 +108,7 @@ def _first_words(tell: MilestoneTap, air: _Air) -> TransformPart[Any, Any]:
 
 
 class _Once:
-    """Tells each milestone of one reply once."""
+    """Reports each milestone of one reply once."""
 
     def __init__(self, tell: MilestoneTap) -> None:
         self._tell = tell
@@ -123,7 +126,7 @@ class _Once:
 
 
 class _TracedVoice(Layer):
-    """Looks at what goes into the voice and what comes out, until a reply is audible."""
+    """Watches what enters and leaves the voice until a reply is audible."""
 
     def __init__(self, stage: Stage[Any, Any], tell: MilestoneTap) -> None:
         super().__init__(stage)
@@ -134,7 +137,8 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                made, level = _Once(self._tell), Level(noise=0.0)  # what is made may begin at once, and has no noise
+                # synthesised speech may begin at once, and has no noise
+                made, level = _Once(self._tell), Level(noise=0.0)
 
                 def written(text: object) -> None:
                     if _has_characters(text):
@@ -153,7 +157,7 @@ class _TracedVoice(Layer):
 
 
 class _Air(Layer):
-    """The sink, and when the first sample of a reply was heard, by its position."""
+    """The sink, and when the first sample of a reply was heard, according to its position."""
 
     def __init__(self, sink: Sink, tell: MilestoneTap) -> None:
         super().__init__(sink)  # type: ignore[arg-type]  # a sink is opened like a stage, and yields something else
@@ -169,7 +173,7 @@ class _Air(Layer):
             yield speaker
 
     def begin(self) -> None:
-        """A reply begins: what is heard from here on is its sound."""
+        """A reply begins: what is heard from now on is its sound."""
         if self._speaker is not None:
             self._base = self._speaker.position
 

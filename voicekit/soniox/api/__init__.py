@@ -1,1 +1,1 @@
-"""What Soniox's realtime services take and answer: messages, options, limits, errors, addresses. No socket, no trio."""
+"""The realtime services' messages, options, limits, errors and addresses. No socket, no trio."""

@@ -1,7 +1,7 @@
-"""Configurations: filled in from the format of the sound, and checked before anything is sent.
+"""Configurations: completed from the format of the sound, and checked before anything is sent.
 
-The service answers a wrong field with an error and closes; a check here names the field, what it may be and what it
-was, before any socket opens.
+The service answers a wrong field with an error and closes the connection. A check here names the field, its allowed
+values and the given one, before any socket opens.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TTS_NAMES = {"pcm16": "pcm_s16le", "float32": "pcm_f32le", "mulaw": "pcm_mulaw"
 
 
 def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
-    """`config` for hearing `sound`, with the current model where it names none, checked."""
+    """`config` for recognising `sound`, checked, with the current model as the default."""
     made = msgspec.structs.replace(
         config,
         model=config.model or limits.STT_MODEL,
@@ -32,7 +32,7 @@ def stt_config(config: SttConfig, sound: AudioFormat) -> SttConfig:
 
 
 def tts_config(config: TtsConfig, sound: AudioFormat) -> TtsConfig:
-    """`config` for speaking as `sound`, with the current model, a voice and English where it names none, checked."""
+    """`config` for speaking in the format `sound`, checked, with the current model, a voice and English as defaults."""
     if sound.channels != 1:
         raise ConfigError(f"Soniox speech: expected a mono format, got {sound}")
     made = msgspec.structs.replace(
@@ -88,7 +88,7 @@ def _tts_wrongs(config: TtsConfig) -> Wrongs:
 
 
 def _endpoints(config: SttConfig) -> Wrongs:
-    """The tuning of endpoints, which older models do not have."""
+    """The options for endpoints, which older models do not have."""
     for field, bounds, without in (
         ("max_endpoint_delay_ms", limits.ENDPOINT_DELAY_MS, limits.MODELS_WITHOUT_ENDPOINT_DELAY),
         ("endpoint_sensitivity", limits.ENDPOINT_SENSITIVITY, limits.MODELS_WITHOUT_ENDPOINT_TUNING),

@@ -1,7 +1,7 @@
-"""What the service's errors mean: which exception, whether trying again helps, and what the user should do.
+"""The meaning of the service's errors: which exception, whether trying again helps, and what the user should do.
 
-The service's `error_type` decides; its number stands in where an old frame or a refused handshake has no type; its
-wording drifts and decides nothing. `RULES` is the only place that knows.
+The service's `error_type` decides; its number is used if an old frame or a refused handshake has no type; its wording
+may change and decides nothing. `RULES` is the only place for this knowledge.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Retry(Enum):
     NEVER = "never"
     """The request itself is wrong, or a person must act."""
     NEW_KEY = "new key"
-    """With a newly minted key; with the same key, never."""
+    """With a new key; never with the same key."""
     NOW = "now"
     """At once, on a new connection; a second failure in a row waits like BACKOFF."""
     BACKOFF = "back-off"
     """After a short wait that doubles."""
     LONG_BACKOFF = "long back-off"
-    """After a wait long enough for a limit counted per minute to clear."""
+    """After a wait that is long enough for a limit counted per minute to reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A connection is over: nothing more will come of it. The event of every client core."""
+    """A connection is over, and nothing more will come from it. The event of every client core."""
 
     error: ServiceError | ProtocolError
     retry: Retry
 
     def waits(self, *, new_keys: bool) -> Waits | None:
-        """For `Backoff.failed`. `new_keys` says whether each attempt has a key of its own."""
+        """For `Backoff.failed`. `new_keys`: whether each attempt has its own key."""
         return None if self.retry is Retry.NEW_KEY and not new_keys else WAITS[self.retry]
 
 
@@ -75,8 +75,8 @@ RULES: dict[str, RetryRule] = {
     "max_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "max_audio_duration_reached": RetryRule(Unavailable, Retry.NOW),
     "internal_error": RetryRule(Unavailable, Retry.BACKOFF),
-    # The one known wording says "cannot continue, please restart the request"; a service that is really down fails
-    # the restart too, and then NOW waits like BACKOFF.
+    # The only known message is "cannot continue, please restart the request". If the service is really down, the
+    # restart fails too, and then NOW waits like BACKOFF.
     "service_unavailable": RetryRule(Unavailable, Retry.NOW),
     "invalid_stream_state": RetryRule(ServiceError, Retry.NEVER),
     "max_concurrent_streams_reached": RetryRule(ServiceError, Retry.NEVER),
@@ -98,10 +98,10 @@ TYPE_OF_CODE: dict[int, str] = {
     503: "service_unavailable",
     504: "request_timeout",
 }
-"""What a number means where no known type comes with it; the last two are what proxies in between answer."""
+"""The meaning of a number without a known type; the last two come from proxies."""
 
 LONGEST = 2_000
-"""Characters of the service's words that an error shows."""
+"""Characters of the service's message that an error shows."""
 
 T = TypeVar("T", bound=Struct)
 
@@ -113,13 +113,13 @@ WAITS: dict[Retry, Waits | None] = {
     Retry.NEW_KEY: Waits(at_once=True, most=1),
     Retry.NOW: Waits(at_once=True),
     Retry.BACKOFF: SOON,
-    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest wait that can still be the last
+    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest wait that may be the last one
 }
 """When to try again, for each kind of failure."""
 
 
 def rule(error_type: str | None, code: int | None) -> RetryRule:
-    """The row for an error of this type, or else of this number. Total: anything unknown has a row too."""
+    """The rule for an error of this type, or else with this number. Total: anything unknown has a rule too."""
     known = RULES.get(error_type or "") or RULES.get(TYPE_OF_CODE.get(code or 0, ""))
     if known is not None:
         return known
@@ -127,18 +127,18 @@ def rule(error_type: str | None, code: int | None) -> RetryRule:
 
 
 def cleaned(answer: T, redact: Callable[[str], str]) -> T:
-    """`answer` with every text in it redacted: the door for what a peer sends, before it is shown anywhere."""
+    """`answer` with every text in it redacted; everything from a peer passes through this before it is shown."""
     words = {name: redact(said) for name, said in structs.asdict(answer).items() if isinstance(said, str)}
     return structs.replace(answer, **words)
 
 
 def as_said(message: str) -> str:
-    """`message`, unchanged; where a redacting function may stand."""
+    """`message`, unchanged; usable instead of a redacting function."""
     return message
 
 
 def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_said) -> Failed:
-    """The failure that an error frame means. `redact` takes keys out of all of the service's words."""
+    """The failure for an error frame. `redact` removes keys from the service's texts."""
     row = rule(answer.error_type, answer.error_code)
     answer = cleaned(answer, redact)
     said = (answer.error_message or answer.error_type or "an error without a message")[:LONGEST]
@@ -155,12 +155,12 @@ def refused(answer: Refused, *, service: str, redact: Callable[[str], str] = as_
 
 
 def refused_handshake(status: int, reason: str, *, service: str) -> Failed:
-    """The failure that an HTTP answer other than 101 to the websocket's handshake means."""
+    """The failure for a websocket handshake that was answered with a status other than 101."""
     return refused(Refused(error_code=status, error_message=f"HTTP {status} {reason}".strip()), service=service)
 
 
 def lost(why: str, *, service: str, retry: Retry = Retry.BACKOFF) -> Failed:
-    """The failure of a connection that broke, fell silent or ended too early."""
+    """The failure for a connection that broke, fell silent or ended too early."""
     return Failed(Unavailable(f"{service}: {why}", service=service, retryable=True), retry)
 
 

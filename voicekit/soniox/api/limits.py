@@ -1,6 +1,6 @@
 """The numbers and names of the service, in one place, for both roles.
 
-Each says whether the vendor documents it, somebody measured it, or it is our own choice because nothing is known.
+Each states whether the vendor documents it, it was measured, or it is our own choice because nothing is known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ STT_MODEL: Final = "stt-rt-v5"
 TTS_MODEL: Final = "tts-rt-v2"
 STT_ALIASES: Final = ("stt-rt-v4", "stt-rt-v3", "stt-rt-preview")
 TTS_ALIASES: Final = ("tts-rt-v1", "tts-rt-v1-preview")
-"""Retired names, which the service routes to the current models."""
+"""Old names, which the service maps to the current models."""
 TTS_LANGUAGE: Final = "en"
 TTS_VOICE: Final = "Adrian"
 
@@ -49,41 +49,46 @@ TTS_LANGUAGES: Final = STT_LANGUAGES | {"is", "su", "uz"}
 # --- speech to text: the configuration ---
 
 ID_LENGTH: Final = 256  # characters of a client reference id and of a stream id (documented)
-HINTS: Final = 100  # language hints in one configuration (documented for REST)
-HINT_LENGTH: Final = 10  # characters of a hint (documented for REST)
+HINTS: Final = 100  # language hints per configuration (documented for REST)
+HINT_LENGTH: Final = 10  # characters per hint (documented for REST)
 CONTEXT_LENGTH: Final = 10_000
-"""Characters of the context (the service's own message). How it counts an object is not documented; we count the
-strings in it, so that what we let pass is never longer than that by another count than one of punctuation."""
+"""Characters of the context (from the service's own message). How it counts an object is not documented. We count the
+strings in it, so what we allow can exceed the limit only if the service also counts punctuation.
+"""
 ENDPOINT_DELAY_MS: Final = (500, 3_000)
 ENDPOINT_SENSITIVITY: Final = (-1.0, 1.0)
 ENDPOINT_LATENCY_LEVEL: Final = (0, 3)
 
 MODELS_WITHOUT_ENDPOINT_DELAY: Final = frozenset({"stt-rt-preview", "stt-rt-v3"})
 MODELS_WITHOUT_ENDPOINT_TUNING: Final = MODELS_WITHOUT_ENDPOINT_DELAY | {"stt-rt-v4"}
-"""Models before v5 refuse sensitivity and latency level instead of ignoring them; those before v4 the delay too."""
+"""Models before v5 refuse sensitivity and latency level instead of ignoring them; models before v4 also refuse the
+delay.
+"""
 
 # --- speech to text: the session ---
 
-STT_SESSION_S: Final = 300 * 60.0  # sound in one session (documented)
-STT_SESSIONS: Final = 10  # at once, per project (documented)
-REQUESTS_PER_MINUTE: Final = 100  # each service (documented)
-STT_IDLE_S: Final = 20.0  # without sound or keepalive until "Request timeout." (documented and measured)
+STT_SESSION_S: Final = 300 * 60.0  # sound per session (documented)
+STT_SESSIONS: Final = 10  # concurrent sessions per project (documented)
+REQUESTS_PER_MINUTE: Final = 100  # per service (documented)
+STT_IDLE_S: Final = 20.0  # time without sound or keepalive until "Request timeout." (documented and measured)
 
 # --- text to speech ---
 
 TTS_FIELD_LENGTH: Final = 50  # characters of model, language and voice (documented)
-TTS_SPEED: Final = (0.7, 1.3)  # refused outside, not clamped (measured)
-TTS_TEXT_BYTES: Final = 5_000  # UTF-8 bytes in one stream (documented, measured)
-TTS_STREAM_S: Final = 120.0  # sound of one stream; cut off there (documented)
-TTS_STREAMS: Final = 5  # at once on one connection (documented)
-TTS_ACCOUNT_STREAMS: Final = 3  # at once over all connections of an account (documented default)
-TTS_TEXT_WAIT_S: Final = 5.2  # an open stream without new text dies (measured on v2)
-TTS_AUDIO_WAIT_S: Final = 12.0  # a stream that made no sound since its start dies (measured: 10 to 12)
-TTS_RATE_CHECK_S: Final = 11.0  # when the pace of a stream's sound is judged (measured)
-TTS_LEAST_RATE: Final = 0.8  # seconds of sound per second below which it then dies (measured)
-TTS_IDLE_S: Final = 40.0  # a connection with nothing on it, keyed in the handshake (measured: more than 40)
+TTS_SPEED: Final = (0.7, 1.3)  # other values are refused, not clamped (measured)
+TTS_TEXT_BYTES: Final = 5_000  # UTF-8 bytes per stream (documented, measured)
+TTS_STREAM_S: Final = 120.0  # sound per stream; cut off there (documented)
+TTS_STREAMS: Final = 5  # concurrent streams per connection (documented)
+TTS_ACCOUNT_STREAMS: Final = 3  # concurrent streams over all connections of an account (documented default)
+TTS_TEXT_WAIT_S: Final = 5.2  # an open stream without new text ends after this time (measured on v2)
+TTS_AUDIO_WAIT_S: Final = 12.0  # a stream without any sound since its start ends after this time (measured: 10 to 12)
+TTS_RATE_CHECK_S: Final = 11.0  # when the service checks how fast a stream produces sound (measured)
+TTS_LEAST_RATE: Final = 0.8  # seconds of sound per second; a slower stream is ended at that check (measured)
+# how long an unused connection stays open, with the key in the handshake (measured: more than 40)
+TTS_IDLE_S: Final = 40.0
 
-# --- both, where the key came in a message (deprecated) ---
+# --- both, with the key in a message (deprecated) ---
 
 START_WAIT_S: Final = 10.0  # from the socket's opening to the first start (measured)
-TTS_LEGACY_IDLE_S: Final = 5.3  # a connection without a stream, keepalive or not (measured)
+# how long a connection without a stream stays open, with or without keepalive (measured)
+TTS_LEGACY_IDLE_S: Final = 5.3

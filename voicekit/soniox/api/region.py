@@ -1,10 +1,10 @@
-"""Where the service is, and the key to it.
+"""The service's addresses, and the key.
 
     Endpoints.find("eu")                       the hosts of the European region
     Endpoints.find(stt="ws://127.0.0.1:9/...") anywhere else, such as a local server
     ApiKey.find()                              from SONIOX_API_KEY
 
-A key belongs to a project and a project to a region: on another region's host it is refused as unknown.
+A key belongs to a project and a project to a region: on another region's host the key is refused as unknown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ URL_VARIABLES: dict[str, str] = {
     "tts": "SONIOX_TTS_WS_URL",
     "tts_rest": "SONIOX_TTS_API_URL",
 }
-"""The names that the vendor's own client reads, so that one setting serves both."""
+"""The names that the vendor's own client uses, so that one setting works for both."""
 
 KEY_SUBPROTOCOL = "soniox-api-key"
 _HTTP_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -37,7 +37,7 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The four addresses: websockets `stt` and `tts` in full, `rest` and `tts_rest` without path."""
+    """The four addresses: websockets `stt` and `tts` in full, `rest` and `tts_rest` without a path."""
 
     rest: str
     stt: str
@@ -55,10 +55,10 @@ class Endpoints:
         tts_rest: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Endpoints:
-        """Those of `region` ("us", "eu", "jp"), each replaced by the argument or else the variable of its name.
+        """The endpoints of `region` ("us", "eu", "jp"), each replaced by the argument or else the variable of its name.
 
-        Without `region`, SONIOX_REGION decides, and without that it is "us". Raises ConfigError for an unknown region
-        or an address of the wrong scheme.
+        Without `region`, SONIOX_REGION decides, and otherwise it is "us". Raises ConfigError for an unknown region or
+        an address with the wrong scheme.
         """
         infix = _infix(region or environ.get(REGION_VARIABLE) or "us")
         own = {"rest": rest, "stt": stt, "tts": tts, "tts_rest": tts_rest}
@@ -77,13 +77,15 @@ class Endpoints:
 
 
 def region_of(url: str) -> str | None:
-    """The region whose host `url` names: "us", "eu" or "jp"; None for any other host, such as a local server."""
+    """The region to which the host in `url` belongs: "us", "eu" or "jp"; None for any other host, such as a local
+    server.
+    """
     _, _, domain = (urlsplit(url).hostname or "").partition(".")
     return {f"{infix}.soniox.com".removeprefix("."): name for name, infix in REGIONS.items()}.get(domain)
 
 
 class ApiKey:
-    """A key that never shows itself: only `headers`, `subprotocols` and `redact` know it."""
+    """A key that is never shown: only `headers`, `subprotocols` and `redact` use it."""
 
     __slots__ = ("_secret",)
 
@@ -97,25 +99,27 @@ class ApiKey:
 
     @classmethod
     def find(cls, key: str | None = None, environ: Mapping[str, str] = os.environ) -> ApiKey:
-        """The key given, or else the one in SONIOX_API_KEY; ConfigError when there is none."""
+        """The given key, or else the one in SONIOX_API_KEY; ConfigError if there is none."""
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(
-                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or set what `voicekit local-server` (voicekit-local) "
-                "prints; voicekit.run and `voicekit run` start such a server by themselves"
+                f"no Soniox key: set {KEY_VARIABLE}, give `key=`, or set the variables that `voicekit local-server` "
+                "(voicekit-local) prints; voicekit.run and `voicekit run` start such a server by themselves"
             )
         return cls(secret)
 
     def headers(self) -> list[tuple[str, str]]:
-        """The handshake's header, the way that all but browsers use. Never together with `subprotocols`."""
+        """The handshake's header, which all clients except browsers use. Never together with `subprotocols`."""
         return [("Authorization", f"Bearer {self._secret}")]
 
     def subprotocols(self) -> list[str]:
-        """The browsers' way: the server answers with the first of the two. ConfigError for a key that can't be one."""
+        """The way for browsers: the server answers with the first of the two. ConfigError for a key that can't
+        be one.
+        """
         if not _HTTP_TOKEN.fullmatch(self._secret):
             raise ConfigError(
                 "Soniox key: as a subprotocol it may hold only letters, digits and !#$%&'*+.^_`|~-; "
-                "temporary keys of the old form (with a colon) go into the header"
+                "temporary keys in the old form (with a colon) must go into the header"
             )
         return [KEY_SUBPROTOCOL, self._secret]
 
@@ -139,7 +143,7 @@ def _url(name: str, url: str) -> str:
     try:
         where = urlsplit(url)
         complete = bool(where.hostname) and where.port != 0
-    except ValueError:  # which quotes the address, password and all
+    except ValueError:  # its message quotes the address, including the password
         complete = False
     if not complete or not url.startswith(schemes):
         raise ConfigError(f"Soniox address {name!r}: expected {' or '.join(schemes)}..., got {redacted(url)!r}")

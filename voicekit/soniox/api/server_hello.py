@@ -1,4 +1,4 @@
-"""What a local server says of itself when it is ready: one line of JSON with its addresses and the key to them."""
+"""A local server's greeting when it is ready: one line of JSON with its addresses and key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_LINE: Final = 8 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ServerHello:
-    """Where the server is, and the key that it lets in."""
+    """Where the server is, and the key that it accepts."""
 
     endpoints: Endpoints
     key: str = field(repr=False)
@@ -40,7 +40,7 @@ def write_hello(greeting: ServerHello) -> bytes:
 
 
 def read_hello(line: bytes) -> ServerHello:
-    """RemoteProtocolError for a line that is no greeting; it is not quoted, as there may be a key in it."""
+    """Parse the line. RemoteProtocolError if it is not a greeting; it is not quoted, as it may contain a key."""
     try:
         said = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""Where a text may be cut, and how long it takes to speak: plain functions on strings."""
+"""Where a text may be split, and how long it takes to speak: plain functions on strings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from voicekit.soniox.api.word_times import is_wide
 from voicekit.writing import clause_ends, sentence_ends, word_spans
 
 CHARACTERS_PER_SECOND: Final = 12.0
-"""Of alphabetic text at speed 1.0: on the slow side of ordinary English speech (12 to 16), as an estimate of what is
-still to be heard should rather be too long than too short."""
+"""For alphabetic text at speed 1.0: at the slow end of ordinary English speech (12 to 16), because an estimate of what
+is still to be heard should be too long rather than too short.
+"""
 WIDE_CHARACTER: Final = 3
 """A Chinese, Japanese or Korean character is about a syllable: four a second, so it counts as three letters."""
 
 
 NEXT_WORD: Final = 30
-"""Characters behind a full stop that are looked at: the next word shows whether it ends a sentence."""
+"""Characters after a full stop that are examined: the next word shows whether it ends a sentence."""
 
 
 def seconds_to_say(text: str, speed: float = 1.0) -> float:
-    """About how long `text` takes to speak."""
+    """Roughly how long `text` takes to speak."""
     return _weight(text) / (CHARACTERS_PER_SECOND * speed)
 
 
@@ -42,25 +43,25 @@ def bytes_reach(text: str, room: int) -> int:
 
 
 def sentence_end(text: str, limit: int) -> int:
-    """The last place up to `limit` behind the end of a sentence, 0 where there is none.
+    """The last index up to `limit` after the end of a sentence, 0 if there is none.
 
-    The text must go on behind it: what ends with "3." may go on with "14".
+    The text must continue after it: a text that ends with "3." may continue with "14".
     """
     return _last(sentence_ends(text[: limit + NEXT_WORD]), limit)
 
 
 def clause_end(text: str, limit: int) -> int:
-    """The last place up to `limit` behind a comma, a colon or the like; 0 where there is none."""
+    """The last index up to `limit` after a comma, a colon or the like; 0 if there is none."""
     return _last(clause_ends(text[: limit + 1]), limit)
 
 
 def word_end(text: str, limit: int) -> int:
-    """The last place up to `limit` behind a whole word; 0 where there is none."""
+    """The last index up to `limit` after a whole word; 0 if there is none."""
     return _last((end for _, end in word_spans(text[: limit + 1]) if end < len(text)), limit)
 
 
 def next_word_end(text: str, longest: int) -> int:
-    """Where the word that `text` begins with ends; 0 when it does not end within `longest` characters."""
+    """The end of the first word in `text`; 0 if it does not end within `longest` characters."""
     start, end = next(word_spans(text[: longest + 1]), (0, 0))
     return end if start == 0 and end < len(text) and end <= longest else 0
 

@@ -2,8 +2,8 @@
 
 The tables are total: a cell is the next state, or a verdict. WRONG is a mistake, ours (LocalProtocolError) or theirs
 (RemoteProtocolError). REFUSE is the client's mistake as the server sees it: an error frame answers it. IGNORE is for
-what crossed something else on the wire, so that neither side is to blame: messages about a stream that was cancelled or
-terminated meanwhile, and messages to one that has failed while that event was still on its way.
+messages that crossed others on the wire, so that neither side is to blame: messages about a stream that was cancelled
+or terminated in the meantime, and messages to a stream whose failure was still in transit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """A cell that is no state."""
+    """A cell that is not a state."""
 
     IGNORE = auto()
     REFUSE = auto()

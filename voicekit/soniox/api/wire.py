@@ -1,8 +1,8 @@
 """The messages of both realtime services, in both directions, as typed JSON.
 
-Decoding is tolerant where the service is loose: every field may be missing or null, which mean the same, and fields we
-do not know are skipped. A value of the wrong type is not: it raises RemoteProtocolError. Encoding leaves out what is
-None. A websocket message is `str` for a text frame and `bytes` for a binary one, here and in all cores.
+Decoding is tolerant where the service is loose: every field may be missing or null, which mean the same, and unknown
+fields are skipped. But a value of the wrong type raises RemoteProtocolError. Encoding omits None. A websocket message
+is `str` for a text frame and `bytes` for a binary one, here and in all cores.
 
 Facts: the vendor's WebSocket API reference, speech-to-text and text-to-speech.
 """
@@ -21,19 +21,22 @@ Message: TypeAlias = str | bytes
 Number: TypeAlias = int | float
 
 MESSAGE_BYTES = 1 << 20
-"""The longest message that we read: the most that the common client libraries take by default, so no service sends
-more on purpose; anything longer is garbage or an attack."""
+"""The longest message that we read: the default limit of the common client libraries, so no service sends more on
+purpose; anything longer is garbage or an attack.
+"""
 
 VALUES = 1 << 14
-"""Values in a message, counted by the commas in it. Real messages have some hundreds; each value costs about a
-microsecond, in which all calls of the process stand still."""
+"""Values in a message, counted by its commas. Real messages have some hundreds; each value takes about a microsecond,
+which delays all calls of the process.
+"""
 
 TOKENS = 1024
 """Tokens in an answer; real ones have dozens."""
 
 _QUOTED = 80
 """Characters of a bad answer that an error quotes: enough to recognise it, too few to flood a log. A request is never
-quoted: there may be a key in it."""
+quoted, since it may contain a key.
+"""
 
 T = TypeVar("T")
 
@@ -56,7 +59,7 @@ class TranslationTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the recogniser should know beforehand: facts, a text, words to expect, translations to use."""
+    """What the recogniser should know in advance: facts, a text, expected words, translations to use."""
 
     general: tuple[ContextPair, ...] | None = None
     text: str | None = None
@@ -74,9 +77,10 @@ class Translation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one transcription session is set up; the first message of the socket. None leaves the service's default.
+    """The configuration of one transcription session, which is the socket's first message. None uses the service's
+    default.
 
-    What each field may be is checked by `voicekit.soniox.api.config.check_stt`.
+    `voicekit.soniox.api.config.check_stt` checks the allowed values of each field.
     """
 
     model: str | None = None
@@ -97,7 +101,7 @@ class SttConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """The first message as a server reads it: with the deprecated place for the key, which our client never uses."""
+    """The first message as a server reads it: with the deprecated field for the key, which our client never uses."""
 
     api_key: str | None = None
 
@@ -106,7 +110,7 @@ class SttStart(SttConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Control(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Any later JSON message: `type` "keepalive" or "finalize", the latter perhaps with the silence already sent."""
+    """Any later JSON message: `type` "keepalive" or "finalize", the latter possibly with the silence already sent."""
 
     type: str | None = None
     trailing_silence_ms: Number | None = None
@@ -130,7 +134,7 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The fields of an error, part of every answer's type because any answer may be one."""
+    """The fields of an error, included in every answer's type because any answer may be an error."""
 
     error_code: int | None = None
     error_type: str | None = None
@@ -156,7 +160,7 @@ class SttResponse(Refused, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TtsConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a stream of speech shall sound; `voicekit.soniox.api.config.check_tts` checks each field."""
+    """The configuration of a stream of speech; `voicekit.soniox.api.config.check_tts` checks each field."""
 
     model: str | None = None
     language: str | None = None
@@ -177,7 +181,7 @@ class StreamStart(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StreamText(Struct, frozen=True, kw_only=True):
-    """More text for a stream; `text_end` says that no more will come."""
+    """More text for a stream; `text_end` means that no more will come."""
 
     stream_id: str
     text: str
@@ -192,7 +196,7 @@ class StreamCancel(Struct, frozen=True, kw_only=True):
 
 
 class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
-    """Any message of a client as a server reads it: the fields of all of them together."""
+    """Any message of a client as a server reads it, with the fields of all message types."""
 
     stream_id: str | None = None
     text: str | None = None
@@ -203,7 +207,7 @@ class TtsRequest(TtsConfig, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def is_start(self) -> bool:
-        """Nothing but its fields tells a start from a text: it names a model, a language, a voice or a format."""
+        """A start differs from a text only by its fields: it names a model, a language, a voice or a format."""
         return not (self.model is None and self.language is None and self.voice is None and self.audio_format is None)
 
     def __repr__(self) -> str:
@@ -245,7 +249,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(message: Struct) -> str:
-    """`message` as the text of a frame. Halves of characters that were cut in two become U+FFFD."""
+    """`message` as the text of a frame. Lone surrogates become U+FFFD."""
     try:
         return _encoder.encode(message).decode()
     except UnicodeEncodeError:
@@ -261,9 +265,9 @@ def _whole(value: Any) -> Any:
 
 
 def _reader(kind: type[T]) -> Callable[..., T]:
-    """A function that reads a message as `kind`, and raises RemoteProtocolError when it is none.
+    """A function that reads a message as `kind`, and raises RemoteProtocolError if that is not possible.
 
-    An error quotes the message only if `redact` is given, which takes keys out of it.
+    An error quotes the message only if `redact` is given, which removes keys from it.
     """
     decoder = msgspec.json.Decoder(kind)
 
@@ -283,7 +287,7 @@ def _reader(kind: type[T]) -> Callable[..., T]:
 
 
 def _start_of(message: Message, redact: Callable[[str], str]) -> str:
-    """Redacted before it is cut: half a key could not be recognised."""
+    """Redacted before it is cut, because half a key could not be recognised."""
     text = redact(message if isinstance(message, str) else message.decode(errors="backslashreplace"))
     return f"{text[:_QUOTED]!r}{'...' if len(text) > _QUOTED else ''}"
 

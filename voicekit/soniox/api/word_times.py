@@ -1,4 +1,4 @@
-"""Characters with times, as the voice sends them, become words with times."""
+"""Turns the voice's characters with times into words with times."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from voicekit.soniox.api.wire import Timestamps
 from voicekit.writing import begins_word
 
 LONGEST_WORD: Final = 40
-"""Characters after which a word is given out though it goes on: an endless one must not wait for the end."""
+"""Characters after which an unfinished word is returned, so that an endless one does not wait for its end."""
 
 HOLE_S: Final = 0.15
-"""Seconds between two characters in which others were spoken without times: a pause inside a word is shorter."""
+"""Seconds between two characters within which others were spoken without times: a pause inside a word is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class WordTimes:
         self._word = ""
         self._at = 0.0
         self._latest = 0.0
-        self._ended = inf  # when the last character ends, where that is told
+        self._ended = inf  # end of the last character, if reported
 
     def feed(self, stamps: Timestamps) -> list[SpokenWord]:
         """The words that `stamps` completes. Times never run backwards, whatever the service sends."""
@@ -60,5 +60,5 @@ class WordTimes:
 
 
 def is_wide(character: str) -> bool:
-    """Whether it takes the time of a syllable: Chinese, Japanese and Korean characters do."""
+    """Whether it takes as long as a syllable, as Chinese, Japanese and Korean characters do."""
     return not character.isascii() and character.isalpha() and east_asian_width(character) in "WF"

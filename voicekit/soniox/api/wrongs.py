@@ -1,4 +1,4 @@
-"""What the service would refuse, found before anything is sent. Both of its APIs share these checks.
+"""Detects what the service would refuse before anything is sent. Both of its APIs share these checks.
 
 Each check yields a Wrong for every mistake. A client raises the first, a server answers with all of them.
 """
@@ -16,7 +16,7 @@ from voicekit.soniox.api import limits
 from voicekit.soniox.api.wire import Context, Translation
 
 _USUAL_CODES = {"nb": "no", "nn": "no", "fil": "tl"}
-"""Codes in use elsewhere that this service refuses, and its own code for the language."""
+"""Codes in use elsewhere that this service refuses, with its own code for the language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ Wrongs: TypeAlias = Iterator[Wrong]
 
 
 def length(field: str, value: str | None, bounds: tuple[int, int], *, required: bool = False) -> Wrongs:
-    """The value itself is not shown: it may be a secret, and its length is what is wrong with it."""
+    """Check a length. The value itself is not shown, since it may be a secret."""
     if value is None and not required:
         return
     if not isinstance(value, str) or not bounds[0] <= len(value) <= bounds[1]:
@@ -45,7 +45,7 @@ def length(field: str, value: str | None, bounds: tuple[int, int], *, required: 
 
 
 def between(field: str, value: object, bounds: tuple[float, float], *, whole: bool = False) -> Wrongs:
-    """A number in bounds, or None."""
+    """A number within bounds, or None."""
     fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if value is not None and not (fits and bounds[0] <= value <= bounds[1]):  # type: ignore[operator]
         yield Wrong(field, f"{'an integer' if whole else 'a number'} from {bounds[0]} to {bounds[1]}", value)

@@ -1,10 +1,10 @@
-"""How connections are let in: with one key for all of them, or a temporary one for each.
+"""How connections are authorised: with one key for all of them, or a temporary key for each.
 
     Access("...")                        the same key each time
     Access(mint)                         mint() is asked before each connection; it may be async
     Access(mint, auth="subprotocol")     the browsers' way, where headers don't get through
 
-A key goes into the handshake and nowhere else, and never into both places of it.
+A key is sent only in the handshake, and never in both of its places.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from voicekit.soniox.api.region import ApiKey
 from voicekit.soniox.connection.transport import Address
 
 KeySource: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
-"""A key, what makes one for each connection, or None for the one in SONIOX_API_KEY."""
+"""A key, a function that makes one for each connection, or None for the one in SONIOX_API_KEY."""
 
 REMEMBERED: Final = 16
-"""Keys that answers which are still on their way may quote."""
+"""Earlier keys that answers in transit may quote."""
 
 Auth: TypeAlias = Literal["header", "subprotocol"]
 
 
 class Access:
-    """A source of keys and where they go. ConfigError without a key.
+    """A source of keys, and where to send them. ConfigError without a key.
 
-    `mints` says whether each connection has a key of its own, so that a key that is refused may be followed by another.
+    `mints`: whether each connection has its own key, so that a refused key may be followed by another.
     """
 
     def __init__(self, key: KeySource = None, auth: Auth = "header") -> None:
@@ -41,14 +41,14 @@ class Access:
         self._key = None if callable(key) else ApiKey.find(key)
         self._known = deque([self._key] if self._key else [], maxlen=REMEMBERED)
         if self._key is not None:
-            self._address("", self._key)  # so that one which can't be a subprotocol is found before anything opens
+            self._address("", self._key)  # checks early that the key can be a subprotocol
 
     @property
     def mints(self) -> bool:
         return self._mint is not None
 
     async def address(self, url: str) -> Address:
-        """What to say at `url`; raises what a function that makes keys raises."""
+        """What to send to `url`; raises what a function that makes keys raises."""
         if self._mint is None:
             assert self._key is not None, "without a function there is a key"
             return self._address(url, self._key)
@@ -57,7 +57,7 @@ class Access:
         return self._address(url, self._known[-1])
 
     def redact(self, text: str) -> str:
-        """`text` without the latest keys: every text of the peer passes here before it is shown or logged."""
+        """`text` without the latest keys: every text of the peer passes through this before it is shown or logged."""
         for key in self._known:
             text = key.redact(text)
         return text

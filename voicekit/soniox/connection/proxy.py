@@ -1,8 +1,8 @@
 """The proxy that the environment names for an address, and the tunnel through it.
 
-HTTPS_PROXY is for wss, HTTP_PROXY for ws, ALL_PROXY for both; NO_PROXY names the hosts that are reached without one.
-All of them mean what they mean to httpx, so that the REST client and the websockets go the same way. One exception: a
-proxy on another machine can't reach this one's loopback, so a local server is always reached directly.
+HTTPS_PROXY is for wss, HTTP_PROXY for ws, ALL_PROXY for both; NO_PROXY names the hosts that are reached directly. All
+of them have the same meaning as in httpx, so that the REST client and the websockets use the same proxies. There is one
+exception: a proxy on another machine can't reach this machine's loopback, so a local server is always reached directly.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.request import getproxies
 import trio
 
 from voicekit.errors import ConfigError, redacted
+from voicekit.soniox.connection.tcp import open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 HEAD_BYTES: Final = 16 * 2**10
@@ -29,7 +30,7 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where it is; `secure` if it is spoken to over TLS itself. `credentials` is the value of the header, or empty."""
+    """A proxy's address; `secure` if it uses TLS itself. `credentials` is the value of the header, or empty."""
 
     host: str
     port: int
@@ -41,9 +42,9 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy for a host that is reached by `scheme` ("http", "https"), None if it is reached directly.
+    """The proxy for a host with `scheme` ("http", "https"), None if it is reached directly.
 
-    ConfigError for one that can't be used, such as socks.
+    ConfigError for a proxy that can't be used, such as socks.
     """
     environment = getproxies()
     given = environment.get(scheme) or environment.get("all")
@@ -65,11 +66,11 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
 
 
 async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
-    """A connection to `host` through `proxy`; ConnectionError if that has no way there."""
+    """A connection to `host` through `proxy`; ConnectionError if the proxy can't reach it."""
     try:
-        stream: trio.abc.Stream = await trio.open_tcp_stream(proxy.host, proxy.port)
+        stream = await open_tcp(proxy.host, proxy.port)
     except OSError as error:
-        raise ConnectionError(f"the proxy {proxy} was not reached: {error}") from None
+        raise ConnectionError(f"the proxy {proxy} could not be reached: {error}") from None
     try:
         if proxy.secure:
             stream = await over_tls(stream, await tls_context(), proxy.host)
@@ -81,7 +82,7 @@ async def open_tunnel(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
 
 
 async def over_tls(stream: trio.abc.Stream, context: ssl.SSLContext, host: str) -> trio.abc.Stream:
-    """TLS over `stream`, with the certificate of `host`. What fails leaves `stream` to be closed."""
+    """TLS over `stream`, with the certificate of `host`. On failure, `stream` must still be closed."""
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     await secure.do_handshake()
     return secure
@@ -95,7 +96,7 @@ async def _ask(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
         more = await stream.receive_some(HEAD_BYTES)
         head += more
         if not more or len(head) > HEAD_BYTES:
-            raise ConnectionError(f"the proxy {proxy} gave no answer to CONNECT")
+            raise ConnectionError(f"the proxy {proxy} did not answer CONNECT")
     status = _STATUS.match(head)
     if status is None or not status[1].startswith(b"2") or not head.endswith(b"\r\n\r\n"):
         answer = f"HTTP {int(status[1])}" if status else "something else than HTTP"
@@ -107,7 +108,7 @@ def _is_direct(scheme: str, host: str, port: int, no_proxy: str) -> bool:
 
 
 def _fits(entry: str, scheme: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY means this host: itself, for a name also every host below it."""
+    """Whether an entry of NO_PROXY matches this host: the host itself or, for a name, also every host below it."""
     if entry in ("", "*", host):
         return bool(entry)
     only, _, rest = entry.rpartition("://")

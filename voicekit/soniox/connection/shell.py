@@ -1,8 +1,8 @@
 """The trio shell around a protocol core: one reader, one writer, keepalive and liveness; both services use it.
 
-The reader always drains: it hands each message to the core, and the core's events to `handle`, which must not wait.
-The writer is the only task that sends, and lives until the connection ends, so no cancelled turn can leave half a
-frame on the wire. Other tasks queue messages in the core and call `flush`, which never waits.
+The reader always drains: it passes each message to the core, and the core's events to `handle`, which must not wait.
+The writer is the only task that sends, and lives until the connection ends, so no cancelled turn can leave half a frame
+on the wire. Other tasks queue messages in the core and call `flush`, which never waits.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ from voicekit.soniox.connection.transport import Address, Disconnected, Socket, 
 
 PING_EVERY_S = 2.0
 PING_ANSWER_S = 3.0
-"""A ping every two seconds and three to answer: a half-open connection is noticed in five, idle or not."""
+"""A ping every two seconds and three to answer it: a half-open connection is detected within five, idle or not."""
 
 UNSENT = 2**20
-"""Bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that takes nothing so long is dead."""
+"""Bytes that may wait for the writer: half a minute of 16 kHz sound. A peer that accepts nothing for so long is
+dead.
+"""
 
 Event_co = TypeVar("Event_co", covariant=True)
 Event = TypeVar("Event")
 
 
 class Core(Protocol[Event_co]):
-    """A protocol core, as `voicekit.soniox.stt.session` and `tts` have them: no socket, no clock, no waiting."""
+    """A protocol core, such as those in `voicekit.soniox.stt.session` and `tts`: no socket, no clock, no waiting."""
 
     @property
     def due_at(self) -> float | None: ...
@@ -61,18 +63,19 @@ class Shell(Generic[Event]):
         self._lost = False
 
     def flush(self) -> None:
-        """Queue what the core wants sent, and look again when it is due. Never waits."""
+        """Queue what the core wants to send, and update its deadline. Never waits."""
         for message in self._core.outgoing():
             try:
                 self._outlet.offer(message)
             except trio.WouldBlock:
                 self._gone(f"the peer has taken nothing while {UNSENT} bytes were waiting for it")
             except trio.ClosedResourceError:
-                return  # the connection is over; the core has been told
-        self._due.deadline = self._due_at()
+                return  # the connection has ended, and the core has been informed
+        if (due := self._due_at()) < self._due.deadline:  # a later one is found out when this one has passed
+            self._due.deadline = due
 
     async def run(self) -> None:
-        """Keep the connection going until it is lost; then the core knows, and its events are handled."""
+        """Keep the connection going until it is lost; then inform the core and handle its events."""
         self._log("opened", "")
         with self._outlet, self._inlet, alone():
             async with trio.open_nursery() as nursery:
@@ -116,7 +119,7 @@ class Shell(Generic[Event]):
                 self._told(self._core.tick(now))
 
     def _gone(self, why: str) -> None:
-        """Tell the core, once: reader and writer may both notice."""
+        """Inform the core, once: reader and writer may both notice."""
         if self._lost:
             return
         self._lost = True
@@ -147,7 +150,7 @@ async def open_shell(
 ) -> AsyncIterator[Shell[Event]]:
     """Connect and run a shell for `core` while the body runs; leaving sends nothing more and closes.
 
-    Raises Unconnected when there is no connection. A later loss is reported to the core and never raised here.
+    Raises Unconnected if no connection can be opened. A later loss is reported to the core and never raised here.
     """
     with alone():
         async with transport.connect(address) as socket, trio.open_nursery() as nursery:

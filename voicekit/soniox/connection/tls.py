@@ -13,7 +13,7 @@ _making = threading.Lock()
 
 
 async def tls_context(make: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
-    """What `make()` returned the first time; by default the context that trusts whom the system trusts."""
+    """What `make()` returned the first time; by default the context with the system's trusted certificates."""
     make = make or ssl.create_default_context
     if make not in _contexts:
         await in_thread(_add, make)

@@ -1,8 +1,8 @@
-"""The seam to the websocket library: connect, send, receive, ping. Everything else of voicekit knows only this.
+"""The interface to the websocket library: connect, send, receive, ping. Everything else in voicekit uses only this.
 
-Three traps of trio-websocket decide how it is used. A send that is cancelled half-way leaves half a frame on the wire
-and kills the connection, so only a task that lives until the connection ends may send. A reader that is not drained
-stops answering pings, so one task must always be receiving. And what its reader raises would end the call; see _Reader.
+Three traps of trio-websocket determine its use. A send that is cancelled half-way leaves half a frame on the wire and
+breaks the connection, so only a task that lives until the connection ends may send. A reader that is not drained stops
+answering pings, so one task must always be receiving. And an error in its reader would end the call; see _Reader.
 """
 
 from __future__ import annotations
@@ -26,28 +26,32 @@ from voicekit.soniox.api.errors import Failed, lost, refused_handshake
 from voicekit.soniox.api.region import KEY_SUBPROTOCOL
 from voicekit.soniox.api.wire import Message
 from voicekit.soniox.connection.proxy import open_tunnel, over_tls, proxy_for
+from voicekit.soniox.connection.tcp import open_tcp
 from voicekit.soniox.connection.tls import tls_context
 
 CONNECT_S = 4.0
 """Seconds for the connection and its upgrade: a caller is waiting, and a second attempt is better than a long one. Two
-fit into the ten seconds in which a session must be open."""
+fit into the ten seconds in which a session must be open.
+"""
 
 OPENING_S = 5.0
-"""Seconds in which a new attempt to connect may begin before a call: an attempt takes up to CONNECT_S, a session waits
-ten seconds, and the error of an attempt explains more than that opening took too long."""
+"""Seconds in which a new attempt to connect may begin before a call. An attempt takes up to CONNECT_S, a session waits
+ten seconds, and the error of an attempt explains more than a timeout while opening.
+"""
 
 CLOSE_S = 0.2
 """Seconds for the closing handshake: nothing depends on it, and a dead peer never answers it."""
 
 LARGEST_MESSAGE = 4 * 2**20
-"""Bytes: four minutes of 8 kHz speech in one message, far more than any that was ever seen. Larger ones close the
-connection instead of filling the memory."""
+"""Bytes: four minutes of 8 kHz speech in one message, far more than was ever observed. Larger messages close the
+connection instead of filling the memory.
+"""
 
 RECEIVE_BYTES = 64 * 2**10
-"""Bytes asked of the socket at once: the library's own 4 KiB is a fraction of one message with sound."""
+"""Bytes requested from the socket at once: the library's default of 4 KiB is a fraction of one message with sound."""
 
 MESSAGES = 16
-"""Messages that may wait for our reader, which never waits for anybody."""
+"""Messages that may wait for our reader, which never waits itself."""
 
 _OF_READING = (
     trio_websocket.ConnectionRejected,
@@ -66,14 +70,14 @@ class Disconnected(Exception):
 
 
 class Unconnected(Exception):
-    """The connection did not come about. `status` is that of the HTTP answer, None where there was none."""
+    """The connection could not be opened. `status` is that of the HTTP answer, None if there was none."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
         self.status = status
 
     def failure(self, service: str) -> Failed:
-        """What it means: a status is judged like the error of that number, anything else as a lost connection."""
+        """Its meaning: a status is judged like the error with that number, anything else as a lost connection."""
         if self.status is not None:
             return refused_handshake(self.status, "", service=service)
         return lost(f"can't connect: {self}", service=service)
@@ -81,14 +85,16 @@ class Unconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to connect, and what to send in the handshake; the headers and subprotocols may hold a key."""
+    """Where to connect, and what to send in the handshake; the headers and subprotocols may contain a key."""
 
     url: str
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
     subprotocols: Sequence[str] = field(default=(), repr=False)
 
     def redact(self, text: str) -> str:
-        """`text` without the key of the handshake: every text of the peer passes here before it is shown or logged."""
+        """`text` without the handshake's key: every text of the peer passes through this before it is shown or
+        logged.
+        """
         words = [*(value.split()[-1] for _, value in self.headers), *self.subprotocols]
         return redacted(text, *(word for word in words if word != KEY_SUBPROTOCOL))
 
@@ -97,7 +103,7 @@ class Address:
 
 
 class Socket(Protocol):
-    """An open connection. All three raise Disconnected once it is gone."""
+    """An open connection. All three methods raise Disconnected once it is gone."""
 
     async def send(self, *messages: Message) -> None:
         """Send these messages in one write. If it is cancelled, the connection is broken."""
@@ -113,7 +119,7 @@ class Socket(Protocol):
 
 
 class WebsocketTransport(Protocol):
-    """Makes connections; `connect` raises Unconnected when it can't, and closes in bounded time when it is left."""
+    """Opens connections; `connect` raises Unconnected if it can't, and closes within a time limit."""
 
     def connect(self, address: Address) -> AbstractAsyncContextManager[Socket]: ...
 
@@ -124,7 +130,7 @@ OpenStream: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[tr
 async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
     """A connection, through a proxy if the environment names one, with TLS if there is a context for it."""
     proxy = proxy_for("http" if context is None else "https", host, port)
-    stream = await trio.open_tcp_stream(host, port) if proxy is None else await open_tunnel(proxy, host, port)
+    stream = await open_tcp(host, port) if proxy is None else await open_tunnel(proxy, host, port)
     if context is None:
         return stream
     try:
@@ -162,10 +168,10 @@ class TrioWebsocket:
                             await socket.aclose()
                         nursery.cancel_scope.cancel()
         finally:
-            await trio.aclose_forcefully(stream)  # the library leaves it open where the connection was lost
+            await trio.aclose_forcefully(stream)  # the library leaves the stream open if the connection was lost
 
     async def _reach(self, url: str, context: ssl.SSLContext | None, deadline: float) -> trio.abc.Stream:
-        """The byte stream to where `url` is, by `deadline`."""
+        """The byte stream to the host of `url`, by `deadline`."""
         where = urlsplit(url)
         if where.scheme not in ("ws", "wss") or where.hostname is None:
             raise ConfigError(f"expected a websocket address (ws:// or wss://), got {redacted(url)!r}")
@@ -176,11 +182,11 @@ class TrioWebsocket:
         except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
             why = _deepest(error)
             raise Unconnected(f"{type(why).__name__}: {why}") from error
-        raise Unconnected(f"{where.hostname} was not reached within {CONNECT_S:g} s")
+        raise Unconnected(f"{where.hostname} could not be reached within {CONNECT_S:g} s")
 
 
 def _deepest(error: BaseException) -> BaseException:
-    """What is really wrong: trio's sockets and its TLS have it in the cause, one for each address that was tried."""
+    """The real cause: trio's sockets and TLS have it as the error's cause, one for each address that was tried."""
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
@@ -207,14 +213,14 @@ async def _shake_hands(
         return socket
     if stream.status is not None:
         raise Unconnected(f"it answered HTTP {stream.status}", stream.status)
-    raise Unconnected(f"no handshake within {CONNECT_S:g} s" if reader.running else "it broke the handshake off")
+    raise Unconnected(f"no handshake within {CONNECT_S:g} s" if reader.running else "it ended the handshake early")
 
 
 class _Reader:
-    """Stands where the library wants a nursery for its reader: how that ends is no business of the call's.
+    """Used where the library wants a nursery for its reader, so that the reader's end does not affect the call.
 
-    The library waits for ever when it ends during the handshake, and what it raises would end the call: a rejection,
-    a handshake that is garbage, a connection that is lost while it answers garbage, a ping that comes while it closes.
+    The library waits forever if the reader ends during the handshake, and its errors would end the call: a rejection,
+    an invalid handshake, a connection that is lost while it answers garbage, a ping that comes during the close.
     """
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -266,9 +272,9 @@ def _why(closed: trio_websocket.ConnectionClosed) -> str:
 
 
 class _Watched(trio.abc.Stream):
-    """A stream that remembers how what came began: the library forgets the status of an answer that is not whole.
+    """A stream that remembers the first bytes received: the library forgets the status of an incomplete answer.
 
-    What is sent while it is `corked` goes out in one write with what is sent after that.
+    What is sent while it is `corked` goes out in one write with what is sent afterwards.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -279,7 +285,7 @@ class _Watched(trio.abc.Stream):
 
     @property
     def status(self) -> int | None:
-        """The status of an HTTP answer that was no upgrade."""
+        """The status of an HTTP answer that was not an upgrade."""
         found = _REFUSED.match(self._head)
         return None if found is None else int(found[1])
 

@@ -1,10 +1,10 @@
-"""Soniox over HTTP: files, transcriptions, models, voices, keys, usage, and speech in one go.
+"""Soniox over HTTP: files, transcriptions, models, voices, keys, usage, and speech from complete texts.
 
     async with SonioxClient() as soniox:
         transcript = await soniox.transcriptions.of(Path("interview.mp3"))
 
-`schema` holds what the service is asked and what it answers; it knows no network and serves both roles. `http` is the
-HTTP beneath, `subtitles` stands apart. The names below are loaded when they are asked for, as in `voicekit.soniox`.
+`schema` has the requests and answers; it uses no network and serves both roles. `http` is the HTTP layer; `subtitles`
+is independent. The names below are loaded when they are first used, as in `voicekit.soniox`.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What belongs to the account: its models, temporary keys, what was used, and how much ran at once."""
+"""What belongs to the account: its models, temporary keys, usage, and concurrency."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Models:
         self._base = base
 
     async def stt(self) -> tuple[SttModel, ...]:
-        """All models that listen, for streams and for whole files."""
+        """All models for recognition, of streams and of whole files."""
         return await self._all("models", SttModel)
 
     async def tts(self) -> tuple[TtsModel, ...]:
-        """All models that speak, with their voices."""
+        """All models for speech, with their voices."""
         return await self._all("tts-models", TtsModel)
 
     async def _all(self, where: str, kind: type[T]) -> tuple[T, ...]:
@@ -42,7 +42,7 @@ class Models:
 
 
 class Keys:
-    """`soniox.keys`: what may be given to a browser or a telephone, instead of the key itself."""
+    """`soniox.keys`: temporary keys for browsers or telephones, instead of the main key."""
 
     def __init__(self, http: Http, base: str) -> None:
         self._http = http
@@ -51,7 +51,7 @@ class Keys:
     async def create(self, request: KeyRequest) -> TemporaryKey:
         """A new temporary key. ServiceError, and ConfigError for a field that is out of bounds.
 
-        The main key needs the permission for temporary keys, and for the service that the new one is for.
+        The main key needs the permission to create temporary keys, and for the service of the new key.
         """
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.REFUSED)
@@ -70,7 +70,8 @@ class Usage:
     ) -> Listing[UsageLog]:
         """Every request that ended in a window of at most 31 days.
 
-        The service remembers 91 days. That is for it to refuse, with a ServiceError: nothing here knows today's date.
+        The service keeps 91 days. It refuses older windows itself, with a ServiceError: nothing here knows today's
+        date.
         """
         window = _window(start, end, limits.LOG_WINDOW_DAYS)
         query = {**window, "sort": limits.SORTS[1] if newest_first else limits.SORTS[0]}
@@ -90,13 +91,13 @@ class ConcurrencyOf:
         self._base = base
 
     async def limits(self) -> ConcurrencyLimits:
-        """How many sessions and streams run now, and may, of the project and of its organization."""
+        """The current sessions and streams and their limits, for the project and its organization."""
         return await self._http.answer(RestQuery("GET", f"{self._base}/v1/concurrency-limits"), ConcurrencyLimits)
 
     async def history(
         self, start: datetime, end: datetime, *, kind: Literal["stt", "tts"], period_sec: int = 3_600
     ) -> StreamsHistory:
-        """How many streams ran at once, in periods of 60, 3600 or 86400 s without gaps."""
+        """How many streams ran at once, in consecutive periods of 60, 3600 or 86400 s."""
         for wrong in (*one_of("kind", kind, limits.KINDS), *one_of("period_sec", period_sec, limits.PERIODS_S)):
             raise wrong.error
         query = {**_window(start, end, None), "kind": kind, "period_sec": period_sec}
@@ -105,7 +106,7 @@ class ConcurrencyOf:
 
 
 def _window(start: datetime, end: datetime, most_days: int | None) -> dict[str, str]:
-    """The window as the service wants it; ConfigError for one that it would refuse."""
+    """The window as the service wants it; ConfigError if it would refuse the window."""
     for name, moment in (("start", start), ("end", end)):
         if moment.tzinfo is None:
             raise ConfigError(f"Soniox usage {name}: expected a datetime with a time zone, got {moment.isoformat()}")

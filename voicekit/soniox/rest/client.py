@@ -1,4 +1,4 @@
-"""The client of the REST API: one connection pool, one key, and a room for each kind of thing.
+"""The client of the REST API: one connection pool, one key, and an attribute for each kind of thing.
 
 async with SonioxClient() as soniox:
     file = await soniox.files.upload("interview.mp3")
@@ -28,11 +28,11 @@ from voicekit.soniox.rest.voices import Voices
 
 
 class SonioxClient:
-    """Soniox over HTTP. Open it with `async with`, in trio; its rooms may be used by many tasks at once.
+    """Soniox over HTTP. Open it with `async with`, in trio; many tasks may use it at once.
 
-    `key` and `region` are those of the realtime part: the key of SONIOX_API_KEY and the region of SONIOX_REGION where
-    none is given; `endpoints` leads anywhere else. ConfigError without a key. `http` replaces httpx's own transport,
-    for proxies, certificates and tests; `roll` spreads the waits between attempts.
+    `key` and `region` are the same as for the realtime services: by default SONIOX_API_KEY and SONIOX_REGION;
+    `endpoints` sets other addresses. ConfigError without a key. `http` replaces httpx's own transport, for proxies,
+    certificates and tests; `roll` spreads the waits between attempts.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Files at the service. They go by themselves after 30 days."""
+"""Files at the service. It deletes them after 30 days."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Files(Resource[File]):
     ) -> File:
         """Upload a path, bytes, an open file or an iterable of bytes, in pieces, never all of it in memory.
 
-        At most 1 GiB. If the connection is lost, Unavailable says how far it had come; the service has kept nothing
-        that we know of. Cancelling leaves nothing behind.
+        At most 1 GiB. If the connection is lost, Unavailable states how much was sent; as far as we know, the service
+        has kept nothing. Cancelling leaves nothing behind.
         """
         fields = FileFields(client_reference_id=client_reference_id)
         return await self._upload(content, fields, limits.FILE_BYTES, filename, progress)

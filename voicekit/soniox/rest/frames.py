@@ -1,7 +1,7 @@
-"""Frames of MP3 and of AAC (ADTS), followed by their heads, to find sound that ends inside one. Pure.
+"""Follows frames of MP3 and AAC (ADTS) by their headers, to detect sound that ends inside one. Pure.
 
-Neither format has the number of its frames: an end between two of them proves nothing. What is not understood is
-never blamed, as sound that is whole must not be refused.
+Neither format declares the number of its frames: an end between two of them proves nothing. Anything that is not
+understood is accepted, because complete sound must not be refused.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 Length: TypeAlias = Callable[[bytes], int | None]
-"""The bytes of a frame, its head included, of which it is given so many; None where it is no frame."""
+"""The length of a frame in bytes, including its header, from its first bytes; None if it is not a frame."""
 
-MP3_HEAD: Final = 10  # bytes, as a tag in front of the frames says its length in those (ID3v2)
+MP3_HEAD: Final = 10  # bytes; a tag before the frames states its length in them (ID3v2)
 ADTS_HEAD: Final = 7
 LAYER_3: Final = 1
 MPEG_1: Final = 3
 RATES: Final = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-"""Hz by the number of the version, which are MPEG 1, 2 and 2.5, and by their own number (ISO 11172-3, 13818-3)."""
+"""Hz by version number, for MPEG 1, 2 and 2.5, and by rate number (ISO 11172-3, 13818-3)."""
 KBPS_1: Final = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 KBPS_2: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-"""Bit rates from number 1 on, of layer 3 of MPEG 1, and of the others."""
+"""Bit rates from number 1 on, for layer 3 of MPEG 1, and for the others."""
 
 
 class Frames:
-    """Follows the frames of sound that goes by in pieces."""
+    """Follows the frames of sound that passes in pieces."""
 
     def __init__(self, head: int, length: Length) -> None:
         self._size = head
         self._length = length
         self._head = b""
-        self._left = 0  # bytes of the frame that are still to come
+        self._left = 0  # bytes of the current frame that have not arrived
         self._lost = False
 
     @property
@@ -58,7 +58,7 @@ class Frames:
 
 
 def mp3(head: bytes) -> int | None:
-    """The length of a frame of layer 3, or of the tag that may stand in front of all."""
+    """The length of a layer 3 frame, or of the tag that may precede all frames."""
     if head.startswith(b"ID3"):
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return MP3_HEAD + size + (10 if head[5] & 0x10 else 0)
@@ -71,7 +71,7 @@ def mp3(head: bytes) -> int | None:
 
 
 def adts(head: bytes) -> int | None:
-    """The length of a frame, which it states itself."""
+    """The length of a frame, as it declares it."""
     if head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
     return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

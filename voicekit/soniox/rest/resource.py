@@ -1,4 +1,4 @@
-"""What every kind of thing at the service has in common: it is listed, looked at, counted and deleted."""
+"""What all kinds of things at the service have in common: they can be listed, read, counted and deleted."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from voicekit.soniox.rest.http.upload import Content, Upload, UploadProgress
 from voicekit.soniox.rest.schema.answers import Count
 from voicekit.soniox.rest.schema.requests import check
 
-ID_LENGTH: Final = 256  # far longer than any id
+ID_LENGTH: Final = 256  # much longer than any id
 EMPTY_PAGES: Final = 30
-"""Empty pages in a row after which a list is given up; a real one has none before its end."""
+"""Empty pages in a row after which a list is given up; a real list has none before its end."""
 
 T = TypeVar("T")
 T_struct = TypeVar("T_struct", bound=Struct)
@@ -28,10 +28,10 @@ Fetch: TypeAlias = Callable[[str | None], Awaitable[tuple[tuple[T, ...], str | N
 
 
 class Listing(Generic[T]):
-    """Everything in a list, once: `async for file in soniox.files.list()`. `pages` gives it page by page instead.
+    """Everything in a list, once: `async for file in soniox.files.list()`. `pages` returns it page by page instead.
 
-    Nothing is requested before the first step, and each page when the one before has been used up. Raises what the
-    requests raise, and RemoteProtocolError for pages that lead nowhere; stopping early leaves nothing behind.
+    Nothing is requested before the first step; each page is requested when the previous one is used up. Raises what the
+    requests raise, and RemoteProtocolError for pages that form a circle; stopping early leaves nothing behind.
     """
 
     def __init__(self, fetch: Fetch[T]) -> None:
@@ -54,7 +54,7 @@ class Listing(Generic[T]):
 
 
 class _Pages(Generic[T]):
-    """Pages in their order. That they run in a circle is noticed with one cursor kept, as in Brent's algorithm."""
+    """Pages in order. A circle is detected with one stored cursor, as in Brent's algorithm."""
 
     def __init__(self, fetch: Fetch[T]) -> None:
         self._fetch = fetch
@@ -74,9 +74,9 @@ class _Pages(Generic[T]):
         self._over = not self._cursor
         self._empty = 0 if things else self._empty + 1
         if self._cursor and self._cursor == self._kept:
-            raise RemoteProtocolError("Soniox: expected another page, got a cursor again that led to this one")
+            raise RemoteProtocolError("Soniox: expected the next page, got a cursor that was already used")
         if self._empty > EMPTY_PAGES:
-            raise RemoteProtocolError(f"Soniox: expected the end of a list, got {self._empty} empty pages in a row")
+            raise RemoteProtocolError(f"Soniox: expected the list to end, got {self._empty} empty pages in a row")
         if self._read == self._keep_at:
             self._kept, self._keep_at = self._cursor, 2 * self._keep_at
         self._read += 1
@@ -96,11 +96,11 @@ class Resource(Generic[T_struct]):
         return listing(self._http, self._url, self._kind, page)
 
     async def get(self, id_: str) -> T_struct:
-        """What is known about one of them; ServiceError with the code 404 if there is none."""
+        """One thing; ServiceError with the code 404 if there is none."""
         return await self._http.answer(RestQuery("GET", at(self._url, id_)), self._kind)
 
     async def count(self) -> Count:
-        """How many there are."""
+        """Their number."""
         return await self._http.answer(RestQuery("GET", f"{self._url}/count"), Count)
 
     async def delete(self, id_: str) -> None:
@@ -125,9 +125,9 @@ def listing(
     query: Mapping[str, Any] | None = None,
     bounds: tuple[int, int] = limits.PAGE,
 ) -> Listing[T_struct]:
-    """The list at `url`. ConfigError for a size of its pages that is out of `bounds`."""
+    """The list at `url`. ConfigError for a page size outside `bounds`."""
     if not bounds[0] <= page <= bounds[1]:
-        raise ConfigError(f"Soniox option limit: expected {bounds[0]} to {bounds[1]} entries a page, got {page}")
+        raise ConfigError(f"Soniox option limit: expected {bounds[0]} to {bounds[1]} entries per page, got {page}")
 
     async def fetch(cursor: str | None) -> tuple[tuple[T_struct, ...], str | None]:
         ask = RestQuery("GET", url, {**(query or {}), "limit": page, "cursor": cursor})
@@ -139,7 +139,7 @@ def listing(
 
 @cache
 def page_of(kind: type[Struct]) -> type[Struct]:
-    """One page of a list of `kind`, whose entries stand under the name that the service has for them."""
+    """One page of a list of `kind`, with its entries under the service's name for them."""
     fields = [("entries", tuple[kind, ...], ()), ("next_page_cursor", str | None, None)]  # type: ignore[valid-type]
     return defstruct(f"{kind.__name__}Page", fields, frozen=True, rename={"entries": _ENTRIES[kind.__name__]})
 
@@ -156,7 +156,7 @@ _ENTRIES: Final = {
 
 
 def at(url: str, name: str, *more: str) -> str:
-    """The address of one thing; ConfigError for a name that would lead elsewhere."""
+    """The address of one thing; ConfigError for a name that would change the path."""
     fits = 0 < len(name) <= ID_LENGTH and all(letter.isalnum() or letter in "-_." for letter in name)
     if not fits or ".." in name:
         raise ConfigError(f"Soniox id: expected letters, digits, '-', '_' and '.', got {name[:80]!r}")

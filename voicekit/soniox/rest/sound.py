@@ -1,7 +1,7 @@
-"""Whether sound that has come to its end is whole, as far as its format shows. Pure.
+"""Whether sound that has ended is complete, as far as its format shows. Pure.
 
-The end of an answer proves nothing: once sound flows, an error of the service can only end it. Some formats mark where
-they end, others have at least whole samples or frames.
+The end of an answer proves nothing: once sound flows, the service can report an error only by ending it. Some formats
+mark their end, others have at least whole samples or frames.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Final
 from voicekit.soniox.api.limits import TTS_RAW_FORMATS
 from voicekit.soniox.rest.frames import ADTS_HEAD, MP3_HEAD, Frames, adts, mp3
 
-OGG_END: Final = 4  # the flag of a page that is the last one (RFC 3533)
-OGG_HEAD: Final = 27  # bytes of a page before its table of segments, whose length is the last of them
+OGG_END: Final = 4  # the flag of a stream's last page (RFC 3533)
+OGG_HEAD: Final = 27  # bytes of a page before its segment table; the last of them is the table's length
 WAV_HEAD: Final = 44
-ENDLESS: Final = 0x7FFF_0000  # from here on, a length says that it was not known
+ENDLESS: Final = 0x7FFF_0000  # lengths from here on mean "unknown"
 TAIL_BYTES: Final = 70_000
-"""An Ogg page has at most 65,307 bytes, so the last one's head is in a tail of this length."""
+"""An Ogg page has at most 65,307 bytes, so a tail of this length contains the last page's header."""
 
 
 class SoundEnding:
-    """Watches sound go by, and keeps its head and its tail."""
+    """Watches sound pass, and keeps its beginning and its end."""
 
     def __init__(self, audio_format: str) -> None:
         self._format = audio_format
@@ -53,13 +53,15 @@ class SoundEnding:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """Where a WAV whose head could not know its length wants which number; nothing where there is none to mend."""
+        """Which numbers to write where in a WAV whose header could not know its length; empty if nothing needs to be
+        corrected.
+        """
         if not self._head.startswith(b"RIFF") or self._head[36:40] != b"data" or self._wav() is not None:
             return ()
         return (4, self.size - 8), (40, self.size - WAV_HEAD)
 
     def _ogg(self) -> bool:
-        """By the last page: it must be marked as the last one, and be there to its end."""
+        """By the last page: it must be marked as the last, and be complete."""
         page = self._tail[self._tail.rfind(b"OggS") :]
         if len(page) < OGG_HEAD or not page[5] & OGG_END:
             return False
@@ -67,7 +69,7 @@ class SoundEnding:
         return len(page) >= OGG_HEAD + len(segments) + sum(segments)
 
     def _wav(self) -> bool | None:
-        """By the size of the file that its head gives, not counting those eight bytes themselves."""
+        """By the file size in its header, which does not count its own eight bytes."""
         promised = int.from_bytes(self._head[4:8], "little")
         if promised >= ENDLESS or promised == 0:
             return None if (self.size - len(self._head)) % 2 == 0 else False

@@ -1,4 +1,4 @@
-"""Speech in one go: a text goes out, and the sound comes back while it is being made."""
+"""Speech from a complete text: the text is sent, and the sound comes back while it is being synthesised."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, check
 from voicekit.soniox.rest.sound import SoundEnding
 
 SOUND_BYTES: Final = 64 * 2**20
-"""More than two minutes of sound, which is all that the service makes in one go, have in any format."""
+"""Bytes: more than two minutes of sound in any format; the service makes no more in one request."""
 
 
 class SpeechSound:
-    """Sound on its way: iterate over it once. `received` counts bytes; `request_id` is what support asks for.
+    """Sound as it arrives: iterate over it once. `received` counts bytes; `request_id` is for the service's support.
 
-    `whole`, after the last byte, is True if the format marks its end, and None if it has no such mark;
-    where something is known to be missing, the iteration ends with Unavailable.
+    `whole`, after the last byte, is True if the format marks its end, and None if it has no such mark; if something is
+    certainly missing, the iteration ends with Unavailable.
     """
 
     def __init__(self, http: Http, response: httpx.Response, pieces: AsyncIterator[bytes], audio_format: str) -> None:
@@ -56,7 +56,7 @@ class SpeechSound:
 
     @property
     def wav_sizes(self) -> tuple[tuple[int, int], ...]:
-        """What a WAV that came as a stream can state as its length now: numbers of four bytes, and their places."""
+        """The lengths that a streamed WAV can now declare: numbers of four bytes, and their offsets."""
         return self._ending.wav_sizes
 
     def __aiter__(self) -> SpeechSound:
@@ -67,16 +67,16 @@ class SpeechSound:
         if piece is not None:
             self._ending.feed(piece)
             if self.received > SOUND_BYTES:
-                raise self._interrupted("more came than any speech has", retryable=False)
+                raise self._interrupted("more data came than any speech can have", retryable=False)
             return piece
         if not self._framed:
-            raise self._interrupted("the answer had neither a length nor a marked end")
+            raise self._interrupted("the answer had neither a length nor an end marker")
         if self.whole is False:
-            raise self._interrupted("the sound ends in the middle")
+            raise self._interrupted("the sound is incomplete")
         raise StopAsyncIteration
 
     async def _next(self) -> bytes | None:
-        """The next piece, None at the end; only what is spent waiting for the service counts."""
+        """The next piece, None at the end; only the time spent waiting for the service counts."""
         before = trio.current_time()
         try:
             with trio.move_on_after(max(0.0, min(self._left, self._stall))):
@@ -85,7 +85,7 @@ class SpeechSound:
             raise self._interrupted(self._why(error)) from None
         finally:
             self._left -= trio.current_time() - before
-        raise self._interrupted("no more came in time" if self._left > 0 else "it took too long in all")
+        raise self._interrupted("no more data came in time" if self._left > 0 else "the whole answer took too long")
 
     def _interrupted(self, why: str, *, retryable: bool = True) -> Unavailable:
         message = f"{SERVICE}: the sound was interrupted after {self.received} bytes: {why}"
@@ -94,7 +94,7 @@ class SpeechSound:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How many bytes were written, and whether that is known to be all: None if the format has no mark of its end."""
+    """How many bytes were written, and whether that is certainly all: None if the format has no mark of its end."""
 
     size: int
     whole: bool | None
@@ -109,9 +109,9 @@ class Speech:
 
     @asynccontextmanager
     async def stream(self, request: SpeechRequest, *, request_id: str | None = None) -> AsyncIterator[SpeechSound]:
-        """The sound of a text while it is being made: `async with ... as sound: async for data in sound`.
+        """The sound of a text while it is being synthesised: `async with ... as sound: async for data in sound`.
 
-        It is asked for again only until some has come. Unavailable if it breaks off, with how much came.
+        It is requested again only until some has come. Unavailable if it is cut off, with how much came.
         """
         check(request)
         for wrong in length("request_id", request_id, (1, ID_LENGTH)):
@@ -124,7 +124,7 @@ class Speech:
             yield SpeechSound(self._http, response, pieces, request.audio_format)
 
     async def audio(self, request: SpeechRequest) -> bytes:
-        """All of the sound: at most two minutes of it, as the service makes no more in one go."""
+        """All of the sound: at most two minutes, since the service makes no more in one request."""
         body = bytearray()
         async with self.stream(request) as sound:
             async for data in sound:
@@ -134,13 +134,13 @@ class Speech:
     async def save(
         self, request: SpeechRequest, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
     ) -> Saved:
-        """Write the sound to `path`. The file is there once the sound has come to its end, and not before.
+        """Write the sound to `path`. The file appears only when the sound is complete.
 
-        What is known to be missing is Unavailable; whether a sound without a length is whole can't be known, see
-        `Saved`. A WAV that came without its length gets it. ConfigError, before anything is asked, where nothing can be
-        written; whatever goes wrong leaves what was at `path`.
+        If something is certainly missing, Unavailable is raised; for a sound without a length this can't be known, see
+        `Saved`. A streamed WAV gets its length. ConfigError, before anything is sent, if nothing can be written; after
+        any error, what was at `path` is unchanged.
         """
-        check_writable(Path(path))  # not by opening it around the request, whose errors are none of the file
+        check_writable(Path(path))  # checked here, because errors of the request are not errors of the file
         async with self.stream(request) as sound, written(Path(path)) as file:
             async for data in sound:
                 await in_thread(file.write, data)

@@ -1,11 +1,11 @@
-"""Keys for browsers and telephones: the one function that a web server of yours needs, under trio.
+"""Keys for browsers and telephones: the one function that your web server needs, under trio.
 
     desk = KeyDesk(soniox, KeyRequest(usage_type="transcribe_websocket", expires_in_seconds=60, single_use=True))
     reply = await desk.answer("POST", client="user-17")       reply.status, reply.headers, reply.body
 
-What it gives away is always a temporary key with the limits that you set; the main key never leaves your server. Who
-may ask is yours to decide, before you call it: each key can spend your money for as long as it lasts. The desk asks the
-service, so it runs where the client does: under trio, as in Quart-Trio, or in a thread of its own beside asyncio.
+It only gives away temporary keys with the limits that you set; the main key never leaves your server. You must decide
+who may ask before you call it, because each key can spend your money until it expires. The desk calls the service, so
+it runs where the client does: under trio, as in Quart-Trio, or in a separate thread beside asyncio.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from voicekit.soniox.rest.schema.requests import KeyRequest, check
 
 PER_CLIENT: Final = 10
 PER_S: Final = 60.0
-"""Keys for one client in a minute: more reconnections than that are a loop."""
-CLIENTS: Final = 10_000  # that are remembered at once
+"""Keys per client and minute: more reconnections than that are a loop."""
+CLIENTS: Final = 10_000  # clients that are remembered at the same time
 
 HEADERS: Final = (("content-type", "application/json"), ("cache-control", "no-store"))
-"""A key must not stay in any cache on the way."""
+"""A key must not stay in any cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyAnswer:
-    """What to answer: a status, headers and a body of JSON."""
+    """The answer to send: a status, headers and a body of JSON."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -40,24 +40,25 @@ class KeyAnswer:
 
 
 class KeyDesk:
-    """Answers requests for keys. All keys are made as `request` says; ConfigError for one out of bounds.
+    """Answers requests for keys. All keys are made from `request`; ConfigError for one out of bounds.
 
-    `client` in `answer` is whoever asks, as your server knows them (a user, a session; not an address of their own
-    choosing): it is written into the usage logs with each key, and may have `per_minute` keys in a minute.
+    `client` in `answer` is your server's id for the requester (a user, a session; not an address that they choose). It
+    is recorded in the usage logs with each key, and may have `per_minute` keys per minute.
     """
 
     def __init__(self, soniox: SonioxClient, request: KeyRequest, *, per_minute: int = PER_CLIENT) -> None:
         check(request)
         if per_minute < 1:
-            raise ConfigError(f"key desk: expected at least one key a minute, got {per_minute}")
+            raise ConfigError(f"key desk: expected at least one key per minute, got {per_minute}")
         self._soniox = soniox
         self._request = request
         self._most = per_minute
         self._asked: dict[str, deque[float]] = {}
 
     async def answer(self, method: str, *, client: str) -> KeyAnswer:
-        """201 with `api_key` and `expires_at`, 405 for another method than POST, 429 for too many, 502 and 503 where
-        the service refuses or is not there: with a word for the reason, and nothing else of it."""
+        """201 with `api_key` and `expires_at`, 405 for a method other than POST, 429 for too many, 502 and 503 if the
+        service refuses or can't be reached: with a word for the reason, and nothing else.
+        """
         if method != "POST":
             return _reply(405, {"error": "method_not_allowed"}, ("allow", "POST"))
         if not self._may(client, trio.current_time()):
@@ -78,7 +79,7 @@ class KeyDesk:
 
     def _may(self, client: str, now: float) -> bool:
         asked = self._asked.pop(client, deque())
-        self._asked[client] = asked  # the one that asked last stands last
+        self._asked[client] = asked  # the most recent client comes last
         while asked and asked[0] <= now - PER_S:
             asked.popleft()
         while len(self._asked) > CLIENTS:

@@ -1,4 +1,4 @@
-"""Transcriptions of whole files: asked for, waited for, read, deleted."""
+"""Transcriptions of whole files: requested, awaited, read, deleted."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ from voicekit.soniox.rest.schema.requests import NO_FILE, TranscriptionRequest, 
 FIRST_POLL_S: Final = 1.0
 LONGEST_POLL_S: Final = 10.0
 SLOWER: Final = 1.5
-"""An hour of sound takes a minute or so: the first looks are quick, for short files, then each waits longer."""
+"""An hour of sound takes about a minute: the first polls are quick, for short files, and each later one waits
+longer.
+"""
 
 FORGET_S: Final = 0.5
-"""For deleting what is at the service, where somebody cancels: a last attempt, not a reason to stay."""
+"""Seconds for deleting what is at the service after a cancellation: a last attempt, not a reason to wait."""
 
 
 class Transcriptions(Resource[Transcription]):
-    """`soniox.transcriptions`. One that is processing can't be deleted: ServiceError with the code 409.
+    """`soniox.transcriptions`. While one is processing it can't be deleted: ServiceError with the code 409.
 
-    Whether its file is deleted with it, the vendor's reference and the vendor's own client answer differently: delete
-    the file too, and expect a 404.
+    The vendor's reference and the vendor's own client disagree on whether its file is deleted with it: delete the file
+    too, and expect a 404.
     """
 
     def __init__(self, http: Http, url: str, files: Files) -> None:
@@ -43,19 +45,19 @@ class Transcriptions(Resource[Transcription]):
         self._files = files
 
     async def create(self, request: TranscriptionRequest) -> Transcription:
-        """Ask for a transcription of `request.file_id` or `request.audio_url`; it begins in a queue."""
+        """Request a transcription of `request.file_id` or `request.audio_url`; it begins in a queue."""
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)
 
     async def transcript(self, transcription_id: str) -> TranscriptText:
-        """The words of a completed transcription, however many; ServiceError with the code 409 before."""
+        """The words of a completed transcription, however many; before that, ServiceError with the code 409."""
         return await self._http.answer(RestQuery("GET", at(self._url, transcription_id, "transcript")), TranscriptText)
 
     async def wait(
         self, transcription_id: str, *, progress: Callable[[Transcription], None] | None = None
     ) -> Transcription:
-        """Wait until a transcription is completed, for however long that takes: cancel it to limit that.
+        """Wait until a transcription is completed, however long that takes; cancel it to limit this.
 
         `progress` is called whenever its status has changed. Raises ServiceError if it ends in an error.
         """
@@ -82,15 +84,16 @@ class Transcriptions(Resource[Transcription]):
         progress: Callable[[Transcription], None] | None = None,
         keep: bool = False,
     ) -> TranscriptText:
-        """Upload, transcribe, wait, read, and delete what that left at the service unless it is to be kept.
+        """Upload, transcribe, wait, read, and delete the file and the transcription from the service unless `keep` is
+        set.
 
-        `content` that is an address (http://, https://) is not uploaded but fetched by the service. `request` says how
-        to transcribe; its file or address is filled in.
+        If `content` is a URL (http://, https://), the service fetches it, and nothing is uploaded. `request` states how
+        to transcribe; its file or URL is filled in.
 
-        What was paid for is not thrown away: a transcription that is completed, or was lost sight of, stays at the
+        What was billed is not thrown away: a transcription that was completed, or whose status is unknown, stays at the
         service until it has been read, and a note on the error names it, for `wait` and `transcript`. Otherwise, after
-        an error or a cancellation, what is there is deleted as far as that goes within half a second; the service
-        deletes the rest after 30 days.
+        an error or a cancellation, everything is deleted as far as possible within half a second; the service deletes
+        the rest after 30 days.
         """
         request = request or TranscriptionRequest()
         if isinstance(content, str) and content.startswith(("http://", "https://")):
@@ -121,7 +124,7 @@ class Transcriptions(Resource[Transcription]):
             return transcript
         except (ServiceError, ProtocolError) as error:
             if made is not None and made.status != "error":
-                lost = True  # it is our way there that failed, not the transcription
+                lost = True  # our connection failed, not the transcription
                 error.add_note(f"the transcription {self._http.redact(made.id)} is still at the service")
             raise
         finally:
@@ -131,7 +134,7 @@ class Transcriptions(Resource[Transcription]):
                 await self._forget(None if wanted else made, None if wanted and not done else request.file_id, read)
 
     async def _forget(self, made: Transcription | None, file_id: str | None, read: bool) -> None:
-        """Delete a transcription and its file; what fails is left to the service's own 30 days."""
+        """Delete a transcription and its file; if that fails, the service deletes them after 30 days."""
         with trio.CancelScope(shield=not read) as scope:
             scope.deadline = trio.current_time() + (self._http.patience.answer if read else FORGET_S)
             if made is not None:
@@ -143,7 +146,7 @@ class Transcriptions(Resource[Transcription]):
 
 
 def _failed(transcription: Transcription) -> ServiceError:
-    """The error of a transcription that ended in one."""
+    """The error of a failed transcription."""
     said = transcription.error_message or "no reason was given"
     row = table.rule(transcription.error_type, None)
     return row.error(

@@ -1,4 +1,4 @@
-"""The receiving end of webhooks: who called, about what, and whether that is done already. Pure.
+"""The receiver of webhooks: verifies the caller, and tells which transcription is done and whether that is new. Pure.
 
     receiver = WebhookReceiver.find()              the header and secret that were given when the work was asked for
     call = receiver.receive(headers, body)         Unauthenticated for anybody else
@@ -6,8 +6,8 @@
         work(call)                                 if this fails, answer a 500, and the next call is another chance
         receiver.done(call)
 
-Fits any web framework: hand in its headers and the raw body, and answer 204 once the work is done, or is written down
-where it will not be lost.
+It fits any web framework: pass in the headers and the raw body, and answer 204 once the work is done, or stored where
+it will not be lost.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from voicekit.soniox.rest.http.rest_errors import SERVICE
 HEADER_VARIABLE: Final = "SONIOX_API_WEBHOOK_HEADER"
 SECRET_VARIABLE: Final = "SONIOX_API_WEBHOOK_SECRET"
 HEADER: Final = "X-Soniox-Webhook-Secret"
-"""The names that the vendor's own client reads and sends."""
+"""The names that the vendor's own client uses."""
 
 BODY_BYTES: Final = 64 * 1024
 REMEMBERED: Final = 10_000
-"""Calls that are remembered as done, for their retries, which come within minutes: more than a busy day brings."""
+"""Calls that are remembered as done, for retries, which come within minutes: more than a busy day brings."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookCall:
-    """A transcription is done: its id, "completed" or "error", and whether `done` was said to that call before."""
+    """A transcription is done: its id, "completed" or "error", and whether the call was marked as `done` before."""
 
     id: str
     status: str
@@ -52,18 +52,20 @@ class _Body(Struct, frozen=True):
 class WebhookReceiver:
     """Reads the service's calls, and remembers those that are done.
 
-    What it remembers is in memory: after a restart a retry counts as new. So does one that comes while the first call
-    is still being worked on; where that may take longer than the service waits, put the work in a queue.
-    ConfigError without a secret: an address that believes anybody is a way in.
+    It remembers them in memory: after a restart a retry counts as new. So does one that comes while the first call is
+    still being processed; if that may take longer than the service waits, put the work in a queue. ConfigError without
+    a secret, because then anyone could call.
     """
 
     def __init__(self, secret: str, header: str = HEADER) -> None:
         if not secret or not header:
-            raise ConfigError("webhook: expected the name of a header and a secret for it")
+            raise ConfigError("webhook: expected the name of a header, and a secret")
         try:
             self._secret = secret.encode()
         except UnicodeEncodeError:
-            raise ConfigError("webhook: expected a secret that is text, got half a character in it") from None
+            raise ConfigError(
+                "webhook: expected a text as the secret, got one with half a character (a lone surrogate)"
+            ) from None
         self.header = header
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -71,14 +73,14 @@ class WebhookReceiver:
     def find(
         cls, secret: str | None = None, header: str | None = None, environ: Mapping[str, str] = os.environ
     ) -> WebhookReceiver:
-        """With what is given, or else with SONIOX_API_WEBHOOK_SECRET and SONIOX_API_WEBHOOK_HEADER."""
+        """A receiver with the given values, or else with SONIOX_API_WEBHOOK_SECRET and SONIOX_API_WEBHOOK_HEADER."""
         secret = secret or environ.get(SECRET_VARIABLE)
         if not secret:
-            raise ConfigError(f"no webhook secret: set {SECRET_VARIABLE}, or give one as an argument")
+            raise ConfigError(f"no webhook secret: set {SECRET_VARIABLE}, or pass one as an argument")
         return cls(secret, header or environ.get(HEADER_VARIABLE) or HEADER)
 
     def receive(self, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> WebhookCall:
-        """The call. Unauthenticated where the header is missing or wrong, RemoteProtocolError for another body."""
+        """The call. Unauthenticated if the header is missing or wrong, RemoteProtocolError for an invalid body."""
         self._verify(headers.items() if isinstance(headers, Mapping) else headers)
         if len(body) > BODY_BYTES:
             raise RemoteProtocolError(f"webhook: expected at most {BODY_BYTES} bytes, got {len(body)}")
@@ -87,11 +89,11 @@ class WebhookReceiver:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise RemoteProtocolError(f"webhook: expected an id and a status as JSON: {error}") from error
         if said.status not in ("completed", "error") or not said.id:
-            raise RemoteProtocolError(f"webhook: expected an id, and completed or error, got {said.status[:80]!r}")
+            raise RemoteProtocolError(f"webhook: expected the status completed or error, got {said.status[:80]!r}")
         return WebhookCall(said.id, said.status, (said.id, said.status) in self._done)
 
     def done(self, call: WebhookCall) -> None:
-        """What `call` is about has been done: from now on it comes with `again`."""
+        """The work for `call` has been done: from now on the same call comes with `again`."""
         key = (call.id, call.status)
         self._done[key] = None
         self._done.move_to_end(key)
@@ -99,7 +101,7 @@ class WebhookReceiver:
             self._done.popitem(last=False)
 
     def _verify(self, headers: Iterable[tuple[str, str]]) -> None:
-        """Compared in constant time, so that the secret can't be found out letter by letter."""
+        """Compares in constant time, so that the secret can't be guessed letter by letter."""
         given = [_bytes(value) for name, value in headers if name.lower() == self.header.lower()]
         if len(given) != 1 or not hmac.compare_digest(given[0], self._secret):
             raise Unauthenticated(
@@ -110,7 +112,7 @@ class WebhookReceiver:
 
 
 def _bytes(value: str) -> bytes:
-    """As they came; none, which is no secret, for half a character, which can't have come."""
+    """The value's bytes; empty, which never matches, for half a character, which can't have been sent."""
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -1,4 +1,6 @@
-"""What the connections of one account share: its keys, and how many requests it may make, per minute and at once."""
+"""What the connections of one account share: its keys, and its limits of requests per minute and of concurrent
+requests.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ from voicekit.soniox.server.refusal import Refusal, invalid
 
 _MINUTE_S: Final = 60.0
 AGAIN: Final = "Please try again later."
-TEMPORARY: Final = "snx_temp_"  # what temporary keys begin with
+TEMPORARY: Final = "snx_temp_"  # prefix of temporary keys
 
 
 class Service(Enum):
-    """A realtime service, by the usage type that a temporary key for it has."""
+    """A realtime service, by the usage type of its temporary keys."""
 
     STT = "transcribe_websocket"
     TTS = "tts_rt"
@@ -32,7 +34,7 @@ class Service(Enum):
 
 @dataclass(slots=True)
 class Key:
-    """A key and what it is good for. Without `usage` it is a main key, good for everything, for ever."""
+    """A key and what it allows. Without `usage` it is a main key, valid for everything, forever."""
 
     secret: str = field(repr=False)
     usage: Service | None = None
@@ -48,7 +50,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class StreamUse:
-    """What a session or a stream used: text and sound, from the first second to the last in which it was heard of."""
+    """What a session or a stream used: text and sound, and the first and last second of its activity."""
 
     service: Service
     model: str
@@ -60,12 +62,12 @@ class StreamUse:
 
 
 class Account:
-    """Keys and limits. With no keys at all, any key will do.
+    """Keys and limits. Without any keys, every key is accepted.
 
     `legacy` allows the deprecated key in a message; `twice` tolerates the same key there and in the handshake (whether
     the service does is not known; a client must not rely on it, so it is off). While `refusing` is set, every request
-    gets that answer: how a script plays an exhausted budget or an overloaded service. `full` may refuse to begin more
-    of a service although its number would allow it: how a machine that has too much to do protects its calls.
+    gets that answer: this is how a script simulates an exhausted budget or an overloaded service. `full` may refuse to
+    begin more of a service although its limit would allow it: this is how an overloaded machine protects its calls.
 
     `begun` is called with the time when one more runs, and `used` when one is over.
     """
@@ -91,14 +93,15 @@ class Account:
         self.used: Callable[[StreamUse], None] = lambda use: None
         self.at_once: Mapping[Service, int] = {Service.STT: sessions, Service.TTS: streams}
         self._per_minute = requests_per_minute
-        self.running = dict.fromkeys(Service, 0)  # sessions and streams under way
+        self.running = dict.fromkeys(Service, 0)  # running sessions and streams
         self._recent: dict[Service, deque[float]] = {service: deque() for service in Service}
         self._requests = count(1)
 
     def add(self, key: Key) -> None:
         """Another key, such as a temporary one."""
         self._keys[key.secret] = key
-        if key.expires_at is not None and key.secret.startswith(TEMPORARY):  # what it was can be told when it is gone
+        # keeps what is needed to recognise it after it has expired
+        if key.expires_at is not None and key.secret.startswith(TEMPORARY):
             heappush(self._expiring, (key.expires_at, key.secret))
 
     def request_id(self) -> str:
@@ -106,7 +109,7 @@ class Account:
         return f"00000000-0000-4000-8000-{next(self._requests):012x}"
 
     def authenticate(self, secret: str | None, service: Service, now: float) -> Key | Refusal:
-        """The key that `secret` is, or why it is none for `service`."""
+        """The key for `secret`, or why it is not valid for `service`."""
         if secret is None:
             return Refusal("unauthenticated", "Missing API key. Provide it as an Authorization header.")
         key = self._keys.get(secret) or (Key(secret) if self._open else None)
@@ -120,7 +123,7 @@ class Account:
         return key
 
     def one_key(self, handshake: str | None, message: str | None) -> str | Refusal | None:
-        """The key of a request, which may have come with the handshake or, where that is allowed, in a message."""
+        """The key of a request, from the handshake or, if that is allowed, from a message."""
         if message is None:
             return handshake
         if handshake is not None:
@@ -131,7 +134,7 @@ class Account:
         return Refusal("unauthenticated", "An API key in a message is no longer accepted. Use an Authorization header.")
 
     def begin(self, key: Key, service: Service, now: float) -> Refusal | None:
-        """Begin a session or a stream; None when it may go on, and then `end` must follow."""
+        """Begin a session or a stream; returns None if it may continue, and then `end` must follow."""
         recent = self._recent[service]
         while recent and recent[0] <= now - _MINUTE_S:
             recent.popleft()
@@ -144,7 +147,7 @@ class Account:
         return refusal
 
     def end(self, use: StreamUse) -> None:
-        """One that had begun is over, having used this."""
+        """One that had begun is over, with this usage."""
         self.running[use.service] -= 1
         self.used(use)
 

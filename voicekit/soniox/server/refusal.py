@@ -1,4 +1,4 @@
-"""The service's errors as it sends them: a type, its number, a sentence, a link and a request id."""
+"""The service's errors as it sends them: a type, its number, a message, a link and a request id."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ CODES: Final[dict[str, int]] = {
 
 MORE_INFO: Final = "https://soniox.com/docs/api-reference/errors#"
 CLOSE_NORMAL: Final = 1000
-"""Errors close with it too: clients must look at frames, not at codes."""
+"""The close code, also after errors: clients must look at frames, not at codes."""
 CLOSE_GOING_AWAY: Final = 1001
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the service says no. `error_type` is a key of CODES."""
+    """Why the service refuses. `error_type` is a key of CODES."""
 
     error_type: str
     message: str
@@ -64,7 +64,7 @@ class CloseConnection:
 
 
 def invalid(message: str) -> Refusal:
-    """The refusal of a wrong request."""
+    """The refusal of an invalid request."""
     return Refusal("invalid_request", message)
 
 

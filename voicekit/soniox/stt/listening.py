@@ -1,4 +1,4 @@
-"""One stream of sound and its transcript, over as many connections as it takes: the driver of ring and sessions."""
+"""One stream of sound and its transcript, over as many connections as necessary: the driver of ring and sessions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ from voicekit.soniox.stt.transcript import TranscriptBuilder
 
 ENDING_S = 30.0
 """Seconds after the end of the sound in which there must be a connection for its last words: as long as an outage may
-last that loses nothing."""
+last without losing anything.
+"""
 
 ENDINGS = 2
-"""Sessions that are sent the end of the sound: one that does not answer within three seconds is followed by another."""
+"""Sessions that get the end of the sound: if one does not answer within three seconds, another follows."""
 
 AHEAD_S = 2.0
-"""Seconds of unsent sound beyond which a source that can wait has to. A microphone, which can't, has to only if a
-connected service lags and the ring has no more room than this left: the links in front of it hold five seconds."""
+"""Seconds of unsent sound beyond which a source that can wait must wait. A microphone, which can't, has to wait only if
+a connected service lags and the ring has no more room than this left: the links before it hold five seconds.
+"""
 
 
 class SttConnection:
@@ -42,7 +44,8 @@ class SttConnection:
 
     def __init__(self, core: SttSession) -> None:
         self.core = core
-        self.flush: Callable[[], None] = _nothing  # sends what the core has queued; set when there is a socket
+        # sends what the core has queued; set once there is a socket
+        self.flush: Callable[[], None] = _nothing
         self.left = trio.Event()
         self._early: list[SttEvent] = []
         self._listener: Callable[[SttEvent], object] = self._early.append
@@ -61,23 +64,24 @@ class SttConnection:
 
 
 class Connects(Protocol):
-    """Makes a connection for a session that begins with ear sample `base`; raises Unconnected."""
+    """Opens a connection for a session that begins with ear sample `base`; raises Unconnected."""
 
     def __call__(self, base: int) -> AbstractAsyncContextManager[SttConnection]: ...
 
 
 class Listening:
-    """One stream of sound and its transcript. `fill` takes the sound in, `listen` has it transcribed.
+    """One stream of sound and its transcript. `fill` takes in the sound, `listen` has it transcribed.
 
-    `fill` feeds the session that is connected; `listen` connects, paces a replay, and mends. Both end when all is done.
-    Transcripts, SttDown and SttUp are offered to `said`; a loss of sound is reported to the session. `new_keys` says
-    whether each connection has a key of its own.
+    `fill` feeds the connected session; `listen` connects, paces a replay, and reconnects. Both end when everything is
+    done. Transcripts, SttDown and SttUp are offered to `said`; lost sound is reported to the session. `new_keys`:
+    whether each connection has its own key.
     """
 
     def __init__(
         self, sound: AudioFormat, said: Outlet[Any], connects: Connects, backoff: Backoff, *, new_keys: bool
     ) -> None:
         self._sound = sound
+        self._ahead = sound.samples(AHEAD_S)
         self._said = said
         self._connects = connects
         self._backoff = backoff
@@ -86,12 +90,12 @@ class Listening:
         self._transcript = TranscriptBuilder()
         self._connection: SttConnection | None = None
         self._over: SttEvent | Exception | None = None  # how the session ended
-        self._news = trio.lowlevel.ParkingLot()  # where `listen` waits for that, and for the pace of a replay
-        self._resume: Callable[[], None] = _nothing  # what `fill` was not ready for
+        self._news = trio.lowlevel.ParkingLot()  # `listen` waits here for the end, and for the pace of a replay
+        self._resume: Callable[[], None] = _nothing  # resumes when `fill` was not ready
         self._base = 0  # the first sample of the next session
         self._retry_at = -inf
-        self._ended_at = inf  # the sound
-        self._endings = 0  # sessions that were told so
+        self._ended_at = inf  # time at which the sound ended
+        self._endings = 0  # sessions that were told about the end
         self._done = False
 
     async def fill(self, inbox: Inlet[Any]) -> None:
@@ -104,13 +108,13 @@ class Listening:
         self._feed()
 
     def finalize(self, at: int) -> None:
-        """Ask the session that is connected to make all up to ear sample `at` final; without one, nothing happens."""
+        """Ask the connected session to make everything up to ear sample `at` final; without one, this has no effect."""
         if self._connection is not None and self._over is None:
             self._connection.core.finalize_pause(at, trio.current_time())
             self._connection.flush()
 
     async def listen(self) -> None:
-        """Have everything transcribed. Raises what can't be mended."""
+        """Have everything transcribed. Raises errors that a new connection can't cure."""
         try:
             while not self._done:
                 await trio.sleep_until(self._retry_at)
@@ -123,11 +127,12 @@ class Listening:
             self._report_loss()
 
     def _has_enough(self, patient: bool) -> bool:
-        ahead = self._sound.samples(AHEAD_S)
-        return self._ring.unsent > ahead if patient else self._connection is not None and self._ring.room < ahead
+        if patient:
+            return self._ring.unsent > self._ahead
+        return self._connection is not None and self._ring.room < self._ahead
 
     async def _hold(self, connection: SttConnection) -> None:
-        """Feed one session until it is over, and see what comes next."""
+        """Feed one session until it is over, and decide what comes next."""
         core, self._connection = connection.core, connection
         try:
             connection.listen(self._handle)
@@ -158,7 +163,7 @@ class Listening:
             self._feed()
 
     def _feed(self) -> None:
-        """Send what there is to the session that is connected, and the end when that has come."""
+        """Send the available sound to the connected session, and the end once it has come."""
         if self._connection is None or self._over is not None:
             return
         core, now = self._connection.core, trio.current_time()
@@ -178,7 +183,7 @@ class Listening:
             self._news.unpark_all()
 
     def _handle(self, event: SttEvent) -> None:
-        """Take an event of the session. What goes wrong is raised by `listen`: this runs in the connection's reader."""
+        """Handle an event of the session. Errors are raised by `listen`, since this runs in the connection's reader."""
         try:
             if isinstance(event, Failed | Finished | RollOver):
                 self._over = self._over or event
@@ -194,7 +199,7 @@ class Listening:
             self._news.unpark_all()
 
     def _fail(self, failure: Failed) -> None:
-        """Decide what follows from a failure; raises its error when trying again is no use."""
+        """Decide what follows from a failure; raises its error if trying again is no use."""
         was_down = self._backoff.down
         again = self._backoff.failed(trio.current_time(), failure.waits(new_keys=self._new_keys))
         if again is None:

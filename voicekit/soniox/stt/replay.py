@@ -1,9 +1,9 @@
-"""Sound that is not final yet, kept so that a new connection can hear it again.
+"""Sound that is not final yet, kept so that a new connection can get it again.
 
-Everything for the recogniser passes through: `add` puts it in, `take` gives out what may be sent now, `forget` drops
-what has become final. After a lost connection `rewind` makes the rest unsent again. `take` paces what it gives out,
-because the service may drop a client that sends much faster than real time: live sound is never held up by that, a
-replay catches up, and a file is read no faster. What was lost unsent leaves one Gap in its place.
+All sound for the recogniser passes through: `add` puts it in, `take` returns what may be sent now, `forget` drops what
+has become final. After a lost connection, `rewind` makes the rest unsent again. `take` is paced, because the service
+may drop a client that sends much faster than real time. This never delays live sound; a replay catches up, and a file
+is read no faster. Sound that was lost unsent leaves one Gap in its place.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from voicekit.events import SpeechStarted, SpeechStopped
 CAPACITY_S: Final = 60.0
 """Twice the longest outage that must lose nothing (30 s); 1.9 MB at 16 kHz."""
 REPLAY_SPEED: Final = 1.5
-"""Times real time. The service tolerates "short bursts" and states no number; at 1.5 it catches up 10 s in 20 s."""
+"""Times real time. The service tolerates "short bursts" without a number; at 1.5, a delay of 10 s is caught up
+in 20 s.
+"""
 BURST_S: Final = 0.5
-"""Sound that may be sent at once, saved up while less came: an ordinary hiccup of a live source costs no delay."""
+"""Sound that may be sent at once, saved up while less came: an ordinary hiccup of a live source causes no delay."""
 SILENCE_S: Final = 3.0
-"""Silence that is sent for a Gap, at most: no utterance goes on over so long a pause (`limits.ENDPOINT_DELAY_MS`), and
-what comes behind the Gap is not held up by the rest of it."""
+"""The most silence that is sent for a Gap: no utterance continues over such a long pause (`limits.ENDPOINT_DELAY_MS`),
+and what follows the Gap is not delayed by the rest of it.
+"""
 
 _EPSILON: Final = 1e-3
-"""Of a sample: credit is saved up in floating point and may fall just short."""
+"""Share of a sample: credit is saved up in floating point and may be slightly too low."""
 
 RingItem: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 
 class ReplayRing:
-    """The last `seconds` of what was heard, in order, marks included, and how far it has been sent."""
+    """The last `seconds` of the sound, in order, marks included, and how far it has been sent."""
 
     def __init__(self, sound: AudioFormat, *, seconds: float = CAPACITY_S) -> None:
         self._capacity = sound.samples(seconds)
@@ -41,18 +44,18 @@ class ReplayRing:
         self._sent_samples = 0
         self._unsent: deque[RingItem] = deque()
         self._unsent_samples = 0
-        self._hole: Gap | None = None  # what was lost just before _unsent
+        self._hole: Gap | None = None  # the loss just before _unsent
         self._overrun = 0
-        self._counted_to = 0  # losses before this sample are in _overrun already, or have been reported
+        self._counted_to = 0  # losses before this sample are already in _overrun, or have been reported
         self._speed = sound.rate * REPLAY_SPEED
         self._burst = sound.samples(BURST_S)
         self._silence = sound.samples(SILENCE_S)
-        self._credit = float(self._burst)  # samples that might be sent at `_credit_at`
+        self._credit = float(self._burst)  # samples that could be sent at the time `_credit_at`
         self._credit_at = -math.inf
 
     @property
     def due_at(self) -> float | None:
-        """When `take` will next have something: -inf for at once, None as long as nothing is added."""
+        """When `take` will next return something: -inf for at once, None until something is added."""
         if self._hole is None and not self._unsent:
             return None
         missing = self._price(self._unsent[0]) - self._credit if self._unsent else 0.0
@@ -65,11 +68,11 @@ class ReplayRing:
 
     @property
     def room(self) -> int:
-        """Samples that can still be added before sound is lost that was not sent."""
+        """Samples that can still be added before unsent sound is lost."""
         return self._capacity - self._unsent_samples
 
     def add(self, item: RingItem) -> None:
-        """Take what was heard next. When full, the oldest goes; if it had not been sent, that is an overrun."""
+        """Take the next sound. When full, the oldest is dropped; if it had not been sent, that is an overrun."""
         if isinstance(item, Gap) and self._unsent and isinstance(self._unsent[-1], Gap):
             before = self._unsent.pop()
             item = Gap(item.end - before.at, before.at)
@@ -79,16 +82,19 @@ class ReplayRing:
             self._drop_oldest()
 
     def take(self, now: float) -> list[RingItem]:
-        """What may be sent now; from here on it counts as sent."""
+        """What may be sent now; from now on it counts as sent."""
         self._credit = min(self._credit + max(0.0, now - self._credit_at) * self._speed, self._burst)
         self._credit_at = now
         taken: list[RingItem] = []
-        while self._unsent and self._price(self._unsent[0]) <= self._credit + _EPSILON:
-            item = self._unsent.popleft()
-            self._credit -= min(_samples(item), self._silence) if isinstance(item, Gap) else _samples(item)
-            self._unsent_samples -= _weight(item)
-            self._sent_samples += _weight(item)
-            taken.append(item)
+        while self._unsent:
+            item = self._unsent[0]
+            samples, weight = _samples(item), _weight(item)
+            if min(samples, self._burst) > self._credit + _EPSILON:
+                break
+            self._credit -= min(samples, self._silence) if isinstance(item, Gap) else samples
+            self._unsent_samples -= weight
+            self._sent_samples += weight
+            taken.append(self._unsent.popleft())
         self._sent.extend(taken)
         if self._hole is not None:
             taken.insert(0, self._hole)
@@ -96,12 +102,12 @@ class ReplayRing:
         return taken
 
     def forget(self, before: int) -> None:
-        """Drop what has been sent and ends at or before sample `before`: nobody will ask for it again."""
+        """Drop what has been sent and ends at or before sample `before`: it will not be needed again."""
         while self._sent and _end(self._sent[0]) <= before:
             self._sent_samples -= _weight(self._sent.popleft())
 
     def rewind(self, to: int) -> None:
-        """Everything from sample `to` on is unsent again. What is gone leaves a Gap."""
+        """Everything from sample `to` on is unsent again. Dropped sound leaves a Gap."""
         self._unsent.extendleft(reversed(self._sent))
         self._unsent_samples += self._sent_samples
         self._sent.clear()
@@ -113,12 +119,12 @@ class ReplayRing:
             self._count(to, start)
 
     def overrun(self) -> int:
-        """Samples of sound that were lost unsent since this was last asked."""
+        """Samples of sound that were lost unsent since the last call."""
         lost, self._overrun = self._overrun, 0
         return lost
 
     def _price(self, item: RingItem) -> int:
-        """The credit that `item` needs; a frame longer than a whole burst goes when there is one."""
+        """The credit that `item` needs; a frame longer than a whole burst is sent when a burst is available."""
         return min(_samples(item), self._burst)
 
     def _drop_oldest(self) -> None:
@@ -138,7 +144,9 @@ class ReplayRing:
         self._counted_to = max(end, self._counted_to)
 
     def _drop_until(self, to: int) -> int:
-        """Drop what is before sample `to`, but for later marks that stand there; the sample where the rest begins."""
+        """Drop what is before sample `to`, except later marks that are queued there; returns the sample where the rest
+        begins.
+        """
         marks: list[RingItem] = []
         start = to
         while self._unsent:
@@ -157,7 +165,7 @@ class ReplayRing:
 
 
 def _from(item: RingItem, to: int) -> RingItem:
-    """Sound without what of it is before sample `to`."""
+    """Sound without the part before sample `to`."""
     if item.at >= to:
         return item
     if isinstance(item, AudioFrame):
@@ -170,7 +178,7 @@ def _samples(item: RingItem) -> int:
 
 
 def _weight(item: RingItem) -> int:
-    """Its share of the capacity: a Gap holds nothing."""
+    """Its share of the capacity: a Gap takes none."""
     return item.samples if isinstance(item, AudioFrame) else 0
 
 

@@ -1,8 +1,8 @@
-"""One transcription session as the client sees it, without a socket or a clock.
+"""One transcription session on the client's side, without a socket or a clock.
 
-Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` return what happened. What may happen
-when is in `states.STT_TABLE`. The service knows no second configuration and no resumption: what a new session must hear
-again after this one has failed begins at `replay_from`.
+Calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return what happened. `states.STT_TABLE`
+defines what may happen when. The service supports neither a second configuration nor a resumption: if this session
+fails, a new one must get the sound again from `replay_from` on.
 """
 
 from __future__ import annotations
@@ -38,18 +38,20 @@ from voicekit.soniox.stt.tokens import TokenEvent, Tokens
 
 SERVICE: Final = "Soniox speech-to-text"
 RATE: Final = 16_000
-"""Samples per second of times if the sound has a container, so that its own rate is unknown."""
+"""Samples per second of times if the sound is in a container, so that its own rate is unknown."""
 KEEPALIVE_S: Final = 5.0
-"""Without sound, a keepalive goes out this often: the service asks for 5 to 10 s and gives up after 20."""
+"""Without sound, a keepalive is sent this often: the service asks for 5 to 10 s and gives up after 20."""
 FINISH_S: Final = 3.0
 """How long the last results may take after the end of the sound."""
 ROLL_OVER_S: Final = 290 * 60.0
 ROLL_OVER_AT_LAST_S: Final = 298 * 60.0
-"""Age at which another session should take over, of the 300 minutes that one may last: in a pause, or at last."""
+"""Age at which another session should take over, out of the 300 minutes that one may last: in a pause, or at the
+latest.
+"""
 MARKERS: Final = 16
-"""Ends of utterances in one message; each makes several events, and the links in front of us hold some dozens."""
+"""Endpoint markers in one message; each causes several events, and the links after this hold some dozens."""
 PIECE_S: Final = 0.5
-"""Silence in one message where a Gap is filled."""
+"""Silence in one message that replaces a Gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class RollOver:
-    """The session is nearly as old as one may get: another should take over, from `replay_from` on."""
+    """The session is nearly as old as it may get: another should take over, from `replay_from` on."""
 
 
 SttEvent: TypeAlias = TokenEvent | Finished | RollOver | Failed
 
 
 class SttSession:
-    """A session for `sound`, whose first sample is ear sample `base`; one on an open socket.
+    """A session for `sound`, whose first sample is ear sample `base`, on one open socket.
 
-    `config` is completed from `sound`. Without `sound` it must be complete, bytes in its format are given to `audio`,
-    and times are in samples at its rate. With `finalize_on_pause`, the end of speech that is marked in the sound
-    is followed by a request to finalize. `redact` takes keys out of the service's words. ConfigError for a bad
-    configuration.
+    `config` is completed from `sound`. Without `sound` it must be complete, bytes in its format are passed to `audio`,
+    and times are in samples at its rate. With `finalize_on_pause`, a mark for the end of speech is followed by a
+    request to finalize. `redact` removes keys from the service's texts. ConfigError for an invalid configuration.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class SttSession:
         self._ended_at = math.inf
         self._rolled_over = False
 
-    # --- what we do ---
+    # --- our actions ---
 
     @property
     def sent_to(self) -> int:
@@ -110,7 +111,7 @@ class SttSession:
 
     @property
     def replay_from(self) -> int:
-        """The ear sample with which a new session must begin so that nothing is lost and no word comes twice."""
+        """The ear sample at which a new session must begin so that nothing is lost and no word comes twice."""
         return self._tokens.replay_from
 
     def start(self, now: float) -> None:
@@ -120,8 +121,8 @@ class SttSession:
             self._send(encode(self.config), now)
 
     def hear(self, item: RingItem, now: float) -> None:
-        """Send what was heard next. A Gap is sent as silence, a long one as some seconds of it; before the first sound,
-        it only moves the beginning.
+        """Send the next sound. A Gap is sent as silence, a long one as some seconds of it; before the first sound, it
+        only moves the start.
 
         LocalProtocolError for sound that does not follow what was sent, or has another format.
         """
@@ -149,15 +150,15 @@ class SttSession:
         self._finalize_if_due(now)
 
     def finalize(self, now: float) -> None:
-        """Ask that everything sent so far become final: now, or when the request before it has been answered."""
+        """Request that everything sent so far becomes final: now, or when the previous request has been answered."""
         if self._do(SttInput.FINALIZE):
             self._finalizing.want(self.sent_to)
             self._finalize_if_due(now)
 
     def finalize_pause(self, at: int, now: float) -> None:
-        """The same for ear sample `at`, as soon as that has been sent, and only if no speech is marked before that.
+        """The same for ear sample `at`, as soon as it has been sent, and only if no speech is marked before it.
 
-        Means nothing in a session that is not listening.
+        Has no effect in a session that is not listening.
         """
         if self.state is SttState.LISTENING:
             self._finalizing.want(at, in_pause=True)
@@ -171,23 +172,23 @@ class SttSession:
             self._ended_at = now
             self._send(STT_END, now)
         else:
-            self.state = SttState.DONE  # the service refuses an end without sound
+            self.state = SttState.DONE  # the service refuses to end a session without sound
 
     def outgoing(self) -> list[Message]:
-        """What is to be sent now, each message once."""
+        """The messages to send now, each once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
-    # --- what happens to us ---
+    # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[SttEvent]:
-        """What an incoming message means. After the end, nothing means anything."""
+        """The events in an incoming message. After the end, messages have no effect."""
         if self.state in (SttState.DONE, SttState.FAILED):
             return []
         try:
             answer = read_stt_response(message, self._redact)
             if sum(token.text in (END_TOKEN, FIN_TOKEN) for token in answer.tokens or ()) > MARKERS:
-                raise RemoteProtocolError(f"expected at most {MARKERS} ends of utterances in one message")
+                raise RemoteProtocolError(f"expected at most {MARKERS} endpoint markers in one message")
         except RemoteProtocolError as error:
             return self._fail(Failed(RemoteProtocolError(f"{SERVICE}: {error}"), Retry.BACKOFF))
         self._answers.came()
@@ -198,13 +199,13 @@ class SttSession:
         return out
 
     def closed(self, why: str = "the connection was closed") -> list[SttEvent]:
-        """The socket is gone, from either side."""
+        """The socket is closed, by either side."""
         ignored = STT_TABLE[self.state][SttInput.CLOSED] is IGNORE
         return [] if ignored else self._fail(lost(why, service=SERVICE))
 
     @property
     def due_at(self) -> float | None:
-        """When `tick` is to be called; None while nothing is waited for."""
+        """When to call `tick`; None if nothing is being waited for."""
         if self.state is SttState.ENDING:
             return min(self._ended_at + FINISH_S, self._answers.dead_at)
         if self.state is not SttState.LISTENING:
@@ -213,7 +214,7 @@ class SttSession:
         return min(self._sent_at + KEEPALIVE_S, self._answers.dead_at, finalize_at, self._roll_over_at())
 
     def tick(self, now: float) -> list[SttEvent]:
-        """Do what is due: a keepalive, a request that had to wait; or find that the peer is dead or the session old."""
+        """Do what is due: send a keepalive or a delayed request; or detect that the peer is dead or the session old."""
         if self.state not in (SttState.LISTENING, SttState.ENDING):
             return []
         if now >= self._answers.dead_at:
@@ -230,15 +231,15 @@ class SttSession:
         self._rolled_over = True
         return [RollOver()]
 
-    # --- inside ---
+    # --- internal ---
 
     def _do(self, what: SttInput) -> bool:
-        """Move by what we do; False where it means nothing any more."""
+        """Change the state for our action; False if it has no effect any more."""
         cell = STT_TABLE[self.state][what]
         if isinstance(cell, SttState):
             self.state = cell
         elif cell is not IGNORE:
-            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible, the session is {self.state.name}")
+            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible while the session is {self.state.name}")
         return cell is not IGNORE
 
     def _check(self, frame: AudioFrame) -> None:
@@ -246,6 +247,7 @@ class SttSession:
             raise LocalProtocolError(
                 f"{SERVICE}: expected {self._sound} from sample {self.sent_to} on, got {frame.format} from {frame.at}"
             )
+        self._sound = frame.format  # the same, and from now on the same object: no comparison for each frame
 
     def _skip(self, gap: Gap, now: float) -> None:
         if not self._any_audio:
@@ -265,7 +267,7 @@ class SttSession:
     def _answered(self, what: SttInput, answer: SttResponse) -> list[SttEvent]:
         cell = STT_TABLE[self.state][what]
         if isinstance(cell, Verdict):
-            wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came, but the session is {self.state.name}")
+            wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came while the session was {self.state.name}")
             return [] if cell is IGNORE else self._fail(Failed(wrong, Retry.BACKOFF))
         if what is SttInput.ERROR:
             return self._fail(refused(answer, service=SERVICE, redact=self._redact))
@@ -298,7 +300,7 @@ class SttSession:
 
 
 def _inputs(answer: SttResponse) -> list[SttInput]:
-    """What a message holds, in this order; an error may come with tokens before it."""
+    """The inputs in a message, in this order; an error may come after tokens."""
     inputs = [] if answer.is_error and not answer.tokens else [SttInput.RESULT]
     if answer.is_error:
         inputs.append(SttInput.ERROR)

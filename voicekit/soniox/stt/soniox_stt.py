@@ -1,8 +1,8 @@
-"""A stage that has Soniox transcribe sound, on as many connections as it takes.
+"""A stage that has Soniox transcribe sound, on as many connections as necessary.
 
-Sound goes into a ring and from there to the service; what has become final leaves the ring. When a connection is
-lost, a new one hears again what was not final yet, at one and a half times real time until it has caught up, and the
-transcript goes on as if nothing had happened. Without a connection the ring fills; it holds a minute.
+Sound goes into a ring and from there to the service; what has become final leaves the ring. If a connection is lost, a
+new one gets the sound again that was not final yet, at one and a half times real time until it has caught up, and the
+transcript continues as if nothing had happened. Without a connection the ring fills; it holds a minute.
 
     inbox ─fill▶ ring ▶ SttSession ▶ shell ─write▶ service ─read▶ shell ▶ SttSession ▶ transcript ▶ outbox
 """
@@ -38,29 +38,29 @@ from voicekit.soniox.stt.listening import Listening, SttConnection
 from voicekit.soniox.stt.session import SERVICE, SttSession
 
 ENDPOINTS = SttConfig(enable_endpoint_detection=True)
-"""Without any configuration, the service finds the ends of utterances; that is what it is best at."""
+"""The default: the service detects endpoints, which it does best."""
 
 SAID = 256
-"""Transcripts that may wait for a reader that makes us wait."""
+"""Transcripts that may wait for a slow reader."""
 
 GIVE_UP_S = 120.0
 """Seconds without an answer of the service after which the call fails: by then the caller has hung up, or should."""
 
 STEADY_S = 5.0
-"""Seconds of answers after which a connection counts as healthy: its next failure is the first one."""
+"""Seconds of answers after which a connection counts as healthy: its next failure counts as the first."""
 
 
 class SonioxStt(Pipeable):
     """Transcribes with Soniox's realtime API.
 
-    `config` is completed with the format of the sound. A key or addresses that are not given come from the
-    environment (see `voicekit.soniox.api.region`); a `key` that is a function is called for each connection.
-    With `finalize_on_pause`, the end of speech as the VAD hears it is followed by a request to make everything final:
-    for turn-taking by the VAD. `wire_log` is called with every message.
+    `config` is completed with the format of the sound. If key or addresses are not given, they come from the
+    environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called for each connection. With
+    `finalize_on_pause`, the end of speech according to the VAD is followed by a request to make everything final: for
+    turn-taking by the VAD. `wire_log` is called with every message.
 
-    ConfigError here for a bad configuration or a missing key. Opening and `run` raise the service's error when trying
-    again is no use: Unauthenticated, QuotaExceeded, or ServiceError; and `run` Unavailable after two minutes without
-    a connection.
+    ConfigError here for an invalid configuration or a missing key. Opening and `run` raise the service's error if
+    trying again is no use: Unauthenticated, QuotaExceeded, or ServiceError; and `run` raises Unavailable after two
+    minutes without a connection.
     """
 
     name = "soniox stt"
@@ -96,28 +96,30 @@ class SonioxStt(Pipeable):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that it was told to expect."""
+        """The languages that it expects, from its configuration."""
         return tuple(self.config.language_hints or ())
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
-        """Takes what is offered, whatever it is; ConfigError when the configuration does not go with it."""
+        """Takes the offered format, whatever it is; ConfigError if the configuration does not match it."""
         stt_config(self.config, offered)
         self.accepts = offered
         return offered
 
     def finalize(self, at: int) -> None:
-        """Ask for the final words of a pause: all sound up to sample `at`, once it is sent. See the contract `Stt`.
+        """Request the final words before a pause: all sound up to sample `at`, once it is sent. See the contract `Stt`.
 
-        The service answers in about 0.26 s. While there is no connection, and without a run, nothing happens.
+        The service answers in about 0.26 s. Without a connection, and without a run, this has no effect.
         """
         if self._listening is not None:
             self._listening.finalize(at)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
-        """Connect, so that a wrong key or address is known before any sound flows, and the first word is not late."""
+        """Connect, so that a wrong key or address is detected before any sound flows, and the first word is not
+        late.
+        """
         if self.accepts is None:
-            raise ConfigError(f"{self.name}: negotiate() is asked first, with the format of the sound")
+            raise ConfigError(f"{self.name}: expected a call of negotiate() with the format of the sound first")
         with alone():
             async with trio.open_nursery() as nursery:
                 first: SttConnection = await nursery.start(self._open_first)
@@ -125,7 +127,7 @@ class SonioxStt(Pipeable):
                 nursery.cancel_scope.cancel()
 
     async def _open_first(self, task_status: trio.TaskStatus[SttConnection]) -> None:
-        """Hold a connection until it is left, or everything is closed."""
+        """Hold a connection until it is taken over, or everything is closed."""
 
         async def attempt() -> None:
             try:
@@ -141,7 +143,7 @@ class SonioxStt(Pipeable):
     async def _run(
         self, sound: AudioFormat, opened: list[SttConnection], inbox: Inlet[Any], outbox: Outlet[Any]
     ) -> None:
-        """Transcribe one stream; `opened` holds the connection that was made in advance, until it is used."""
+        """Transcribe one stream; `opened` holds the connection that was opened in advance, until it is used."""
 
         def connects(base: int) -> AbstractAsyncContextManager[SttConnection]:
             return nullcontext(opened.pop()) if opened else self._connection(base)
@@ -176,7 +178,7 @@ class SonioxStt(Pipeable):
 
 @asynccontextmanager
 async def _never_waiting(outbox: Outlet[Any]) -> AsyncIterator[Outlet[Any]]:
-    """An outlet that takes transcripts without waiting: `outbox` itself, or a link to it if its sender has to wait."""
+    """An outlet that takes transcripts without waiting: `outbox` itself, or a link to it if sending to it may wait."""
     if outbox.statistics().full is not Full.WAIT:
         yield outbox
         return

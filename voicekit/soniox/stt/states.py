@@ -1,6 +1,6 @@
-"""The state table of a transcription session, as the client sees it; the kinds of cells are in `api.verdict`.
+"""The state table of a transcription session on the client's side; the kinds of cells are in `api.verdict`.
 
-A transcription session is one socket. It is configured once, hears one stream of sound, and ends:
+A transcription session is one socket. It is configured once, gets one stream of sound, and ends:
 
     NEW --start--> LISTENING --end--> ENDING --finished--> DONE      any of the first three --error, closed--> FAILED
 """
@@ -14,7 +14,7 @@ from voicekit.soniox.api.verdict import IGNORE, WRONG, Verdict
 
 
 class SttState(Enum):
-    """Where a transcription session is in its life."""
+    """The states of a transcription session."""
 
     NEW = auto()
     LISTENING = auto()
@@ -24,7 +24,7 @@ class SttState(Enum):
 
 
 class SttInput(Enum):
-    """What happens to a session: the first four by us, the others by the service."""
+    """The events of a session: the first four are ours, the others the service's."""
 
     START = auto()
     AUDIO = auto()
@@ -60,7 +60,7 @@ STT_TABLE: Final[dict[SttState, SttRow]] = {
         SttInput.FINALIZE: SttState.LISTENING,
         SttInput.END: SttState.ENDING,
         SttInput.RESULT: SttState.LISTENING,
-        SttInput.FINISHED: SttState.FAILED,  # nobody asked for it: the sound goes on
+        SttInput.FINISHED: SttState.FAILED,  # unrequested: the sound continues
         **_IT_BREAKS,
     },
     SttState.ENDING: {

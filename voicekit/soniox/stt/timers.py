@@ -1,4 +1,4 @@
-"""What a session waits for: an answer to the sound that went out, and the time to ask that everything become final."""
+"""What a session waits for: answers to its sound, and the time to request final words."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ import math
 from typing import Final
 
 DEAF_S: Final = 10.0
-"""Seconds of sound without an answer after which the peer is dead. Results come several times a second, in silence
-too. A broken connection is noticed sooner, by unanswered pings."""
+"""Seconds of sound without an answer after which the peer counts as dead. Results come several times a second, even in
+silence. Unanswered pings reveal a broken connection sooner.
+"""
 WORTH_AN_ANSWER_S: Final = 1.0
-"""Seconds over which sound must have gone out before an answer is expected at all."""
+"""Seconds of sound that must have been sent before an answer is expected at all."""
 PAUSE_S: Final = 5.0
-"""Seconds without sound after which no answer is expected to what was sent before."""
+"""Seconds without sound after which no answer to earlier sound is expected."""
 
 FINALIZE_AFTER_S: Final = 0.2
 """Sound that should follow the end of speech before the request to finalize (the vendor's advice)."""
 FINALIZE_EVERY_S: Final = 1.0
-"""The least time between two requests. The vendor advises against more than one "every few seconds", but an exchange
-of short answers needs about one per second."""
+"""The shortest time between two requests. The vendor advises against more than one "every few seconds", but an exchange
+of short answers needs about one per second.
+"""
 FINALIZE_ANSWER_S: Final = 3.0
 """Seconds after which the answer to a request is no longer expected."""
 
 
 class Liveness:
-    """Whether the peer of a transcription still answers to the sound that it is sent."""
+    """Whether the peer of a transcription still answers the sound that it gets."""
 
     __slots__ = ("_last", "_since")
 
     def __init__(self) -> None:
-        self._since: float | None = None  # when the first sound went out after which nothing has come
+        self._since: float | None = None  # time at which the first sound without a response was sent
         self._last = 0.0
 
     def asked(self, now: float) -> None:
-        """Sound went out."""
+        """Sound was sent."""
         if self._since is None or now - self._last >= PAUSE_S:
             self._since = now
         self._last = now
 
     def came(self) -> None:
-        """Anything came back."""
+        """Anything was received."""
         self._since = None
 
     @property
@@ -49,19 +51,21 @@ class Liveness:
 
 
 class Finalizing:
-    """One session's requests to finalize. Places are ear samples, `rate` of them in a second."""
+    """One session's requests to finalize. Positions are ear samples, `rate` per second."""
 
     __slots__ = ("_asked_at", "_by_mark", "_pending", "_rate", "_wanted")
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._wanted: int | None = None  # as soon as the sound up to here has been sent
+        self._wanted: int | None = None  # to be sent once the sound up to this sample has been sent
         self._by_mark = False
-        self._pending: int | None = None  # asked for up to here, not answered
+        self._pending: int | None = None  # requested up to this sample, not answered
         self._asked_at = -math.inf
 
     def want(self, at: int, *, in_pause: bool = False) -> None:
-        """Ask as soon as the sound up to `at` has been sent; `in_pause`, only if no speech starts before that."""
+        """Request it as soon as the sound up to `at` has been sent; with `in_pause`, only if no speech starts before
+        that.
+        """
         self._wanted, self._by_mark = at, in_pause
 
     def speech_stopped(self, at: int) -> None:
@@ -69,18 +73,18 @@ class Finalizing:
             self._wanted, self._by_mark = at + round(FINALIZE_AFTER_S * self._rate), True
 
     def speech_started(self) -> None:
-        """The pause is over before the request went out: it would cut a word in two."""
+        """The pause is over before the request was sent: it would cut a word in two."""
         if self._by_mark:
             self._wanted = None
 
     def due_at(self, sent_to: int) -> float:
-        """When the request may go out; inf as long as that is not a matter of time."""
+        """When the request may be sent; inf while that does not depend on time."""
         if self._wanted is None or sent_to < self._wanted:
             return math.inf
         return self._asked_at + (FINALIZE_EVERY_S if self._pending is None else FINALIZE_ANSWER_S)
 
     def ask(self, sent_to: int, now: float) -> bool:
-        """Whether the request goes out now; True is taken as done."""
+        """Whether to send the request now; True counts as sent."""
         if now < self.due_at(sent_to):
             return False
         self._wanted = None
@@ -88,6 +92,6 @@ class Finalizing:
         return True
 
     def answered(self) -> int | None:
-        """The answer has come: the sample up to which was asked, None if nothing was."""
+        """The answer has come: the requested sample, None if nothing was requested."""
         pending, self._pending = self._pending, None
         return pending

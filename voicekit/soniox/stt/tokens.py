@@ -1,9 +1,8 @@
-"""One session's tokens become the transcript: words timed in ear samples, endpoints, translations. Pure.
+"""Turns one session's tokens into the transcript: words timed in ear samples, endpoints, translations. Pure.
 
-The service counts milliseconds from the first sound of the session; `base` is the ear sample which that was, and where
-sound was left out that it was not sent, `leave_out` says so. Markers
-may stand anywhere among the final tokens, with those of the next segment behind them. Translated tokens have no
-times and go their own way.
+The service counts milliseconds from the first sound of the session; `base` is the ear sample of that sound, and
+`leave_out` records sound that was not sent. Markers may be anywhere among the final tokens, followed by those of the
+next segment. Translated tokens have no times and are handled separately.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from voicekit.listen.transcribe import HeardToken as Piece
 from voicekit.soniox.api.wire import END_TOKEN, FIN_TOKEN, Number, SttResponse, Token
 
 PRE_ROLL_S: Final = 0.2
-"""Silence before the first unfinished word that a new session should hear too, so that its onset is whole."""
+"""Silence before the first unfinished word that a new session should also get, so that the word's onset is complete."""
 _LONGEST_MS: Final = 1e9
-"""Eleven days: a time beyond, or before the beginning, is garbage and counts as none at all."""
+"""Eleven days: a later or negative time is garbage and counts as missing."""
 
 
 TokenEvent: TypeAlias = (
@@ -32,17 +31,21 @@ class Tokens:
 
     def __init__(self, rate: int, base: int) -> None:
         self._rate = rate
-        self._ears = [(0, base)]  # from which of the session's samples on, and how far the ears are ahead of them
+        # for each of the session's stretches: its first sample, and how far the ears are ahead
+        self._ears = [(0, base)]
         self._said = Assembly()
         self._translated = Assembly()
         self._translates = False  # whether any translation has come
-        self._last_end = base  # of the last token that had times
+        self._last_end = base  # end of the last token with times
         self._released_to = base
         self._final_to = base
-        self._tail_at: int | None = None  # where the first word begins that was not released
+        self._tail_at: int | None = None  # start of the first word that was not released
 
     def ear(self, sample: int) -> int:
-        """The ear sample that a sample of the session is."""
+        """The ear sample for a sample of the session."""
+        last, ahead = self._ears[-1]
+        if sample >= last:
+            return sample + ahead
         return sample + next(ahead for start, ahead in reversed(self._ears) if sample >= start)
 
     def rebase(self, base: int) -> None:
@@ -51,7 +54,7 @@ class Tokens:
         self._last_end = self._released_to = self._final_to = base
 
     def leave_out(self, at: int, samples: int) -> None:
-        """Between the session's sample `at` and the one before it the ears heard `samples` more."""
+        """Between the session's sample `at` and the previous one, the ears had `samples` more."""
         self._ears.append((at, self._ears[-1][1] + samples))
 
     @property
@@ -61,7 +64,7 @@ class Tokens:
 
     @property
     def replay_from(self) -> int:
-        """The sample with which a new session must begin so that nothing is lost and no word comes twice."""
+        """The sample at which a new session must begin so that nothing is lost and no word comes twice."""
         unsure = self._final_to if self._tail_at is None else min(self._final_to, self._tail_at)
         return max(self._released_to, unsure - round(PRE_ROLL_S * self._rate))
 
@@ -90,7 +93,7 @@ class Tokens:
         return _tidied(self._segment([], []))
 
     def _segment(self, said: list[Piece], translated: list[Piece]) -> list[TokenEvent]:
-        """The end of a segment: its words are whole, whatever comes next."""
+        """The end of a segment: its words are complete, whatever comes next."""
         return [
             *self._note([*self._said.feed(said), *self._said.flush()]),
             *_translations([*self._translated.feed(translated), *self._translated.flush()]),
@@ -119,7 +122,7 @@ class Tokens:
         return [events.Progress(final_to)]
 
     def _piece(self, token: Token, heard_to: int | None) -> Piece:
-        """With times in ear samples; where it has none, it stands where the token before it ended."""
+        """The token with times in ear samples; if it has none, it is placed where the previous token ended."""
         start = self._last_end if token.start_ms is None else self._sample(token.start_ms, heard_to)
         end = start if token.end_ms is None else max(start, self._sample(token.end_ms, heard_to))
         if token.end_ms is not None and token.is_final:
@@ -149,7 +152,7 @@ def _tidied(said: list[TokenEvent]) -> list[TokenEvent]:
 
 
 def _tail(event: TokenEvent) -> str | None:
-    """Which tail the event replaces, if it is an interim one."""
+    """Which tail the event replaces, if it is an interim."""
     if isinstance(event, events.Interim):
         return "said"
     return "translated" if isinstance(event, events.Translated) and not event.is_final else None

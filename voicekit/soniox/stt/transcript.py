@@ -1,7 +1,8 @@
-"""The transcripts of several sessions become one: joined by spaces, never going back, no guess left behind. Pure.
+"""Joins the transcripts of several sessions: with spaces, never going back, and without leftover guesses. Pure.
 
-A new session hears again what the one before it was not sure of. A recogniser puts the white space in front of each
-word, but not of the first that it hears, and what a new session hears first may be the middle of a sentence.
+A new session gets the sound again that the previous one was not sure of. A recogniser puts white space before each
+word, except before the first one that it recognises, and the first word of a new session may be in the middle of a
+sentence.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ _CLOSING: Final = frozenset(".,;:!?%)]}'\u2026\u00bb\u201d\u2019")
 
 
 class TranscriptBuilder:
-    """What one stream's sessions say, as if it were a single one; `new_session` between two of them."""
+    """One stream's sessions as if they were a single one; call `new_session` between two of them."""
 
     def __init__(self) -> None:
         self._spoken, self._translated = _Spacing(), _Spacing()
         self._final_to = 0
-        self._tail_to = 0  # the end of the words that are shown and not final
-        self._stale_to = 0  # the same, where an earlier session has shown them
+        self._tail_to = 0  # end of the interim words that are shown
+        self._stale_to = 0  # the same, for words shown by an earlier session
 
     def new_session(self) -> None:
         self._spoken.is_first = self._translated.is_first = True
         self._stale_to = self._tail_to
 
     def feed(self, event: TokenEvent) -> list[TokenEvent]:
-        """What is to be said when a session says `event`."""
+        """What to emit when a session emits `event`."""
         match event:
             case events.Final(words):
                 return [replace(event, words=self._spoken.put(words, final=True))]
@@ -45,7 +46,7 @@ class TranscriptBuilder:
         return [event]
 
     def _forgotten(self, final_to: int) -> list[TokenEvent]:
-        """An earlier session showed words that this one, which has passed them, does not hear."""
+        """Words that an earlier session showed and this one, which has passed them, does not recognise."""
         if not 0 < self._stale_to <= final_to:
             return []
         self._tail_to = self._stale_to = 0
@@ -59,11 +60,11 @@ class TranscriptBuilder:
 
 
 class _Spacing:
-    """Puts the space in front of a session's first word that the recogniser left out."""
+    """Adds the space before a session's first word, which the recogniser left out."""
 
     def __init__(self) -> None:
-        self.is_first = True  # nothing of this session was said for good
-        self._last = ""  # the last character that was said for good
+        self.is_first = True  # whether this session has produced no final words
+        self._last = ""  # the last final character
 
     def put(self, words: tuple[events.Word, ...], *, final: bool) -> tuple[events.Word, ...]:
         if self.is_first and words and self._is_missing(words[0].text):

@@ -1,7 +1,7 @@
-"""A speech-synthesis connection and its streams as the client sees them, without a socket or a clock.
+"""A speech-synthesis connection and its streams on the client's side, without a socket or a clock.
 
-Calls queue messages, which `outgoing` gives out; `receive`, `closed` and `tick` say what happened. What may happen to
-a stream when is in `states.TTS_TABLE`. A stream that the service ends by itself fails.
+Calls queue messages, which `outgoing` returns; `receive`, `closed` and `tick` return what happened. `states.TTS_TABLE`
+defines what may happen to a stream when. A stream that the service ends without a request has failed.
 """
 
 from __future__ import annotations
@@ -40,15 +40,17 @@ from voicekit.soniox.tts.states import TTS_TABLE, TtsInput, TtsState
 
 SERVICE: Final = "Soniox text-to-speech"
 KEEPALIVE_S: Final = 15.0
-"""Silence of ours after which a keepalive is sent: the documents ask for one every 20 to 30 s."""
+"""Seconds without a message of ours after which a keepalive is sent: the documentation asks for one every 20 to
+30 s.
+"""
 
 TtsEvent: TypeAlias = StreamSound | SoundEnded | StreamFailed | StreamGone | Failed
 
 
 class TtsConnection:
-    """Up to `streams` streams at once on one connection. It is open from the start: the key went with the handshake.
+    """Up to `streams` concurrent streams on one connection. It is open from the start: the key was in the handshake.
 
-    `redact` takes keys out of what the service says in errors.
+    `redact` removes keys from the service's error texts.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class TtsConnection:
         self._sent_at = now
         self.failure: Failed | None = None
 
-    # --- what we do ---
+    # --- our actions ---
 
     @property
     def has_room(self) -> bool:
@@ -81,7 +83,7 @@ class TtsConnection:
         """Start a stream and return its id, unique on this connection.
 
         Text should follow within seconds. Once it is complete, the stream fails if no sound comes for `stall_s`.
-        ConfigError for a bad `config`, LocalProtocolError when there is no room.
+        ConfigError for an invalid `config`, LocalProtocolError if there is no room.
         """
         check_tts(config)
         if not self.has_room:
@@ -104,23 +106,23 @@ class TtsConnection:
             self._send(encode(StreamText(stream_id=stream, text=text, text_end=end)), now)
 
     def end(self, stream: str, now: float) -> None:
-        """Say that a stream's text is complete; what was sent is still spoken."""
+        """A stream's text is complete; what was sent is still spoken."""
         self.text(stream, "", now, end=True)
 
     def cancel(self, stream: str, now: float) -> None:
-        """Stop a stream: nothing more of it will be reported but that it is gone."""
+        """Stop a stream: the only further report about it is that it is gone."""
         if self._ours(stream, TtsInput.CANCEL, now) is not None:
             self._send(encode(StreamCancel(stream_id=stream)), now)
 
     def outgoing(self) -> list[Message]:
-        """What is to be sent now, each message once."""
+        """The messages to send now, each once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
-    # --- what happens to us ---
+    # --- the service's messages ---
 
     def receive(self, message: Message, now: float) -> list[TtsEvent]:
-        """What an incoming message means. After a failure, nothing means anything."""
+        """The events in an incoming message. After a failure, messages have no effect."""
         if self.failure is not None:
             return []
         try:
@@ -135,18 +137,18 @@ class TtsConnection:
         return []
 
     def closed(self, why: str = "the connection was closed") -> list[TtsEvent]:
-        """The socket is gone, whoever closed it; streams that were not over fail."""
+        """The socket is closed, by either side; unfinished streams fail."""
         return [] if self.failure is not None else self._fail(lost(why, service=SERVICE))
 
     @property
     def due_at(self) -> float | None:
-        """When `tick` is to be called; None once the connection has failed."""
+        """When to call `tick`; None once the connection has failed."""
         if self.failure is not None:
             return None
         return min([self._sent_at + KEEPALIVE_S, *(known.expires_at for known in self._streams.values())])
 
     def tick(self, now: float) -> list[TtsEvent]:
-        """Send a keepalive if one is due, and give up streams of which nothing comes any more."""
+        """Send a keepalive if one is due, and give up streams that no longer receive anything."""
         if self.failure is not None:
             return []
         events: list[TtsEvent] = []
@@ -162,17 +164,17 @@ class TtsConnection:
             self._send(TTS_KEEPALIVE, now)
         return events
 
-    # --- moves ---
+    # --- transitions ---
 
     def _ours(self, stream: str, what: TtsInput, now: float) -> LiveStream | None:
-        """Move a stream by what we do; None where that means nothing any more."""
+        """Change a stream's state for our action; None if it has no effect any more."""
         known = self._streams.get(stream)
         if known is None and not self._was_made(stream):
             raise LocalProtocolError(f"{SERVICE}: expected a stream of this connection, got {stream!r}")
         state = TtsState.ABSENT if known is None else known.state
         cell = TTS_TABLE[state][what]
         if cell is WRONG:
-            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible, stream {stream} is {state.name}")
+            raise LocalProtocolError(f"{SERVICE}: {what.name} is not possible while stream {stream} is {state.name}")
         if known is None or isinstance(cell, Verdict):
             return None
         known.state, known.moved_at = cell, now
@@ -186,7 +188,7 @@ class TtsConnection:
             if known is None or cell is IGNORE:
                 continue
             if isinstance(cell, Verdict):
-                wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came, but stream {stream} is {known.state.name}")
+                wrong = RemoteProtocolError(f"{SERVICE}: {what.name} came while stream {stream} was {known.state.name}")
                 events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
                 continue
             before, known.state, known.moved_at = known.state, cell, now
@@ -194,7 +196,7 @@ class TtsConnection:
             if self.failure is not None:
                 break
             if known.is_too_long and known.state in (TtsState.OPEN, TtsState.DRAINING):
-                wrong = RemoteProtocolError(f"{SERVICE}: more than {LONGEST_S:g} s of sound came for stream {stream}")
+                wrong = RemoteProtocolError(f"{SERVICE}: got more than {LONGEST_S:g} s of sound for stream {stream}")
                 events.extend(self._break_off(stream, Failed(wrong, Retry.BACKOFF), now))
         return events
 
@@ -207,7 +209,8 @@ class TtsConnection:
             return [known.sound_ended(stream)]
         if what is TtsInput.ERROR:
             failure = refused(answer, service=SERVICE, redact=self._redact)
-            # The key went with the handshake: one that is refused for a stream is no good for the next one either.
+            # The key was sent in the handshake: if it is refused for one stream, it does not work for the next one
+            # either.
             rest = self._fail(failure) if failure.retry is Retry.NEW_KEY else []
             return [StreamFailed(stream, failure), *rest]
         if before in (TtsState.OPEN, TtsState.DRAINING):
@@ -245,7 +248,7 @@ class TtsConnection:
 
 
 def _inputs(answer: TtsResponse) -> list[TtsInput]:
-    """What a message holds, in the order in which it happened."""
+    """The inputs in a message, in the order in which they happened."""
     inputs = [TtsInput.AUDIO] if answer.audio or answer.timestamps else []
     if answer.audio_end:
         inputs.append(TtsInput.AUDIO_END)

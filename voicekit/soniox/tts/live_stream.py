@@ -1,4 +1,6 @@
-"""The speech of one stream: what a synthesis connection says about it, and how its messages become whole samples."""
+"""The speech of one stream: the events of a synthesis connection about it, and how its messages become whole
+samples.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ from voicekit.soniox.api.word_times import SpokenWord, WordTimes
 from voicekit.soniox.tts.states import TtsState
 
 STALL_S: Final = 5.0
-"""A stream whose text is complete is spoken faster than real time; if nothing of it comes for 5 s it is dead."""
+"""A stream whose text is complete is spoken faster than real time; if nothing comes for 5 s, it is dead."""
 FIRST_STALL_S: Final = 2.8
-"""The same for the first sound of a reply: the caller waits for it in silence, and it mostly comes within 0.5 s."""
+"""The same for the first sound of a reply: the caller waits for it in silence, and it usually comes within 0.5 s."""
 LONGEST_S: Final = limits.TTS_STREAM_S + 10.0
-"""Seconds of sound after which a stream is broken off: the service ends it sooner, and memory shall be bounded."""
+"""Seconds of sound after which a stream is ended: the service ends it sooner, but memory must be bounded."""
 LINGER_S: Final = 5.0
-"""How long a stream that is over waits for its `terminated` before its place is given to another."""
+"""How long a finished stream waits for its `terminated` before another may take its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class SoundEnded:
 
 @dataclass(frozen=True, slots=True)
 class StreamFailed:
-    """No more sound of this stream will come, though some is missing."""
+    """No more sound of this stream will come, although some is missing."""
 
     stream: str
     failure: Failed
@@ -60,19 +62,19 @@ class StreamGone:
 
 
 class LiveStream:
-    """A stream's state on the wire, and what of its sound and its words is not whole yet."""
+    """A stream's state on the wire, and the incomplete part of its sound and words."""
 
     __slots__ = ("_left", "_rate", "_rest", "_width", "_words", "moved_at", "stall_s", "state", "text_bytes")
 
     def __init__(self, config: TtsConfig, now: float, stall_s: float) -> None:
         self.state = TtsState.OPEN
-        self.moved_at = now  # when it last moved, or was last heard of
+        self.moved_at = now  # time of its last progress or message
         self.text_bytes = 0
         self._width = limits.TTS_RAW_FORMATS.get(config.audio_format or "", 0)
         self._rate = config.sample_rate or 0
         self.stall_s = stall_s
         self._left = LONGEST_S
-        self._rest = b""  # the beginning of a sample whose end has not come
+        self._rest = b""  # the first bytes of an incomplete sample
         self._words = WordTimes()
 
     @property

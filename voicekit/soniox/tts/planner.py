@@ -1,19 +1,19 @@
-"""What one reply's text does to the voice's streams: when to open one, what to send, when to end it. Pure.
+"""How one reply's text is distributed over the voice's streams: when to open one, what to send, when to end it. Pure.
 
-A stream sounds best when it is long, and dies when it starves, grows too long or is too slow. So text goes out as it
-comes, and a stream is ended (which cuts nothing off: what was sent is still spoken) when
+A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
+text is sent as it comes, and a stream is ended (which cuts nothing off: what was sent is still spoken) when
 
 - the handler has finished;
-- it is nearly full of text or of sound. The fuller it is, the less of an ending will do: of a sentence, a clause, a
-  word;
-- no text has gone out for a while, or it comes too slowly; the service would kill the stream soon after.
+- it is nearly full of text or of sound. The fuller it is, the smaller the unit at which it may end: a sentence, a
+  clause, a word;
+- no text has been sent for a while, or it comes too slowly; the service would end the stream soon after.
 
-Text waits while much is *owed* to the listener: text sent and not yet spoken, sound made and not yet taken. While
-sound is taken it then goes out drop by drop; when none is taken, the stream is ended. The next one opens when little is
-owed, and only when there is text for it (the first may open ahead of its text). A stream that fails gives back the text
-that was not spoken, and so do those after it.
+Text waits while much is *owed* to the listener: text sent and not yet spoken, sound made and not yet taken. While sound
+is taken, text is then sent in small amounts; if none is taken, the stream is ended. The next one opens when little is
+owed, and only if there is text for it (the first may open before its text). A stream that fails returns the text that
+was not spoken, and so do those after it.
 
-Facts are noted by the other methods and by the streams themselves; `decide` turns them into commands, in order.
+The other methods and the streams record facts; `decide` turns them into commands, in order.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from voicekit.soniox.tts.stream import SpeechStream
 from voicekit.writing import whole_clusters
 
 OPEN_BELOW_S: Final = 5.0
-"""A new stream opens when less than this is owed: several times what its first sound takes."""
+"""A new stream opens when less than this is owed: several times the delay of its first sound."""
 PIECE: Final = 120
 """Characters in one message: ten seconds of speech."""
 READ_AHEAD: Final = 400
 """Characters that wait here for a stream; more stay with the handler."""
 ATTEMPTS: Final = 4
-"""Streams in a row that may fail without a word; with the last of them the reply fails."""
+"""Streams in a row that may fail without a word; after the last of them the reply fails."""
 FIRST_SOUND_S: Final = 6.0
-"""Seconds that a reply with text may take to its first sound, new attempts included: longer is dead air."""
+"""Seconds that a reply with text may take to its first sound, including new attempts: longer is dead air."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Cancel `stream`, whose text will be sent again if it had any."""
+    """Cancel `stream`; its text, if it had any, will be sent again."""
 
     stream: SpeechStream
 
@@ -72,8 +72,8 @@ StreamCommand: TypeAlias = Open | Send | Drop
 class StreamPlanner:
     """The streams of one reply. `speed` is the voice's; `eager` opens the first stream before there is text for it.
 
-    `pace` is how the voice kept to the estimates before, and then in this reply: see `WordTimer`. `roll()` in [0, 1)
-    spreads the waits before new attempts.
+    `pace` is how the voice compared with the estimates before, and then in this reply: see `WordTimer`. `roll()` in [0,
+    1) spreads the waits before new attempts.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class StreamPlanner:
         """In the order of the text, until playout removes them. Only the last may be open."""
         self.error: ServiceError | ProtocolError | None = None
         """Why the rest will not be spoken."""
-        self._failure: ServiceError | ProtocolError | None = None  # of the last stream that failed
-        self._silent = True  # whether there was no sound yet
-        self._sound_by = inf  # when the first must have come
+        self._failure: ServiceError | ProtocolError | None = None  # failure of the last stream that failed
+        self._silent = True  # whether there has been no sound
+        self._sound_by = inf  # the deadline for the first sound
         self._speed = speed
-        self._eager = eager  # whether a stream may still be opened ahead of its text
+        self._eager = eager  # whether a stream may be opened before there is text
         self._text = ""
-        self._next = 0  # the first character not sent
+        self._next = 0  # index of the first character that was not sent
         self._finished = False
         self._backoff = Backoff(roll, attempts=ATTEMPTS)
         self._now = 0.0
@@ -101,7 +101,7 @@ class StreamPlanner:
 
     def add(self, text: str) -> None:
         """The handler emitted more text."""
-        # Half a surrogate pair can't be sent; it becomes one "?", so that places stay what they are.
+        # Half a surrogate pair can't be sent; it becomes one "?", so that indexes stay the same.
         self._text += text if text.isascii() else text.encode(errors="replace").decode()
 
     def finish(self) -> None:
@@ -109,11 +109,11 @@ class StreamPlanner:
         self._finished = True
 
     def give_up(self, error: ServiceError | ProtocolError) -> None:
-        """Say no more; what is being spoken is still to be heard."""
+        """Speak no more; what is being spoken is still played."""
         self.error = error
 
     def _over(self, stream: SpeechStream, now: float) -> None:
-        """No more sound of `stream` will come. If some is missing, that and all behind it is spoken again."""
+        """No more sound of `stream` will come. If some is missing, this and everything after it is spoken again."""
         if stream.failure is None:
             self._backoff.reset()
             self.pace = stream.voice.pace
@@ -131,7 +131,7 @@ class StreamPlanner:
             else:
                 self._not_before = again
 
-    # --- what follows from them ---
+    # --- conclusions ---
 
     @property
     def done(self) -> bool:
@@ -150,12 +150,12 @@ class StreamPlanner:
         return len(self._text) - self._next < READ_AHEAD
 
     def owed(self) -> float:
-        """Seconds of speech that were sent as text or received as sound, and have not gone on to the listener."""
+        """Seconds of speech that were sent as text or received as sound, and not yet passed on to the listener."""
         return sum(stream.owed for stream in self.streams)
 
     @property
     def due_at(self) -> float:
-        """When `decide` should be asked again though nothing has happened; infinity if there is no need to."""
+        """When to call `decide` again even if nothing has happened; infinity if that is not necessary."""
         if self.error is not None:
             return inf
         stream = self._open()
@@ -177,7 +177,7 @@ class StreamPlanner:
     # --- rules ---
 
     def _watch_silence(self) -> None:
-        """Give up if a reply that has text is silent for too long from its beginning."""
+        """Give up if a reply with text is silent for too long at its beginning."""
         self._silent = self._silent and not any(stream.voice.sound for stream in self.streams)
         asked = self.waiting or any(stream.end > stream.start and not stream.over for stream in self.streams)
         self._sound_by = min(self._sound_by, self._now + FIRST_SOUND_S) if self._silent and asked else inf
@@ -187,7 +187,7 @@ class StreamPlanner:
             self.give_up(self._failure or lost(f"no sound came within {FIRST_SOUND_S:g} s", service=SERVICE).error)
 
     def _step(self, room: bool) -> bool:
-        """Do one thing; False when there is none to do."""
+        """Do one thing; False if there is nothing to do."""
         stream = self._open()
         if stream is None:
             return room and self._may_open() and self._start()
@@ -213,7 +213,7 @@ class StreamPlanner:
         return True
 
     def _send_some(self, stream: SpeechStream) -> bool:
-        """Send what may be sent, in pieces that end with words; False where that is nothing yet."""
+        """Send what may be sent, in pieces that end with words; False if nothing may be sent yet."""
         count, last = stream.portion(self._text[self._next :], self.owed(), self._now, self._finished)
         end = self._next + count
         while self._next < end:
@@ -227,7 +227,7 @@ class StreamPlanner:
         return last or count > 0
 
     def _end(self, stream: SpeechStream) -> None:
-        """End the stream, with its last piece of text where that is still to be sent; cancel it if it had none."""
+        """End the stream, with its last piece of text if that still has to be sent; cancel it if it had none."""
         stream.ended = True
         last = self._commands[-1] if self._commands else None
         if stream.end == stream.start:
@@ -239,6 +239,6 @@ class StreamPlanner:
             self._commands.append(Send(stream, "", end=True))
 
     def _open(self) -> SpeechStream | None:
-        """The stream that takes text, if there is one."""
+        """The stream that accepts text, if there is one."""
         last = self.streams[-1] if self.streams else None
         return None if last is None or last.ended or last.over else last

@@ -1,8 +1,8 @@
-"""One speech connection, held and warm until the voice is closed, and shared by its replies.
+"""One speech connection, kept warm until the voice is closed, and shared by its replies.
 
-A reply starts streams on it, and each stream hears what comes of it. When the connection is lost, the streams fail, and
-a new connection is made at once, so that the next reply finds it open. A reply that finds none asks for `trouble` and
-raises it itself, so that a lost connection ends a reply and not the call.
+A reply starts streams on it, and each stream gets its events. If the connection is lost, the streams fail, and a new
+connection is opened at once, so that the next reply finds it open. A reply that finds none reads `trouble` and raises
+it, so that a lost connection ends a reply and not the call.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from voicekit.soniox.tts.live_stream import StreamFailed, StreamGone, StreamSoun
 from voicekit.soniox.tts.stream import SpeechStream
 
 STEADY_S = 10.0
-"""Seconds after which an unused connection counts as one that worked, too."""
+"""Seconds after which an unused connection also counts as one that worked."""
 
 
 class Waiter(Protocol):
-    """A reply that wants to know when the connection, or one of its streams, has changed. Must not wait."""
+    """A reply that needs to know when the connection, or one of its streams, has changed. Must not wait."""
 
     def look_again(self) -> None: ...
 
 
 class TtsPool:
-    """The connection that there is, or will be. All but `keep` is synchronous."""
+    """The current or next connection. All methods except `keep` are synchronous."""
 
     def __init__(
         self,
@@ -57,17 +57,17 @@ class TtsPool:
         self._roll = roll
         self._core: TtsConnection | None = None
         self._shell: Shell[TtsEvent] | None = None
-        self._streams: dict[str, SpeechStream] = {}  # of this connection, by their ids
+        self._streams: dict[str, SpeechStream] = {}  # this connection's streams, by id
         self._waiting: set[Waiter] = set()
         self._wanted = trio.Event()
         self._lost = trio.Event()
-        self._failure: Failed | None = None  # of the last connection, or attempt at one
+        self._failure: Failed | None = None  # failure of the last connection or attempt
         self._opened = False
         self._has_spoken = False
         self.trouble: ServiceError | ProtocolError | None = None
         """Why there is no connection; None while there is one, or before the first failure."""
         self.hopeless = False
-        """Trying again is no use, until another reply asks for it."""
+        """Whether trying again is no use, until another reply asks for it."""
 
     @property
     def has_room(self) -> bool:
@@ -75,13 +75,13 @@ class TtsPool:
         return self._core is not None and self._core.has_room
 
     def attend(self, waiter: Waiter) -> None:
-        """Have `waiter` look again whenever something changes, until it leaves; connect now if there is a wait."""
+        """Notify `waiter` whenever something changes, until it leaves; connect now if the pool is waiting."""
         self._waiting.add(waiter)
         self.hopeless = False
         self._wanted.set()
 
     def leave(self, waiter: Waiter) -> None:
-        """Call `waiter` no more. Twice is once."""
+        """Stop notifying `waiter`. A second call has no effect."""
         self._waiting.discard(waiter)
 
     def start(self, config: TtsConfig, stream: SpeechStream) -> None:
@@ -91,12 +91,12 @@ class TtsPool:
         self._streams[stream.id] = stream
 
     def send(self, stream: SpeechStream, text: str, *, end: bool) -> None:
-        """More text for a stream; nothing, if that has failed meanwhile."""
+        """More text for a stream; no effect if it has failed in the meantime."""
         if self._core is not None and self._streams.get(stream.id) is stream:
             self._core.text(stream.id, text, trio.current_time(), end=end)
 
     def cancel(self, stream: SpeechStream) -> None:
-        """Stop a stream: it hears nothing more."""
+        """Stop a stream: it gets no more events."""
         if self._streams.get(stream.id) is stream:
             del self._streams[stream.id]
             if self._core is not None:
@@ -110,8 +110,8 @@ class TtsPool:
     async def keep(self, task_status: trio.TaskStatus[None]) -> None:
         """Keep a connection open until cancelled; started when there is one.
 
-        Raises the service's error if nothing was ever spoken and trying again is no use. The service often reports
-        a wrong key or an unknown voice only after the connection has opened; that ends the call as if before.
+        Raises the service's error if nothing was ever spoken and trying again is no use. The service often reports a
+        wrong key or an unknown voice only after the connection has opened; this ends the call in the same way.
         """
         self._backoff = Backoff(self._roll, give_up_s=OPENING_S, since=trio.current_time())
         while True:
@@ -121,7 +121,7 @@ class TtsPool:
             again = self._backoff.failed(now, failed.waits(new_keys=self._access.mints))
             if again is None and not self._has_spoken:
                 raise failed.error
-            if again is None and self._backoff.failures == 1:  # the connection worked: another one may
+            if again is None and self._backoff.failures == 1:  # the connection worked, so another one may work
                 again = now + SOON.first
             self.hopeless = again is None
             self._look_again()
@@ -171,14 +171,14 @@ class TtsPool:
             self._look_again()
 
     def _fell_through(self, failure: Failed) -> None:
-        """A stream has failed and its connection has not; where none ever spoke, none will."""
+        """A stream has failed but its connection has not; if no stream ever spoke, none will."""
         if failure.retry is Retry.NEVER and not self._has_spoken:
             self._fail(failure)
         else:
             tell.get()(Trouble(SERVICE, failure.error))
 
     def _fail(self, failure: Failed) -> None:
-        """The connection is lost, or is no use: report it to the session at once, and wake the waiting."""
+        """The connection is lost or useless: report it to the session at once, and wake the waiting replies."""
         self._failure, self.trouble = failure, failure.error
         if self._opened:
             tell.get()(Trouble(SERVICE, failure.error))

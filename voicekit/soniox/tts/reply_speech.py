@@ -1,7 +1,7 @@
-"""One reply's speech: text in, sound and word marks out, over as many streams as the rules ask for.
+"""One reply's speech: text in, sound and word marks out, over as many streams as the rules require.
 
-`voicekit.soniox.tts.planner` decides; here its commands are carried out, and the sound of the streams is laid end to
-end in the order of the text, whatever order it comes in.
+`voicekit.soniox.tts.planner` decides; here its commands are carried out, and the sound of the streams is joined in the
+order of the text, whatever order it comes in.
 """
 
 from __future__ import annotations
@@ -25,35 +25,37 @@ from voicekit.soniox.tts.pool import TtsPool
 from voicekit.soniox.tts.stream import SpeechStream
 
 PATIENCE_S = 5.0
-"""Seconds that a reply with something to say and nothing to play waits for a connection: longer is dead air."""
+"""Seconds that a reply with text and nothing to play waits for a connection: longer is dead air."""
 
 UNTOLD_AHEAD_S = 0.3
-"""Seconds of sound that wait for playout if the service does not tell the words: behind two seconds of it, what is
-found out about them would come too late."""
+"""Seconds of sound that may wait for playout if the service does not report the words: with more than two seconds,
+information about them would come too late.
+"""
 
 
 class ReplySpeech:
-    """Speaks one reply. `run` does it; `stop` cancels what is still being made, at once."""
+    """Speaks one reply. `run` speaks it; `stop` cancels everything still being made, at once."""
 
     def __init__(self, pool: TtsPool, config: TtsConfig, sound: AudioFormat, planner: StreamPlanner) -> None:
         self._pool = pool
         self._config = config
         self._sound = sound
         self._planner = planner
-        self._to = array("q", [0])  # after so many characters, how many of the handler's text count as heard
-        self._at = 0  # samples that have gone on
-        self._began_at = 0  # the sample with which the first of the streams begins
+        # index: characters spoken; value: characters of the handler's text that count as heard
+        self._to = array("q", [0])
+        self._at = 0  # samples passed on
+        self._began_at = 0  # the first sample of the first stream
         self._marked = WordMark("", 0, 0)
-        self._silent_since: float | None = None  # when it began to wait for a connection with nothing to play
+        self._silent_since: float | None = None  # time since which it has waited for a connection with nothing to play
         self._stopped = False
-        self._alarm = trio.CancelScope()  # until when nothing is due
+        self._alarm = trio.CancelScope()  # expires when the next action is due
         self._changed = trio.lowlevel.ParkingLot()
-        self._resume: Callable[[], object] = self._changed.unpark_all  # the text that was not welcome
+        self._resume: Callable[[], object] = self._changed.unpark_all  # resumes when text was not welcome
 
     async def run(self, inbox: Inlet[Text], outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Speak everything that comes. Raises ServiceError when the rest can't be had, after what could be was played.
+        """Speak all text. Raises ServiceError if the rest can't be had, after the available sound was played.
 
-        When this is cancelled, the streams are, too.
+        If this is cancelled, so are the streams.
         """
         self._pool.attend(self)
         try:
@@ -68,7 +70,7 @@ class ReplySpeech:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel all streams and start no other; nothing more is heard of them. Twice is once."""
+        """Cancel all streams and start no other; they get no more events. A second call has no effect."""
         self._stopped, self._alarm.deadline = True, inf
         self._pool.leave(self)
         for stream in self._planner.streams:
@@ -76,16 +78,26 @@ class ReplySpeech:
         self._pool.flush()
 
     def look_again(self) -> None:
-        """Do what the rules decide, at once: whenever something has changed. Never waits."""
+        """Do what the rules decide, at once: called whenever something has changed. Never waits."""
         if self._stopped:
             return
         now = trio.current_time()
         for command in self._planner.decide(now, self._pool.has_room):
             self._obey(command)
         self._pool.flush()
-        self._alarm.deadline = min(self._planner.due_at, self._give_up_at(now))
-        self._changed.unpark_all()
+        due = min(self._planner.due_at, self._give_up_at(now))
+        if due < self._alarm.deadline:  # a later one is found out when this one has passed
+            self._alarm.deadline = due
+        if self._is_playable():
+            self._changed.unpark_all()
         self._resume()
+
+    def _is_playable(self) -> bool:
+        """Whether `_play` may find something to do: text alone is nothing to it, before there is sound."""
+        if not self._planner.streams:
+            return self._planner.done
+        stream = self._planner.streams[0]
+        return stream.over or bool(stream.pieces) or stream.voice.sound > 0
 
     def _obey(self, command: StreamCommand) -> None:
         match command:
@@ -97,7 +109,7 @@ class ReplySpeech:
                 self._pool.cancel(stream)
 
     def _give_up_at(self, now: float) -> float:
-        """When to stop waiting for a connection; gives up when that is now."""
+        """When to stop waiting for a connection; gives up if that is now."""
         pool, planner = self._pool, self._planner
         if pool.trouble is None or not planner.waiting or any(stream.pieces for stream in planner.streams):
             self._silent_since = None
@@ -111,7 +123,7 @@ class ReplySpeech:
     # The tasks of a reply.
 
     async def _keep_time(self, taker: Taker) -> None:
-        """Look again whenever something is due, and at the end of the text."""
+        """Call `look_again` whenever something is due, and at the end of the text."""
         is_complete = False
         while True:
             with self._alarm:
@@ -145,7 +157,7 @@ class ReplySpeech:
                 streams.remove(stream)
                 self._began_at = self._at
             elif stream is None and self._planner.error is not None:
-                await outbox.until_below(1)  # what was made is heard, before the failure silences everything
+                await outbox.until_below(1)  # let the finished sound be heard before the failure silences everything
                 raise _of_service(self._planner.error)
             elif stream is None and self._planner.done:
                 return
@@ -153,7 +165,7 @@ class ReplySpeech:
                 await self._changed.park()
 
     async def _send_on(self, stream: SpeechStream, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Send a piece of sound on, behind the marks of the words that begin in it."""
+        """Send a piece of sound on, after the marks of the words that begin in it."""
         if not stream.voice.told:
             await outbox.until_below(self._sound.samples(UNTOLD_AHEAD_S))
         frame = AudioFrame(stream.pieces.popleft(), self._at, self._sound)
@@ -164,7 +176,7 @@ class ReplySpeech:
         self.look_again()
 
     async def _mark(self, stream: SpeechStream, end: int, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Send the marks of the words that begin before the reply's sample `end`; they never run backwards."""
+        """Send the marks of the words that begin before the reply's sample `end`; they never go backwards."""
         is_last = stream.over and stream.failure is None and not stream.pieces
         for word in stream.voice.words(inf if is_last else self._sound.seconds(end - self._began_at)):
             at = max(self._began_at + self._sound.samples(word.at), self._marked.at)
@@ -173,7 +185,7 @@ class ReplySpeech:
 
 
 def _of_service(error: ServiceError | ProtocolError) -> ServiceError:
-    """A peer that breaks the protocol ends a reply, as one that fails does, and not the call."""
+    """A peer that breaks the protocol ends a reply and not the call, like one that fails."""
     if isinstance(error, ServiceError):
         return error
     return Unavailable(f"{SERVICE}: {error}", service=SERVICE, retryable=True)

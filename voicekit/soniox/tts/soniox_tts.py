@@ -1,4 +1,4 @@
-"""A stage that has Soniox speak, over one connection that is held for the whole session."""
+"""A stage that has Soniox speak, over one connection that is kept for the whole session."""
 
 from __future__ import annotations
 
@@ -30,17 +30,16 @@ from voicekit.soniox.tts.reply_speech import ReplySpeech
 
 
 class SonioxTts(Pipeable):
-    """Speaks with Soniox's realtime API, in the sink's own format where the service has it.
+    """Speaks with Soniox's realtime API, in the sink's own format if the service supports it.
 
-    `config` has voice, language and speed (by default the usual model and voice, and English). The key and the
-    addresses come from the environment where they are not given (see `voicekit.soniox.api.region`); `key` may be a
-    function, which is asked for one for each connection. `wire_log` gets every message. Words go out as they
-    come; put `sentences()` in front to send whole sentences. With `eager`, a stream is opened before the first word,
-    which saves its start-up.
+    `config` has voice, language and speed (by default the usual model and voice, and English). If key and addresses are
+    not given, they come from the environment (see `voicekit.soniox.api.region`); if `key` is a function, it is called
+    for each connection. `wire_log` gets every message. Words are sent as they come; put `sentences()` before it to send
+    whole sentences. With `eager`, a stream is opened before the first word, which saves its start-up time.
 
-    ConfigError here for a bad configuration or a missing key. Opening raises the service's error on the first
-    connection; an error before it has ever spoken, which would come again, ends the call too. After that, a reply
-    raises ServiceError when its speech can't be had, and the next one tries anew.
+    ConfigError here for an invalid configuration or a missing key. Opening raises the service's error on the first
+    connection; a permanent error before anything was spoken also ends the call. After that, a reply raises ServiceError
+    if its speech can't be had, and the next reply tries again.
     """
 
     name = "soniox tts"
@@ -60,7 +59,7 @@ class SonioxTts(Pipeable):
     ) -> None:
         self.produces: AudioFormat | None = None
         self._config = config if config is not None else TtsConfig()
-        tts_config(self._config, PCM16K)  # so that a bad one is found where it is written
+        tts_config(self._config, PCM16K)  # checks early for a bad option
         self._url = (endpoints or Endpoints.find()).tts
         self.region = region_of(self._url)
         self._access = Access(key, auth)
@@ -69,24 +68,24 @@ class SonioxTts(Pipeable):
         self.wire_log = wire_log
         self._roll = roll
         self._current: ReplySpeech | None = None
-        self._pace = 1.0  # of the voice, as the last reply has shown it
+        self._pace = 1.0  # the voice's pace, learned from the last reply
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """The sink's encoding and rate where the service has that rate, else the next higher one; always mono."""
+        """The sink's encoding, and its rate if the service has it, else the next higher one; always mono."""
         rate = next((rate for rate in TTS_RATES if rate >= wanted.rate), TTS_RATES[-1])
         self.produces = AudioFormat(rate, wanted.encoding)
         self._config = msgspec.structs.replace(tts_config(self._config, self.produces), return_timestamps=True)
         return self.produces
 
     def cut(self) -> None:
-        """Cancel what is being made for the current reply; its `cancel` is posted before this returns."""
+        """Cancel what is being made for the current reply; its `cancel` is queued before this returns."""
         if self._current is not None:
             self._current.stop()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:
         if self.produces is None:
-            raise ConfigError(f"{self.name}: negotiate() is asked first, with the sink's format")
+            raise ConfigError(f"{self.name}: expected a call of negotiate() with the sink's format first")
         pool = TtsPool(self._url, self._access, self._transport, wire_log=self.wire_log, roll=self._roll)
         with alone():
             async with trio.open_nursery() as nursery:

@@ -20,7 +20,7 @@ from voicekit.soniox.api.verdict import IGNORE, WRONG, Verdict
 
 
 class TtsState(Enum):
-    """Where a stream of speech is in its life."""
+    """The states of a stream of speech."""
 
     ABSENT = auto()
     OPEN = auto()
@@ -31,7 +31,7 @@ class TtsState(Enum):
 
 
 class TtsInput(Enum):
-    """What happens to a stream: the first four by us, the others by the service."""
+    """The events of a stream: the first four are ours, the others the service's."""
 
     START = auto()
     TEXT = auto()
@@ -62,7 +62,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.END: TtsState.DRAINING,
         TtsInput.CANCEL: TtsState.CANCELLING,
         TtsInput.AUDIO: TtsState.OPEN,
-        TtsInput.AUDIO_END: WRONG,  # our text was not complete
+        TtsInput.AUDIO_END: WRONG,  # our text was incomplete
         TtsInput.ERROR: TtsState.FAILED,
         TtsInput.TERMINATED: TtsState.ABSENT,  # a fault: its sound had not ended
     },
@@ -83,7 +83,7 @@ TTS_TABLE: Final[dict[TtsState, TtsRow]] = {
         TtsInput.CANCEL: IGNORE,
         TtsInput.AUDIO: WRONG,
         TtsInput.AUDIO_END: WRONG,
-        TtsInput.ERROR: IGNORE,  # its sound is complete, whatever went wrong then
+        TtsInput.ERROR: IGNORE,  # its sound is complete, whatever failed afterwards
         TtsInput.TERMINATED: TtsState.ABSENT,
     },
     TtsState.CANCELLING: {**_CROSSED, TtsInput.START: WRONG, TtsInput.TERMINATED: TtsState.ABSENT},

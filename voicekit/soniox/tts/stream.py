@@ -1,7 +1,7 @@
-"""One stream of a reply: its text, the sound that came of it, and how much more text it may take. Pure.
+"""One stream of a reply: its text, its sound, and how much more text it may take. Pure.
 
-The planner sends the text, the connection's events come to `hear`, and playout takes the sound. Times are seconds: of
-the clock if their names end in `_at`, else of the stream's own sound.
+The planner sends the text, the connection's events go to `hear`, and playout takes the sound. Times are seconds: of the
+clock if their names end in `_at`, else of the stream's own sound.
 """
 
 from __future__ import annotations
@@ -27,42 +27,44 @@ from voicekit.soniox.tts.timing import WordTimer
 from voicekit.writing import whole_clusters
 
 OWED_S: Final = 15.0
-"""The most that may be owed. It bounds what is made in vain when the caller interrupts, and what waits in memory."""
+"""The most that may be owed. It limits what is made in vain when the caller interrupts, and what waits in memory."""
 DRIP_S: Final = 2.0
-"""Where more would be owed, text goes out when there is room for so much of it: seldom enough to end a message well,
-often enough that the stream does not starve while its sound is taken."""
+"""If more would be owed, text is sent when there is room for this much: seldom enough to end a message well, often
+enough that the stream does not time out while its sound is taken.
+"""
 IDLE_S: Final = 3.0
-"""Silence of the handler after which a stream is ended: well before the service kills it (5.2 s)."""
+"""Silence of the handler after which a stream is ended: well before the service ends it (5.2 s)."""
 SILENT_S: Final = 2.0
 """Seconds after its first text in which a reply's first stream must sound, or it is ended: then silence means death."""
 SLOW_S: Final = 9.0
-"""Age at which a stream is ended whose text comes more slowly than it is spoken: the service judges that at 11 s."""
+"""Age at which a stream is ended whose text comes more slowly than it is spoken: the service checks this at 11 s."""
 SLOW_RATE: Final = 0.9
-"""Seconds of sound per second below which a stream is slow; the service kills below 0.8."""
+"""Seconds of sound per second below which a stream is slow; the service ends it below 0.8."""
 FULL_S: Final = 100.0
-"""Seconds of sound in one stream, of 120: the last 15 are an estimate, which may be a third too low."""
+"""Seconds of sound in one stream, out of 120: the last 15 are an estimate, which may be a third too low."""
 QUIET_S: Final = 0.5
-"""Seconds without sound after which a voice that sends no times has spoken all that it was sent. A fast one
-would otherwise be waited for while much seems to be owed."""
+"""Seconds without sound after which a voice that reports no times has spoken everything it was sent. Otherwise a fast
+voice would be waited for while much seems to be owed.
+"""
 RESCUED_WORD: Final = 40
-"""Characters of a word already begun that may still follow into a full stream."""
+"""Characters of a word already begun that may still be sent into a full stream."""
 FULL_BYTES: Final = limits.TTS_TEXT_BYTES - 4 * RESCUED_WORD
 SENTENCE_AT: Final = 0.65
 CLAUSE_AT: Final = 0.85
-"""How full a stream is when the end of a sentence, or of a clause, is taken as its own. At 1.0 that of a word is."""
+"""How full a stream must be to end at a sentence, or at a clause. At 1.0 it may end at a word."""
 _TAIL: Final = 8
 """Characters already sent that show whether a sentence or a word ended with them."""
 
 
 def _ignore(stream: SpeechStream, now: float) -> None:
-    """A stream whose end interests no planner."""
+    """For a stream whose end needs no planner."""
 
 
 class SpeechStream:
     """Has the reply's text from character `start` on. `when_over(stream, now)` is called when no more sound will come.
 
-    `pace` is how the voice kept to the estimates before: see `WordTimer`. A `first` stream belongs to a reply that has
-    not sounded yet, so it is given up sooner.
+    `pace` is how the voice compared with the estimates before: see `WordTimer`. A `first` stream belongs to a reply
+    that has not sounded yet, so it is given up sooner.
     """
 
     def __init__(
@@ -75,23 +77,23 @@ class SpeechStream:
         first: bool = False,
         when_over: Callable[[SpeechStream, float], None] = _ignore,
     ) -> None:
-        self.id = ""  # on its connection, which gives it
+        self.id = ""  # assigned by its connection
         self.start = start
-        self.end = start  # the reply's first character that was not sent here
+        self.end = start  # index of the reply's first character that was not sent here
         self.voice = WordTimer(speed, pace)
         self.pieces: deque[bytes] = deque()  # sound that was not taken
-        self.queued = 0.0  # seconds of it
+        self.queued = 0.0  # seconds of that sound
         self.ended = False  # no more text will be sent
         self.over = False  # no more sound will come
-        self.failure: Failed | None = None  # why, if some is missing
-        self.quiet_at = inf  # when to look whether the voice has fallen silent
+        self.failure: Failed | None = None  # the reason, if some sound is missing
+        self.quiet_at = inf  # when to check whether the voice has fallen silent
         self.stall_s = FIRST_STALL_S if first else STALL_S
         """Seconds without sound after which the stream is dead, once its text is complete."""
         self._first = first
         self._when_over = when_over
         self._speed = speed
         self._opened_at = self._fed_at = now
-        self._silent_until = inf  # when it must be ended if there was no sound
+        self._silent_until = inf  # deadline by which it must end if there was no sound
         self._bytes = 0
 
     def send(self, text: str, now: float) -> None:
@@ -105,7 +107,7 @@ class SpeechStream:
         self.voice.send(text)
 
     def hear(self, event: StreamSound | SoundEnded | StreamFailed | StreamGone, now: float) -> None:
-        """Something came of it. Called by the connection's reader."""
+        """An event of the stream. Called by the connection's reader."""
         if isinstance(event, StreamSound):
             self.voice.hear(event.seconds, event.characters, event.words)
             self.quiet_at = inf if self.voice.told else now + QUIET_S
@@ -129,7 +131,7 @@ class SpeechStream:
 
     @property
     def owed(self) -> float:
-        """Seconds of sound that are here, and about how many are still to come for what was sent."""
+        """Seconds of sound that are here, plus an estimate of what is still to come for the text sent."""
         return self.queued + self._unsounded
 
     @property
@@ -137,7 +139,7 @@ class SpeechStream:
         return 0.0 if self.over else self.voice.left()
 
     def resume_at(self) -> int:
-        """The reply's character with which the first word begins that was not spoken whole."""
+        """The reply's character with which the first incompletely spoken word begins."""
         text, voice = self.voice.text, self.voice
         told = voice.spoken if voice.told else reach(text, voice.sound / voice.pace, self._speed)
         if told >= len(text.rstrip()):
@@ -155,7 +157,7 @@ class SpeechStream:
     def portion(self, pending: str, owed: float, now: float, finished: bool) -> tuple[int, bool]:
         """How many characters of `pending` to send now, and whether the stream ends with them; 0 means to wait.
 
-        `owed` is that of the whole reply, this stream's included.
+        `owed` is for the whole reply, including this stream.
         """
         space = self._space(pending)
         allowed = reach(pending, OWED_S - owed, self._speed)
@@ -172,7 +174,7 @@ class SpeechStream:
         return bytes_reach(pending[:count], max(0, FULL_BYTES - self._bytes))
 
     def _drip(self, pending: str, allowed: int, owed: float) -> int:
-        """How much to send of what would be owed too long: a little at a time, at the best end that there is."""
+        """How much to send of what would be owed too long: a little at a time, at the best possible end."""
         if OWED_S - owed < DRIP_S:
             return 0
         ends = (self._last(end_of, pending, allowed) for end_of in (sentence_end, clause_end, word_end))
@@ -181,7 +183,7 @@ class SpeechStream:
         )
 
     def _last_portion(self, pending: str, space: int, finished: bool) -> tuple[int, bool]:
-        """What still goes into a stream that can't take it all, so that it ends well."""
+        """What still goes into a stream that can't take everything, so that it ends well."""
         for end_of in (sentence_end, clause_end, word_end):
             place = self._last(end_of, pending, space)
             if place is not None:
@@ -192,7 +194,7 @@ class SpeechStream:
         return (0, False) if len(pending) <= RESCUED_WORD else (whole_clusters(pending, space), True)
 
     def _ending(self, pending: str, now: float) -> int | None:
-        """Where in `pending` the stream should end although all of it fits; None where it should go on."""
+        """Where in `pending` the stream should end although all of it fits; None if it should continue."""
         sound = self.voice.sound + self._unsounded + seconds_to_say(pending, self._speed)
         age = (now - self._opened_at) / SLOW_S if self._is_slow(now) else 0.0
         fullness = max(sound / FULL_S, self._bytes / FULL_BYTES, age)
@@ -202,7 +204,7 @@ class SpeechStream:
         return ending
 
     def _last(self, end_of: Callable[[str, int], int], pending: str, room: int) -> int | None:
-        """The last such end within `room`; 0 where what was sent ends so; None where there is none."""
+        """The last such end within `room`; 0 if what was sent ends so; None if there is none."""
         before = self.voice.text[-_TAIL:]
         place = end_of(before + pending, len(before) + room)
         return max(0, place - len(before)) if place >= max(1, len(before.rstrip())) else None

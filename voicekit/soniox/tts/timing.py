@@ -1,9 +1,9 @@
 """Follows a voice through the text of one stream: how much of it was spoken, and when each word begins. Pure.
 
-What is known are points: a time of the stream, and the number of characters spoken by then. The service sends some with
-the timestamps of its words, which may be missing on any message, or altogether; one is known when the voice has spoken
-all that it was sent. Words between two points are interpolated; behind the last one they are guessed by the pace so
-far. So a word should be asked for as late as possible.
+The known facts are points: a time of the stream, and the number of characters spoken by then. The service sends some
+with the timestamps of its words, which may be missing on some messages, or altogether; another is known when the voice
+has spoken everything it was sent. Words between two points are interpolated; after the last one they are estimated from
+the pace so far. So a word should be requested as late as possible.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from voicekit.soniox.api.word_times import SpokenWord
 from voicekit.writing import begins_word, word_spans
 
 GUESS_AFTER_S: Final = 1.0
-"""Seconds of sound without a character before words are guessed: a pause between sentences is shorter."""
+"""Seconds of sound without a character before words are estimated: a pause between sentences is shorter."""
 
 PACE_AFTER_S: Final = 2.0
-"""Seconds of sound that show the pace of a voice."""
+"""Seconds of sound needed to measure the pace of a voice."""
 
 JUMP_SHORT: Final = 15
-"""Characters by which a jump stays behind the guess: the aligner finds what lies ahead of it."""
+"""Characters by which a jump stays behind the estimate: the aligner finds what is ahead of it."""
 
 _ORIGIN = (0, 0.0)
 
@@ -41,9 +41,10 @@ class PlacedWord:
 
 
 class WordTimer:
-    """One stream's voice. `sound` counts the seconds heard, `told` is whether the service has timed any character.
+    """One stream's voice. `sound` counts the seconds received, `told` is whether the service has reported the time of
+    any character.
 
-    `pace` is what the voice takes for a text, in parts of what is estimated (`seconds_to_say`), until it is known.
+    `pace` is the ratio of the voice's time for a text to the estimate (`seconds_to_say`), used until it is measured.
     """
 
     __slots__ = (
@@ -58,13 +59,13 @@ class WordTimer:
         self._pace = pace
         self._text = ""
         self._aligner = Aligner()
-        self._begun = 0  # the end of the last word that was told
-        self._whole = 0  # the end of the last word that is certainly over
-        self._open = ""  # what has been spoken of a word that is under way
-        self._points: deque[tuple[int, float]] = deque()  # characters spoken, and by when
-        self._base = _ORIGIN  # the last point before or at the next word to be given
-        self._told_to = 0.0  # the sound in which characters were told last
-        self._given = 0  # the end of the last word that `words` gave
+        self._begun = 0  # end of the last word that was reported
+        self._whole = 0  # end of the last word that is certainly complete
+        self._open = ""  # the spoken part of an unfinished word
+        self._points: deque[tuple[int, float]] = deque()  # characters spoken, and their times
+        self._base = _ORIGIN  # the last point up to the next word to be returned
+        self._told_to = 0.0  # position in the sound of the last report
+        self._given = 0  # end of the last word that `words` returned
 
     def send(self, text: str) -> None:
         """More text for the stream."""
@@ -72,7 +73,7 @@ class WordTimer:
         self._text += text
 
     def hear(self, seconds: float, characters: Sequence[str], words: Iterable[SpokenWord]) -> None:
-        """More sound, with the characters that it speaks and the words that it completes, as far as they are timed."""
+        """More sound, with the timed characters in it and the timed words that it completes."""
         if characters and self._is_silent:
             self._jump()
         self._place(words)
@@ -84,12 +85,12 @@ class WordTimer:
             self._told_to = self.sound
 
     def finish(self, words: Iterable[SpokenWord]) -> None:
-        """All sound has come, so all that was sent is spoken."""
+        """All sound has come, so all text that was sent is spoken."""
         self._place(words)
         self.catch_up()
 
     def catch_up(self) -> None:
-        """The voice has spoken all that it was sent."""
+        """The voice has spoken everything it was sent."""
         self._know(len(self._text), self.sound)
 
     @property
@@ -105,23 +106,23 @@ class WordTimer:
 
     @property
     def spoken(self) -> int:
-        """How many characters of the text have certainly been spoken, as far as they are timed."""
+        """How many characters of the text have certainly been spoken, according to their times."""
         rest = self._text[self._whole :]
         if not self._open or not rest.lstrip().startswith(self._open):
             return self._whole
         return len(self._text) - len(rest.lstrip()) + len(self._open)
 
     def left(self) -> float:
-        """About how many seconds of sound are still to come."""
+        """An estimate of the seconds of sound still to come."""
         if self.told:
             return seconds_to_say(self._text[self.spoken :], self._speed)
         place, at = self._last
         return max(0.0, seconds_to_say(self._text[place:], self._speed) - (self.sound - at))
 
     def words(self, until: float) -> list[PlacedWord]:
-        """The words that begin before second `until` and were not given yet, as far as that is known or can be guessed.
+        """The words that begin before second `until` and were not returned yet, as far as known or estimated.
 
-        Their times may run backwards where a guess was wrong.
+        Their times may go backwards where an estimate was wrong.
         """
         placed = []
         for start, end in word_spans(self._text, self._given):
@@ -148,7 +149,7 @@ class WordTimer:
             self._begun = self._whole = start
 
     def _time_of(self, place: int, *, guess: bool) -> float | None:
-        """When the word at `place` begins; None where that is not known yet."""
+        """When the word at `place` begins; None if that is not known yet."""
         while self._points and self._points[0][0] <= place:
             self._base = self._points.popleft()
         known, at = self._base
@@ -182,7 +183,7 @@ class WordTimer:
         return self._points[-1] if self._points else self._base
 
     def _know(self, place: int, at: float) -> None:
-        """One point more, where it does not lie before the last one."""
+        """Add a point, if it is not before the last one."""
         last, before = self._last
         point = (place, max(at, before))
         if place > last:

@@ -1,11 +1,11 @@
-"""Contract checks: does a part of yours keep what its contract promises? One line in a test of yours says so.
+"""Contract checks: does your part fulfil its contract? One line in your test checks it.
 
 async def test_my_voice_keeps_the_contract(autojump_clock):
     await check_tts(lambda: MyVoice(speed=1.2))
 
-Each check is given a factory, because it uses many fresh parts: it runs them to the end, again and again, cancels them
-at every await, reads slowly or not at all. A broken promise is an AssertionError, whose sentence names it. The checks
-run in virtual time (pytest-trio's `autojump_clock`) with the threads of `in_thread` done on the spot.
+Each check gets a factory, because it uses many new parts: it runs them to the end, repeatedly, cancels them at every
+await, reads slowly or not at all. A broken promise is an AssertionError whose message names it. The checks run in
+virtual time (pytest-trio's `autojump_clock`), with the work of `in_thread` done in the event loop.
 """
 
 from voicekit.testing.contracts.call import check_call

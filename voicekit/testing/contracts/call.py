@@ -1,4 +1,4 @@
-"""Does a wire keep its contract, and with it a call over it?"""
+"""Checks the contract of a wire, and of a call over it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from voicekit.testing.phone_call import carrier_of
 ABLE = {"mark", "clear", "hang_up", "digits", "transfer"}
 
 LONGEST_LEAD = 0.4
-"""Seconds ahead of the clock that playout hands over at most."""
+"""The most seconds by which playout hands over sound ahead of the clock."""
 
 SECONDS = 3.0
-"""Of sound that is written: no multiple of a packet, so that the last one is padded."""
+"""Seconds of sound that are written: not a multiple of a packet, so that the last one is padded."""
 
 GARBAGE = 300
-"""Broken messages that a wire is given."""
+"""Invalid messages that a wire gets."""
 
 SOON = 1.5
 """Seconds within which the end of a call must be seen."""
@@ -48,11 +48,11 @@ LINES: tuple[dict[str, Any], ...] = (
 async def check_call(dialect: Dialect) -> None:
     """Check the wire of `dialect` against its peer.
 
-    What the caller says arrives once, whole and in order, and their keys arrive; what is written is played so, on
-    lines that are slow, shaky, or lose all marks, and the position never falls, never passes what was written and
-    never passes what was played by more than the stated error. A cut silences the far end. Broken messages raise
-    RemoteProtocolError and nothing else. A goodbye, a lost connection and a hang-up of ours end the call in time with
-    their own reasons; the connection is closed, once. The call's sink keeps the contract of sinks.
+    The caller's sound arrives once, complete and in order, and their keys arrive. Written sound is played in the same
+    way, on lines that are slow, shaky, or lose all marks. The position never falls, never exceeds what was written, and
+    never exceeds what was played by more than the declared error. A cut silences the far end. Invalid messages raise
+    only RemoteProtocolError. A goodbye, a lost connection and our own hang-up end the call in time with the right
+    reasons; the connection is closed once. The call's sink fulfils the contract of sinks.
     """
     wire: Any = dialect.wire()
     async with bench(wire):
@@ -88,7 +88,7 @@ class ClosedOnce:
 
 @asynccontextmanager
 async def _called(dialect: Dialect, **line: Any) -> AsyncIterator[tuple[Call, ScriptedCarrier]]:
-    """A call that has begun, and its far end; at the end its connection has been closed, once."""
+    """A call that has begun, and its far end; checks at the end that its connection was closed once."""
     carrier = carrier_of(PhoneLine(transport=dialect, **{"delay": 0.0, **line}), dialect)
     stream = ClosedOnce(carrier.stream)
     async with trio.open_nursery() as nursery:
@@ -106,7 +106,7 @@ async def _called(dialect: Dialect, **line: Any) -> AsyncIterator[tuple[Call, Sc
 
 
 def _tone(call: Call, at: int, samples: int) -> bytes:
-    """Sound in which each byte tells its place; none of it is silence, or -1."""
+    """Sound in which each byte encodes its position; none of it is silence, or -1."""
     size = call.sink.format.sample_bytes
     return bytes(1 + (at * size + n) % 120 for n in range(samples * size))
 
@@ -240,17 +240,17 @@ async def _ends(dialect: Dialect) -> None:
 
 
 async def _does_not_start(dialect: Dialect) -> None:
-    """A connection on which nothing is said is given up in time, and closed."""
+    """A connection without any message is given up in time, and closed."""
     carrier = carrier_of(PhoneLine(transport=dialect, delay=0.0), dialect)
     stream = ClosedOnce(carrier.stream)
     with suppress(Unavailable):
         async with open_call(stream, dialect.wire(), start_timeout=1.0):
-            raise AssertionError(f"{dialect.wire().name}: began a call without any message")
+            raise AssertionError(f"{dialect.wire().name}: began a call before any message came")
     promise(stream.closed == 1, dialect.wire(), "must have a connection closed on which no call starts")
 
 
 class CalledSink:
-    """The sink of a call, as a part that can be opened again and again: each time a call begins, and is over."""
+    """The sink of a call, as a part that can be opened repeatedly: each time a call begins, and ends."""
 
     def __init__(self, dialect: Dialect, **line: Any) -> None:
         wire = dialect.wire()

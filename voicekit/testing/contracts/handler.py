@@ -1,4 +1,4 @@
-"""Does a handler keep its contract?"""
+"""Checks the contract of a handler."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from voicekit.testing.contracts.stream import Plan
 
 
 async def check_handler(make: Callable[[], Answer], turn: Turn | str = "Good morning", *, within: float = 60.0) -> None:
-    """Check the handlers that `make` makes (whatever `as_handler` takes), each asked to answer `turn`.
+    """Check the handlers that `make` makes (whatever `as_handler` takes), each called with `turn`.
 
-    It must end within `within` seconds of being asked, say nothing but text (str), be cancellable at any await, answer
-    again after that, and end when nobody listens. A turn given as text belongs to no call; ending it does nothing.
+    It must end within `within` seconds, emit only text (str), be cancellable at any await, answer again after that, and
+    end if nothing reads its text. A turn given as text does not belong to a call; ending it has no effect.
     """
     asked = turn if isinstance(turn, Turn) else Turn(1, turn, end_call=lambda farewell: None)
 
@@ -34,4 +34,4 @@ def _handler(answer: Answer) -> Handler:
     try:
         return as_handler(answer)
     except ConfigError as error:
-        raise AssertionError(f"{answer!r} is no handler: {error}") from error
+        raise AssertionError(f"{answer!r} is not a handler: {error}") from error

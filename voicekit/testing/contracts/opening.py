@@ -1,4 +1,4 @@
-"""What `open()` promises, whatever it opens: it opens again, lets errors pass, and can be cancelled at any await."""
+"""The promises of every `open()`: it opens again, lets errors pass, and can be cancelled at any await."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ CLEANUP = 0.5
 """Seconds that a cancelled part may shield to clean up."""
 
 POINTS = 20
-"""Awaits at which a part is cancelled, spread over all that it has from its opening to its closing."""
+"""Awaits at which a part is cancelled, spread over all of them from opening to closing."""
 
 Exercise: TypeAlias = Callable[[Any], Awaitable[None]]
-"""Uses to the full what an `open()` has yielded."""
+"""Makes full use of what an `open()` has yielded."""
 
 Equip: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Exercise]]
-"""Puts a part in a surrounding where it can be used once."""
+"""Puts a part in an environment where it can be used once."""
 
 
 class _Steps(trio.abc.Instrument):
-    """Counts the awaits of the task that enters it and of those that it starts; does `then` behind number `at`."""
+    """Counts the awaits of the task that enters it and of its child tasks; calls `then` after number `at`."""
 
     def __init__(self, at: int, then: Callable[[], object]) -> None:
         self.count = 0
-        self.reached: float | None = None  # when it did `then`
+        self.reached: float | None = None  # the time when it did `then`
         self.error: Exception | None = None
         self._at = at
         self._then = then
@@ -57,16 +57,16 @@ class _Steps(trio.abc.Instrument):
             self.reached = trio.current_time()
             try:
                 self._then()
-            except Exception as error:  # trio would only log it; it is raised where the steps are over
+            except Exception as error:  # trio would only log the error; it is raised after the steps
                 self.error = error
 
 
 def _nothing() -> None:
-    """What there is to do where nothing else is."""
+    """Does nothing."""
 
 
 async def check_opening(make: Callable[[], Any], equip: Equip, *, once: bool = False) -> None:
-    """All that this module promises; `equip` is asked anew for each use of a part. `once`: it need not open again."""
+    """Check all promises of this module; `equip` is called for each use of a part. `once`: it need not open again."""
     await _opens(make(), equip, ["only"] if once else ["first", "second"])
     await _lets_errors_pass(make())
     await _can_be_cancelled(make, equip)
@@ -96,7 +96,7 @@ def spread(awaits: int) -> list[int]:
 async def cancelled_at(
     part: Any, place: int, work: Callable[[], Awaitable[None]], first: Callable[[], object] = _nothing
 ) -> bool:
-    """Whether `work` was cancelled at its await number `place`, after calling `first`; False where it ended before."""
+    """Whether `work` was cancelled at its await number `place`, after calling `first`; False if it ended before."""
     scope = trio.CancelScope()
 
     def cancel() -> None:
@@ -127,7 +127,7 @@ async def _opens(part: Any, equip: Equip, counts: Sequence[str]) -> None:
 
 
 async def _lets_errors_pass(part: Any) -> None:
-    ours = LookupError("raised by whoever had it open")
+    ours = LookupError("raised inside `async with`")
     passed: BaseException | None = None
     try:
         async with part.open():

@@ -1,4 +1,4 @@
-"""Does a sink keep its contract?"""
+"""Checks the contract of a sink."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from voicekit.testing.contracts.promise import (
 )
 
 FRAME = 0.02
-"""Seconds, as voices mostly speak."""
+"""Seconds per frame, typical of voices."""
 
 AHEAD = 10.0
 """Seconds that a sink may take ahead of what is heard: playout never needs more than 0.4, a carrier may buffer more."""
@@ -34,32 +34,32 @@ MORE = AHEAD + 2.0
 """Seconds that no sink may take at once."""
 
 SOME = 2.0
-"""Seconds of writing, cancelled at many points: more than a device mostly takes at once."""
+"""Seconds of writing, cancelled at many points: more than a device usually takes at once."""
 
 STUCK = 60.0
-"""Seconds after which a write is not expected to end: longer than a very slow device needs for a frame."""
+"""Seconds after which a write is considered stuck: longer than a very slow device needs for a frame."""
 
 STANDSTILL = 15.0
 """Seconds without progress after which nothing more is expected: longer than a device may be late."""
 
 MOST_ERROR = 1.0
-"""Seconds by which an estimated position may be wrong: beyond that, it says nothing about a word."""
+"""Seconds by which an estimated position may be wrong: beyond this, it is useless for words."""
 
 LOOK = 0.05
 """Seconds between two looks at the position."""
 
 A_WHILE = 1.0
-"""Seconds for which the position must stand still to be believed."""
+"""Seconds for which the position must stand still to be trusted."""
 
 
 async def check_sink(make: Callable[[], Any]) -> None:
     """Check the sinks that `make` makes.
 
-    `write` waits while the device is full, and a cancelled one has taken nothing; all that was written is heard in
-    the end; `position` begins at 0, never falls, never passes what was written, and stands still while held and
-    after a `discard`; `hold` (where it is pausable), `release` and `discard` are plain functions, and twice is once;
-    `lead`, `packet` and `position_error`, if it states them, are seconds within their bounds; it opens again, closes
-    within half a second, and can be cancelled at any await.
+    `write` waits while the device is full, and a cancelled one has taken nothing. Everything written is heard in the
+    end. `position` begins at 0, never falls, never exceeds what was written, and stands still during a hold and after a
+    `discard`. `hold` (if it is pausable), `release` and `discard` are plain functions, and a second call has no effect.
+    `lead`, `packet` and `position_error`, if declared, are seconds within their bounds. It opens again, closes within
+    half a second, and can be cancelled at any await.
     """
     part = make()
     async with bench(part):
@@ -69,7 +69,7 @@ async def check_sink(make: Callable[[], Any]) -> None:
         try:
             Playout(part)
         except ConfigError as error:
-            raise AssertionError(f"{who(part)} can't be played to: {error}") from error
+            raise AssertionError(f"{who(part)} can't play: {error}") from error
         await check_opening(make, lambda sink: nullcontext(partial(_plays_all, sink)))
         await _waits_when_full(make())
         await _discards(make())
@@ -83,7 +83,7 @@ class _Listener:
 
     def __init__(self, sink: Any, speaker: Any) -> None:
         self.sink = sink
-        self.written = 0  # samples that were taken and not discarded
+        self.written = 0  # samples taken and not discarded
         self._speaker = speaker
         self._position = 0
         self._why = ""
@@ -117,7 +117,7 @@ class _Listener:
         return position
 
     async def hear_all(self) -> None:
-        """Wait until all that was written has been heard, and a while longer."""
+        """Wait until everything written has been heard, and a while longer."""
         since, last = trio.current_time(), self.position()
         while (position := self.position()) < self.written:
             if position > last:
@@ -152,7 +152,7 @@ async def _plays_all(sink: Any, speaker: Any) -> None:
     listener = _Listener(sink, speaker)
     promise(speaker.position == 0, sink, f"must begin at position 0 when it opens, not at {speaker.position}")
     await listener.write(1.0)
-    listener.release()  # without a hold, nothing happens
+    listener.release()  # without a hold, a release has no effect
     await listener.hear_all()
 
 
@@ -162,7 +162,7 @@ async def _waits_when_full(sink: Any) -> None:
 
 
 async def _discards(sink: Any) -> None:
-    """What is discarded is never heard, what comes afterwards is, and whoever waits for room goes on."""
+    """Discarded sound is never heard, later sound is, and a write that waits for room continues."""
     async with open_part(sink) as speaker:
         listener = _Listener(sink, speaker)
         await listener.write(0.3)

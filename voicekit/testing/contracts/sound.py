@@ -1,4 +1,4 @@
-"""Is a stream of sound what it says it is? One format, whole samples, and every sample at its place."""
+"""Checks a stream of sound: one format, whole samples, and every sample at its position."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.testing.contracts.promise import promise
 
 
 def check_sound(part: Any, said: Iterable[Any], format: AudioFormat) -> int:  # noqa: A002  # the field's word
-    """How many samples the frames and gaps in `said` span; everything else is passed over."""
+    """How many samples the frames and gaps in `said` span; other items are ignored."""
     at = 0
     for item in said:
         if isinstance(item, AudioFrame):

@@ -1,4 +1,4 @@
-"""Does a source keep its contract?"""
+"""Checks the contract of a source."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from voicekit.testing.contracts.stage import check_streams, run_once, run_unread
 from voicekit.testing.contracts.stream import CheckedStream, Plan
 
 ENOUGH = 100
-"""Items of a source that does not end: two seconds, as telephones cut them."""
+"""Items of a source that does not end: two seconds in frames of telephones."""
 
 AHEAD = 1.0
-"""Seconds that a live source may be ahead of the clock: what a jitter buffer or a first burst may hold."""
+"""Seconds that a live source may be ahead of the clock, for a jitter buffer or a first burst."""
 
 SLOW = 0.1
 """Seconds that a slow consumer takes for each item."""
@@ -25,7 +25,7 @@ STUCK = 600.0
 """Seconds for which its output is not read."""
 
 HOARD = 120.0
-"""Seconds of sound that a source may keep meanwhile."""
+"""Seconds of sound that a source may buffer in that time."""
 
 
 async def check_source(
@@ -33,12 +33,12 @@ async def check_source(
 ) -> None:
     """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
 
-    With `once`, a source is opened and run a single time in its life, like that of a call, whose wire is gone then: the
-    check makes a new one for each stream. Without it, one source must open and run again.
+    With `once`, a source is opened and run only once, like a call's, whose wire is then gone: the check makes a new one
+    for each stream. Without it, one source must open and run again.
 
-    Besides the Stage contract: it ignores its inbox; emits frames in `produces`, whole samples at positions without a
-    hole; keeps pace with the clock where it is `live`, and loses nothing to a slow consumer where it is not; keeps a
-    bounded amount while its output is not read.
+    Besides the Stage contract: it ignores its inbox; emits frames in `produces`, whole samples at positions without
+    gaps; keeps pace with the clock if it is `live`, and otherwise loses nothing to a slow consumer; keeps a bounded
+    amount while its output is not read.
     """
     part = make()
     async with bench(part):
@@ -47,7 +47,7 @@ async def check_source(
         room = check_format(part, "produces").samples(2.0)
         plan = Plan(within=within, room=room, enough=None if ends else ENOUGH, judge=_judge)
         await check_streams(make, plan, once=once)
-        await run_once(make(), replace(plan, ends=False))  # nothing comes in, not even an end
+        await run_once(make(), replace(plan, ends=False))  # the inbox gets nothing, not even an end
         if ends and not part.live:
             await _loses_nothing(make, plan)
         await _keeps_little(make(), plan)

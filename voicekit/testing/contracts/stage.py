@@ -1,4 +1,6 @@
-"""Does a stage keep the Stage contract (`voicekit.flow.stage`)? Sources, transcribers, handlers and voices do, too."""
+"""Checks the Stage contract (`voicekit.flow.stage`), which also applies to sources, transcribers, handlers and
+voices.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from voicekit.testing.contracts.promise import bench, check_members, promise
 from voicekit.testing.contracts.stream import CheckedStream, Plan, anything, stream
 
 MANY = 1_000
-"""Items: more than any stage may take in while its output is not read."""
+"""Items: more than any stage may take while its output is not read."""
 
 STUCK = 60.0
 """Seconds for which its output is not read."""
@@ -24,12 +26,12 @@ STUCK = 60.0
 async def check_stage(
     make: Callable[[], Any], items: Sequence[Any] = (), *, within: float = 60.0, waits: bool = True
 ) -> None:
-    """Check the stages that `make` makes, with `items` for a stream. AssertionError names the promise that is broken.
+    """Check the stages that `make` makes, with `items` for a stream. AssertionError names the broken promise.
 
     Each must end within `within` seconds of the end of its inbox; be cancellable at any await of opening, running and
-    closing, and gone half a second later; run again after that, and after a normal end; open again; leave its ends
-    open; let errors pass; end when its far end is closed. With `waits` it must also stop taking items while its
-    output is not read; for a stage that only *offers* signals pass `waits=False`.
+    closing, and end half a second later; run again after that, and after a normal end; open again; leave its ends open;
+    let errors pass; end when its far end is closed. With `waits` it must also stop taking items while its output is not
+    read; for a stage that only *offers* signals pass `waits=False`.
     """
     part = make()
     async with bench(part):
@@ -48,10 +50,10 @@ async def check_streams(
     before_cancel: Callable[[Any], object] = lambda part: None,
     once: bool = False,
 ) -> None:
-    """Every promise that does not depend on the stage's items, each stream by `plan`.
+    """Every promise that does not depend on the stage's items, with streams by `plan`.
 
-    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled. With `once`, each stage has
-    one stream in its life.
+    `before_cancel(part)` is called each time before a run, but not its stage, is cancelled. With `once`, each stage
+    runs only one stream.
     """
 
     @asynccontextmanager
@@ -65,7 +67,7 @@ async def check_streams(
 
 
 async def check_empty(part: Any, plan: Plan) -> None:
-    """A stream without any item ends as well."""
+    """A stream without items ends as well."""
     await run_once(part, replace(plan, items=(), judge=anything))
 
 
@@ -80,7 +82,7 @@ async def check_waits(part: Any, items: Sequence[Any]) -> None:
 
 
 async def run_once(part: Any, plan: Plan) -> CheckedStream:
-    """Open the stage, run one stream through it, and judge that."""
+    """Open the stage, run one stream through it, and judge the result."""
     async with stream(part, plan) as held, open_part(part) as run:
         await held.run_through(run)
     plan.judge(held)
@@ -103,7 +105,7 @@ async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[Chec
 
 
 async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], object]) -> None:
-    """Opened once, run many times: after a normal end, and after a cancellation anywhere."""
+    """Opened once, run many times: after a normal end, and after cancellations at any point."""
     async with open_part(part) as run:
         async with stream(part, plan) as held:
             awaits = await awaits_of(partial(held.run_through, run))
@@ -118,7 +120,7 @@ async def _runs_again(part: Any, plan: Plan, before_cancel: Callable[[Any], obje
 
 
 async def _runs_once(make: Callable[[], Any], plan: Plan) -> None:
-    """One stream: to its normal end, or cancelled anywhere; each time a stage of its own."""
+    """One stream, to its normal end or cancelled at any point; each time with a new stage."""
     part = make()
     async with stream(part, plan) as held, open_part(part) as run:
         awaits = await awaits_of(partial(held.run_through, run))

@@ -1,4 +1,4 @@
-"""One stream through a stage, held at both ends: fed, read, timed, and watched for what a stage must not do."""
+"""One stream through a stage, controlled at both ends: fed, read, timed, and checked for what a stage must not do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit.flow.stage import Run
 from voicekit.testing.contracts.promise import promise, telling, who
 
 LONGEST = 3_600.0
-"""Seconds of virtual time for a whole stream; a stage that hangs is found in no time, since the clock jumps."""
+"""Seconds of virtual time for a whole stream; a stage that hangs is detected quickly, since the clock jumps."""
 
 SILENT = 1.0
 """Seconds for which a stage is watched after a cancellation."""
@@ -31,9 +31,9 @@ def anything(stream: CheckedStream) -> None:
 class Plan:
     """How a stage is run.
 
-    It is fed `items`, each frame at the end of its time where `paced`, and then the end of the stream if that `ends`;
-    it has `within` seconds from there. Its output is read from a link of capacity `room`, with a rest of `slow`
-    seconds after each item, and shown to `judge`; after `enough` items it is stopped.
+    It is fed `items`, each frame at its end time if `paced`, and then the end of the stream if it `ends`; it has
+    `within` seconds from there. Its output is read from a link with capacity `room`, with a pause of `slow` seconds
+    after each item, and passed to `judge`; after `enough` items it is stopped.
     """
 
     items: Iterable[Any] = ()
@@ -47,7 +47,9 @@ class Plan:
 
 
 class CheckedStream:
-    """What a check sees of one stream: `said`, item by item, and `times`, in seconds since the stage began to run."""
+    """What a check observes in one stream: `said`, item by item, and `times`, in seconds since the stage began
+    to run.
+    """
 
     def __init__(self, part: Any, plan: Plan, reads: bool) -> None:
         self.part = part
@@ -72,7 +74,7 @@ class CheckedStream:
         return bool(self._outbox._link.senders or self._outbox._link.watchers)
 
     async def run_through(self, run: Run[Any, Any]) -> None:
-        """Run the stage to its end and collect its output. AssertionError for whatever goes wrong."""
+        """Run the stage to its end and collect its output. AssertionError for anything that goes wrong."""
         self._began = trio.current_time()
         with telling(self.part, "while it ran"):
             await self._run(run)
@@ -94,7 +96,7 @@ class CheckedStream:
         promise(not late, self.part, f"said {late[:1]} after it had been cancelled")
 
     def stop_listening(self) -> None:
-        """Close the far end of the outbox, as a neighbour does that has returned; only if it is not read."""
+        """Close the far end of the outbox, like a neighbour that has returned; only if it is not read."""
         self._from_stage.close()
 
     def close(self) -> None:
@@ -102,7 +104,7 @@ class CheckedStream:
             end.close()
 
     async def feed(self) -> None:
-        with suppress(trio.BrokenResourceError):  # the stage has closed its inbox, which is told at the end
+        with suppress(trio.BrokenResourceError):  # the stage has closed its inbox, which is reported at the end
             for item in self.plan.items:
                 if self.plan.paced and isinstance(item, AudioFrame):
                     await trio.sleep(item.seconds)
@@ -124,7 +126,7 @@ class CheckedStream:
         self._read.set()
 
     def finish(self) -> None:
-        """The stage is gone, in whatever way: it must have left its ends open."""
+        """The stage has ended, in whatever way: it must have left its ends open."""
         if not self._over:
             self._check_ends()
 

@@ -1,4 +1,4 @@
-"""Does a transcriber keep its contract?"""
+"""Checks the contract of a transcriber."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from voicekit.testing.contracts.stage import check_empty, check_streams, run_onc
 from voicekit.testing.contracts.stream import CheckedStream, Plan
 
 FRAME = 0.02
-"""Seconds, as telephones and browsers send it."""
+"""Seconds per frame, as telephones and browsers send them."""
 
 LONG_FRAME = 0.2
-"""Seconds, where there is a lot of it."""
+"""Seconds per frame for long sound."""
 
 WARM_UP, LONG = 90.0, 240.0
-"""Seconds of sound before and while its memory is watched; what it keeps for a lost connection is full by then."""
+"""Seconds of sound before and during the check of its memory; by then, its buffer for a lost connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` makes, on `speech` in which there are words, which are sent at their own pace.
+    """Check the transcribers that `make` makes, with `speech` that contains words, sent in real time.
 
-    Besides the Stage contract: `negotiate` returns a format and `accepts` states it; it says transcripts and nothing
-    else, with all of its words within the sound that it was sent, finals in order and each once; no Endpoint unless
-    `endpoints`; marks and Gaps in the sound are no trouble; it ends within `within` seconds of its inbox; it keeps a
-    bounded amount of a long call.
+    Besides the Stage contract: `negotiate` returns a format and `accepts` declares it; it emits only transcripts, with
+    all words within the sound that it was sent, finals in order and each once; no Endpoint unless `endpoints`; it copes
+    with marks and Gaps in the sound; it ends within `within` seconds of its inbox; it keeps a bounded amount of a long
+    call.
     """
     part = make()
     async with bench(part):
@@ -78,7 +78,7 @@ def _judge(held: CheckedStream) -> None:
 
 
 def _spans(item: Any) -> list[tuple[int, int]]:
-    """From where to where in the sound it speaks of."""
+    """The range of sound to which it refers."""
     match item:
         case Interim(words) | Final(words):
             return [(word.start, word.end) for word in words]
@@ -88,19 +88,19 @@ def _spans(item: Any) -> list[tuple[int, int]]:
 
 
 def _converted(speech: AudioFrame, wanted: AudioFormat) -> AudioFrame:
-    """`speech` from sample 0 on, as a line would send it."""
+    """`speech` from sample 0 on, as a pipeline would send it."""
     transform = resample(wanted).start(StreamContext(speech.format))
     pieces = [*transform.feed(replace(speech, at=0)), *transform.finish()]
     return AudioFrame(b"".join(piece.pcm for piece in pieces), 0, wanted)
 
 
 def _marked(frames: list[AudioFrame]) -> list[Any]:
-    """As detection would mark them: each mark behind the frame that decided it."""
+    """The frames with marks as a detector would add them: each mark after the frame that decided it."""
     return [frames[0], SpeechStarted(0), *frames[1:], SpeechStopped(frames[-1].end)]
 
 
 def _holed(frames: list[AudioFrame]) -> list[AudioFrame | Gap]:
-    """With a Gap in the place of each fifth frame."""
+    """The frames with a Gap in the place of each fifth frame."""
     return [Gap(each.samples, each.at) if place % 5 == 4 else each for place, each in enumerate(frames)]
 
 

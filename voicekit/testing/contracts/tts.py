@@ -1,4 +1,4 @@
-"""Does a voice keep its contract?"""
+"""Checks the contract of a voice."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from voicekit.testing.contracts.stage import check_empty, check_streams, check_w
 from voicekit.testing.contracts.stream import CheckedStream, Plan, stream
 
 FORMATS = (PCM16K, AudioFormat(8_000, "mulaw"), AudioFormat(48_000, channels=2))
-"""What sinks ask for: a device of ours, a telephone, a browser."""
+"""Formats that sinks use: a device, a telephone, a browser."""
 
 A_LOT = 10_000
-"""Characters, some 14 minutes of speech: more than any voice may take in while its sound is not read."""
+"""Characters, about 14 minutes of speech: more than any voice may take while its sound is not read."""
 
 
 async def check_tts(
     make: Callable[[], Any], text: str = "Hello there. How are you today?", *, within: float = 60.0
 ) -> None:
-    """Check the voices that `make` makes, which are given `text` to speak, word by word, with a breath in between.
+    """Check the voices that `make` makes, with `text` word by word, and a breath in between.
 
-    Besides the Stage contract: `negotiate` returns a format, `produces` states it and all frames have it; positions
-    begin at 0 and have no hole; each WordMark is at a sample that is spoken, neither `at` nor `said_to` ever falls, and
+    Besides the Stage contract: `negotiate` returns a format, `produces` declares it and all frames have it; positions
+    begin at 0 and have no gaps; each WordMark is at a sample that is spoken, neither `at` nor `said_to` ever falls, and
     the last reaches the end of the text; `cut` is a plain function, harmless at any time; after a cut and a
-    cancellation there is no sound, and the next reply is spoken whole; text waits while the sound is not read.
+    cancellation there is no sound, and the next reply is spoken completely; text waits while the sound is not read.
     """
     part = make()
     async with bench(part):
@@ -61,7 +61,7 @@ async def _speaks(part: Any, text: str, wanted: AudioFormat, within: float) -> N
 
 
 async def _bears_cuts(part: Any, plan: Plan) -> None:
-    """Cuts while there is no reply change nothing: before it opens, before and between replies, after it has closed."""
+    """Cuts without a reply have no effect: before opening, before and between replies, after closing."""
     call_now(part, part.cut)
     async with open_part(part) as run:
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Does a voice activity detector keep its contract?"""
+"""Checks the contract of a voice activity detector."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from voicekit.errors import ConfigError
 from voicekit.testing.contracts.promise import check_members, promise, telling
 
 SECONDS = 0.6
-"""Of each kind of sound: time enough for a detector to make up its mind."""
+"""Seconds of each kind of sound: enough time for a detector to decide."""
 
 PULSE, PERIOD = 0.0015, 0.0083
 """Seconds; a pulse train of 120 Hz is as harmonic as a vowel."""
 
 SAME = 1e-6
-"""Two verdicts that differ by less are the same; models may count in a different order."""
+"""Two verdicts that differ by less count as equal; models may compute in a different order."""
 
 
 def check_vad(make: Callable[[], Any]) -> None:
-    """Check the detectors that `make` makes, on silence, noise and a buzz that are made here.
+    """Check the detectors that `make` makes, with silence, noise and a buzz that are generated here.
 
-    `start` gives a judge for each of `rates` and raises ConfigError for any other; a judge states its `window` in
-    samples and says a probability from 0 to 1 to each; judges that listen by turns don't disturb each other.
+    `start` returns a judge for each of `rates` and raises ConfigError for any other; a judge declares its `window` in
+    samples and returns a probability from 0 to 1 for each; judges that are used in turns don't affect each other.
     """
     part = make()
     check_members("vad", part)
@@ -46,7 +46,7 @@ def _refuses(part: Any, rate: int) -> None:
 
 
 def _keeps_streams_apart(part: Any, rate: int) -> None:
-    """Two streams judge their windows by turns, and then one judges its own alone."""
+    """Two streams are judged in turns, and then one of them alone."""
     first, second = _started(part, rate), _started(part, rate)
     mine = _windows(rate, first.window, "noise", "buzz", "silence")
     others = _windows(rate, second.window, "buzz", "silence", "noise")

@@ -1,4 +1,4 @@
-"""One request to the stand-in and the answer to it, on whichever wire."""
+"""One request to the stand-in and its answer, on any wire."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ JSON = "application/json"
 
 
 class ConnectionCut(Exception):
-    """The script wants the connection to break here."""
+    """The script ends the connection here."""
 
 
 @dataclass
 class Asked:
-    """One request, and what became of its answer: `complete`, or given up by the client, which sets `left`.
+    """One request, and whether its answer was `complete`, or abandoned by the client (`left`).
 
-    `sent` are the times (trio's) at which the tokens of the answer went out.
+    `sent` are the times (trio's) at which the tokens of the answer were sent.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Asked:
 
     @property
     def transcript(self) -> list[tuple[str, str]]:
-        """The roles and texts of the conversation, on whichever wire; calls and results are left out."""
+        """The roles and texts of the conversation, on any wire, without calls and results."""
         items = self.body.get("messages") or self.body.get("input") or []
         spoken = [(item.get("role", ""), _text(item.get("content"))) for item in items]
         return [(role, text) for role, text in spoken if text and role in ("user", "assistant")]
@@ -62,7 +62,7 @@ class Asked:
 
 @dataclass
 class Response:
-    """The head of an answer, and its body as it comes."""
+    """The headers of an answer, and its body as it comes."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -70,11 +70,11 @@ class Response:
 
 
 Take: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[Asked, Response]]
-"""What answers a request: its path, its headers, its body."""
+"""Answers a request: its path, its headers, its body."""
 
 
 async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> AsyncGenerator[bytes, None]:
-    """The events of `answer`; raises ConnectionCut where the script cuts it."""
+    """The events of `answer`; raises ConnectionCut where the script ends the connection."""
     for chunk in wire.begin():
         yield chunk
     stop, calls = "end", 0
@@ -83,7 +83,7 @@ async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> Asy
         match part:
             case str():
                 for token in tokens(part):
-                    await trio.sleep(answer.every)  # also one of no time lets others run
+                    await trio.sleep(answer.every)  # even a sleep of 0 lets other tasks run
                     chunks = list(wire.words(token))
                     asked.sent.append(trio.current_time())
                     for chunk in chunks:
@@ -91,7 +91,7 @@ async def streamed(answer: ScriptedAnswer, wire: ModelWire, asked: Asked) -> Asy
             case AnswerCalls():
                 stop = "calls"
                 for chunk in wire.call(calls, part):
-                    await trio.sleep(answer.every)  # also one of no time lets others run
+                    await trio.sleep(answer.every)  # even a sleep of 0 lets other tasks run
                     yield chunk
                 calls += 1
             case Refuses(text):
@@ -126,7 +126,7 @@ async def _go_through(trouble: AnswerCut | AnswerStall) -> None:
 
 
 def told(status: Status, asked: Asked) -> Response:
-    """The error that `status` is."""
+    """The error answer for `status`."""
     error = {"error": {"type": status.error_type, "code": status.error_type, "message": status.message}}
     body = status.body if status.body is not None else json.dumps({"type": "error", **error}).encode()
     headers = [("content-type", JSON), ("content-length", str(len(body))), ("x-request-id", "req_1")]

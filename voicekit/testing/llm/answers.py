@@ -1,4 +1,4 @@
-"""What a stand-in model answers: words, calls, refusals, and everything that can go wrong on the way."""
+"""What a stand-in model answers: words, calls, refusals, and everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 
 @dataclass(frozen=True, slots=True)
 class AnswerCalls:
-    """The model calls a tool; `arguments` given as text go out as they are, valid or not.
+    """The model calls a tool; `arguments` given as text are sent unchanged, valid or not.
 
-    `index` is the number that the service gives the call in its answer, as some do: the same to all, or None to none.
+    `index` is the number that the service gives the call in its answer, as some do: the same for all, or None for none.
     """
 
     name: str
@@ -32,7 +32,7 @@ class AnswerCalls:
         return {} if index is None else {name: index}
 
     def cut(self) -> list[str]:
-        """The JSON of the arguments in as many pieces, or fewer where there is not enough of it."""
+        """The JSON of the arguments in this many pieces, or fewer if it is too short."""
         text = self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
         size = max(1, -(-len(text) // self.pieces))
         return [text[start : start + size] for start in range(0, len(text), size)]
@@ -40,7 +40,7 @@ class AnswerCalls:
 
 @dataclass(frozen=True, slots=True)
 class Refuses:
-    """The model will not answer; where the wire has a place for them, in these words."""
+    """The model refuses to answer; if the wire has a place for them, in these words."""
 
     text: str = "I can't help with that."
 
@@ -61,26 +61,26 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class AnswerStall:
-    """Nothing comes any more, and the connection stays; `behind` as with AnswerCut."""
+    """Nothing more comes, but the connection stays open; `behind` as with AnswerCut."""
 
     behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerCut:
-    """The connection breaks: here, or `behind` the word that the answer has stopped, or the one that it is over."""
+    """The connection is lost: here, or `behind` the report that the answer has stopped, or that the stream is over."""
 
     behind: Behind = None
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An event comes that is no JSON."""
+    """An event comes that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """An event tells of an error in the middle of the answer."""
+    """An event reports an error in the middle of the answer."""
 
     error_type: str = "server_error"
     message: str = "The server had an error."
@@ -90,7 +90,7 @@ AnswerPart: TypeAlias = str | AnswerCalls | Refuses | Stops | Pause | AnswerStal
 
 
 class ScriptedAnswer:
-    """A streamed answer: its parts in their order, text among them token by token, each `every` seconds."""
+    """A streamed answer: its parts in order, with text token by token, each `every` seconds."""
 
     def __init__(self, *parts: AnswerPart, every: float = 0.0) -> None:
         self.parts = parts
@@ -102,7 +102,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """No answer but an error: HTTP `code`, or with 200 an error where an answer should be."""
+    """An error instead of an answer: HTTP `code`, or with 200 an error where an answer should be."""
 
     code: int
     error_type: str = "server_error"
@@ -112,5 +112,5 @@ class Status:
 
 
 def tokens(text: str) -> list[str]:
-    """`text` as a model would write it: word by word, with the white space in front."""
+    """`text` as a model would write it: word by word, with white space before each."""
     return _TOKEN.findall(text)

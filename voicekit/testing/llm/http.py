@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the stand-in: one connection after another request, and the moment at which the client goes away."""
+"""HTTP/1.1 for the stand-in: one request after another on a connection, and the moment at which the client leaves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MOST = 64 * 1024
 
 
 async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[], None]) -> None:
-    """Answer the requests of one connection until the client leaves, or the script cuts it.
+    """Answer the requests of one connection until the client leaves, or the script ends it.
 
-    `greeted` is called for a request that asks nothing, such as one that only wants the connection.
+    `greeted` is called for a request without a question, which only opens the connection.
     """
     connection = h11.Connection(h11.SERVER)
     try:
@@ -24,7 +24,7 @@ async def serve_http(stream: trio.SocketStream, take: Take, greeted: Callable[[]
             while await _answered(stream, connection, take, greeted):
                 connection.start_next_cycle()
     except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
-        pass  # the client is gone: `left` of its request says so
+        pass  # the client is gone, and its request is marked `left`
 
 
 async def _answered(
@@ -81,6 +81,6 @@ async def _send(stream: trio.SocketStream, connection: h11.Connection, response:
 
 
 async def _watch(stream: trio.SocketStream, answering: trio.CancelScope) -> None:
-    """Stop answering when the client is gone; it has nothing to say while it is being answered."""
+    """Stop answering when the client is gone; it sends nothing while it is being answered."""
     await stream.receive_some(1)
     answering.cancel()

@@ -1,4 +1,4 @@
-"""The stand-in in memory: a transport of httpx that has no network behind it, and so runs in virtual time."""
+"""The stand-in in memory: an httpx transport without a network, which runs in virtual time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicekit.testing.llm.answering import Asked, ConnectionCut, Take
 
 
 class ModelServerInMemory(httpx.AsyncBaseTransport):
-    """Answers requests by `take`, whatever their address; `greeted` is called for one that asks nothing."""
+    """Answers requests with `take`, whatever their address; `greeted` is called for a request without a question."""
 
     def __init__(self, take: Take, greeted: Callable[[], None]) -> None:
         self._take = take

@@ -1,6 +1,6 @@
-"""What services of language models refuse: requests whose conversation is none. Written down as strictly as any does.
+"""What language model services refuse: requests with invalid conversations. As strict as the strictest service.
 
-A gentler server may take two messages of one role in a row; templates of models that one runs oneself don't.
+A more tolerant server may accept two messages of one role in a row; the templates of self-hosted models don't.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 from voicekit.testing.llm.wires import JsonObject
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-"""Of a tool; some services take longer ones."""
+"""The names of tools; some services accept longer ones."""
 
 
 def why_refused(path: str, body: JsonObject) -> str | None:
-    """Why the service would answer 400 to `body` at `path`; None where it would answer."""
+    """Why the service would answer 400 to `body` at `path`; None if it would accept it."""
     if not isinstance(body.get("model"), str) or body.get("stream") is not True:
         return "expected a model, and stream: true"
     if path.endswith("/chat/completions"):
@@ -31,7 +31,7 @@ def _of_chat(body: JsonObject) -> str | None:
     messages = body.get("messages", [])
     if messages and messages[0]["role"] == "system":
         messages = messages[1:]
-    turns: list[tuple[str, list[str]]] = []  # the roles, and the ids of calls or results
+    turns: list[tuple[str, list[str]]] = []  # roles, and the ids of calls or results
     for place, message in enumerate(messages):
         role = message["role"]
         if role in ("user", "assistant") and not (message.get("content") or message.get("tool_calls")):

@@ -28,10 +28,10 @@ ScriptedReply: TypeAlias = str | ScriptedAnswer | Status
 
 
 class ModelServer:
-    """Answers request after request by `replies`; `otherwise` answers what comes then, by what was asked.
+    """Answers one request after another with `replies`; then `otherwise` answers, depending on the request.
 
-    With `key` any other is refused with 401. `asked` are the requests so far, oldest first, refused ones too;
-    `greetings` counts those that asked nothing, `connections` and `open_connections` those over loopback.
+    With `key`, any other key is refused with 401. `asked` are the requests so far, oldest first, including refused
+    ones; `greetings` counts those without a question, `connections` and `open_connections` those over loopback.
     """
 
     def __init__(

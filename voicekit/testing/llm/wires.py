@@ -15,7 +15,7 @@ GIVEN, WRITTEN, CACHED = 24, 7, 16
 
 
 class ModelWire(Protocol):
-    """Writes the events of one answer, as bytes. The number of the answer makes the ids of its calls its own."""
+    """Writes the events of one answer, as bytes. The number of the answer makes the ids of its calls unique."""
 
     def begin(self) -> Iterable[bytes]: ...
     def words(self, text: str) -> Iterable[bytes]: ...
@@ -33,7 +33,7 @@ def event(data: JsonObject, kind: str | None = None) -> bytes:
 
 
 class ChatWire:
-    """Chat completions: chunks without names, and a last line that is no JSON."""
+    """Chat completions: unnamed chunks, and a last line that is not JSON."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -74,7 +74,7 @@ class ChatWire:
 
 
 class ResponsesWire:
-    """Responses: named, numbered events, most of which repeat what others have said."""
+    """Responses: named, numbered events, most of which repeat earlier ones."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -122,7 +122,7 @@ class ResponsesWire:
             yield self._event("response.incomplete", response={"id": "resp_1", **response})
 
     def done(self) -> Iterable[bytes]:
-        """This wire's last event has said it."""
+        """This wire's last event was already sent."""
         return ()
 
     def fail(self, error_type: str, message: str) -> Iterable[bytes]:
@@ -179,7 +179,7 @@ class MessagesWire:
             yield self._event("content_block_delta", **which, delta=delta)
 
     def refuse(self, text: str) -> Iterable[bytes]:
-        """This wire has no words for it; the reason of the end says it all."""
+        """This wire has no text for it; the stop reason is enough."""
         return ()
 
     def stop(self, why: str) -> Iterable[bytes]:

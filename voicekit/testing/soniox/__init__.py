@@ -1,10 +1,11 @@
-"""A scripted peer of the Soniox realtime services, for tests of clients: both websockets, results and faults to order.
+"""A scripted peer of the Soniox realtime services, for tests of clients: both websockets, with results and faults on
+demand.
 
     peer = SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     async with peer.transport.connect(Address(peer.endpoints.stt, headers=...)) as socket: ...
 
-It stands on the same protocol cores as any server of ours; only its ears, its voice and its faults are its own. In
-memory it works in virtual time; over loopback (`peer.serve()`) any client can connect to it.
+It uses the same protocol cores as our other servers; only its ears, its voice and its faults are different. In memory
+it works in virtual time; over loopback (`peer.serve()`) any client can connect to it.
 """
 
 from voicekit.testing.soniox.faults import (

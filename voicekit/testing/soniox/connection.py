@@ -24,7 +24,7 @@ from voicekit.testing.soniox.record import ConnectionRecord
 from voicekit.testing.soniox.services import Answering, Behaviour, answering
 
 UNSENT: Final = 64
-"""Messages that may wait to be sent; with more, the peer stops reading."""
+"""Messages that may wait to be sent; beyond this, the peer stops reading."""
 CLOSE_S: Final = 1.0
 """How long the closing handshake may take."""
 RECEIVE_BYTES: Final = 64 * 1024
@@ -36,15 +36,15 @@ class _Keyed(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A message that no protocol asked for."""
+    """A message that the protocol did not require."""
 
     message: Message
 
 
 class PeerConnection:
-    """Serves `stream`, of which `head` has been read, until it ends; `record` tells of it.
+    """Serves `stream`, of which `head` has been read, until it ends; `record` keeps its history.
 
-    `leave` is told for how many seconds a cut takes the whole service away.
+    `leave` is called with the seconds for which a cut takes the whole service away.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class PeerConnection:
                 await self._talk(self._nursery)
                 self._nursery.cancel_scope.cancel()
         except* trio_websocket.ConnectionClosed:
-            pass  # how the library says that the client is gone
+            pass  # the library raises this if the client is gone
         except* wsproto.utilities.LocalProtocolError:
             if not self._closing:
                 raise
-            # a ping came while it was closing, and the library wants to answer it
+            # a ping came during the close, and the library wants to answer it
         finally:
             if self._service is not None:
                 self._service.closed()
@@ -92,7 +92,7 @@ class PeerConnection:
             await trio.aclose_forcefully(self._stream)
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault` happen now, or as soon as it can: a message needs a connection that was accepted."""
+        """Let `fault` happen now, or as soon as possible: a message needs a connection that was accepted."""
         if isinstance(fault, WireFault):
             await self._stream.strike(fault)
             return
@@ -107,7 +107,7 @@ class PeerConnection:
                 self._service.refuse(Refusal(error_type, said), stream, now)
                 await self._flush(self._service)
             case _:
-                raise ConfigError(f"expected a fault that can strike in the middle of a connection, got {fault}")
+                raise ConfigError(f"expected a fault that can happen during a connection, got {fault}")
 
     # --- the handshake ---
 
@@ -138,7 +138,7 @@ class PeerConnection:
         self.record.subprotocol_key = handshake_key(None, request.proposed_subprotocols)
 
     def _gone(self) -> None:
-        """The library would wait for ever for the rest of a request."""
+        """The library would wait forever for the rest of a request."""
         if self._service is None and self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
@@ -159,7 +159,7 @@ class PeerConnection:
             await self._flush(service)
             for fault in self._due(received=self.record.received_count):
                 await self.suffer(fault)
-        if not self._closing:  # else the writer is about to close, or closing
+        if not self._closing:  # otherwise the writer is about to close, or closing
             scope.cancel()
 
     async def _write(self, socket: trio_websocket.WebSocketConnection, scope: trio.CancelScope) -> None:
@@ -192,7 +192,7 @@ class PeerConnection:
             await self._flush(service)
 
     async def _flush(self, service: Answering) -> None:
-        """Queue what the service has to say. One task at a time, so that its messages stay in order."""
+        """Queue what the service has to send. One task at a time, so that its messages stay in order."""
         async with self._flushing:
             due = trio.current_time() + service.latency
             for message in service.outgoing():
@@ -224,7 +224,7 @@ class PeerConnection:
         return changed
 
     def _due(self, *, received: int = 0, sent: int = 0) -> list[Fault]:
-        """The faults that strike at the message of this number; each only once."""
+        """The faults at the message with this number; each only once."""
         due = [
             fault
             for fault in self._faults

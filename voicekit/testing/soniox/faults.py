@@ -1,11 +1,11 @@
-"""What can go wrong with a scripted peer, and when.
+"""Faults of a scripted peer, and when they happen.
 
     SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     SonioxPeer(script, faults=[Refuse(At(seconds=3.0), "service_unavailable", connection=None)])
 
-A fault strikes once on a connection: by default on the first of each service. `connection=None` means each one, and
-`service` restricts it. Messages count from 1, pings and closing frames not among them; bytes count from the first of
-the connection, the upgrade's included. A fault without a moment waits for `peer.suffer`.
+A fault happens once on a connection: by default on the first of each service. `connection=None` means each one, and
+`service` restricts it. Messages count from 1, without pings and closing frames; bytes count from the first of the
+connection, including the upgrade. A fault without a moment waits for `peer.suffer`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Where: TypeAlias = Literal["before", "inside", "after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class At:
-    """A moment in the life of a connection: exactly one of these.
+    """A moment in a connection: exactly one of these fields.
 
-    `received`: the client's n-th message. `sent`: the peer's n-th message. `bytes_received`, `bytes_sent`: when there
-    have been that many. `seconds`: that long after the connection was made.
+    `received`: the client's n-th message. `sent`: the peer's n-th message. `bytes_received`, `bytes_sent`: after this
+    many bytes. `seconds`: this long after the connection was opened.
     """
 
     received: int | None = None
@@ -38,7 +38,7 @@ class At:
 
     def __post_init__(self) -> None:
         if len(self._given()) != 1:
-            raise ConfigError(f"the moment of a fault: expected one of its fields, got {self}")
+            raise ConfigError(f"the moment of a fault: expected exactly one field to be set, got {self}")
 
     @property
     def kind(self) -> str:
@@ -57,7 +57,7 @@ BEFORE_ANSWER: Final = At(bytes_sent=0)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """When, and on which connection. `moments` are the fields of At that it may have."""
+    """When, and on which connection. `moments` are the fields of At that it may use."""
 
     moments: ClassVar[tuple[str, ...]] = ("received", "sent", "seconds")
 
@@ -73,7 +73,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class WireFault(Fault):
-    """A fault of the line. At a message it strikes `before` any of it is read or written, `inside` it, or `after`."""
+    """A fault of the line. At a message it happens `before` any of it is read or written, `inside` it, or
+    `after` it.
+    """
 
     moments = ("received", "sent", "bytes_received", "bytes_sent", "seconds")
 
@@ -82,24 +84,24 @@ class WireFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Cut(WireFault):
-    """The connection breaks, without any closing frame. For `away` seconds its service takes no other one."""
+    """The connection is lost without a closing frame. For `away` seconds its service accepts no other connection."""
 
     away: float = field(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen(WireFault):
-    """From here on the peer takes everything and answers nothing, not even pings."""
+    """From here on the peer accepts everything and answers nothing, not even pings."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopReading(WireFault):
-    """From here on the peer reads nothing, so that the client can soon send no more. It still sends what it has."""
+    """From here on the peer reads nothing, so that the client soon can't send. The peer still sends what it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall(WireFault):
-    """The peer's messages stand still for some `seconds`."""
+    """The peer's messages stop for some `seconds`."""
 
     seconds: float = 1.0
 
@@ -116,7 +118,7 @@ class Reject(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Refuse(Fault):
-    """An error frame of a type in `voicekit.soniox.server.refusal.CODES`, and what follows from it.
+    """An error frame with a type in `voicekit.soniox.server.refusal.CODES`, and its consequences.
 
     With `stream`, it is the error of the stream of speech that was started last.
     """
@@ -128,14 +130,14 @@ class Refuse(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SayMessage(Fault):
-    """A message of any content, beside what the protocol demands: garbage, nulls, ten megabytes."""
+    """A message with any content, in addition to those of the protocol: garbage, nulls, ten megabytes."""
 
     message: Message = "not even JSON"
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Fault):
-    """`change` returns what is sent instead of a message; None for nothing. Without a moment, of every message."""
+    """`change` returns the replacement of a message; None for nothing. Without a moment, of every message."""
 
     moments = ("sent",)
 
@@ -144,7 +146,7 @@ class Change(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Close(Fault):
-    """The peer closes in good order, without having been asked."""
+    """The peer closes gracefully, without a request."""
 
     code: int = CLOSE_GOING_AWAY
     reason: str = "Timeout"

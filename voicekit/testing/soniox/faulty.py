@@ -1,4 +1,4 @@
-"""The peer's end of a byte stream, which breaks as it is told to: at a byte, or before, inside or after a message."""
+"""The peer's end of a byte stream, which fails on demand: at a byte, or before, inside or after a message."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import trio
 
 from voicekit.testing.soniox.faults import Cut, HalfOpen, Stall, StopReading, WireFault
 
-DATA_FRAMES: Final = (1, 2)  # the opcodes with which text and binary messages begin (RFC 6455)
+DATA_FRAMES: Final = (1, 2)  # the opcodes that begin text and binary messages (RFC 6455)
 
 
 class FaultyStream(trio.abc.Stream):
-    """A server's `stream` with `faults` on it, of which `head` has been read already.
+    """A server's `stream` with `faults`, of which `head` has already been read.
 
-    `gone` is called when the client is found to be gone, or has been cut off; `cut` by a Cut, with its `away`.
+    `gone` is called when the client is gone, or has been cut off; `cut` by a Cut, with its `away`.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class FaultyStream(trio.abc.Stream):
         wanted = [fault.at.received for fault in self._faults if fault.at is not None]
         self._messages = _Messages(number for number in wanted if number is not None)
         self._messages.feed(head)
-        self._held = head  # read, and not given on
-        self._taken = 0  # given on
+        self._held = head  # bytes that were read but not passed on
+        self._taken = 0  # bytes that were passed on
         self._sent = 0
         self._sent_messages = 0
         self._swallows = False
@@ -105,7 +105,7 @@ class FaultyStream(trio.abc.Stream):
         return data
 
     def _due(self) -> WireFault | None:
-        """The fault that strikes before another byte is given on."""
+        """The fault that happens before another byte is passed on."""
         return next((fault for fault in self._faults if self._is_due(fault)), None)
 
     def _is_due(self, fault: WireFault) -> bool:
@@ -123,7 +123,7 @@ class FaultyStream(trio.abc.Stream):
         return data
 
     def _limit(self, fault: WireFault) -> int | None:
-        """How many bytes are given on before `fault`; None where that is not decided by them, or not known yet."""
+        """How many bytes are passed on before `fault`; None if that does not depend on them, or is not known yet."""
         at = fault.at
         if at is None or at.received is None:
             return None if at is None else at.bytes_received
@@ -146,7 +146,7 @@ class FaultyStream(trio.abc.Stream):
             await self._stream.send_all(data)
 
     def _next_split(self, data: bytes, is_message: bool) -> tuple[int, WireFault] | None:
-        """The fault that strikes first in `data`, and where."""
+        """The first fault that happens in `data`, and where."""
         splits = []
         for place, fault in enumerate(self._faults):
             split = self._split(fault, data, is_message)
@@ -173,8 +173,8 @@ class _Messages:
         self._wanted = frozenset(wanted)
         self._count = 0
         self._rest = b""
-        self._at = 0  # of the first byte in _rest
-        self._passing = 0  # bytes of a frame that are still to come or to be passed
+        self._at = 0  # position of the first byte in _rest
+        self._passing = 0  # bytes of a frame that must still come or be passed on
         self._upgraded = False
 
     def feed(self, data: bytes) -> None:
@@ -191,7 +191,7 @@ class _Messages:
                     self.spans[self._count] = (self._at, self._at + size)
 
     def _pass(self) -> bool:
-        """Pass what is known; whether another frame begins here."""
+        """Pass what is known; returns whether another frame begins here."""
         count = min(self._passing, len(self._rest))
         self._rest = self._rest[count:]
         self._at += count

@@ -1,4 +1,6 @@
-"""How clients come to a double: over loopback or in memory, by bounded pairs of streams, and with httpx over those."""
+"""How clients connect to a double: over loopback or in memory, by bounded pairs of streams, and with httpx over
+those.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 
 WINDOW_BYTES: Final = 64 * 1024
-"""Bytes under way in one direction before the sender waits, as in a small socket buffer."""
+"""Bytes in transit in one direction before the sender waits, as in a small socket buffer."""
 
 
 def stream_pair(window: int = WINDOW_BYTES) -> tuple[trio.abc.Stream, trio.abc.Stream]:
@@ -81,10 +83,12 @@ class _End(trio.abc.Stream):
 
 
 class InMemoryHttp(httpx.AsyncHTTPTransport):
-    """httpx's transport over streams that `connect` makes; a ConnectionRefusedError of it is a refused connection."""
+    """An httpx transport over streams that `connect` makes; a ConnectionRefusedError from it is a refused
+    connection.
+    """
 
     def __init__(self, connect: Callable[[], trio.abc.Stream]) -> None:
-        # Without httpx's own constructor, which offers no other way to put streams under its pool.
+        # Bypasses httpx's own constructor, which can't put streams under its pool.
         self._pool = httpcore.AsyncConnectionPool(network_backend=_Backend(connect))
 
 

@@ -1,4 +1,4 @@
-"""Messages that a peer should never send, and ready-made changes of those that it does: for `Say` and `Change`."""
+"""Messages that a peer should never send, and ready-made changes of normal ones: for `SayMessage` and `Change`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ UNKNOWN: Final = {"from_the_future": {"level": 1, "marks": [None, "x"]}}
 
 
 def huge(size: int = 10_000_000) -> str:
-    """A message of so many bytes, otherwise correct."""
+    """An otherwise correct message of this many bytes."""
     return '{"tokens":[],"padding":"' + "x" * size + '"}'
 
 
 def nulled(*fields: str) -> Callable[[Message], Message]:
-    """Send null in these fields, wherever they may occur in the message and its tokens."""
+    """Send null in these fields, wherever they occur in the message and its tokens."""
     return _edited(lambda part: {**part, **dict.fromkeys(fields)})
 
 
 def with_unknown_fields(message: Message) -> Message:
-    """Add a field that nobody knows to the message and to each of its tokens."""
+    """Add an unknown field to the message and to each of its tokens."""
     return _edited(lambda part: {**part, **UNKNOWN})(message)
 
 
 def out_of_order(message: Message) -> Message:
-    """Send the tokens backwards: what is final behind what is not, and times running back."""
+    """Send the tokens in reverse: final ones after the others, and with times going back."""
     return _edited(lambda part: {**part, "tokens": part["tokens"][::-1]} if "tokens" in part else part)(message)
 
 

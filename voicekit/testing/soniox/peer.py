@@ -1,4 +1,4 @@
-"""The scripted peer itself: where clients find it, in memory or over loopback, and what it remembers."""
+"""The scripted peer itself: how clients connect to it, in memory or over loopback, and what it remembers."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from voicekit.testing.soniox.services import Behaviour
 PATHS: Final = {STT_PATH: Service.STT, TTS_PATH: Service.TTS}
 LONGEST_HEAD: Final = 8 * 1024
 GOODBYE_S: Final = 0.05
-"""How long a peer in memory may take to end after its client has left; one that is half open does not by itself."""
+"""How long a peer in memory may take to end after its client has left; a half-open one does not end by itself."""
 
 
 class SonioxPeer(Doors):
-    """Both realtime services, as a Soniox account offers them, with scripted ears, a voice of its own, and faults.
+    """Both realtime services, as a Soniox account offers them, with scripted ears, its own voice, and faults.
 
-    Speech to text understands `script`, played by a ScriptedSource in pcm_s16le mono at any rate, and nothing else.
-    Text to speech speaks every format that has no header, see `spoken`. `faults` is a list that may be added to: it is
-    read when a connection is made. Without an `account`, any key will do.
+    Speech to text understands only `script`, played by a ScriptedSource in pcm_s16le mono at any rate. Text to speech
+    speaks every format without a header, see `spoken`. `faults` is a list that may be extended: it is read when a
+    connection is opened. Without an `account`, every key is accepted.
 
         peer = SonioxPeer(script, faults=[Cut(At(received=20))])
         transport = peer.transport                    # in memory, for virtual time; needs nothing else
@@ -59,10 +59,10 @@ class SonioxPeer(Doors):
         self._how = Behaviour(
             script or Script(), self.account, offer or Offer(), hearing or Hearing(), speaking or Speaking()
         )
-        self._living: dict[int, PeerConnection] = {}  # by the place of their records
+        self._living: dict[int, PeerConnection] = {}  # by the index of their records
         self._away_until: dict[Service, float] = {}
 
-    # --- how clients come ---
+    # --- how clients connect ---
 
     @property
     def transport(self) -> PeerInMemory:
@@ -102,14 +102,16 @@ class SonioxPeer(Doors):
         return [stream.cancelled_at for stream in self.streams if stream.cancelled_at is not None]
 
     async def suffer(self, fault: Fault) -> None:
-        """Let `fault`, which needs no moment, strike now: on the last connection made, of its service if it has one."""
+        """Let `fault`, which needs no moment, happen now: on the last connection opened, of its service if it
+        has one.
+        """
         for place in sorted(self._living, reverse=True):
             if fault.service in (None, self.connections[place].service):
                 await self._living[place].suffer(fault)
                 return
         raise ConfigError(f"a scripted peer: expected an open connection for {fault}")
 
-    # --- inside ---
+    # --- internal ---
 
     async def _serve(self, stream: trio.abc.Stream) -> None:
         head = await _head(stream)
@@ -135,7 +137,7 @@ class SonioxPeer(Doors):
         try:
             await self._living[place].serve()
         except* LocalProtocolError:
-            pass  # trio-websocket answers a ping that comes while it closes: nothing of it reaches the client
+            pass  # trio-websocket answers a ping that comes during its close: the client receives nothing of it
         finally:
             del self._living[place]
 
@@ -161,7 +163,7 @@ class PeerInMemory:
 
 
 async def _head(stream: trio.abc.Stream) -> bytes:
-    """The first bytes of a request, its first line among them; less when the client leaves or says no such thing."""
+    """The first bytes of a request, including its first line; fewer if the client leaves or sends no such line."""
     head = b""
     while b"\n" not in head and len(head) < LONGEST_HEAD:
         try:

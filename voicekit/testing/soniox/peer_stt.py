@@ -1,10 +1,10 @@
-"""From samples to the pieces of words that they are: what the scripted peer understands. Pure.
+"""From samples to pieces of words: what the scripted peer understands. Pure.
 
-The sound of a ScriptedSource has its position in every sample. A piece of a word is understood only when all of its
-samples arrived, one after the other and once; of a piece that is torn, the letters that did arrive are understood, with
-TORN behind them. So 20 ms that are dropped from a word, or come twice, change the transcript; in silence they shift
-the times of what follows. Less than SLACK at either end of a piece is forgiven, as times on the wire are whole
-milliseconds. Sound of other making is understood as nothing, and counted.
+The sound of a ScriptedSource has its position in every sample. A piece of a word is understood only if all of its
+samples arrived, in order and once. Of a torn piece, the letters that arrived are understood, followed by TORN. So 20 ms
+that are dropped from a word, or doubled, change the transcript; in silence they shift the times of what follows. Less
+than SLACK at either end of a piece is tolerated, as times on the wire are whole milliseconds. Other sound is not
+understood, but counted.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from voicekit.testing.positions import POSITIONS, WINDOW
 from voicekit.testing.scripted import Script
 
 LETTERS: Final = 4
-"""Letters in a piece: recognisers say most words in one to three pieces."""
+"""Letters per piece: recognisers split most words into one to three pieces."""
 TORN: Final = "?"
 SLACK_S: Final = 0.001
 RUNS: Final = 1_000
-"""Runs that are remembered: more than any test can want, and less than a broken client can make."""
+"""Runs that are remembered: more than any test needs, and fewer than a broken client could cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundingPiece:
-    """`text` of a word, which sounds from sample `start` to `end`; the first of a word has its white space."""
+    """`text` of a word, which sounds from sample `start` to `end`; the first piece of a word includes its white
+    space.
+    """
 
     text: str
     start: int
@@ -36,9 +38,9 @@ class SoundingPiece:
 
 @dataclass(slots=True)
 class SoundRun:
-    """`samples` samples in a row, the first of them number `at` of the session and number `source` of the script.
+    """`samples` consecutive samples, starting at number `at` of the session and number `source` of the script.
 
-    `source` is None where the sound is not the script's.
+    `source` is None if the sound is not the script's.
     """
 
     source: int | None
@@ -47,7 +49,9 @@ class SoundRun:
 
 
 class PeerStt:
-    """Listens to one session's PCM16 at `rate`. `said` collects pieces timed in the session's samples: take them."""
+    """Listens to one session's PCM16 at `rate`. `said` collects pieces timed in the session's samples; take them from
+    there.
+    """
 
     def __init__(self, script: Script, rate: int) -> None:
         self.total = 0
@@ -57,8 +61,8 @@ class PeerStt:
         self._rate = rate
         self._slack = round(SLACK_S * rate)
         self._pieces = pieces(script, rate)
-        self._next = 0  # the first piece that the current run has not passed
-        self._pending = b""  # where the thread is lost, and too short to find it again
+        self._next = 0  # the first piece that the current run has not reached
+        self._pending = b""  # recent sound, too short to find the position again after losing it
 
     def hear(self, data: bytes) -> None:
         pcm = self._pending + data
@@ -74,7 +78,7 @@ class PeerStt:
         self._take_unknown(samples)
 
     def pause(self) -> None:
-        """What comes now is another segment: a piece that has begun is torn here."""
+        """Another segment begins: an unfinished piece is torn here."""
         self._take_unknown(len(self._pending) // 2)
         self._pending = b""
         run = self.runs[-1] if self.runs else None
@@ -98,7 +102,7 @@ class PeerStt:
         return same
 
     def _find(self, pcm: bytes) -> int:
-        """Begin a run where the script's sound goes on, and return the number of samples before that."""
+        """Begin a run where the script's sound continues, and return the number of samples before that."""
         samples = array("h", pcm[: len(pcm) // 2 * 2])
         for place in range(len(samples) - WINDOW + 1):
             if (samples[place + 1] - samples[place] - 1) % POSITIONS:
@@ -113,7 +117,7 @@ class PeerStt:
         return unknown
 
     def _position(self, sample: int, window: bytes) -> int | None:
-        """Where in the script these samples are, the likeliest place first."""
+        """The position of these samples in the script, trying the likeliest first."""
         end = round(self._script.until * self._rate)
         near = max((run.source + run.samples for run in self.runs[-2:] if run.source is not None), default=0)
         places = range(sample % POSITIONS, end, POSITIONS)
@@ -165,7 +169,7 @@ class PeerStt:
 
 
 def until(piece: SoundingPiece, end: int) -> SoundingPiece:
-    """What of `piece` is understood by `end`, which is after its start."""
+    """The part of `piece` that is understood by `end`, which is after its start."""
     if piece.end <= end:
         return piece
     return replace(piece, text=_letters(piece, piece.start, end), end=end)

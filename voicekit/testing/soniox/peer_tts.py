@@ -1,6 +1,6 @@
-"""What the scripted peer speaks: a fixed time of sound for each character, whose samples are its code point. Pure.
+"""What the scripted peer speaks: a fixed duration of sound per character, whose samples are its code point. Pure.
 
-So what was heard can be read from the samples, with no word mark in between: see `spoken`.
+So what was heard can be read from the samples, without word marks: see `spoken`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicekit.soniox.server.realtime.tts import AUDIO_BYTES
 PER_CHARACTER: Final = 0.06
 """Seconds; a brisk speaker, as the kit's fake voice is."""
 VALUES: Final = 32_768
-WIDEST: Final = 4  # bytes of a sample
+WIDEST: Final = 4  # bytes per sample
 
 _ENCODINGS: dict[str, Encoding] = {
     "pcm_s16le": "pcm16", "pcm_s16be": "pcm16", "pcm_f32le": "float32", "pcm_mulaw": "mulaw", "pcm_alaw": "alaw",
@@ -28,9 +28,9 @@ _ENCODINGS: dict[str, Encoding] = {
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """How a peer speaks: `first_sound` seconds after a stream's first text, then `faster` times as fast as real time.
+    """How a peer speaks: `first_sound` seconds after a stream's first text, then `faster` times real time.
 
-    A message has `chunk` seconds of sound. Text is held back until `holds` characters have come, or their end.
+    A message has `chunk` seconds of sound. Text is held back until `holds` characters have come, or its end.
     """
 
     per_character: float = PER_CHARACTER
@@ -52,12 +52,12 @@ class SpokenChunk:
 
 
 class PeerTts:
-    """Speaks one stream's text. `text` is what it was given, `spoken_to` how many characters of it have been spoken."""
+    """Speaks one stream's text. `text` is what it got, `spoken_to` how many characters of it have been spoken."""
 
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""
         self.ended = False
-        self.at = 0  # samples said
+        self.at = 0  # samples spoken so far
         self._config = config
         self._speaking = speaking
         self.rate = config.sample_rate or 24_000
@@ -77,7 +77,7 @@ class PeerTts:
         """The next message."""
         there = len(self.text) * self._letter
         start, end = self.at, min(self.at + self._chunk, there)
-        first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin here
+        first, last = -(-start // self._letter), -(-end // self._letter)  # the characters that begin in this sound
         letters = self.text[start // self._letter : last]
         values = array("h", [ord(letter) % VALUES for letter in letters for _ in range(self._letter)])
         skipped = start % self._letter
@@ -112,12 +112,12 @@ class PeerTts:
 
 
 def can_speak(config: TtsConfig) -> bool:
-    """Whether there is a mouth for this format; only those without a header are made."""
+    """Whether it can make sound in this format; only formats without a header are supported."""
     return config.audio_format in _ENCODINGS
 
 
 def spoken(pcm: bytes, rate: int, per_character: float = PER_CHARACTER) -> str:
-    """The text in PCM16 from this voice; AssertionError where a character is torn. Silence is nothing."""
+    """The text in PCM16 from this voice; AssertionError if a character is torn. Silence is ignored."""
     letter = round(per_character * rate)
     text = ""
     for value, run in groupby(array("h", pcm)):

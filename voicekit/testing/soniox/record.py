@@ -12,7 +12,7 @@ from voicekit.soniox.server.refusal import Refusal
 from voicekit.testing.soniox.peer_stt import SoundRun
 
 KEPT: Final = 50_000
-"""Messages remembered of a connection, each way: a quarter of an hour of sound in 20 ms."""
+"""Messages remembered per connection and direction: a quarter of an hour of sound in 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class KeptMessage:
 
 @dataclass
 class SpokenStream:
-    """A stream of speech that was started. Times are None as long as it has not happened."""
+    """A stream of speech that was started. A time is None until it has happened."""
 
     stream: str
     config: TtsConfig
@@ -39,7 +39,7 @@ class SpokenStream:
     text: str = ""
     text_ended_at: float | None = None
     first_sound_at: float | None = None
-    seconds: float = 0.0  # of sound that was made
+    seconds: float = 0.0  # of generated sound
     sound_ended_at: float | None = None
     cancelled_at: float | None = None
     over_at: float | None = None
@@ -48,11 +48,11 @@ class SpokenStream:
 
 @dataclass
 class ConnectionRecord:
-    """One connection: `number` counts those of the same service from 1. A repr shows no key.
+    """One connection: `number` counts those of the same service from 1. The repr shows no key.
 
-    Of speech to text: `config`, the final words as `transcript`, the `runs` of the script's sound that arrived, and
-    `most_ahead`, how many seconds of sound more had come, at most, than time had passed since the first.
-    Of text to speech: the `streams`.
+    For speech to text: `config`, the final words as `transcript`, the `runs` of the script's sound that arrived, and
+    `most_ahead`, the most seconds by which the received sound was ahead of real time. For text to speech: the
+    `streams`.
     """
 
     service: Service
@@ -84,7 +84,7 @@ class ConnectionRecord:
 
     @property
     def key_places(self) -> list[str]:
-        """Where a key came: "header", "subprotocol", "message" (each message counts)."""
+        """Where a key was sent: "header", "subprotocol", "message" (each message counts)."""
         places = [("header", self.header_key), ("subprotocol", self.subprotocol_key)]
         return [place for place, key in places if key is not None] + ["message"] * len(self.message_keys)
 

@@ -1,11 +1,12 @@
-"""A double of the Soniox REST API, for tests of clients: the service's role, scripted results, and faults to order.
+"""A double of the Soniox REST API, for tests of clients: the service's role, with scripted results and faults on
+demand.
 
     peer = RestPeer(outcomes={"bad.wav": Outcome(error=("invalid_audio_file", "No audio."))})
     async with peer.listening():                              # in memory, for virtual time
         async with SonioxClient("key", endpoints=peer.endpoints, http=peer.http()) as soniox: ...
     async with peer.serve() as endpoints: ...                 # over loopback
 
-It keeps no byte of a file: only its size, and a digest.
+It keeps no bytes of a file: only its size, and a digest.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ from voicekit.testing.soniox.peer_tts import PeerTts, Speaking, can_speak
 from voicekit.testing.soniox.rest_faults import RestFault
 from voicekit.testing.soniox.rest_http import FaultyRestConnection, RestWatch
 
-KEPT: Final = 10_000  # requests remembered
-BODY_KEPT: Final = 64 * 1024  # bytes of one that are
+KEPT: Final = 10_000  # number of requests that are remembered
+BODY_KEPT: Final = 64 * 1024  # bytes that are remembered of each body
 
 
 def said(text: str) -> tuple[TranscriptToken, ...]:
@@ -60,7 +61,7 @@ def said(text: str) -> tuple[TranscriptToken, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of a transcription: seconds in the queue, seconds of work, then the words, or an error."""
+    """The course of a transcription: seconds in the queue, seconds of work, then the words, or an error."""
 
     tokens: tuple[TranscriptToken, ...] = said("this is what was said")
     error: tuple[str, str] | None = None
@@ -81,7 +82,7 @@ class Stored:
 
 @dataclass(slots=True)
 class Seen:
-    """A request, and how it was answered: `status` is None as long as it is not; `upload` is its form, if any."""
+    """A request, and its answer: `status` is None until it is answered; `upload` is its form, if any."""
 
     method: str
     target: str
@@ -93,10 +94,10 @@ class Seen:
 
 
 class RestPeer(Doors):
-    """The REST API of an account, with scripted transcriptions, a voice of its own, and faults.
+    """The REST API of an account, with scripted transcriptions, its own voice, and faults.
 
-    `outcomes` are by file name, "" stands for all others. `faults` may be added to. Without an `account`, any key will
-    do. What it is told to notify is kept in `notified`, nothing is posted anywhere.
+    `outcomes` are by file name, "" is for all others. `faults` may be extended. Without an `account`, every key is
+    accepted. Webhook calls are kept in `notified`; nothing is posted.
     """
 
     def __init__(
@@ -120,10 +121,10 @@ class RestPeer(Doors):
         self._speaking = speaking or Speaking()
         self._arrivals = trio.lowlevel.ParkingLot()
         self._struck: dict[int, int] = {}
-        self._open: dict[int, Seen] = {}  # by the exchange
+        self._open: dict[int, Seen] = {}  # by exchange
         self._watch = RestWatch(self._fault, self._seen, self._over)
 
-    # --- how clients come ---
+    # --- how clients connect ---
 
     def http(self) -> httpx.AsyncBaseTransport:
         """A transport for httpx that leads here, in memory."""
@@ -138,7 +139,7 @@ class RestPeer(Doors):
         await FaultyRestConnection(self.server, self._act, self._speak, self._watch, stream).serve()
 
     async def requested(self, count: int) -> None:
-        """Wait until there have been so many requests."""
+        """Wait until there have been this many requests."""
         while len(self.requests) < count:
             await self._arrivals.park()
 
@@ -225,7 +226,7 @@ class RestPeer(Doors):
 
 
 def endless_wav(rate: int) -> bytes:
-    """The head of a WAV of PCM16 mono whose length is not known yet, as one that is streamed has."""
+    """The header of a WAV of PCM16 mono with unknown length, as in a streamed one."""
     unknown = 0xFFFFFFFF.to_bytes(4, "little")
     numbers = (16).to_bytes(4, "little") + (1).to_bytes(2, "little") + (1).to_bytes(2, "little")
     numbers += rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little")

@@ -1,9 +1,9 @@
-"""What can go wrong with the REST double, and on which request.
+"""Faults of the REST double, and for which requests.
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 
-A fault strikes the first request with its method and a path that begins with its own; `times` is how many it strikes in
-all. Bytes count those of the body.
+A fault happens at the first request with its method and a path that begins with its own; `times` is how often in total.
+Bytes count those of the body.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class RestFault:
-    """Which requests: an empty method or path is any."""
+    """Which requests: an empty method or path matches any."""
 
     method: str = ""
     path: str = ""
@@ -25,21 +25,21 @@ class RestFault:
 
 @dataclass(frozen=True, slots=True)
 class CutUpload(RestFault):
-    """The connection breaks once `after` bytes of the request's body have come."""
+    """The connection is lost once `after` bytes of the request's body have come."""
 
     after: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class CutAnswer(RestFault):
-    """The connection breaks once so many bytes of the answer's body are out, or, with None, before its head."""
+    """The connection is lost after this many bytes of the answer's body or, with None, before its headers."""
 
     after: int | None = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Instead(RestFault):
-    """Another answer than the one that is due; the request has no effect."""
+    """Another answer instead of the right one; the request has no effect."""
 
     status: int = field(default=200, kw_only=True)
     headers: tuple[tuple[str, str], ...] = field(default=(("content-type", "text/html"),), kw_only=True)
@@ -57,7 +57,7 @@ class RefusedRequest(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Trickle(RestFault):
-    """The answer's body comes one byte, or `piece`, at a time, with so many seconds before each."""
+    """The answer's body comes one byte, or `piece`, at a time, with this many seconds before each."""
 
     every: float = field(default=1.0, kw_only=True)
     piece: int = field(default=1, kw_only=True)
@@ -65,7 +65,7 @@ class Trickle(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class Unframed(RestFault):
-    """The answer does not state its length: only the connection's end ends it, perhaps after so many bytes."""
+    """The answer does not declare its length: only the connection's end ends it, optionally after this many bytes."""
 
     after: int | None = field(default=None, kw_only=True)
 
@@ -77,4 +77,4 @@ class Silence(RestFault):
 
 @dataclass(frozen=True, slots=True)
 class StopReadingRest(RestFault):
-    """Nothing of the request is read behind its head, so that the client can soon send no more."""
+    """Nothing of the request after its headers is read, so that the client soon can't send."""

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection of the REST double: the role's own driver, with faults to order."""
+"""One HTTP/1.1 connection of the REST double: the role's own driver, with faults on demand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from voicekit.testing.soniox.rest_faults import (
 
 @dataclass(frozen=True, slots=True)
 class RestWatch:
-    """What the double wants to know of its connections: the fault of a request, each request, and each end."""
+    """The double's callbacks for its connections: the fault of a request, each request, and each end."""
 
     fault: Callable[[RestRequest], RestFault | None]
     seen: Callable[[RestRequest, RestExchange], None]
@@ -43,7 +43,7 @@ class FaultyRestConnection(RestConnection):
         super().__init__(server, act, speak, stream)
         self._watch = watch
         self._fault: RestFault | None = None
-        self._taken = self._sent = 0  # bytes of the bodies
+        self._taken = self._sent = 0  # bytes of the bodies received and sent
 
     async def exchange(self, request: RestRequest, exchange: RestExchange) -> int:
         self._fault, self._taken, self._sent = self._watch.fault(request), 0, 0
@@ -63,7 +63,7 @@ class FaultyRestConnection(RestConnection):
             if isinstance(self._fault, CutUpload) and self._taken >= self._fault.after:
                 raise RestGone
         elif isinstance(event, h11.EndOfMessage) and isinstance(self._fault, Instead | RefusedRequest):
-            return []  # what was asked for is not done
+            return []  # the requested action is not carried out
         return await super().receive(exchange, event)
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
@@ -104,11 +104,11 @@ class FaultyRestConnection(RestConnection):
 
     async def finish(self) -> None:
         if isinstance(self._fault, Unframed):
-            raise RestGone  # the end of the connection is that of the answer
+            raise RestGone  # the connection ends together with the answer
         await super().finish()
 
 
 def _bare_head(answer: RestAnswer) -> bytes:
-    """A head without the length of the body, which h11 would not write."""
+    """Headers without the length of the body, which h11 would not write."""
     lines = [f"HTTP/1.1 {answer.status} ", *(f"{name}: {value}" for name, value in answer.headers)]
     return "\r\n".join([*lines, "connection: close", "", ""]).encode("latin-1")

@@ -1,7 +1,7 @@
-"""From pieces of words to results: what the scripted peer says, and when. Pure, and timed by samples received.
+"""From pieces of words to results: what the scripted peer sends, and when. Pure, and timed by samples received.
 
-Pieces come first as non-final tokens, the one that is being said with the letters so far, and are replaced until they
-are final. What the configuration asks for is added: endpoints, speakers, languages, translations.
+Pieces first come as non-final tokens, the current one with its letters so far, and are replaced until they are final.
+The configured extras are added: endpoints, speakers, languages, translations.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from voicekit.testing.soniox.peer_stt import PeerStt, SoundingPiece, until
 SURE: Final = 0.98
 UNSURE: Final = 0.7
 LANGUAGE: Final = "en"
-"""What every script is taken to be written in."""
+"""The assumed language of every script."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """How quickly a peer hears: seconds of sound after which something happens, and `latency` of each answer.
+    """How quickly a peer recognises: seconds of sound after which something happens, and the `latency` of each answer.
 
-    A letter is shown `interim` after it sounded, not more than one message each `cadence`, and its piece is final
-    `final` after it ended; silence of `endpoint` (or of the delay that was configured, if that is shorter) ends an
-    utterance. A message comes at least every `progress`.
+    A letter is shown `interim` after it sounded, in at most one message per `cadence`, and its piece is final `final`
+    after it ended; silence of `endpoint` (or of the configured delay, if that is shorter) ends an utterance. A message
+    comes at least every `progress`.
     """
 
     interim: float = 0.12
@@ -62,14 +62,14 @@ class Recogniser:
         self._interim, self._final = round(hearing.interim * self._rate), round(hearing.final * self._rate)
         self._cadence, self._progress = round(hearing.cadence * self._rate), round(hearing.progress * self._rate)
         self._endpoint = round(delay * self._rate)
-        self._heard: list[SoundingPiece] = []  # not yet final
+        self._heard: list[SoundingPiece] = []  # pieces that are not final
         self._tail: tuple[Token, ...] = ()
-        self._utterance_to: int | None = None  # where it ended, as far as it is known; None between two
+        self._utterance_to: int | None = None  # where it ended, as far as known; None between two utterances
         self._sent_to = 0
         self._final_to = 0
 
     def hear(self, data: bytes) -> PeerResult | None:
-        """What to say now that `data` has come, if anything."""
+        """What to send now that `data` has come, if anything."""
         self._listen(data)
         total = self.ears.total
         final = self._settled(total - self._final)
@@ -115,7 +115,7 @@ class Recogniser:
         return [*self._heard, begun] if begun is not None else self._heard
 
     def _settled(self, to: int) -> list[Token]:
-        """What becomes final because it ended before `to`."""
+        """The tokens that become final because they ended before `to`."""
         count = sum(piece.end <= to for piece in self._heard)
         pieces, self._heard = self._heard[:count], self._heard[count:]
         tokens = []

@@ -1,6 +1,6 @@
-"""What the scripted peer does on a connection: each service's core, and what stands for the engine behind it.
+"""What the scripted peer does on a connection: each service's core, and the replacement of the engine behind it.
 
-Neither waits: what comes next in time is `due_at`, and `tick` does it.
+Neither waits: `due_at` is the next time, and `tick` does what is due.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Behaviour:
 
 
 class Answering(Protocol):
-    """A service on one connection. `latency` is how many seconds each of its messages takes."""
+    """A service on one connection. `latency` is the delay of each of its messages in seconds."""
 
     latency: float
 
@@ -50,7 +50,7 @@ class Answering(Protocol):
 
 
 def answering(record: ConnectionRecord, key: str | None, how: Behaviour, now: float) -> Answering:
-    """The service of `record`, for a connection whose handshake brought `key`."""
+    """The service of `record`, for a connection whose handshake had `key`."""
     if key is not None:
         judged = how.account.authenticate(key, record.service, now)
         record.refusal = judged if isinstance(judged, Refusal) else None

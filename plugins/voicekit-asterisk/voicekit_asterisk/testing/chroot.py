@@ -62,11 +62,11 @@ def _make(root: Path, out: object) -> None:
 
     run("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root), mirror())
     policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")  # nothing is started while it is installed
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")  # nothing may start during the installation
     policy.chmod(0o755)
     for name in ("resolv.conf", "hosts"):
         shutil.copy(f"/etc/{name}", root / "etc" / name)
-    # A mirror may lag behind; what it has is signed either way.
+    # A mirror may lag behind; its content is signed in any case.
     run("chroot", str(root), "apt-get", "-o", "Acquire::Check-Valid-Until=false", "update")
     run("chroot", str(root), "apt-get", "install", "-y", "--no-install-recommends", "asterisk")
     run("chroot", str(root), "apt-get", "clean")

@@ -197,7 +197,7 @@ class Pbx:
         for entry in folder.iterdir():
             try:
                 found.append(os.readlink(entry))
-            except OSError:  # closed meanwhile
+            except OSError:  # closed in the meantime
                 continue
         return found
 

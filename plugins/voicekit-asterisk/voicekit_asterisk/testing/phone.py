@@ -131,11 +131,11 @@ class Phone:
                 return socket.create_connection(("127.0.0.1", self._control), timeout=ASKED_S)
             except OSError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"the phone does not listen: {self.console()[-2000:]}") from None
+                    raise TimeoutError(f"the phone is not listening: {self.console()[-2000:]}") from None
                 time.sleep(0.05)
 
     def _recording(self, side: str) -> Path:
         found = sorted(self.here.glob(f"dump-*-{side}.wav"))
         if not found:
-            raise FileNotFoundError(f"the phone has recorded nothing: {self.console()[-2000:]}")
+            raise FileNotFoundError(f"the phone recorded nothing: {self.console()[-2000:]}")
         return found[-1]

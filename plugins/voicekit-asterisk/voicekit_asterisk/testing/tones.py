@@ -144,7 +144,7 @@ def words_in(pcm: bytes | Any, rate: int) -> list[int]:
         if run >= 3:
             if last is not None and last != before:
                 found.append(last)
-            before = last  # None: the same word again is another one
+            before = last  # after silence, the same word counts as a new one
         run, last = 1, heard
     return found
 

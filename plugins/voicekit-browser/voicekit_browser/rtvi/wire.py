@@ -149,7 +149,7 @@ class RtviWire:
         return []
 
     def digits(self, digits: str) -> Sequence[WireMessage]:
-        raise ConfigError("rtvi: a client takes no keys")
+        raise ConfigError("rtvi: keys can't be sent to a client")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
         return []

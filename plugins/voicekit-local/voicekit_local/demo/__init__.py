@@ -1,1 +1,1 @@
-"""The demo: one call with a caller from files, a bot of rules, and everything between them real."""
+"""The demo: one call with a recorded caller and a bot of rules; everything between them is real."""

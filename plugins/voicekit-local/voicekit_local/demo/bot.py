@@ -1,4 +1,4 @@
-"""The demo's bot: rules alone."""
+"""The demo's bot, made only of rules."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def timer(length: timedelta, turn: Turn) -> str:
 
 
 async def ring(turn: Turn, seconds: float) -> None:
-    """Speak when the time is over, without having been asked."""
+    """Speak when the time is over, without a turn of the caller."""
     await trio.sleep(seconds)
     await turn.session.say(f"Your {seconds:g} seconds are over.")

@@ -1,4 +1,4 @@
-"""The caller: a live source that is silent until it is given something to say."""
+"""The caller: a live source that is silent until it gets a line to say."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from voicekit.flow.transform import Pipeable
 FRAME_S = 0.02
 
 PCM24K = AudioFormat(24_000)
-"""What the caller's lines are recorded in."""
+"""The format in which the caller's lines are recorded."""
 
 
 class Caller(Pipeable):
-    """Says what it is told to, paced like a microphone, and silence in between; ends when it has hung up."""
+    """Plays its lines at the pace of a microphone, with silence between them; ends when it has hung up."""
 
     name = "caller"
     accepts: AudioFormat | None = None
@@ -69,7 +69,7 @@ class Caller(Pipeable):
 
 
 async def recording(path: Path, wanted: AudioFormat) -> bytes:
-    """The sound of the file at `path`; ConfigError where it is in another format than `wanted`."""
+    """The sound of the file at `path`; ConfigError if its format is not `wanted`."""
     return await in_thread(_read, path, wanted)
 
 

@@ -1,4 +1,4 @@
-"""`voicekit demo`: hold the demo's call at real pace, show it as it goes, and keep it in a folder."""
+"""`voicekit demo`: hold the demo's call at real pace, show it live, and save it in a folder."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from voicekit_local.demo.script import Line, Moments, lines, perform
 from voicekit_local.demo.showing import DemoLive
 from voicekit_local.wer import word_errors
 
-HELP = "hear a whole spoken call, with no key: a recorded caller talks to a bot"
+HELP = "listen to a recorded caller talking to a bot; needs no key"
 
 FOLDER = "voicekit-demo"
 
 HISTORY = "history.json"
-"""Each turn: what the caller said, what the bot said, and how much of that was heard."""
+"""For each turn: the caller's words, the bot's words, and how much of them was heard."""
 
 CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who said what"}
 
@@ -45,14 +45,14 @@ CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who s
 def main(arguments: Sequence[str]) -> int:
     """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
-    parser.add_argument("--folder", type=Path, help=f"where to keep the call (default: {FOLDER}, {FOLDER}-2, ...)")
-    parser.add_argument("--play", action="store_true", help="play the call on the speaker when it is over")
+    parser.add_argument("--folder", type=Path, help=f"where to save the call (default: {FOLDER}, {FOLDER}-2, ...)")
+    parser.add_argument("--play", action="store_true", help="play the call on the speaker after it has ended")
     options = parser.parse_args(arguments)
     return trio.run(demo, options.folder or _free_folder(), options.play)
 
 
 async def demo(path: Path, play_it: bool = False) -> int:
-    """Hold the demo's call and keep it in the folder `path`; the exit status of `voicekit demo`."""
+    """Hold the demo's call and save it in the folder `path`; returns the exit status of `voicekit demo`."""
     tell = Teller()
     call: _Call | None = None
     try:
@@ -85,7 +85,7 @@ async def _listen(sound: Path, play_it: bool) -> None:
 
 @asynccontextmanager
 async def _way_to(service: SpeechService, folder: CallFolder) -> AsyncIterator[tuple[SonioxStt, Relay | None]]:
-    """The recogniser; where it is on this machine, behind a relay, so that the connection can be lost."""
+    """The recogniser; if it runs on this machine, through a relay, so that the connection can be lost."""
     if not service.local:
         yield service.transcriber(wire_log=folder.wire_log), None
         return
@@ -117,7 +117,7 @@ class _Call:
         self._session.watch(self.live.note)
 
     async def hold(self, relay: Relay | None) -> SessionEnded:
-        """To its end; the history is written however that comes. DeviceError where it can't be."""
+        """Hold the call to its end; the history is written in any case. DeviceError if the call can't be held."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(perform, lines(), self._caller, self._moments, self._drop(relay), self._said)
@@ -129,7 +129,9 @@ class _Call:
                 self._write_history()
 
     def _drop(self, relay: Relay | None) -> Callable[[], None] | None:
-        """What loses the connection to the recogniser, and tells that it is on purpose; None if it can't be lost."""
+        """A function that drops the connection to the recogniser and announces that this is on purpose; None if it
+        can't.
+        """
         if relay is None:
             return None
 
@@ -140,9 +142,9 @@ class _Call:
         return drop
 
     def summary(self) -> str:
-        """How quickly the caller was answered and, of a call that was not broken off, how well he was understood."""
+        """How quickly the caller was answered and, if the call was completed, how well the caller was understood."""
         if self._ended is None or self._ended.why in SIGNALLED:
-            return self.live.summary()  # what he said last may not have been recognised yet
+            return self.live.summary()  # the caller's last words may not have been recognised yet
         said = " ".join(line.text for line in self._said if not line.aside)
         errors = word_errors(said, " ".join(turn.user for turn in self._session.history))
         return f"{self.live.summary()}; {errors.wrong} of the caller's {errors.words} words were recognised wrongly"
@@ -153,16 +155,16 @@ class _Call:
             self._history.write_text(turns, encoding="utf-8")
         except OSError as error:
             with suppress(OSError):
-                self._history.unlink()  # half of it can't be read
+                self._history.unlink()  # half a history can't be read
             raise DeviceError(f"{self._history}: can't be written (is the disk full?): {error.strerror}") from error
 
 
 def _contents(folder: Path) -> str:
     there = [f"{what} in {name}" for name, what in CONTENTS.items() if (folder / name).is_file()]
-    return f"The call is in {folder}: {', '.join(there)}."
+    return f"The call was saved in {folder}: {', '.join(there)}."
 
 
 def _free_folder() -> Path:
-    """FOLDER, or the first of FOLDER-2, FOLDER-3, ... that is not there yet."""
+    """FOLDER, or the first of FOLDER-2, FOLDER-3, ... that does not exist."""
     numbered = (Path(FOLDER if number == 1 else f"{FOLDER}-{number}") for number in count(1))
     return next(path for path in numbered if not path.exists())

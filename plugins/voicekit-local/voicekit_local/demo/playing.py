@@ -1,4 +1,4 @@
-"""The demo's call to listen to: on a speaker if there is one, else how to hear its file."""
+"""Plays the demo's call on a speaker; without one, says how to hear its file."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ async def play(path: Path) -> str | None:
         finally:
             reader.close()
     except (DeviceError, ConfigError) as error:
-        return f"It can't be played here: {error}."
+        return f"The call can't be played here: {error}."
     return None

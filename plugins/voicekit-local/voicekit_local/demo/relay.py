@@ -1,4 +1,4 @@
-"""A way to the server that can be cut: the demo shows with it what happens when a connection is lost."""
+"""A connection to the server that can be cut: with it the demo shows how a lost connection is handled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trio
 from voicekit.errors import ConfigError
 
 BLOCK = 64 * 1024
-"""Bytes that are passed on at once at most."""
+"""Most bytes passed on at once."""
 
 
 class Relay:
@@ -27,7 +27,7 @@ class Relay:
         self.url = url
 
     def cut(self) -> int:
-        """Drop every connection, as a lost network does: without a word. How many there were."""
+        """Drop every connection without a close, as a lost network does; returns how many there were."""
         cut = len(self._ways)
         for way in self._ways:
             way.cancel()
@@ -51,7 +51,7 @@ class Relay:
                     nursery.start_soon(_copy, client, server, way)
                     nursery.start_soon(_copy, server, client, way)
             except* OSError:
-                pass  # the server is not there: its clients see their connection end
+                pass  # the server is not there, so its clients see their connection end
             finally:
                 self._ways.discard(way)
 
@@ -67,7 +67,7 @@ async def open_relay(url: str) -> AsyncIterator[Relay]:
 
 
 async def _copy(source: trio.SocketStream, target: trio.SocketStream, way: trio.CancelScope) -> None:
-    """Until either side is gone; then the whole way is."""
+    """Copy until either side closes; then both directions end."""
     try:
         while block := await source.receive_some(BLOCK):
             await target.send_all(block)

@@ -1,4 +1,4 @@
-"""What the caller says, and when: the lines of script.toml, said at their cues."""
+"""The lines of the caller in script.toml, and the cues at which they are said."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit_local.demo.caller import Caller, recording
 HERE = Path(__file__).parent
 
 PATIENCE_S = 20.0
-"""How long the caller waits for a cue; then the line is said all the same, and the call goes on."""
+"""Longest wait for a cue; after that the line is said anyway, and the call goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class Moments:
 async def perform(
     script: list[Line], caller: Caller, moments: Moments, drop: Callable[[], None] | None, said: list[Line]
 ) -> None:
-    """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call by then.
+    """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call.
 
-    `drop` is called where the script wants the connection to the recogniser to be lost. A line is put into `said` when
-    it was said to its end; cancelling this leaves the rest unsaid.
+    `drop` is called at the point where the script loses the connection to the recogniser. A line is added to `said`
+    when it is complete; cancelling this leaves the rest unsaid.
     """
     known = 0
     for line in script:

@@ -1,4 +1,4 @@
-"""What the demo prints of its call: as every call is shown, and a lost connection as what it is."""
+"""What the demo prints of its call: the same as for every call, with the lost connection explained."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from voicekit.events import SessionEvent, SttDown, SttUp
 class DemoLive(Live):
     """`Live`, for people who have never seen a call.
 
-    Once the demo has cut the connection to the recogniser, its loss is shown as part of the demo.
+    After the demo has cut the connection to the recogniser, its loss is shown as part of the demo.
     """
 
     _cut: str | None = None
 
     def cutting(self, server: str) -> None:
-        """The connection to the recogniser at `server` is cut now."""
+        """The connection to the recogniser at `server` is about to be cut."""
         self._cut = server
         self._line(self._now, " * ", f"the demo cuts its connection to the recogniser ({server}), on purpose")
 
     def summary(self) -> str:
-        self._flush()  # what waited for a reply that never ended
+        self._flush()  # lines that waited for a reply that never ended
         return super().summary()
 
     def note(self, event: SessionEvent) -> None:
         match event:
             case SttDown() if self._cut is not None:
-                return  # it has been announced
+                return  # already announced
             case SttUp() if self._cut is not None:
                 self._cut = None
                 self._line(self._now, " * ", "connected again: what the caller said meanwhile is sent now")

@@ -1,7 +1,7 @@
-"""Recognisers and voices that run on this machine: one file per engine, behind `interface`.
+"""Recognisers and voices that run on this machine: one file per engine, with the common `interface`.
 
-What is heard and said stays here: onnxruntime, which in recent versions reports its use to its makers and keeps an
-identifier on the disk, is told not to before it is loaded (github.com/microsoft/onnxruntime/pull/27379).
+Sound and text stay on this machine: recent versions of onnxruntime report their use to its makers and keep an
+identifier on the disk, so this is switched off before it is loaded (github.com/microsoft/onnxruntime/pull/27379).
 """
 
 import os

@@ -1,7 +1,7 @@
-"""When each word of a known text sounds: forced alignment with pocketsphinx, or spread by letters where that can't be.
+"""When each word of a known text sounds: forced alignment with pocketsphinx; if that fails, spread by letters.
 
 Words that pocketsphinx has no pronunciation for get a rough one, letter by letter: their neighbours hold them in place.
-It does not let other threads run while it works, so it is given 50 ms of sound at a time (1 ms of work).
+It blocks other threads while it works, so it gets 50 ms of sound at a time (1 ms of work).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
-FRAMES_PER_S: Final = 100  # of the decoder
-MOST_TAUGHT: Final = 2_000  # words; with more, a decoder is replaced, so that nothing grows for ever
-MOST_LEFT_OUT: Final = 3  # words at the end of a text that may be missing from its sound; more were never needed
+FRAMES_PER_S: Final = 100  # frames of the decoder per second
+MOST_TAUGHT: Final = 2_000  # words; then the decoder is replaced, so that nothing grows forever
+MOST_LEFT_OUT: Final = 3  # words at the end of a text that may be missing from its sound; no more were ever needed
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -72,7 +72,7 @@ class SphinxAligner:
             found = decoder.search(_pcm(sound, rate), spoken)
         if not found:
             return spread(words, 0.0, length)
-        if len(found) < len(spoken):  # the last one found has taken the sound of those behind it
+        if len(found) < len(spoken):  # the last word found has taken the sound of those after it
             start, _ = found.pop()
             found += spread(spoken[len(found) :], start, length)
         return _regroup(found, [len(several) for several in parts], length)
@@ -83,13 +83,13 @@ class SphinxAligner:
             decoder = self._idle.get_nowait()
         except Empty:
             decoder = _Decoder()
-        yield decoder  # not put back after an error: it may be in the middle of something
+        yield decoder  # not returned after an error, since its state is unknown
         if decoder.taught < MOST_TAUGHT:
             self._idle.put(decoder)
 
 
 class _Decoder:
-    """One of pocketsphinx's, and how many words it was taught: it never forgets any."""
+    """One decoder of pocketsphinx, and the number of words it was taught: it never forgets any."""
 
     def __init__(self) -> None:
         try:
@@ -103,7 +103,7 @@ class _Decoder:
         """Start and end of each word that is found, from the first on.
 
         While someone is speaking, the last words are often a guess at half a word, which no alignment fits. They are
-        left out then, since without a fit there are no times for the words before them either.
+        then left out, since without a fit there are no times for the words before them either.
         """
         for word in words:
             if self._decoder.lookup_word(word) is None:
@@ -119,7 +119,7 @@ class _Decoder:
 
     def _fit(self, pcm: bytes, words: Sequence[str]) -> Times:
         """The times of `words` as far as the decoder follows them through this sound."""
-        self._decoder.reinit_feat()  # otherwise it goes on from the loudness and noise of the sound before
+        self._decoder.reinit_feat()  # otherwise it continues with the loudness and noise of the previous sound
         self._decoder.set_align_text(" ".join(words))
         self._decoder.start_utt()
         for place in range(0, len(pcm), 2 * CHUNK):
@@ -133,8 +133,8 @@ class _Decoder:
 
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
-    """Times for words of which only their place between `start` and `end` is known: each by its number of letters."""
-    letters = [len(word) + 1 for word in words]  # one more for what is between words
+    """Times for words of which only `start` and `end` of all are known: each in proportion to its number of letters."""
+    letters = [len(word) + 1 for word in words]  # one more for the space between words
     whole = sum(letters) or 1
     marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words))]
     return list(pairwise([*marks, end]))

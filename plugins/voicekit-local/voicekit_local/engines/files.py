@@ -1,4 +1,4 @@
-"""Where models are: files inside installed packages, known by their hashes; and a folder for what is made of them."""
+"""Where models are: files inside installed packages, known by their hashes; and a folder for prepared models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLUGIN = "voicekit-local"
 
 
 def package_folder(package: str, distribution: str) -> Path:
-    """The folder of a package that is not imported. ConfigError naming the distribution when it is missing."""
+    """The folder of a package that is not imported. If it is missing, ConfigError names the distribution."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise missing(f"expected the package {distribution}, which is not installed")
@@ -25,7 +25,7 @@ def package_folder(package: str, distribution: str) -> Path:
 
 
 def missing(what: str) -> ConfigError:
-    """The error for a part that is not installed: `what` it is, and the one command that brings all parts."""
+    """The error for a missing part: `what` it is, and the one command that installs all parts."""
     return ConfigError(f"{what}: {install_command(PLUGIN)}")
 
 
@@ -34,7 +34,7 @@ def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> N
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():
-            raise ConfigError(f"expected {distribution} to bring {name}, found no such file in {folder}")
+            raise ConfigError(f"expected {distribution} to contain {name}, found no such file in {folder}")
         got = sha256(path)
         if got != expected:
             raise ConfigError(f"expected {path} of {distribution} with SHA-256 {expected}, got {got}")

@@ -1,7 +1,7 @@
-"""What an engine promises: recognisers turn sound into words, synthesisers words into sound, aligners find the times.
+"""The contracts of engines: recognisers turn sound into words, synthesisers words into sound, aligners find the times.
 
-An engine is one object per process, shared by all calls. Its methods block and are called in worker threads, several
-at once; `load` is called once, before anything else. Sound is an array of float32 from -1 to 1, mono.
+An engine is one object per process, shared by all calls. Its methods block and are called in worker threads, several at
+once; `load` is called once, before anything else. Sound is an array of float32 from -1 to 1, mono.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ HEARING_RATE = 16_000
 """Samples per second that every recogniser takes."""
 
 LONGEST_S = 15.0
-"""Seconds of sound that a recogniser must take at once: longer segments are cut, since engines begin to repeat
-themselves on more."""
+"""Seconds of sound that a recogniser must accept at once: longer segments are cut, since engines begin to repeat
+themselves on more.
+"""
 
 Progress: TypeAlias = Callable[[str, float], None]
-"""Told what is being done, for a person to read, and how much of the whole loading is done, from 0 to 1."""
+"""Called with the present step, for a person to read, and the part of the whole loading that is done, from 0 to 1."""
 
 
 def no_progress(doing: str, done: float) -> None:
-    """A Progress that nobody watches."""
+    """A Progress that shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,11 @@ HEADS: Final = 8
 HEAD_SIZE: Final = 52
 BEGIN: Final = 1  # token
 END: Final = 2
-SPECIAL: Final = 3  # tokens below are no text
+SPECIAL: Final = 3  # lower token ids are not text
 
-TOKENS_PER_SECOND: Final = 6.5  # the fastest speech; what is more is repetition
+TOKENS_PER_SECOND: Final = 6.5  # the fastest speech; more is repetition
 TOKENS_BESIDES: Final = 3
-SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder's windows need some, and no word is shorter
+SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder's windows need this many, and no word is shorter
 BLANK: Final = "\u2581".encode()
 
 
@@ -143,7 +143,7 @@ class _Decode:
         }
         logits, *present = self._decoder.run(None, inputs)
         for name, value in zip(self._names[1:], present, strict=True):
-            if not cached or ".decoder." in name:  # what it knows of the sound is computed in the first run alone
+            if not cached or ".decoder." in name:  # what it computes from the sound is reused after the first run
                 self._past[name.replace("present", "past_key_values")] = value
         best = logits[0].argmax(axis=1)
         top = np.take_along_axis(logits[0], best[:, None], axis=1)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 NETWORKS: Final = ("encoder_model", "decoder_model_merged")
-SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # of the time
+SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # shares of the time
 SIZES: Final = "sizes.json"
 """The file that says how long the others are; written last."""
 DOING: Final = "preparing the recogniser, this once"
-LARGE: Final = 10_000_000  # bytes of a weight that is worth the trouble
+LARGE: Final = 10_000_000  # bytes; smaller weights are not worth quantising
 
 
 def make(source: Path, folder: Path, progress: Progress) -> None:
@@ -48,7 +48,7 @@ def _make_one(source: Path, folder: Path, name: str) -> None:
     _save(source, plain, GraphOptimizationLevel.ORT_DISABLE_ALL)
     model = onnx.load(plain)
     for place, graph in enumerate(_graphs(model.graph)):
-        graph.name = graph.name or f"graph_{place}"  # what loads the file again insists on names
+        graph.name = graph.name or f"graph_{place}"  # the code that loads the file again requires names
     onnx.save(model, plain)
     _save(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC)
     plain.unlink()
@@ -75,7 +75,7 @@ def _save(source: Path, target: Path, level: object) -> None:
     options.intra_op_num_threads = 1
     options.graph_optimization_level = level
     options.optimized_model_filepath = str(target)
-    options.log_severity_level = 3  # it warns that the result fits this machine alone, which these levels don't cause
+    options.log_severity_level = 3  # it warns that the result fits only this machine, which these levels do not cause
     options.add_session_config_entry("session.save_model_format", "ONNX")
     onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 
@@ -127,5 +127,5 @@ def _say(doing: str, done: float) -> None:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)  # the quantiser advises a step that this recipe replaces
+    logging.disable(logging.WARNING)  # the quantiser recommends a step that this recipe replaces
     make(Path(sys.argv[1]), Path(sys.argv[2]), _say)

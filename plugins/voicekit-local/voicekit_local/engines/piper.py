@@ -30,8 +30,8 @@ DICTIONARIES: Final = {
     "g2p_data/oov_bart_en_us.npz": "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
 }
 
-VARIETY: Final = (0.667, 0.8)  # of the sound and of the durations, as the voice was made for
-GAIN: Final = 1.5  # brings its peaks, of 0.6 at most, below full scale; fixed, so that pieces are equally loud
+VARIETY: Final = (0.667, 0.8)  # of the sound and of the durations, as the voice was trained for
+GAIN: Final = 1.5  # brings its peaks of at most 0.6 close to full scale; fixed, so that pieces are equally loud
 
 
 class Piper:

@@ -55,7 +55,7 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
     except OSError as error:
         needs = f"1.5 GB of memory and 450 MB of disk for a while ({KEPT_MB} MB stay)"
         message = f"preparing the recogniser below {folder.parent}: expected {needs}, got: {error}"
-        raise ConfigError(f"{message}. {CACHE_VARIABLE} names another folder") from error
+        raise ConfigError(f"{message}. Set {CACHE_VARIABLE} to use another folder") from error
     return folder
 
 
@@ -97,7 +97,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
     """`networks.make` in a process of its own, so that its memory is given back; its lines report how much is done."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # whatever found this module here finds it there
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the child finds this module as well
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:
         try:
             assert child.stdout is not None
@@ -110,7 +110,7 @@ def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
             raise
     if child.returncode:
         last = trouble.strip().rpartition("\n")[2]
-        raise OSError(f"the preparing process ended with {child.returncode}: {last}")
+        raise OSError(f"the process that prepares the models ended with {child.returncode}: {last}")
 
 
 def _settle(made: Path, folder: Path) -> None:

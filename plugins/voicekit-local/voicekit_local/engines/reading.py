@@ -17,7 +17,7 @@ from voicekit.reply import sentences
 from voicekit_local.aloud import aloud
 from voicekit_local.engines.align import Times, spread
 
-LONGEST_PIECE: Final = 120  # characters: some eight seconds
+LONGEST_PIECE: Final = 120  # characters: about eight seconds
 CLAUSE_LEAST: Final = 24
 """Characters on each side of a cut behind a clause: the first sound comes sooner, and a pause there is natural."""
 
@@ -74,7 +74,7 @@ def pieces(text: str) -> list[str]:
     cutting = sentences(LONGEST_PIECE).start(StreamContext())
     whole: list[str] = [part.text for part in (*cutting.feed(Text.raw(text, 0)), *cutting.finish())]
     found = [piece for sentence in whole for piece in _clauses(sentence)]
-    rest = text[len("".join(found)) :]  # blanks at the very end, which belong to no sentence
+    rest = text[len("".join(found)) :]  # spaces at the very end, which belong to no sentence
     return [*found[:-1], found[-1] + rest] if found else [text] * bool(text)
 
 

@@ -23,7 +23,7 @@ HASHES: Final = {
     "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
     "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
 }
-SILENT: Final = 0.6  # probability of no speech above which doubtful words are made up (the engine's own default)
+SILENT: Final = 0.6  # probability of no speech above which doubtful words count as invented (the engine's own default)
 DOUBTFUL: Final = -1.0  # mean log probability of the tokens
 
 
@@ -66,7 +66,7 @@ class Whisper:
             no_speech_threshold=SILENT,
             log_prob_threshold=DOUBTFUL,
         )
-        # It says how sure it is of the whole alone, as a mean logarithm.
+        # The engine reports its confidence only for the whole, as a mean logarithm.
         return Heard(
             tuple(HeardWord(word, min(1.0, 2.718**part.avg_logprob)) for part in parts for word in part.text.split())
         )

@@ -54,10 +54,10 @@ class Account:
         raise self._lacks("transfer")
 
     def send_digits(self, call_id: str, digits: str) -> RestRequest:
-        raise self._lacks("request to send keys")
+        raise self._lacks("request that sends keys")
 
     def dial(self, order: DialOrder) -> RestRequest:
-        raise self._lacks("request to dial out")
+        raise self._lacks("request that places a call")
 
     def call_id(self, answer: RestAnswer) -> str:
         return text(answer.body, "sid")
@@ -69,7 +69,7 @@ class Account:
         return answer.status == 404
 
     def _lacks(self, what: str) -> ConfigError:
-        return ConfigError(f"{self.name}: it has no {what}")
+        return ConfigError(f"{self.name}: this carrier has no {what}")
 
 
 class TwilioAccount(Account):

@@ -109,12 +109,12 @@ class CarrierClient:
         why = f"no answer within {self._timeout:g} s"
         with trio.move_on_after(self._timeout), _unlogged():
             context = await in_thread(_trusted)
-            import httpx  # loaded in that thread
+            import httpx  # imported in that thread
 
             try:
                 return await self._send(request, context)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                why = f"no connection ({type(error).__name__})"  # its text may have the address
+                why = f"no connection ({type(error).__name__})"  # its text may contain the address
         raise Unavailable(f"{self.account.name}: {why}", service=self.account.name, retryable=True) from None
 
     async def _send(self, request: RestRequest, context: ssl.SSLContext) -> RestAnswer:
@@ -123,7 +123,8 @@ class CarrierClient:
         headers = {**self.account.headers(self._now()), "accept": "application/json"}
         form = None if request.form is None else _grouped(request.form)
         async with (
-            httpx.AsyncClient(transport=self._transport, verify=context, timeout=None) as client,  # ours is around it
+            # our own timeout is around it
+            httpx.AsyncClient(transport=self._transport, verify=context, timeout=None) as client,
             client.stream(request.method, request.url, headers=headers, data=form, json=request.json) as response,
         ):
             body = bytearray()
@@ -178,5 +179,5 @@ def _trusted() -> ssl.SSLContext:
     import httpx
 
     trusted = httpx.create_ssl_context()
-    httpx.AsyncClient(verify=trusted)  # imports what the first one needs, which takes as long again
+    httpx.AsyncClient(verify=trusted)  # imports what the first request needs, which takes equally long
     return trusted

@@ -105,9 +105,9 @@ def refusal(account: CarrierAccount, answer: RestAnswer) -> ServiceError | None:
         return Unavailable(f"{said}: the call is over", **about)
     match status:
         case 401 | 403:
-            return Unauthenticated(f"{said}: expected the account's keys in {account.keys_from}", **about)
+            return Unauthenticated(f"{said}: expected the account's credentials in {account.keys_from}", **about)
         case 402:
-            return QuotaExceeded(f"{said}: the account has no balance", **about)
+            return QuotaExceeded(f"{said}: the account has no credit", **about)
         case 429:
             return QuotaExceeded(f"{said}: too many requests", retryable=True, **about)
         case 408 | 409 | 425:

@@ -1,1 +1,1 @@
-"""HTTP beneath the REST client: requests, bodies, retries, uploads, files written whole or not at all."""
+"""The HTTP layer of the REST client: requests, bodies, retries, uploads, files written completely or not at all."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place, and moved there at the end."""
+"""Files that are written completely or not at all: written beside their path, and moved there at the end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from voicekit.flow.threads import in_thread
 
 @asynccontextmanager
 async def written(path: Path) -> AsyncIterator[IO[bytes]]:
-    """A file that takes the place of `path` when the block ends well; otherwise nothing has happened.
+    """A file that replaces `path` if the block ends without an error; otherwise nothing changes.
 
-    ConfigError where there can be no file, DeviceError where the disk fails.
+    ConfigError if no file can be created there, DeviceError if the disk fails.
     """
-    file, beside = _opened(path)  # here, as a thread that is left alone would leave it behind
+    file, beside = _opened(path)  # not in a thread, because an abandoned thread would leave the file behind
     try:
         yield file
         await in_thread(_settle, file, beside, path)
     except BrokenPipeError:
-        raise  # of no file: whoever read the output of the block is gone
+        raise  # not an error of the file: the reader of the block's output is gone
     except OSError as error:
         raise DeviceError(f"{path}: could not be written: {error.strerror}") from error
     finally:
@@ -34,21 +34,23 @@ async def written(path: Path) -> AsyncIterator[IO[bytes]]:
 
 
 def check_writable(path: Path) -> None:
-    """ConfigError where `written` could not write; for finding that out before there is anything to lose."""
+    """ConfigError if `written` could not write; call it early, before there is anything to lose."""
     file, beside = _opened(path)
     file.close()
     beside.unlink()
 
 
 def _opened(path: Path) -> tuple[IO[bytes], Path]:
-    """A new file that only its owner may read. Devices and folders are left alone: a file would take their place."""
+    """A new file that only its owner may read. Devices and folders are left alone, because a file would replace
+    them.
+    """
     beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path}: expected a file, or a place for one")
+            raise ConfigError(f"{path}: expected a file, or a path where one can be created")
         return open(beside, "xb", opener=private), beside
     except OSError as error:
-        raise ConfigError(f"{path}: a file cannot be written there: {error.strerror}") from error
+        raise ConfigError(f"{path}: no file can be created there: {error.strerror}") from error
 
 
 def _settle(file: IO[bytes], beside: Path, path: Path) -> None:

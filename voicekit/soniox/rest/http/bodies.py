@@ -1,4 +1,4 @@
-"""Bodies under httpx, both ways, so that no generator of it is ever left open: trio finds every one that is."""
+"""Bodies under httpx, both ways, without leaving one of its generators open: trio detects every one that is."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 import httpx
 import trio
 
-CLOSE_S: Final = 0.5  # for giving a connection back, which does not wait for the peer
+CLOSE_S: Final = 0.5  # for returning a connection to the pool, which does not wait for the peer
 
 
 class RequestBody(httpx.AsyncByteStream):
-    """A body that is passed on as it is. httpx's own are generators, which it leaves open when a request fails."""
+    """A body that is passed on unchanged. httpx's own are generators, which it leaves open when a request fails."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
@@ -39,10 +39,11 @@ class InOne:
 
 @asynccontextmanager
 async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The pieces of the body, which may be left before their end.
+    """The pieces of the body; the block may be left before their end.
 
-    httpx reads through a row of generators and closes only the outermost, and trio complains of the others. So one that
-    is left early is read on, cancelled: that ends all of them, and the connection. The answer of a mock has been read.
+    httpx reads through a chain of generators and closes only the outermost, and trio warns about the others. So if the
+    body is left early, it is read on with a cancellation: this ends all of them, and the connection. The answer of a
+    mock is already complete.
     """
     if response.is_stream_consumed:
         yield InOne(response.content)
@@ -53,12 +54,14 @@ async def reading(response: httpx.Response) -> AsyncIterator[AsyncIterator[bytes
     finally:
         with trio.CancelScope() as scope:
             scope.cancel()
-            with suppress(httpx.RequestError):  # it is left, so how it would have ended is nobody's business
+            with suppress(httpx.RequestError):  # the answer is abandoned, so its end does not matter
                 while await anext(pieces, None) is not None:
-                    pass  # what had come already
+                    pass  # skips what was already received
 
 
 async def close(response: httpx.Response) -> None:
-    """Give the connection back, or close it; also while being cancelled, as it does not wait for the peer."""
+    """Return the connection to the pool, or close it; works even while being cancelled, as it does not wait for the
+    peer.
+    """
     with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
         await response.aclose()

@@ -1,6 +1,7 @@
-"""Requests over httpx: sent, answered within a time, refused in our own errors, and made again where that is safe.
+"""Requests over httpx: sent, answered within a time limit, refused with our own errors, and repeated if that is safe.
 
-Nothing here follows a redirection (a key must not go where nobody sent it) or trusts an answer to be what it should.
+This never follows a redirect (a key must not go to an address that nobody chose), and never trusts an answer to be what
+it should be.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from voicekit.soniox.rest.http.upload import Upload
 from voicekit.soniox.rest.schema.requests import encode
 
 ANSWER_BYTES: Final = 256 * 2**20
-"""The longest answer that is read into memory: five hours of speech are some thirty megabytes of tokens."""
+"""The longest answer that is read into memory: five hours of speech are about thirty megabytes of tokens."""
 STEP_BYTES: Final = 256 * 1024
-"""What of an answer must come in the time for a whole short one: those thirty megabytes are no reason to give up on a
-slow line, and a server that trickles is."""
-ERROR_BYTES: Final = 64 * 1024  # of an error's body: the rest says nothing new
+"""How much of a long answer must come in the time for a whole short one: thirty megabytes over a slow line are
+acceptable, but a server that trickles is not.
+"""
+ERROR_BYTES: Final = 64 * 1024  # of an error's body; the rest adds nothing
 
 T = TypeVar("T", bound=Struct)
 R = TypeVar("R")
@@ -41,7 +43,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RestQuery:
-    """One request: where, with what, and which answer is expected. `repeat` says when it may be made again."""
+    """One request: where, with what, and the expected answer. `repeat` states when it may be repeated."""
 
     method: str
     url: str
@@ -95,15 +97,15 @@ class Http:
             await client.aclose()
 
     async def _client(self) -> httpx.AsyncClient:
-        """Made at the first request, with a TLS context that a thread has made."""
+        """Created at the first request, with a TLS context that a thread has made."""
         if not self._made:
             context = await tls_context(httpx.create_ssl_context)
-            if not self._made:  # no other task was quicker
+            if not self._made:  # unless another task was faster
                 self._made.append(httpx.AsyncClient(verify=context, timeout=self._timeout))
         return self._made[0]
 
     async def answer(self, ask: RestQuery, kind: type[T]) -> T:
-        """The answer as a `kind`. ServiceError, or ProtocolError for an answer that is none."""
+        """The answer as a `kind`. ServiceError, or ProtocolError if the answer is not one."""
         status, headers, body = await self._patiently(ask)
         try:
             return msgspec.json.decode(body, type=kind)
@@ -118,7 +120,7 @@ class Http:
 
     @asynccontextmanager
     async def open(self, ask: RestQuery) -> AsyncIterator[httpx.Response]:
-        """An answer whose body the caller reads; its status is the one that was expected."""
+        """An answer whose body the caller reads; its status is the expected one."""
         response = await self._again(ask, self._begun)
         try:
             yield response
@@ -130,9 +132,9 @@ class Http:
         return await self._again(ask, self._whole, deleted)
 
     async def _again(self, ask: RestQuery, attempt: Callable[[RestQuery], Awaitable[R]], gone: R | None = None) -> R:
-        """What `attempt` makes of `ask`, tried again as often as patience and safety allow.
+        """The result of `attempt` for `ask`, repeated as often as patience and safety allow.
 
-        `gone` is the answer to a second attempt that finds nothing there any more.
+        `gone` is the result if a second attempt finds the thing already deleted.
         """
         backoff = Backoff(self._roll, attempts=self.patience.attempts)
         lost = False
@@ -155,8 +157,9 @@ class Http:
         return await retried(once, backoff)
 
     async def _whole(self, ask: RestQuery) -> tuple[int, dict[str, str], bytes]:
-        """One attempt, its answer read into memory: within `answer` seconds after the request is out, or after the
-        last STEP_BYTES of it."""
+        """One attempt, with its answer read into memory: within `answer` seconds after the request was sent, or after
+        the last STEP_BYTES.
+        """
         with trio.CancelScope() as scope:
             if ask.upload is None:
                 scope.deadline = trio.current_time() + self.patience.connect + self.patience.answer
@@ -166,11 +169,11 @@ class Http:
                 return response.status_code, dict(response.headers), body
             finally:
                 await close(response)
-        step = f"nor were {STEP_BYTES // 1024} KiB of its answer read"
-        raise lost(ask, f"it was not answered in full within {self.patience.answer:g} s, {step} in that time")
+        step = f"fewer than {STEP_BYTES // 1024} KiB came in that time"
+        raise lost(ask, f"no complete answer within {self.patience.answer:g} s ({step})")
 
     async def _begun(self, ask: RestQuery) -> httpx.Response:
-        """One attempt up to the head of its answer, within `answer` seconds."""
+        """One attempt up to the headers of its answer, within `answer` seconds."""
         with trio.move_on_after(self.patience.connect + self.patience.answer):
             return await self._opened(ask)
         raise lost(ask, f"no answer began within {self.patience.answer:g} s")
@@ -179,7 +182,9 @@ class Http:
         scope.deadline = trio.current_time() + self.patience.answer
 
     async def _opened(self, ask: RestQuery, out: Callable[[], None] = lambda: None) -> httpx.Response:
-        """One attempt up to the head of its answer, which has the status that was expected. `out`: all is sent."""
+        """One attempt up to the headers of its answer, with the expected status. `out` is called when everything is
+        sent.
+        """
         address = await self._access.address(ask.url)
         content = None if ask.json is None else encode(ask.json)
         headers = {**dict(address.headers), **ask.headers, "accept-encoding": "identity"}
@@ -221,7 +226,7 @@ class Http:
             why = f"{httpx.URL(ask.url).host} was not reached: {self.why(error)}"
             raise Setback(errors.lost(why, service=SERVICE), RequestTrouble.UNSENT) from self._cause(error)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise ConfigError(f"Soniox address: {redacted(ask.url)!r} cannot be asked: {self.why(error)}") from None
+            raise ConfigError(f"Soniox address: {redacted(ask.url)!r} cannot be used: {self.why(error)}") from None
         except httpx.TransportError as error:
             raise lost(ask, self.why(error)) from self._cause(error)
 
@@ -233,7 +238,7 @@ class Http:
         whole: bool = True,
         moved: Callable[[], None] = lambda: None,
     ) -> bytes:
-        """The body, up to `most` bytes of it; Setback if it is cut short. `moved` is called for each step."""
+        """The body, up to `most` bytes; Setback if it is cut short. `moved` is called for each step."""
         body = bytearray()
         steps = 0
         try:
@@ -249,16 +254,16 @@ class Http:
                         break
         except httpx.RequestError as error:
             if whole:
-                why = f"the answer broke off after {len(body)} bytes ({self.why(error)})"
+                why = f"the answer was cut off after {len(body)} bytes ({self.why(error)})"
                 raise lost(ask, why) from self._cause(error)
         return bytes(body)
 
     def why(self, error: BaseException) -> str:
-        """What to say of an error of httpx, which may quote the peer, or be empty."""
+        """The text for an httpx error, whose own text may quote the peer, or be empty."""
         return self.redact(str(error)) or type(error).__name__
 
     def _cause(self, error: Exception) -> Exception | None:
-        """`error`, unless it shows what must not be shown."""
+        """`error`, unless it contains something that must not be shown."""
         return error if self.redact(str(error)) == str(error) else None
 
     def _unexpected(self, status: int, headers: Mapping[str, str], body: bytes, wanted: str) -> ProtocolError:
@@ -266,7 +271,7 @@ class Http:
 
 
 def lost(ask: RestQuery, why: str) -> Setback:
-    """The failure of a request that was sent and not answered, with how far its upload had come."""
+    """The failure of a request that was sent and not answered, with how much of its upload was sent."""
     if ask.upload is not None:
         where = f"the upload of {ask.upload.filename} was interrupted after {ask.upload.so_far}"
         return Setback(errors.lost(f"{where}: {why}", service=SERVICE), RequestTrouble.LOST)
@@ -281,5 +286,5 @@ async def _told(upload: Upload, out: Callable[[], None]) -> AsyncGenerator[bytes
 
 
 def _seconds(asked: str) -> float:
-    """A Retry-After in seconds; as a date it is no use without a clock of the same time."""
+    """A Retry-After in seconds; a date is useless without a clock that agrees with the server's."""
     return float(asked) if asked.isascii() and asked.isdecimal() else 0.0

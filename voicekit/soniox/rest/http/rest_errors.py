@@ -1,4 +1,4 @@
-"""What an answer means that is not the one that was asked for. Pure; the table is `voicekit.soniox.api.errors`."""
+"""The meaning of unexpected answers. Pure; the table is `voicekit.soniox.api.errors`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from voicekit.soniox.api.wire import Refused as RefusedFrame
 from voicekit.soniox.rest.schema.answers import RestError
 
 SERVICE: Final = "Soniox"
-QUOTED: Final = 80  # characters of an answer that an error shows
-LOOKED_AT: Final = 64 * 1024  # bytes of it in which keys are looked for, far more than are shown
+QUOTED: Final = 80  # characters of an answer that an error quotes
+LOOKED_AT: Final = 64 * 1024  # bytes of it that are searched for keys, far more than are quoted
 
 _decoder = msgspec.json.Decoder(RestError)
 
 
 def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.as_said) -> errors.Failed:
-    """The failure that an error answer means, whichever shape it has; where it has none, its number decides."""
+    """The failure for an error answer, in whichever shape; if it has none, its status decides."""
     said = errors.cleaned(_read(body), redact)
     wrong = [errors.cleaned(one, redact) for one in said.validation_errors or ()]
     fields = [FieldError(one.location, one.error_type, one.message) for one in wrong]
@@ -33,7 +33,7 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
         error_message="; ".join(parts),
         request_id=said.request_id,
     )
-    failed = errors.refused(frame, service=SERVICE, redact=redact)  # once more, as parts of a key may have met
+    failed = errors.refused(frame, service=SERVICE, redact=redact)  # again, because parts of a key may have joined
     if isinstance(failed.error, ServiceError):
         failed.error.validation_errors = tuple(fields)
         failed.error.more_info = said.more_info
@@ -43,12 +43,13 @@ def refused(status: int, body: bytes, *, redact: Callable[[str], str] = errors.a
 def unexpected(
     status: int, headers: Mapping[str, str], body: bytes, wanted: str, *, redact: Callable[[str], str] = errors.as_said
 ) -> ProtocolError:
-    """The error of an answer that the API never gives: a page, a redirection, nothing at all."""
+    """The error for an answer that the API never gives: a web page, a redirect, nothing at all."""
     kind = redact(headers.get("content-type", "")).partition(";")[0][:QUOTED] or "no content type"
     if 300 <= status < 400:
         where = redact(headers.get("location", "nowhere"))[: 4 * QUOTED]
         return RemoteProtocolError(
-            f"{SERVICE}: expected {wanted}, got {status}, which leads to {where}. The address of the service is wrong, "
+            f"{SERVICE}: expected {wanted}, got {status}, which leads to {where}. Either the address "
+            "of the service is wrong, "
             "or something in between catches requests; keys are not sent elsewhere."
         )
     got = f"{kind}, {_quoted(body, redact)}" if body else "an empty body"
@@ -69,6 +70,6 @@ def _without_words(status: int, body: bytes, redact: Callable[[str], str]) -> st
 
 
 def _quoted(body: bytes, redact: Callable[[str], str]) -> str:
-    """Redacted before it is cut: half a key could not be recognised."""
+    """Redacted before it is cut, because half a key could not be recognised."""
     text = redact(body[:LOOKED_AT].decode("utf-8", "replace"))
     return f"{text[:QUOTED]!r}{'...' if len(text) > QUOTED else ''}"

@@ -1,7 +1,7 @@
-"""How long to wait for the service, and which requests may be made again. Pure.
+"""How long to wait for the service, and which requests may be repeated. Pure.
 
-A request is made again only if that can't do its work twice: if it is one that may be repeated, or if it was refused
-before any work began.
+A request is repeated only if its work can't be done twice: if it is a repeatable kind, or if it was refused before any
+work began.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from voicekit.errors import ConfigError
 from voicekit.soniox.api import errors
 
 LONGEST_WAIT_S: Final = 60.0
-"""The longest wait that the service may ask for: limits are counted per minute."""
+"""The longest wait that the service may ask for: its limits are counted per minute."""
 
 
 class Repeat(Enum):
-    """When a request may be made again, beside where it never reached the service."""
+    """When a request may be repeated, besides when it never reached the service."""
 
     ALWAYS = "always"
     """It only reads, or deletes what can be deleted once."""
     REFUSED = "refused"
-    """After an error, but not where the answer was lost: speech, which is charged for once it has begun."""
+    """After an error, but not if the answer was lost: speech, which is billed once it has begun."""
     UNSTARTED = "unstarted"
-    """Only after an error that says that nothing was begun: what makes something new each time."""
+    """Only after an error which means that nothing was begun: requests that create something new each time."""
 
 
 class RequestTrouble(Enum):
-    """How far a request came."""
+    """How far a request got."""
 
     UNSENT = "unsent"
     """There was no connection."""
     REFUSED = "refused"
     """The service answered with an error."""
     LOST = "lost"
-    """It was sent, and no answer came, or not all of it."""
+    """It was sent, but no answer came, or only a part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds to wait, and how often to try.
 
-    `connect` for a connection; `answer` for a whole answer once the request is out, or for each 256 KiB of a long one;
-    `stall` while not a byte moves of an upload or of sound; `speech` for all sound of one request, not counting what
-    the caller takes; `attempts` in all.
+    `connect` for a connection; `answer` for a whole answer after the request was sent, or for each 256 KiB of a long
+    one; `stall` for a pause in which no byte of an upload or of sound moves; `speech` for all sound of one request,
+    without the time that the caller takes; `attempts` in total.
     """
 
     connect: float = 10.0
@@ -62,11 +62,11 @@ class Patience:
 
 
 _UNSTARTED: Final = (errors.Retry.LONG_BACKOFF, errors.Retry.NEW_KEY)
-"""Refused at the door: too many requests, or a key that is not good any more."""
+"""Refused before any work: too many requests, or a key that is no longer valid."""
 
 
 def may_repeat(failed: errors.Failed, trouble: RequestTrouble, repeat: Repeat) -> bool:
-    """Whether the request can be made again without its work being done twice."""
+    """Whether the request can be repeated without its work being done twice."""
     if trouble is RequestTrouble.UNSENT or repeat is Repeat.ALWAYS:
         return True
     if trouble is RequestTrouble.LOST:

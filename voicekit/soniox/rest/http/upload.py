@@ -1,4 +1,4 @@
-"""A form with one file on its way up: read in pieces, from a path, bytes or a stream, and never held as a whole."""
+"""The upload of a form with one file: read in pieces, from a path, bytes or a stream, and never held as a whole."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from voicekit.errors import ConfigError
 from voicekit.flow.threads import in_thread
 
 PIECE_BYTES: Final = 256 * 1024
-"""Bytes read at once: large enough that the thread that reads costs nothing, small enough for smooth progress."""
+"""Bytes read at once: large enough that the reading thread costs nothing, small enough for smooth progress."""
 
 Content: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | AsyncIterable[bytes]
-"""What may be uploaded: a path, the bytes themselves, a file open for reading, or whatever yields bytes."""
+"""What may be uploaded: a path, bytes, a file open for reading, or anything that yields bytes."""
 
 UploadProgress: TypeAlias = Callable[[int, int | None], None]
-"""Called with the bytes that are out, and with how many there are if that is known."""
+"""Called with the number of bytes sent and, if known, the total."""
 
 
 class Upload:
-    """The body of one upload. `sent` counts the file's bytes that have been handed to the connection.
+    """The body of one upload. `sent` counts the file's bytes that were passed to the connection.
 
-    `again` says whether it can be sent a second time. ConfigError for a file that can't be read, is too large, or
-    changes while it is read.
+    `again`: whether it can be sent a second time. ConfigError for a file that can't be read, is too large, or changes
+    while it is read.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Upload:
         self._begun = False
         if self.size is not None:
             self._check(self.size)
-        # A boundary must not occur in the body; one of 32 digits from the system's dice does not.
+        # A boundary must not occur in the body; with 32 random digits it does not.
         self._boundary = f"voicekit-{os.urandom(16).hex()}"
         self._head = _head(self._boundary, fields, self.filename)
         self._tail = f"\r\n--{self._boundary}--\r\n".encode()
@@ -58,7 +58,7 @@ class Upload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the request says of its body."""
+        """The headers that describe the body."""
         kind = {"content-type": f"multipart/form-data; boundary={self._boundary}"}
         if self.size is None:
             return {**kind, "transfer-encoding": "chunked"}
@@ -66,7 +66,7 @@ class Upload:
 
     @property
     def so_far(self) -> str:
-        """How far it has come, in words."""
+        """How much was sent, in words."""
         return f"{self.sent} bytes" if self.size is None else f"{self.sent} of {self.size} bytes"
 
     async def body(self) -> AsyncGenerator[bytes, None]:
@@ -78,11 +78,11 @@ class Upload:
             async for piece in pieces:
                 self._check(self.sent + len(piece))
                 yield piece
-                self.sent += len(piece)  # after the yield: only now it is out
+                self.sent += len(piece)  # after the yield, because only now it has been sent
                 if self._progress is not None:
                     self._progress(self.sent, self.size)
         if self.size is not None and self.sent != self.size:
-            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, it ended after {self.sent}")
+            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, but it ended after {self.sent}")
         yield self._tail
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
@@ -103,7 +103,7 @@ class Upload:
         if size > self._most:
             raise ConfigError(f"upload of {self.filename}: expected at most {self._most} bytes, got {size}")
         if self.size is not None and size > self.size:
-            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, it grew while it was read")
+            raise ConfigError(f"upload of {self.filename}: expected {self.size} bytes, but it grew while it was read")
 
 
 def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
@@ -116,7 +116,7 @@ def _opened(content: Path | bytes | IO[bytes]) -> IO[bytes]:
 
 
 def _size(content: Path | bytes | IO[bytes] | AsyncIterable[bytes]) -> int | None:
-    """How many bytes there are, None where that is not known beforehand."""
+    """The number of bytes, None if it is not known in advance."""
     if isinstance(content, bytes):
         return len(content)
     if isinstance(content, Path):
@@ -153,4 +153,4 @@ def _head(boundary: str, fields: Mapping[str, str], filename: str) -> bytes:
     try:
         return "".join(parts).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ConfigError(f"upload: expected a name that is text, got {filename!r}") from error
+        raise ConfigError(f"upload: expected a text as the file name, got {filename!r}") from error

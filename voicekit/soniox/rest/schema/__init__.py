@@ -1,1 +1,1 @@
-"""What the REST API takes and answers, typed."""
+"""The REST API's requests and answers, typed."""

@@ -1,8 +1,8 @@
-"""What the service answers over HTTP, as typed JSON, for both roles.
+"""The service's answers over HTTP, as typed JSON, for both roles.
 
-Decoding skips fields that we do not know, and takes a missing one for its default; only what an answer is useless
-without (an id, a status, a key) must be there. Times are aware datetimes in UTC, durations whole milliseconds, and
-money is a decimal number in a string, as the service sends it.
+Decoding skips unknown fields, and uses the default for a missing one; only fields without which an answer is useless
+(an id, a status, a key) are required. Times are aware datetimes in UTC, durations whole milliseconds, and money is a
+decimal number in a string, as the service sends it.
 
 Facts: the vendor's REST API reference.
 """
@@ -27,7 +27,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """How many there are, and where they came from."""
+    """Their number, by origin."""
 
     total: int = 0
     public_api: int = 0
@@ -35,9 +35,9 @@ class Count(Struct, frozen=True, kw_only=True):
 
 
 class Transcription(Struct, frozen=True, kw_only=True):
-    """A transcription and how far it is: `status` is "queued", "processing", "completed" or "error".
+    """A transcription and its status: "queued", "processing", "completed" or "error".
 
-    The value of the webhook's header comes masked. `audio_duration_ms` is known once processing has begun.
+    The value of the webhook's header is masked. `audio_duration_ms` is known once processing has begun.
     """
 
     id: str
@@ -61,14 +61,14 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> bool:
-        """Whether it will not change any more, for better or worse."""
+        """Whether it has completed or failed, so that it will not change any more."""
         return self.status in ("completed", "error")
 
 
 class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
     """A piece of a word with its own leading space. Times are milliseconds of the sound; translations have none.
 
-    `translation_status` is "none", "original" or "translation", where a translation was asked for.
+    `translation_status` is "none", "original" or "translation", if a translation was requested.
     """
 
     text: str = ""
@@ -83,7 +83,7 @@ class TranscriptToken(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TranscriptText(Struct, frozen=True, kw_only=True):
-    """The words of a completed transcription: all of them in `text`, and one by one."""
+    """The words of a completed transcription: the whole `text`, and each token."""
 
     id: str = ""
     text: str = ""
@@ -101,7 +101,7 @@ class Language(Struct, frozen=True, kw_only=True):
 
 
 class TranslationTarget(Struct, frozen=True, kw_only=True):
-    """A language that a model translates into, and from which ones."""
+    """A language that a model can translate into, and from which languages."""
 
     target_language: str
     source_languages: tuple[str, ...] = ()
@@ -109,10 +109,9 @@ class TranslationTarget(Struct, frozen=True, kw_only=True):
 
 
 class SttModel(Struct, frozen=True, kw_only=True):
-    """A model that listens. `transcription_mode` is "real_time" or "async".
+    """A model for recognition. `transcription_mode` is "real_time" or "async".
 
-    Where the lists of translations are empty, `one_way_translation` and `two_way_translation` may say
-    "all_languages".
+    If the lists of translations are empty, `one_way_translation` and `two_way_translation` may be "all_languages".
     """
 
     id: str
@@ -133,7 +132,7 @@ class SttModel(Struct, frozen=True, kw_only=True):
 
 
 class ModelVoice(Struct, frozen=True, kw_only=True):
-    """A voice as the list of models names it."""
+    """A voice in the list of models."""
 
     id: str
     description: str = ""
@@ -141,7 +140,7 @@ class ModelVoice(Struct, frozen=True, kw_only=True):
 
 
 class TtsModel(Struct, frozen=True, kw_only=True):
-    """A model that speaks; the speeds are None where it has only one."""
+    """A model for speech; the speeds are None if it has only one."""
 
     id: str
     aliased_model_id: str | None = None
@@ -173,9 +172,9 @@ class SharedVoice(Struct, frozen=True, kw_only=True):
 
 
 class VoiceModel(Struct, frozen=True, kw_only=True):
-    """Whether a voice of one's own can be used with a model: only when `status` is "ready".
+    """Whether one of your own voices can be used with a model: only if `status` is "ready".
 
-    Else it is "not_computed", "processing" or "failed", the last with the reason.
+    Otherwise it is "not_computed", "processing" or "failed", the last with the reason.
     """
 
     model: str
@@ -185,7 +184,7 @@ class VoiceModel(Struct, frozen=True, kw_only=True):
 
 
 class Voice(Struct, frozen=True, kw_only=True):
-    """A voice of one's own, made from a recording."""
+    """One of your own voices, made from a recording."""
 
     id: str
     name: str = ""
@@ -198,7 +197,7 @@ class Voice(Struct, frozen=True, kw_only=True):
 
 
 class TemporaryKey(Struct, frozen=True, kw_only=True):
-    """A key that may be given away, and until when it opens new streams."""
+    """A key to give away, and until when it opens new streams."""
 
     api_key: str
     expires_at: datetime
@@ -216,7 +215,7 @@ class Violation(Struct, frozen=True, kw_only=True):
 
 
 class RestError(Struct, frozen=True, kw_only=True):
-    """An error, in either of its two shapes: the first names are those of the API, the others those of speech."""
+    """An error, in either of its two shapes: the first names are the API's, the others those of speech."""
 
     status_code: int | None = None
     message: str | None = None

@@ -1,6 +1,6 @@
-"""What the service is asked over HTTP, as typed JSON, and which fields it would refuse, for both roles.
+"""The requests over HTTP, as typed JSON, and which fields the service would refuse, for both roles.
 
-None leaves the service's default and is left out. `wrongs` names every field that is out of bounds: a client raises the
+None uses the service's default and is omitted. `wrongs` names every field that is out of bounds: a client raises the
 first before anything is sent, a server answers with all of them.
 """
 
@@ -20,7 +20,7 @@ from voicekit.soniox.api.wrongs import Wrong, Wrongs, between, context, hints, l
 from voicekit.soniox.rest.http import rest_limits as limits
 
 NO_FILE: Final = "00000000-0000-0000-0000-000000000000"
-"""The file of a request that is checked before there is one."""
+"""The file id of a request that is checked before there is a file."""
 
 _URL = re.compile(limits.URL_PATTERN)
 _FILE_ID = re.compile(limits.FILE_ID)
@@ -29,7 +29,7 @@ _FILE_ID = re.compile(limits.FILE_ID)
 class TranscriptionRequest(Struct, frozen=True, kw_only=True):
     """What to transcribe, exactly one of `audio_url` and `file_id`, and how.
 
-    When it is done, the service posts to `webhook_url`, with the header named here as proof that it is the service.
+    When it is done, the service posts to `webhook_url`; the header named here proves that it is the service.
     """
 
     model: str = limits.ASYNC_MODEL
@@ -53,7 +53,7 @@ class TranscriptionRequest(Struct, frozen=True, kw_only=True):
 
 
 class SpeechRequest(Struct, frozen=True, kw_only=True):
-    """A text of at most 5000 UTF-8 bytes, and how it shall sound. Formats without a header need a `sample_rate`."""
+    """A text of at most 5000 UTF-8 bytes, and how to speak it. Formats without a header need a `sample_rate`."""
 
     text: str
     voice: str = realtime.TTS_VOICE
@@ -71,7 +71,7 @@ class KeyRequest(Struct, frozen=True, kw_only=True):
     """A temporary key for `usage_type` "transcribe_websocket" or "tts_rt".
 
     It opens streams for `expires_in_seconds` (1 to 3600), only one if `single_use`, each for at most
-    `max_session_duration_seconds` (1 to 18000). `client_reference_id` stands in the usage of all of them.
+    `max_session_duration_seconds` (1 to 18000). `client_reference_id` appears in the usage of all of them.
     """
 
     usage_type: str
@@ -82,7 +82,7 @@ class KeyRequest(Struct, frozen=True, kw_only=True):
 
 
 class SharedVoicesQuery(Struct, frozen=True, kw_only=True):
-    """Which shared voices of a model are wanted: those for which everything given is true."""
+    """A filter for a model's shared voices: all given values must match."""
 
     model: str = realtime.TTS_MODEL
     gender: str | None = None
@@ -93,19 +93,19 @@ class SharedVoicesQuery(Struct, frozen=True, kw_only=True):
 
 
 class FileFields(Struct, frozen=True, kw_only=True):
-    """What comes with a file."""
+    """Fields sent with a file."""
 
     client_reference_id: str | None = None
 
 
 class VoiceFields(Struct, frozen=True, kw_only=True):
-    """What comes with the recording for a voice; the name is its own within the project."""
+    """Fields sent with the recording for a voice; the name must be unique within the project."""
 
     name: str
 
 
 class RecomputeRequest(Struct, frozen=True, kw_only=True):
-    """The model to prepare a voice for; None for all that it is not ready for."""
+    """The model to prepare a voice for; None for all for which it is not ready."""
 
     model: str | None = None
 

@@ -1,4 +1,4 @@
-"""What the service answers about usage and concurrency, as typed JSON, for both roles; see `types`.
+"""The service's answers about usage and concurrency, as typed JSON, for both roles; see `types`.
 
 Facts: the vendor's REST API reference.
 """
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 
 class UsageLog(Struct, frozen=True, kw_only=True):
-    """One request that was charged for. Costs are in US dollars."""
+    """One billed request. Costs are in US dollars."""
 
     uuid: str
     request_scope: str = ""
@@ -35,7 +35,7 @@ class UsageLog(Struct, frozen=True, kw_only=True):
 
 
 class UsageEntry(Struct, frozen=True, kw_only=True):
-    """The usage of one model, or of all where `model` is None. Every list has one value for each of `days`."""
+    """The usage of one model, or of all if `model` is None. Every list has one value for each of `days`."""
 
     model: str | None = None
     days: tuple[date, ...] = ()
@@ -66,21 +66,21 @@ class UsageEntry(Struct, frozen=True, kw_only=True):
 
 
 class UsageSummary(Struct, frozen=True, kw_only=True):
-    """Usage day by day: all of it, and for each model that was used."""
+    """Usage day by day: the total, and for each model that was used."""
 
     total: UsageEntry
     models: tuple[UsageEntry, ...] = ()
 
 
 class AtOnce(Struct, frozen=True, kw_only=True):
-    """Numbers of sessions and streams at once; as a limit, None is none."""
+    """Numbers of concurrent sessions and streams; as a limit, None means unlimited."""
 
     transcribe_concurrent: int | None = None
     tts_concurrent: int | None = None
 
 
 class Concurrency(Struct, frozen=True, kw_only=True):
-    """What runs now, and how much may."""
+    """The current streams, and their limits."""
 
     current: AtOnce = AtOnce()
     limits: AtOnce = AtOnce()

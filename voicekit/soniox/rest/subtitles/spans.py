@@ -1,4 +1,4 @@
-"""Words of a transcript with their times, for subtitles: translations among them, and scripts without spaces. Pure."""
+"""A transcript's words with their times, for subtitles, including translations and scripts without spaces. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRANSLATION: Final = "translation"
 
 @dataclass(frozen=True, slots=True)
 class CaptionWord:
-    """A word with its own leading space, or a piece of a text that is written without spaces."""
+    """A word with its own leading space, or a piece of a text in a script without spaces."""
 
     text: str
     start: int
@@ -26,7 +26,7 @@ class CaptionWord:
 
 
 def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[CaptionWord]:
-    """The tokens that are wanted, each with times; a translation comes after what it translates, and has none."""
+    """The requested tokens, each with times; a translation follows its original, and has none of its own."""
     originals: list[TranscriptToken] = []
     translation: list[TranscriptToken] = []
     last = 0
@@ -46,7 +46,7 @@ def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[Capti
         if translated:
             originals.append(token)
             if token.translation_status in (None, "none"):
-                yield CaptionWord(token.text, start, end, token.speaker)  # said in the language that is wanted already
+                yield CaptionWord(token.text, start, end, token.speaker)  # already spoken in the requested language
                 originals, last = [], end
         else:
             yield CaptionWord(token.text, start, end, token.speaker)
@@ -58,7 +58,7 @@ def timed(tokens: Iterable[TranscriptToken], translated: bool) -> Iterator[Capti
 def _spread(
     translation: Sequence[TranscriptToken], originals: Sequence[TranscriptToken], last: int
 ) -> Iterator[CaptionWord]:
-    """The tokens of a translation over the time of what they translate, by their length."""
+    """A translation's tokens, spread over the time of the original by their length."""
     start, end = _span(originals, last)
     whole = sum(len(token.text) for token in translation) or 1
     speaker = next((token.speaker for token in originals if token.speaker), None)
@@ -77,7 +77,7 @@ def _span(tokens: Sequence[TranscriptToken], last: int) -> tuple[int, int]:
 
 
 def words_of(pieces: Iterable[CaptionWord]) -> Iterator[CaptionWord]:
-    """Pieces put together up to where a line may be broken: before a space, and where no spaces are written."""
+    """Pieces joined up to where a line may be broken: before a space, or anywhere in scripts without spaces."""
     held: CaptionWord | None = None
     for piece in pieces:
         piece = CaptionWord(_SPACES.sub(" ", piece.text), piece.start, piece.end, piece.speaker)

@@ -1,13 +1,13 @@
-"""Subtitles from a transcript: SRT and WebVTT, cut as subtitlers cut them. Pure.
+"""Subtitles from a transcript: SRT and WebVTT, split as subtitlers do. Pure.
 
     cues = captions(transcript.tokens)                     what was said
     cues = captions(transcript.tokens, translated=True)    what it was translated to
     Path("talk.srt").write_text(srt(cues), encoding="utf-8")
 
-A caption has at most two lines of 42 characters and stays from 5/6 of a second to 7 seconds, as broadcasters ask. It
-ends with its sentence, at a pause, where the speaker changes, or where it is full. Where people answer each other
-faster than that, captions come a little late rather than too short to be read; where they would come more than a second
-late, several turns share one, each behind a dash, so that the lag never grows.
+A caption has at most two lines of 42 characters and stays from 5/6 of a second to 7 seconds, as broadcasters require.
+It ends with its sentence, at a pause, where the speaker changes, or when it is full. If people answer each other faster
+than that, captions come a little late rather than too short to be read. If they would come more than a second late,
+several turns share one, each after a dash, so that the delay never grows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CLOSING: Final = "\"')]}\u00bb\u201d\u2019\u300d\u300f"
 class Style:
     """The limits of captions. Characters are columns: a wide one, as in Chinese, counts as two.
 
-    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is room,
+    `pause_ms` is the silence that ends a caption, `linger_ms` how long one stays after its last word if there is time,
     `late_ms` how much later than its first word one may come before turns and sentences share captions.
     """
 
@@ -52,8 +52,9 @@ STYLE: Final = Style()
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What is shown from `start_ms` to `end_ms`. `speaker` is None where there is only one, none is known, or several
-    share it."""
+    """What is shown from `start_ms` to `end_ms`. `speaker` is None if there is only one, none is known, or several
+    share it.
+    """
 
     start_ms: int
     end_ms: int
@@ -62,7 +63,7 @@ class Caption:
 
 
 def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, style: Style = STYLE) -> list[Caption]:
-    """The captions of a transcript, in order, never two at once. Translations are timed by what they translate."""
+    """The captions of a transcript, in order, never two at once. Translations use the times of their originals."""
     words = list(words_of(timed(tokens, translated)))
     several = len({word.speaker for word in words if word.speaker is not None}) > 1
     groups = list(_groups(words, style, several))
@@ -79,7 +80,7 @@ def captions(tokens: Iterable[TranscriptToken], *, translated: bool = False, sty
 
 
 def srt(cues: Sequence[Caption]) -> str:
-    """As SubRip. A speaker is named in the text where another one begins to speak."""
+    """As SubRip. A speaker is named in the text when they begin to speak."""
     blocks, before = [], None
     for number, cue in enumerate(cues, 1):
         named = cue.speaker is not None and cue.speaker != before
@@ -101,7 +102,7 @@ def vtt(cues: Sequence[Caption]) -> str:
 
 
 def readable(tokens: Iterable[TranscriptToken], *, translated: bool = False) -> str:
-    """The text, in a paragraph for each turn of a speaker, each named where there are several."""
+    """The text, in a paragraph for each turn of a speaker, named if there are several."""
     words = list(words_of(timed(tokens, translated)))
     several = len({word.speaker for word in words if word.speaker is not None}) > 1
     paragraphs: list[list[CaptionWord]] = []
@@ -120,8 +121,9 @@ def speaker_label(speaker: str | None) -> str:
 
 
 def _groups(words: Iterable[CaptionWord], style: Style, several: bool) -> Iterator[tuple[int, list[CaptionWord]]]:
-    """Words that stand together in one caption, and when it comes: with the first of them, or as soon as the one
-    before has been there long enough."""
+    """Words that share one caption, and when it appears: with the first of them, or when the previous one has been
+    shown long enough.
+    """
     group: list[CaptionWord] = []
     start = earliest = 0
     for word in words:
@@ -137,7 +139,7 @@ def _groups(words: Iterable[CaptionWord], style: Style, several: bool) -> Iterat
 
 
 def _short(word: CaptionWord, style: Style) -> Iterator[CaptionWord]:
-    """A word in pieces that fit into a line, its time spread over them by their length; most words are one."""
+    """A word in pieces that fit into a line, with its time spread over them by length; usually it is one piece."""
     most = style.columns - len(speaker_label(word.speaker))
     said, whole, lasts = 0, len(word.text), word.end - word.start
     for piece in _pieces(word.text):
@@ -158,12 +160,12 @@ def _cut(letters: str, most: int) -> Iterator[str]:
 
 
 def _ends(group: Sequence[CaptionWord], word: CaptionWord, start: int, style: Style, several: bool) -> bool:
-    """Whether a caption, which comes at `start`, ends before `word`."""
+    """Whether a caption that appears at `start` ends before `word`."""
     last, full = group[-1], [*group, word]
     if len(_laid_out(_turns(full), style, _label(full, several))) > style.lines:
         return True
     if start + style.shortest_ms + style.gap_ms - word.start > style.late_ms:
-        return False  # the next one would come too late
+        return False  # the next caption would come too late
     if word.speaker != last.speaker or word.start - last.end >= style.pause_ms:
         return True
     if word.end - group[0].start > style.longest_ms:
@@ -191,12 +193,12 @@ def _label(group: Sequence[CaptionWord], several: bool) -> str:
 
 
 def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
-    """Words in lines, balanced where there are two."""
+    """Words in lines, balanced if there are two."""
     turns = _turns(group)
     lines = _laid_out(turns, style, label)
     if len(lines) == 2 and lines != ["".join(turn).strip() for turn in turns]:
         words = [word for turn in turns for word in turn]
-        for place in range(len(words) - 1, 0, -1):  # the shortest longer line, and of equals the longer one below
+        for place in range(len(words) - 1, 0, -1):  # the shortest longer line; if equal, the longer one at the bottom
             one, other = "".join(words[:place]).strip(), "".join(words[place:]).strip()
             widths = _columns(one) + len(label), _columns(other)
             if max(widths) <= style.columns and max(widths) <= max(_columns(lines[0]) + len(label), _columns(lines[1])):
@@ -205,8 +207,7 @@ def _lines(group: Sequence[CaptionWord], style: Style, label: str) -> list[str]:
 
 
 def _laid_out(turns: Sequence[Sequence[str]], style: Style, label: str) -> list[str]:
-    """Turns in lines of their own if that is possible, else all words in lines, of which the first has room for a
-    label."""
+    """Turns in separate lines if possible, else all words in lines, the first of which has room for a label."""
     lines = ["".join(turn).strip() for turn in turns]
     if 1 < len(lines) <= style.lines and all(_columns(line) <= style.columns for line in lines):
         return lines
@@ -214,7 +215,7 @@ def _laid_out(turns: Sequence[Sequence[str]], style: Style, label: str) -> list[
 
 
 def _turns(group: Sequence[CaptionWord]) -> list[list[str]]:
-    """The words of each turn, each turn behind a dash where there are several of them."""
+    """The words of each turn, each after a dash if there are several turns."""
     turns: list[list[str]] = []
     for place, word in enumerate(group):
         if place == 0 or word.speaker != group[place - 1].speaker:
@@ -263,5 +264,5 @@ def _clock(ms: int, mark: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name that is none of a subtitle's own signs; short, as it takes room from the text."""
+    """A name without the format's special characters; short, as it takes space from the text."""
     return "".join(letter for letter in name if letter.isalnum() or letter in " _-")[:8] or "?"

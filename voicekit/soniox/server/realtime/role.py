@@ -1,4 +1,4 @@
-"""What both realtime roles have in common: who the client is, what the server offers, and what is to be sent."""
+"""What both realtime roles have in common: the client's key, what the server offers, and the messages to send."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from voicekit.soniox.server.checks import Offer
 from voicekit.soniox.server.refusal import CloseConnection, Refusal
 
 REFUSE_S: Final = 0.3
-"""Seconds that the refusal of a handshake's key waits for the client's first message. A client that is refused before
-it has sent anything fails on sending, and never reads why."""
+"""Seconds that the refusal of a handshake's key waits for the client's first message. If a client is refused before it
+has sent anything, its send fails, and it never reads the reason.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAlive:
-    """The client is there, with nothing to send."""
+    """The client is connected but has nothing to send."""
 
 
 class ServedConnection:
-    """One connection whose handshake brought `key`, if any; `closing` is set when the socket is to be closed."""
+    """One connection whose handshake had `key`, if any; `closing` is set when the socket should be closed."""
 
     service: ClassVar[Service]
 
@@ -36,10 +37,10 @@ class ServedConnection:
         judged = None if key is None else self._key(key, now)
         self._refused = judged if isinstance(judged, Refusal) else None
         self.known = isinstance(judged, Key)
-        """Whether the client has shown a good key."""
+        """Whether the client has sent a valid key."""
 
     def outgoing(self) -> list[Message]:
-        """What is to be sent now, each message once."""
+        """The messages to send now, each once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 
@@ -47,7 +48,7 @@ class ServedConnection:
         self._outgoing.append(encode(response))
 
     def _admit(self, api_key: str | None, refuse: Callable[[], Refusal | None], now: float) -> Key | Refusal:
-        """The key of a session or stream that has begun herewith, or why it is refused."""
+        """The key of a session or stream that begins now, or why it is refused."""
         secret = self._account.one_key(self._handshake_key, api_key)
         key = secret if isinstance(secret, Refusal) else self._key(secret, now)
         self.known = self.known or isinstance(key, Key)

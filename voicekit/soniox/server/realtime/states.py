@@ -1,4 +1,4 @@
-"""What may happen when: the state tables of both services, as the service sees them.
+"""Which events may happen in which state: the state tables of both services, as the service sees them.
 
 A transcription connection:
 
@@ -24,7 +24,7 @@ from voicekit.soniox.tts.states import TtsInput
 
 
 class ServedStt(Enum):
-    """Where a transcription connection is in its life."""
+    """The states of a transcription connection."""
 
     STARTING = auto()
     LISTENING = auto()
@@ -33,7 +33,7 @@ class ServedStt(Enum):
 
 
 class ServedTts(Enum):
-    """Where a stream of speech is in its life."""
+    """The states of a stream of speech."""
 
     ABSENT = auto()
     OPEN = auto()

@@ -1,9 +1,9 @@
-"""One transcription connection as the service sees it, without a socket, a clock or a recogniser.
+"""One transcription connection on the service's side, without a socket, a clock or a recogniser.
 
-The client's messages come in through `receive`, which says what was asked for; results go out through `result` and
-`finish`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that. What
-may happen when is in `states.SERVED_STT`. A refusal is an error frame and a close with code 1000; a key may be refused
-so although the upgrade succeeded.
+`receive` takes the client's messages and returns what they request; `result` and `finish` take results. `outgoing`
+returns the messages to send; once `closing` is set, the socket should be closed after them. `states.SERVED_STT` defines
+what may happen when. A refusal is an error frame and a close with code 1000; a key may be refused in this way although
+the upgrade succeeded.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ from voicekit.soniox.stt.states import SttInput
 END: Final = Token(text=END_TOKEN, is_final=True)
 FIN: Final = Token(text=FIN_TOKEN, is_final=True)
 HELD_S: Final = 40.0
-"""How long a socket with a key in its handshake may wait for its configuration. The service's number is not known for
-this one; its speech connections are closed after more than 40 s."""
+"""How long a socket with a key in its handshake may wait for its configuration. The service's limit is not known here;
+its speech connections are closed after more than 40 s.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class AudioCame:
 
 @dataclass(frozen=True, slots=True)
 class FinalizeAsked:
-    """Everything before byte `at` is to become final, and a `<fin>` to follow; the client has added so much silence."""
+    """Everything before byte `at` should become final, followed by a `<fin>`; the client has added this much
+    silence.
+    """
 
     at: int
     trailing_silence_ms: Number | None = None
@@ -69,12 +72,12 @@ class FinalizeAsked:
 
 @dataclass(frozen=True, slots=True)
 class EndAsked:
-    """The sound is over: the rest of the results and `finish` are to follow."""
+    """The sound is over: the rest of the results and `finish` should follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class SttEnded:
-    """The connection is over; `refusal` says why where the client did something wrong or ran into a limit."""
+    """The connection is over; `refusal` is the reason if the client made a mistake or exceeded a limit."""
 
     refusal: Refusal | None = None
 
@@ -83,7 +86,7 @@ SttServerEvent: TypeAlias = Configured | AudioCame | FinalizeAsked | KeptAlive |
 
 
 class SttServer(ServedConnection):
-    """One connection whose handshake brought `key`, if any."""
+    """One connection whose handshake had `key`, if any."""
 
     service = Service.STT
 
@@ -95,14 +98,14 @@ class SttServer(ServedConnection):
         self._began = False
         self._ends_at = self._most_bytes = math.inf
         self._bytes = 0
-        self._fins = 0  # asked for and not answered
-        self._per_second = 0  # bytes of sound, of a raw format
-        self._finals, self._total_ms = 0, 0.0  # tokens that were final, and sound that was heard
+        self._fins = 0  # requested but not answered
+        self._per_second = 0  # bytes of sound per second, for a raw format
+        self._finals, self._total_ms = 0, 0.0  # final tokens, and milliseconds of sound processed
 
-    # --- the client says ---
+    # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[SttServerEvent]:
-        """What the client's message asks for."""
+        """What the client's message requests."""
         self._heard_at = now
         if len(message) > MESSAGE_BYTES:
             return self.refuse(invalid("Message is too long."))
@@ -115,19 +118,19 @@ class SttServer(ServedConnection):
         if message.lstrip().startswith("{"):
             return self._control(message)
         try:
-            # How the service tells text that carries sound from control messages is not documented: one is base64, the
-            # other a JSON object, and no base64 begins with a brace.
+            # The documentation does not state how the service distinguishes text that carries sound from control
+            # messages. One is base64, the other a JSON object, and base64 never begins with a brace.
             return self._audio(binascii.a2b_base64(message.encode(), strict_mode=True))
         except (binascii.Error, UnicodeError):
             return self.refuse(invalid("Invalid base64."))
 
     def closed(self) -> list[SttServerEvent]:
-        """The socket is gone."""
+        """The socket is closed."""
         return self._over(None)
 
     @property
     def due_at(self) -> float | None:
-        """When `tick` is to be called."""
+        """When to call `tick`."""
         if self.state is ServedStt.CLOSED:
             return None
         if self._refused is not None:
@@ -151,12 +154,13 @@ class SttServer(ServedConnection):
             return self.refuse(timeout("Timed out while waiting for the first audio chunk"))
         return self.refuse(timeout("Request timeout."))
 
-    # --- the engine says ---
+    # --- from the engine ---
 
     def result(self, tokens: Sequence[Token], final_ms: Number, total_ms: Number) -> None:
-        """Send results: new final tokens, then the whole tail. LocalProtocolError for what a service would never send.
+        """Send results: new final tokens, then the whole tail. LocalProtocolError for anything that the service would
+        never send.
 
-        A marker that was not asked for is such a thing: END without endpoint detection, FIN without a request.
+        This includes a marker that was not requested: END without endpoint detection, FIN without a request.
         """
         if self._do(SttInput.RESULT):
             self._check(tokens)
@@ -164,7 +168,7 @@ class SttServer(ServedConnection):
             self._say(SttResponse(tokens=tuple(tokens), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms))
 
     def finish(self, final_ms: Number, total_ms: Number) -> list[SttServerEvent]:
-        """Everything has been said: send the last message and close."""
+        """All results were sent: send the last message and close."""
         if not self._do(SttInput.FINISHED):
             return []
         self._say(SttResponse(tokens=(), final_audio_proc_ms=final_ms, total_audio_proc_ms=total_ms, finished=True))
@@ -177,7 +181,7 @@ class SttServer(ServedConnection):
         self._say(SttResponse(tokens=(), **refusal.fields(self._account.request_id())))
         return self._over(refusal, CloseConnection())
 
-    # --- inside ---
+    # --- internal ---
 
     def _start(self, message: Message, now: float) -> list[SttServerEvent]:
         if isinstance(message, bytes):
@@ -215,7 +219,7 @@ class SttServer(ServedConnection):
             return self.refuse(invalid("Control request is malformed."))
         if control.type == "keepalive":
             return [KeptAlive()] if self._asked(SttInput.AUDIO) else []
-        if control.type != "finalize":  # another configuration has no type at all
+        if control.type != "finalize":  # another configuration has no type
             return self.refuse(invalid("Control request invalid type."))
         if not self._asked(SttInput.FINALIZE):
             return []
@@ -228,7 +232,7 @@ class SttServer(ServedConnection):
         return [EndAsked()] if self._asked(SttInput.END) else []
 
     def _asked(self, what: SttInput) -> bool:
-        """Move by a message of the client; False if it means nothing any more."""
+        """Change the state for a message of the client; False if the message has no effect any more."""
         cell = SERVED_STT[self.state][what]
         if isinstance(cell, ServedStt):
             self.state = cell
@@ -245,7 +249,7 @@ class SttServer(ServedConnection):
         final = [bool(token.is_final) for token in tokens]
         self._finals += sum(final)
         if final != sorted(final, reverse=True):
-            raise LocalProtocolError("transcription server: expected final tokens before the others")
+            raise LocalProtocolError("transcription server: expected final tokens before interim ones")
         if END in tokens and not self.config.enable_endpoint_detection:
             raise LocalProtocolError("transcription server: <end> without endpoint detection")
         self._fins -= list(tokens).count(FIN)

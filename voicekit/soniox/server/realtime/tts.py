@@ -1,11 +1,11 @@
-"""One synthesis connection and its streams as the service sees them, without a socket, a clock or a voice.
+"""One synthesis connection and its streams on the service's side, without a socket, a clock or a voice.
 
-The client's messages come in through `receive`, which returns the requests; sound goes out through `audio` and
-`terminated`. `outgoing` gives out what is to be sent; once `closing` is set, the socket is to be closed after that.
-What may happen to a stream when is in `states.SERVED_TTS`.
+`receive` takes the client's messages and returns what they request; `audio` and `terminated` take sound. `outgoing`
+returns the messages to send; once `closing` is set, the socket should be closed after them. `states.SERVED_TTS` defines
+what may happen to a stream when.
 
 A refusal that names a stream ends that stream, with an error frame and `terminated`; one that names none ends the
-connection. What an engine still reports of a stream that is over is dropped: it could not know.
+connection. If an engine still reports about a stream that is over, the report is dropped: the engine could not know.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ from voicekit.soniox.server.refusal import CLOSE_GOING_AWAY, CloseConnection, Re
 from voicekit.soniox.tts.states import TtsInput
 
 AUDIO_BYTES: Final = 256 * 1024
-"""The most sound in one message: with base64 well below the 1 MiB that clients read. The service's is not known."""
+"""The most sound in one message: with base64 well below the 1 MiB that clients accept. The service's limit is not
+known.
+"""
 
 TtsServerEvent: TypeAlias = StreamStarted | TextCame | StreamOver | KeptAlive | StreamEnded
 
 
 class TtsServer(ServedConnection):
-    """One connection whose handshake brought `key`, if any."""
+    """One connection whose handshake had `key`, if any."""
 
     service = Service.TTS
 
@@ -47,10 +49,10 @@ class TtsServer(ServedConnection):
         self._active_at = self._heard_at = now
         self._any_stream = self._over = False
 
-    # --- the client says ---
+    # --- from the client ---
 
     def receive(self, message: Message, now: float) -> list[TtsServerEvent]:
-        """What the client's message asks for."""
+        """What the client's message requests."""
         if self._over:
             return []
         self._heard_at = now
@@ -63,7 +65,7 @@ class TtsServer(ServedConnection):
         except RemoteProtocolError:
             return self.refuse(None, invalid("Request is malformed."), now)
         if request.keep_alive:
-            if self._handshake_key is not None:  # with the key in a message it did not help (measured)
+            if self._handshake_key is not None:  # with the key in a message, keepalive had no effect (measured)
                 self._active_at = now
             return [KeptAlive()]
         if not request.stream_id:
@@ -71,12 +73,12 @@ class TtsServer(ServedConnection):
         return self._asked(request.stream_id, request, now)
 
     def closed(self) -> list[TtsServerEvent]:
-        """The socket is gone."""
+        """The socket is closed."""
         return [] if self._over else self._end(None)
 
     @property
     def due_at(self) -> float | None:
-        """When `tick` is to be called."""
+        """When to call `tick`."""
         if self._over:
             return None
         if self._refused is not None:
@@ -84,7 +86,7 @@ class TtsServer(ServedConnection):
         return min((live.dies_at for live in self._streams.values()), default=self._idle_at())
 
     def tick(self, now: float) -> list[TtsServerEvent]:
-        """End the streams that starve, or an unused connection."""
+        """End streams that have timed out, or an unused connection."""
         if self.due_at is None or now < self.due_at:
             return []
         if self._refused is not None:
@@ -94,7 +96,7 @@ class TtsServer(ServedConnection):
         dying = [stream for stream, live in self._streams.items() if now >= live.dies_at]
         return [event for stream in dying for event in self._judge(stream, now)]
 
-    # --- the engine says ---
+    # --- from the engine ---
 
     def audio(
         self,
@@ -106,10 +108,10 @@ class TtsServer(ServedConnection):
         seconds: float | None = None,
         end: bool = False,
     ) -> list[TtsServerEvent]:
-        """Send sound of a stream, with `end` its last. LocalProtocolError for more than a message may hold.
+        """Send sound of a stream, its last with `end`. LocalProtocolError for more than a message may contain.
 
-        `seconds` is needed where the format has no fixed size. The message that goes over the limit of a stream's
-        sound is not sent; the stream ends with an error.
+        `seconds` is needed if the format has no fixed size. A message that would exceed the limit of a stream's sound
+        is not sent; the stream ends with an error.
         """
         if len(data) > AUDIO_BYTES:
             raise LocalProtocolError(
@@ -126,12 +128,12 @@ class TtsServer(ServedConnection):
         return []
 
     def terminated(self, stream: str, now: float) -> None:
-        """Say that a stream is over, after its last sound."""
+        """Report that a stream is over, after its last sound."""
         if self._engine(stream, TtsInput.TERMINATED) is not None:
             self._drop(stream, now)
 
     def refuse(self, stream: str | None, refusal: Refusal, now: float) -> list[TtsServerEvent]:
-        """End `stream`, or the connection where it is None, with an error; also for the faults of an engine."""
+        """End `stream`, or the connection if it is None, with an error; also for the faults of an engine."""
         if self._over:
             return []
         self._say(TtsResponse(stream_id=stream, **refusal.fields(self._account.request_id())))
@@ -143,7 +145,7 @@ class TtsServer(ServedConnection):
         self._drop(stream, now)
         return [StreamOver(stream, refusal)]
 
-    # --- what the client asks for ---
+    # --- the client's requests ---
 
     def _asked(self, stream: str, request: TtsRequest, now: float) -> list[TtsServerEvent]:
         what = _what(request)
@@ -201,13 +203,15 @@ class TtsServer(ServedConnection):
         refusal = self._streams[stream].judge(now)
         return [] if refusal is None else self.refuse(stream, refusal, now)
 
-    # --- inside ---
+    # --- internal ---
 
     def _engine(self, stream: str, what: TtsInput) -> ServedStream | None:
-        """Move a stream by the engine's report; None if its client is gone."""
+        """Change a stream's state for the engine's report; None if its client is gone."""
         live, state, cell = self._cell(stream, what)
         if cell is WRONG:
-            raise LocalProtocolError(f"synthesis server: {what.name} is not possible, stream {stream} is {state.name}")
+            raise LocalProtocolError(
+                f"synthesis server: {what.name} is not possible while stream {stream} is {state.name}"
+            )
         if live is not None and isinstance(cell, ServedTts):
             live.state = cell
         return live

@@ -1,4 +1,4 @@
-"""One request of the REST API on its way to its answer: its address, its key, its body, and what it leads to."""
+"""One request of the REST API until its answer: its address, its key, its body, and its consequences."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from voicekit.soniox.server.rest.shared import (
 )
 from voicekit.soniox.server.rest.speech import CONTENT_TYPES, ServedSpeech
 
-BODY_BYTES: Final = 2**20  # of a request that is no upload: a context of 10,000 characters and some
+BODY_BYTES: Final = 2**20  # for a request that is not an upload: a context of 10,000 characters plus some reserve
 PREFLIGHT: Final = (
     ("access-control-allow-methods", "GET, POST, DELETE"),
     ("access-control-allow-headers", "authorization, content-type, x-request-id"),
     ("access-control-max-age", "600"),
 )
-FIELD_BYTES: Final = 64 * 1024  # of a form, besides its file: fields, heads, and what is around them
+FIELD_BYTES: Final = 64 * 1024  # for a form, excluding its file: fields, part headers and boundaries
 
 
 class RestExchange:
-    """One request on its way to its answer."""
+    """One request, until its answer."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class RestExchange:
         self._in_speech_shape = self._path == "/tts"
         self._speaking: SpeechRequest | None = None
         self._form: ReceivedForm | None = None
-        self._field = ""  # whose bytes come now; the file's are not kept
+        self._field = ""  # the field that is being received; the file's bytes are not kept
         self._fields: dict[str, bytearray] = {}
         self._body = bytearray()
         self._came = 0  # bytes
         self.known = False
-        """Whether the client has shown a good key."""
-        self._page: tuple[tuple[str, str], ...] = ()  # headers for the web page that asks
+        """Whether the client has sent a valid key."""
+        self._page: tuple[tuple[str, str], ...] = ()  # CORS headers for the requesting web page
         try:
             origin = request.headers.get("origin")
             if origin is not None and origins is not None and self._preflight(origin, origins, request):
@@ -81,16 +81,16 @@ class RestExchange:
 
     @property
     def body(self) -> bytes:
-        """The body as far as it has come; empty for an upload, which is never kept."""
+        """The body so far; empty for an upload, which is never kept."""
         return bytes(self._body)
 
     @property
     def upload(self) -> ReceivedUpload | None:
-        """The form of an upload as far as it has come: its fields, and its file's name and size."""
+        """The form of an upload so far: its fields, and its file's name and size."""
         return self._call.upload
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
-        """A piece of the body. Once there is an answer the rest of the body means nothing."""
+        """A piece of the body. Once there is an answer, the rest of the body has no effect."""
         if self.answer is not None:
             return []
         try:
@@ -120,7 +120,7 @@ class RestExchange:
         return self._effects()
 
     def lost(self, now: float) -> list[Effect]:
-        """The client is gone. What was half-uploaded is to be forgotten; what was being spoken is over."""
+        """The client is gone. A partial upload should be dropped; a speech is over."""
         if self.answer is None and self._speaking is None:
             self._forget()
         self.spoken(now, 0.0)
@@ -129,30 +129,30 @@ class RestExchange:
     # --- speech ---
 
     def speaking(self) -> RestAnswer:
-        """The head of the answer to a Speak; the sound is its body, of unknown length."""
+        """The headers of the answer to a Speak; the sound is its body, of unknown length."""
         if self._speaking is None:
-            raise LocalProtocolError("REST server: nothing is being spoken")
+            raise LocalProtocolError("REST server: expected a speech in progress, found none")
         kind = CONTENT_TYPES.get(self._speaking.audio_format, "audio/pcm")
         self.answer = self._to_page(RestAnswer(200, (("content-type", kind), ("x-request-id", self.request_id))))
         return self.answer
 
     @property
     def ends_at(self) -> float:
-        """When the sound must end at the latest, as a temporary key may have it; inf for never."""
+        """When the sound must end at the latest, because of a temporary key; inf for never."""
         return self._key.session_ends(self._began)
 
     def spoken(self, now: float, seconds: float) -> None:
-        """The speech is over, complete or not; it lasted so long. More than once is once."""
+        """The speech is over, complete or not, and lasted this long. A second call has no effect."""
         if self._speaking is not None:
             self._speech.end(self._speaking, self._began, now, seconds)
             self._speaking = None
 
     def refuse(self, refusal: Refusal | Problem, now: float) -> RestAnswer:
-        """The answer when the engine can't speak after all; only before `speaking`."""
+        """The answer if the engine can't speak after all; only before `speaking`."""
         self.spoken(now, 0.0)
         return self._refuse(Problem.of(refusal) if isinstance(refusal, Refusal) else refusal)
 
-    # --- inside ---
+    # --- internal ---
 
     def _preflight(self, origin: str, origins: Callable[[str], bool], request: RestRequest) -> bool:
         """Whether the request only asked if a web page may make another; Problem for a page that may not."""
@@ -170,7 +170,7 @@ class RestExchange:
     def _find(self, request: RestRequest) -> tuple[RestRoute, tuple[str, ...]]:
         path = self._path
         found = [(route, ids) for route in self._routes if (ids := _match(route.path, path)) is not None]
-        found.sort(key=lambda one: len(one[1]))  # a word before a placeholder: /count is no id
+        found.sort(key=lambda one: len(one[1]))  # a word takes precedence over a placeholder: /count is not an id
         if not found:
             raise Problem("not_found", f"There is nothing at {path}.")
         fewest = len(found[0][1])
@@ -250,7 +250,7 @@ class RestExchange:
         return self.answer
 
     def _forget(self) -> None:
-        """Drop what has been uploaded so far, if anything."""
+        """Drop the partial upload, if any."""
         upload = self._call.upload
         if upload is not None and upload.begun:
             self._call.effects.append(Dropped(upload.id))
@@ -261,7 +261,7 @@ class RestExchange:
 
 
 def _match(pattern: str, path: str) -> tuple[str, ...] | None:
-    """The ids in `path`, None when it is no such path."""
+    """The ids in `path`, None if it does not match."""
     wanted, said = pattern.split("/"), path.split("/")
     if len(wanted) != len(said):
         return None

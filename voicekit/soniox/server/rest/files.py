@@ -1,4 +1,4 @@
-"""Files as the service keeps them: their names and sizes here, their bytes wherever the driver puts them."""
+"""Files on the service's side: names and sizes are kept here, the bytes wherever the driver puts them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def counted(number: int) -> Count:
 
 
 def arrived(call: RestCall) -> ReceivedUpload:
-    """The file of the request's form; Problem where it has none."""
+    """The file in the request's form; Problem if there is none."""
     upload = call.upload
     if upload is None or not upload.begun:
         raise invalid([violation("body.file", "a file")], "Missing required field: file")

@@ -1,10 +1,9 @@
 """Reads multipart forms (RFC 7578) piece by piece: a file passes through without ever being held.
 
-form = ReceivedForm(content_type)
-for event in form.feed(data): ...       a PartBegun for each part, then its bytes
-form.finished                           whether the last boundary has come
+form = ReceivedForm(content_type) for event in form.feed(data): ... a PartBegun for each part, then its bytes
+form.finished whether the last boundary has come
 
-The work is linear in the bytes, however they are cut, and a form has at most PARTS parts.
+The work is linear in the bytes, however they are split, and a form has at most PARTS parts.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from typing import Final
 
 from voicekit.errors import RemoteProtocolError
 
-HEAD_BYTES: Final = 16 * 1024  # of a part's headers: far more than any client sends
-PARTS: Final = 64  # of a form: the API has forms of two
+HEAD_BYTES: Final = 16 * 1024  # bytes of a part's headers: far more than any client sends
+PARTS: Final = 64  # parts per form: the API's forms have two
 
 
 @dataclass(frozen=True, slots=True)
 class PartBegun:
-    """A part begins: its name, and the name of its file if it is one."""
+    """A part begins: its name, and the file name if it is a file."""
 
     name: str
     filename: str | None
@@ -31,7 +30,7 @@ FormEvent = PartBegun | bytes
 
 
 class ReceivedForm:
-    """A multipart body on its way. RemoteProtocolError when it is none."""
+    """A multipart body as it arrives. RemoteProtocolError if it is invalid."""
 
     def __init__(self, content_type: str) -> None:
         kind = Message()
@@ -40,13 +39,13 @@ class ReceivedForm:
         if kind.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
             raise RemoteProtocolError(f"expected a multipart/form-data body with a boundary, got {content_type!r}")
         self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._rest = bytearray(b"\r\n")  # as if a line had ended before the first boundary, which has none before it
-        self._at = 0  # of what is left, the first byte that has not been looked at
+        self._rest = bytearray(b"\r\n")  # as if a line had ended before the first boundary, which has none
+        self._at = 0  # index of the first byte in the rest that has not been examined
         self._parts = 0
         self._in_head = self.finished = False
 
     def feed(self, data: bytes) -> list[FormEvent]:
-        """What `data` brings. What may be the beginning of a boundary is kept until more comes."""
+        """The events in `data`. Bytes that may be the beginning of a boundary are kept until more come."""
         events: list[FormEvent] = []
         if not self.finished:
             self._rest += data
@@ -67,7 +66,7 @@ class ReceivedForm:
         return True
 
     def _content(self, events: list[FormEvent]) -> bool:
-        """Pass on what is before the next boundary; whether there is one."""
+        """Pass on what precedes the next boundary; returns whether there is one."""
         found = self._rest.find(self._mark, self._at)
         after = found + len(self._mark)
         whole = found >= 0 and after + 2 <= len(self._rest)

@@ -1,7 +1,7 @@
-"""The driver of the REST role: one HTTP/1.1 connection, h11 between a byte stream and the role.
+"""The driver of the REST role: one HTTP/1.1 connection, with h11 between a byte stream and the role.
 
-It reads requests, hands their bodies on piece by piece, lets `act` do what the effects ask for and `speak` make what is
-to be spoken, and writes the answers. It keeps nothing of a body.
+It reads requests, passes their bodies on piece by piece, lets `act` carry out the effects and `speak` synthesise
+speech, and writes the answers. It keeps nothing of a body.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ READ_BYTES: Final = 64 * 1024
 LINGER_BYTES: Final = 2**20
 LINGER_S: Final = 2.0
 """How much of an unwanted body is read, and for how long, before the connection is closed: a client that is still
-sending would otherwise lose the answer, as closing with unread bytes resets the connection."""
+sending would otherwise lose the answer, since closing with unread bytes resets the connection.
+"""
 
 BROKEN_STREAM: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenPiece:
-    """A piece of sound, and how many seconds it lasts."""
+    """A piece of sound, and its duration in seconds."""
 
     data: bytes
     seconds: float
@@ -60,7 +61,7 @@ class RestConnection:
                     pass
 
     async def _answer_one(self) -> bool:
-        """Read and answer a request; whether another may come."""
+        """Read and answer a request; returns whether another may come."""
         head = await self._next()
         if not isinstance(head, h11.Request):
             return False
@@ -79,25 +80,25 @@ class RestConnection:
     # --- reading ---
 
     async def _read(self, exchange: RestExchange) -> Speak | None:
-        """The body, until there is an answer; what is to be spoken, if anything."""
+        """Read the body until there is an answer; returns what to speak, if anything."""
         while exchange.answer is None:
             event = await self._next()
             effects = await self.receive(exchange, event)
             speech = next((effect for effect in effects if isinstance(effect, Speak)), None)
             await self._act(effect for effect in effects if not isinstance(effect, Speak))
-            await trio.lowlevel.checkpoint()  # a body may be cut into very many pieces
+            await trio.lowlevel.checkpoint()  # a body may arrive in very many pieces
             if speech is not None or isinstance(event, h11.EndOfMessage):
                 return speech
         return None
 
     async def receive(self, exchange: RestExchange, event: h11.Event) -> list[Effect]:
-        """What a piece of the body, or its end, leads to."""
+        """The effects of a piece of the body, or of its end."""
         if isinstance(event, h11.Data):
             return exchange.receive(bytes(event.data), trio.current_time())
         return exchange.end(trio.current_time()) if isinstance(event, h11.EndOfMessage) else []
 
     async def _next(self) -> h11.Event:
-        """The next event; RestGone at the end, and where it is no HTTP."""
+        """The next event; RestGone at the end, and if the data is not HTTP."""
         while True:
             try:
                 event = self._h11.next_event()
@@ -118,7 +119,7 @@ class RestConnection:
     # --- answering ---
 
     async def reply(self, exchange: RestExchange, speech: Speak | None) -> int:
-        """Send the answer, which is sound if there is something to speak; its status."""
+        """Send the answer, which is sound if there is something to speak; returns its status."""
         if speech is not None:
             spoken = self._speak(speech.request)
             if not isinstance(spoken, Refusal):
@@ -128,7 +129,7 @@ class RestConnection:
         return await self.whole(exchange.answer)
 
     async def whole(self, answer: RestAnswer) -> int:
-        """Send an answer whose body is known."""
+        """Send an answer with a known body."""
         await self.head(answer, [] if answer.status == 204 else [("content-length", str(len(answer.body)))])
         await self.body(answer.body)
         await self.finish()
@@ -147,12 +148,12 @@ class RestConnection:
         finally:
             exchange.spoken(trio.current_time(), seconds)
         if session.cancelled_caught:
-            raise RestGone  # the key's session is over, and no other way is left to report it
+            raise RestGone  # the key's session is over, and this is the only way left to report it
         await self.finish()
         return answer.status
 
     async def head(self, answer: RestAnswer, framing: list[tuple[str, str]]) -> None:
-        """Send the head of an answer; `framing` gives the length of its body."""
+        """Send the headers of an answer; `framing` gives the length of its body."""
         headers = [*answer.headers, *framing, *([("connection", "close")] if answer.close else [])]
         await self.send(h11.Response(status_code=answer.status, headers=headers))
 

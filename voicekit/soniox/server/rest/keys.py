@@ -1,4 +1,4 @@
-"""Temporary keys, and how many sessions and streams run at once."""
+"""Temporary keys, and the numbers of concurrent sessions and streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, R
 
 
 class ServedKeys:
-    """Making temporary keys, which the account then knows, and saying what runs."""
+    """Creates temporary keys, which the account then accepts, and reports what is running."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk

@@ -1,4 +1,4 @@
-"""What a server offers over HTTP: models that listen, models that speak, and the voices that come with them."""
+"""What a server offers over HTTP: models for recognition and speech, and the voices that come with them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ M = TypeVar("M", SttModel, TtsModel)
 
 
 def _neutral(name: str) -> SharedVoice:
-    """A voice of which no more than its name is known: the vendor's clients refuse one without these words."""
+    """A voice of which only the name is known: the vendor's clients refuse one without these words."""
     return SharedVoice(id=name, gender="neutral", age="middle_aged")
 
 
@@ -31,7 +31,7 @@ def _languages(codes: Iterable[str]) -> tuple[Language, ...]:
 
 
 def _stt_models(offer: Offer) -> tuple[SttModel, ...]:
-    """The current models and, under their retired names, what they let one ask for."""
+    """The current models and, under their old names, their capabilities."""
     translation = "all_languages" if offer.translates else None
     now = SttModel(
         id=realtime.STT_MODEL,
@@ -102,7 +102,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, offer: Offer) -> Catalogue:
-        """The lists that promise what `offer` does; voices that it names, or else some of the service's."""
+        """The lists that match `offer`, with the voices that it names, or else some of the service's."""
         known = {voice.id: voice for voice in _VOICES}
         voices = _VOICES if offer.voices is None else tuple(known.get(name) or _neutral(name) for name in offer.voices)
         return cls(_stt_models(offer), _tts_models(offer), voices)
@@ -115,7 +115,7 @@ class Catalogue:
         ]
 
     def speaking(self) -> tuple[TtsModel, ...]:
-        """The models that speak, each with its voices."""
+        """The models for speech, each with its voices."""
         voices = tuple(ModelVoice(id=one.id, description=one.description, gender=one.gender) for one in self.voices)
         return tuple(
             model if model.voices else msgspec.structs.replace(model, voices=voices) for model in self.tts_models

@@ -1,4 +1,4 @@
-"""Requests read and answers written: JSON held against its type and its bounds, and lists cut into pages."""
+"""Reads requests and writes answers: JSON is checked for its type and bounds, and lists are split into pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ S = TypeVar("S", bound=Struct)
 
 
 class Shelf(Generic[T]):
-    """Things of one kind by id, in the order in which they came, which is that of their pages; at most `most`."""
+    """Things of one kind by id, in the order in which they were added, which is also the order of pages; at most
+    `most`.
+    """
 
     def __init__(self, kind: str, most: int, view: Callable[[T], Any] = lambda thing: thing) -> None:
         self._kind, self._most, self._view = kind, most, view
@@ -35,7 +37,7 @@ class Shelf(Generic[T]):
         return (thing for _, thing in self._things.values())
 
     def routes(self, delete: Callable[[RestCall], RestAnswer], counts: Callable[[int], Any]) -> list[RestRoute]:
-        """The list of the things, their number, and one of them; `delete` handles the removal of one."""
+        """Routes for the list of the things, their number, and a single one; `delete` handles a deletion."""
         path = f"/v1/{self._kind}s"
         return [
             RestRoute("GET", path, self._page),
@@ -50,7 +52,7 @@ class Shelf(Generic[T]):
             raise Problem("limit_exceeded", f"At most {self._most} {self._kind}s can be kept.")
 
     def put(self, name: str, thing: T) -> None:
-        """Put it there, in the place of one of the same name."""
+        """Store it, and replace one with the same name."""
         number = self._things[name][0] if name in self._things else next(self._numbers)
         self._things[name] = (number, thing)
 
@@ -85,7 +87,7 @@ def page(
 ) -> RestAnswer:
     """A page of numbered `things` under `name`; Problem for a wrong limit or cursor.
 
-    A cursor is the number of the last thing, so that it stays good while things come and go.
+    A cursor is the number of the last thing, so it stays valid when things are added or deleted.
     """
     limit = number(call, "limit", most, most[1] if usual is None else usual)
     after = _place(call.query.get("cursor", [""])[0])
@@ -95,7 +97,7 @@ def page(
 
 
 def number(call: RestCall, name: str, bounds: tuple[int, int], usual: int | None = None) -> int:
-    """A whole number of the query; Problem where it is none, or out of bounds."""
+    """A whole number from the query; Problem if it is invalid, or out of bounds."""
     said = call.query.get(name, ["" if usual is None else str(usual)])[0]
     if not said.isdecimal() or not bounds[0] <= int(said) <= bounds[1]:
         raise invalid([violation(f"query.{name}", f"an integer from {bounds[0]} to {bounds[1]}")])
@@ -110,7 +112,7 @@ def answer(status: int, body: Any = None) -> RestAnswer:
 
 
 def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
-    """The body as a `kind` whose fields are all within bounds; Problem otherwise. Null is the same as absent."""
+    """The body as a `kind` whose fields are all within bounds; otherwise Problem. Null is the same as absent."""
     try:
         said = _without_nulls(msgspec.json.decode(call.body or b"{}"))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -121,7 +123,7 @@ def read(call: RestCall, kind: type[S], required: tuple[str, ...] = ()) -> S:
 
 
 def checked(said: Mapping[str, Any], kind: type[S], required: tuple[str, ...] = (), where: str = "body.payload") -> S:
-    """`said` as a `kind`; Problem that names the fields in which it is none."""
+    """`said` as a `kind`; Problem that names the invalid fields."""
     missing = [name for name in required if name not in said]
     if missing:
         message = f"Missing required field: {missing[0]}"
@@ -149,7 +151,7 @@ def _without_nulls(said: Any) -> Any:
 
 
 def _place(cursor: str) -> int:
-    """The number that a cursor stands for; 0 for none."""
+    """The number in a cursor; 0 without a cursor."""
     if not cursor:
         return 0
     try:

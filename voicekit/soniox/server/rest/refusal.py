@@ -1,4 +1,4 @@
-"""The errors of the REST API as the service sends them, in its two shapes: that of the API and that of speech."""
+"""The errors of the REST API as the service sends them, in two formats: one for the API and one for speech."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ REST_CODES: Final[dict[str, int]] = {
     "invalid_audio_file": 400,
     "file_not_found": 404,
     "transcription_not_found": 404,
-    "voice_not_found": 404,  # how the service calls it is not known
-    "not_found": 404,  # nor this one, for an address that it does not have
-    "method_not_allowed": 405,  # nor this one
+    "voice_not_found": 404,  # the service's status is not known
+    "not_found": 404,  # not known either: an address that does not exist
+    "method_not_allowed": 405,  # not known either
     "transcription_invalid_state": 409,
 }
 
 
 class Problem(Exception):
-    """Why a request is refused. `error_type` is a key of REST_CODES; `wrong` names the fields that are."""
+    """Why a request is refused. `error_type` is a key of REST_CODES; `wrong` names the invalid fields."""
 
     def __init__(self, error_type: str, message: str, wrong: Iterable[Violation] = ()) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Problem(Exception):
         return cls(refusal.error_type, refusal.message)
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """As the API answers it."""
+        """The error in the API's format."""
         return {
             "status_code": self.status,
             "error_type": self.error_type,
@@ -47,7 +47,7 @@ class Problem(Exception):
         }
 
     def speech_body(self, request_id: str) -> dict[str, Any]:
-        """As the speech service answers it."""
+        """The error in the speech service's format."""
         return {
             "error_code": self.status,
             "error_type": self.error_type,

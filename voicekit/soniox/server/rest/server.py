@@ -6,9 +6,10 @@
     effects = exchange.end(now)                 the body is complete: there is an answer, or something to Speak
     effects = exchange.lost(now)                or else: the client is gone before its answer was complete
 
-Effects are what the driver is to do: keep bytes under an id, forget them, transcribe, prepare a voice, call a webhook.
+Effects are instructions for the driver: keep bytes under an id, drop them, transcribe, prepare a voice, call a webhook.
 The engine reports to `server.jobs` (`processing`, `completed`, `failed`, `notified`) and `server.voices` (`prepared`).
-After a Speak, the driver calls `speaking` and sends that head, then sound, then `spoken`; or `refuse` before any sound.
+After a Speak, the driver calls `speaking` and sends those headers, then sound, then calls `spoken`; or `refuse` before
+any sound.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ __all__ = [
 
 
 class RestServer:
-    """All endpoints of one account. What it shares with the websockets is the `account`: keys, and what runs."""
+    """All endpoints of one account. It shares `account` with the websockets: keys, and what is running."""
 
     def __init__(
         self,
@@ -65,10 +66,10 @@ class RestServer:
         stoppable: bool = False,
         origins: Callable[[str], bool] | None = None,
     ) -> None:
-        """`offer` is what the engines do; `epoch` is the date of `now` 0.0; `mint` makes what no one can guess.
+        """`offer` is what the engines support; `epoch` is the date of `now` 0.0; `mint` creates unguessable strings.
 
         With `stoppable`, a transcription that is being processed can be deleted, which drops its id. `origins` decides
-        which web pages may use the API, from their `Origin`; without it, pages get no permission and no refusal.
+        which web pages may use the API, from their `Origin`; without it, pages get neither a permission nor a refusal.
         """
         offer, quotas = offer or Offer(), quotas or Quotas()
         catalogue = catalogue or Catalogue.of(offer)
@@ -90,5 +91,7 @@ class RestServer:
         return self._desk.account
 
     def begin(self, request: RestRequest, now: float) -> RestExchange:
-        """The head of a request has come. The exchange may have its answer already: a wrong key, an unknown address."""
+        """The headers of a request have come. The exchange may already have its answer: a wrong key, an unknown
+        address.
+        """
         return RestExchange(self._desk, self.routes, self._speech, request, now, self._origins)

@@ -13,15 +13,15 @@ from voicekit.soniox.rest.schema.requests import SpeechRequest, TranscriptionReq
 from voicekit.soniox.server.account import Account
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""The date of `now` 0.0 by default: in tests, always the same one."""
+"""The default date of `now` 0.0: in tests, always the same."""
 
 
-# --- what a driver hands in and sends out ---
+# --- what a driver passes in and sends out ---
 
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """The head of a request: `target` with its query, header names in small letters."""
+    """A request's method, `target` with its query, and header names in lower case."""
 
     method: str
     target: str
@@ -30,7 +30,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """A whole response. With `close`, the rest of the request's body is not wanted."""
+    """A whole response. With `close`, the rest of the request's body is not needed."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -38,12 +38,12 @@ class RestAnswer:
     close: bool = False
 
 
-# --- what is to be done ---
+# --- requested actions ---
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A file begins to arrive; its bytes belong under `id` from now on."""
+    """A file begins to arrive; from now on its bytes belong under `id`."""
 
     id: str
     filename: str
@@ -67,14 +67,16 @@ class FileKept:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The bytes under `id` are not wanted any more: deleted, or refused before they were complete."""
+    """The bytes under `id` are no longer needed: deleted, or refused before they were complete."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe the file `request.file_id`, or what is at `request.audio_url`; then report "processing", and so on."""
+    """Transcribe the file `request.file_id`, or the sound at `request.audio_url`; then report "processing", and
+    so on.
+    """
 
     id: str
     request: TranscriptionRequest
@@ -82,7 +84,7 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class PrepareVoice:
-    """Make a voice of what is kept under `id`, for `model`; then report that it is ready, or that it failed."""
+    """Make a voice from the bytes under `id`, for `model`; then report that it is ready, or that it failed."""
 
     id: str
     model: str
@@ -108,12 +110,12 @@ class Notify:
 Effect = Begun | FileChunk | FileKept | Dropped | Transcribe | PrepareVoice | Speak | Notify
 
 
-# --- inside ---
+# --- internal ---
 
 
 @dataclass(slots=True)
 class ReceivedUpload:
-    """A file of a form, as far as it has come."""
+    """A file in a form, as far as it has arrived."""
 
     id: str
     filename: str = ""
@@ -124,7 +126,7 @@ class ReceivedUpload:
 
 @dataclass(slots=True)
 class RestCall:
-    """One request as a handler sees it: the ids of its path, its query, its body, and what is to be done."""
+    """One request as a handler sees it: the ids in its path, its query, its body, and the effects."""
 
     now: float
     ids: tuple[str, ...]
@@ -140,18 +142,18 @@ RestHandler = Callable[[RestCall], RestAnswer | None]
 
 @dataclass(frozen=True, slots=True)
 class RestRoute:
-    """A method and a path ("{id}" stands for one segment), and who answers; uploads state how large a file may be."""
+    """A method and a path ("{id}" stands for one segment), and its handler; uploads state the largest size."""
 
     method: str
     path: str
     handle: RestHandler
     uploads: int | None = None
-    admit: Callable[[], None] | None = None  # may refuse before a body is read
+    admit: Callable[[], None] | None = None  # may refuse the request before its body is read
     speech: bool = False
 
 
 class RestDesk:
-    """The account, the date of `now`, and ids in the order in which they are given, so that a run can be repeated."""
+    """The account, the date of `now`, and ids in a fixed order, so that a run can be repeated."""
 
     def __init__(
         self, account: Account, epoch: datetime = EPOCH, mint: Callable[[], str] = secrets.token_urlsafe

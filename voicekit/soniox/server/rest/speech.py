@@ -1,4 +1,4 @@
-"""Speech in one go: a text in, sound out, the errors in the speech service's own shape."""
+"""Speech from a complete text: a text in, sound out, errors in the speech service's own format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTENT_TYPES: Final = {
 
 
 class ServedSpeech:
-    """Judges a request to speak; once the account has let it begin, `end` must follow."""
+    """Checks a request to speak; after the account has admitted it, `end` must follow."""
 
     def __init__(self, desk: RestDesk, voices: ServedVoices, offer: Offer) -> None:
         self._desk, self._voices, self._offer = desk, voices, offer
@@ -35,13 +35,13 @@ class ServedSpeech:
         return [RestRoute("POST", "/tts", self._speak, speech=True)]
 
     def begin(self, key: Key, now: float) -> None:
-        """Count it; Problem when the account lets nothing more begin."""
+        """Count it; Problem if the account admits no more."""
         refusal = self._desk.account.begin(key, Service.TTS, now)
         if refusal is not None:
             raise Problem.of(refusal)
 
     def end(self, request: SpeechRequest, began: float, now: float, seconds: float) -> None:
-        """It is over, having made so many seconds of sound."""
+        """It is over, after this many seconds of sound."""
         reference = request.client_reference_id or ""
         self._desk.account.end(StreamUse(Service.TTS, request.model, reference, began, now, len(request.text), seconds))
 

@@ -1,8 +1,9 @@
-"""Transcriptions as the service keeps them: queued, processing, then completed or error; deleted at any time but one.
+"""Transcriptions on the service's side: queued, processing, then completed or error; they can be deleted except while
+processing.
 
     QUEUED --processing--> PROCESSING --completed--> COMPLETED        QUEUED, PROCESSING --failed--> ERROR
 
-The engine moves them on; for one that was deleted it moves nothing. Deleting one that is being processed is refused.
+The engine changes their status; for a deleted one this has no effect. Deleting one that is being processed is refused.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ from voicekit.soniox.server.rest.usage import ServedUsage
 MODELS: Final = frozenset({limits.ASYNC_MODEL})
 MASK: Final = "********"
 _BEFORE: Final = {"processing": ("queued",), "completed": ("processing",), "error": ("queued", "processing")}
-"""From which status the engine may lead to which."""
+"""The possible previous statuses for each status that the engine sets."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A transcription, what was asked for, and its words once there are any."""
+    """A transcription, its request, and its words once they exist."""
 
     now: Transcription
     request: TranscriptionRequest
@@ -64,7 +65,7 @@ class ServedTranscriptions:
         offer: Offer | None = None,
         stoppable: bool = False,
     ) -> None:
-        """`stoppable` lets one that is being processed be deleted, which the service refuses."""
+        """`stoppable` allows deleting one that is being processed, which the service refuses."""
         self._desk, self._files, self._usage, self._pending = desk, files, usage, quotas.pending
         self._models, self._offer, self._stoppable = models, offer or Offer(), stoppable
         self._jobs: Shelf[Job] = Shelf("transcription", quotas.transcriptions, lambda job: job.now)
@@ -76,16 +77,16 @@ class ServedTranscriptions:
             RestRoute("GET", "/v1/transcriptions/{id}/transcript", self._transcript),
         ]
 
-    # --- the engine ---
+    # --- from the engine ---
 
     def processing(self, name: str, *, duration_ms: int | None = None) -> None:
-        """The engine has begun, and perhaps knows already how long the sound is."""
+        """The engine has begun, and may already know the length of the sound."""
         self._move(name, "processing", audio_duration_ms=duration_ms)
 
     def completed(
         self, name: str, tokens: Sequence[TranscriptToken], now: float, *, duration_ms: int | None = None
     ) -> list[Effect]:
-        """A transcription is done, and these are its words; perhaps a webhook is to be called."""
+        """A transcription is completed with these words; a webhook may be called."""
         job = self._move(name, "completed", audio_duration_ms=duration_ms)
         if job is None:
             return []
@@ -105,12 +106,12 @@ class ServedTranscriptions:
         return _notify(job)
 
     def failed(self, name: str, error_type: str, message: str) -> list[Effect]:
-        """A transcription can't be done: a type and a sentence; perhaps a webhook is to be called."""
+        """A transcription has failed with this type and message; a webhook may be called."""
         job = self._move(name, "error", error_type=error_type, error_message=message)
         return [] if job is None else _notify(job)
 
     def notified(self, name: str, status_code: int) -> None:
-        """The webhook was called and answered so."""
+        """The webhook was called and answered with this status."""
         job = self._jobs.get(name)
         if job is not None:
             job.now = msgspec.structs.replace(job.now, webhook_status_code=status_code)
@@ -120,12 +121,12 @@ class ServedTranscriptions:
         if job is None:
             return None
         if job.now.status not in _BEFORE[status]:
-            raise LocalProtocolError(f"transcription {name}: {job.now.status} does not become {status}")
+            raise LocalProtocolError(f"transcription {name}: can't go from {job.now.status} to {status}")
         known = {field: value for field, value in changes.items() if value is not None}
         job.now = msgspec.structs.replace(job.now, status=status, **known)
         return job
 
-    # --- the client ---
+    # --- from the client ---
 
     def _create(self, call: RestCall) -> RestAnswer:
         request = read(call, TranscriptionRequest, required=("model",))
@@ -156,7 +157,7 @@ class ServedTranscriptions:
         if request.model not in self._models:
             raise Problem("model_not_available", "The requested model is not available.")
         if request.audio_url is not None and not self._offer.downloads:
-            raise _wrong("audio_url", "a file_id", "This server downloads nothing. Upload the file.")
+            raise _wrong("audio_url", "a file_id", "This server does not download files. Upload the file.")
         spoken = request.translation
         if spoken is not None and not self._offer.translates:
             raise _wrong("translation", "no translation", "Model does not support translations.")
@@ -178,8 +179,8 @@ class ServedTranscriptions:
             call.effects.append(Dropped(job.now.id))
         elif job.now.status == "processing":
             raise Problem("transcription_invalid_state", "A transcription cannot be deleted while it is processing.")
-        # Its file stays: the reference says that it goes too, but the vendor's newest client then deletes the file
-        # itself, and would fail if it were gone.
+        # Its file stays. The reference states that it is deleted too, but the vendor's newest client then deletes the
+        # file itself, and would fail if it were gone.
         return self._jobs.drop(call)
 
     def _transcript(self, call: RestCall) -> RestAnswer:
@@ -195,7 +196,7 @@ def _wrong(field: str, expected: str, message: str) -> Problem:
 
 
 def _notify(job: Job) -> list[Effect]:
-    """What the webhook is told, if there is one."""
+    """What to post to the webhook, if there is one."""
     url, name, value = job.now.webhook_url, job.request.webhook_auth_header_name, job.request.webhook_auth_header_value
     if url is None:
         return []

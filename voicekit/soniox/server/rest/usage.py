@@ -1,6 +1,6 @@
-"""What was used, request by request, day by day, and how many streams ran at once, minute by minute.
+"""Usage by request and by day, and the number of concurrent streams by minute.
 
-Costs are zero unless whoever keeps the server says otherwise: there is no price list here.
+Costs are zero unless the server's operator sets them: there is no price list here.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from voicekit.soniox.server.rest.reading import answer, page, violation
 from voicekit.soniox.server.rest.refusal import invalid
 from voicekit.soniox.server.rest.shared import RestAnswer, RestCall, RestDesk, RestRoute
 
-KEPT: Final = 100_000  # entries, after which the oldest go: a server that runs for months must not grow
-PERIODS: Final = 10_000  # in one answer of the history; our own bound
-YEARS: Final = range(2000, 2200)  # others are mistakes, and the first and last that there are break arithmetic
+KEPT: Final = 100_000  # entries; then the oldest are dropped, because a server that runs for months must not grow
+PERIODS: Final = 10_000  # per answer of the history; our own limit
+YEARS: Final = range(2000, 2200)  # other years are mistakes, and the first and last possible years break arithmetic
 _KINDS: Final = {"stt": Service.STT, "tts": Service.TTS}
-_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # what `total_count` is
+_SLOTS: Final = {60: 1, 3_600: 60, 86_400: 24}  # the value of `total_count`
 _FROM_LAST: Final = 10**12
 _SUMS: Final = (
     "input_text_tokens", "input_audio_tokens", "input_audio_duration_ms",
@@ -32,7 +32,7 @@ _COSTS: Final = ("cost_usd", "input_cost_usd", "output_cost_usd")
 
 
 class ServedUsage:
-    """The logs, and what can be told from them."""
+    """The logs, and statistics from them."""
 
     def __init__(self, desk: RestDesk) -> None:
         self._desk = desk
@@ -49,14 +49,14 @@ class ServedUsage:
         ]
 
     def add(self, log: UsageLog) -> None:
-        """Another entry, whose end is not before that of the last one."""
+        """Another entry, which must not end before the last one."""
         self._logs[next(self._numbers)] = log
         _bound(self._logs)
 
-    # --- the account ---
+    # --- from the account ---
 
     def _count(self, now: float) -> None:
-        """Note how many streams run now."""
+        """Record how many streams are running now."""
         minute = self._desk.date(now).replace(second=0, microsecond=0)
         for service, running in self._desk.account.running.items():
             self._peaks[service, minute] = max(running, self._peaks.get((service, minute), 0))
@@ -78,7 +78,7 @@ class ServedUsage:
             )
         )
 
-    # --- the client ---
+    # --- from the client ---
 
     def _list(self, call: RestCall) -> RestAnswer:
         start, end = self._window(call, limits.LOG_WINDOW_DAYS)

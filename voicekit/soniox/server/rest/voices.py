@@ -1,4 +1,4 @@
-"""Voices of one's own as the service keeps them; the engine prepares each for the models that can use it."""
+"""Users' own voices on the service's side; the engine prepares each for the models that can use it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ServedVoices:
         ]
 
     def prepared(self, name: str, model: str, error: tuple[str, str] | None = None) -> None:
-        """The voice is ready for `model`, or why it is not: an error type and a sentence."""
+        """The voice is ready for `model`, or has failed with an error type and a message."""
         voice = self._voices.get(name)
         if voice is not None:
             kind, message = error or (None, None)
@@ -50,7 +50,7 @@ class ServedVoices:
             self._set(voice, VoiceModel(model=model, status=status, error_type=kind, error_message=message))
 
     def refuse(self, name: str, model: str) -> Problem | None:
-        """Why one cannot speak with this voice; None where one can, or where it is none of these."""
+        """Why this voice can't be used; None if it can, or if it is not one of these."""
         voice = self._voices.get(name)
         found = None if voice is None else next((one for one in voice.models if one.model == model), None)
         if voice is None or (found is not None and found.status == "ready"):
