@@ -28,6 +28,11 @@ MOST_S = 2.5
 WAIT_S = 1.0
 """Far less than a request to a silent collector takes, and more than a busy machine takes for an event."""
 
+ENDS_S = 0.5
+"""In which a process ends by itself; one that takes longer is on a machine that has much else to do."""
+
+ATTEMPTS = 3
+
 PROGRAM = """
 import sys, time
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -122,16 +127,31 @@ def silent(*, listening: bool) -> Iterator[str]:
         yield f"http://127.0.0.1:{port.getsockname()[1]}/v1/traces"
 
 
-def test_a_collector_that_is_gone_delays_no_call_and_hardly_the_end(machine: Machine) -> None:
-    """The calls are the same to the millisecond, no event waits, and the process ends at most 2.5 s later."""
+def endings() -> dict[str, Ending]:
+    """With each of the three collectors, one after the other."""
     with collecting() as (endpoint, taken):
-        endings = {"well": ending(endpoint)}
+        found = {"well": ending(endpoint)}
     assert sum(taken) > 0
     for name, listening in (("gone", False), ("silent", True)):
         with silent(listening=listening) as endpoint:
-            endings[name] = ending(endpoint)
-    print({name: f"{found.seconds:.2f} s, an event {1e3 * found.longest:.1f} ms" for name, found in endings.items()})
-    assert all(found.same for found in endings.values())
-    assert max(found.longest for found in endings.values()) < WAIT_S
-    if machine.keeps_time(within=0.1):
-        assert max(endings[name].seconds for name in ("gone", "silent")) - endings["well"].seconds <= MOST_S
+            found[name] = ending(endpoint)
+    print({name: f"{one.seconds:.2f} s, an event {1e3 * one.longest:.1f} ms" for name, one in found.items()})
+    return found
+
+
+def test_a_collector_that_is_gone_delays_no_call_and_hardly_the_end(machine: Machine) -> None:
+    """The calls are the same to the millisecond, no event waits, and the process ends at most 2.5 s later.
+
+    A machine on which a process takes long to end by itself is given three attempts, and then excused.
+    """
+    for _ in range(ATTEMPTS):
+        found = endings()
+        assert all(one.same for one in found.values())
+        assert max(one.longest for one in found.values()) < WAIT_S
+        delay = max(found["gone"].seconds, found["silent"].seconds) - found["well"].seconds
+        if delay <= MOST_S:
+            return
+    if found["well"].seconds > ENDS_S:
+        machine.excuse = f"a process takes {found['well'].seconds:.1f} s to end by itself"
+    elif machine.keeps_time(within=0.1):
+        assert delay <= MOST_S
