@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 EXCHANGE_S = 3.5
 """One exchange of a conversation: the caller asks for 0.8 s, the agent answers for 1.1 s. The rest is patience, and
 time that a busy machine may be late."""
-QUESTION = "what is the weather like"
+QUESTION = "what is the weather today"
 MONOLOGUE = "this is somebody who goes on and on about the weather and does not listen to anybody at all"
 SOON = Hearing(endpoint=0.5)
 MANY = 1_000_000
