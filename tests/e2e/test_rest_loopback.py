@@ -78,7 +78,7 @@ async def test_nobody_there_is_told() -> None:
     async with RestPeer().serve() as endpoints:
         pass
     async with SonioxClient(KEY, endpoints=endpoints, patience=Patience(attempts=2), roll=lambda: 0.0) as soniox:
-        with pytest.raises(Unavailable, match=r"127\.0\.0\.1 could not be reached"):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1 was not reached"):
             await soniox.models.stt()
 
 

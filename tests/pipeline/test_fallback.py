@@ -423,7 +423,7 @@ def test_a_fallback_that_can_not_work_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least two members, got 1"):
         Fallback("soniox")
     script = asking()
-    with pytest.raises(ConfigError, match="find endpoints"):
+    with pytest.raises(ConfigError, match="detect endpoints"):
         FallbackStt(Fallback(1, 2), [ScriptedStt(script), ScriptedStt(script, endpoints=False)])
     with pytest.raises(ConfigError, match="a Fallback can only be an stt, a tts"):
         hold_call(answering, script, vad=Fallback("webrtc", "energy"))

@@ -259,7 +259,7 @@ def test_no_call_is_longer_than_its_maximum():
 def test_a_session_runs_once():
     """A second run is refused, because the first one's history and events are in it."""
     call = hold_call(repeat, quiet(until=1.0))
-    with pytest.raises(ConfigError, match="runs once"):
+    with pytest.raises(ConfigError, match="can run only once"):
         trio.run(call.session.run)
 
 
