@@ -31,8 +31,6 @@ WAIT_S = 1.0
 ENDS_S = 0.5
 """In which a process ends by itself; one that takes longer is on a machine that has much else to do."""
 
-ATTEMPTS = 3
-
 PROGRAM = """
 import sys, time
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -142,16 +140,16 @@ def endings() -> dict[str, Ending]:
 def test_a_collector_that_is_gone_delays_no_call_and_hardly_the_end(machine: Machine) -> None:
     """The calls are the same to the millisecond, no event waits, and the process ends at most 2.5 s later.
 
-    A machine on which a process takes long to end by itself is given three attempts, and then excused.
+    A machine on which a process takes long to end by itself is excused; any other has a second attempt.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in (1, 2):
         found = endings()
         assert all(one.same for one in found.values())
         assert max(one.longest for one in found.values()) < WAIT_S
         delay = max(found["gone"].seconds, found["silent"].seconds) - found["well"].seconds
+        if found["well"].seconds > ENDS_S:
+            machine.excuse = f"a process takes {found['well'].seconds:.1f} s to end by itself"
+            return
         if delay <= MOST_S:
             return
-    if found["well"].seconds > ENDS_S:
-        machine.excuse = f"a process takes {found['well'].seconds:.1f} s to end by itself"
-    elif machine.keeps_time(within=0.1):
-        assert delay <= MOST_S
+        assert attempt == 1 or not machine.keeps_time(within=0.1), f"the end was delayed by {delay:.1f} s"
