@@ -14,11 +14,10 @@ bot.otherwise("Sorry, I can book a table and set a timer.")
 day = bot.ask("On which day?", "day", choices=["Friday", "Saturday"], reprompts=["Friday or Saturday?"])
 day.then("A table on {day}. Thank you!")
 bot.on("(book|reserve) a table", answer=day)
-
-
-@bot.on("set a timer for {length:duration}")
-def timer(length):
-    return f"That is {length.total_seconds():g} seconds from now."
+bot.on(
+    "set a timer for {length:duration}",
+    answer=lambda length: f"That is {length.total_seconds():g} seconds from now.",
+)
 
 
 if __name__ == "__main__":

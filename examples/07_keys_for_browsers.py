@@ -9,6 +9,7 @@ They run under trio, as the client does: in a framework on trio, or in a separat
 
 import hmac
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -26,7 +27,8 @@ LIMITS = KeyRequest(
 )
 
 
-async def reply_to(desk, request, headers):
+async def reply_to(desk: KeyDesk, request: h11.Request) -> tuple[int, Sequence[tuple[str, str]], bytes]:
+    headers = dict(request.headers)
     user = who(headers.get(b"authorization", b"").removeprefix(b"Bearer ").decode("latin-1"))
     if user is None or request.target != b"/key":
         return 404, (), b""
@@ -34,23 +36,23 @@ async def reply_to(desk, request, headers):
     return reply.status, reply.headers, reply.body
 
 
-def who(token):
+def who(token: str) -> str | None:
     return next((user for known, user in USERS.items() if hmac.compare_digest(known.encode(), token.encode())), None)
 
 
-async def serve(desk, stream):
+async def serve(desk: KeyDesk, stream: trio.SocketStream) -> None:
     http = h11.Connection(h11.SERVER)
     with trio.move_on_after(30), suppress(h11.RemoteProtocolError, trio.BrokenResourceError):
         while (event := http.next_event()) is h11.NEED_DATA:
             http.receive_data(await stream.receive_some(65536))
         if isinstance(event, h11.Request):
-            status, headers, body = await reply_to(desk, event, dict(event.headers))
+            status, headers, body = await reply_to(desk, event)
             headers = [*headers, ("content-length", str(len(body))), ("connection", "close")]
             answer = http.send(h11.Response(status_code=status, headers=headers)) + http.send(h11.Data(data=body))
             await stream.send_all(answer + http.send(h11.EndOfMessage()))
 
 
-async def main(port):
+async def main(port: int) -> None:
     async with SonioxClient() as soniox, trio.open_nursery() as nursery:
         listeners = await nursery.start(
             partial(trio.serve_tcp, partial(serve, KeyDesk(soniox, LIMITS)), port, host="127.0.0.1")

@@ -7,6 +7,9 @@ what is marked `real`, which takes long in real time or installs packages, and a
 big property tests: `.ci/run` runs both in full (`pytest -m real`, VOICEKIT_FULL=1). Benchmarks are no check at all:
 `python -m benchmarks`.
 
+Python keeps its byte code beside the sources, also if PYTHONDONTWRITEBYTECODE is set, as in many containers: hundreds
+of tests start programs, each of which would compile everything anew.
+
 `--fast` is for the time between two edits: below a minute on two idle cores. It leaves out the types and every test
 marked `slow`, which are those that start other programs, hold a call in real time, or compute for more than a second.
 Each room of the package keeps its tests.
@@ -14,6 +17,7 @@ Each room of the package keeps its tests.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -45,11 +49,16 @@ def checks(arguments: list[str]) -> dict[str, list[str]]:
     return found
 
 
+def environment() -> dict[str, str]:
+    """The variables of the checks: those of this process, but for the one that forbids to keep byte code."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def main() -> int:
     for name, command in checks(sys.argv[1:]).items():
         print(f"--- {name}", flush=True)
         started = time.perf_counter()
-        code = subprocess.call(command, cwd=ROOT)
+        code = subprocess.call(command, cwd=ROOT, env=environment())
         if name == "tests":
             return code
         if code:

@@ -46,7 +46,8 @@ class Case:
 
 def cases(folder: Path, wire: str) -> Iterator[Case]:
     """The cases of a wire's file."""
-    title, lines = "", []
+    title = ""
+    lines: list[str] = []
     for line in [*(folder / f"{wire}.txt").read_text(encoding="utf-8").splitlines(), "-- "]:
         if line.startswith("-- "):
             if title:

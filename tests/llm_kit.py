@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import trio
 
-from voicekit.contracts import Stash, tell
+from voicekit.contracts import CallEnds, Stash, tell
 from voicekit.events import ModelAnswered, SessionEvent, Trouble
 from voicekit.llm import LanguageModel, Limits
 from voicekit.llm.handler import FALLBACK
 from voicekit.llm.messages import Assistant, ModelMessage, ToolResults, User
 from voicekit.reply.handler import Turn
+from voicekit.reply.say import Say
 from voicekit.testing.llm.refusals import NAME
 
 KEY = "sk-very-secret"
@@ -46,7 +47,12 @@ class Heard:
     def fell_back(self) -> bool:
         return self.text.endswith(FALLBACK)
 
-    async def say(self, text: str) -> None:
+    @property
+    def say(self) -> Say:
+        """As good as one."""
+        return cast("Say", self._say)
+
+    async def _say(self, text: str) -> None:
         await trio.lowlevel.checkpoint()
         self.said.append(text)
 
@@ -56,7 +62,7 @@ async def ask(handler: LanguageModel, text: str = "hello", **turn: Any) -> Heard
     heard = Heard()
     telling = tell.set(heard.events.append)
     try:
-        await handler(Turn(1, text, **turn), heard.say)  # type: ignore[arg-type]  # as good as a Say
+        await handler(Turn(1, text, **turn), heard.say)
     finally:
         tell.reset(telling)
     return heard
@@ -68,6 +74,7 @@ class OneCall:
 
     start_soon: Callable[..., None]
     stash: Stash = field(default_factory=Stash)
+    call: CallEnds | None = None
     said: list[str] = field(default_factory=list)
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:

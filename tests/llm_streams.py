@@ -96,7 +96,7 @@ def responses(words: tuple[str, ...], calls: tuple[tuple[str, str, str], ...]) -
     whole = "".join(words)
     part = {"type": "output_text", "text": whole, "annotations": [], "logprobs": []}
     message = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
-    response = {
+    response: dict[str, Any] = {
         "id": "resp_1",
         "object": "response",
         "status": "in_progress",
@@ -104,7 +104,7 @@ def responses(words: tuple[str, ...], calls: tuple[tuple[str, str, str], ...]) -
         "output": [],
         "usage": None,
     }
-    where = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    where: dict[str, Any] = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     add("response.created", response=response)
     add("response.in_progress", response=response)
     add("response.output_item.added", output_index=0, item={**message, "status": "in_progress", "content": []})
@@ -117,7 +117,7 @@ def responses(words: tuple[str, ...], calls: tuple[tuple[str, str, str], ...]) -
     items: list[Any] = [message]
     for index, (id, name, arguments) in enumerate(calls, 1):  # noqa: A001  # as the wire calls it
         item = {"id": f"fc_{index}", "type": "function_call", "status": "completed", "call_id": id, "name": name}
-        place = {"item_id": f"fc_{index}", "output_index": index}
+        place: dict[str, Any] = {"item_id": f"fc_{index}", "output_index": index}
         add("response.output_item.added", output_index=index, item={**item, "arguments": ""})
         for piece in pieces(arguments):
             add("response.function_call_arguments.delta", **place, delta=piece, obfuscation="x2")
@@ -140,7 +140,14 @@ def messages(words: tuple[str, ...], calls: tuple[tuple[str, str, str], ...]) ->
         events.append(Event({"type": kind, **fields}, kind, carries, said))
 
     usage = {"input_tokens": 8, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 16, "output_tokens": 1}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+    message: dict[str, Any] = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "stop_reason": None,
+    }
     add("message_start", message={**message, "stop_sequence": None, "usage": {**usage, "service_tier": "standard"}})
     add("content_block_start", index=0, content_block={"type": "text", "text": "", "citations": None})
     add("ping")

@@ -378,6 +378,7 @@ async def test_after_an_interruption_there_is_a_new_connection(make: Make) -> No
         assert (server.connections, len(server.asked)) == (2, 2)
 
 
+@pytest.mark.full_counts
 async def test_cancelling_closes_the_stream_at_once(make: Make, cancellations: int) -> None:
     """Interrupted turns leave no task and no connection, and each stream is closed in a few milliseconds."""
     server = ModelServer(otherwise=endless)

@@ -139,8 +139,8 @@ async def served(
 
         async def run(task_status: trio.TaskStatus[CallSite]) -> None:
             page = browser or Browser("")
-            where = {"public_url": address, "port": listens or port, "drain": 0.1}
-            await serve(answer, page, task_status=task_status, **where, **how)
+            where: dict[str, Any] = {"public_url": address, "port": listens or port, "drain": 0.1, **how}
+            await serve(answer, page, task_status=task_status, **where)
 
         site = await nursery.start(run)
         yield site, address
@@ -217,7 +217,7 @@ AHEAD = "voicekitLast._context.currentTime - (performance.timeOrigin + performan
 
 async def ahead(page: Any) -> float:
     """By how many seconds the page's audio clock, which goes on in steps, is ahead of this machine's `time.time()`."""
-    return max([await page.run(AHEAD) for _ in range(20)])
+    return max([float(await page.run(AHEAD)) for _ in range(20)])
 
 
 async def cuts_in_chromium(cuts: int, *, pages: int = 1, seed: int = 11) -> list[PageCut]:

@@ -194,6 +194,6 @@ def _base64(chunks: Any) -> str:
 
 
 if __name__ == "__main__":
-    addresses, sound = sys.argv[1:4], Path(sys.argv[4]).read_bytes()
-    silence = sys.argv[5:]
-    asyncio.run(main_silent(*addresses, sound, float(silence[0])) if silence else main(*addresses, sound))
+    stt, tts, key, file, *silence = sys.argv[1:]
+    sound = Path(file).read_bytes()
+    asyncio.run(main_silent(stt, tts, key, sound, float(silence[0])) if silence else main(stt, tts, key, sound))

@@ -37,12 +37,15 @@ def main(address: str, secret: str, path: str) -> None:
         "status": client.stt.get(made.id).status,
         "text": transcript.text,
         "tokens": len(transcript.tokens),
-        "models": [model.id for model in [*client.models.list().models, *client.tts_models.list().models]],
+        "models": [
+            *(one.id for one in client.models.list().models),
+            *(one.id for one in client.tts_models.list().models),
+        ],
         "shared": [one.id for one in client.voices.list_all_shared("tts-rt-v2", limit=2)],
         "voice": [voice.name, voice.models[0].status],
         "key": key.api_key.startswith("snx_temp_"),
         "sound": len(sound) > 1000,
-        "usage": len(list(client.usage_logs.list_all(**DAY))),
+        "usage": len(list(client.usage_logs.list_all(start_time=DAY["start_time"], end_time=DAY["end_time"]))),
         "summary": usage.total.total_num_requests,
         "running": client.concurrency_limits.get().project.current.tts_concurrent,
         "history": len(

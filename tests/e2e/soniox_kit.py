@@ -14,6 +14,7 @@ import trio_websocket
 from voicekit import events
 from voicekit.audio.format import PCM16K, AudioFormat
 from voicekit.audio.frame import AudioFrame
+from voicekit.events import Word
 from voicekit.soniox.api.config import tts_config
 from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.api.region import ApiKey, Endpoints
@@ -106,7 +107,7 @@ class Heard:
         return [event for _, event in self.events if isinstance(event, kind)]
 
     @property
-    def words(self) -> list[events.Word]:
+    def words(self) -> list[Word]:
         return [word for final in self.of(events.Final) for word in final.words]
 
     @property

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tests.house.source import ROOT
 
-OPTIONS = ["-p", "no:cacheprovider", "-p", "no:voicekit", "-o", "pythonpath=."]
+OPTIONS = ["-p", "no:cacheprovider", "-o", "pythonpath=."]
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""The conftest needs no plugin, and those that are installed take a second to start."""
 
 TESTS = {
     "skipped": "import pytest\ndef test_a():\n    pytest.skip('because')",
@@ -53,7 +55,9 @@ def test_a_seed_shuffles_the_files(tmp_path: Path) -> None:
 
     def order(*arguments: str) -> list[str]:
         command = [sys.executable, "-m", "pytest", *OPTIONS, "--collect-only", "-q", *arguments, tmp_path]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, **ALONE}, capture_output=True, text=True, check=True
+        )
         return [line for line in done.stdout.splitlines() if "::" in line]
 
     plain, one, two = order(), order("--random-order", "1"), order("--random-order", "2")
@@ -78,7 +82,7 @@ def run_pytest(folder: Path, expected: str = "", **environment: str) -> subproce
     kept = {name: value for name, value in os.environ.items() if name != "VOICEKIT_NO_SKIPS"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *OPTIONS, "-rs", "--continue-on-collection-errors", folder],
-        env={**kept, **environment},
+        env={**kept, **ALONE, **environment},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -327,7 +327,7 @@ class HostileVadStream:
     def probability(self, pcm: bytes) -> float:
         if trio.current_time() >= self._from:
             raise self._mischief.raised(Mishap("in the vad"))
-        return self._stream.probability(pcm)
+        return float(self._stream.probability(pcm))
 
 
 class HostileWatcher:

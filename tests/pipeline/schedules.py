@@ -446,6 +446,7 @@ def latest_end(held: Held) -> float:
     """When the call must be over: by the first of all reasons to end it."""
     call, world = held.schedule.call, held.schedule.world
     started = next((at for at, event in held.events if isinstance(event, SessionStarted)), None)
+    assert call.max_duration is not None
     opened = (
         held.began + OPEN_TIMEOUT + hostile.SHIELDED
         if started is None

@@ -7,6 +7,7 @@ from random import Random
 
 import trio
 
+from voicekit import Say, Turn
 from voicekit.play.sink import RecordingSink
 from voicekit.reply import spoken_forms
 from voicekit.testing import FakeTts, HeldCall, Script, Timeline, hold_call
@@ -41,7 +42,7 @@ def hold(seed: int, seconds: float, turn: TurnPolicy | None = None) -> HeldCall:
     """Hold the call that the seed makes up."""
     random = Random(seed)
 
-    async def model(turn, say) -> None:
+    async def model(turn: Turn, say: Say) -> None:
         """Thinks for a while, and then says some words one by one."""
         chance = Random(f"{seed} {turn.number}")
         await trio.sleep(chance.choice([0.0, 0.1, 0.32, 1.0]))

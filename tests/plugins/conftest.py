@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -26,7 +27,7 @@ def _without_this_repository_s_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests find is what they have installed, whichever plugins are installed beside them."""
 
     def entry_points(**selected: str) -> list[metadata.EntryPoint]:
-        found = installed(**selected)
+        found = cast("Iterable[metadata.EntryPoint]", installed(**selected))
         return [entry for entry in found if entry.dist is None or entry.dist.name not in OURS]
 
     installed = metadata.entry_points

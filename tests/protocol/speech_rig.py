@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from voicekit.audio.format import AudioFormat
 from voicekit.soniox.api.config import tts_config
+from voicekit.soniox.api.errors import Failed
 from voicekit.soniox.api.wire import Timestamps, TtsConfig
 from voicekit.soniox.server.account import Account
 from voicekit.soniox.server.realtime.stream import StreamOver, StreamStarted, TextCame
 from voicekit.soniox.server.realtime.tts import TtsServer
 from voicekit.soniox.server.refusal import Refusal
-from voicekit.soniox.tts.connection import TtsConnection
+from voicekit.soniox.tts.connection import TtsConnection, TtsEvent
 from voicekit.soniox.tts.planner import Drop, Open, Send, StreamCommand, StreamPlanner
 from voicekit.soniox.tts.stream import SpeechStream
 
@@ -153,11 +154,10 @@ class Rig:
                 self.server.terminated(stream, self.now)
                 self.speakers.pop(stream, None)
 
-    def _events(self, events: Iterable[object]) -> None:
+    def _events(self, events: Iterable[TtsEvent]) -> None:
         for event in events:
-            stream = getattr(event, "stream", "")
-            if stream in self.alive:
-                self.alive[stream].hear(event, self.now)
+            if not isinstance(event, Failed) and event.stream in self.alive:
+                self.alive[event.stream].hear(event, self.now)
 
     def _listen(self) -> None:
         """The listener takes as much sound as the step lasts, from the oldest stream first."""

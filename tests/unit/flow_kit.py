@@ -7,20 +7,20 @@ from typing import Any
 
 import trio
 
-from voicekit.flow import FunctionStage, Stage, open_link, stage
+from voicekit.flow import FunctionStage, Inlet, Outlet, Stage, open_link, stage
 
 
 @stage
-async def passing(inbox, outbox):
+async def passing(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
     """A stage that waits for items and passes them on."""
     async for item in inbox:
         await outbox.send(item)
 
 
-def counting(many: int, counted: list[int] | None = None) -> FunctionStage:
+def counting(many: int, counted: list[int] | None = None) -> FunctionStage[Any, Any]:
     """A source of the numbers below `many`; those that it could send are noted in `counted`."""
 
-    async def run(inbox, outbox):
+    async def run(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         for n in range(many):
             await outbox.send(n)
             if counted is not None:
@@ -29,17 +29,17 @@ def counting(many: int, counted: list[int] | None = None) -> FunctionStage:
     return FunctionStage(run, "counting")
 
 
-def first(count: int) -> FunctionStage:
+def first(count: int) -> FunctionStage[Any, Any]:
     """A stage that passes `count` items and then returns, whatever else comes."""
 
-    async def run(inbox, outbox):
+    async def run(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         for _ in range(count):
             await outbox.send(await inbox.receive())
 
     return FunctionStage(run, f"first {count}")
 
 
-async def through(part: Stage, items: Iterable[Any] = ()) -> list[Any]:
+async def through(part: Stage[Any, Any], items: Iterable[Any] = ()) -> list[Any]:
     """What comes out of `part` when `items` go in and then the stream ends; it must end by itself, too."""
     to_part, inbox = open_link(1_000, weigh=lambda item: 0)
     outbox, result = open_link(1_000, weigh=lambda item: 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def _part(where: str, said: dict[str, Any], table: dict[str, Any]) -> list[str]:
 def _broken(name: str, value: Any, said: dict[str, Any], table: dict[str, Any]) -> list[str]:
     """The rules of a field that its value breaks."""
     items = value if isinstance(value, list) else [value]
-    checks = {
+    checks: dict[str, Callable[[Any], bool]] = {
         "max_items": lambda most: len(items) <= most,
         "max_length": lambda most: all(len(item) <= most for item in items),
         "min_length": lambda least: len(value) >= least,

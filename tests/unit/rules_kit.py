@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
+from typing import cast
 
 from voicekit.contracts import Exchange
 from voicekit.events import ExpectedAnswer
 from voicekit.reply.handler import NoCall, Turn
+from voicekit.reply.say import Say
 from voicekit.rules import Rules
 
 
@@ -38,7 +41,7 @@ class Caller:
             said.append(piece)
 
         if handler is not None:
-            _run(handler(turn, say))
+            _run(handler(turn, cast("Say", say)))
         answer = "".join(said)
         self.history.append(Exchange(turn.number, text, answer, heard=answer, cut=False, reason=reason))
         return answer if handler is not None else None
@@ -66,8 +69,9 @@ class Caller:
         self.ended += 1
 
 
-def _run(coroutine) -> None:
+def _run(answering: Awaitable[str | None]) -> None:
     """Run what never waits."""
+    coroutine = cast("Coroutine[object, object, str | None]", answering)
     try:
         coroutine.send(None)
     except StopIteration:

@@ -10,11 +10,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.counts import count
 from tests.unit.flow_kit import passing, through
 from voicekit.flow import Full, FunctionStage, LinkSpec, Pipeline, TransformPart, open_link, pipeline, stage
 from voicekit.flow.groups import alone
 
-SCHEDULES = 1_000
+SCHEDULES = count(1_000)
 ITEMS = 6
 
 
@@ -157,6 +158,7 @@ class Schedule:
                 assert error is None, f"{error!r} although no stage raised"
 
 
+@pytest.mark.full_counts
 def test_it_is_always_the_original_error_alone():
     """Over 1,000 seeded schedules: un-grouped, with the note of its stage, whatever its neighbours were doing."""
     raised = 0

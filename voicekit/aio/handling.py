@@ -34,7 +34,7 @@ class SayThere(Protocol):
 AsyncioAnswer: TypeAlias = (
     Callable[[Turn, SayThere], Awaitable[str | None]]
     | Callable[[Turn], Awaitable[str | None]]
-    | Callable[[Turn], AsyncGenerator[str, None]]
+    | Callable[[Turn], AsyncIterator[str]]
 )
 """What `handler` takes: an asyncio function `(turn, say)` or `(turn)`, or an async generator function `(turn)`."""
 

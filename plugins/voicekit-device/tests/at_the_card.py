@@ -18,6 +18,7 @@ import trio
 
 from voicekit import AudioFrame, Gap, open_link
 from voicekit.contracts import tell
+from voicekit.events import Trouble
 from voicekit_device.microphone import Microphone
 from voicekit_device.portaudio import PortAudio
 from voicekit_device.room import Echo
@@ -90,7 +91,7 @@ async def write(speaker: Any, pcm: bytes) -> None:
 
 
 async def both(seconds: float, pcm: bytearray) -> None:
-    tell.set(lambda event: say(trouble=f"{event.where}: {event.error}"))
+    tell.set(lambda event: say(trouble=f"{event.where}: {event.error}") if isinstance(event, Trouble) else None)
     async with Speaker().open() as speaker, trio.open_nursery() as nursery:
         nursery.start_soon(write, speaker, b"\x00\x20" * round(seconds * 24_000))
         nursery.start_soon(follow, speaker, lambda: False)

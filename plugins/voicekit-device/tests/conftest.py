@@ -84,7 +84,14 @@ class FakeCards:
     def takes(self, device: Device, direction: Direction, sound: AudioFormat) -> bool:
         return sound.rate in self.rates and (self.mono or sound.channels == 2)
 
-    def open_microphone(self, device, sound, block, hear, ended) -> FakeStream:
+    def open_microphone(
+        self,
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        hear: Callable[[bytes, bool], None],
+        ended: Callable[[], None],
+    ) -> FakeStream:
         def call() -> None:
             if not self.mute:
                 hear(counted(self.recorded, block * sound.channels), False)
@@ -92,7 +99,14 @@ class FakeCards:
 
         return self._opened(FakeStream(sound, block, call, ended))
 
-    def open_speaker(self, device, sound, block, play, ended) -> FakeStream:
+    def open_speaker(
+        self,
+        device: Device,
+        sound: AudioFormat,
+        block: int,
+        play: Callable[[int], bytes],
+        ended: Callable[[], None],
+    ) -> FakeStream:
         def call() -> None:
             if not self.mute:
                 self.heard.append((trio.current_time() + LATENCY, play(block)))

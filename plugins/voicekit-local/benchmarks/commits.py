@@ -74,7 +74,7 @@ def commit_after(pcm: bytes, over: float, adviser: bool, recogniser: Any, aligne
             out = job.run(recogniser, aligner)
             ready = now + cpu() - before
         for result in hearing.results():
-            answer = SttResponse(tokens=[*result.tokens], final_audio_proc_ms=result.final_ms)
+            answer = SttResponse(tokens=tuple(result.tokens), final_audio_proc_ms=result.final_ms)
             events += tokens.read(answer, None, asked)
         commands = [command for event in events for command in machine.handle(event, now)]
         if machine.deadline <= now:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.counts import count
 from tests.llm_kit import KEY
 from tests.llm_wire_checks import Make
 from voicekit.llm import LanguageModel
@@ -22,4 +23,4 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.fixture
 def cancellations() -> int:
-    return 500
+    return count(500)

@@ -18,6 +18,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +137,7 @@ def render_callers(kokoro: Kokoro, only: set[str]) -> None:
         if only and line["name"] not in only:
             continue
         voice, language = line["voice"], line.get("language", "en")
-        samples = joined(
-            line["parts"], lambda text, voice=voice, language=language: kokoro.speak(text, voice, language)
-        )
+        samples = joined(line["parts"], partial(kokoro.speak, voice=voice, language=language))
         write(line["name"], samples, " ".join(map(str, line["parts"])))
 
 

@@ -30,7 +30,9 @@ def main() -> None:
     network()
     loaded = cpu() - began
     labels = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))
-    whole, broken, times = [], [], []
+    whole: list[float] = []
+    broken: list[float] = []
+    times = []
     tell(f"python {platform.python_version()}, {platform.machine()}")
     tell(f"{'recording':14}{'whole':>8}{'broken off':>12}")
     for name, label in labels.items():

@@ -53,4 +53,4 @@ async def main(stt: str, key: str, sound: bytes) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3], Path(sys.argv[3]).read_bytes()))
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]).read_bytes()))

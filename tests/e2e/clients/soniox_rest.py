@@ -44,7 +44,10 @@ def main(address: str, secret: str, path: str) -> None:
         "spoken": spoken,
         "broken": [broken.status, broken.error_type],
         "files": len(list(client.files.list_all())),
-        "models": [model.id for model in [*client.models.list().models, *client.tts_models.list().models]],
+        "models": [
+            *(one.id for one in client.models.list().models),
+            *(one.id for one in client.tts_models.list().models),
+        ],
         "temporary": len(
             _client(address, temporary.api_key).tts.generate(
                 text="Hm.",

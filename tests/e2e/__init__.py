@@ -1,0 +1,1 @@
+"""Real parts, which the tests start by themselves."""

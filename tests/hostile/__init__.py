@@ -1,0 +1,1 @@
+"""Peers that send what they must not."""

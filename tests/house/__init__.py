@@ -1,0 +1,1 @@
+"""The rules that every file of the project keeps."""
