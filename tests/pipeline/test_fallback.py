@@ -429,7 +429,7 @@ def test_a_fallback_that_can_not_work_is_refused() -> None:
         hold_call(answering, script, vad=Fallback("webrtc", "energy"))
     voices = [FakeTts(), FakeTts()]
     voices[1].negotiate = lambda wanted: AudioFormat(48_000)  # type: ignore[method-assign]
-    with pytest.raises(ConfigError, match="one format"):
+    with pytest.raises(ConfigError, match="use the same format"):
         FallbackTts(Fallback(1, 2), voices).negotiate(AudioFormat(16_000))
 
 

@@ -15,8 +15,8 @@ ready before its sender. How a pipeline ends:
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -141,8 +141,9 @@ class Pipeline(Pipeable):
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
                         nursery.start_soon(drive, name=_task_name(segment))
-                    with _task_named(_task_name(self._segments[0])):
-                        await drives[0]()
+                    # kept when the stage ends: whoever watches the loop asks for the name at the end of that step
+                    trio.lowlevel.current_task().name = _task_name(self._segments[0])
+                    await drives[0]()
         finally:
             for outlet, inlet in links:
                 outlet.close()
@@ -189,17 +190,6 @@ async def _drive(
 
 def _task_name(segment: _Segment) -> str:
     return f"stage {segment.stage.name!r}"
-
-
-@contextmanager
-def _task_named(name: str) -> Iterator[None]:
-    """Give the running task the name of the stage that it runs itself, for those who look for what keeps the loop."""
-    task = trio.lowlevel.current_task()
-    before, task.name = task.name, name
-    try:
-        yield
-    finally:
-        task.name = before
 
 
 def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:

@@ -58,7 +58,7 @@ def transfer_call(destinations: Mapping[str, str], *, sorry: str | None = SORRY)
 
     def transfer(to: str, turn: Turn) -> str:
         if turn.call is None or "transfer" not in turn.call.can:
-            return "This call can't be handed over."
+            return "This call can't be transferred."
         turn.transfer(destinations[to], sorry)
         return "The caller is handed over when your words have been heard. Say that you put them through, and no more."
 

@@ -132,7 +132,7 @@ def test_a_failure_leaves_nothing_and_says_where(source: Path, monkeypatch: pyte
         raise OSError("No space left on device")
 
     monkeypatch.setattr(prepare, "_make_elsewhere", fail)
-    with pytest.raises(ConfigError, match=r"1\.5 GB of memory.*No space left on device\. VOICEKIT_CACHE names"):
+    with pytest.raises(ConfigError, match=r"1\.5 GB of memory.*No space left on device\. Set VOICEKIT_CACHE"):
         prepared(source, HASHES, "model==1.0", no_progress)
     assert list(cache_folder().iterdir()) == []
 

@@ -108,7 +108,7 @@ def test_what_a_call_survives_is_a_line_without_the_words_of_anybody(kept: Kept)
     assert kept.lines == [
         "[-] KeyError in handler",
         "[-] Unavailable in the reply of turn 3",
-        "[-] tts: a 1 failed with QuotaExceeded, b 2 goes on",
+        "[-] tts: a 1 failed with QuotaExceeded; b 2 takes over",
         "[-] the stt has lost its connection",
         "[-] the stt has recovered",
     ]
