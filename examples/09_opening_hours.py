@@ -1,4 +1,4 @@
-"""A menu for telephone keys, with opening hours: one tracks a parcel, zero reaches a person during opening hours.
+"""A menu for telephone keys, with opening hours: 1 tracks a parcel, 0 reaches a person during opening hours.
 
     voicekit chat examples/09_opening_hours.py                    keys are typed
     voicekit serve examples/09_opening_hours.py --transport twilio --public-url https://...

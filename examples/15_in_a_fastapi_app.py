@@ -40,7 +40,7 @@ async def talk(websocket: WebSocket) -> None:
 
 
 def make_session(call: Call) -> voicekit.Session:
-    """Called in trio's thread. Soniox hears and speaks if SONIOX_API_KEY is set; here a quiet voice greets."""
+    """Called in trio's thread. Soniox hears and speaks if SONIOX_API_KEY is set; here the voice is silent."""
     policy = voicekit.Policy(call=voicekit.CallPolicy(greeting="Hello. Press a key."))
     return voicekit.Session(handler=answer, call=call, stt=None, vad=None, tts="quiet", policy=policy)
 

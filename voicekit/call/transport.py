@@ -45,7 +45,7 @@ class WebhookAnswer:
 
 
 class Arrival(Protocol):
-    """A connection that was not admitted yet."""
+    """A connection that has not been admitted yet."""
 
     async def accept(self, subprotocol: str | None = None) -> MessageStream: ...
     async def refuse(self, status: int) -> None: ...

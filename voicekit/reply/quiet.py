@@ -1,6 +1,6 @@
 """A voice without sound: it is silent for as long as reading the text takes, and marks each word.
 
-It lets a bot run where nothing can speak, for example typed in a console, with everything else as in a spoken call:
+It lets a bot run without speech, for example in a typed chat, with everything else as in a spoken call:
 pacing, interruptions, and a history of what the reader has read.
 """
 

@@ -18,7 +18,7 @@ EPSILON = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The samples from `first` to `last` sound from `starts` to `ends` (trio's clock)."""
+    """Samples `first` to `last` are audible from `starts` to `ends` (trio's clock)."""
 
     first: int
     last: int
