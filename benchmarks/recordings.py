@@ -19,6 +19,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,13 +120,22 @@ def _final_after(log: str) -> float:
 
 
 def processor_seconds() -> Callable[[], float]:
-    """What tells the processor time that the local server has used, in all of its threads; 0 without /proc."""
-    ours = str(os.getpid())
+    """What tells the processor time of the local server that was started last, in all its threads; 0 without /proc."""
+    ours, started = str(os.getpid()), []
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
-        if parent == ours and COMMAND in (stat.parent / "cmdline").read_text(errors="replace"):
-            return lambda: sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
-    return lambda: 0.0
+        with suppress(OSError):  # a process that has ended since it was listed
+            _, parent, *fields = _after_the_name(stat)
+            if parent == ours and COMMAND in (stat.parent / "cmdline").read_text(errors="replace"):
+                started.append((int(fields[17]), stat))
+    if not started:
+        return lambda: 0.0
+    _, newest = max(started)
+    return lambda: sum(map(int, _after_the_name(newest)[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def _after_the_name(stat: Path) -> list[str]:
+    """The fields of /proc/PID/stat that follow the program's name, which may hold spaces: state, parent, and so on."""
+    return stat.read_text(errors="replace").rpartition(")")[2].split()
 
 
 async def hear_all(wanted: Sequence[Recording], folder: Path) -> tuple[list[Heard], float]:
