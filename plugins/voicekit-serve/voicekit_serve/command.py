@@ -20,6 +20,7 @@ from voicekit.cli.spec import read_part
 from voicekit.cli.terminal import Parser
 from voicekit.errors import ConfigError
 from voicekit.extend import Plugins, Registry, Use
+from voicekit.flow.groups import alone
 from voicekit_serve import limits
 from voicekit_serve.bots import answering, check_shareable, with_greeting
 from voicekit_serve.logs import FORMAT, WORKERS_FORMAT, CallNumber
@@ -113,22 +114,24 @@ def _program(options: Namespace) -> Callable[[SharedListener | None], Awaitable[
         check_shareable(transports, bot.spoken(plugins.registry), plugins.registry)
 
     async def run(shared: SharedListener | None) -> None:
+        serving = partial(
+            serve,
+            public_url=url,
+            host=options.host,
+            port=options.port,
+            max_calls=options.max_calls,
+            drain=options.drain,
+            farewell=options.farewell,
+            secret=os.environ.get(SECRET),
+            metrics_token=os.environ.get(METRICS_TOKEN),
+            more_metrics=_more_metrics(plugins),
+            shared=shared,
+        )
         async with answering(bot, plugins, _tell, options.record) as answer:
-            _tell(f"listening on {options.host}:{options.port} for {url}")
-            await serve(
-                answer,
-                *transports,
-                public_url=url,
-                host=options.host,
-                port=options.port,
-                max_calls=options.max_calls,
-                drain=options.drain,
-                farewell=options.farewell,
-                secret=os.environ.get(SECRET),
-                metrics_token=os.environ.get(METRICS_TOKEN),
-                more_metrics=_more_metrics(plugins),
-                shared=shared,
-            )
+            with alone():
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(partial(serving, answer, *transports))
+                    _tell(f"listening on {options.host}:{options.port} for {url}")
 
     return run
 
