@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
+from tests.pipeline.schedules import shuffled
 from voicekit import CallPolicy, Policy, TurnPolicy, hookimpl, load_plugins
 from voicekit.events import Decided, TurnCommitted
 from voicekit.rules import Rules, Step
@@ -221,6 +222,18 @@ def deep_menu() -> Rules:
     cards.key("2", answer=number)
     rules.begin(main)
     return rules
+
+
+@pytest.mark.parametrize("shuffle", range(20))
+def test_keys_that_come_at_once_reach_the_rules_in_order(shuffle):
+    """In whatever order trio runs the tasks: a reply that a key cuts before it has begun is not begun afterwards."""
+    user = Script()
+    for key in "125512":
+        user.presses(key, at=1.0)
+    user.stays(until=12.0)
+    with shuffled(shuffle):
+        call = hold_call(deep_menu(), user, policy=Policy(call=CallPolicy(greeting="For cards press one.")))
+    assert call.history[-1].heard == "Card 5 5 1 2 is blocked. For cards press one."
 
 
 @pytest.mark.parametrize("every", [0.0, 0.01, 0.15, 0.4])

@@ -224,6 +224,8 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         turn = await _one(inbox)
         if turn is None:
             return
+        # a reply that was cut before it began must not call the handler after the reply that cut it
+        await trio.lowlevel.checkpoint_if_cancelled()
         scope = this_reply.get(None)
         # called directly, outside of a call
         reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
