@@ -50,7 +50,10 @@ def test_old_windows_are_forgotten() -> None:
 
 
 def test_a_caller_in_front_of_a_television_is_signalled() -> None:
-    """Speech that becomes much louder starts again, once; it is no mark in the sound, and nothing else changes."""
+    """Speech that becomes much louder starts again, once, and stops when it has become much fainter for a while.
+
+    Neither is a mark in the sound, and nothing else changes.
+    """
     signals: list[object] = []
     part = detect(EnergyVad(-60.0), loudness=Loudness()).start(StreamContext(PCM16K, signals.append))
     levels = [0] * 10 + [300] * 40 + [3_000] * 40 + [300] * 20 + [0] * 40
@@ -58,5 +61,15 @@ def test_a_caller_in_front_of_a_television_is_signalled() -> None:
     passed = [item for frame in frames for item in part.feed(frame)]
     marks = [item for item in passed if not isinstance(item, AudioFrame)]
     assert marks == [SpeechStarted(10 * WINDOW), SpeechStopped(110 * WINDOW)]
-    assert [signal for signal in signals if signal not in marks] == [SpeechStarted(50 * WINDOW)]
+    assert signals == [SpeechStarted(10 * WINDOW), SpeechStarted(50 * WINDOW), SpeechStopped(90 * WINDOW)]
     assert [item for item in passed if isinstance(item, AudioFrame)] == frames
+
+
+def test_a_weak_syllable_stops_nothing() -> None:
+    """A quarter of a second that is 20 dB softer than the rest may be the end of a word."""
+    signals: list[object] = []
+    part = detect(EnergyVad(-60.0), loudness=Loudness()).start(StreamContext(PCM16K, signals.append))
+    for place, level in enumerate([0] * 10 + [3_000] * 40 + [300] * 12 + [3_000] * 20 + [0] * 40):
+        list(part.feed(AudioFrame(window(level), place * WINDOW, PCM16K)))
+    assert signals[0] == SpeechStarted(10 * WINDOW)
+    assert [signal for signal in signals if isinstance(signal, SpeechStopped)] == [SpeechStopped(82 * WINDOW)]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.turns import VAD_MODE, Talk, answered, endpoint, final, finalized, interim, started, stopped
 from voicekit.events import Audible, Interim, Progress, Prompt, ReplyDone, SttDown
+from voicekit.turn.caller_memory import NEWEST
 from voicekit.turn.machine import TurnState
 from voicekit.turn.policy import InterruptPolicy, Policy
 
@@ -188,9 +189,14 @@ LOUD, SOFT = -25.0, -45.0
 def heard_with(levels: dict[range, float], policy: Policy | None = None) -> Talk:
     """Two questions of four loud words each were asked and answered; reply 2 can be heard since 5.5."""
 
+    def level_at(at: int) -> float:
+        return max((value for span, value in levels.items() if at in span), default=LOUD)
+
     def level(start: int, end: int) -> float | None:
-        found = [value for span, value in levels.items() if start < span.stop and end > span.start]
-        return max(found, default=LOUD)
+        """That of the loudest part; a sound that has just begun is judged by its beginning."""
+        return (
+            max(level_at(at) for at in range(start, min(end, start + 10_000), 100)) if end < NEWEST else level_at(start)
+        )
 
     talk = Talk(policy, levels=level)
     talk.at(0.1, started(0.0)).at(1.3, final("what do you have", 0.0)).at(1.5, stopped(1.2)).at(1.9, endpoint(1.2))
@@ -237,7 +243,37 @@ def test_a_television_behind_the_caller_does_not_prolong_the_turn() -> None:
     talk.at(7.9, final("when do you open", 6.6)).at(8.1, stopped(7.8)).at(8.3, started(8.2)).until(8.4)
     assert talk.state is TurnState.SETTLING
     talk.at(9.0, interim("the news", 8.2)).at(9.5, final("the news", 8.2)).until(12.0)
-    assert talk.take() == ["10.40 start 3 speech 'when do you open'"]
+    assert talk.take() == ["8.90 start 3 speech 'when do you open'"], "no endpoint comes while somebody goes on talking"
+
+
+def test_a_television_in_the_same_utterance_is_left_out() -> None:
+    """A recogniser writes down the caller and the television as one utterance, and sends no endpoint."""
+    talk = heard_with({range(6_000, 6_600): SOFT, range(7_800, 20_000): SOFT}).at(6.0, ReplyDone(2))
+    talk.at(6.7, started(6.6)).at(8.2, stopped(7.8)).at(8.4, final("the news when do you open parliament has", 6.0))
+    assert talk.at(8.6, interim("voted", 8.4)).until(11.0).take() == ["9.00 start 3 speech 'when do you open'"]
+    assert "ignore: 4 words: 20 dB below the caller" in talk.decisions()
+
+
+def test_a_softly_spoken_word_is_not_left_out() -> None:
+    """One faint word among the caller's is theirs, and so is one at the end, unless the detector heard it end before.
+
+    The faint word after one that was left out belongs to the same voice.
+    """
+    for soft, said in ((7.2, "when do you open"), (7.5, "when do you open"), (7.8, "when do you open")):
+        span = range(round(soft * 1_000), round(soft * 1_000) + 300)
+        talk = heard_with({span: SOFT}).at(6.0, ReplyDone(2)).at(6.7, started(6.6)).at(8.2, stopped(7.8))
+        words = "when do you open" + (" with" if soft == 7.8 else "")
+        assert talk.at(8.4, final(words, 6.6)).at(8.6, endpoint(8.1)).take() == [f"8.60 start 3 speech '{said}'"]
+    talk = heard_with({range(7_800, 20_000): SOFT}).at(6.0, ReplyDone(2)).at(6.7, started(6.6))
+    talk.at(8.4, final("when do you open parliament has", 6.6)).at(8.6, final("voted", 8.4)).at(8.8, stopped(7.8))
+    assert talk.at(9.0, endpoint(8.7)).take() == ["9.00 start 3 speech 'when do you open'"]
+
+
+def test_a_television_is_told_from_a_caller_whose_level_is_not_known() -> None:
+    """In the first turn the loudest words of the utterance are the measure."""
+    talk = Talk(levels=lambda start, end: LOUD if start < 1_200 else SOFT).at(0.1, started(0.0)).at(1.5, stopped(1.2))
+    talk.at(1.7, final("when do you open parliament has", 0.0)).at(1.8, started(1.75)).until(3.0)
+    assert talk.take() == ["2.30 start 1 speech 'when do you open'"]
 
 
 def test_the_greeting_is_not_held_by_sound_that_is_softer_than_callers_are() -> None:

@@ -45,6 +45,18 @@ def test_a_cough_ends_sooner_if_the_recogniser_has_passed_it() -> None:
     assert talk.state is TurnState.DOUBTING, "it has not come that far"
 
 
+def test_words_that_keep_a_doubt_open_are_asked_for() -> None:
+    """A recogniser that can be asked makes them final sooner than by itself; while the caller talks, it is not."""
+    talk = Talk(finalizes=True).at(0.1, started(0.0)).at(1.3, final("hello there", 0.0)).at(1.4, stopped(1.2))
+    talk.at(1.6, finalized(1.4)).at(2.0, endpoint(1.4)).at(2.1, Audible(1)).take()
+    talk.decisions()
+    talk.at(5.1, started(5.0)).at(5.4, interim("Mama", 5.0))
+    assert talk.take() == ["5.10 hold 1"]
+    talk.at(5.8, stopped(5.5)).at(5.9, final("Mama", 5.0), finalized(5.7))
+    assert talk.take() == ["5.80 finalize to 5.70", "5.90 release 1"]
+    assert "finalize: only words that may still change keep the doubt open" in talk.decisions()
+
+
 def test_a_reply_not_yet_audible_is_held_and_released_too() -> None:
     """A doubt before the first sound leads back to REPLYING, or to SPEAKING if the sound began meanwhile."""
     talk = asked().at(1.3, started(1.3)).at(1.6, stopped(1.4)).until(2.0)

@@ -82,11 +82,13 @@ class Witness:
 
     def _ask(self, command: Finalize | ScorePause) -> None:
         machine = self.world.machine
-        assert machine.state is TurnState.SETTLING, "only a pause is judged"
         if isinstance(command, Finalize):
+            assert machine.state in (TurnState.SETTLING, TurnState.DOUBTING), "only a pause or a doubt is judged"
             assert self.world.now >= max(self.finalizes, default=-math.inf) + FINALIZE_EVERY, "asked too soon"
             self.finalizes.append(self.world.now)
             assert len(self.finalizes) <= FINALIZES + self.answered, "asked too often"
+        else:
+            assert machine.state is TurnState.SETTLING, "only a pause is scored"
 
     def _obey_about_guess(self, command: Speculate | Discard) -> None:
         if isinstance(command, Discard):

@@ -13,7 +13,7 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame, Gap, Sound
 from voicekit.contracts import Vad, VadStream
 from voicekit.errors import ConfigError
-from voicekit.events import SpeechMark, SpeechStarted
+from voicekit.events import SpeechMark, SpeechStarted, SpeechStopped
 from voicekit.flow.transform import StreamContext, TransformPart
 from voicekit.listen.gate import Gate, GatePolicy
 from voicekit.listen.loudness import Loudness
@@ -29,7 +29,8 @@ def detect(
     stream, speech in progress is stopped.
 
     With `loudness`, the level of speech is measured. If it becomes much louder, SpeechStarted is signalled again (but
-    not put on the link): a caller may have begun to speak while a television was playing.
+    not put on the link): a caller may have begun to speak while a television was playing. If it becomes much fainter,
+    SpeechStopped is signalled in the same way: the caller has finished, and the television still plays.
     """
     gate_policy = policy or GatePolicy()
 
@@ -53,7 +54,7 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
 class Detect:
     """One stream's detector: cuts the sound into the VAD's windows and passes each one's probability to the gate."""
 
-    __slots__ = ("_context", "_gate", "_loudness", "_stream", "_threshold", "_window", "_windows")
+    __slots__ = ("_context", "_faint", "_gate", "_loudness", "_stream", "_threshold", "_window", "_windows")
 
     def __init__(
         self, stream: VadStream, gate: Gate, context: StreamContext, loudness: Loudness | None, threshold: float
@@ -63,6 +64,7 @@ class Detect:
         self._context = context
         self._loudness = loudness
         self._threshold = threshold
+        self._faint = False  # what goes on is much fainter than the speech that has been signalled to stop
         self._window = stream.window
         self._windows = Chunker(stream.window)
 
@@ -92,10 +94,16 @@ class Detect:
         if mark is not None:
             loudness.begin()
         elif self._gate.speaking and loudness.rises():
+            self._faint = False
             self._context.signal(SpeechStarted(window.at))
+        elif self._gate.speaking and (fell_at := loudness.falls()) is not None and not self._faint:
+            self._faint = True
+            self._context.signal(SpeechStopped(fell_at))
 
     def _said(self, mark: SpeechMark | None) -> tuple[SpeechMark, ...]:
         if mark is None:
             return ()
-        self._context.signal(mark)
+        if not (self._faint and isinstance(mark, SpeechStopped)):
+            self._context.signal(mark)
+        self._faint = False
         return (mark,)

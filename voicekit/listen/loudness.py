@@ -24,32 +24,61 @@ a word.
 SMOOTH = 3
 """Windows over which this is measured; a click is shorter."""
 
+FAINTER = 10 ** (18 / 10)
+"""Speech that falls 18 dB below the loudest part of the last seconds, and stays there, is somebody else's in the
+background: the weak ends of words and sentences seldom fall so far.
+"""
+
+LASTING = 16
+"""Windows over which this is measured: 0.3 to 0.5 s, about as long as a pause must be to end speech."""
+
+FADE = 10 ** (-0.05 / 10)
+"""The loudest part counts 0.05 dB less with each window of speech, 2 dB in a second."""
+
 
 class Loudness:
     """The levels of the last 20 s of speech; `note` each window in order, and call `over` for any span."""
 
-    __slots__ = ("_base", "_windows")
+    __slots__ = ("_base", "_loudest", "_since", "_windows")
 
     def __init__(self) -> None:
         self._windows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)  # first sample, mean power
         self._base = 0.0  # how loud the current speech was at its start, or has become
+        self._loudest = 0.0  # of the last seconds
+        self._since = 0  # windows since the current speech began, rose or fell
 
     def note(self, pcm: bytes, at: int) -> None:
         """The window `pcm` (PCM16 mono) at sample `at` is speech."""
         samples = memoryview(pcm).cast("h")[::EACH]
         self._windows.append((at, math.hypot(*samples) ** 2 / len(samples)))
+        self._loudest = max(self._loudest * FADE, self._recent())
 
     def begin(self) -> None:
         """Speech has begun with the windows so far."""
-        self._base = self._recent()
+        self._start(self._recent())
 
     def rises(self) -> bool:
-        """Whether the current speech has become much louder since it began, or since this was last true."""
+        """Whether the current speech has become much louder since it began, or since it last rose or fell."""
         recent = self._recent()
         if recent < self._base * LOUDER:
             return False
-        self._base = recent
+        self._start(recent)
         return True
+
+    def falls(self) -> int | None:
+        """The sample at which the current speech became so much fainter that it must be somebody else's; None if it
+        did not.
+
+        Call it once for each window that is noted. Afterwards the fainter speech counts as begun.
+        """
+        self._since += 1
+        if self._since < LASTING or self._windows[-1][1] * FAINTER > self._loudest:
+            return None
+        lately = list(islice(reversed(self._windows), LASTING))
+        if sum(power for _, power in lately) * FAINTER > self._loudest * LASTING:
+            return None
+        self._start(self._recent())
+        return lately[-1][0]
 
     def over(self, start: int, end: int) -> float | None:
         """The level between two samples in dB below full scale; None if no speech there is remembered."""
@@ -61,6 +90,10 @@ class Loudness:
                 powers.append(power)
         mean = sum(powers) / len(powers) if powers else 0.0
         return 10 * math.log10(mean / FULL_SCALE**2) if mean else None
+
+    def _start(self, power: float) -> None:
+        self._base = power
+        self._since = 0
 
     def _recent(self) -> float:
         powers = [power for _, power in islice(reversed(self._windows), SMOOTH)]

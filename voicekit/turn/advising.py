@@ -112,6 +112,14 @@ class Advising:
         self.advice, self._advised_at = self._adviser(pause), now
         return [*self._finalize(now), *self._ask_model(now)]
 
+    def finalize(self, now: float) -> list[EarCommand]:
+        """Ask the stt for the final words of the sound before this pause, as far as the limits allow it."""
+        if not self._finalizes or self._asked >= FINALIZES or now < self._asked_at + FINALIZE_EVERY:
+            return []
+        self._asked += 1
+        self._asked_at = now
+        return [Finalize(self._paused_at + round(FINALIZE_AFTER * self._rate))]
+
     def _knows(self, words: Sequence[Word], tail: bool) -> bool:
         seen, self._seen = self._seen, (*words, tail, self._final_to, self._score, self.expected)
         return seen == self._seen
@@ -123,13 +131,7 @@ class Advising:
         return end >= self._paused_at - LATE_END * self._rate  # the words reach as far as the speech
 
     def _finalize(self, now: float) -> list[EarCommand]:
-        if self.advice.act is not AdviceAct.FINALIZE or not self._finalizes:
-            return []
-        if self._asked >= FINALIZES or now < self._asked_at + FINALIZE_EVERY:
-            return []
-        self._asked += 1
-        self._asked_at = now
-        return [Finalize(self._paused_at + round(FINALIZE_AFTER * self._rate))]
+        return self.finalize(now) if self.advice.act is AdviceAct.FINALIZE else []
 
     def _ask_model(self, now: float) -> list[EarCommand]:
         if not self.advice.melody or not self._scores or self._score_asked_at is not None:

@@ -6,10 +6,12 @@ is set before each event; nothing here reads a clock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voicekit.events import Decided, Final, Interim, SpeechStarted, TurnAct, TurnCommand, Word
+from voicekit.turn.advising import LATE_END
 from voicekit.turn.doubt import Doubt, DoubtVerdict, Evidence, judge
 from voicekit.turn.phrases import InterruptionWeigher
 from voicekit.turn.policy import Policy
@@ -72,6 +74,7 @@ class CallerMemory:
         self.aside_since = now  # time of the last words that were set aside
         self.sounded_at = -ECHO_ENDS  # time at which the last reply ended
         self.passed = 0  # the recogniser has reported everything up to this sample
+        self.overheard_to = 0  # the end of the words that were not the caller's
         self.commands: list[TurnCommand] = []
         self.decisions: list[Decided] = []
 
@@ -83,8 +86,11 @@ class CallerMemory:
 
     @property
     def settle_time(self) -> float:
-        """How long a pause must last; an Endpoint is not worth waiting for while the stt is down, or has ended."""
-        awaits_endpoint = self.stt and not self.ears_down and not self.source_ended
+        """How long a pause must last; an Endpoint is not worth waiting for while the stt is down, has ended, or hears
+        somebody go on talking in the background.
+        """
+        overheard = self.overheard_to > self.book.noted.end
+        awaits_endpoint = self.stt and not (self.ears_down or self.source_ended or overheard)
         return self.policy.turn.fallback if awaits_endpoint else self.policy.turn.settle
 
     def decide(self, act: TurnAct, why: str, turn: int | None = None, about: str | None = None) -> None:
@@ -93,7 +99,8 @@ class CallerMemory:
     def hear(self, event: Interim | Final) -> Sequence[PendingQuestion]:
         """Remember words; returns the questions that they amend.
 
-        A word that sounded after everything known so far is a sign of speech: the pause starts again.
+        A word that sounded after everything known so far is a sign of speech: the pause starts again. Recognisers time
+        the end of a word only roughly, so a little later is no later.
         """
         self.close_stale()
         known = max(self.book.noted.end, self.speech.stopped_at)
@@ -103,7 +110,7 @@ class CallerMemory:
         else:
             self.pass_by(max((word.end for word in event.words), default=0))
             amended = self.book.hear_finals(words)
-        if self.book.noted.end > known:
+        if self.book.noted.end > known + (0 if self.speech.talking else LATE_END * self.rate):
             self.settling_since = self.now
         return amended
 
@@ -115,8 +122,11 @@ class CallerMemory:
         end = event.words[-1].end
         said = [*event.words, *self.book.noted.finals, *(word for word in tail if word.start >= end)]
         foreign, why = self.whose.foreign(
-            said, replying=self.live is not None or self.now < self.sounded_at + ECHO_ENDS
+            said,
+            replying=self.live is not None or self.now < self.sounded_at + ECHO_ENDS,
+            quiet_from=math.inf if self.speech.talking else self.speech.stopped_at,
         )
+        self.overheard_to = max([self.overheard_to, *(said[place].end for place in foreign)])
         if foreign and isinstance(event, Final):
             self.decide(TurnAct.IGNORE, f"{len(foreign)} words: {why}", self.live.turn if self.live else None)
         return [word for place, word in enumerate(event.words) if place not in foreign]
@@ -151,7 +161,7 @@ class CallerMemory:
 
     def start_speech(self, mark: SpeechStarted) -> bool:
         """Note that speech has begun, unless it is too faint to be the caller's; returns whether it was noted."""
-        presumed = PRESUMED_DBFS if self.live is not None else None
+        presumed = PRESUMED_DBFS if self.live is not None else self.whose.loud(self.book.noted.words)
         if why := self.whose.why_faint(mark.at, NEWEST, presumed=presumed):
             self.decide(TurnAct.IGNORE, f"sound {why}", self.live.turn if self.live is not None else None)
             return False

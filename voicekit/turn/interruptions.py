@@ -171,6 +171,8 @@ def _consider(floor: TurnMemory, *, fresh: bool) -> None:
         floor.release(verdict.why)
     elif verdict.pending or floor.speech.talking:
         floor.doubt.go_on()
+        if not floor.speech.talking:
+            floor.ask_for_finals("only words that may still change keep the doubt open")
     elif fresh:
         floor.doubt.wait(floor.now, floor.policy.interrupt.late_words)
 

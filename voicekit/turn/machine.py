@@ -203,10 +203,10 @@ class TurnMachine:
             floor.whose.clock.note(event.at, now)
             return floor.start_speech(event)
         if isinstance(event, SpeechStopped):
-            if floor.speech.talking:
+            if floor.speech.talking:  # otherwise its start was not the caller's
                 floor.settling_since = now
-            floor.speech.stop(event)
-            floor.advising.pause(event.at, now)
+                floor.speech.stop(event)
+                floor.advising.pause(event.at, now)
         elif isinstance(event, Progress):
             floor.pass_by(event.final_to)
             floor.whose.clock.note(event.final_to, now)

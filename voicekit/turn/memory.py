@@ -159,12 +159,16 @@ class TurnMemory(CallerMemory):
         advice = self.advising.advice
         if advice.act is AdviceAct.WAIT and advice != before:
             self.decide(TurnAct.WAIT, f"{advice.seconds:g} s: {advice.why}")
-        self._ask(commands)
+        self._ask(commands, advice.why)
 
-    def _ask(self, commands: Sequence[EarCommand]) -> None:
+    def ask_for_finals(self, why: str) -> None:
+        """Ask the stt for the final words before this pause, if it can be asked and has not just been asked."""
+        self._ask(self.advising.finalize(self.now), why)
+
+    def _ask(self, commands: Sequence[EarCommand], why: str) -> None:
         self.commands += commands
         if any(isinstance(command, Finalize) for command in commands):
-            self.decide(TurnAct.FINALIZE, self.advising.advice.why)
+            self.decide(TurnAct.FINALIZE, why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
         """Pass on news to the adviser: what the reply asks for, or the score of the pause."""

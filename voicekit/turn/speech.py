@@ -24,8 +24,7 @@ class CallerSpeech:
         self._started_at = mark.at
 
     def stop(self, mark: SpeechStopped) -> None:
-        if self.talking:
-            self._earlier += max(0, mark.at - self._started_at)
+        self._earlier += max(0, mark.at - self._started_at)
         self.talking = False
         self.stopped_at = mark.at
 

@@ -49,7 +49,13 @@ PRESUMED_DBFS = -28.0
 browsers bring speech to about this level. A quieter caller can still interrupt the greeting, with words.
 """
 
-FEW = 4
+RUN = 2
+"""Words in a row that are too faint to be the caller's; a single one may just be spoken softly, or timed wrongly."""
+
+GOES_ON = 1.0
+"""Seconds within which a faint word goes on with the faint words before it."""
+
+FEW = 3
 """With fewer words the usual level is not known yet."""
 
 DRIFT = 2e-4
@@ -85,7 +91,10 @@ class Whose:
     `follow` takes the words of the reply, `learn` those that were taken for the caller's.
     """
 
-    __slots__ = ("_faint_db", "_levels", "_said", "_spoken", "_to", "_usual", "_watch_echo", "clock")
+    __slots__ = (
+        "_background_to", "_faint_db", "_goes_on", "_levels", "_said", "_spoken", "_to", "_usual", "_watch_echo",
+        "clock",
+    )  # fmt: skip
 
     def __init__(self, policy: InterruptPolicy, rate: int, levels: Levels | None) -> None:
         self.clock = EarClock(rate)
@@ -96,6 +105,8 @@ class Whose:
         self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and when they counted as played
         self._said = ""
         self._to = 0
+        self._goes_on = round(GOES_ON * rate)
+        self._background_to = 0  # up to here, the next faint word belongs to those before it
 
     def begin(self) -> None:
         """Another reply begins; the echo of the last one may still come."""
@@ -115,11 +126,11 @@ class Whose:
         return self._said.rstrip(CLOSING)[-1:] in QUESTION_MARKS if self._said else False
 
     def learn(self, words: Sequence[Word]) -> None:
-        """The caller has spoken `words`."""
-        if self._levels is None or self._faint_db is None:
+        """The caller has spoken `words`; those far below the loudest of them may be somebody else's."""
+        levels = self._loudest(words)
+        if self._faint_db is None or not levels:
             return
-        levels = [level for word in words if (level := self._levels(word.start, word.end)) is not None]
-        if levels and self._usual and median(levels) - median(self._usual) >= self._faint_db:
+        if self._usual and median(levels) - median(self._usual) >= self._faint_db:
             self._usual.clear()  # what was taken for the caller so far was background sound
         self._usual.extend(levels)
 
@@ -133,8 +144,12 @@ class Whose:
             return None
         return f"{below:.0f} dB below the caller's usual level"
 
-    def foreign(self, words: Sequence[Word], *, replying: bool) -> tuple[frozenset[int], str]:
+    def foreign(
+        self, words: Sequence[Word], *, replying: bool, quiet_from: float = math.inf
+    ) -> tuple[frozenset[int], str]:
         """The indexes of those `words`, an utterance so far, that are not the caller's, and why.
+
+        From the sample `quiet_from` on, the detector has heard nothing loud enough to be the caller.
 
         `replying`: a reply is playing, or has just played. Then words in which the detector found no speech at all are
         not the caller's, if it found speech in the caller's other words.
@@ -148,17 +163,59 @@ class Whose:
             return everything, why
         if replying and unmeasured and self._faint_db is not None and len(self._usual) >= FEW:
             return everything, "no speech was detected there"
+        return self._echo(words) or self._background(words, quiet_from)
+
+    def _echo(self, words: Sequence[Word]) -> tuple[frozenset[int], str] | None:
+        """The indexes of the words of the reply that come back as echo, and why; None if there are none."""
         echoed = frozenset(place for place, word in enumerate(words) if self._is_echo(word))
         if not echoed:
-            return echoed, ""
+            return None
+        start, end = min(word.start for word in words), max(word.end for word in words)
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
-        if unmeasured:
+        if self._levels is not None and self._levels(start, end) is None:
             below = math.inf
         if below is None:  # nothing is known about the sound: only identical words count, if nearly all are identical
-            return (echoed, why) if len(echoed) >= ALIKE * len(words) else (frozenset(), "")
+            return (echoed, why) if len(echoed) >= ALIKE * len(words) else None
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
+            return None
+        return frozenset(range(len(words))), why
+
+    def loud(self, words: Sequence[Word]) -> float | None:
+        """The level of the caller, judged by `words` alone: that of the loudest. None if it is unknown."""
+        levels = self._loudest(words)
+        return median(levels) if levels else None
+
+    def _loudest(self, words: Sequence[Word]) -> list[float]:
+        if self._levels is None or self._faint_db is None:
+            return []
+        levels = [level for word in words if (level := self._levels(word.start, word.end)) is not None]
+        least = max(levels, default=0.0) - self._faint_db
+        return [level for level in levels if level > least]
+
+    def _background(self, words: Sequence[Word], quiet_from: float) -> tuple[frozenset[int], str]:
+        """The indexes of the words before and after the caller's own that are far below the caller's level, and why.
+
+        A recogniser makes one utterance of a caller and of the television that is heard before and after them.
+        """
+        usual = median(self._usual) if len(self._usual) >= FEW else self.loud(words)
+        if usual is None or self._levels is None or self._faint_db is None:
             return frozenset(), ""
-        return everything, why
+        order = sorted(range(len(words)), key=lambda place: words[place].start)
+        levels = {place: self._levels(words[place].start, words[place].end) for place in order}
+        near = [number for number, place in enumerate(order) if _is_near(levels[place], usual, self._faint_db)]
+        if not near:
+            return frozenset(), ""
+        before, after = order[: near[0]], order[near[-1] + 1 :]
+        faint = [level for run in (before, after) for place in run if (level := levels[place]) is not None]
+        if sum(levels[place] is not None for place in before) < RUN:
+            before = []
+        if sum(levels[place] is not None for place in after) < RUN:
+            after = [place for place in after if not quiet_from > words[place].start > self._background_to]
+        if not faint or not (before or after):
+            return frozenset(), ""
+        if after:
+            self._background_to = words[after[-1]].end + self._goes_on
+        return frozenset([*before, *after]), f"{usual - median(faint):.0f} dB below the caller"
 
     def _below(self, start: int, end: int, presumed: float | None = None) -> float | None:
         """By how many decibels the sound is below the caller's usual level; None while one of them is unknown."""
@@ -174,6 +231,10 @@ class Whose:
             played - EARLY <= at <= played + LATE and _is_alike(text, spoken)
             for played, spoken in reversed(self._spoken)
         )
+
+
+def _is_near(level: float | None, usual: float, faint_db: float) -> bool:
+    return level is not None and usual - level < faint_db
 
 
 def _is_alike(heard: str, spoken: str) -> bool:
