@@ -2,8 +2,8 @@
 
 A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, the rest is emitted as a
 shorter frame: it is not padded, because invented samples would be taken for sound. Anything that is neither frame nor
-Gap passes at once. So a mark can overtake the part of a window that was fed before it (less than one window); its `at`
-stays exact.
+Gap passes immediately. So a mark can overtake the part of a window that was fed before it (less than one window); its
+`at` stays exact.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class Chunker:
         self._format = AudioFormat()  # the format of `_rest`
 
     def feed(self, item: object) -> list[object]:
-        """The result of `item`: any number of whole windows, or the rest and then the Gap, or `item` itself."""
+        """The output for `item`: whole windows for a frame, the rest and then the Gap for a Gap, otherwise `item`
+        itself.
+        """
         if isinstance(item, AudioFrame):
             return [*self.cut(item)]
         if isinstance(item, Gap):
