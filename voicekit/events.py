@@ -117,7 +117,9 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class SttDown:
-    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` is a text for people."""
+    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` is for people to
+    read.
+    """
 
     why: str = ""
 

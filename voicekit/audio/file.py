@@ -170,7 +170,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close immediately, or leave the closing to the thread that is using the object. Never waits for that thread."""
+        """Close immediately, or leave this to the thread that is using the object. Never waits for that thread."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:

@@ -151,7 +151,9 @@ class Transport(Protocol):
 
 @runtime_checkable
 class ListeningTransport(Transport, Protocol):
-    """A transport with its own way in, in addition to its routes: a listener, or a connection to a telephone exchange."""
+    """A transport that, in addition to its routes, has its own way in: a listener, or a connection to a telephone
+    exchange.
+    """
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
         """Make calls from incoming connections, until cancelled; `task_status.started()` is called when calls can come.

@@ -17,7 +17,7 @@ PREFIX = "voicekit-"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files into a new folder of that name, and print what to do with them."""
+    """Write the files into a new folder with the given name, and print the next steps."""
     parser = Parser(prog="voicekit init", description=HELP)
     parser.add_argument("name", metavar="NAME", help="name of the bot or plugin (a-z, 0-9 and -)")
     kind = parser.add_mutually_exclusive_group()

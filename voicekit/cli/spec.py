@@ -3,8 +3,8 @@
     file:caller.wav,trailing_silence=1      silero:threshold=0.6      soniox:voice=Maya,language=de
     turn.settle=1.2
 
-VALUE is the part's first option; if that is a path, VALUE may contain commas. A value is converted to the type of its
-option: a number, yes or no, or text.
+VALUE is the part's first option; if that option is a path, VALUE may contain commas. A value is converted to the type
+of its option: a number, yes or no, or text.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ TEXTS: Final = {"str", "Path", "PathLike", "Any", "object"}
 
 
 def read_part(spec: str, role: Role, registry: Registry) -> Use:
-    """The part that `spec` names. ConfigError for an unknown name, and for text that does not fit an option.
+    """The part that `spec` names. Raises ConfigError for an unknown name, and for text that does not fit an option.
 
-    A source that can be played in real time is, unless `spec` turns this off.
+    A source that can run in real time does so, unless `spec` turns this off.
     """
     name, *rest = re.split("[:,]", spec, maxsplit=1)
     if name == spec and name not in registry.names(role) and Path(spec).suffix:
@@ -100,7 +100,7 @@ def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:
 
 
 def _length_of_path(pieces: Sequence[str], parameters: Mapping[str, Any]) -> int:
-    """How many of `pieces` form one path: as many as name an existing file, else up to the first option."""
+    """How many of `pieces` form one path: as many as name an existing file, otherwise those before the first option."""
     there = [count for count in range(len(pieces), 0, -1) if Path(",".join(pieces[:count])).exists()]
     options = (count for count, piece in enumerate(pieces) if count and "=" in piece and _is_option(piece, parameters))
     rest = next(options, len(pieces))

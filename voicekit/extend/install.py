@@ -31,7 +31,9 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-silero": {"vad": ("confirmed", "silero")},
     "voicekit-smart-turn": {},
 }
-"""What each of voicekit's own distributions adds, by role: all that the core knows about its plugins' names."""
+"""What each of voicekit's own distributions adds, by role. This is all that the core knows about the names of its
+plugins.
+"""
 
 
 def brought_by(kind: str, name: str) -> str | None:
@@ -40,7 +42,7 @@ def brought_by(kind: str, name: str) -> str | None:
 
 
 def how_to_install(distribution: str) -> str:
-    """Text that follows the distribution's name."""
+    """The end of a sentence that begins with the distribution's name: how to install it."""
     return f"which is not installed: {install_command(distribution)}"
 
 
@@ -58,8 +60,8 @@ def install_command(distribution: str) -> str:
 
 
 def why_missing(distribution: str, plugins: Plugins) -> str:
-    """Why something from one of voicekit's own plugins is missing, and what to do; the text follows the thing's
-    name.
+    """The end of a sentence that begins with the name of a missing thing: why one of voicekit's own plugins does not
+    provide it, and what to do.
     """
     name = distribution.removeprefix("voicekit-")
     for info in plugins.listing():

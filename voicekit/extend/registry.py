@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Factory: TypeAlias = Callable[..., T] | str
-"""What makes a part: a callable, or "package.module:name" of one, which is imported when it is needed."""
+"""What makes a part: a callable, or its "package.module:name", from which it is imported when it is needed."""
 
 
 AUTO = "auto"
@@ -72,9 +72,9 @@ class Registry:
     """The parts that can be requested by name: one factory for each role and name.
 
     Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
-    One given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin cheap.
-    The first default of a role wins: plugins are called in their order, voicekit's own last. Adding raises PluginError
-    for a name that is taken or malformed.
+    A factory given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin
+    cheap. The first default of a role wins: plugins are called in their order, voicekit's own last. Adding raises
+    PluginError for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:
@@ -195,7 +195,8 @@ class Use:
         """Call the factory that `registry` has for `role` under this name.
 
         Raises ConfigError for an unknown name, an unknown option or a missing one, and PluginError if the factory fails
-        or makes something that can't be a `role`. The factory's own VoicekitErrors pass.
+        or makes something that can't be a `role`. VoicekitErrors that the factory itself raises are passed on
+        unchanged.
         """
         entry = registry.find(role, self._name)
         where = f"plugin {entry.plugin!r}: {role} {entry.name!r}"

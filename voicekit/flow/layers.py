@@ -15,7 +15,7 @@ from voicekit.flow.transform import Pipeable, Tap
 
 
 class Layer(Pipeable):
-    """What every layer passes on: the name and the formats of the stage inside."""
+    """The base of every layer: passes on the name and the formats of the stage inside."""
 
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self.stage = stage
@@ -26,7 +26,7 @@ class Layer(Pipeable):
 
     @property
     def accepts(self) -> AudioFormat | None:
-        """Read from the stage every time, since a negotiation may have changed it."""
+        """The stage's input format, read every time because a negotiation may have changed it."""
         return getattr(self.stage, "accepts", None)
 
     @property
@@ -43,7 +43,7 @@ class Layer(Pipeable):
 
 
 class Tapped(Layer):
-    """Shows input and output to plain functions; neither may wait."""
+    """Shows a stage's input and output to plain functions, which must not wait."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ killed.
 """
 
 CLOSING = 0.4
-"""Seconds for what is queued at the end, within the half second that closing everything may take."""
+"""Seconds for writing what is queued at the end, within the half second that closing everything may take."""
 
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
@@ -54,10 +54,10 @@ async def open_scribe(
     weigh: Callable[[Any], int] = weigh,
     name: str = "to the disk",
 ) -> AsyncIterator[Outlet[Any]]:
-    """Yields the outlet of a link whose items `write` gets, several at a time, in a thread.
+    """Yields the outlet of a link. `write` is called with the link's items, several at a time, in a thread.
 
-    Leaving, even by cancellation, writes what is queued, for at most CLOSING seconds. What `write` raises cancels the
-    body and is raised here, an OSError as a DeviceError.
+    Leaving, even by cancellation, writes what is queued, for at most CLOSING seconds. An error of `write` cancels the
+    body and is raised here; an OSError becomes a DeviceError.
     """
     outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)
     scope = trio.CancelScope(shield=True)

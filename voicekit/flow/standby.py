@@ -1,7 +1,7 @@
 """The members of a `Fallback` that are stages: opened when they are needed, and kept open afterwards.
 
-The first is opened with the session; another when those before it have failed. If a member's connection dies in the
-background, the member is closed, and opened again when it is next needed.
+The first member is opened with the session; each other member is opened when those before it have failed. If a member's
+connection dies in the background, the member is closed, and opened again when it is next needed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Standby(Generic[S]):
         return next((n for n in self.spec.order(trio.current_time()) if n not in tried), None)
 
     def switch(self, left: int, taken: int, error: Exception) -> None:
-        """Member `left` has failed, and `taken` continues: record it and report it."""
+        """Record and report that member `left` has failed and member `taken` continues."""
         self.spec.failed(left, error, trio.current_time())
         a, b = self.parts[left], self.parts[taken]
         self._report(Switched(self._role, called(a, left), called(b, taken), error, crossing(a, b)))

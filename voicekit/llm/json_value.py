@@ -3,8 +3,9 @@
 Services change their wires, and gateways before them change more. A field that can't be read loses its content, but
 never the rest of its event.
 
->>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}') >>>
-[choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number (['Hello.', ''], None)
+>>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}')
+>>> [choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number
+(['Hello.', ''], None)
 """
 
 from __future__ import annotations
