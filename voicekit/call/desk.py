@@ -56,7 +56,7 @@ class CallRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class DeskCounts:
     """How many calls are live, and how many were answered, refused and ended. `ended` counts by the reason of the end,
-    `refused_why` by the reason of the refusal, which is "answer" if the answer was no conversation.
+    `refused_why` by the reason of the refusal, which is "answer" if `answer` returned None.
     """
 
     active: int
