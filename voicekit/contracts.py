@@ -1,8 +1,8 @@
 """The contracts that rooms share, so that rooms need not import each other.
 
 A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises. A sink is not a
-stage, because sound is written to it by whichever reply is live. Names follow the sound: source -> vad -> transcriber
--> handler -> voice -> sink.
+stage, because sound is written to it by whichever reply is live. Sound and words pass through the parts in this order:
+source -> vad -> transcriber -> handler -> voice -> sink.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Speaker(Protocol):
     """
 
     async def write(self, frame: AudioFrame) -> None:
-        """Queue `frame` to be played after everything written before; waits while the device is full.
+        """Queue `frame` to be played after everything that was written before it; waits while the device is full.
 
         A cancelled `write` has not taken the frame, because taking it is the last step, and nothing waits after that.
         """
@@ -178,7 +178,7 @@ class CallEnds(Protocol):
 class Text:
     """Text on its way to the voice, with a record of what it was made from.
 
-    `to[i]` is how many characters of the handler's own text count as heard once `text[i]` has begun to sound; it never
+    `to[i]` is how many characters of the handler's own text count as heard when `text[i]` has begun to sound; it never
     decreases. A transform that writes "five dollars" for "$5" maps each of those characters to the end of "$5". An
     empty Text is a breath: a stage that is holding text back then releases that text, and passes the breath on.
     """

@@ -117,8 +117,8 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class SttDown:
-    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` is for people to
-    read.
+    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` gives the reason in
+    words.
     """
 
     why: str = ""
@@ -563,7 +563,9 @@ class TurnTimed:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """The carrier has detected who answered an outgoing call. `greeted`: a machine's greeting is over, so speak now."""
+    """The carrier has detected who answered an outgoing call. `greeted` means that a machine's greeting is over, so the
+    bot should speak now.
+    """
 
     who: Literal["human", "machine", "fax", "unknown"]
     greeted: bool = False

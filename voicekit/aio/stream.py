@@ -2,7 +2,7 @@
 
 The task may be 16 items ahead of those that trio has handled; then `put` waits. trio sends an acknowledgement for every
 eighth item, or immediately if the task is waiting for one; so a token costs one crossing and not two. trio, which sees
-both sides in one order, decides whether the task is waiting; this keeps virtual time correct.
+the events of both sides in one order, decides whether the task is waiting; this keeps virtual time correct.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _resolve(answer: asyncio.Future[Any], value: object, error: Exception | None
 
 
 class _Commitment:
-    """Replaces trio's event with one whose `wait` is for asyncio code."""
+    """A turn's commitment, whose `wait` is for asyncio code."""
 
     def __init__(self, desk: TrioDesk, turn: Turn) -> None:
         self._ask = partial(desk.ask, turn.committed)

@@ -3,7 +3,8 @@
 G.711 uses two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries to
 encode and 256 to decode. Python's own `audioop`, with which they agree to the bit, was removed in 3.13. A float of 1.0
 equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder is
-clipped. A float that is not a number counts as silence. Mono is made by averaging, stereo by doubling.
+clipped. A float that is not a number counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by
+doubling.
 """
 
 from __future__ import annotations
@@ -61,12 +62,12 @@ def to_floats(pcm: bytes, source: AudioFormat, channels: int) -> Floats:
 
 
 def from_floats(samples: Floats, target: AudioFormat) -> bytes:
-    """The finite `samples`, shaped as in `to_floats`, in the encoding and the channels of `target`."""
+    """`samples` in the encoding and the channels of `target`. They must be finite, and shaped as in `to_floats`."""
     return _encoded(_mixed(samples, target.channels), target.encoding)
 
 
 def _decoded(pcm: bytes, source: AudioFormat) -> Samples:
-    """PCM16, or float32 if the source is float32; rows are samples, columns channels."""
+    """`pcm` as PCM16 samples, or as float32 if the source is float32. Rows are samples, and columns are channels."""
     import numpy
 
     flat: Samples

@@ -1,9 +1,9 @@
 """Changes the rate of a stream of sound, and keeps its state from frame to frame, so that no frame border can be heard.
 
 Positions stay correct: sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing drifts.
-Each unbroken stretch of input becomes one unbroken stretch of output from the rounded start to the rounded end, to the
-sample. A Gap, or an unannounced jump in `at`, ends a stretch: the sound still in the filter is emitted first. The
-filter works on float32; encodings and channels are converted on the way in and out.
+Each unbroken stretch of input becomes one unbroken stretch of output, exactly from the rounded start to the rounded
+end. A Gap, or an unannounced jump in `at`, ends a stretch: the sound still in the filter is emitted first. The filter
+works on float32; encodings and channels are converted on the way in and out.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from voicekit.audio.codec import Floats
 
 QUALITY = "LQ"
-"""soxr's name for the quality. It holds back 6 to 21 ms of speech, while its default, HQ, holds back 15 to 74 (22.05 to
-8 kHz); the signal-to-noise ratio stays above 100 dB. In a conversation the delay is audible and the difference is not.
+"""soxr's name for the quality. This one holds back 6 to 21 ms of speech, while soxr's default, HQ, holds back 15 to 74
+ms (22.05 to 8 kHz). The signal-to-noise ratio stays above 100 dB. In a conversation, the delay is audible and the
+difference in quality is not.
 """
 
 

@@ -2,7 +2,7 @@
 
     info          who calls, how far that can be believed, and why a call ended
     wire          the contract of a wire's protocol (pure) and of the connection below it
-    json_object   a message of such a wire as the JSON object that it should be (pure)
+    json_object   parses a text message of a wire as a JSON object (pure)
     played        how much of the sound that was sent has been heard (pure)
     connection    the driver: one reader that never stops reading, one writer that does all the sending
     desk          admission, one nursery per call, drain

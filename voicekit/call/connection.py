@@ -99,8 +99,7 @@ class Call:
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """Called by the call's session before it runs, so that a wire that shows the session to the caller can watch
-        it.
+        """Let the wire watch `session`, if the wire shows it to the caller. The session calls this before it runs.
 
         Such a wire has `join(session, post)`; `post` sends its messages before all sound.
         """
@@ -164,13 +163,12 @@ class Call:
             raise refused[0]
 
     def note_answered(self, who: AnsweredBy) -> None:
-        """Pass on who answered, as the carrier detected; if it was a machine, the session is asked what to say."""
+        """Pass on the carrier's report of who answered. If a machine answered, the session is asked what to say."""
         self.answered_by = who
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Wait, at most half a second, until the caller has heard the last sound; return immediately if they have hung
-        up.
+        """Wait at most half a second until the caller has heard the last sound, or return immediately after a hang-up.
 
         The wait is needed because the position is an estimate, and a closed wire plays nothing more.
         """

@@ -23,7 +23,8 @@ _TARGET = re.compile(
 
 
 class CallControl(Protocol):
-    """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError.
+    """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError if
+    the request fails.
 
     `can` names the supported requests, out of `hang_up`, `transfer` and `digits`; the others are not made. A call that
     is over counts as hung up.

@@ -2,7 +2,7 @@
 
     desk = Desk(answer, max_calls=20)
     nursery.start_soon(desk.measure)              the brake: no call is let in while the loop is late
-    with desk.place():                            CallRefused if draining, full or late; before anything is accepted
+    with desk.place():                            raises CallRefused if draining, full or late
         async with open_call(stream, wire) as call:
             await desk.hold(call)                 asks `answer`, runs its session, never raises that session's errors
     await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")

@@ -5,7 +5,7 @@ The far end plays at the rate of its own clock, one network delay late. So the e
 known point. Each mark that comes back gives a new known point:
 
     sent       0     1600    3200    4800         samples, `sent()` at each message
-    mark               "1"             "2"        names of marks put behind them
+    mark               "1"             "2"        names of the marks sent after them
     now        0.0                    0.31        mark "1" comes back: 1600 were played by 0.31 - half a round trip
     heard                              1600       never more than the next mark that has not come back, plus `slack`
 

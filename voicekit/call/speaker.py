@@ -36,8 +36,8 @@ delay.
 """
 
 UNMARKED_S = 0.3
-"""The same wait on a wire without marks, which covers a long delay. Also how many seconds such a wire's position may be
-wrong.
+"""Seconds to wait, at the end of a call, on a wire without marks: enough for a long delay. Such a wire's position may
+be wrong by as much.
 """
 
 SERVICE = "call"
@@ -112,7 +112,7 @@ class CallSpeaker:
 
     @property
     def position_error(self) -> float:
-        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip.
+        """Seconds by which the position may lag behind the ear; with marks, by about MARK_S and half a round trip.
 
         On a wire that counts its queue, only the packet that is playing and the packet in transit are uncertain.
         """

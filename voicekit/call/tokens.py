@@ -1,4 +1,4 @@
-"""One-time tokens from a webhook's answer to its socket, which carry the webhook's facts, signed (pure).
+"""One-time tokens, which carry a webhook's signed facts from its answer to the call's socket (pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S

@@ -81,9 +81,7 @@ class Site(Protocol):
 
     @property
     def is_local(self) -> bool:
-        """Whether only this computer can reach the server: it listens on loopback, and its public address is a loopback
-        address.
-        """
+        """Whether only this computer can reach the server: both its listener and its public address are on loopback."""
         ...
 
     def now(self) -> float:
@@ -103,7 +101,7 @@ class Site(Protocol):
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
-        """Admit the call, or refuse the arrival with 503; run it to its end.
+        """Admit the call and run it to its end, or refuse the arrival with 503.
 
         With `facts`, a call that claims another id is closed with 1008. `control` carries out our requests to its
         carrier.
@@ -169,8 +167,8 @@ class DialingTransport(Transport, Protocol):
     """A transport that can also place calls."""
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Ask the carrier to call `to`; returns the id of the call. The call then reaches the site like an incoming
-        one.
+        """Ask the carrier to call `to`; returns the id of the call, which then reaches the site like an incoming
+        call.
         """
         ...
 

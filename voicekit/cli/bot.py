@@ -50,8 +50,8 @@ def plugins_beside(bot: str | None, tell: Tell = complain, *, strict: bool = Tru
 
 
 def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
-    """The bot in the file `bot`, or with the handler that a plugin has registered as `bot`; ConfigError if there is
-    neither.
+    """The bot in the file `bot`, or a bot with the handler that a plugin has registered as `bot`. Raises ConfigError if
+    there is neither.
     """
     known = plugins.registry.names("handler")
     if bot in known and not Path(bot).is_file():
@@ -65,7 +65,8 @@ def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
 
 
 def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
-    """The bot in the Python file `path`; `tell` gets a line about what else was taken from the file.
+    """The bot in the Python file `path`; `tell` gets a line about what was taken from the file in addition to the
+    handler.
 
     The file may import its neighbours, as when it is run as a program. Raises ConfigError if the file does not exist,
     has no handler or can't be imported; the error shows the lines of the author's own code.
@@ -118,7 +119,7 @@ def _imported(file: Path) -> ModuleType:
 
 
 def _made(file: Path, make: object) -> object:
-    """What the file's `make_bot` returns; ConfigError if it can't be called without arguments."""
+    """The result of the file's `make_bot`; raises ConfigError if `make_bot` can't be called without arguments."""
     try:
         if inspect.iscoroutinefunction(make) or not callable(make):
             raise TypeError

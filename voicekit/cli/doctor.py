@@ -1,4 +1,4 @@
-"""`voicekit doctor`: prints what is there, what is missing, and what to do about it, one line each.
+"""`voicekit doctor`: prints what works, what is missing, and what to do about it, one line each.
 
 A plugin can have its own checks: an entry point in the group `voicekit.doctor` that names a function without arguments.
 It returns (fine, finding, remedy) for each thing it checked: a bool and two sentences; the remedy is empty if there is

@@ -13,7 +13,9 @@ _SHARE: Final = re.compile(r"(.*?)\s*(\d{1,3}) ?%")
 
 
 class Teller:
-    """Shows the lines that it is called with. On a terminal, "loading the voice 50 %" moves a bar instead."""
+    """Shows the lines that it is called with. On a terminal, a line such as "loading the voice 50 %" moves a bar
+    instead.
+    """
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._bar = StatusLine(out, terminal=terminal)

@@ -120,7 +120,9 @@ def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -
 
 
 def _ready(role: Role, thing: Any, registry: Registry) -> Any:
-    """`thing`, built if it was given by name; a part that may need a stand-in is built only as a trial."""
+    """`thing`, built if it was given by name. A part that may need a stand-in is built only as a trial, and returned
+    unbuilt.
+    """
     use = asked_for(role, thing, registry)
     if use is None:
         return thing

@@ -25,7 +25,9 @@ MARK = f"{hookspecs.PROJECT}_impl"
 
 
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
-    """The hooks that `plugin`, called `name`, implements; PluginError if one can't work, or there is none."""
+    """The hooks that `plugin`, called `name`, implements; raises PluginError if a hook can't work, or if there is no
+    hook.
+    """
     found = []
     for attribute, hook, options in candidates(plugin, manager):
         where = f"plugin {name!r}: {attribute}"

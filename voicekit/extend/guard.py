@@ -1,4 +1,4 @@
-"""What pluggy calls instead of a plugin's own function: it checks the answer and names the plugin in every error.
+"""The function that pluggy calls instead of a plugin's own: it checks the answer and names the plugin in every error.
 
 pluggy alone would pass on a third-party exception without the plugin's name, and one observer's failure would affect
 the others.
@@ -24,7 +24,7 @@ Tracer: TypeAlias = Callable[[str], None]
 
 
 class Silenced(set[str]):
-    """The plugins that may no longer observe a session, kept in its stash."""
+    """The plugins that may no longer observe a session; kept in the session's stash."""
 
 
 @dataclass
@@ -41,8 +41,8 @@ class Layers:
 def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Tracer | None) -> Callable[..., object]:
     """`plugin`'s `function` for `hook`, in the form in which pluggy calls it: with all of the hook's arguments.
 
-    Raises PluginError. For an observer it returns a Trouble instead, and for `voicekit_register` the plugin's name and
-    error, so that the others are still called.
+    If the plugin fails, the result raises PluginError. For an observer it returns a Trouble instead, and for
+    `voicekit_register` the plugin's name and error, so that the other plugins are still called.
     """
     spec = getattr(hookspecs, hook)
     offered, wanted = tuple(signature(spec).parameters), _wanted(function)

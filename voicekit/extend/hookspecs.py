@@ -1,8 +1,8 @@
 """The hooks: what a plugin may do, grouped by the moment at which it is called.
 
 Hooks are synchronous: they build, choose or observe. The object that a hook returns may be asynchronous. Sound never
-passes through them. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
-function may take any of the hook's arguments. docs/hooks.md has a section for each, with an example.
+passes through a hook. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
+function may take any of the hook's arguments. docs/hooks.md has a section for each hook, with an example.
 
 Plugins are called in this order: objects given to `load_plugins` in their order, `voicefile.py`, installed plugins by
 name, voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the beginning or the

@@ -1,4 +1,4 @@
-"""Why a plugin is missing, and how to install it: the one command for this checkout."""
+"""Explains why a plugin is missing, and which command installs it (from the checkout, if there is one)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _installed_from() -> Path | None:
 
 
 def _short(path: Path) -> str:
-    """`path` as one would type it here."""
+    """`path` as you would type it in the current folder."""
     here = Path.cwd()
     shown = f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
     return f"'{shown}'" if " " in shown else shown

@@ -35,7 +35,7 @@ BLOCK = "VOICEKIT_BLOCK"
 """The environment variable with the names of plugins that are not loaded, separated by commas."""
 
 TRACE = "VOICEKIT_TRACE"
-"""The environment variable that, if set to 1, makes every hook call be printed to stderr."""
+"""The environment variable that prints every hook call to stderr if it is set to 1."""
 
 VOICEFILE = "voicefile"
 """The name of `voicefile.py` as a plugin and as a module."""

@@ -32,8 +32,8 @@ AUTO = "auto"
 class Needs:
     """What a part requires: a key, in the environment variable `variable` or as the option `key`.
 
-    `stand_in` names the replacement: it is called with a function that takes lines about its progress, and returns an
-    async context manager that yields the options with which the part is then built.
+    `stand_in` names the replacement, a function. It gets another function to report lines about its progress, and
+    returns an async context manager that yields the options with which the part is then built.
     """
 
     variable: str
@@ -120,7 +120,9 @@ class Registry:
         return tuple(sorted(name for kind, name in self._entries if kind == role))
 
     def find(self, role: Role, name: str) -> Registered:
-        """The factory of `role` called `name`, where "auto" is the default; ConfigError lists the known names."""
+        """The factory of `role` called `name`; "auto" is the default. Raises ConfigError, with the known names, for any
+        other.
+        """
         found = self._entries.get((role, self._defaults.get(role, name) if name == AUTO else name))
         if found is None:
             known = self.names(role)

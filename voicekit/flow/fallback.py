@@ -1,4 +1,4 @@
-"""A service with standbys: which of them to use now, and how long one that has failed is left alone. Pure.
+"""A service with standbys: which service to use now, and how long a failed one is left alone. Pure.
 
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
@@ -32,11 +32,11 @@ of it.
 """
 
 REST_QUOTA_S = 40.0
-"""The same for a service whose rate or quota is used up."""
+"""As REST_S, but for a service whose rate or quota is used up."""
 
 REST_REFUSED_S = 300.0
-"""The same for a service that refused us permanently: a wrong key, an empty account. The bill may be paid in the
-meantime.
+"""As REST_S, but for a service that refused us permanently (a wrong key, an empty account): the bill may be paid
+meanwhile.
 """
 
 

@@ -136,9 +136,7 @@ class Taker:
         self._busy = True
         try:
             self._context.run(self._take, item)
-        except (
-            BaseException
-        ) as error:  # an error of the receiver is raised on its own side, since the sender did nothing wrong
+        except BaseException as error:  # raised on the receiver's side, since the sender did nothing wrong
             self._error = error
             self._link.taker = None
             self._link.wake_all()
@@ -176,7 +174,7 @@ class _End(ABC):
 
 
 class Outlet(_End, Generic[T_contra]):
-    """The end to send into. Several tasks may share one; `clone` makes another that is closed separately."""
+    """The end to send into. Several tasks may share an outlet; `clone` makes another, which is closed separately."""
 
     __slots__ = ()
 
@@ -272,7 +270,7 @@ class Inlet(_End, Generic[T_co]):
     __slots__ = ()
 
     async def receive(self) -> T_co:
-        """The next item; waits for one."""
+        """Wait for the next item, and return it."""
         await checkpoint_if_cancelled()
         if self._has_item():
             item = self._take()
@@ -282,7 +280,7 @@ class Inlet(_End, Generic[T_co]):
         return self._take()
 
     async def receive_all(self) -> list[T_co]:
-        """Everything queued, at least one item; one wait for all of them."""
+        """Wait until something is queued, and return all of it."""
         await checkpoint_if_cancelled()
         if self._has_item():
             await cancel_shielded_checkpoint()  # before taking, so that items that arrive meanwhile are included

@@ -1,9 +1,9 @@
 """Opens things in order and closes them in reverse, each in its own task and within a time limit.
 
 An `open()` is an async context manager that may hold a nursery. A time limit only around its exit would cross the
-scopes that its entry opened. So each context manager lives in its own task, under one cancel scope: this is its time
-limit while it opens, its shield while it is in use (so that closing keeps its order even if everything is cancelled),
-and its time limit while it closes.
+scopes that its entry opened. So each context manager lives in its own task, under one cancel scope: the scope is its
+time limit while it opens, and again while it closes. In between the scope is its shield, so that closing keeps its
+order even if everything is cancelled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A scribe writes to disk: items go through a bounded link, and a thread writes them in batches.
 
-So a slow disk never blocks the loop, and queued items are written even if everything is cancelled: sound, logs and
-traces.
+Sound, logs and traces are written in this way: a slow disk never blocks the loop, and queued items are written even if
+everything is cancelled.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def private(path: str | os.PathLike[str], flags: int) -> int:
 
 
 def renew(path: str | os.PathLike[str]) -> None:
-    """Create a new, empty, private file. An existing file or link is removed; a link's target and devices stay."""
+    """Create a new, empty, private file. An existing file or link is removed. A device, and the target of a link, stay
+    unchanged.
+    """
     with suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):

@@ -117,7 +117,9 @@ class Store:
         self.level = self.peak = self.dropped = self.weightless = 0
 
     def offer(self, item: Any, now: float) -> bool:
-        """Put `item` in by the policy, without waiting; False if a WAIT link is full."""
+        """Put `item` into the queue by the policy, without waiting; returns False if the policy is WAIT and there is no
+        room.
+        """
         weight = self.weigh(item)
         if self.conflate is not None:
             self._forget_superseded(item, weight)

@@ -1,4 +1,4 @@
-"""What never waits is called, not scheduled: the Transform contract, and how transforms are fused.
+"""Code that never waits is called, not scheduled: the Transform contract, and how transforms are fused.
 
 A hop over a trio channel costs 8 to 10 us, a plain call 0.05 us (benchmarks/README.md). So code that only computes is a
 transform: for each item it yields any number of items, and it keeps its state to itself. Neighbouring transforms in a

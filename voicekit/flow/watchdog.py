@@ -15,7 +15,7 @@ import trio
 from trio.lowlevel import Task
 
 LONGEST_STEP = 0.1
-"""Seconds of a step that is reported if it lasts longer: five frames. By then playout's lead has been used up, so the
+"""The longest step, in seconds, that is not reported: five frames. By then playout's lead has been used up, so the
 caller may hear the delay.
 """
 

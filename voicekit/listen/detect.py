@@ -1,4 +1,4 @@
-"""The transform that detects speech: it passes frames on, and adds a mark after the frame that decided the mark.
+"""The transform that detects speech: it passes frames on, and adds each mark after the frame that decided it.
 
 Each mark is also signalled before it is yielded. The mark on the sound link, in order with the sound, shows the
 transcriber after which sample speech ended. The signal reaches the conductor immediately, ahead of any queued sound.

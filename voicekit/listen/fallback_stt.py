@@ -1,7 +1,7 @@
 """A recogniser with standbys: if one fails, the next gets all sound again whose words were not final. No word is lost.
 
     sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
-            └──▶ stt 2 ─▶ transcripts     the log's sound first, as fast as it takes it; positions moved back
+            └──▶ stt 2 ─▶ transcripts     first the log's sound, as fast as possible; positions are moved back
 
 The call stays with the recogniser that works; the next call begins with the first that is not resting.
 """

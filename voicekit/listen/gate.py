@@ -86,7 +86,7 @@ class Gate:
 
     @property
     def speaking(self) -> bool:
-        """Whether speech has begun and not stopped."""
+        """Whether speech has begun and has not stopped."""
         return self._speaking
 
     def lose(self, samples: int, at: int) -> SpeechStopped | None:
@@ -112,7 +112,9 @@ class Gate:
         return SpeechStarted(at)
 
     def _end_after_hangover(self, now: int) -> SpeechStopped | None:
-        """The stop, if the hangover is over and no run is in progress; such a run soon becomes speech or ends."""
+        """SpeechStopped, if the hangover is over and no run is in progress: a run either becomes speech soon, or
+        ends.
+        """
         over = self._speaking and self._since is None and now - self._heard_to >= self._hangover
         return self._stop() if over else None
 

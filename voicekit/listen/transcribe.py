@@ -1,5 +1,5 @@
-"""Assembles a recogniser's tokens into words: final words once, and the tail that may still change again each time.
-Pure.
+"""Assembles a recogniser's tokens into words. Each final word is emitted once; the tail, which may still change, is
+emitted anew each time. Pure.
 
 Recognisers emit pieces of words, with white space before each word; a piece that begins with white space begins a word.
 Scripts without spaces (Chinese, Japanese, Thai, ...) have no such hint: in these scripts, each token that begins with a

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WEBRTC_MODES = (0, 1, 2, 3)
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
 WINDOW_S = 0.02  # webrtcvad takes 10, 20 or 30 ms: 20 ms costs half as much as 10, and delays less than 30
-# In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it took for
-# speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
+# In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it judged to
+# be speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
 # off.
 WEBRTC_TRAIL = (4, 4, 3, 3)
 # webrtcvad starts with an assumed noise floor, and mistakes the first one or two windows in any room for speech.
@@ -85,8 +85,8 @@ class _WebRtcStream:
 class EnergyVad:
     """Anything louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Has no dependencies.
 
-    The level is the root mean square below full scale, without the direct current. At the threshold the probability is
-    0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
+    The level is the root mean square, relative to full scale, without the DC offset. At the threshold the probability
+    is 0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
     """
 
     threshold_dbfs: float = -40.0

@@ -5,7 +5,8 @@ A conversation has this order:
     User, Assistant, User, Assistant with calls, Results, Assistant, User ...
 
 It begins with a User. An Assistant follows only a User or Results. An Assistant that called tools is followed by the
-Results of exactly these calls. Both vendors' wires accept every such list, each in its own notation.
+Results of exactly these calls. The protocols of both OpenAI and Anthropic accept every such list, each in its own
+notation.
 """
 
 from __future__ import annotations

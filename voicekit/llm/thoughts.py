@@ -59,9 +59,9 @@ MOST_DOUBT = 64 * 1024
 class ThoughtFilter:
     """The filter of one answer: `feed` takes the text as it arrives, and returns the part to be spoken.
 
-    Thoughts may be nested, and a thought may mention its own tag. So text after a closing tag is held back until
-    another closing tag comes, and was then part of the thought, or until the answer ends, and was then the answer. If a
-    tag is never closed, the text after it is not spoken.
+    Thoughts may be nested, and a thought may mention its own tag. So text after a closing tag is held back. If another
+    closing tag follows, the text was part of the thought; if the answer ends, the text was the answer. If a tag is
+    never closed, the text after it is not spoken.
     """
 
     __slots__ = ("_behind_a_thought", "_depth", "_doubt", "_held", "_in_doubt", "_last")

@@ -66,8 +66,8 @@ class ClockedSpeaker:
 
 @dataclass(eq=False, repr=False)
 class NullSink:
-    """Plays without a device, in real time. `latency` (s) is that of a device's buffer, `speed` below 1 makes it too
-    slow.
+    """Plays without a device, in real time. `latency` (s) is the delay of its device buffer; a `speed` below 1 makes it
+    too slow.
     """
 
     name: ClassVar[str] = "null sink"
