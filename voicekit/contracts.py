@@ -243,7 +243,7 @@ class Stash:
         self._kept[kind] = value
 
     def __getitem__(self, kind: type[T]) -> T:
-        """The value stored under `kind`; KeyError if there is none."""
+        """The value stored under `kind`; raises KeyError if there is none."""
         return cast("T", self._kept[kind])
 
     def get(self, kind: type[T]) -> T | None:

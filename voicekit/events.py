@@ -60,7 +60,9 @@ def joined(words: Iterable[Word]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interim:
-    """The whole tail that is not yet final. It replaces the previous interim, and may shrink or be empty."""
+    """All words that are not yet final. This tail replaces that of the previous Interim; it may be shorter, or
+    empty.
+    """
 
     words: tuple[Word, ...]
 

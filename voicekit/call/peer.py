@@ -23,7 +23,7 @@ class PeerSound:
 
 @dataclass(frozen=True, slots=True)
 class PeerMark:
-    """A mark after the sound that came before it."""
+    """A mark: the end of the sound that was sent before it."""
 
     name: str
 

@@ -109,7 +109,7 @@ class _Job:
 
 
 def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
-    """The jobs to do; ConfigError if they can't all be done."""
+    """The jobs to do; raises ConfigError if they can't all be done."""
     if options.output and len(options.sources) > 1:
         raise ConfigError("--output: expected one source; use --to FOLDER for several")
     if options.at_once < 1:

@@ -4,7 +4,7 @@
         session = Session(stt=SonioxStt(wire_log=log), tts=SonioxTts(wire_log=log), ...)
 
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
-    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{"tokens":[...],...}"}
+    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\\"tokens\\":[...],...}"}
 
 `at` is seconds since the log was opened. Sound is logged as its length, binary or not. The log contains no key: the
 handshake is not logged, and keys are removed from all messages.

@@ -91,7 +91,7 @@ class ModelCalls:
         return tuple(calls.values())
 
     def are_whole(self) -> bool:
-        """Whether there are calls, and each has complete arguments."""
+        """Whether there are calls, all of them with complete arguments."""
         return bool(self) and all(is_object(call.arguments) for call in self._begun)
 
     def _at(self, place: int | None) -> _Begun | None:
