@@ -32,7 +32,7 @@ class _Thread:
         self._orphans: Counter[str] = Counter()
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop, started if this process has none yet."""
+        """The running loop, which is started if this process has none."""
         with self._lock:
             if self._loop is None or self._loop.is_closed() or self._pid != os.getpid():
                 self._pid = os.getpid()

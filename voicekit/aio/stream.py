@@ -118,7 +118,7 @@ class Near(Generic[T]):
 async def open_stream(
     produce: Callable[[Put[T], FarTask[Any]], Coroutine[Any, Any, Any]], name: str
 ) -> AsyncIterator[Near[T]]:
-    """Run `produce(put, job)` on the asyncio loop and yield what it puts.
+    """Run `produce(put, job)` on the asyncio loop, and yield the stream of items that it puts.
 
     At the end of the block the task has ended, or is abandoned after 0.5 s. The task's error is raised after the last
     item, or at the end of the block.

@@ -64,8 +64,8 @@ THEIR_ENDS = frozenset({EndReason.CALLER, EndReason.CARRIER, EndReason.TRANSFERR
 class Call:
     """One caller: `source` and `sink` for a session, `info` about the caller, and the wire's actions.
 
-    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, once the
-    carrier has detected it. `trouble`: the error, if the carrier failed to hang up.
+    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, when the
+    carrier has detected this. `trouble`: the error, if the carrier failed to hang up.
     """
 
     def __init__(

@@ -13,8 +13,8 @@ LONGEST_MESSAGE = 256 * 1024
 
 
 def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
-    """The JSON object in a text message; raises RemoteProtocolError for everything else. Its content is never
-    quoted.
+    """The JSON object in a text message; raises RemoteProtocolError for everything else. Errors never quote its
+    content.
     """
     if not isinstance(message, str):
         raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")

@@ -13,7 +13,7 @@ A mark that is later than the sum of `slack` and LOST_S counts as lost: it is fo
 the estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
 
 The estimate is a lower bound of what was heard: counting words that the caller did not hear is worse than repeating
-some after a hold. It never decreases, and never exceeds what was sent.
+some after a hold. The estimate never decreases, and never exceeds what was sent.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Arrival(Protocol):
 
 
 class Upgrade(Arrival, Protocol):
-    """A websocket's handshake that is not accepted yet."""
+    """A websocket's handshake that has not been accepted yet."""
 
     @property
     def url(self) -> str: ...
@@ -139,7 +139,7 @@ Route: TypeAlias = WebhookRoute | SocketRoute
 
 
 class Transport(Protocol):
-    """Makes calls from what reaches a server."""
+    """Makes calls from the requests and connections that reach a server."""
 
     @property
     def name(self) -> str: ...

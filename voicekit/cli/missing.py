@@ -1,4 +1,4 @@
-"""Messages about missing things: a command whose plugin is not installed, or a plugin without its packages."""
+"""Errors about something missing: a command whose plugin is not installed, or a plugin without its packages."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Plugins:
     """The loaded plugins. This object never changes: the data of a session is kept in that session's stash.
 
     `registry` has the parts that the plugins registered. Every method raises PluginError, naming the plugin, if a
-    plugin raises (the original is the cause) or returns a wrong value; `observe` reports the failure instead.
+    plugin raises (its error becomes the cause) or returns a wrong value; `observe` reports the failure instead.
     """
 
     def __init__(

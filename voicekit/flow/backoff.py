@@ -38,7 +38,7 @@ class Waits:
 
 
 SOON = Waits()
-"""For a caller who is waiting: the first attempt comes soon, and no pause is longer than five seconds."""
+"""For a caller who is waiting: the first new attempt comes soon, and no pause is longer than five seconds."""
 
 
 class Backoff:

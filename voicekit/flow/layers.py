@@ -1,4 +1,6 @@
-"""Layers: stages around a stage. Each is a stage itself, so they can be nested and used wherever a stage can."""
+"""Layers: stages around a stage. Each is a stage itself, so layers can be nested, and used wherever a stage can be
+used.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MAX_WEIGHTLESS = 4096
 
 
 class Full(Enum):
-    """What a full link does with another item."""
+    """What a full link does if another item is sent."""
 
     WAIT = "wait"  # the sender waits: backpressure
     DROP_OLDEST = "drop oldest"  # the oldest sound becomes a Gap; marks stay

@@ -1,11 +1,11 @@
 """What a vendor's plugin implements: how to write a request, and how to read an answer's events. Nothing here waits.
 
-    class Mine(HttpModel):
-        service, path = "mine", "/v1/answer"
-        def fields(self, query): return {"model": self.name, "prompt": query.system, ...}
-        def parse(self, event): yield Delta(text_in(event.data))
+class Mine(HttpModel):
+    service, path = "mine", "/v1/answer"
+    def fields(self, query): return {"model": self.name, "prompt": query.system, ...}
+    def parse(self, event): yield Delta(text_in(event.data))
 
-    bot = LanguageModel(Mine("large-1", ModelEndpoint("https://api.example.com", {"authorization": ...}, key), {}))
+bot = LanguageModel(Mine("large-1", ModelEndpoint("https://api.example.com", {"authorization": ...}, key), {}))
 """
 
 from __future__ import annotations

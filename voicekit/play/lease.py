@@ -123,7 +123,7 @@ class PlaybackLease:
             self._interrupt()
 
     async def write(self, frame: AudioFrame) -> None:
-        """Hand `frame` to the sink when it is due; drop it if the lease has been revoked."""
+        """Hand `frame` to the sink when the frame is due; drop it if the lease has been revoked."""
         if self._revoked:
             await trio.lowlevel.checkpoint()
         came = trio.current_time()
