@@ -176,8 +176,8 @@ class Call:
             await self._line.settle()
 
     def finish(self, end: CallEnd) -> None:
-        """End the call for this reason; only the first reason counts. If the stream ends during a transfer, the reason
-        is TRANSFERRED, because a stream ends before the request for its transfer returns.
+        """End the call for this reason; only the first reason counts. If the caller leaves or the connection is lost
+        during a transfer, the reason is TRANSFERRED: a stream ends before the request for its transfer returns.
         """
         if self.end is None:
             gone = self._transferring and end.reason in (EndReason.CALLER, EndReason.LOST)
