@@ -121,8 +121,8 @@ _HOMES = {
     "voicekit.session": "Bot Session open_event_log run",
     "voicekit.turn.policy": "CallPolicy InterruptPolicy Policy Speculation TurnPolicy",
 }
-"""Where each public name is defined. `import voicekit` loads none of these modules; each is loaded at the first use of
-a name.
+"""Where each public name is defined. `import voicekit` loads none of these modules; each is loaded when one of its
+names is first used.
 """
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -1,8 +1,8 @@
 """The contracts that rooms share, so that rooms need not import each other.
 
 A source, a transcriber and a voice are stages (see `voicekit.flow.stage`) with a few more promises. A sink is not a
-stage, because sound is written to it by whichever reply is live. Names follow the sound: source -> vad -> transcriber
--> handler -> voice -> sink.
+stage, because sound is written to it by whichever reply is live. Sound and words pass through the parts in this order:
+source -> vad -> transcriber -> handler -> voice -> sink.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
     """A stage that ignores its inlet and emits sound: AudioFrames in the format `produces`, Gaps, and signals to pass
     on.
 
-    `live` sources (a microphone, a telephone) can't wait: if the links after them are full, these drop the oldest
-    sound. Other sources (a file) are paced by their consumer, and nothing is dropped. `run` returns when the sound
-    ends.
+    `live` sources (a microphone, a telephone) can't wait: if the links after them are full, the links drop the oldest
+    sound. Other sources (a file) are paced by their consumer, and none of their sound is dropped. `run` returns when
+    the sound ends.
     """
 
     @property
@@ -38,10 +38,10 @@ class Source(Stage[object, Sound | Signal | CallNews], Protocol):
 
 
 class VadStream(Protocol):
-    """Judges one stream, window by window.
+    """Judges, window by window, whether one stream of sound contains speech.
 
-    Optional attribute `trail`: the minimum number of samples for which the judge still reports speech after it has
-    ended (the detector's own hangover); the gate subtracts them.
+    Optional attribute `trail`: for at least this many samples after speech has ended, the detector still reports speech
+    (its own hangover). The gate subtracts them.
     """
 
     @property
@@ -56,7 +56,7 @@ class VadStream(Protocol):
 
 @runtime_checkable
 class Vad(Protocol):
-    """Creates a judge for a stream at one of `rates` (Hz); `start` raises ConfigError for any other rate."""
+    """Creates a VadStream for sound at one of `rates` (Hz); `start` raises ConfigError for any other rate."""
 
     @property
     def rates(self) -> Sequence[int]: ...
@@ -65,18 +65,20 @@ class Vad(Protocol):
 
 @runtime_checkable
 class Stt(Stage[Sound | SpeechMark, Transcript], Protocol):
-    """A stage that takes frames, gaps and speech marks and emits transcripts, timed in samples of its sound.
+    """A stage that takes frames, gaps and speech marks and emits transcripts, whose times are samples of that sound.
 
     `negotiate` is called once, before `open`, with the available format, and returns the format that the stage wants.
-    `endpoints` is True if it emits Endpoint, which then ends the caller's turn. The optional attribute `languages` has
-    the codes of the languages that it expects; they apply to words that come without a language.
+    `endpoints` is True if the stage emits Endpoint, which then ends the caller's turn. The optional attribute
+    `languages` has the codes of the expected languages; they apply to words that come without a language.
 
-    Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`. It requests that all sound up
-    to sample `at` becomes final as soon as it has been processed, unless a SpeechStarted comes before. The stage
-    answers with Finalized, or not at all. The method never waits or raises, and has no effect before and after `run`.
+    Optional attribute `finalizes`: True if there is a method `finalize(at: int) -> None`. It requests that the words up
+    to sample `at` become final as soon as that sound has been processed, unless a SpeechStarted comes first. The stage
+    either answers with Finalized or does not answer. The method never waits or raises, and has no effect before and
+    after `run`.
 
-    Optional attribute `scores`, mostly set by a layer: True if there is a method `score(at: int) -> None`. It asks how
-    finished the sound before the pause at sample `at` is; the answer is PauseScored. False forbids such layers.
+    Optional attribute `scores`, usually set by a layer: True if there is a method `score(at: int) -> None`. The method
+    asks how likely it is that the sound before the pause at sample `at` is a finished utterance; the answer is
+    PauseScored. If `scores` is False, such layers are not allowed.
     """
 
     @property
@@ -101,17 +103,16 @@ class Tts(Stage["Text", AudioFrame | WordMark], Protocol):
 
 
 class Speaker(Protocol):
-    """An open sink. Only `write` waits; the other members act at once.
+    """An open sink. Only `write` waits; the other members act immediately.
 
     Optional attribute `position_error`: how many seconds `position` may lag behind what the listener has heard, if it
     is an estimate (default 0.0). Such a position is a lower bound: it never counts sound that was not heard.
     """
 
     async def write(self, frame: AudioFrame) -> None:
-        """Queue `frame` to be played after everything written before; waits while the device is full.
+        """Queue `frame` to be played after everything that was written before it; waits while the device is full.
 
-        A cancelled write has taken nothing, because the frame is taken in the last step, after which the write does not
-        wait.
+        A cancelled `write` has not taken the frame, because taking it is the last step, and nothing waits after that.
         """
         ...
 
@@ -138,9 +139,10 @@ class Sink(Protocol):
     """Where replies are played. `pausable` is True if `hold` works; otherwise playout uses discard and rewind.
 
     Two optional attributes, in seconds, control how playout hands over sound. `lead` is how far ahead of the clock
-    (default 0.1, at most 0.4). A sink behind a network needs more, but a cut may leave this much sound in it. `packet`
-    is the length of the sink's packets, at most `lead`. If it is set, no frame from playout crosses the end of a
-    packet, counted from the first sample of a reply; the sink joins frames, and pads the last packet.
+    playout writes (default 0.1, at most 0.4). A sink behind a network needs a longer lead, but after a cut that much
+    sound may remain in the sink. `packet` is the length of the sink's packets, at most `lead`. If it is set, no frame
+    from playout crosses the end of a packet, counted from the first sample of a reply; the sink joins frames, and pads
+    the last packet.
     """
 
     @property
@@ -174,11 +176,11 @@ class CallEnds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text on its way to the voice, which remembers what it was made from.
+    """Text on its way to the voice, with a record of what it was made from.
 
-    `to[i]` is how many characters of the handler's own text count as heard once `text[i]` has begun to sound; it never
+    `to[i]` is how many characters of the handler's own text count as heard when `text[i]` has begun to sound; it never
     decreases. A transform that writes "five dollars" for "$5" maps each of those characters to the end of "$5". An
-    empty Text is a breath: a stage that holds text back releases it, and passes the breath on.
+    empty Text is a breath: a stage that is holding text back then releases that text, and passes the breath on.
     """
 
     text: str
@@ -186,12 +188,12 @@ class Text:
 
     @classmethod
     def raw(cls, text: str, start: int) -> Text:
-        """The handler's own words, starting at its character `start`."""
+        """The handler's own words: `text` begins at character `start` of the whole answer."""
         return cls(text, tuple(range(start + 1, start + 1 + len(text))))
 
     def part(self, start: int, end: int) -> Text:
         if start == 0 and end >= len(self.text):
-            return self  # what mostly happens: a token passes whole
+            return self  # the usual case: a token passes whole
         return Text(self.text[start:end], self.to[start:end])
 
     def __add__(self, other: Text) -> Text:
@@ -241,7 +243,7 @@ class Stash:
         self._kept[kind] = value
 
     def __getitem__(self, kind: type[T]) -> T:
-        """The value stored under `kind`; KeyError if there is none."""
+        """The value stored under `kind`; raises KeyError if there is none."""
         return cast("T", self._kept[kind])
 
     def get(self, kind: type[T]) -> T | None:
@@ -276,23 +278,23 @@ class Reply:
 
 class ReplyLease(Protocol):
     """A reply's right to make sound, as playout uses it. Only `write` and `finish` wait; the other members act
-    at once.
+    immediately.
     """
 
     tell: Callable[[Signal], None]
-    """Called with Audible once the first sample has been heard, and with HeardSoFar for each word."""
+    """Called with Audible as soon as the first sample has been heard, and with HeardSoFar for each word."""
 
     @property
     def over(self) -> bool:
-        """Whether the right was revoked: from then on nothing of the reply is played."""
+        """Whether the right has been revoked; after that, nothing more of the reply is played."""
         ...
 
     def mark(self, mark: WordMark) -> None:
-        """Note where a word begins, before the sound with its beginning is written."""
+        """Note where a word begins; to be called before the beginning of its sound is written."""
         ...
 
     def listen(self) -> None:
-        """Update the reply's `heard_to`, and emit what is new."""
+        """Update the reply's `heard_to`, and report the words heard since the last call."""
         ...
 
     def next_moment(self) -> float:
@@ -309,7 +311,7 @@ class ReplyCommitment(Protocol):
     """Whether the caller's turn that a reply answers is certainly over."""
 
     async def wait_made(self) -> None:
-        """Return once the turn is committed; at once if the reply is not a guess."""
+        """Return when the turn is committed, or immediately if the reply is not a guess."""
         ...
 
 

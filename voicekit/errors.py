@@ -12,7 +12,7 @@
     │  ├─ Unauthenticated       the key is missing, wrong, expired or of another region
     │  ├─ QuotaExceeded         a budget, a rate or a concurrency limit is used up
     │  └─ Unavailable           no answer, a lost connection, an `open()` that took too long
-    └─ DeviceError              a microphone, a speaker, or the file in its place, failed
+    └─ DeviceError              a microphone, a speaker, or a file used instead of one, failed
 
 trio's ClosedResourceError, BrokenResourceError and EndOfChannel pass unchanged inside `voicekit.flow` and are
 translated where a room meets the outside. A message states what was expected, what came, and where.
@@ -28,7 +28,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 SHORTEST_SECRET = 4
-"""Characters: a shorter "secret" protects nothing, and removing it would garble every sentence."""
+"""The fewest characters of a secret that is removed from texts. A shorter one protects nothing, and removing it would
+garble every sentence.
+"""
 
 _URL_USER = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
 _URL_SECRET = re.compile(
@@ -80,10 +82,10 @@ class FieldError:
 class ServiceError(VoicekitError):
     """A service refused, failed or could not be reached.
 
-    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id for its
-    support; each is None if the service did not send it. `retryable`: whether the same request may succeed later.
-    `validation_errors` are the fields that were wrong, and `more_info` is the address of further information, if there
-    is one.
+    `error_type` is the service's own stable name for the error, `code` its number, and `request_id` the id that the
+    service's support asks for. Each is None if the service did not send it. `retryable` states whether the same request
+    may succeed later. `validation_errors` are the fields that were wrong, and `more_info` is the address of further
+    information, if there is one.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Unavailable(ServiceError):
 
 
 class DeviceError(VoicekitError):
-    """A microphone, a speaker, a sound card, or the file in its place, failed or is missing."""
+    """A microphone, a speaker, a sound card, or a file used instead of one, failed or is missing."""
 
 
 def redacted(text: str, *secrets: str) -> str:

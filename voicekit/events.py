@@ -60,7 +60,9 @@ def joined(words: Iterable[Word]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interim:
-    """The whole tail that is not yet final. It replaces the previous interim, and may shrink or be empty."""
+    """All words that are not yet final. This tail replaces that of the previous Interim; it may be shorter, or
+    empty.
+    """
 
     words: tuple[Word, ...]
 
@@ -103,7 +105,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """Translated words: final words once, or the whole tail that may still change. Their times are approximate."""
+    """Translated words: either final ones, each emitted once, or the whole tail that may still change. Times are
+    approximate.
+    """
 
     words: tuple[Word, ...]
     is_final: bool
@@ -115,7 +119,9 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class SttDown:
-    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` is for people."""
+    """The transcriber has lost its service and is reconnecting, so no words come for now. `why` gives the reason in
+    words.
+    """
 
     why: str = ""
 
@@ -154,10 +160,11 @@ class CallerHeld:
 
 @dataclass(frozen=True, slots=True)
 class CollectKeys:
-    """The order to collect the caller's next keys into one turn with the reason "keys".
+    """The request to collect the caller's next keys into one turn with the reason "keys".
 
-    The collection is complete after `most` keys; at a key in `end`, which is dropped, or in `stop`, which is kept;
-    `within` seconds after the last key; or, without any key, `first` seconds after the prompt (None: never).
+    The collection is complete after `most` keys, or `within` seconds after the last key. A key in `end` or `stop` also
+    completes it; a key in `end` is dropped, and one in `stop` is kept. If no key comes, the collection ends `first`
+    seconds after the prompt (None: never).
     """
 
     most: int
@@ -206,12 +213,12 @@ AnswerKind: TypeAlias = Literal["number", "name", "yes_no"]
 """The kind of answer to a question, as far as it affects how long the caller may pause."""
 
 ExpectedAnswer: TypeAlias = AnswerKind | float
-"""A kind, or the seconds of silence that end the answer."""
+"""The kind of the expected answer, or the seconds of silence that end it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerExpected:
-    """Reply `turn` asks the caller for `answer`; it counts until the caller's next turn is committed."""
+    """Reply `turn` asks the caller for `answer`; this is expected until the caller's next turn is committed."""
 
     turn: int
     answer: ExpectedAnswer
@@ -246,9 +253,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The order to end the call: a `graceful` end lets the current reply be played, and then speaks `farewell`.
+    """The request to end the call. If it is `graceful`, the current reply is played to its end, and then `farewell` is
+    spoken.
 
-    `limit`: the order comes from the longest duration or the longest silence.
+    `limit`: the call has reached its longest duration or its longest silence.
     """
 
     graceful: bool
@@ -294,7 +302,7 @@ Signal: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Start reply `turn` to `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
+    """Start reply `turn`, which answers `text`; `reason` is "speech", "typed", "dtmf", "keys" or a Prompt's reason.
 
     If `script` is given, it is spoken and no handler is called.
     """
@@ -308,7 +316,9 @@ class StartReply:
 
 @dataclass(frozen=True, slots=True)
 class Speculate:
-    """Prepare reply `turn` to `text`, without any sound, while it is not yet certain that the caller has finished."""
+    """Prepare reply `turn`, which answers `text`, without any sound, while it is uncertain whether the caller has
+    finished.
+    """
 
     turn: int
     text: str
@@ -452,7 +462,7 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class Overrun:
-    """A link was full and `samples` of sound were dropped; a Gap takes their place."""
+    """A link was full, so `samples` samples of sound were dropped; a Gap takes their place."""
 
     link: str
     samples: int
@@ -460,7 +470,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Underrun:
-    """Reply `turn` had nothing to play for `samples` in the middle of the handler's words."""
+    """Reply `turn` had nothing to play for `samples` samples in the middle of the handler's words."""
 
     turn: int
     samples: int
@@ -499,7 +509,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model's answer in reply `turn` is complete; `stop` is the reason. Times are seconds since the request."""
+    """A model's answer in reply `turn` is complete; `stop` is why it stopped. Times are seconds since the request."""
 
     turn: int
     model: str
@@ -512,7 +522,8 @@ class ModelAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ToolRan:
-    """A tool that the model called in reply `turn` ended after `seconds`; its arguments and result are private.
+    """A tool that the model called in reply `turn` ended after `seconds`. The tool's arguments and result are private,
+    so they are left out.
 
     `outcome` is "result", "failed", "late" (it exceeded its time limit), "cancelled" (the caller interrupted), or
     "refused" (there is no such tool, or the arguments were wrong).
@@ -537,9 +548,10 @@ class TurnTimed:
     """Reply `turn` has become audible; these are the seconds that the caller waited for it.
 
     `decision` is the time from the caller's last speech, as detected, until the turn was committed: the recogniser, the
-    pause and the judgement. Within it, the last final words came after `stt`. `handler` is from there to the first
-    word, `tts` from the first word to the first sound, and `total` all of it. None means unknown: the caller did not
-    speak, or the reply was begun before the turn was committed (`handler` is then 0.0).
+    pause and the judgement. `stt` is the part of it before the last final words. `handler` is the time from the commit
+    to the first word of the reply, `tts` from the first word to the first sound, and `total` from the caller's last
+    speech to the first sound. None means unknown: the caller did not speak, or the reply was begun before the turn was
+    committed (`handler` is then 0.0).
     """
 
     turn: int
@@ -553,7 +565,9 @@ class TurnTimed:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """The carrier has detected who answered an outgoing call. `greeted`: a machine's greeting is over, so speak now."""
+    """The carrier has detected who answered an outgoing call. `greeted` means that a machine's greeting is over, so the
+    bot should speak now.
+    """
 
     who: Literal["human", "machine", "fax", "unknown"]
     greeted: bool = False
@@ -576,7 +590,7 @@ class SessionEnded:
 
 
 CallNews: TypeAlias = AnsweredBy | Transferred
-"""What a connection to a caller reports besides sound, and the turn machine does not need."""
+"""Events that a connection to a caller reports in addition to sound, and that the turn machine does not need."""
 
 SessionEvent: TypeAlias = (
     SessionStarted

@@ -1,7 +1,8 @@
 """asyncio code in a session: `@handler` for a whole handler, `call` and `iterate` for handlers that stay in trio.
 
-For each such use, trio runs one task on the asyncio loop. The task is cancelled when trio's side is (the caller
-interrupts, the call ends), ContextVars are copied into it, and its exceptions are raised unchanged in trio.
+For each such use, trio runs one task on the asyncio loop. The task is cancelled when trio's side is cancelled (because
+the caller interrupts, or the call ends). ContextVars are copied into the task, and its exceptions are raised unchanged
+in trio.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ AsyncioAnswer: TypeAlias = (
 
 
 async def call(function: Callable[..., Awaitable[T]], *args: object) -> T:
-    """The result of `await function(*args)` on the asyncio loop; raises what it raises.
+    """The result of `await function(*args)` on the asyncio loop; raises what the function raises.
 
-    Cancelling this cancels the task there, and waits at most 0.5 s for its end; if it continues after that, it is
+    Cancelling `call` cancels the asyncio task and waits at most 0.5 s for its end. A task that continues after that is
     counted in `orphans()`. Each call costs 0.1 to 1 ms.
     """
 
@@ -59,7 +60,7 @@ async def iterate(items: AsyncIterable[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Read an asyncio iterator in trio: `async with voicekit.aio.iterate(stream()) as items: async for item in items`.
 
     The iterator runs at most 16 items ahead. It is closed on its own loop when the block is left, even by a
-    cancellation; its error is raised to the reader after the items before it.
+    cancellation. If it fails, its error is raised in trio after the items that came before.
     """
     async with open_stream(partial(_pump, items), _name(items)) as stream:
         yield stream
@@ -69,8 +70,8 @@ def handler(answer: AsyncioAnswer) -> Handler:
     """Make a handler from asyncio code; use it as a decorator.
 
     `answer` is an asyncio function of `(turn, say)` or `(turn)`, or an async generator function of `(turn)`. It runs on
-    the asyncio loop, with a `turn` and `say` for that loop, and an interruption cancels its task. Raises ConfigError
-    for anything else.
+    the asyncio loop, with a `turn` and `say` for that loop, and an interruption cancels its task. If `answer` is
+    anything else, ConfigError is raised.
 
     >>> @handler
     ... async def answer(turn, say):

@@ -27,11 +27,11 @@ from voicekit.errors import VoicekitError
 from voicekit.flow.groups import alone, is_cancellation
 
 END_S = 3.0
-"""Seconds that a cancelled session may take to end, including its goodbye on the wire; it usually takes two."""
+"""A cancelled session may take this many seconds to end, including its goodbye on the wire. Two are usually enough."""
 
 
 class Host:
-    """voicekit on trio in its own thread, while the block is open: `async with Host() as host`.
+    """Runs voicekit on trio in its own thread while a block is open: `async with Host() as host`.
 
     Leaving the block cancels the running sessions, waits for their ends and ends the thread; tasks that wait in `run`
     get a VoicekitError. The host belongs to the event loop on which it was entered.
@@ -66,17 +66,18 @@ class Host:
             self._thread.join()  # it has nothing left to do
 
     def wire(self, websocket: AsgiWebSocket, wire: Wire | None = None) -> HostedWire:
-        """The connection on an accepted `websocket` of Starlette or FastAPI, for `run`.
+        """The connection on an accepted `websocket` of Starlette or FastAPI, to be passed to `run`.
 
         `wire` is the protocol of a carrier or your own; the default is PCM16 mono at 16 kHz in binary messages.
         """
         return HostedWire(websocket, wire)
 
     async def run(self, make: Callable[..., Any], wire: HostedWire | None = None) -> Any:
-        """Run a session in trio and return what its `run` returns; raises what that raises, with the same type.
+        """Run a session in trio and return what its `run` returns. An error of the session is raised with its own type.
 
-        `make` is called in trio's thread, where the session's parts must be made; with a `wire` it gets the `Call` on
-        it. It may be async, on trio. Cancelling this ends the session and waits at most 3 s for it.
+        `make` is called in trio's thread, where the session's parts must be made; if there is a `wire`, `make` gets the
+        `Call` on that wire. `make` may be async, on trio. Cancelling `run` ends the session and waits at most 3 s for
+        its end.
         """
         if not self._open:
             raise VoicekitError("this Host is not open: use it inside `async with Host() as host`")
@@ -143,7 +144,7 @@ class _Hosted:
             self._scope.cancel()
 
     async def hold(self) -> None:
-        """Never raises: every error is passed to the asyncio side."""
+        """Run the session to its end. An error of the session is passed to the asyncio side, not raised here."""
         value: Any = None
         error: BaseException | None = None
         try:
@@ -174,7 +175,7 @@ async def _made(session: Any) -> Any:
 def _settle(
     loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], value: object, error: BaseException | None
 ) -> None:
-    """Set the result of `future` from trio's thread; if the loop is closed, nothing needs it."""
+    """Set the result of `future` from trio's thread; if the loop is closed, nothing waits for the future."""
 
     def settle() -> None:
         if future.done():

@@ -1,11 +1,11 @@
-"""One asyncio task as trio sees it: started from trio, awaited in trio, and cancelled when trio's side is.
+"""One asyncio task as trio sees it: started from trio, awaited in trio, and cancelled when trio's side is cancelled.
 
     trio                              asyncio
     FarTask(main) ──call_soon_threadsafe──▶ task made, with a copy of trio's context
     result() ◀──────run_sync_soon────── done: what it returned or raised
-    cancelled ──call_soon_threadsafe──▶ task.cancel(); trio waits 0.5 s for the end, shielded, then gives it up
+    cancelled ──call_soon_threadsafe──▶ task.cancel(); trio waits 0.5 s for the end, shielded, then abandons the task
 
-A job that is given up is an orphan: it is counted, named, and reported once as a Trouble. Its results are dropped.
+An abandoned task is an orphan: it is counted, named, and reported once as a Trouble. Its results are dropped.
 """
 
 from __future__ import annotations
@@ -68,23 +68,23 @@ class FarTask(Generic[T]):
 
     @property
     def cancelled(self) -> bool:
-        """Whether trio has ordered the end; known in asyncio before the task sees it."""
+        """Whether trio has cancelled the task. This is set before the task itself sees the cancellation."""
         return self._cancelled
 
     def works(self) -> None:
-        """The task is working: virtual time stands still."""
+        """Note that the task is working: virtual time stands still."""
         if self._time is not None and not self._working:
             self._working = True
             self._time.begin()
 
     def waits(self) -> None:
-        """The task waits for trio, or has ended: virtual time may continue."""
+        """Note that the task waits for trio, or has ended: virtual time may continue."""
         if self._time is not None and self._working:
             self._working = False
             self._time.end()
 
     async def result(self) -> T:
-        """What the task returned; raises what it raised. Cancelling this cancels the task and waits for its end."""
+        """The task's result; raises the task's error. Cancelling `result` cancels the task and waits for its end."""
         try:
             await self._done.wait()
         finally:
@@ -126,7 +126,7 @@ class FarTask(Generic[T]):
     # asyncio's side
 
     def cross(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have trio call `function(*arguments)` soon; after trio's run has ended, nothing needs the call."""
+        """Make trio call `function(*arguments)` soon. After trio's run has ended, this has no effect."""
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(function, *arguments)
 
@@ -151,7 +151,9 @@ class FarTask(Generic[T]):
             return None, error
 
     def _over(self, task: asyncio.Task[tuple[T | None, BaseException | None]]) -> None:
-        """A callback of the task, because a task that was cancelled before its first step runs no code of its own."""
+        """Pass the outcome to trio. This is a callback, because a task cancelled before its first step runs no code of
+        its own.
+        """
         value: T | None = None
         error: BaseException | None = None
         if not task.cancelled():

@@ -1,8 +1,8 @@
-"""The asyncio loop of this process: one, in its own thread, started on first use; uvloop's if it is installed.
+"""The one asyncio loop of this process. It runs in its own thread, starts on first use, and is uvloop's if installed.
 
 A separate thread keeps blocking asyncio code away from the calls' loop, and does not interfere with trio's loop and
-signals. Compared with trio-asyncio and trio's guest mode, it takes 0.2 ms more per token but less CPU, and leaves
-nothing behind.
+signals. Compared with trio-asyncio and trio's guest mode, the thread takes 0.2 ms more per token but less CPU, and
+leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Callable
 from voicekit.errors import VoicekitError
 
 MOST_ORPHANS = 64
-"""Tasks that ignored their cancellation and still run; beyond this no further work is accepted."""
+"""The most tasks that may still run after ignoring their cancellation; with more, no further work is accepted."""
 
 READY_S = 10.0
-"""Seconds in which the thread must have started its loop."""
+"""The seconds that the thread may take to start its loop."""
 
 
 class _Thread:
@@ -32,7 +32,7 @@ class _Thread:
         self._orphans: Counter[str] = Counter()
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop, started if this process has none yet."""
+        """The running loop, which is started if this process has none."""
         with self._lock:
             if self._loop is None or self._loop.is_closed() or self._pid != os.getpid():
                 self._pid = os.getpid()
@@ -89,5 +89,5 @@ the_thread = _Thread()
 
 
 def orphans() -> dict[str, int]:
-    """How many asyncio tasks ignored their cancellation and still run, by the name of their function."""
+    """How many asyncio tasks have ignored their cancellation and still run, by the name of their function."""
     return the_thread.orphans()

@@ -16,7 +16,7 @@ from voicekit.errors import ConfigError, RemoteProtocolError
 CLEAR = "clear"
 KEYS = frozenset("0123456789*#ABCD")
 GOODBYE = (1000, 1001)
-"""Codes of a close that a leaving page sends."""
+"""The codes with which a browser closes the websocket when the page is left."""
 
 
 class PlainWire:

@@ -37,7 +37,8 @@ class AsgiWebSocket(Protocol):
 
 
 class HostedWire:
-    """One websocket and its protocol, for `Host.run`. `dropped` counts messages for which the call was too late.
+    """One websocket and its protocol, for `Host.run`. `dropped` counts the messages that were dropped because the call
+    was too slow.
 
     Use it once. Its trio end is `voicekit.call.wire.MessageStream`.
     """
@@ -59,7 +60,7 @@ class HostedWire:
     # asyncio's side
 
     def attach(self, loop: asyncio.AbstractEventLoop, cross: Callable[..., None]) -> list[asyncio.Task[None]]:
-        """Start to move messages on `loop`; `cross` has trio call something soon."""
+        """Start to move messages on `loop`; `cross(function, ...)` makes trio call `function` soon."""
         self._loop, self._cross = loop, cross
         self._outbox = asyncio.Queue()  # bounded by UNSENT, which the sender enforces
         return [loop.create_task(self._read()), loop.create_task(self._write())]
@@ -71,7 +72,7 @@ class HostedWire:
                 text = message.get("text")
                 self._cross(self._take, text if text is not None else message["bytes"])
             code = message.get("code")
-        except (RuntimeError, OSError):  # Starlette raises it for a socket that our side has closed
+        except (RuntimeError, OSError):  # Starlette raises RuntimeError for a socket that our side has closed
             code = None
         finally:
             self._cross(self._end, code)

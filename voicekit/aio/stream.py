@@ -1,8 +1,8 @@
 """Items from an asyncio task to trio, in order, with backpressure by credits.
 
 The task may be 16 items ahead of those that trio has handled; then `put` waits. trio sends an acknowledgement for every
-eighth item, or at once if the task is waiting for one, so that a token costs one crossing and not two. trio, which sees
-both sides in one order, decides whether the task is waiting; this keeps virtual time correct.
+eighth item, or immediately if the task is waiting for one; so a token costs one crossing and not two. trio, which sees
+the events of both sides in one order, decides whether the task is waiting; this keeps virtual time correct.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from voicekit.aio.job import FarTask
 T = TypeVar("T")
 
 CREDITS = 16
-"""Items in transit: enough to hide a crossing of 0.2 ms, few enough to stop a model that is not being heard."""
+"""The most items in transit: enough to hide a crossing of 0.2 ms, few enough to stop a model that is not being heard.
+"""
 
 Put: TypeAlias = Callable[[T], Coroutine[Any, Any, None]]
 
 
 class Far(Generic[T]):
-    """asyncio's end."""
+    """asyncio's end of the stream."""
 
     def __init__(self) -> None:
         self.job: FarTask[Any]
@@ -61,7 +62,7 @@ class Far(Generic[T]):
 
 
 class Near(Generic[T]):
-    """trio's end: an async iterator. Asking for an item acknowledges the one before it."""
+    """trio's end of the stream: an async iterator. Asking for an item acknowledges the one before it."""
 
     def __init__(self, far: Far[T]) -> None:
         self.job: FarTask[Any]
@@ -91,7 +92,7 @@ class Near(Generic[T]):
         self._news.unpark_all()
 
     def wait_at(self, wanted: int) -> None:
-        """The task waits until item `wanted` has been handled."""
+        """Note that the task waits until item `wanted` has been handled."""
         if wanted > self._acknowledged:
             self._wanted.append(wanted)
             self.job.waits()
@@ -117,10 +118,10 @@ class Near(Generic[T]):
 async def open_stream(
     produce: Callable[[Put[T], FarTask[Any]], Coroutine[Any, Any, Any]], name: str
 ) -> AsyncIterator[Near[T]]:
-    """Run `produce(put, job)` on the asyncio loop and yield what it puts.
+    """Run `produce(put, job)` on the asyncio loop, and yield the stream of items that it puts.
 
-    At the end of the block the task has ended, or is given up after 0.5 s. Its error is raised after all items were
-    taken, or here.
+    At the end of the block the task has ended, or is abandoned after 0.5 s. The task's error is raised after the last
+    item, or at the end of the block.
     """
     far: Far[T] = Far()
     near = Near(far)

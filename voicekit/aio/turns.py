@@ -1,4 +1,5 @@
-"""A turn, its call and `say` for an asyncio handler: whatever waits or acts crosses to trio, the rest is unchanged.
+"""A turn, its call and `say` for an asyncio handler: calls that wait or act cross to trio, and everything else is
+unchanged.
 
 Values (text, history, stash) are read directly: they change only between two turns, or belong to the handler.
 """
@@ -26,13 +27,13 @@ class TrioDesk:
         self._job = job
 
     async def ask(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        """The result or error of `await function(*arguments)` in trio. If cancelled here, it continues there."""
+        """The result or error of `await function(*arguments)` in trio. Cancelling `ask` does not cancel that call."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._job.cross(self._begin, answer, function, arguments)
         return await answer
 
     def order(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have trio call `function(*arguments)` soon."""
+        """Make trio call `function(*arguments)` soon."""
         self._job.cross(function, *arguments)
 
     def _begin(self, answer: asyncio.Future[Any], function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
@@ -61,7 +62,7 @@ def _resolve(answer: asyncio.Future[Any], value: object, error: Exception | None
 
 
 class _Commitment:
-    """Replaces trio's event: `wait` is for asyncio."""
+    """A turn's commitment, whose `wait` is for asyncio code."""
 
     def __init__(self, desk: TrioDesk, turn: Turn) -> None:
         self._ask = partial(desk.ask, turn.committed)
@@ -75,7 +76,7 @@ class _Commitment:
 
 
 class _CrossedEnds:
-    """The connection to the caller: orders cross."""
+    """The connection to the caller, whose actions cross to trio."""
 
     def __init__(self, desk: TrioDesk, ends: CallEnds) -> None:
         self._desk = desk

@@ -1,9 +1,9 @@
 """Re-cuts sound into windows of an exact length, whatever the lengths of its frames. Pure, and exact to the sample.
 
-A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, the rest is emitted as a
-shorter frame: it is not padded, because invented samples would be taken for sound. Anything that is neither frame nor
-Gap passes at once. So a mark can overtake the part of a window that was fed before it (less than one window); its `at`
-stays exact.
+A window never spans a gap. Before a Gap, before an unannounced jump in `at`, and at the end, an incomplete window is
+emitted as a shorter frame: it is not padded, because invented samples would be mistaken for sound. Anything that is
+neither frame nor Gap passes immediately. So a mark can overtake the part of a window that was fed before it (less than
+one window); its `at` stays exact.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class Chunker:
         self._format = AudioFormat()  # the format of `_rest`
 
     def feed(self, item: object) -> list[object]:
-        """The result of `item`: any number of whole windows, or the rest and then the Gap, or `item` itself."""
+        """The output for `item`: the whole windows for a frame, the incomplete window and the Gap for a Gap, and
+        otherwise `item` itself.
+        """
         if isinstance(item, AudioFrame):
             return [*self.cut(item)]
         if isinstance(item, Gap):
@@ -39,7 +41,7 @@ class Chunker:
         return [item]
 
     def cut(self, frame: AudioFrame) -> list[AudioFrame]:
-        """The windows that `frame` completes, preceded by the rest if `frame` does not continue it."""
+        """The windows that `frame` completes, preceded by the incomplete window if `frame` does not continue it."""
         if not frame.pcm:
             return []
         out = self.finish() if self._rest and frame.at != self._end else []
@@ -53,7 +55,7 @@ class Chunker:
         return out + self._whole_windows()
 
     def finish(self) -> list[AudioFrame]:
-        """The rest, if there is one, as a frame shorter than a window."""
+        """The incomplete window, if there is one, as a shorter frame."""
         if not self._rest:
             return []
         rest = AudioFrame(bytes(self._rest), self._at, self._format)

@@ -1,9 +1,10 @@
 """Encodings and channels: mu-law, A-law, PCM16 and float32, mono and stereo; the rate does not change.
 
 G.711 uses two tables per law, made from the formulas of ITU-T G.711 when they are first needed: 65,536 entries to
-encode and 256 to decode. Python's own `audioop`, with which they agree to the bit, was removed in 3.13. Between floats
-and PCM16, 1.0 is 32,768 steps, so that every PCM16 sample survives the conversion in both directions; anything louder
-is clipped. A float that is not a number counts as silence. Mono is made by averaging, stereo by doubling.
+encode and 256 to decode. Python's own `audioop`, with which they agree to the bit, was removed in 3.13. A float of 1.0
+equals 32,768 steps of PCM16, so every PCM16 sample survives the conversion to a float and back. Anything louder is
+clipped. A float that is not a number counts as silence. Stereo becomes mono by averaging, and mono becomes stereo by
+doubling.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[Any]
 
 FULL_SCALE = 32_768
-"""PCM16 steps in a float of 1.0."""
+"""The number of PCM16 steps in a float of 1.0."""
 
 LOUDEST = 256.0
-"""48 dB above full scale: floats may exceed 1.0 until they are encoded, but what exceeds this is not sound."""
+"""The largest float that can be sound: 48 dB above full scale. Floats may exceed 1.0 until they are encoded."""
 
 BIAS = 33
 """Added to magnitudes in mu-law, so that every segment begins at a power of two. The same number puts an A-law sample
@@ -61,12 +62,12 @@ def to_floats(pcm: bytes, source: AudioFormat, channels: int) -> Floats:
 
 
 def from_floats(samples: Floats, target: AudioFormat) -> bytes:
-    """The finite `samples`, shaped as in `to_floats`, in the encoding and the channels of `target`."""
+    """`samples` in the encoding and the channels of `target`. They must be finite, and shaped as in `to_floats`."""
     return _encoded(_mixed(samples, target.channels), target.encoding)
 
 
 def _decoded(pcm: bytes, source: AudioFormat) -> Samples:
-    """PCM16, or float32 if the source is float32; rows are samples, columns channels."""
+    """`pcm` as PCM16 samples, or as float32 if the source is float32. Rows are samples, and columns are channels."""
     import numpy
 
     flat: Samples
@@ -112,7 +113,7 @@ def _encoded(samples: Samples, encoding: Encoding) -> bytes:
 
 @cache
 def _encoding_table(law: Encoding) -> NDArray[numpy.uint8]:
-    """The G.711 byte of each PCM16 sample; read as an unsigned number, the sample is the index."""
+    """The G.711 byte of each PCM16 sample. The index is the sample, read as an unsigned number."""
     import numpy
 
     pcm = numpy.arange(1 << 16).astype(numpy.uint16).view(numpy.int16).astype(numpy.int32)

@@ -1,15 +1,15 @@
 """Reads and writes frames in sound files through libsndfile (WAV, FLAC, OGG, MP3, ...).
 
-Everything that can be wrong with a file is detected when it is opened, before any sound flows. Conversions: sound is
-read as PCM16, whatever the file contains (8 bit, 24 bit, float, compressed; floats above 1.0 are clipped); it is
-written as PCM16 in WAV and FLAC, Vorbis in .ogg, Opus in .opus. The rate does not change, even an odd one such as
-11,025 Hz. More than two channels are refused, because mixing would have to guess which of them has the speaker.
+Everything that can be wrong with a file is detected when it is opened, before any sound flows. Sound is read as PCM16,
+whatever the file contains (8 bit, 24 bit, float, compressed). Floats above 1.0 are clipped. Sound is written as PCM16
+in WAV and FLAC, as Vorbis in .ogg, and as Opus in .opus. The rate does not change, even an odd one such as 11,025 Hz.
+More than two channels are refused, because mixing would have to guess which channel has the speaker.
 
 A file that contains less than its header declares is refused, unless `cut_short` is set or hardly anything is missing
 (`voicekit.audio.truncated`).
 
-Both classes work in the thread that calls them. One thread may close the file while an abandoned one still works on it:
-then the last thread to finish closes it.
+Both classes work in the thread that calls them. If one thread closes the file while an abandoned thread still uses it,
+the file is closed when the last of them has finished.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WRITABLE = {
     ".ogg": ("OGG", "VORBIS"),
     ".opus": ("OGG", "OPUS"),
 }
-"""What is written for each suffix: libsndfile's names of the container and the encoding."""
+"""The container and the encoding that are written for each suffix, by libsndfile's names."""
 
 
 class SoundFileReader:
@@ -55,7 +55,7 @@ class SoundFileReader:
         self.path = Path(path)
         ending = find_ending(self.path, cut_short=cut_short)
         self.missing = ending.missing
-        """Bytes that the header declares and the file doesn't have."""
+        """The number of bytes that the header declares but the file does not contain."""
         file = _opened_to_read(self.path, ending)
         try:
             self.format = _checked(file, self.path)
@@ -71,7 +71,7 @@ class SoundFileReader:
         return self._at
 
     def read(self, samples: int) -> AudioFrame | None:
-        """The next `samples`, fewer only at the end of the file, None after it."""
+        """The next `samples` samples: fewer at the end of the file, None after the end."""
         from soundfile import SoundFileError
 
         try:
@@ -87,7 +87,7 @@ class SoundFileReader:
         return frame
 
     def close(self) -> None:
-        """Read no more. A second call has no effect."""
+        """Stop reading, and close the file. A second call has no effect."""
         self._shared.close()
 
     def __enter__(self) -> SoundFileReader:
@@ -102,8 +102,8 @@ class SoundFileWriter:
 
     Opening raises ConfigError for an unknown suffix, a rate that this format can't have, and a path that can't be
     written. Frames of another encoding or channel count are converted; a Gap becomes silence. A full disk raises
-    DeviceError. If the program is killed, the file can be played: a .wav to the last frame, a .flac except its last
-    quarter of a second, .ogg and .opus except their last page, which may be some seconds.
+    DeviceError. If the program is killed, the file can still be played: a .wav to the last frame, a .flac except its
+    last quarter of a second, .ogg and .opus except their last page, which may be some seconds.
     """
 
     def __init__(self, path: PathLike, format: AudioFormat) -> None:  # noqa: A002  # the field's word
@@ -170,7 +170,7 @@ class _Shared:
                 self.close()
 
     def close(self) -> None:
-        """Close at once, or leave it to the thread that is using it. Never waits for that thread."""
+        """Close immediately, or leave this to the thread that is using the object. Never waits for that thread."""
         self._closing = True
         if self._lock.acquire(blocking=False):
             try:
@@ -218,7 +218,7 @@ def _checked(file: Any, path: Path) -> AudioFormat:
 
 
 def check_writable(path: Path) -> None:
-    """ConfigError for a suffix that can't be written, and for a folder that does not exist."""
+    """Raise ConfigError for a suffix that can't be written, and for a folder that does not exist."""
     if path.suffix.lower() not in WRITABLE:
         raise ConfigError(
             f"sound file {path}: expected a name that ends in one of {', '.join(WRITABLE)}, got {path.suffix!r}"

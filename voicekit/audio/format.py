@@ -14,7 +14,7 @@ from voicekit.errors import ConfigError
 Encoding: TypeAlias = Literal["pcm16", "float32", "mulaw", "alaw"]
 
 _WIDTHS: dict[str, int] = {"pcm16": 2, "float32": 4, "mulaw": 1, "alaw": 1}
-# The byte that is zero in each encoding: G.711 mu-law sends +0 as 0xFF, A-law as 0xD5 (ITU-T G.711, tables 1 and 2).
+# The byte of silence in each encoding: G.711 mu-law sends +0 as 0xFF, A-law as 0xD5 (ITU-T G.711, tables 1 and 2).
 _SILENT_BYTE: dict[str, bytes] = {"pcm16": b"\0", "float32": b"\0", "mulaw": b"\xff", "alaw": b"\xd5"}
 
 
@@ -48,14 +48,14 @@ class AudioFormat:
         return samples / self.rate
 
     def count(self, pcm: bytes | memoryview) -> int:
-        """How many samples `pcm` contains; ConfigError if it ends inside one."""
+        """How many samples `pcm` contains; raises ConfigError if it ends inside a sample."""
         samples, rest = divmod(len(pcm), self.sample_bytes)
         if rest:
             raise ConfigError(f"expected whole samples of {self.sample_bytes} bytes ({self}), got {len(pcm)} bytes")
         return samples
 
     def silence(self, samples: int) -> bytes:
-        """`samples` of silence in this format."""
+        """`samples` samples of silence in this format."""
         return _SILENT_BYTE[self.encoding] * (samples * self.sample_bytes)
 
     def __str__(self) -> str:

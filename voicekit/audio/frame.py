@@ -1,7 +1,7 @@
 """A piece of sound, and a gap where sound was lost: the items on every sound link.
 
-Both have their position in the stream, so loss and duplication can always be detected. Neither has a name, an id or
-other metadata; two stages that need one more fact add a field.
+Frames and gaps have their position in the stream, so loss and duplication can always be detected. They have no name, id
+or other metadata. If two stages need one more fact, it becomes a field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class AudioFrame:
 
     @property
     def end(self) -> int:
-        """The number of the sample after the last."""
+        """The number of the sample that would follow the last one."""
         return self.at + len(self.pcm) // self.format.sample_bytes
 
     @property
@@ -34,7 +34,9 @@ class AudioFrame:
         return self.samples / self.format.rate
 
     def part(self, start: int, end: int | None = None) -> AudioFrame:
-        """The part from sample `start` to before sample `end`, or to the last."""
+        """The part from sample `start` up to, but not including, sample `end` (None: the rest), counted from the
+        frame's start.
+        """
         size = self.format.sample_bytes
         return AudioFrame(self.pcm[start * size : None if end is None else end * size], self.at + start, self.format)
 
@@ -44,7 +46,7 @@ class AudioFrame:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """`samples` of sound, starting at number `at`, are missing: they were dropped, or never arrived."""
+    """`samples` samples of sound, starting with number `at`, are missing: they were dropped, or never arrived."""
 
     samples: int
     at: int

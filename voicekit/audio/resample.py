@@ -1,9 +1,9 @@
-"""Changes the rate of a stream of sound, and keeps its state from frame to frame, so that no border can be heard.
+"""Changes the rate of a stream of sound, and keeps its state from frame to frame, so that no frame border can be heard.
 
 Positions stay correct: sample `at` becomes sample `round(at * ratio)`, whatever happened before, so nothing drifts.
-Each unbroken stretch of input becomes one unbroken stretch of output from the rounded start to the rounded end, to the
-sample. A Gap, or an unannounced jump in `at`, ends a stretch: the sound still in the filter is emitted first. The
-filter works on float32; encodings and channels are converted on the way in and out.
+Each unbroken stretch of input becomes one unbroken stretch of output, exactly from the rounded start to the rounded
+end. A Gap, or an unannounced jump in `at`, ends a stretch: the sound still in the filter is emitted first. The filter
+works on float32; encodings and channels are converted on the way in and out.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from voicekit.audio.codec import Floats
 
 QUALITY = "LQ"
-"""soxr's name for the quality. It holds back 6 to 21 ms of speech, while its default, HQ, holds back 15 to 74 (22.05 to
-8 kHz); the signal-to-noise ratio stays above 100 dB. In a conversation the delay is audible and the difference is not.
+"""soxr's name for the quality. This one holds back 6 to 21 ms of speech, while soxr's default, HQ, holds back 15 to 74
+ms (22.05 to 8 kHz). The signal-to-noise ratio stays above 100 dB. In a conversation, the delay is audible and the
+difference in quality is not.
 """
 
 
 class Resampler:
-    """Frames and Gaps in format `source` in, in format `target` out; loads soxr and numpy when it is created.
+    """Converts frames and Gaps from format `source` to format `target`; loads soxr and numpy when it is created.
 
     It holds back what the filter needs, a few ms of sound. Raises FormatMismatch if a frame is not in format `source`.
     """
@@ -41,14 +42,14 @@ class Resampler:
         self._stream = soxr.ResampleStream(source.rate, target.rate, self._channels, "float32", QUALITY)
         # the input position at which this stretch continues; None between two stretches
         self._expected: int | None = None
-        self._made_to = 0  # the output position at which it continues
+        self._made_to = 0  # the output position at which this stretch continues
 
     def position(self, at: int) -> int:
         """The output position of the input sample `at`."""
         return (2 * at * self._target.rate + self._source.rate) // (2 * self._source.rate)
 
     def feed(self, sound: Sound) -> list[Sound]:
-        """The sound that is ready; it ends as many samples early as the filter must look ahead."""
+        """The sound that is ready. It lags behind the input by as many samples as the filter must look ahead."""
         if isinstance(sound, Gap):
             return self._over(sound)
         if sound.format != self._source:
@@ -92,7 +93,9 @@ class Resampler:
 
 
 def _exactly(count: int, samples: Floats) -> Floats:
-    """`samples`, cut or extended with the last value to `count`: the filter rounds a stretch by its length only."""
+    """`samples`, cut or extended with the last value to `count`, because the filter rounds by a stretch's length, not
+    its position.
+    """
     import numpy
 
     missing = count - len(samples)

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from voicekit.errors import ConfigError
 
 CHUNKED = {b"RIFF": ("<4sI", b"data"), b"FORM": (">4sI", b"SSND")}
-"""The files made of chunks, by their first four bytes: how a chunk begins, and which one contains the sound."""
+"""The files made of chunks, by their first four bytes: how a chunk begins, and which chunk contains the sound."""
 
 FIRST_CHUNK = 12
 """Offset of the first chunk in bytes, after the file's kind and size and the kind of its content."""
@@ -38,7 +38,7 @@ UNKNOWN = 1 << 62
 class Ending:
     """How the sound of a file ends: where the header has its size, the real size, and what is missing.
 
-    Without `mended` the header is correct, and `at` has no meaning.
+    `mended` has the corrected bytes of the size. If it is empty, the header is correct, and `at` has no meaning.
     """
 
     at: int = 0
@@ -47,7 +47,7 @@ class Ending:
 
 
 def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
-    """Read the header of the file. ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
+    """Read the header of the file. Raises ConfigError if it is missing, unreadable, empty, or a WAV or AIFF cut short.
 
     With `cut_short`, a file that was cut short is played as far as it goes.
     """
@@ -69,7 +69,7 @@ def find_ending(path: Path, *, cut_short: bool = False) -> Ending:
 
 
 class MendedFile(io.FileIO):
-    """A file to read, with the corrected size of its sound."""
+    """A file opened for reading, in which the size of the sound appears corrected."""
 
     def __init__(self, path: Path, ending: Ending) -> None:
         super().__init__(path)
@@ -92,7 +92,7 @@ class MendedFile(io.FileIO):
 def refuse_without_end(file: Any, path: Path) -> None:
     """Raise ConfigError when `file`, a soundfile object, is a FLAC whose last sample can't be read.
 
-    That costs one FLAC frame. An MP3 would be decoded from its beginning to find its end.
+    The check decodes one FLAC frame. MP3 is not checked, since an MP3 would have to be decoded from its beginning.
     """
     from soundfile import SoundFileError
 
@@ -116,7 +116,7 @@ def why(error: Exception) -> str:
 
 
 def _ending(raw: BinaryIO, size: int) -> Ending:
-    """How the sound of a file made of chunks ends; for other files nothing is known."""
+    """How the sound of a file made of chunks ends. The result is empty for other files."""
     raw.seek(0)
     kind = raw.read(4)
     header, sound = CHUNKED.get(kind, ("", b""))

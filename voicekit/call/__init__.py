@@ -2,10 +2,11 @@
 
     info          who calls, how far that can be believed, and why a call ended
     wire          the contract of a wire's protocol (pure) and of the connection below it
-    json_object   a message of such a wire as the JSON object that it should be (pure)
-    played        how much of what was sent has been heard (pure)
-    connection    the driver: one reader that always drains, one writer that alone sends
+    json_object   parses a text message of a wire as a JSON object (pure)
+    played        how much of the sound that was sent has been heard (pure)
+    connection    the driver: one reader that never stops reading, one writer that does all the sending
     desk          admission, one nursery per call, drain
 
-A carrier is a `Wire`: it has messages but no socket. `open_call(stream, wire)` makes a `Call` from it.
+A carrier's protocol is a `Wire`, which deals in messages and has no socket. `open_call(stream, wire)` makes a `Call`
+from it.
 """

@@ -16,16 +16,18 @@ from voicekit.flow.store import Full
 from voicekit.flow.transform import Pipeable
 
 HEARD_S = 0.5
-"""The caller's sound that waits for the session; beyond this the oldest becomes a gap."""
+"""The most seconds of the caller's sound that wait for the session; beyond this, the oldest sound becomes a gap."""
 
 QUIET_S = 0.5
-"""If a wire sends nothing for longer (silence suppression, a hold), a gap is added, so that times stay correct."""
+"""If a wire sends nothing for more seconds than this (silence suppression, a hold), a gap is added to keep times
+correct.
+"""
 
 CallerItem = AudioFrame | Gap | Dtmf | Typed | Hangup | CallerHeld | CallNews
 
 
 class CallSource(Pipeable):
-    """The caller's sound, once: frames in order, gaps for missing sound, keys, and a hang-up at the end."""
+    """The caller's sound, to be read once: frames in order, gaps for missing sound, keys, and a hang-up at the end."""
 
     name = "caller"
     live = True
@@ -50,13 +52,13 @@ class CallSource(Pipeable):
         if outbox.statistics().full is Full.WAIT:
             async for item in self._inlet:
                 await outbox.send(item)
-        else:  # as in a session: what comes goes on in the step of the wire's reader
+        else:  # as in a session: the wire's reader passes each item on in the same step
             with self._inlet.hand_to(outbox.offer) as taker:
                 await taker.ended()
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Sound has arrived: the clock places it if more than QUIET_S is missing before it, otherwise it follows the
-        last.
+        """Take sound that has arrived. It follows the previous sound directly, unless more than QUIET_S is missing in
+        between: then the clock determines its position.
         """
         samples = len(pcm) // self.produces.sample_bytes
         if self._began is None:
@@ -66,7 +68,7 @@ class CallSource(Pipeable):
         self._at += samples
 
     def keep_time(self, now: float) -> None:
-        """Add a gap if more than QUIET_S of sound should have arrived by `now` and did not."""
+        """Add a gap if more than QUIET_S of sound should have arrived by `now` but has not."""
         if self._began is None:
             self._began = now
         missing = self.produces.samples(now - self._began) - self._at
@@ -81,11 +83,11 @@ class CallSource(Pipeable):
         self._offer(Typed(text))
 
     def note(self, event: CallerHeld | CallNews) -> None:
-        """An event of the caller that is not sound; it is placed between the frames."""
+        """Pass on an event that is not sound, in its place between the frames."""
         self._offer(event)
 
     def finish(self) -> None:
-        """The caller has hung up: the session is told after their last sound."""
+        """Note that the caller has hung up. The session learns it after the caller's last sound."""
         self._offer(Hangup())
         self._outlet.close()
 

@@ -1,4 +1,4 @@
-"""A call on a connection: one reader that always drains, one writer that alone sends.
+"""A call on a connection: one reader that never stops reading, and one writer that does all the sending.
 
     stream --receive--> reader --Wire.receive--> sound  --link of 0.5 s, drops the oldest--> call.source
                                                  events --> marks, digits, hold, the end
@@ -48,7 +48,7 @@ START_S = 5.0
 """Seconds in which the wire must report the start of the call; otherwise the connection is closed."""
 
 SEND_S = 5.0
-"""If the network does not accept a message for this long, the connection counts as lost."""
+"""If the network does not accept a message for this many seconds, the connection counts as lost."""
 
 GOODBYE_S = 1.0
 """Seconds for the last messages and the close, at the end of a call."""
@@ -58,14 +58,14 @@ HANG_UP_S = 6.0
 """Seconds for the carrier's answer to a hang-up by REST, at the end of a call."""
 
 THEIR_ENDS = frozenset({EndReason.CALLER, EndReason.CARRIER, EndReason.TRANSFERRED})
-"""Ends after which there is no call left to hang up. A lost connection may have left the caller on the line."""
+"""Ends after which there is no call left to hang up. LOST is not one of them: the caller may still be on the line."""
 
 
 class Call:
-    """One caller: `source` and `sink` for a session, `info` about them, and the wire's actions.
+    """One caller: `source` and `sink` for a session, `info` about the caller, and the wire's actions.
 
-    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, once the
-    carrier has detected it. `trouble`: why the carrier did not hang up, if it failed to.
+    `held`: whether the far side has put the call on hold. `answered_by`: who answered an outgoing call, when the
+    carrier has detected this. `trouble`: the error, if the carrier failed to hang up.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Call:
         return self._wire.can | (self._control.can if self._control is not None else frozenset())
 
     def join(self, session: object) -> None:
-        """Called by the call's session before it runs: a wire that shows the session to the caller watches it.
+        """Let the wire watch `session`, if the wire shows it to the caller. The session calls this before it runs.
 
         Such a wire has `join(session, post)`; `post` sends its messages before all sound.
         """
@@ -108,15 +108,15 @@ class Call:
             join(session, self._line.post)
 
     def hang_up(self, why: str = "") -> None:
-        """End the call from our side; returns at once. A second call has no effect."""
+        """End the call from our side; returns immediately. A second call has no effect."""
         self.finish(CallEnd(EndReason.BOT, why))
 
     async def transfer(self, to: str) -> None:
         """Transfer the caller to `to`, a number or a SIP address; returns when the carrier has done so, and the call is
         over.
 
-        ConfigError if the call can't transfer, and for an invalid target. ServiceError if the carrier refuses: then the
-        call continues. Cancelling this does not withdraw the order.
+        Raises ConfigError if the call can't transfer, and for an invalid target. Raises ServiceError if the carrier
+        refuses; the call then continues. Cancelling `transfer` does not withdraw the request.
         """
         if "transfer" not in self.can or self._control is None:
             raise ConfigError(f"transfer: {self._wire.name} cannot transfer this call")
@@ -132,7 +132,7 @@ class Call:
     async def send_digits(self, digits: str) -> None:
         """Send keys to the far side; returns when they are on their way.
 
-        ConfigError if the call can't send keys, and for an invalid key; ServiceError if the carrier refuses.
+        Raises ConfigError if the call can't send keys, and for an invalid key; ServiceError if the carrier refuses.
         """
         if "digits" not in self.can:
             raise ConfigError(f"send_digits: {self._wire.name} cannot send keys on this connection")
@@ -163,20 +163,22 @@ class Call:
             raise refused[0]
 
     def note_answered(self, who: AnsweredBy) -> None:
-        """The carrier has detected who answered: the session is told and, for a machine, asked what to say."""
+        """Pass on the carrier's report of who answered. If a machine answered, the session is asked what to say."""
         self.answered_by = who
         self.source.note(who)
 
     async def settle(self) -> None:
-        """Wait, at most half a second, until the caller has heard the last sound; return at once if they have hung up.
+        """Wait at most half a second until the caller has heard the last sound, or return immediately after a hang-up.
 
-        The position is an estimate, and a wire plays nothing more once it is closed.
+        The wait is needed because the position is an estimate, and a closed wire plays nothing more.
         """
         if self.end is None:
             await self._line.settle()
 
     def finish(self, end: CallEnd) -> None:
-        """The call is over for this reason; the first reason counts. A stream ends before its transfer returns."""
+        """End the call for this reason; only the first reason counts. If the caller leaves or the connection is lost
+        during a transfer, the reason is TRANSFERRED: a stream ends before the request for its transfer returns.
+        """
         if self.end is None:
             gone = self._transferring and end.reason in (EndReason.CALLER, EndReason.LOST)
             self.end = CallEnd(EndReason.TRANSFERRED) if gone else end
@@ -199,7 +201,7 @@ class Call:
                 self.finish(CallEnd(EndReason.CARRIER, str(error)))
 
     async def _watch(self) -> None:
-        """Detect a wire that is silent, or accepts nothing: a cancel scope per message would cost more than this."""
+        """Detect a wire that is silent, or accepts nothing. A cancel scope for each message would cost more."""
         while True:
             now = trio.current_time()
             if now >= self._heard_at + QUIET_S:
@@ -253,7 +255,7 @@ class Call:
             self._line.sent(trio.current_time())
 
     def _hurry(self) -> None:
-        """The call is over: the message that is being sent has GOODBYE_S left."""
+        """Limit the message that is being sent to GOODBYE_S more seconds, because the call is over."""
         self._sending.deadline = min(self._sending.deadline, trio.current_time() + GOODBYE_S)
 
     async def _say_goodbye(self, code: int) -> None:
@@ -268,7 +270,7 @@ class Call:
         await _close(self._stream, code)
 
     async def _hang_up_by_request(self) -> None:
-        """Hang up if closing the connection would leave the caller on the line; within a time limit."""
+        """Hang up, within a time limit, if closing the connection would leave the caller on the line."""
         control = self._control
         ended_by_them = self.end is not None and self.end.reason in THEIR_ENDS
         if control is None or ended_by_them or "hang_up" in self._wire.can or "hang_up" not in control.can:
@@ -291,11 +293,12 @@ async def open_call(
     control: CallControl | None = None,
     start_timeout: float = START_S,
 ) -> AsyncIterator[Call]:
-    """The call that begins on `stream`; at the end of the block it is over, within a time limit, and the stream closed.
+    """The call that begins on `stream`. At the end of the block the call ends, within a time limit, and the stream is
+    closed.
 
-    `facts` are those of a signed webhook: they replace what the wire only claims. If the call claims another id, it is
-    closed; if it claims none, as with Vonage, it is the one whose token it brought. `control` carries out our requests
-    to the carrier. Raises RemoteProtocolError if the peer violates the protocol, and Unavailable if no call starts in
+    `facts` come from a signed webhook, and replace what the wire only claims. A call that claims another id is closed;
+    a call that claims none, as with Vonage, was identified by its token. `control` carries out our requests to the
+    carrier. Raises RemoteProtocolError if the peer violates the protocol, and Unavailable if no call starts in
     `start_timeout` seconds or the connection ends before one does.
     """
     start, rest = await _started(stream, wire, start_timeout)
@@ -355,7 +358,7 @@ async def _close(stream: MessageStream, code: int) -> None:
 
 
 def _signed(info: CallInfo, facts: CallFacts) -> CallInfo:
-    """`info` with a signed webhook's facts in the place of claims."""
+    """`info` with a signed webhook's facts in place of the wire's claims."""
     known = {name: Known(value, "signed") for name, value in facts.facts.items() if name != "direction"}
     return replace(
         info,

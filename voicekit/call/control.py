@@ -1,4 +1,4 @@
-"""Requests to a carrier beside the media: hang up, transfer, send keys; and what it reports about a call (pure).
+"""Requests to a carrier outside the media connection (hang up, transfer, send keys), and its reports on a call (pure).
 
 A `CallControl` belongs to one call, and is made only from its signed id: an id that a socket claimed must not go into a
 request made with our credentials.
@@ -23,10 +23,11 @@ _TARGET = re.compile(
 
 
 class CallControl(Protocol):
-    """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError.
+    """Requests about one call. Each waits for the carrier's answer, a few seconds at most, and raises ServiceError if
+    the request fails.
 
-    `can` names the supported ones of `hang_up`, `transfer` and `digits`; the others are not called. A call that is over
-    counts as hung up.
+    `can` names the supported requests, out of `hang_up`, `transfer` and `digits`; the others are not made. A call that
+    is over counts as hung up.
     """
 
     @property
@@ -46,9 +47,9 @@ class CallReport:
 
 
 def check_target(to: str) -> str:
-    """`to` itself: a number, a SIP address, the name of a route, or an endpoint of Asterisk such as PJSIP/200.
+    """Return `to` if it is a number, a SIP address, the name of a route, or an endpoint of Asterisk such as PJSIP/200.
 
-    ConfigError, without it, for anything else.
+    Raises ConfigError for anything else, without quoting it.
     """
     if not isinstance(to, str) or not _TARGET.fullmatch(to):
         raise ConfigError("transfer: expected a number such as +15550001, a sip: address or a route's name")
@@ -56,7 +57,7 @@ def check_target(to: str) -> str:
 
 
 def check_digits(digits: str) -> str:
-    """`digits` itself; ConfigError, without them, for invalid keys."""
+    """Return `digits` if all are valid keys; otherwise raise ConfigError without quoting them."""
     if not isinstance(digits, str) or not digits or set(digits) - KEYS:
         raise ConfigError("send_digits: expected keys (0-9, *, #, A-D, and w for a pause), got something else")
     return digits

@@ -2,7 +2,7 @@
 
     desk = Desk(answer, max_calls=20)
     nursery.start_soon(desk.measure)              the brake: no call is let in while the loop is late
-    with desk.place():                            CallRefused if draining, full or late; before anything is accepted
+    with desk.place():                            raises CallRefused if draining, full or late
         async with open_call(stream, wire) as call:
             await desk.hold(call)                 asks `answer`, runs its session, never raises that session's errors
     await desk.drain(patience=300.0, farewell="We are closing. Goodbye.")
@@ -25,13 +25,13 @@ from voicekit.call.connection import Call
 from voicekit.call.info import CallEnd, CallInfo, EndReason
 
 LATE_S = 0.1
-"""If the loop is late by this much, smoothed over a second, no further call is admitted."""
+"""If the loop is late by this many seconds, smoothed over a second, no further call is admitted."""
 
 STEP_S = 0.05
-"""How often the loop's lateness is measured."""
+"""Seconds between two measurements of the loop's lateness."""
 
 FAREWELL_S = 15.0
-"""How long a call may take to end after a farewell was ordered; then it is cancelled."""
+"""Seconds that a call may take to end after it was asked to speak a farewell; then it is cancelled."""
 
 
 class Conversation(Protocol):
@@ -55,7 +55,9 @@ class CallRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeskCounts:
-    """How many calls there are and were. `ended` counts by reason, `refused_why` by objection, or "answer"."""
+    """How many calls are live, and how many were answered, refused and ended. `ended` counts by the reason of the end,
+    `refused_why` by the reason of the refusal, which is "answer" if `answer` returned None.
+    """
 
     active: int
     answered: int
@@ -104,8 +106,8 @@ class Desk:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place for one call; raises `CallRefused` if there is none. Synchronous, so two calls can't take the last
-        place.
+        """Take a place for one call; raises `CallRefused` if there is none. It never waits, so two calls can't both
+        take the last place.
         """
         objection = self._objection()
         if objection is not None:
@@ -119,7 +121,7 @@ class Desk:
             self._free.unpark_all()
 
     def note_end(self, reason: EndReason) -> None:
-        """Count a call that ended before it was one: a carrier reports that it could not connect it."""
+        """Count a call that ended before it began, because the carrier reports that it could not be connected."""
         self._ended[reason] += 1
 
     async def hold(self, call: Call) -> CallEnd:
@@ -149,7 +151,7 @@ class Desk:
         return end
 
     def _reason(self, ended: object) -> EndReason:
-        """The reason for the end of a conversation, if there is no other."""
+        """The reason for the end of a conversation that ended by itself."""
         if self.draining:
             return EndReason.DRAINED
         return EndReason.LIMIT if getattr(ended, "limit", False) else EndReason.BOT

@@ -33,7 +33,7 @@ class EndReason(StrEnum):
     LOST = "lost"
     """The connection closed without a goodbye."""
     CARRIER = "carrier"
-    """The carrier ended it, with its own code."""
+    """The carrier ended the call, and gave its own code."""
     ERROR = "error"
     """An error on our side."""
 
@@ -48,7 +48,7 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A fact and its trust. The repr shows no value, since it may be a telephone number."""
+    """A fact, and how far it can be trusted. The repr shows no value, since it may be a telephone number."""
 
     value: str
     trust: Trust = "claimed"

@@ -9,11 +9,13 @@ from voicekit.call.wire import WireMessage
 from voicekit.errors import RemoteProtocolError
 
 LONGEST_MESSAGE = 256 * 1024
-"""Characters of one message; carriers and pages send some hundreds. A longer one is not parsed."""
+"""The most characters of a message that is parsed; carriers and pages send some hundreds."""
 
 
 def read_object(message: WireMessage, wire: str) -> dict[str, Any]:
-    """The JSON object in a text message; RemoteProtocolError for everything else. Its content is never quoted."""
+    """The JSON object in a text message; raises RemoteProtocolError for everything else. Errors never quote its
+    content.
+    """
     if not isinstance(message, str):
         raise RemoteProtocolError(f"{wire}: expected a text message, got a binary one of {len(message)} bytes")
     if len(message) > LONGEST_MESSAGE:

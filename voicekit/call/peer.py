@@ -23,14 +23,14 @@ class PeerSound:
 
 @dataclass(frozen=True, slots=True)
 class PeerMark:
-    """A mark after the sound that came before it."""
+    """A mark: the end of the sound that was sent before it."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PeerCleared:
-    """The order to drop what has not been played."""
+    """The request to drop the sound that has not been played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class PeerDigits:
 
 @dataclass(frozen=True, slots=True)
 class PeerHungUp:
-    """The order to end the call."""
+    """The request to end the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeerOther:
-    """A message that needs nothing: an answer to a ping, an acknowledgement."""
+    """A message that needs no reaction: an answer to a ping, an acknowledgement."""
 
     kind: str
 
@@ -56,17 +56,18 @@ PeerEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerDigits | PeerHun
 
 
 class Peer(Protocol):
-    """The carrier's role: its messages, and its reading of ours. AssertionError for what the carrier would refuse.
+    """The carrier's role: its messages, and its reading of ours. A message that the carrier would refuse raises
+    AssertionError.
 
-    Two methods are optional. `cleared()` is the answer to a clear; a peer with this method never returns the marks of
-    what was cleared, any other returns all of them at once. `hold(held)` puts the call on hold or resumes it.
+    Two methods are optional. `cleared()` returns the answer to a clear. A peer with this method never returns the marks
+    of cleared sound; any other peer returns all of them immediately. `hold(held)` puts the call on hold or resumes it.
     """
 
     def begin(self, parameters: Mapping[str, str] | None = None) -> Sequence[WireMessage]: ...
     def sound(self, pcm: bytes, at_ms: int) -> WireMessage: ...
     def digit(self, digit: str) -> WireMessage: ...
     def passed(self, name: str) -> WireMessage:
-        """The mark of this name is returned. Not called on a wire without marks."""
+        """The message that returns the mark of this name. Not called on a wire without marks."""
         ...
 
     def stop(self) -> Sequence[WireMessage]:

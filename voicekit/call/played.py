@@ -1,18 +1,19 @@
-"""How much of what was sent has been heard: an estimate by the clock, corrected by marks (pure; `now` is an argument).
+"""How much of the sound that was sent has been heard: an estimate by the clock, corrected by marks (pure; `now` is an
+argument).
 
-The far end plays what it is sent at the rate of its clock, one network delay late. So the estimate is the line from the
-last known point, and a mark that comes back is such a point:
+The far end plays at the rate of its own clock, one network delay late. So the estimate grows steadily from the last
+known point. Each mark that comes back gives a new known point:
 
     sent       0     1600    3200    4800         samples, `sent()` at each message
-    mark               "1"             "2"        names of marks put behind them
+    mark               "1"             "2"        names of the marks sent after them
     now        0.0                    0.31        mark "1" comes back: 1600 were played by 0.31 - half a round trip
     heard                              1600       never more than the next mark that has not come back, plus `slack`
 
-A mark that is later than `slack` and LOST_S together is lost: it is forgotten, and only the clock counts. So the
-estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
+A mark that is later than the sum of `slack` and LOST_S counts as lost: it is forgotten, and only the clock counts. So
+the estimate stands still for at most LOST_S, which is less than a word, even if a wire loses all of its marks.
 
 The estimate is a lower bound of what was heard: counting words that the caller did not hear is worse than repeating
-some after a hold. It never decreases, and never exceeds what was sent.
+some after a hold. The estimate never decreases, and never exceeds what was sent.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ LOST_S = 0.25
 
 
 class PlayedEstimate:
-    """One generation of sound: from the first sample sent after a clear to the next clear."""
+    """The estimate for one generation of sound: from the first sample sent after a clear to the next clear."""
 
     __slots__ = (
         "_anchor", "_anchored_at", "_best", "_delay", "_held", "_lost", "_marks", "_rate", "_slack", "_started", "sent",
     )  # fmt: skip
 
     def __init__(self, rate: int, *, delay: float = 0.0, slack: float = 0.25) -> None:
-        """`delay`: seconds from sending to the ear that no mark shows; `slack`: seconds that a mark may be late."""
+        """`delay`: seconds between sending and hearing that marks do not reveal; `slack`: seconds that a mark may be
+        late.
+        """
         self.sent = 0
         self._rate = rate
         self._delay = delay
@@ -45,19 +48,21 @@ class PlayedEstimate:
         self._marks: deque[tuple[str, int]] = deque()
 
     def send(self, samples: int, now: float) -> None:
-        """`samples` were sent at `now`. If everything sent before has been heard, the pause does not count as lost
-        time.
+        """Note that `samples` samples were sent at `now`. If everything sent before has been heard, the pause since
+        then is not counted as playing.
         """
         if not self._started or self.heard(now) >= self.sent:
             self._anchor, self._anchored_at, self._started = self.sent, now + self._delay, True
         self.sent += samples
 
     def mark(self, name: str) -> None:
-        """A mark was sent after everything else."""
+        """Note that a mark was sent after everything else."""
         self._marks.append((name, self.sent))
 
     def passed(self, name: str, now: float) -> bool:
-        """The mark came back. False for an unexpected name: of another generation, or one that came twice."""
+        """Note that the mark came back. Returns False for an unexpected name: of another generation, or already
+        returned.
+        """
         if all(name != waiting for waiting, _ in self._marks):
             return False
         while True:
@@ -69,8 +74,8 @@ class PlayedEstimate:
         return True
 
     def pin(self, samples: int, now: float) -> None:
-        """The far end reports that `samples` were played: the estimate continues from there, and waits if it
-        was ahead.
+        """Note the far end's report that `samples` samples were played. The estimate continues from there; if it was
+        ahead, it stands still until the far end has caught up.
         """
         if self._started and samples <= self.sent:
             self._anchor, self._anchored_at = samples, now + self._delay
@@ -79,17 +84,17 @@ class PlayedEstimate:
                 self._marks.popleft()
 
     def hold(self, now: float) -> None:
-        """The far end pauses from `now` on."""
+        """Note that the far end pauses from `now` on."""
         if self._started and not self._held:
             self._anchor, self._anchored_at = self.heard(now), now
         self._held = True
 
     def release(self, now: float) -> None:
-        """The far end resumes playing at `now`."""
+        """Note that the far end resumes playing at `now`."""
         self._held, self._anchored_at = False, now + self._delay
 
     def heard(self, now: float) -> int:
-        """Samples heard by `now`, at least."""
+        """The least number of samples heard by `now`."""
         if not self._started or self._held:
             return self._best
         guess = self._anchor + int(max(0.0, now - self._anchored_at) * self._rate + 1e-6)
@@ -102,7 +107,7 @@ class PlayedEstimate:
 
     @property
     def dry_at(self) -> float:
-        """When the far end will have played all that was sent; never, during a pause."""
+        """When the far end will have played everything that was sent; infinity during a pause."""
         if self._held:
             return float("inf")
         return self._anchored_at + (self.sent - self._anchor) / self._rate

@@ -1,4 +1,4 @@
-"""Our side of a call: the queue before the writer, and the position of what was sent."""
+"""Our side of a call: the queue before the writer, and how much of the sound has been heard."""
 
 from __future__ import annotations
 
@@ -16,21 +16,29 @@ from voicekit.contracts import Speaker
 from voicekit.errors import ConfigError, FormatMismatch, Unavailable
 
 PENDING_S = 0.4
-"""Outgoing sound that waits for the writer: more would be heard after a cut on wires without `clear`."""
+"""The most seconds of outgoing sound that wait for the writer. On wires without `clear`, more of it would be heard
+after a cut.
+"""
 
 AHEAD_S = 1.0
-"""Sent but unheard sound beyond which `write` waits: playout sends at most 0.4 s, and a lost mark holds the position
-back by half a second.
+"""`write` waits if more seconds of sound than this have been sent but not yet heard. Playout sends at most 0.4 s ahead,
+and a lost mark holds the position back by half a second.
 """
 
 MARK_S = 0.2
-"""Sound between two marks, which is the precision of the position. A carrier holds only the marks of its lead."""
+"""Seconds of sound between two marks, which is the precision of the position. A carrier holds only the marks within its
+lead.
+"""
 
 SETTLE_S = 0.5
-"""Seconds at the end of a call, for the last sound to reach the ear: the clock alone does not know the delay."""
+"""The most seconds to wait, at the end of a call, until the last sound is heard: the clock alone does not know the
+delay.
+"""
 
 UNMARKED_S = 0.3
-"""The same on a wire without marks: a long delay, and as much as its position may be wrong."""
+"""Seconds to wait, at the end of a call, on a wire without marks: enough for a long delay. Such a wire's position may
+be wrong by as much.
+"""
 
 SERVICE = "call"
 
@@ -51,7 +59,7 @@ class CallSink:
 
 
 class CallSpeaker:
-    """The queue before the writer, and the position of what was sent: `voicekit.contracts.Speaker`."""
+    """The queue before the writer, and how much of the sound has been heard: `voicekit.contracts.Speaker`."""
 
     def __init__(self, wire: Wire, spoken: AudioFormat) -> None:
         self._wire = wire
@@ -93,7 +101,7 @@ class CallSpeaker:
             await self._changed.park()
 
     def _too_early(self) -> float:
-        """Seconds until at most AHEAD_S of what was sent is unheard."""
+        """Seconds until at most AHEAD_S of the sent sound is unheard."""
         unheard = self._estimate.sent - self._estimate.heard(trio.current_time())
         return self._format.seconds(unheard) - AHEAD_S
 
@@ -104,9 +112,9 @@ class CallSpeaker:
 
     @property
     def position_error(self) -> float:
-        """Seconds by which the position may lag behind the ear; with marks, about a mark and half a round trip.
+        """Seconds by which the position may lag behind the ear; with marks, by about MARK_S and half a round trip.
 
-        A wire that counts what is queued is exact to the packet that is playing and the one in transit.
+        On a wire that counts its queue, only the packet that is playing and the packet in transit are uncertain.
         """
         if isinstance(self._wire, PausableWire):
             return 2 * self._wire.packet
@@ -120,7 +128,7 @@ class CallSpeaker:
         self.post(self._wire.pause())
 
     def release(self) -> None:
-        """The far end resumes; on a wire that can't pause, nothing is held."""
+        """Let the far end resume. This has no effect on a wire that can't pause."""
         if isinstance(self._wire, PausableWire):
             self._estimate.release(trio.current_time())
             self.post(self._wire.resume())
@@ -155,16 +163,16 @@ class CallSpeaker:
             self._changed.unpark_all()
 
     def pinned(self, samples: int, now: float) -> None:
-        """The far end has counted: `samples` of this generation were played."""
+        """Note that, by the far end's count, `samples` samples of this generation have been played."""
         self._estimate.pin(samples, now)
 
     def keep_back(self, full: bool) -> None:
-        """The far end has no room (`full`), or has room again."""
+        """Note that the far end has no room (`full`), or has room again."""
         self._far_full = full
         self._changed.unpark_all()
 
     def lose(self) -> None:
-        """Nothing can be sent any more: from now on `write` raises."""
+        """Note that nothing can be sent any more: from now on `write` raises."""
         self._lost = True
         self._changed.unpark_all()
 
@@ -188,7 +196,9 @@ class CallSpeaker:
         return None
 
     def sent(self, now: float) -> None:
-        """The last message was sent. The sound of a packet counts from its last message on."""
+        """Note that the last message was sent. A packet's sound counts as sent when the packet's last message has been
+        sent.
+        """
         if self._unsent and not self._messages:
             samples, self._unsent = self._unsent, 0
             self._estimate.send(samples, now)
@@ -201,7 +211,7 @@ class CallSpeaker:
             self._changed.unpark_all()
 
     async def settle(self) -> None:
-        """Wait until the last sound was heard, as far as the wire can report it: at most SETTLE_S."""
+        """Wait, at most SETTLE_S, until the last sound has been heard, as far as the wire can report this."""
         if self._lost or not self._estimate.sent:
             return
         if self._unmarked:
@@ -233,5 +243,7 @@ class CallSpeaker:
 
 
 def _estimate_of(wire: Wire, spoken: AudioFormat) -> PlayedEstimate:
-    """A far end that counts plays packet by packet: a packet that has not begun to sound is not heard."""
+    """The estimate for `wire`. If the far end counts, it plays whole packets, and a packet that has not begun is
+    unheard.
+    """
     return PlayedEstimate(spoken.rate, delay=wire.packet if isinstance(wire, PausableWire) else 0.0)

@@ -1,4 +1,4 @@
-"""One-time tokens from a webhook's answer to its socket, which carry the webhook's facts, signed (pure).
+"""One-time tokens, which carry a webhook's signed facts from its answer to the call's socket (pure).
 
     token = tokens.mint("CA01", {"caller": "+15550001"}, now)      in the path of the socket's address
     facts = tokens.take(token, now)                                once per process, within LIFE_S
@@ -20,13 +20,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LIFE_S = 15.0
-"""Seconds: a carrier connects within two or three."""
+"""Seconds for which a token is valid; a carrier connects within two or three."""
 
 LONGEST = 2_048
-"""Characters of a token; longer ones are refused unread."""
+"""The most characters of a token; longer tokens are refused unread."""
 
 MOST_TAKEN = 10_000
-"""Tokens remembered as taken: more than a process can answer in LIFE_S. Beyond this no token is accepted."""
+"""The most tokens remembered as taken: more than the calls that a process can answer in LIFE_S. Beyond this, no token
+is accepted.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class TokenRefused(Exception):
 
 
 class CallTokens:
-    """Creates and accepts tokens. Without a `secret` one is generated, valid for this process only."""
+    """Creates and accepts tokens. Without a `secret`, one is generated that is valid for this process only."""
 
     def __init__(self, secret: str | None = None) -> None:
         self._secret = (secret or secrets.token_urlsafe(32)).encode()
@@ -54,7 +56,7 @@ class CallTokens:
         return f"{body}.{self._sign(body)}"
 
     def take(self, token: str, now: float) -> CallFacts:
-        """The content of `token`; raises TokenRefused, also the second time."""
+        """The content of `token`. Raises TokenRefused if it is invalid or has been taken before."""
         body, _, signature = token.partition(".")
         if len(token) > LONGEST or not hmac.compare_digest(
             self._sign(body).encode(), signature.encode("utf-8", "replace")

@@ -52,7 +52,7 @@ class Arrival(Protocol):
 
 
 class Upgrade(Arrival, Protocol):
-    """A websocket's handshake that is not accepted yet."""
+    """A websocket's handshake that has not been accepted yet."""
 
     @property
     def url(self) -> str: ...
@@ -81,7 +81,7 @@ class Site(Protocol):
 
     @property
     def is_local(self) -> bool:
-        """Whether only this computer can reach the server: it listens on loopback, and so is its public address."""
+        """Whether only this computer can reach the server: both its listener and its public address are on loopback."""
         ...
 
     def now(self) -> float:
@@ -89,7 +89,7 @@ class Site(Protocol):
         ...
 
     def address(self, path: str, *, scheme: str = "https") -> str:
-        """The public address of `path`; `scheme` "wss" for a socket."""
+        """The public address of `path`; `scheme` is "wss" for a socket."""
         ...
 
     async def hold(
@@ -101,7 +101,7 @@ class Site(Protocol):
         subprotocol: str | None = None,
         control: CallControl | None = None,
     ) -> None:
-        """Admit the call, or refuse the arrival with 503; run it to its end.
+        """Admit the call and run it to its end, or refuse the arrival with 503.
 
         With `facts`, a call that claims another id is closed with 1008. `control` carries out our requests to its
         carrier.
@@ -109,11 +109,11 @@ class Site(Protocol):
         ...
 
     def report(self, transport: str, report: CallReport) -> None:
-        """The carrier reports about a call, which may be live, or was dialled and never will be."""
+        """Take a carrier's report about a call, which may be live, or may have been dialled and failed to connect."""
         ...
 
     async def hold_call(self, name: str, opening: AbstractAsyncContextManager[Call]) -> None:
-        """Admit the call that entering `opening` begins, and run it to its end; `name` is its wire's name.
+        """Admit a call, begin it by entering `opening`, and run it to its end; `name` is the name of its wire.
 
         For a transport that has accepted the connection itself. Raises CallRefused if there is no place for it.
         """
@@ -129,7 +129,7 @@ class WebhookRoute:
 
 @dataclass(frozen=True, slots=True)
 class SocketRoute:
-    """`path` names its parameters in braces: "/twilio/media/{token}"."""
+    """A route for websockets; `path` names its parameters in braces: "/twilio/media/{token}"."""
 
     path: str
     handle: Callable[[Upgrade], Awaitable[None]]
@@ -139,7 +139,7 @@ Route: TypeAlias = WebhookRoute | SocketRoute
 
 
 class Transport(Protocol):
-    """Makes calls from what reaches a server."""
+    """Makes calls from the requests and connections that reach a server."""
 
     @property
     def name(self) -> str: ...
@@ -149,13 +149,15 @@ class Transport(Protocol):
 
 @runtime_checkable
 class ListeningTransport(Transport, Protocol):
-    """A transport with its own way in, beside its routes: a listener, or a connection to a telephone exchange."""
+    """A transport that, in addition to its routes, has its own way in: a listener, or a connection to a telephone
+    exchange.
+    """
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = ...) -> None:
-        """Make calls from what arrives, until cancelled; started once calls can come. Its calls are drained before
-        that.
+        """Make calls from incoming connections, until cancelled; `task_status.started()` is called when calls can come.
+        The calls are drained before the cancellation.
 
-        It raises only for errors at the start; if a connection is lost later, it must repair it itself.
+        It raises only errors at the start. If it loses a connection later, it must open another itself.
         """
         ...
 
@@ -165,9 +167,11 @@ class DialingTransport(Transport, Protocol):
     """A transport that can also place calls."""
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Have the carrier call `to`; returns the id of the call, which reaches the site like an incoming one."""
+        """Ask the carrier to call `to`; returns the id of the call, which then reaches the site like an incoming
+        call.
+        """
         ...
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """Carries out our requests about this call; None without an account."""
+        """The object that carries out our requests about this call; None without an account."""
         ...

@@ -1,8 +1,8 @@
 """The contract of a carrier's protocol, without a socket, a clock or trio, and of the connection below it.
 
-A `Wire` turns the far side's messages into events, and our sound, marks and orders into messages. It stores only what
-the protocol needs (ids, sequence numbers, the encoding of the call); pacing, positions and generations of marks belong
-to the driver.
+A `Wire` turns the far side's messages into events, and our sound, marks and requests into messages. It stores only what
+the protocol needs (ids, sequence numbers, the encoding of the call); pacing, positions and generations of marks are the
+driver's task.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class MarkPassed:
 
 @dataclass(frozen=True, slots=True)
 class PlayedTo:
-    """How many samples, of those sent since the last `clear`, had been played: from a wire that can count."""
+    """A count from a wire that can count: how many of the samples sent since the last `clear` had been played."""
 
     samples: int
 
@@ -71,7 +71,7 @@ class FarFull:
 
 @dataclass(frozen=True, slots=True)
 class WireCleared:
-    """What had not been played when we asked was dropped."""
+    """The far end has dropped the sound that had not been played when we asked for a clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class FarHold:
 
 @dataclass(frozen=True, slots=True)
 class WireReply:
-    """A message that the protocol requires at once, such as the answer to a ping."""
+    """A message that the protocol requires immediately, such as the answer to a ping."""
 
     message: WireMessage
 
@@ -119,11 +119,11 @@ WireEvent: TypeAlias = (
 
 
 class Wire(Protocol):
-    """One call's protocol, our side. No method waits; `receive` raises only RemoteProtocolError.
+    """Our side of one call's protocol. No method waits; `receive` raises only RemoteProtocolError.
 
     `mark` and `clear` return nothing if the wire has no such message; `can` names what it supports of `mark`, `clear`,
-    `transfer`, `digits`, `hang_up`. `packet` is the length of a message of sound in seconds, `lead` how far ahead of
-    the clock the wire wants to be sent.
+    `transfer`, `digits`, `hang_up`. `packet` is the length of a message of sound in seconds, `lead` how many seconds
+    ahead of the clock the wire should get its sound.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Wire(Protocol):
 
     def receive(self, message: WireMessage) -> Sequence[WireEvent]: ...
     def closed(self, code: int | None) -> WireEnded:
-        """The meaning for the call when the connection ended with `code` (a websocket's, None for TCP)."""
+        """What it means for the call that the connection ended with `code` (a websocket's code; None for TCP)."""
         ...
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]: ...
@@ -147,7 +147,7 @@ class Wire(Protocol):
 
 @runtime_checkable
 class PausableWire(Protocol):
-    """Additional methods of a wire whose far end can pause: then its sink is pausable, and a hold takes nothing
+    """The additional methods of a wire whose far end can pause. Its sink is then pausable, and a hold takes no sound
     back.
     """
 

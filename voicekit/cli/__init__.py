@@ -38,13 +38,13 @@ FAILED = 1
 """The exit status for a failure at run time; 2 is for a wrong command line, or for something that is missing."""
 
 TRACEBACK = "--traceback"
-"""With every command: errors are shown with their full traceback."""
+"""The option with which every command shows errors with their full traceback."""
 
 UNREAD = 141
 """The exit status if the reader of the output is gone, as in `voicekit run ... | head -1`."""
 
 INTERRUPTED = 130
-"""What a shell reports for a program that Ctrl-C ended."""
+"""The exit status that shells report for a program that Ctrl-C ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +81,7 @@ def _one_line(text: str) -> str:
 
 
 def _described(error: Exception) -> str:
-    """What was raised and where: in the innermost line of the bot's own code, if there is one."""
+    """The error, and where it was raised: the innermost line of the bot's own code, if there is one."""
     first: BaseException = error
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]

@@ -1,6 +1,6 @@
 """Finds the bot that a user names on the command line: a Python file with a handler, or a plugin's handler.
 
-A function `make_bot` may return the handler instead. Beside it, a file may have `policy`, `greeting`, `stt`, `tts`,
+A function `make_bot` may return the handler instead. In addition, a file may define `policy`, `greeting`, `stt`, `tts`,
 `vad` and `language`, or one `voicekit.Bot` with all of these.
 """
 
@@ -42,9 +42,7 @@ Tell = Callable[[str], None]
 
 
 def plugins_beside(bot: str | None, tell: Tell = complain, *, strict: bool = True) -> Plugins:
-    """The installed plugins, and the `voicefile.py` beside the bot's file `bot`, which is loaded only for such
-    a file.
-    """
+    """The installed plugins and, if `bot` is a file, the `voicefile.py` beside it."""
     voicefile = Path(bot).with_name("voicefile.py") if bot is not None and Path(bot).is_file() else None
     if voicefile is None and Path("voicefile.py").is_file():
         tell("./voicefile.py is not loaded: it goes with a bot's file in this folder")
@@ -52,8 +50,8 @@ def plugins_beside(bot: str | None, tell: Tell = complain, *, strict: bool = Tru
 
 
 def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
-    """The bot in the file `bot`, or with the handler that a plugin has registered as `bot`; ConfigError if there is
-    neither.
+    """The bot in the file `bot`, or a bot with the handler that a plugin has registered as `bot`. Raises ConfigError if
+    there is neither.
     """
     known = plugins.registry.names("handler")
     if bot in known and not Path(bot).is_file():
@@ -67,10 +65,11 @@ def find_bot(bot: str, plugins: Plugins, tell: Tell = complain) -> Bot:
 
 
 def load_bot(path: str | Path, tell: Tell = complain) -> Bot:
-    """The bot in the Python file `path`; `tell` gets a line about what was taken from it besides the handler.
+    """The bot in the Python file `path`; `tell` gets a line about what was taken from the file in addition to the
+    handler.
 
-    The file may import its neighbours, as when it is run as a program. ConfigError if there is no file, no handler in
-    it, or if it can't be imported; the error shows its author's own lines.
+    The file may import its neighbours, as when it is run as a program. Raises ConfigError if the file does not exist,
+    has no handler or can't be imported; the error shows the lines of the author's own code.
     """
     file = Path(path)
     if not file.is_file():
@@ -120,7 +119,7 @@ def _imported(file: Path) -> ModuleType:
 
 
 def _made(file: Path, make: object) -> object:
-    """What the file's `make_bot` returns; ConfigError if it can't be called without arguments."""
+    """The result of the file's `make_bot`; raises ConfigError if `make_bot` can't be called without arguments."""
     try:
         if inspect.iscoroutinefunction(make) or not callable(make):
             raise TypeError
@@ -131,8 +130,8 @@ def _made(file: Path, make: object) -> object:
 
 
 def _fits(file: Path, key: str, found: Mapping[str, Any], tell: Tell) -> bool:
-    """Whether the module's variable `key` can belong to a bot; if it is a function or module, `tell` reports that it is
-    not used.
+    """Whether the module's variable `key` can belong to a bot; if the variable is a function or module, `tell` reports
+    that it is not used.
     """
     if key not in found:
         return False
@@ -151,7 +150,9 @@ def _own(found: Mapping[str, Any]) -> list[str]:
 
 
 def _slip(name: str, wanted: str, value: object) -> bool:
-    """Whether `name` is `wanted` with one typing error, and `value` fits; short words are too similar to decide."""
+    """Whether `name` is `wanted` with one typing error, and `value` fits. Short words never count: they are too
+    similar.
+    """
     if not isinstance(value, BESIDE[wanted]) or len(wanted) < 5 or name in (f"{wanted}s", wanted.upper()):
         return False
     if name.lower() == wanted:

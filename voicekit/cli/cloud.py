@@ -57,7 +57,7 @@ def write_json(what: Any) -> None:
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns are as wide as necessary; the last one is cut at the edge of a terminal."""
+    """Print a table. Its columns are as wide as necessary, and the last one is cut at the edge of a terminal."""
     texts = [[str("" if cell is None else cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in [list(head), *texts]) for place in range(len(head))]
     most = columns() if sys.stdout.isatty() else None
@@ -67,7 +67,7 @@ def write_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 class ProgressBar(StatusLine):
-    """How many items are done, and what is happening now."""
+    """A progress bar: how many items are done, and what is happening now."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:
         super().__init__(out)
@@ -76,13 +76,13 @@ class ProgressBar(StatusLine):
         self._done = 0
 
     def note(self, item: int, part: float, what: str) -> None:
-        """`part` of an item's work is done, from 0 to 1; `what` is happening with it now."""
+        """Note that `part` (0 to 1) of an item's work is done; `what` describes the current step."""
         self._parts[item] = part
         filled = int(BAR * sum(self._parts.values()) / self._total)
         bar = f"{coloured('#' * filled, GREEN)}{'-' * (BAR - filled)}"
         self.draw(f"[{bar}] {self._done} of {self._total}  {what[: columns() - BAR - 20]}")
 
     def done(self, item: int, what: str) -> None:
-        """An item has ended, with or without success."""
+        """Note that an item has ended, with or without success."""
         self._done += 1
         self.note(item, 1.0, what)

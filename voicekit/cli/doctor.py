@@ -1,4 +1,4 @@
-"""`voicekit doctor`: prints what is there, what is missing, and what to do about it, one line each.
+"""`voicekit doctor`: prints what works, what is missing, and what to do about it, one line each.
 
 A plugin can have its own checks: an entry point in the group `voicekit.doctor` that names a function without arguments.
 It returns (fine, finding, remedy) for each thing it checked: a bool and two sentences; the remedy is empty if there is
@@ -41,7 +41,7 @@ class Finding:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the findings; 1 if something is wrong."""
+    """Print the findings; returns 1 if something is wrong."""
     parser = Parser(prog="voicekit doctor", description=HELP)
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)

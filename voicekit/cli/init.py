@@ -17,7 +17,7 @@ PREFIX = "voicekit-"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files into a new folder of that name, and print what to do with them."""
+    """Write the files into a new folder with the given name, and print the next steps."""
     parser = Parser(prog="voicekit init", description=HELP)
     parser.add_argument("name", metavar="NAME", help="name of the bot or plugin (a-z, 0-9 and -)")
     kind = parser.add_mutually_exclusive_group()
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
-    """Create `folder`, which must not exist, with these files in it; ConfigError if that is not possible."""
+    """Create `folder`, which must not exist, with these files in it; raises ConfigError if that is not possible."""
     try:
         folder.mkdir()
         for path, text in files.items():

@@ -3,8 +3,8 @@
       1.64  you  good morning
       2.84  bot  You said: good morning!  (0.82 s)
 
-The numbers are seconds of the call. After the bot's words is how long the caller waited, from the last sound of the
-question to the first of the answer. On a terminal, the words that may still change are on an extra line, which is
+The numbers are seconds of the call. The number in brackets is how long the caller waited, from the last sound of the
+question to the first sound of the answer. On a terminal, the words that may still change are on an extra line, which is
 overwritten; elsewhere only complete lines are printed.
 """
 
@@ -42,11 +42,13 @@ if TYPE_CHECKING:
 BETWEEN: Final = "   "
 
 LONGEST_WAIT: Final = 60.0
-"""Seconds: a longer or negative wait was not measured on one clock, for instance with a file read at any pace."""
+"""Seconds. A longer or a negative wait was not measured on one clock (a file may be read at any pace), so it is left
+out.
+"""
 
 
 HELD: Final = 100
-"""Lines that may wait for the end of a reply."""
+"""The most lines that may wait for the end of a reply."""
 
 
 class Live:
@@ -61,7 +63,9 @@ class Live:
         blocked: bool = False,
         begin: str | None = None,
     ) -> None:
-        """`blocked` also shows what blocked the event loop; `begin` is printed when one may speak."""
+        """With `blocked`, tasks that blocked the event loop are shown too. `begin` is printed when the caller may
+        speak.
+        """
         self._session = session
         self.screen = Screen(out, terminal=terminal)
         self._blocked = blocked
@@ -174,7 +178,9 @@ class Live:
         return accepts.rate if accepts is not None else parts.source.produces.rate
 
     def _line(self, at: float, who: str, text: str) -> None:
-        """Print a permanent line; while a reply is heard, lines wait for that reply's own line, which is older."""
+        """Print a permanent line. While a reply is heard, lines wait for that reply's own line, which has an earlier
+        time.
+        """
         self._held.append((at, f"{at:8.2f}  {who}  {text}\n"))
         if self._audible is None or who == "bot" or len(self._held) > HELD:
             self._flush()
@@ -188,7 +194,7 @@ class Live:
         self._drawn = ""
 
     def _draw(self) -> None:
-        """Draw what may still change, on the line below."""
+        """Draw the words that may still change, on the line below."""
         if not self.screen.terminal:
             return
         said = joined(self._final + self._tail)

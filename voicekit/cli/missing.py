@@ -1,4 +1,4 @@
-"""Messages about missing things: a command whose plugin is not installed, or a plugin without its packages."""
+"""Errors about something missing: a command whose plugin is not installed, or a plugin without its packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicekit.extend.names import guess, listed
 
 
 def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
-    """Why there is no command `verb`, and what to do about it."""
+    """The error for an unknown command `verb`: why there is none, and what to do about it."""
     distribution = brought_by("verb", verb)
     if distribution is not None:
         return ConfigError(f"{verb!r} {why_missing(distribution, plugins)}")
@@ -20,6 +20,6 @@ def no_verb(verb: str, known: Iterable[str], plugins: Plugins) -> ConfigError:
 
 
 def no_package(verb: str, package: str | None, plugin: str) -> ConfigError:
-    """Why a plugin's command `verb` can't work: it was installed without `package`."""
+    """The error for a plugin's command `verb` that can't work because the plugin was installed without `package`."""
     command = install_command(f"voicekit-{plugin}")
     return ConfigError(f"{verb!r} needs the package {package!r}, which is not installed: {command}")

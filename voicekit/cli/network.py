@@ -1,4 +1,4 @@
-"""Checks whether hosts can be reached: one connection to each, in the same way as a call, all at once."""
+"""Checks whether hosts can be reached: one connection to each, made as in a call, all at the same time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voicekit.soniox.connection.tls import tls_context
 from voicekit.soniox.connection.transport import open_stream
 
 PATIENCE_S: Final = 5.0
-"""Seconds for name look-up, connection and handshake together: a call would have given up as well."""
+"""The most seconds for name look-up, connection and handshake together. After this time, a call would give up too."""
 
 PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 SECURE: Final = ("https", "wss")

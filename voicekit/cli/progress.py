@@ -13,11 +13,13 @@ _SHARE: Final = re.compile(r"(.*?)\s*(\d{1,3}) ?%")
 
 
 class Teller:
-    """`tell(line)`; "loading the voice 50 %" moves a bar on a terminal, and elsewhere is a line like any other."""
+    """Shows the lines that it is called with. On a terminal, a line such as "loading the voice 50 %" moves a bar
+    instead.
+    """
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self._bar = StatusLine(out, terminal=terminal)
-        self._about = ""  # file names on the last line; empty if no bar is shown
+        self._about = ""  # the text beside the current bar; empty if no bar is shown
 
     def __call__(self, line: str) -> None:
         share = _SHARE.fullmatch(line) if self._bar.shows else None

@@ -15,7 +15,9 @@ DAY_S: Final = 24 * 3600.0
 
 
 def folder_for(folder: Path, days: float | None) -> Path:
-    """Where the next call is recorded: `folder` itself; with `days` a new subfolder, after old ones were deleted."""
+    """Where the next call is recorded: `folder` itself or, with `days`, a new subfolder, after older ones have been
+    deleted.
+    """
     if days is None:
         return folder
     if not days > 0:
@@ -31,7 +33,7 @@ def folder_for(folder: Path, days: float | None) -> Path:
 
 
 def delete_older(folder: Path, limit: float) -> None:
-    """Delete the calls in `folder` to which nothing was written since `limit`; never files that are not recordings."""
+    """Delete the calls in `folder` to which nothing has been written since `limit`. Other files are never deleted."""
     for call in folder.iterdir():
         files = list(call.iterdir()) if call.is_dir() and not call.is_symlink() else []
         ours = [file for file in files if file.name in FILES and file.is_file() and not file.is_symlink()]

@@ -48,7 +48,7 @@ PARTS: Final[dict[Role, str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the call to its end; 1 if it failed, 130 if Ctrl-C ended it."""
+    """Run the call to its end; returns 1 if it failed, 130 if Ctrl-C ended it."""
     parser = call_parser("run", f"{HELP}: without SONIOX_API_KEY, a local server hears and speaks (voicekit-local)")
     parser.set_defaults(sink="null")
     record = "save the audio of both sides, the events and the services' messages in this new folder"
@@ -65,9 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def call_parser(verb: str, description: str, *, typed: bool = False) -> Parser:
-    """The options of every command that runs a call; if it is `typed`, without the option that shows what blocks the
-    loop.
-    """
+    """The options of every command that runs a call. A `typed` call has no option to show what blocks the loop."""
     parser = Parser(prog=f"voicekit {verb}", description=description)
     bot = (
         "a Python file with a handler, or the name of a registered handler (default: a bot that repeats what it hears)"
@@ -97,8 +95,8 @@ class CallPlan:
 
 
 def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -> CallPlan:
-    """The call that the options of `call_parser` request; `usual` without a BOT. The command line overrides the bot's
-    file.
+    """The call that the options of `call_parser` request; its bot is `usual` if no BOT is given. The command line
+    overrides the bot's file.
 
     For a `typed` call, the stt, tts and vad come only from the command line. Raises ConfigError for anything invalid,
     before anything is started.
@@ -122,7 +120,9 @@ def read_call(options: argparse.Namespace, usual: Bot, *, typed: bool = False) -
 
 
 def _ready(role: Role, thing: Any, registry: Registry) -> Any:
-    """`thing`, built if it was given by name; a part that may need a stand-in is built only as a trial."""
+    """`thing`, built if it was given by name. A part that may need a stand-in is built only as a trial, and returned
+    unbuilt.
+    """
     use = asked_for(role, thing, registry)
     if use is None:
         return thing
@@ -133,7 +133,7 @@ def _ready(role: Role, thing: Any, registry: Registry) -> Any:
 
 
 async def hold(plan: CallPlan, options: argparse.Namespace, begin: str | None = None) -> int:
-    """Run the call, print it, and return the exit status; `begin` is printed when one may speak."""
+    """Run the call, print it, and return the exit status; `begin` is printed when the caller may speak."""
     tell = Teller()
     live: Live | None = None
     folder: CallFolder | None = None

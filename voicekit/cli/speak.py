@@ -20,12 +20,12 @@ FORMATS: Final = {
     ".pcm": "pcm_s16le", ".raw": "pcm_s16le", ".ulaw": "pcm_mulaw", ".alaw": "pcm_alaw",
 }  # fmt: skip
 RATE: Final = 24_000  # Hz, for formats without a header
-# a larger file is not even read, since it can't be spoken in one request
+# A larger file is not even read, since it can't be spoken in one request.
 BYTES_OF_TEXT: Final = 6 * limits.TTS_TEXT_BYTES
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the file; it appears once the sound is complete."""
+    """Write the sound file, which appears when the sound is complete."""
     parser = parser_of("speak", HELP)
     parser.add_argument("text", metavar="TEXT|FILE", help="the text itself, a text file, or - for standard input")
     parser.add_argument(
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _text(said: str) -> str:
-    """The text itself, a file's content, or standard input."""
+    """The text to speak: the argument itself, a file's content, or standard input."""
     if said == "-":
         return sys.stdin.read(BYTES_OF_TEXT).strip()
     try:

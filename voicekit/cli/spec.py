@@ -3,8 +3,8 @@
     file:caller.wav,trailing_silence=1      silero:threshold=0.6      soniox:voice=Maya,language=de
     turn.settle=1.2
 
-VALUE is the part's first option; if that is a path, VALUE may contain commas. A value is converted to the type of its
-option: a number, yes or no, or text.
+VALUE is the part's first option; if that option is a path, VALUE may contain commas. A value is converted to the type
+of its option: a number, yes or no, or text.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ TEXTS: Final = {"str", "Path", "PathLike", "Any", "object"}
 
 
 def read_part(spec: str, role: Role, registry: Registry) -> Use:
-    """The part that `spec` names. ConfigError for an unknown name, and for text that does not fit an option.
+    """The part that `spec` names. Raises ConfigError for an unknown name, and for text that does not fit an option.
 
-    A source that can be played in real time is, unless `spec` turns this off.
+    A source that can run in real time does so, unless `spec` turns this off.
     """
     name, *rest = re.split("[:,]", spec, maxsplit=1)
     if name == spec and name not in registry.names(role) and Path(spec).suffix:
@@ -60,7 +60,9 @@ def read_part(spec: str, role: Role, registry: Registry) -> Use:
 
 
 def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
-    """`policy` with `changes`, each such as turn.settle=1.2; ConfigError for an unknown field or an invalid value."""
+    """`policy` with `changes`, each such as turn.settle=1.2; raises ConfigError for an unknown field or an invalid
+    value.
+    """
     for change in changes:
         path, equals, text = change.partition("=")
         group, _, field = path.replace("-", "_").partition(".")
@@ -77,7 +79,7 @@ def read_policy(policy: Policy, changes: Sequence[str]) -> Policy:
 
 
 def read_value(where: str, key: str, text: str, parameter: inspect.Parameter) -> object:
-    """`text` converted to the type that `parameter` takes; ConfigError if that is not possible."""
+    """`text` converted to the type that `parameter` takes; raises ConfigError if that is not possible."""
     default, kinds = parameter.default, _words(parameter.annotation)
     if "None" in kinds and text == "none":
         return None
@@ -100,7 +102,7 @@ def _is_option(piece: str, parameters: Mapping[str, Any]) -> bool:
 
 
 def _length_of_path(pieces: Sequence[str], parameters: Mapping[str, Any]) -> int:
-    """How many of `pieces` form one path: as many as name an existing file, else up to the first option."""
+    """How many of `pieces` form one path: as many as name an existing file, otherwise those before the first option."""
     there = [count for count in range(len(pieces), 0, -1) if Path(",".join(pieces[:count])).exists()]
     options = (count for count, piece in enumerate(pieces) if count and "=" in piece and _is_option(piece, parameters))
     rest = next(options, len(pieces))

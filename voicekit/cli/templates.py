@@ -96,7 +96,7 @@ pytest
 ```
 """,
 }
-"""By file name; `{name}` stands for the bot's."""
+"""The text of each file by its name; `{name}` is replaced by the bot's name."""
 
 
 def bot_files(name: str) -> dict[str, str]:
@@ -117,7 +117,7 @@ def plugin_files(name: str) -> dict[str, str]:
 
 
 def _belongs(path: Path) -> bool:
-    """Whether it is part of the plugin, and not left over from running or building it."""
+    """Whether `path` is part of the plugin, and not left over from running or building it."""
     return not any(part.startswith(".") or part in ("__pycache__", "build", "dist") for part in path.parts)
 
 

@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class StatusLine:
-    """A line on a terminal that is overwritten; elsewhere there is none."""
+    """A status line that is overwritten on a terminal, and not drawn elsewhere."""
 
     def __init__(self, out: TextIO | None = None, *, terminal: bool | None = None) -> None:
         self.out = sys.stderr if out is None else out
@@ -59,6 +59,6 @@ class StatusLine:
         self.draw("")
 
     def line(self, text: str) -> None:
-        """A separate line, above the bar."""
+        """Print a separate line, above the status line."""
         self.clear()
         print(text, file=self.out, flush=True)

@@ -1,4 +1,4 @@
-"""`voicekit transcribe`: turns files and URLs into text, JSON or subtitles; several at once, or one file live."""
+"""`voicekit transcribe`: turns files and URLs into text, JSON or subtitles: several at a time, or one file live."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STEPS: Final = {"queued": 0.55, "processing": 0.7, "completed": 0.95}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Transcribe all sources; 1 if any failed, but the results of the others are kept."""
+    """Transcribe all sources; returns 1 if any failed, but the results of the others are kept."""
     options = _parser().parse_args(arguments)
     form = "json" if options.json else options.format
     if options.live:
@@ -109,7 +109,7 @@ class _Job:
 
 
 def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
-    """The jobs to do; ConfigError if they can't all be done."""
+    """The jobs to do; raises ConfigError if they can't all be done."""
     if options.output and len(options.sources) > 1:
         raise ConfigError("--output: expected one source; use --to FOLDER for several")
     if options.at_once < 1:
@@ -136,7 +136,7 @@ def _jobs(options: argparse.Namespace, form: str) -> list[_Job]:
 
 
 class _All:
-    """Transcribes several sources, some at once; if one fails, the others continue."""
+    """Transcribes several sources, some at the same time; if one fails, the others continue."""
 
     def __init__(
         self, soniox: SonioxClient, request: TranscriptionRequest, options: argparse.Namespace, form: str, total: int
@@ -219,7 +219,9 @@ class _All:
         return (srt if self._form == "srt" else vtt)(captions(tokens, translated=translated))
 
     def _print(self, jobs: Sequence[_Job]) -> None:
-        """Print what goes to standard output, in the order of the sources; several get headings, or form a list."""
+        """Print what goes to standard output, in the order of the sources; several results get headings, or form a
+        list.
+        """
         results = [(job, self._results[job.number]) for job in jobs]
         if self._form == "json" and len(jobs) > 1:
             print(as_json([_plain(job, result) for job, result in results]))

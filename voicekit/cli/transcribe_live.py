@@ -28,7 +28,7 @@ EVENTS: Final = 256
 
 
 def hear(options: argparse.Namespace) -> int:
-    """Print each utterance of the file when it ends; on a terminal also the words that may still change."""
+    """Print each utterance of the file when it ends and, on a terminal, also the words that may still change."""
     for name, given in (
         ("-o, --to", options.output or options.to),
         ("--format", options.format != "text"),
@@ -62,7 +62,7 @@ def hear(options: argparse.Namespace) -> int:
 
 
 class Page:
-    """Prints utterances line by line. In JSON each is one line, with the times of its words in seconds."""
+    """Prints utterances line by line. In JSON, each utterance is one line, with the times of its words in seconds."""
 
     def __init__(self, *, json: bool, out: TextIO | None = None) -> None:
         self._bar = StatusLine(sys.stdout if out is None else out)
@@ -86,7 +86,7 @@ class Page:
         self._show(())
 
     def _show(self, tail: tuple[Word, ...]) -> None:
-        """Show what may still change, unless the output is JSON."""
+        """Show the words that may still change, unless the output is JSON."""
         text = "" if self._json else joined(self._words + tail)[1 - columns() :]
         self._bar.draw(coloured(text, DIM) if text else "")
 
@@ -97,7 +97,7 @@ class Page:
 
 
 def _spoken(words: tuple[Word, ...]) -> str:
-    """An utterance with its speakers, if they are distinguished."""
+    """The text of an utterance, with its speakers if they are distinguished."""
     parts: list[str] = []
     speaker: str | None = None
     for word in words:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the days of a window, or its requests."""
+    """Print the usage between two days: a line for each day, or for each request."""
     parser = parser_of("usage", HELP)
     parser.add_argument("since", type=_day, metavar="DAY", help="the first day, such as 2026-01-31 (UTC)")
     parser.add_argument(

@@ -37,4 +37,6 @@ BUILT_IN: dict[str, object] = {
     "voicekit-soniox": "voicekit.soniox.plugin",
     "voicekit-speakers": _Speakers(),
 }
-"""By name; a text is the module of the plugin. Each asks to be last, so that every other plugin comes before it."""
+"""voicekit's own plugins by name; a string is the plugin's module. Each asks to be called last, so that every other
+plugin comes first.
+"""

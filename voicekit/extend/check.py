@@ -25,7 +25,9 @@ MARK = f"{hookspecs.PROJECT}_impl"
 
 
 def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[str, ...]:
-    """The hooks that `plugin`, called `name`, implements; PluginError if one can't work, or there is none."""
+    """The hooks that `plugin`, called `name`, implements; raises PluginError if a hook can't work, or if there is no
+    hook.
+    """
     found = []
     for attribute, hook, options in candidates(plugin, manager):
         where = f"plugin {name!r}: {attribute}"
@@ -43,7 +45,7 @@ def hooks_of(plugin: object, name: str, manager: pluggy.PluginManager) -> tuple[
 
 
 def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str, pluggy.HookimplOpts | None]]:
-    """Each function that is marked as a hook, or looks like one by its name; with the marker's options."""
+    """Each function that is marked as a hook, or looks like one by its name, with the marker's options."""
     for attribute in _routines(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:
@@ -53,7 +55,9 @@ def candidates(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[
 
 
 def _routines(plugin: object) -> list[str]:
-    """The names in `plugin` that may be hooks; few for a module, whose functions can be read without running code."""
+    """The names in `plugin` that may be hooks. For a module, the list is shorter, because its functions can be
+    inspected without running code.
+    """
     if not isinstance(plugin, ModuleType):
         return [name for name in dir(plugin) if not name.startswith("__")]
     functions = {name: value for name, value in vars(plugin).items() if isinstance(value, FunctionType)}

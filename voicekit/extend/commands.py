@@ -33,7 +33,7 @@ class Commands:
         return end
 
     def add(self, name: str, run: Callable[[list[str]], int], help: str) -> None:  # noqa: A002
-        """Raises PluginError for a name that is taken or malformed."""
+        """Add a command. Raises PluginError for a name that is taken or malformed."""
         check_name(name, "command")
         taken = self._commands.get(name)
         if taken is not None:
@@ -41,5 +41,5 @@ class Commands:
         self._commands[name] = Command(self._plugin, name, run, help)
 
     def __iter__(self) -> Iterator[Command]:
-        """Sorted by name."""
+        """The commands, sorted by name."""
         return iter(sorted(self._commands.values(), key=lambda command: command.name))

@@ -29,7 +29,9 @@ P = TypeVar("P", bound=Part)
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One plugin that was found: `origin` is where, `hooks` what it implements (empty if it is blocked)."""
+    """One plugin that was found: `origin` is where it was found, `hooks` the hooks that it implements (empty if it is
+    blocked).
+    """
 
     name: str
     origin: str
@@ -38,10 +40,10 @@ class PluginInfo:
 
 
 class Plugins:
-    """The loaded plugins. Nothing here changes later: data of a session is kept in its stash.
+    """The loaded plugins. This object never changes: the data of a session is kept in that session's stash.
 
     `registry` has the parts that the plugins registered. Every method raises PluginError, naming the plugin, if a
-    plugin raises (the original is the cause) or returns a wrong value; `observe` reports it instead.
+    plugin raises (its error becomes the cause) or returns a wrong value; `observe` reports the failure instead.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Plugins:
         self._hook.voicekit_commands(commands=commands)
 
     def wrap(self, stage: P, role: Role, session: SessionView) -> P:
-        """`stage` in the layers of all plugins, those of the first plugin innermost."""
+        """`stage` in the layers of all plugins; the first plugin's layer is the innermost."""
         layers = Layers(stage, role)
         self._hook.voicekit_wrap_stage(stage=layers, role=role, session=session)
         return cast("P", layers.part)
@@ -93,7 +95,9 @@ class Plugins:
         return tuple(self._hook.voicekit_observe(event=event, session=session))
 
     def handle_error(self, error: Exception, role: Role | None, session: SessionView) -> Apologise | Restart | None:
-        """The decision of the first plugin that has one. A PluginError from here has a note about `error`."""
+        """The decision of the first plugin that makes one. If a plugin fails here, its PluginError has a note about
+        `error`.
+        """
         try:
             decided = self._hook.voicekit_handle_error(error=error, role=role, session=session)
         except PluginError as failure:

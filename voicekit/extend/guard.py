@@ -1,4 +1,4 @@
-"""What pluggy calls instead of a plugin's own function: it checks the answer and names the plugin in every error.
+"""The function that pluggy calls instead of a plugin's own: it checks the answer and names the plugin in every error.
 
 pluggy alone would pass on a third-party exception without the plugin's name, and one observer's failure would affect
 the others.
@@ -24,7 +24,7 @@ Tracer: TypeAlias = Callable[[str], None]
 
 
 class Silenced(set[str]):
-    """The plugins that may no longer observe a session, kept in its stash."""
+    """The plugins that may no longer observe a session; kept in the session's stash."""
 
 
 @dataclass
@@ -41,8 +41,8 @@ class Layers:
 def guarded(hook: str, plugin: str, function: Callable[..., object], trace: Tracer | None) -> Callable[..., object]:
     """`plugin`'s `function` for `hook`, in the form in which pluggy calls it: with all of the hook's arguments.
 
-    Raises PluginError. For an observer it returns a Trouble instead, and for `voicekit_register` the plugin's name and
-    error, so that the others are still called.
+    If the plugin fails, the result raises PluginError. For an observer it returns a Trouble instead, and for
+    `voicekit_register` the plugin's name and error, so that the other plugins are still called.
     """
     spec = getattr(hookspecs, hook)
     offered, wanted = tuple(signature(spec).parameters), _wanted(function)
@@ -77,7 +77,7 @@ def _checked(
     given: dict[str, Any],
     trace: Tracer | None,
 ) -> object:
-    """The answer to one call. The trace has only names and types, because values may be private."""
+    """The checked answer to one call. The trace has only names and types, because values may be private."""
     try:
         answer = function(*own)
     except Exception as error:  # a plugin is third-party code: any error gets the plugin's name
@@ -100,7 +100,7 @@ def _wanted(function: Callable[..., object]) -> list[str]:
 
 
 def _own(value: Any, plugin: str) -> Any:
-    """`value` as `plugin` gets it: a collection that adds under the plugin's name."""
+    """`value` as `plugin` gets it: what the plugin adds to a collection is added under the plugin's name."""
     return value.signed(plugin) if isinstance(value, Registry | Commands | Layers) else value
 
 
@@ -134,4 +134,6 @@ _CHECKS: Final[dict[str, Callable[[object, dict[str, Any]], str | None]]] = {
     "voicekit_answer": _no_answer,
     "voicekit_handle_error": _no_decision,
 }
-"""By hook, why an answer is wrong, as "expected ..., got ..."; None if it is right. Other hooks return None."""
+"""For each hook, the function that explains why an answer is wrong ("expected ..., got ...", or None if it is right).
+Hooks that are not listed here must return None.
+"""

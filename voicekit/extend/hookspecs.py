@@ -1,12 +1,12 @@
 """The hooks: what a plugin may do, grouped by the moment at which it is called.
 
-Hooks are synchronous: they build, choose or observe, and what they return may be asynchronous. Sound never passes
-through them. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; it takes any
-of the hook's arguments. docs/hooks.md has a section for each, with an example.
+Hooks are synchronous: they build, choose or observe. The object that a hook returns may be asynchronous. Sound never
+passes through a hook. A plugin implements a hook with a function of the same name, marked with `voicekit.hookimpl`; the
+function may take any of the hook's arguments. docs/hooks.md has a section for each hook, with an example.
 
 Plugins are called in this order: objects given to `load_plugins` in their order, `voicefile.py`, installed plugins by
-name, voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move one to the beginning or the end. If
-several ask to be last, their order is reversed, so the plugin nearest to the program is the very last.
+name, voicekit's own. `@hookimpl(tryfirst=True)` and `@hookimpl(trylast=True)` move a plugin to the beginning or the
+end. If several plugins ask to be last, their order is reversed, so that the first of this list is called last of all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROJECT = "voicekit"
 """The name of the markers, and of the group of entry points."""
 
 PREFIX = "voicekit_"
-"""The prefix of every hook's name; a plugin's functions with this prefix are taken for hooks."""
+"""The prefix of every hook's name; a plugin's functions with this prefix are treated as hooks."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -68,10 +68,10 @@ def voicekit_commands(commands: Commands) -> None:
 
 @hookspec
 def voicekit_session(session: SessionView) -> AbstractAsyncContextManager[object] | None:
-    """Called last before anything opens: change `session.policy`, put private data into `session.stash`.
+    """Change `session.policy`, or put private data into `session.stash`; called just before anything opens.
 
-    If an async context manager is returned, it is entered for the duration of the conversation: in the order of the
-    plugins, and left in reverse order.
+    If you return an async context manager, it is entered for the duration of the conversation. Context managers are
+    entered in the order of the plugins, and left in reverse order.
     """
 
 
@@ -91,7 +91,7 @@ def voicekit_answer(turn: Turn) -> Answer | None:
     """Return the handler for this turn, or None to leave it to the next plugin and finally to the session's own
     handler.
 
-    It may be anything that `voicekit.as_handler` takes: a handler, a function, a text.
+    The handler may be anything that `voicekit.as_handler` takes: a handler, a function, a text.
     """
 
 
@@ -102,8 +102,8 @@ def voicekit_answer(turn: Turn) -> Answer | None:
 def voicekit_observe(event: SessionEvent, session: SessionView) -> None:
     """Observe every event of the session, outside of the time-critical path.
 
-    If a plugin raises here, this is reported once, as an `events.Trouble`, and it gets no more events of that session;
-    the others still do.
+    If a plugin raises here, the error is reported once, as an `events.Trouble`. That plugin gets no more events of the
+    session; the other plugins still do.
     """
 
 

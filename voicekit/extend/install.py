@@ -1,4 +1,4 @@
-"""Why a plugin is missing, and how to install it: the one command for this checkout."""
+"""Explains why a plugin is missing, and which command installs it (from the checkout, if there is one)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ OFFERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "voicekit-silero": {"vad": ("confirmed", "silero")},
     "voicekit-smart-turn": {},
 }
-"""What each of voicekit's own distributions adds, by role: all that the core knows about its plugins' names."""
+"""What each of voicekit's own distributions adds, by role. This is all that the core knows about the names of its
+plugins.
+"""
 
 
 def brought_by(kind: str, name: str) -> str | None:
@@ -40,7 +42,7 @@ def brought_by(kind: str, name: str) -> str | None:
 
 
 def how_to_install(distribution: str) -> str:
-    """Text that follows the distribution's name."""
+    """The end of a sentence that begins with the distribution's name: how to install it."""
     return f"which is not installed: {install_command(distribution)}"
 
 
@@ -58,8 +60,8 @@ def install_command(distribution: str) -> str:
 
 
 def why_missing(distribution: str, plugins: Plugins) -> str:
-    """Why something from one of voicekit's own plugins is missing, and what to do; the text follows the thing's
-    name.
+    """The end of a sentence that begins with the name of a missing thing: why one of voicekit's own plugins does not
+    provide it, and what to do.
     """
     name = distribution.removeprefix("voicekit-")
     for info in plugins.listing():
@@ -91,7 +93,7 @@ def _installed_from() -> Path | None:
 
 
 def _short(path: Path) -> str:
-    """`path` as one would type it here."""
+    """`path` as you would type it in the current folder."""
     here = Path.cwd()
     shown = f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
     return f"'{shown}'" if " " in shown else shown

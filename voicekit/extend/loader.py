@@ -1,8 +1,9 @@
 """Finds plugins, checks them and registers them with pluggy; returns `Plugins`, which is passed down.
 
-Nothing happens at import. Only the list of installed plugins is cached in this module: building it takes 20 ms, for
-which a server with many calls would stop at each new one. At start-up a broken plugin stops the program, because the
-plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is ignored.
+Nothing happens at import. Only the list of installed plugins is cached in this module: building it takes 20 ms, and
+without the cache a server would stop for this time at each new call. At start-up a broken plugin stops the program,
+because the plugin may be a safeguard; the message explains how to block it. During a call, only a failing observer is
+ignored.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from voicekit.extend.guard import Tracer, guarded
 from voicekit.extend.names import check_name
 
 BLOCK = "VOICEKIT_BLOCK"
-"""Names of plugins that are not loaded, separated by commas."""
+"""The environment variable with the names of plugins that are not loaded, separated by commas."""
 
 TRACE = "VOICEKIT_TRACE"
-"""Set to 1, every hook call is printed to stderr."""
+"""The environment variable that prints every hook call to stderr if it is set to 1."""
 
 VOICEFILE = "voicefile"
 """The name of `voicefile.py` as a plugin and as a module."""
@@ -79,10 +80,11 @@ def load_plugins(
 
 
 def installed_plugins() -> Plugins:
-    """What `load_plugins()` returns, shared by all calls that bring no plugins of their own: nothing changes in it.
+    """The result of `load_plugins()`, which never changes, shared by all calls that bring no plugins of their own.
 
-    Loading takes 2 to 6 ms, in which a server's other calls stand still. It is done anew if other plugins are
-    installed, blocked or traced. Raises PluginError, each time, as `load_plugins` does.
+    Loading takes 2 to 6 ms, in which a server's other calls stand still. Plugins are loaded again only if other plugins
+    are installed or blocked, or if tracing is switched on or off. Raises PluginError, each time, as `load_plugins`
+    does.
     """
     return _loaded_once(tuple(_installed()), frozenset(_blocked_around()), _is_traced())
 
@@ -144,7 +146,7 @@ def _check_free(found: _Found, listing: Iterable[PluginInfo]) -> None:
 
 
 def _given(extra: Iterable[object]) -> Iterator[_Found]:
-    """Objects are named after their module or class; a second one with the same name is NAME-2."""
+    """The objects in `extra`, named after their module or class; a second one with the same name is NAME-2."""
     times: Counter[str] = Counter()
     for plugin in extra:
         name = _name_of(plugin)
@@ -154,7 +156,9 @@ def _given(extra: Iterable[object]) -> Iterator[_Found]:
 
 
 def _name_of(plugin: object) -> str:
-    """The package voicekit_silero is "silero", as its entry point is by convention; a CallNotes is "call-notes"."""
+    """The name of a plugin: "silero" for the package voicekit_silero (like its entry point, by convention), and
+    "call-notes" for an object of class CallNotes.
+    """
     name: str = getattr(plugin, "__name__", type(plugin).__name__).rpartition(".")[2]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower().lstrip("_").removeprefix(hookspecs.PREFIX)
 
@@ -172,7 +176,7 @@ def _installed() -> Iterator[_Found]:
 
 @lru_cache(4)
 def _entries(entry_points: Callable[..., Any], path: tuple[str, ...]) -> tuple[_Found, ...]:
-    """What is installed in the folders of `path`, looked up once: later installations are not seen."""
+    """The plugins that are installed in the folders of `path`, looked up once: later installations are not seen."""
     found = []
     for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: (entry.name, entry.value)):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
@@ -189,15 +193,15 @@ def _ours() -> Iterator[_Found]:
 def _pluggy_order(plugins: Iterable[str]) -> list[str]:
     """The order of registration that makes pluggy call `plugins` in their order.
 
-    pluggy calls the last registered plugin first. Ours ask to be last, and of those the last registered is the very
-    last.
+    pluggy calls the last registered plugin first. voicekit's own plugins ask to be last, and of these the one
+    registered last is called last of all.
     """
     names = list(plugins)
     return [*(name for name in reversed(names) if name not in BUILT_IN), *(name for name in names if name in BUILT_IN)]
 
 
 def _import_voicefile(path: Path) -> ModuleType:
-    """Import it as `voicefile`, once: a program that imports it too gets the same module."""
+    """Import `path` as the module `voicefile`, once: a program that imports it too gets the same module."""
     known = sys.modules.get(VOICEFILE)
     if known is not None and known.__file__ == str(path.resolve()):
         return known

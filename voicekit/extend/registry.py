@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Factory: TypeAlias = Callable[..., T] | str
-"""What makes a part: a callable, or "package.module:name" of one, which is imported when it is needed."""
+"""What makes a part: a callable, or its "package.module:name", from which it is imported when it is needed."""
 
 
 AUTO = "auto"
@@ -32,8 +32,8 @@ AUTO = "auto"
 class Needs:
     """What a part requires: a key, in the environment variable `variable` or as the option `key`.
 
-    `stand_in` names the replacement: it is called with a function that takes lines about its progress, and returns an
-    async context manager that yields the options with which the part is then built.
+    `stand_in` names the replacement, a function. It gets another function to report lines about its progress, and
+    returns an async context manager that yields the options with which the part is then built.
     """
 
     variable: str
@@ -51,7 +51,7 @@ class Registered:
     needs: Needs | None = None
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The factory's parameters; PluginError if it can't be imported."""
+        """The factory's parameters; raises PluginError if it can't be imported."""
         try:
             return inspect.signature(self._imported()).parameters
         except ImportError as error:
@@ -59,7 +59,7 @@ class Registered:
             raise PluginError(f"plugin {self.plugin!r}: {what}") from error
 
     def make(self, options: Mapping[str, object]) -> Part:
-        """Import the factory if necessary, and call it; ConfigError if it does not take these `options`."""
+        """Import the factory if necessary, and call it; raises ConfigError if it does not take these `options`."""
         factory = self._imported()
         _check_options(f"{self.role} {self.name!r}", inspect.signature(factory), options)
         return factory(**options)
@@ -72,9 +72,9 @@ class Registry:
     """The parts that can be requested by name: one factory for each role and name.
 
     Factories are called with the options of a `Use`, as keyword arguments, and return something that fulfils the role.
-    One given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin cheap.
-    The first default of a role wins: plugins are called in their order, voicekit's own last. Adding raises PluginError
-    for a name that is taken or malformed.
+    A factory given as "package.module:name" is imported only when it is requested, which keeps the import of a plugin
+    cheap. The first default of a role wins: plugins are called in their order, voicekit's own last. Adding raises
+    PluginError for a name that is taken or malformed.
     """
 
     def __init__(self, plugin: str = "the program") -> None:
@@ -110,7 +110,7 @@ class Registry:
         self._add("transport", name, factory)
 
     def default(self, role: Role) -> Use:
-        """The default part for `role`; ConfigError if no plugin has registered one."""
+        """The default part for `role`; raises ConfigError if no plugin has registered one."""
         if role not in self._defaults:
             raise ConfigError(f"no plugin registers a default {role}: choose one of: {listed(self.names(role))}")
         return Use(self._defaults[role])
@@ -120,7 +120,9 @@ class Registry:
         return tuple(sorted(name for kind, name in self._entries if kind == role))
 
     def find(self, role: Role, name: str) -> Registered:
-        """The factory of `role` called `name`, where "auto" is the default; ConfigError lists the known names."""
+        """The factory of `role` called `name`; "auto" is the default. Raises ConfigError, with the known names, for any
+        other.
+        """
         found = self._entries.get((role, self._defaults.get(role, name) if name == AUTO else name))
         if found is None:
             known = self.names(role)
@@ -195,7 +197,8 @@ class Use:
         """Call the factory that `registry` has for `role` under this name.
 
         Raises ConfigError for an unknown name, an unknown option or a missing one, and PluginError if the factory fails
-        or makes something that can't be a `role`. The factory's own VoicekitErrors pass.
+        or makes something that can't be a `role`. VoicekitErrors that the factory itself raises are passed on
+        unchanged.
         """
         entry = registry.find(role, self._name)
         where = f"plugin {entry.plugin!r}: {role} {entry.name!r}"

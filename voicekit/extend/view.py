@@ -1,4 +1,4 @@
-"""What a plugin sees of a session: enough to observe, to store something, to speak and to end it, and no more.
+"""What a plugin sees of a session: enough to observe it, to store data, to speak and to end the session, and no more.
 
 The session itself is defined in a higher room, so hooks refer to it by this protocol.
 """
@@ -35,5 +35,5 @@ class SessionView(Protocol):
         ...
 
     def end(self, *, graceful: bool = True, why: str = "a plugin ended it") -> None:
-        """Order the end of the conversation; a graceful end plays the reply in progress."""
+        """Request the end of the conversation; a graceful end lets the current reply be played to its end."""
         ...

@@ -1,7 +1,7 @@
 """When to try again after a failure, and when to give up. Pure: the time and the random number are arguments.
 
-A service that works for a while and then fails is tried again soon. One that fails every time is tried at growing
-intervals, and given up after a number of attempts, or after a time without a sign of life.
+A service that works for a while and then fails is tried again soon. A service that fails every time is tried at growing
+intervals, and abandoned after a number of attempts, or after a time without a sign of life.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from math import inf
 class Waits:
     """Seconds before the first new attempt; each later wait is twice as long, up to `longest`.
 
-    With `at_once`, the first new attempt is made immediately. After `most` failures in a row, trying again is no use.
+    With `at_once`, the first new attempt is made immediately. After `most` failures in a row, there is no further
+    attempt.
     """
 
     first: float = 0.2
@@ -24,9 +25,10 @@ class Waits:
     most: float = inf
 
     def after(self, failures: int, roll: float) -> float | None:
-        """The wait after the `failures`-th failure in a row, None if trying again is no use.
+        """The wait after the `failures`-th failure in a row; None if there should be no further attempt.
 
-        `roll` in [0, 1) spreads it over its upper half, so that many calls don't return in step.
+        `roll` in [0, 1) chooses a wait between half of the full one and all of it, so that many calls don't return in
+        step.
         """
         if failures > self.most:
             return None
@@ -36,15 +38,15 @@ class Waits:
 
 
 SOON = Waits()
-"""For a caller who is waiting: the first attempt comes soon, and no pause is longer than five seconds."""
+"""For a caller who is waiting: the first new attempt comes soon, and no pause is longer than five seconds."""
 
 
 class Backoff:
     """The failures of something that is opened again and again.
 
-    It is given up after `attempts` failures in a row, or when the next attempt would begin `give_up_s` seconds or more
-    after the first failure without a sign of life since then (or after `since`, if there was none yet). A failure after
-    `steady_s` seconds of work counts as the first again. `roll()` returns a random number in [0, 1).
+    There is no further attempt after `attempts` failures in a row, or if it would begin `give_up_s` seconds or more
+    after the first failure since the last sign of life (after `since`, if there has been no sign of life). A failure
+    after `steady_s` seconds of work counts as the first again. `roll()` returns a random number in [0, 1).
     """
 
     def __init__(
@@ -71,17 +73,18 @@ class Backoff:
         return self._down_since is not None
 
     def works(self, now: float) -> None:
-        """A sign of life. The time of work begins with the first one after a failure."""
+        """Note a sign of life. The time of work begins with the first sign of life after a failure."""
         self._down_since = None
         if self._works_since is None:
             self._works_since = now
 
     def reset(self) -> None:
-        """It has worked: the next failure counts as the first."""
+        """Note that the attempt has worked: the next failure counts as the first."""
         self.failures, self._down_since, self._works_since = 0, None, None
 
     def failed(self, now: float, waits: Waits | None = SOON, *, asked: float = 0.0) -> float | None:
-        """When to try again, None to give up. `waits` are those for this failure, None if it is permanent.
+        """Note a failure, and return when to try again; None means not at all. `waits` are the waits after this kind of
+        failure, or None if the failure is permanent.
 
         `asked` is the number of seconds that the service wants us to wait; the wait is at least that long.
         """

@@ -1,4 +1,4 @@
-"""A service with standbys: which of them to use now, and how long one that has failed is left alone. Pure.
+"""A service with standbys: which service to use now, and how long a failed one is left alone. Pure.
 
     Fallback(Use("soniox", key=...), Use("other", ...))      for stt, tts and models
 
@@ -17,8 +17,8 @@ from voicekit.errors import ConfigError, ProtocolError, QuotaExceeded, ServiceEr
 T_co = TypeVar("T_co", covariant=True)
 
 PATIENCE_S = 2.5
-"""Seconds that a service may take for what it owes. Two of them in a row, and a reply's own 0.7 s, still end the
-caller's wait within 6 s.
+"""Seconds that a service may take to deliver what it owes. Even after two such delays and a reply's own 0.7 s, the
+caller has waited less than 6 s.
 """
 
 EXCUSE_S = 3.0
@@ -27,23 +27,26 @@ EXCUSE_S = 3.0
 EXCUSE = "One moment, please."
 
 REST_S = 15.0
-"""Seconds for which a failed service is left alone, spread over its upper half."""
+"""The longest time in seconds for which a failed service is left alone; the actual time is random, at least half
+of it.
+"""
 
 REST_QUOTA_S = 40.0
-"""The same for a service whose rate or quota is used up."""
+"""As REST_S, but for a service whose rate or quota is used up."""
 
 REST_REFUSED_S = 300.0
-"""The same for a service that refused us permanently: a wrong key, an empty account. The bill may be paid in the
-meantime.
+"""As REST_S, but for a service that refused us permanently (a wrong key, an empty account): the bill may be paid
+meanwhile.
 """
 
 
 class Fallback(Generic[T_co]):
     """Members in order of preference; each has its own key and options.
 
-    As the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; as the model of a
-    `LanguageModel`, a model. `excuse` is what a model's caller hears after 3 s without a word, None for nothing.
-    `patience` is how many seconds a member may take for what it owes. Raises ConfigError for fewer than two members.
+    For the `stt` or `tts` of a session or bot, a member is a part, a name, or a `Use`; for a `LanguageModel`, it is a
+    model. `excuse` is the sentence that the caller hears if a model's first word takes 3 s, None for nothing.
+    `patience` is how many seconds a member may take to deliver what it owes. Raises ConfigError for fewer than two
+    members.
     """
 
     def __init__(
@@ -64,7 +67,9 @@ class Fallback(Generic[T_co]):
         self._rests: dict[int, float] = {}
 
     def order(self, now: float) -> list[int]:
-        """The members in the order in which to try them at `now`: resting ones come last, the soonest back first."""
+        """The members in the order in which to try them at `now`: resting members come last, ordered by the end of
+        their rest.
+        """
         rests = {number: until for number, until in self._rests.items() if now < until <= now + REST_REFUSED_S}
         return sorted(range(len(self.members)), key=lambda number: (rests.get(number, 0.0), number))
 
@@ -90,7 +95,7 @@ def is_fault(error: BaseException) -> bool:
 
 
 def first_fault(error: Exception) -> Exception:
-    """`error`, or the first one in a group."""
+    """`error` itself or, if it is a group, the first error in it."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -102,6 +107,6 @@ def called(part: object, number: int) -> str:
 
 
 def crossing(left: object, taken: object) -> str | None:
-    """The two regions, if the switch crosses between regions: "eu to us"."""
+    """The two regions, such as "eu to us", if the switch crosses from one region to another."""
     regions = [getattr(part, "region", None) for part in (left, taken)]
     return None if None in regions or regions[0] == regions[1] else f"{regions[0]} to {regions[1]}"

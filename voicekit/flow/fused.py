@@ -27,7 +27,7 @@ class FusedOutlet(Outlet[Any]):
     def __init__(self, outlet: Outlet[Any], transform: Transform[Any, Any]) -> None:
         super().__init__(outlet._link)
         self._outlet = outlet
-        self._plain = type(outlet) is Outlet  # if nothing is between it and the link
+        self._plain = type(outlet) is Outlet  # True if nothing is between `outlet` and the link
         self._feed = transform.feed
         self._transform = transform
         self._pending: deque[Any] = deque()
@@ -43,7 +43,7 @@ class FusedOutlet(Outlet[Any]):
             await self._outlet._send_all(self._pending)
 
     async def finish(self) -> None:
-        """The stream ended: send what is still inside the transform."""
+        """At the end of the stream, send what is still inside the transform."""
         self._pending.extend(self._transform.finish())
         await self._outlet._send_all(self._pending)
 
@@ -57,10 +57,10 @@ class FusedOutlet(Outlet[Any]):
         raise TypeError("an outlet with transforms can't be cloned, because their state belongs to one stream")
 
     def close(self) -> None:
-        """No effect: the owner of the outlet behind this one closes it."""
+        """Has no effect: the outlet behind this one is closed by its owner."""
 
     def __del__(self) -> None:
-        """No warning: the outlet behind it warns for itself."""
+        """Gives no warning: the outlet behind this one gives its own."""
 
     async def _send_all(self, items: deque[Any]) -> None:
         await checkpoint_if_cancelled()
@@ -137,10 +137,10 @@ class FusedInlet(Inlet[Any]):
         return taker
 
     def close(self) -> None:
-        """No effect: the owner of the inlet behind this one closes it."""
+        """Has no effect: the inlet behind this one is closed by its owner."""
 
     def __del__(self) -> None:
-        """No warning: the inlet behind it warns for itself."""
+        """Gives no warning: the inlet behind this one gives its own."""
 
     def _feed(self, *items: Any) -> None:
         for item in items:

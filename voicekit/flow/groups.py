@@ -1,9 +1,9 @@
 """One error stays one error: unwraps the groups that nurseries put around a single exception.
 
 Each nursery between a stage and the caller of `run()` would add a layer of ExceptionGroup. `alone()` is used around
-every stage: it removes the layer again if there is just one error in it, and records which stage it came from. In a
-group it marks each error, because a group does not outlive its members. The stage is a note for people and an attribute
-for programs: `stages_of(error)`.
+every stage: it removes the layer again if there is just one error in it, and records which stage it came from. If
+several errors remain in a group, it marks each of them, because the group may be taken apart later. The stage is a note
+for people and an attribute for programs: `stages_of(error)`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import trio
 
 
 def sole(error: BaseException) -> BaseException:
-    """`error`, or the one exception inside if it is a group of one (of one, ...).
+    """`error` itself or, if it is a group of one exception, however deeply nested, that exception.
 
     Cancellations in a group with errors don't count, and are removed: they only stopped the other tasks, and the errors
     will stop the rest as well.

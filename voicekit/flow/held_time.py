@@ -13,7 +13,7 @@ from typing import Protocol
 
 
 class JumpingClock(Protocol):
-    """A clock that jumps once all tasks have been blocked for `autojump_threshold` seconds: trio's MockClock."""
+    """A clock that jumps when all tasks have been blocked for `autojump_threshold` seconds: trio's MockClock."""
 
     autojump_threshold: float
 

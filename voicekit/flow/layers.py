@@ -1,4 +1,6 @@
-"""Layers: stages around a stage. Each is a stage itself, so they can be nested and used wherever a stage can."""
+"""Layers: stages around a stage. Each is a stage itself, so layers can be nested, and used wherever a stage can be
+used.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from voicekit.flow.transform import Pipeable, Tap
 
 
 class Layer(Pipeable):
-    """What every layer passes on: the name and the formats of the stage inside."""
+    """The base of every layer: passes on the name and the formats of the stage inside."""
 
     def __init__(self, stage: Stage[Any, Any]) -> None:
         self.stage = stage
@@ -26,7 +28,7 @@ class Layer(Pipeable):
 
     @property
     def accepts(self) -> AudioFormat | None:
-        """Read from the stage every time, since a negotiation may have changed it."""
+        """The stage's input format, read every time because a negotiation may have changed it."""
         return getattr(self.stage, "accepts", None)
 
     @property
@@ -43,7 +45,7 @@ class Layer(Pipeable):
 
 
 class Tapped(Layer):
-    """Shows input and output to plain functions; neither may wait."""
+    """Shows a stage's input and output to plain functions, which must not wait."""
 
     def __init__(
         self,

@@ -1,15 +1,15 @@
 """The bounded link between two tasks: an Outlet to send into, an Inlet to receive from, and a rule for when it is full.
 
 `open_link` returns both ends. Errors are trio's: `trio.EndOfChannel` when every outlet is closed and everything is
-received, `trio.BrokenResourceError` when the inlet is closed, `trio.ClosedResourceError` on an end that one has closed
-oneself. `send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a
+received, `trio.BrokenResourceError` when the inlet is closed, `trio.ClosedResourceError` on an end that you have closed
+yourself. `send` and `receive` are checkpoints and atomic under cancellation: a cancelled send has sent nothing, a
 cancelled receive has taken nothing. `voicekit.flow.store` defines what counts as full, and what happens then.
 
-Waiting senders are served in order, by the task that makes room. None overtakes them, so light items can't keep a heavy
-one out forever. Only items without weight never queue.
+Waiting senders are served in order, by the task that makes room. No other sender overtakes them, so light items can't
+keep a heavy one out forever. Only items without weight skip the queue.
 
-If a receiver never waits, its items can be handed to it in the step of the sender (`Inlet.hand_to`). This saves a task
-switch for each item, and the queue stays empty.
+If a receiver never waits, its items can be handed to it in the same step in which they are sent (`Inlet.hand_to`). This
+saves a task switch for each item, and the queue stays empty.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Link(Store):
         self.watchers: WaitQueue[None] = WaitQueue()
 
     def lowered(self) -> None:
-        """There is less on the link than before: admit those who wait for that."""
+        """Admit the tasks that wait for room, because there is less on the link than before."""
         if self.senders:
             self.let_in()
         if self.watchers:
@@ -68,14 +68,14 @@ class _Link(Store):
             self.senders.wake_first()
 
     def wake_all(self) -> None:
-        """An end was closed: wake every waiting task, so that it sees the consequences."""
+        """Wake every waiting task after an end was closed, so that each sees the consequences."""
         self.readers.wake_all()
         self.senders.wake_all()
         self.watchers.wake_all()
 
 
 class Taker:
-    """Takes each item of a link in the step of its sender; made by `Inlet.hand_to`, and used in a `with`."""
+    """Takes each item of a link in the same step in which it is sent; made by `Inlet.hand_to`, and used in a `with`."""
 
     __slots__ = ("_busy", "_context", "_error", "_link", "_ready", "_take", "_told", "at_end")
 
@@ -102,7 +102,7 @@ class Taker:
             raise self._error  # the waiting task was cancelled at that moment; what it closed may have been used since
 
     async def ended(self) -> None:
-        """Wait until the link has ended and everything is taken; raises what `take` raised."""
+        """Wait until the link has ended and everything has been taken; raises what `take` raised."""
         await checkpoint()
         link = self._link
         while self._error is None and (link.items or link.outlets):
@@ -123,7 +123,7 @@ class Taker:
         return True
 
     def resume(self) -> None:
-        """Take queued items while `ready` allows; for callers that know that it may be true again."""
+        """Take queued items while `ready` allows; to be called when `ready` may have become true again."""
         link = self._link
         while link.items and not self._busy and link.taker is self and (self._ready is None or self._ready()):
             item = link.take()
@@ -136,7 +136,7 @@ class Taker:
         self._busy = True
         try:
             self._context.run(self._take, item)
-        except BaseException as error:  # an error of the receiver is raised there, since the sender did nothing wrong
+        except BaseException as error:  # raised on the receiver's side, since the sender did nothing wrong
             self._error = error
             self._link.taker = None
             self._link.wake_all()
@@ -174,7 +174,7 @@ class _End(ABC):
 
 
 class Outlet(_End, Generic[T_contra]):
-    """The end to send into. Several tasks may share one; `clone` makes another that is closed separately."""
+    """The end to send into. Several tasks may share an outlet; `clone` makes another, which is closed separately."""
 
     __slots__ = ()
 
@@ -187,7 +187,9 @@ class Outlet(_End, Generic[T_contra]):
             await self._send_all(deque((item,)))
 
     def offer(self, item: T_contra) -> None:
-        """Put `item` on the link at once; `trio.WouldBlock` if the policy is WAIT and the link is full."""
+        """Put `item` on the link without waiting; raises `trio.WouldBlock` if the policy is WAIT and the link is
+        full.
+        """
         if not self._offer(item):
             raise trio.WouldBlock
 
@@ -212,7 +214,7 @@ class Outlet(_End, Generic[T_contra]):
         return Outlet(self._link)
 
     def close(self) -> None:
-        """Nothing more will come from this outlet. A second call has no effect."""
+        """Close this outlet: nothing more can be sent into it. A second call has no effect."""
         if not self._closed:
             self._closed = True
             self._link.outlets -= 1
@@ -246,7 +248,7 @@ class Outlet(_End, Generic[T_contra]):
         if link.taker is not None and link.taker.takes(item):
             return True
         if link.senders and link.weigh(item):
-            return False  # other receivers came first
+            return False  # other senders came first
         if not link.offer(item, current_time()):
             return False
         if link.readers and link.taker is None:
@@ -268,7 +270,7 @@ class Inlet(_End, Generic[T_co]):
     __slots__ = ()
 
     async def receive(self) -> T_co:
-        """The next item; waits for one."""
+        """Wait for the next item, and return it."""
         await checkpoint_if_cancelled()
         if self._has_item():
             item = self._take()
@@ -278,7 +280,7 @@ class Inlet(_End, Generic[T_co]):
         return self._take()
 
     async def receive_all(self) -> list[T_co]:
-        """Everything queued, at least one item; one wait for all of them."""
+        """Wait until something is queued, and return all of it."""
         await checkpoint_if_cancelled()
         if self._has_item():
             await cancel_shielded_checkpoint()  # before taking, so that items that arrive meanwhile are included
@@ -288,16 +290,16 @@ class Inlet(_End, Generic[T_co]):
         return items
 
     def hand_to(self, take: Callable[[T_co], object], ready: Callable[[], bool] | None = None) -> Taker:
-        """Inside the `with` of the result, `take(item)` is called for each item in the step of its sender.
+        """Inside the `with` of the result, `take(item)` is called for each item in the same step in which it is sent.
 
-        `take` must not wait. What it raises is not raised in the sender, but by the taker's `ended()` or, if nothing
-        waits for that any more, by its `with`. While `ready()` is false, items queue by the link's rule; `resume()`
-        checks again. Items that are sent inside `take` are taken after it.
+        `take` must not wait. Its errors are not raised in the sender, but by the taker's `ended()` or, if nothing waits
+        for that any more, by the taker's `with`. While `ready()` is false, items queue by the link's rule; `resume()`
+        checks again. Items that are sent during a call of `take` are taken after that call.
         """
         return Taker(self._link, take, ready)
 
     def receive_nowait(self) -> T_co:
-        """The next item, `trio.WouldBlock` if there is none."""
+        """The next item; raises `trio.WouldBlock` if there is none."""
         if not self._has_item():
             raise trio.WouldBlock
         return self._take()
@@ -324,7 +326,9 @@ class Inlet(_End, Generic[T_co]):
         return item
 
     def close(self) -> None:
-        """Receive no more; queued items are dropped, and senders find the link broken. A second call has no effect."""
+        """Receive nothing more: queued items are dropped, and senders get `trio.BrokenResourceError`. A second call has
+        no effect.
+        """
         if not self._closed:
             self._closed = True
             self._link.inlet_open = False
@@ -350,10 +354,11 @@ def open_link(
     conflate: Callable[[Any], Hashable | None] | None = None,
     on_drop: Callable[[int], None] | None = None,
 ) -> tuple[Outlet[Any], Inlet[Any]]:
-    """A link that holds `capacity` by weight, as its two ends; the opener must ensure that both are closed.
+    """The two ends of a new link that holds items up to the weight `capacity`. The opener must ensure that both ends
+    are closed.
 
     `conflate` gives a key to items of which only the latest matters: queuing one removes the queued item with the same
-    key. `on_drop` is called at once with the weight of everything that is dropped; it must not raise. Raises
+    key. `on_drop` is called immediately with the weight of everything that is dropped; it must not raise. Raises
     ConfigError for a capacity below 1 or an unknown policy.
     """
     check_rule(name, capacity, full)

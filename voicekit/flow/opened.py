@@ -1,9 +1,9 @@
 """Opens things in order and closes them in reverse, each in its own task and within a time limit.
 
 An `open()` is an async context manager that may hold a nursery. A time limit only around its exit would cross the
-scopes that its entry opened. So each one lives in its own task, under one cancel scope: this is its time limit while it
-opens, its shield while it is in use (so that closing keeps its order even if everything is cancelled), and its time
-limit while it closes.
+scopes that its entry opened. So each context manager lives in its own task, under one cancel scope: the scope is its
+time limit while it opens, and again while it closes. In between the scope is its shield, so that closing keeps its
+order even if everything is cancelled.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from voicekit.errors import Unavailable
 from voicekit.flow.groups import alone
 
 OPEN_TIMEOUT = 10.0
-"""Seconds: a service that has not answered by then is not fit for a call."""
+"""Seconds that each part may take to open. A service that has not answered by then is not fit for a call."""
 
 CLOSE_TIMEOUT = 0.5
-"""Seconds for all of them together: what is not closed by then is cancelled, so that every call ends."""
+"""Seconds for closing all parts together. What has not closed by then is cancelled, so that every call ends."""
 
 
 class Openable(Protocol):
@@ -61,10 +61,10 @@ class _Keeper:
             self._closed.set()
 
     def hold(self) -> None:
-        """Keep it open until `close` is called, whatever is cancelled.
+        """Keep the thing open until `close` is called, whatever is cancelled.
 
-        The opener calls this once it holds the value, and `keep` does not: if the opener was cancelled in the same
-        instant, no task would be left to close it.
+        The opener calls this when it has received the value. `keep` does not call it, because if the opener were
+        cancelled in the same instant, no task would be left to close the thing.
         """
         self._scope.shield = True
 
@@ -80,8 +80,9 @@ class _Keeper:
 async def opened(*parts: Openable, timeout: float = OPEN_TIMEOUT) -> AsyncIterator[Sequence[Any]]:
     """Open `parts` one after the other and yield what they yielded; afterwards close them in reverse order.
 
-    Raises what an `open` raises, or Unavailable if one takes longer than `timeout` seconds; what was open by then is
-    closed again. If a background task of one of them fails, the body is cancelled and the error raised here.
+    Raises what an `open` raises, or Unavailable if an `open` takes longer than `timeout` seconds; parts that are
+    already open are then closed again. If a background task of a part fails, the body is cancelled and the error is
+    raised here.
     """
     with alone():
         async with trio.open_nursery() as nursery:

@@ -6,7 +6,9 @@ import trio
 
 
 class periodic:
-    """`async for n in periodic(0.02)`: round n, from 0, is due at `start + n * period`, at once when past."""
+    """`async for n in periodic(0.02)`: round n, from 0, is due at `start + n * period`, or immediately if that
+    is past.
+    """
 
     def __init__(self, period: float, *, start: float | None = None) -> None:
         self._period = period

@@ -1,13 +1,13 @@
-"""A pipeline of stages and transforms is itself a stage: it opens all, fuses what it can, and runs the rest in one
-nursery.
+"""A pipeline of stages and transforms is itself a stage: it opens its stages, fuses its transforms, and runs everything
+in one nursery.
 
-Each stage that waits gets a task (the first has that of the pipeline), with a link between two of them. Transforms are
-fused, and called when the stage before them sends. Stages open from the last to the first, so that each receiver is
+Each stage gets a task (the first uses the pipeline's own), and two neighbouring stages are joined by a link. Transforms
+are fused, and called when the stage before them sends. Stages open from the last to the first, so that each receiver is
 ready before its sender. How a pipeline ends:
 
-- If a stage returns, its ends are closed at once, so the stages after it drain and return too. If a neighbour then
+- If a stage returns, its ends are closed immediately, so the stages after it drain and return too. If a neighbour then
   fails because that link is closed, it ends quietly: it has done all it could.
-- If a stage raises, its ends stay open until the nursery has cancelled the others. Closing them at once would make the
+- If a stage raises, its ends stay open until the nursery has cancelled the others. Closing them earlier would make the
   neighbours fail as well, and bury the one error that matters.
 - Signals of transforms overtake everything: they are offered directly to the pipeline's own outlet.
 """
@@ -36,10 +36,12 @@ from voicekit.flow.threads import in_thread
 from voicekit.flow.transform import Fused, Pipeable, StreamContext, TransformPart
 
 DEFAULT_SECONDS = 2.0
-"""Seconds of sound on a link between two stages without a LinkSpec."""
+"""The capacity of a link between two stages without a LinkSpec, in seconds of sound."""
 
 DEFAULT_WEIGHT = 400
-"""Characters or items on such a link if the format is not known: about 30 s of speech."""
+"""The capacity of a link without a LinkSpec if the format is not known, in characters or items: about 30 s of
+speech.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class _Segment:
 
 
 class Pipeline(Pipeable):
-    """Several parts as one stage. Raises FormatMismatch, naming both, if neighbours disagree about the sound.
+    """Several parts as one stage. Raises FormatMismatch, naming both parts, if neighbours disagree about the sound.
 
     `given` is the format of the input, if it is known. `open_timeout` limits each stage's `open`.
     """
@@ -108,8 +110,8 @@ class Pipeline(Pipeable):
         return partial(self._run, list(reversed(runs)))
 
     async def load(self) -> None:
-        """Import what its transforms need, in a thread: otherwise this would block the event loop for 0.1 s when they
-        start.
+        """Import what the transforms need, in a thread. Otherwise, the imports would block the event loop for 0.1 s
+        when the transforms start.
         """
         wanted = {module for part in self.parts if isinstance(part, TransformPart) for module in part.loads}
         for module in sorted(wanted - sys.modules.keys()):
@@ -141,7 +143,7 @@ class Pipeline(Pipeable):
                 async with trio.open_nursery() as nursery:
                     for segment, drive in zip(self._segments[1:], drives[1:], strict=True):
                         nursery.start_soon(drive, name=_task_name(segment))
-                    # kept when the stage ends: whoever watches the loop asks for the name at the end of that step
+                    # kept after the stage has ended, because a watchdog reads the name at the end of that step
                     trio.lowlevel.current_task().name = _task_name(self._segments[0])
                     await drives[0]()
         finally:
@@ -150,7 +152,7 @@ class Pipeline(Pipeable):
                 inlet.close()
 
     def statistics(self) -> tuple[LinkStatistics, ...]:
-        """The links between the stages, for the stream that began last: their current or final state."""
+        """The current or final state of the links between the stages, for the stream that began last."""
         return tuple(outlet.statistics() for outlet in self._outlets)
 
     def __repr__(self) -> str:
@@ -173,7 +175,7 @@ async def _drive(
     own_inlet: Inlet[Any] | None,
     own_outlet: Outlet[Any] | None,
 ) -> None:
-    """Run one stage to its end and close its ends; `own_...` are those inside the pipeline."""
+    """Run one stage to its end and close its link ends; `own_inlet` and `own_outlet` are ends inside the pipeline."""
     with alone(stage=name):
         try:
             await run(inlet, outlet)
@@ -205,7 +207,7 @@ def _flat(parts: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _formats(parts: Sequence[Any], given: AudioFormat | None) -> list[AudioFormat | None]:
-    """The format before each part, and after the last."""
+    """The format before each part, and after the last part."""
     formats = [given]
     speaker = "what comes in"
     for part in parts:

@@ -1,7 +1,7 @@
 """A scribe writes to disk: items go through a bounded link, and a thread writes them in batches.
 
-So a slow disk never blocks the loop, and queued items are written even if everything is cancelled: sound, logs and
-traces.
+Sound, logs and traces are written in this way: a slow disk never blocks the loop, and queued items are written even if
+everything is cancelled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ killed.
 """
 
 CLOSING = 0.4
-"""Seconds for what is queued at the end, within the half second that closing everything may take."""
+"""Seconds for writing what is queued at the end, within the half second that closing everything may take."""
 
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
@@ -35,7 +35,9 @@ def private(path: str | os.PathLike[str], flags: int) -> int:
 
 
 def renew(path: str | os.PathLike[str]) -> None:
-    """Create a new, empty, private file. An existing file or link is removed; a link's target and devices stay."""
+    """Create a new, empty, private file. An existing file or link is removed. A device, and the target of a link, stay
+    unchanged.
+    """
     with suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
@@ -54,10 +56,10 @@ async def open_scribe(
     weigh: Callable[[Any], int] = weigh,
     name: str = "to the disk",
 ) -> AsyncIterator[Outlet[Any]]:
-    """Yields the outlet of a link whose items `write` gets, several at a time, in a thread.
+    """Yields the outlet of a link. `write` is called with the link's items, several at a time, in a thread.
 
-    Leaving, even by cancellation, writes what is queued, for at most CLOSING seconds. What `write` raises cancels the
-    body and is raised here, an OSError as a DeviceError.
+    Leaving, even by cancellation, writes what is queued, for at most CLOSING seconds. An error of `write` cancels the
+    body and is raised here; an OSError becomes a DeviceError.
     """
     outlet, inlet = open_link(capacity, full, weigh=weigh, name=name)
     scope = trio.CancelScope(shield=True)

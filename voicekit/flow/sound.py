@@ -1,8 +1,8 @@
 """Transforms for sound: cut it into windows, change its encoding, change its rate. They are called and never wait.
 
 The pure classes of `voicekit.audio` do the work; here they get the format from the stream's context, and marks are kept
-in step. Anything that is not sound passes at once, so a mark can overtake the few ms of sound that a window or a filter
-still holds; its `at`, scaled if the rate changes, stays exact.
+in step. Anything that is not sound passes immediately, so a mark can overtake the few ms of sound that a window or a
+filter still holds; its `at`, scaled if the rate changes, stays exact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from voicekit.flow.transform import Each, StreamContext, Transform, TransformPar
 
 
 def chunk(samples: int) -> TransformPart[Any, Any]:
-    """A transform that re-cuts sound into frames of exactly `samples`; see `voicekit.audio.chunk`.
+    """A transform that re-cuts sound into frames of exactly `samples` samples; see `voicekit.audio.chunk`.
 
     Raises ConfigError for a window below one sample.
     """

@@ -1,7 +1,7 @@
 """The members of a `Fallback` that are stages: opened when they are needed, and kept open afterwards.
 
-The first is opened with the session; another when those before it have failed. If a member's connection dies in the
-background, the member is closed, and opened again when it is next needed.
+The first member is opened with the session; each other member is opened when those before it have failed. If a member's
+connection dies in the background, the member is closed, and opened again when it is next needed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Standby(Generic[S]):
         return next((n for n in self.spec.order(trio.current_time()) if n not in tried), None)
 
     def switch(self, left: int, taken: int, error: Exception) -> None:
-        """Member `left` has failed, and `taken` continues: record it and report it."""
+        """Record and report that member `left` has failed and member `taken` continues."""
         self.spec.failed(left, error, trio.current_time())
         a, b = self.parts[left], self.parts[taken]
         self._report(Switched(self._role, called(a, left), called(b, taken), error, crossing(a, b)))
@@ -86,7 +86,7 @@ class Standby(Generic[S]):
 async def open_standby(
     spec: Fallback[object], parts: Sequence[S], role: str, report: Callable[[SessionEvent], None]
 ) -> AsyncIterator[Standby[S]]:
-    """The members of `spec`, with the first that works open; raises the last error if none does."""
+    """The members of `spec`, of which the first that works is open; raises the last error if none works."""
     with alone():
         async with trio.open_nursery() as nursery:
             standby = Standby(spec, parts, role, nursery, report)

@@ -1,9 +1,9 @@
 """What a link holds, and what it does when it is full: the pure half of `voicekit.flow.link`.
 
-Capacity counts weight, not items. Sound weighs its samples (integers, because float seconds dropped one frame too many
-after ten frames), text its characters, marks and gaps nothing, anything else 1. An item heavier than the whole capacity
-passes if nothing else with weight is queued. Dropped sound leaves a Gap in its place, so that positions stay correct;
-gaps that touch are joined, and marks are never dropped.
+Capacity counts weight, not items. Sound weighs its samples (integers, because with float seconds one frame too many was
+dropped after ten frames), text its characters, marks and gaps nothing, anything else 1. An item heavier than the whole
+capacity passes if nothing else with weight is queued. Dropped sound leaves a Gap in its place, so that positions stay
+correct; gaps that touch are joined, and marks are never dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_WEIGHTLESS = 4096
 
 
 class Full(Enum):
-    """What a full link does with another item."""
+    """What a full link does if another item is sent."""
 
     WAIT = "wait"  # the sender waits: backpressure
     DROP_OLDEST = "drop oldest"  # the oldest sound becomes a Gap; marks stay
@@ -33,7 +33,7 @@ class Full(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LinkStatistics:
-    """A link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), `age` is
+    """A link at one instant. `level`, `peak`, `capacity` and `dropped` are weights (see the module), and `age` is in
     seconds.
     """
 
@@ -117,7 +117,9 @@ class Store:
         self.level = self.peak = self.dropped = self.weightless = 0
 
     def offer(self, item: Any, now: float) -> bool:
-        """Put `item` in by the policy, without waiting; False if a WAIT link is full."""
+        """Put `item` into the queue by the policy, without waiting; returns False if the policy is WAIT and there is no
+        room.
+        """
         weight = self.weigh(item)
         if self.conflate is not None:
             self._forget_superseded(item, weight)
@@ -206,7 +208,7 @@ class Store:
         return before - self.level
 
     def _joined(self, place: int) -> bool:
-        """Whether the item there was a gap that touched the previous one; then they have been joined."""
+        """Join the item at `place` to the one before it if both are gaps that touch; returns whether it did."""
         gap = self.items[place][0]
         if type(gap) is not Gap or not place:
             return False

@@ -1,4 +1,4 @@
-"""The only way to worker threads, so that a test in virtual time can replace it.
+"""The only module that runs work in threads, so that a test in virtual time can replace the threads.
 
 trio's autojump clock does not see threads: it would jump while one is still working. So the test kit sets `inline`, and
 the work is then done in the event loop.
@@ -17,7 +17,9 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 MAX_THREADS = 20
-"""Threads that may run at once in one trio run: enough for calls that share models, few enough to notice a leak."""
+"""The most threads that may run at the same time in one trio run: enough for calls that share models, few enough to
+notice a leak.
+"""
 
 inline: ContextVar[bool] = ContextVar("voicekit.inline_threads", default=False)
 _limiter: RunVar[trio.CapacityLimiter] = RunVar("voicekit.thread_limiter")
@@ -26,8 +28,8 @@ _limiter: RunVar[trio.CapacityLimiter] = RunVar("voicekit.thread_limiter")
 async def in_thread(work: Callable[[*Args], R], *args: *Args) -> R:
     """The result or error of `work(*args)` in a worker thread; about 0.3 ms of overhead.
 
-    If this is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and must not
-    write to anything that is still in use.
+    If `in_thread` is cancelled, the thread is abandoned and its result is dropped, so `work` must end by itself and
+    must not write to anything that is still in use.
     """
     if inline.get():
         await trio.lowlevel.checkpoint()

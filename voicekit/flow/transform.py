@@ -1,9 +1,9 @@
-"""What never waits is called, not scheduled: the Transform contract, and how transforms are fused.
+"""Code that never waits is called, not scheduled: the Transform contract, and how transforms are fused.
 
 A hop over a trio channel costs 8 to 10 us, a plain call 0.05 us (benchmarks/README.md). So code that only computes is a
 transform: for each item it yields any number of items, and it keeps its state to itself. Neighbouring transforms in a
 pipeline are fused into one and attached to the outlet of the stage before them (or to the inlet of the first stage). A
-new one is made for each stream, so no state leaks from one reply into the next.
+new transform is made for each stream, so no state leaks from one reply into the next.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ Out_co = TypeVar("Out_co", covariant=True)
 
 
 class Transform(Protocol[In_contra, Out_co]):
-    """Items in, items out, at once. `feed` and `finish` never wait and take well under a millisecond."""
+    """Turns each item into any number of items immediately. `feed` and `finish` never wait and take well under a
+    millisecond.
+    """
 
     def feed(self, item: In_contra) -> Iterable[Out_co]:
-        """The result of `item`; items of an unknown type pass unchanged."""
+        """The output for `item`; items of an unknown type pass unchanged."""
         ...
 
     def finish(self) -> Iterable[Out_co]:
-        """The stream ended: returns what is still inside. Nothing is fed afterwards."""
+        """End the stream, and return what is still inside. Nothing is fed afterwards."""
         ...
 
 
@@ -63,8 +65,8 @@ class Pipeable:
 class TransformPart(Pipeable, Generic[In, Out]):
     """A transform's place in a pipeline: `start` makes a new transform for each stream.
 
-    `accepts` is the one input format that it takes (None: any). `produces` is its output format (None: as the input).
-    `loads` names slow modules that `start` imports; whoever opens the pipeline imports them in a thread.
+    `accepts` is the one input format that it takes (None: any). `produces` is its output format (None: the input
+    format). `loads` names slow modules that `start` imports; whoever opens the pipeline imports them in a thread.
     """
 
     name: str
@@ -106,7 +108,7 @@ def _joined(transforms: Sequence[Transform[Any, Any]]) -> list[Transform[Any, An
 
 
 def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[Any]) -> Iterable[Any]:
-    """The result of `items`. A single item in a tuple, the usual case, passes without a new list."""
+    """The output for `items`. A single item in a tuple, the usual case, passes without a new list."""
     for feed in feeds:
         if type(items) is tuple and len(items) == 1:
             items = feed(items[0])
@@ -116,8 +118,8 @@ def _through(feeds: Sequence[Callable[[Any], Iterable[Any]]], items: Iterable[An
 
 
 class Each:
-    """A transform from plain functions that are called one after the other, each from one item to one item, or None to
-    drop it.
+    """A transform from plain functions that are called one after the other. Each turns one item into another, or
+    returns None to drop it.
     """
 
     __slots__ = ("functions",)

@@ -1,4 +1,5 @@
-"""Tasks that wait in order: first come, first served. What a link needs of trio's ParkingLot, and a little more.
+"""Tasks that wait in order: first come, first served. Has the features of trio's ParkingLot that a link needs, and a
+few more.
 
 Each task brings a value that is visible to those who serve the queue, and a cancelled task reports when it has left.
 Waking the first task is also a third cheaper than with ParkingLot, and a link does this for almost every item.
@@ -18,8 +19,8 @@ T = TypeVar("T")
 class WaitQueue(OrderedDict[Task, T]):
     """A queue of sleeping tasks and their values; falsy when it is empty.
 
-    It is itself the dictionary: a link checks several times per item whether a task waits, and without a method of ours
-    that costs half as much.
+    The queue is itself a dictionary: a link checks several times per item whether a task waits, and testing a
+    dictionary costs half as much as calling a method of ours.
     """
 
     __slots__ = ()

@@ -15,11 +15,13 @@ import trio
 from trio.lowlevel import Task
 
 LONGEST_STEP = 0.1
-"""Seconds: five frames. By then playout's lead has been used up, so the caller may hear it."""
+"""The longest step, in seconds, that is not reported: five frames. By then playout's lead has been used up, so the
+caller may hear the delay.
+"""
 
 
 class _Watchdog(trio.abc.Instrument):
-    """Times every step of every task; about 0.2 us each."""
+    """Times every step of every task, at a cost of about 0.2 us for each."""
 
     def __init__(self, report: Callable[[str, float], None], longest: float) -> None:
         self._report = report
@@ -37,7 +39,7 @@ class _Watchdog(trio.abc.Instrument):
 
 @contextmanager
 def watching_the_loop(report: Callable[[str, float], None], longest: float = LONGEST_STEP) -> Iterator[None]:
-    """While this is open, `report(task, seconds)` is called for every step that took longer than `longest` seconds.
+    """Inside the `with`, `report(task, seconds)` is called for every step that took longer than `longest` seconds.
 
     A stage's task is called "stage 'name'". The report is made inside trio's scheduler: it must not wait or raise.
     """

@@ -4,7 +4,7 @@
         session = Session(stt=SonioxStt(wire_log=log), tts=SonioxTts(wire_log=log), ...)
 
     {"at": 0.213, "on": "transcribe-websocket", "way": "sent", "bytes": 640}
-    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{"tokens":[...],...}"}
+    {"at": 0.468, "on": "transcribe-websocket", "way": "received", "text": "{\\"tokens\\":[...],...}"}
 
 `at` is seconds since the log was opened. Sound is logged as its length, binary or not. The log contains no key: the
 handshake is not logged, and keys are removed from all messages.
@@ -43,7 +43,8 @@ _SOUND: Final = re.compile(r'("audio"\s*:\s*")([^"]+)')
 
 @asynccontextmanager
 async def open_wire_log(path: str | Path, clock: Callable[[], float] | None = None) -> AsyncIterator[WireLog]:
-    """Yields what to pass as `wire_log=` to the transcriber and the voice, so that both are written to the file `path`.
+    """Yields the function to pass as `wire_log=` to the transcriber and the voice, so that their messages are written
+    to the file `path`.
 
     `clock` gives the seconds of each message, by default since the log was opened. Raises ConfigError if the file can't
     be written. Lines that still wait when the log closes are written within half a second, or counted.
@@ -79,7 +80,7 @@ def _begin(path: str | Path) -> None:
 
 
 def _append(path: str | Path, lines: Iterable[str]) -> None:
-    """The file is opened each time, so that a full disk is reported once, and not again when closing."""
+    """Append lines. The file is opened each time, so that a full disk is reported once, and not again when closing."""
     with open(path, "a", encoding="utf-8", errors="backslashreplace", opener=private) as file:
         file.writelines(lines)
 

@@ -1,7 +1,7 @@
-"""The transform that detects speech: frames in, the same frames out, with a mark after the frame that decided it.
+"""The transform that detects speech: it passes frames on, and adds each mark after the frame that decided it.
 
-Each mark is also signalled before it is yielded. On the sound link, in order, it tells the transcriber after which
-sample speech ended; as a signal, it tells the conductor at once, past any sound still queued.
+Each mark is also signalled before it is yielded. The mark on the sound link, in order with the sound, shows the
+transcriber after which sample speech ended. The signal reaches the conductor immediately, ahead of any queued sound.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def detect(
     """A transform that adds SpeechStarted and SpeechStopped to the sound that passes, using `vad` and a gate.
 
     Takes PCM16 mono at one of the VAD's rates; starting it raises ConfigError for any other sound. Frames may have any
-    size; they, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of the
+    size. Frames, gaps and everything else pass unchanged. A gap counts as unvoiced for its length. At the end of the
     stream, speech in progress is stopped.
 
     With `loudness`, the level of speech is measured. If it becomes much louder, SpeechStarted is signalled again (but
@@ -52,7 +52,9 @@ def _checked_rate(vad: Vad, offered: AudioFormat | None) -> int:
 
 
 class Detect:
-    """One stream's detector: cuts the sound into the VAD's windows and passes each one's probability to the gate."""
+    """One stream's detector: cuts the sound into the VAD's windows and passes the probability of each window to the
+    gate.
+    """
 
     __slots__ = ("_context", "_faint", "_gate", "_loudness", "_stream", "_threshold", "_window", "_windows")
 

@@ -1,7 +1,7 @@
-"""A recogniser with standbys: if one fails, the next gets the sound again that was not final yet. No word is lost.
+"""A recogniser with standbys: if one fails, the next gets all sound again whose words were not final. No word is lost.
 
     sound ─log─▶ stt 1 ─▶ transcripts     fails, is down, or owes a word for longer than the patience
-            └──▶ stt 2 ─▶ transcripts     the log's sound first, as fast as it takes it; positions moved back
+            └──▶ stt 2 ─▶ transcripts     first the log's sound, as fast as possible; positions are moved back
 
 The call stays with the recogniser that works; the next call begins with the first that is not resting.
 """
@@ -29,16 +29,17 @@ from voicekit.flow.transform import Pipeable
 from voicekit.listen.sound_log import KEPT_S, Heard, SoundLog, moved, moved_back
 
 LOOK_S = 0.25
-"""Seconds between two checks of what the recogniser owes."""
+"""Seconds between two checks whether the recogniser owes words."""
 
 SAID = 256
-"""Transcripts of one recogniser that may wait."""
+"""The most transcripts of one recogniser that may wait."""
 
 
 class FallbackStt(Pipeable):
-    """`ears` in their order, by the rules of `spec`; all take the same format, and all or none detect endpoints.
+    """The recognisers `ears`, tried in order by the rules of `spec`. All take the same format, and all or none detect
+    endpoints.
 
-    Opening raises the last error if none opens, and `run` if none is left.
+    Opening raises the last error if no recogniser opens. `run` raises the last error if no recogniser is left.
     """
 
     name = "fallback stt"
@@ -96,7 +97,7 @@ class FallbackStt(Pipeable):
 
 
 class _Stream:
-    """The one stream of sound of a call, for any recogniser."""
+    """A call's one stream of sound, which any of the recognisers can process."""
 
     def __init__(
         self,
@@ -118,12 +119,14 @@ class _Stream:
         self.alive = False  # whether the current recogniser has produced anything
 
     async def hear(self, run: Run[Any, Any], *, last: bool) -> None:
-        """Let one recogniser process the rest of the stream; if it is the `last`, it may be down."""
+        """Let one recogniser process the rest of the stream. The `last` one may be down for longer than the
+        patience.
+        """
         base, again = self._log.again()
         self.alive, self._down_since, self._last = False, None, last
         sound_out, sound_in = open_link(self._room, Full.DROP_OLDEST, name="sound to a recogniser")
         said_out, said_in = open_link(SAID, weigh=_one, name="transcripts of a recogniser")
-        # held until all tasks end, since a cancelled task does not close another's channels
+        # all four are held until the tasks end, since a cancelled task does not close another task's channels
         with sound_in, sound_out, said_in, said_out:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, base, again, sound_out)
@@ -134,10 +137,11 @@ class _Stream:
                 nursery.cancel_scope.cancel()
 
     async def end_what_hangs(self) -> None:
-        """The recogniser has failed. Words that lack only their endpoint get it, since no other recogniser will process
-        them again.
+        """After the recogniser has failed, emit the endpoint of words that lack only that: no other recogniser will
+        process them again.
 
-        SttDown is not emitted: it would end the caller's turn with the words so far, although the rest is coming.
+        SttDown is not emitted: it would end the caller's turn with the words so far, although the other words are still
+        coming.
         """
         hanging = self._log.hanging
         if hanging is not None:

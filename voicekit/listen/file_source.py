@@ -21,20 +21,21 @@ from voicekit.flow.threads import in_thread
 from voicekit.flow.transform import Pipeable
 
 BLOCK_SECONDS = 1.0
-"""Seconds read at once: a thread costs about 0.3 ms, decoding a second of sound up to 4 ms."""
+"""Seconds of sound that are read at a time: a thread costs about 0.3 ms, and decoding a second of sound up to 4 ms."""
 
 
 class FileSource(Pipeable):
     """A source that plays the sound file at `path`, then `trailing_silence` seconds of silence, and ends.
 
     With `paced` it is `live` and runs in real time: each frame comes when its last sample would have been recorded,
-    counted from the start of `run`; late frames follow at once, so nothing drifts. Without `paced`, the receiver sets
-    the pace. Frames are PCM16 of `frame_ms` (the last may be shorter), in the file's rate and channels. A file that was
-    cut short is refused without `cut_short`; if only a few bytes are missing, this is reported as Trouble.
+    counted from the start of `run`. Late frames follow immediately, so nothing drifts. Without `paced`, the receiver
+    sets the pace. Frames are PCM16 of `frame_ms` (the last may be shorter), in the file's rate and channels. A file
+    that was cut short is refused unless `cut_short` is set; if only a few bytes are missing, this is reported as
+    Trouble.
 
-    The header is read here: raises ConfigError for a file that can't be played (see `SoundFileReader`), a negative
-    silence, and a frame of less than one sample. Each `run` plays the file from its start; if cancelled, it leaves at
-    most one read to a thread, which closes the file afterwards.
+    The constructor reads the header. It raises ConfigError for a file that can't be played (see `SoundFileReader`), a
+    negative silence, and a frame of less than one sample. Each `run` plays the file from its start; if cancelled, it
+    leaves at most one read to a thread, which closes the file afterwards.
     """
 
     name = "file"
@@ -86,7 +87,7 @@ class FileSource(Pipeable):
         await self._say(chunker.finish(), start, outbox)
 
     async def _say(self, frames: Iterable[AudioFrame], start: float, outbox: Outlet[AudioFrame]) -> None:
-        """Send `frames`, each at its time if the source is paced; also waits for the consumer."""
+        """Send `frames`, each at its time if the source is paced, and never faster than the consumer takes them."""
         for frame in frames:
             if self.live:
                 await trio.sleep_until(start + self.produces.seconds(frame.end))

@@ -1,17 +1,17 @@
 """Pure hysteresis, counted in samples: from the probabilities of windows to "speech began" and "speech stopped".
 
-A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. When its certain part spans
-`min_speech`, it is speech; runs of speech with less than `hangover` between them are one. So a click neither begins
-speech nor prolongs it, and a pause between words does not end it.
+A *run* lasts while at least `start_voiced` of the last `start_windows` windows are voiced. A run is speech as soon as
+its certain part lasts `min_speech`. Runs of speech with less than `hangover` between them count as one. So a click
+neither begins speech nor prolongs it, and a pause between words does not end it.
 
-The certain part: a detector with its own hangover reports speech for a while after its end. Its stream declares the
-minimum (`trail`), which is subtracted from the end of each run. This matters: webrtcvad turns a single window that it
-takes for speech, of which a quiet room has one every few seconds, into four. With "three of four" alone, every such
-blip would pass, and speech would seem to end 60 ms late.
+The certain part: a detector with its own hangover still reports speech for a while after the speech has ended. Its
+stream declares the minimum of this (`trail`), which is subtracted from the end of each run. This matters: a quiet room
+has, every few seconds, a single window that webrtcvad mistakes for speech, and webrtcvad turns this window into four.
+With "three of four" alone, every such blip would pass, and speech would seem to end 60 ms late.
 
-Positions are where something happened, not where it was decided: speech starts where its first voiced window starts,
-and stops where its last one ends. The start is decided when the run is long enough (with webrtcvad and the defaults 100
-ms later), the stop `hangover` after it.
+A position is where something happened, not where it was decided: speech starts where its first voiced window starts,
+and stops where its last voiced window ends. The start is decided when the run is long enough (100 ms later, with
+webrtcvad and the defaults), the stop `hangover` after the end.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from voicekit.events import SpeechStarted, SpeechStopped
 class GatePolicy:
     """When speech has begun and when it is over. Raises ConfigError for numbers that no stream could satisfy.
 
-    `threshold`: a window with at least this probability is voiced. `start_voiced` of `start_windows`: voiced windows
-    that start speech; one of four may be wrong. `min_speech` (s): more than one window of 20 ms, which may be a click,
-    but short, since it delays barge-in. `hangover` (s): the longest pause within speech; the closures of stop
-    consonants and short breaths are shorter.
+    `threshold`: a window with at least this probability is voiced. `start_voiced` of the last `start_windows` windows
+    must be voiced to start speech; by default, one of four may be wrong. `min_speech` (s) is the shortest speech:
+    longer than one window of 20 ms, which may be a click, but short, since it delays barge-in. `hangover` (s) is the
+    longest pause within speech; the closures of stop consonants and short breaths are shorter.
     """
 
     threshold: float = 0.5
@@ -55,7 +55,7 @@ class Gate:
     """One stream's gate at `rate` Hz: emits SpeechStarted and SpeechStopped alternately, at positions that never
     decrease.
 
-    `trail` is the number of samples for which the detector still reports speech after its end.
+    `trail` is the number of samples for which the detector still reports speech after the speech has ended.
     """
 
     __slots__ = ("_hangover", "_heard_to", "_needed", "_policy", "_recent", "_since", "_speaking", "_trail")
@@ -72,7 +72,9 @@ class Gate:
         self._speaking = False
 
     def feed(self, probability: float, window_samples: int, at: int) -> SpeechStarted | SpeechStopped | None:
-        """Weigh the window of `window_samples` at `at`. Windows come in order and don't overlap."""
+        """Take the probability of the window of `window_samples` samples at `at`. Windows come in order and don't
+        overlap.
+        """
         voiced = probability >= self._policy.threshold
         end = at + window_samples
         self._recent.append((voiced, at))
@@ -84,17 +86,17 @@ class Gate:
 
     @property
     def speaking(self) -> bool:
-        """Whether speech has begun and not stopped."""
+        """Whether speech has begun and has not stopped."""
         return self._speaking
 
     def lose(self, samples: int, at: int) -> SpeechStopped | None:
-        """Sound is missing: it counts as unvoiced for its length, and a run in progress ends there."""
+        """Note that sound is missing. The gap counts as unvoiced, and a run in progress ends there."""
         self._recent.clear()
         self._since = None
         return self._end_after_hangover(at + samples)
 
     def finish(self) -> SpeechStopped | None:
-        """The stream ended: speech in progress has stopped."""
+        """End the stream, and with it any speech in progress."""
         return self._stop() if self._speaking else None
 
     def _follow_run(self) -> None:
@@ -110,7 +112,9 @@ class Gate:
         return SpeechStarted(at)
 
     def _end_after_hangover(self, now: int) -> SpeechStopped | None:
-        """Wait for a run that began within the hangover: it either becomes speech soon or breaks."""
+        """SpeechStopped, if the hangover is over and no run is in progress: a run either becomes speech soon, or
+        ends.
+        """
         over = self._speaking and self._since is None and now - self._heard_to >= self._hangover
         return self._stop() if over else None
 

@@ -1,8 +1,8 @@
 """How loud the speech in the ear stream was, and when; the turn machine uses this to separate the caller from the
 background.
 
-Only windows that a detector takes for speech are measured, and only every eighth sample. This costs 2 us per window and
-is accurate to about a decibel.
+Only windows that a detector judges to be speech are measured, and only every eighth sample. This costs 2 us per window
+and is accurate to about a decibel.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from itertools import islice
 FULL_SCALE = 32_768.0
 EACH = 8
 WINDOWS = 1_000
-"""Windows that are remembered: 20 s of speech, longer than any word takes to become final."""
+"""The number of windows that are remembered: 20 s of speech, longer than any word takes to become final."""
 
 LOUDER = 10 ** (8 / 10)
-"""Speech that becomes 8 dB louder than at its start is a second speaker's: one voice seldom rises that much in
-a word.
+"""The ratio from which louder speech counts as a second speaker's: 8 dB above its start. One voice seldom rises that
+much in a word.
 """
 
 SMOOTH = 3
-"""Windows over which this is measured; a click is shorter."""
+"""The number of windows over which a rise is measured; a click is shorter."""
 
 FAINTER = 10 ** (18 / 10)
 """Speech that falls 18 dB below the loudest part of the last seconds, and stays there, is somebody else's in the
@@ -48,13 +48,13 @@ class Loudness:
         self._since = 0  # windows since the current speech began, rose or fell
 
     def note(self, pcm: bytes, at: int) -> None:
-        """The window `pcm` (PCM16 mono) at sample `at` is speech."""
+        """Note that the window `pcm` (PCM16 mono) at sample `at` is speech."""
         samples = memoryview(pcm).cast("h")[::EACH]
         self._windows.append((at, math.hypot(*samples) ** 2 / len(samples)))
         self._loudest = max(self._loudest * FADE, self._recent())
 
     def begin(self) -> None:
-        """Speech has begun with the windows so far."""
+        """Note that speech has begun with the latest windows."""
         self._start(self._recent())
 
     def rises(self) -> bool:

@@ -1,6 +1,6 @@
-"""The caller's sound that is not recognised finally: what another recogniser has to process again. Pure.
+"""The caller's sound whose words are not final: what another recogniser has to process again. Pure.
 
-A recogniser counts samples from the first one it gets; the log knows where that was.
+A recogniser counts samples from the first sample that it gets; the log knows where in the call that sample was.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from voicekit.events import (
 Heard: TypeAlias = AudioFrame | Gap | SpeechStarted | SpeechStopped
 
 KEPT_S = 60.0
-"""Seconds of sound that are kept at most; older sound is lost if the failed service never made anything final."""
+"""The most seconds of sound that are kept. Older sound is lost if the failed service never made anything final."""
 
 LEAST_SPEECH_S = 0.4
-"""Seconds of speech for which a word is owed; less may be a cough."""
+"""The fewest seconds of speech for which a recogniser owes a word; anything shorter may be a cough."""
 
 HANGOVER_S = 0.2
-"""Seconds after the last word in which a detector may report the end of speech; anything longer is a word that was
+"""How many seconds after the last word a detector may report the end of speech; anything longer is a word that was
 missed.
 """
 
 
 class SoundLog:
-    """Takes what goes to the recogniser and what comes from it, in positions of the whole call."""
+    """Takes the sound that goes to the recogniser and the transcripts that it returns, in positions of the whole
+    call.
+    """
 
     def __init__(self, endpoints: bool = True) -> None:
         self._endpoints = endpoints
@@ -84,7 +86,7 @@ class SoundLog:
 
     @property
     def owed_s(self) -> float:
-        """For how many seconds of sound a word, or the end of words, has been owed; 0.0 if nothing is."""
+        """For how many seconds of sound the recogniser has owed a word, or the end of words; 0.0 if it owes nothing."""
         began, stopped = self._speech or (self._at, self._at)
         end = self._at if stopped is None else stopped
         if self._open:
@@ -94,9 +96,7 @@ class SoundLog:
 
     @property
     def hanging(self) -> int | None:
-        """The end of the last final word, if no speech is left after it and no endpoint has confirmed that this
-        is all.
-        """
+        """The end of the last final word, if no speech follows it and its endpoint has not come; otherwise None."""
         if self._last_final is None or not self._endpoints:
             return None
         stopped = self._last_final if self._speech is None else self._speech[1]
@@ -104,7 +104,7 @@ class SoundLog:
         return self._last_final if no_more else None
 
     def again(self) -> tuple[int, list[Heard]]:
-        """What another recogniser has to process, and the position of its first sample."""
+        """The position of the first sample that another recogniser has to process, and everything from there on."""
         self._sign, self._open = self._at, False
         first = next((item.at for item in self._items if isinstance(item, AudioFrame | Gap)), self._at)
         return first, list(self._items)
@@ -125,12 +125,12 @@ def _end(item: Heard) -> int:
 
 
 def moved(item: Heard, by: int) -> Heard:
-    """`item` at its position for a recogniser whose first sample is at `by`."""
+    """`item` at its position in the count of a recogniser whose first sample is at `by`."""
     return replace(item, at=max(0, item.at - by))
 
 
 def moved_back(said: Transcript, by: int) -> Transcript:
-    """That recogniser's output, in positions of the whole call."""
+    """The output of a recogniser whose first sample was at `by`, in positions of the whole call."""
     match said:
         case Interim(words) | Final(words) | Translated(words):
             return replace(said, words=tuple(_moved_word(word, by) for word in words))

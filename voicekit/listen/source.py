@@ -1,8 +1,8 @@
 """Sources that need no device: silence and a tone, for tests, for typed calls, and to try out a pipeline.
 
-Both emit frames of 20 ms. If `live`, they run in real time: each frame comes when its last sample would have been
-recorded, counted from the start of `run`; late frames follow at once, so nothing drifts. Otherwise the receiver sets
-the pace. A cancelled run leaves nothing behind; the next one begins at sample 0 again.
+The sources emit frames of 20 ms. If `live`, they run in real time: each frame comes when its last sample would have
+been recorded, counted from the start of `run`. Late frames follow immediately, so nothing drifts. Otherwise the
+receiver sets the pace. A cancelled run leaves nothing behind; the next run begins at sample 0 again.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class SilenceSource(Pipeable):
 
 
 class ToneSource(Pipeable):
-    """A sine of `frequency` Hz in PCM16, at `level_dbfs` relative to the loudest possible sine; the same in both
-    channels.
+    """A sine of `frequency` Hz in PCM16, at `level_dbfs` relative to the loudest possible sine; in stereo, both
+    channels are the same.
 
     Raises ConfigError for another encoding, for a level above 0, and for a frequency that the rate can't carry.
     """

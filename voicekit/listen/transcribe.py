@@ -1,11 +1,12 @@
-"""Assembles a recogniser's tokens into words: finals once, and the tail that may still change replaced each time. Pure.
+"""Assembles a recogniser's tokens into words. Each final word is emitted once; the tail, which may still change, is
+emitted anew each time. Pure.
 
 Recognisers emit pieces of words, with white space before each word; a piece that begins with white space begins a word.
-Scripts without spaces (Chinese, Japanese, Thai, ...) have no such hint: there each token that begins with a full
-character is a word, including the punctuation after it. A change of speaker begins a word as well.
+Scripts without spaces (Chinese, Japanese, Thai, ...) have no such hint: in these scripts, each token that begins with a
+full character is a word, including the punctuation after it. A change of speaker begins a word as well.
 
 A final word is released when the next final word begins or when `flush` ends it: until then "week" may become
-"weekend". So what has been released always ends at the end of a word, and another recogniser can continue from there.
+"weekend". So the released text always ends with a whole word, and another recogniser can continue from there.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ class HeardToken:
 
 
 class Assembly:
-    """One stream's transcript: `feed` it the content of each message of the recogniser, and it returns what is new.
+    """One stream's transcript: `feed` takes the content of each message of the recogniser, and returns what is new.
 
-    Each final word is in exactly one Final. An Interim contains everything after them: the final pieces of an
-    unfinished word, and the tokens that may still change. It is emitted whenever it differs from the previous Interim.
-    Words without times are placed where the previous word ended. A word is as certain as its least certain piece.
+    Each final word is in exactly one Final. An Interim contains everything after the final words: the final pieces of
+    an unfinished word, and the tokens that may still change. It is emitted whenever it differs from the previous
+    Interim. Words without times are placed where the previous word ended. A word is as certain as its least certain
+    piece.
     """
 
     __slots__ = ("_at", "_interim", "_open")
@@ -45,14 +47,12 @@ class Assembly:
         self._interim = Interim(())
 
     def feed(self, final: Iterable[HeardToken], nonfinal: Iterable[HeardToken] = ()) -> list[Final | Interim]:
-        """`final` tokens are new; `nonfinal` ones replace those fed before."""
+        """Take new `final` tokens, and `nonfinal` tokens that replace the previous ones."""
         *finished, self._open = _cut([*self._open, *final])
         return self._say(finished, list(nonfinal))
 
     def flush(self) -> list[Final | Interim]:
-        """The utterance or the stream is over: the last word is complete, and tokens that were not final are
-        dropped.
-        """
+        """End the utterance or the stream: the last word is complete, and tokens that are not final are dropped."""
         if not _spoken(self._open):
             return self._say([], [])  # keep white space: otherwise the next word would be joined to the last one
         finished, self._open = [self._open], []
@@ -72,8 +72,8 @@ class Assembly:
 
 
 def words(text: str, start: int, end: int) -> tuple[Word, ...]:
-    """`text` as words that share the samples from `start` to `end` in proportion to their letters; for ears without
-    real times.
+    """`text` as words that share the samples from `start` to `end` in proportion to their letters; for recognisers that
+    give no times.
     """
     groups = _cut([HeardToken(character) for character in text])
     spoken = ["".join(token.text for token in group) for group in groups if _spoken(group)]
@@ -88,7 +88,7 @@ def words(text: str, start: int, end: int) -> tuple[Word, ...]:
 
 
 def _cut(tokens: Iterable[HeardToken]) -> list[list[HeardToken]]:
-    """The tokens in groups, each the pieces of one word; at least one group, which may be empty."""
+    """The tokens in groups, each with the pieces of one word. There is at least one group, which may be empty."""
     groups: list[list[HeardToken]] = [[]]
     for token in tokens:
         if not token.text:
@@ -111,7 +111,7 @@ def _spoken(pieces: Sequence[HeardToken]) -> bool:
 
 
 def _words(groups: Iterable[Sequence[HeardToken]], at: int) -> Iterator[Word]:
-    """The words of `groups`, the first one at `at` if its tokens have no times."""
+    """The words of `groups`; if the first word's tokens have no times, it is placed at `at`."""
     for pieces in groups:
         if _spoken(pieces):
             word = _word(pieces, at)

@@ -1,7 +1,8 @@
-"""Voice activity detectors: webrtcvad (the default), plain energy, and one that confirms another's result.
+"""Voice activity detectors: webrtcvad (the default), plain energy, and a detector that confirms another's result.
 
 webrtcvad is a cheap gate (3 us per 20 ms), not a judge: it also passes hold music, rings and clicks
-(benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only what the cheap one passes.
+(benchmarks/vad_on_noise.py). With `ConfirmedBy`, a better and more expensive judge gets only the sound that the cheap
+gate passes.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 WEBRTC_MODES = (0, 1, 2, 3)
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
-WINDOW_S = 0.02  # webrtcvad takes 10, 20 and 30 ms: 20 costs half as much as 10, and waits less than 30
-# In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it took for
-# speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
+WINDOW_S = 0.02  # webrtcvad takes 10, 20 or 30 ms: 20 ms costs half as much as 10, and delays less than 30
+# In each mode, webrtcvad reports speech for at least this many 20 ms windows after the last window that it judged to
+# be speech. This is its own hangover (kOverHangMax1 in WebRTC's vad_core.c; confirmed by tests), which can't be turned
 # off.
 WEBRTC_TRAIL = (4, 4, 3, 3)
-# It starts with an assumed noise floor, and takes the first one or two windows in any room for speech.
+# webrtcvad starts with an assumed noise floor, and mistakes the first one or two windows in any room for speech.
 WEBRTC_LEARNS = 5
 ENERGY_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 ENERGY_SLOPE_DB = 20.0  # the probability rises from 0 to 1 over this many decibels around the threshold
@@ -84,8 +85,8 @@ class _WebRtcStream:
 class EnergyVad:
     """Anything louder than `threshold_dbfs` is speech: for quiet rooms and for tests. Has no dependencies.
 
-    The level is the root mean square below full scale, without the direct current. At the threshold the probability is
-    0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
+    The level is the root mean square, relative to full scale, without the DC offset. At the threshold the probability
+    is 0.5, and 10 dB above it 1. Raises ConfigError for a threshold outside -96 to 0.
     """
 
     threshold_dbfs: float = -40.0
@@ -123,14 +124,15 @@ class _EnergyStream:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedBy:
-    """Speech is what `first` passes and `judge` confirms; the judge mostly never gets what `first` rejects.
+    """Reports speech that `first` passes and `judge` confirms. Most of the sound that `first` rejects never reaches the
+    judge.
 
-    The windows are those of `first`. If its probability is at least `threshold`, the judge catches up, in its own
-    windows, on everything since it last judged, at most `pre_roll` seconds back (at least one window), and its latest
-    verdict is the probability; otherwise that is 0. So the judge's sound skips long silences.
+    The windows are those of `first`. If the probability of `first` is at least `threshold`, the judge processes, in its
+    own windows, all sound since it last judged, at most `pre_roll` seconds (but at least one window). Its latest
+    verdict is then the probability; otherwise the probability is 0. So the judge never gets long silences.
 
-    Its trail is that of `first`: a blip that `first` prolongs stays a blip, so confirming never adds speech. Raises
-    ConfigError if the two have no rate in common.
+    The trail is that of `first`: a blip that `first` prolongs stays a blip, so confirming never adds speech. Raises
+    ConfigError if the two detectors have no rate in common.
     """
 
     first: Vad

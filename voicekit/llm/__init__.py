@@ -1,4 +1,4 @@
-"""Language models as handlers: what all of them share. Plugins add the vendors' wires.
+"""Language models as handlers: the code that all models share. Plugins add the vendors' protocols.
 
 `LanguageModel` (voicekit/llm/handler.py) is the handler, `tool` makes functions callable for it, and a vendor's plugin
 implements `Model`; docs/models.md shows how.

@@ -1,8 +1,9 @@
-"""One answer of a model, from the bytes of its stream: the words to speak at once, and the facts known at its end.
-Pure.
+"""One answer of a model, from the bytes of its stream: the words, to be spoken immediately, and the facts that are
+known at its end. Pure.
 
-This is the same for all wires: events that can't be read are skipped, thoughts are removed, calls are put together, and
-everything whose size the model chooses has a limit. After its Stop an answer is complete, and nothing is an error.
+This is the same for all vendors' protocols: events that can't be read are skipped, thoughts are removed, calls are put
+together, and everything whose size the model chooses has a limit. After its Stop an answer is complete, and nothing
+that follows is an error.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from voicekit.reply.say import has_ended
 from voicekit.reply.tags import is_audible
 
 MOST_TEXT = 64 * 1024
-"""Characters of one answer: an hour of speech; a model that writes more is going round in circles."""
+"""The most characters of one answer: an hour of speech. A model that writes more is going round in circles."""
 
 MOST_JUDGED = 2_000
 """Characters at the beginning of an answer that must contain something audible."""
 
 
 class ModelAnswer:
-    """What has come of one answer so far. `stop` is None until the model has stopped.
+    """The part of one answer that has arrived so far. `stop` is None until the model has stopped.
 
-    `fault` is the error that the service reports instead of the rest, `over` means that nothing more is to be read,
-    `refused` that there were words of a refusal, and `unread` is why the last unreadable event could not be read.
+    `fault` is the error that the service reported instead of the rest. `over` means that nothing more is to be read,
+    and `refused` that there were words of a refusal. `unread` is why the last unreadable event could not be read.
     """
 
     def __init__(self, model: Model) -> None:
@@ -63,7 +64,7 @@ class ModelAnswer:
                     yield words
 
     def end(self) -> Iterator[str]:
-        """The words that were still held back, once the stream has ended normally.
+        """The words that were still held back; called when the stream has ended normally.
 
         A stream without a Stop counts as stopped if it ends after a whole sentence or whole calls.
         """
@@ -75,7 +76,7 @@ class ModelAnswer:
 
     @property
     def audible(self) -> bool:
-        """Whether anything of it can be heard."""
+        """Whether anything of the answer can be heard."""
         return is_audible(self._said)
 
     def _taken(self, piece: ModelPiece) -> str:
@@ -101,7 +102,7 @@ class ModelAnswer:
         return ""
 
     def _words(self, text: str, final: bool) -> str:
-        """The part of `text` to speak now; for a final event, what the events before it left out."""
+        """The part of `text` to speak now; for a final event, the part that the earlier events left out."""
         if final and text.startswith(self._written):
             text = text[len(self._written) :]
         elif final and (self._deltas or text in self._written):

@@ -1,11 +1,11 @@
-"""What a model's handler keeps during a call: its connection, its notes, and room for late tools.
+"""The data that a model's handler keeps during a call: its connection, its notes, and room for late tools.
 
-It is opened when the handler is first called, or before; it runs beside the conversation, and ends with the call. A
-handler that is called outside of a session has one for each turn.
+This state is opened when the handler is first called, or before. It runs beside the conversation and ends with the
+call. A handler that is called outside of a session has a new state for each turn.
 
-An interruption costs the connection, since closing it is the only way to stop an answer. So another one is opened at
-once, while the caller is still speaking. A service may also close an idle connection. So if it has been idle for a
-while, it is checked when the caller begins to speak, and replaced if it is gone.
+An interruption costs the connection, since closing it is the only way to stop an answer. So another connection is
+opened immediately, while the caller is still speaking. A service may also close an idle connection. So a connection
+that has been idle for a while is checked when the caller begins to speak, and replaced if it is gone.
 """
 
 from __future__ import annotations
@@ -34,18 +34,19 @@ KEEP_WARM = 300.0
 """Seconds that an idle connection is kept: callers may be silent for long. Services close it at some point."""
 
 IDLE = 10.0
-"""Seconds for which an idle connection is trusted. Services keep one from five seconds to some minutes, mostly one
-minute. Checking a connection costs a request, and a question that comes during the check costs another connection.
+"""Seconds for which an idle connection is trusted. Services keep an idle connection for five seconds to some minutes,
+most of them for one minute. Checking a connection costs a request, and a question that comes during the check costs
+another connection.
 """
 
 CLOSE_TIMEOUT = 0.3
 """Seconds to close TLS at the end of the call."""
 
 LATE_AT_ONCE = 8
-"""Tools that report later and may run at the same time in one call; further ones wait."""
+"""How many tools that report later may run at the same time in one call; further ones wait."""
 
 CONNECTIONS = 8
-"""Connections per call: a reply, the previous one that is still unwinding, and tools that report."""
+"""The most connections per call: for a reply, the previous reply that is still unwinding, and tools that report."""
 
 
 @runtime_checkable
@@ -57,10 +58,10 @@ class Watchable(Protocol):
 
 @dataclass
 class CallState:
-    """The state of one handler in one call. `begun` has the turns in which it was called, and their tool calls, by
-    number.
+    """The state of one handler in one call. `begun` has the turns in which the handler was called, and their tool
+    calls, by turn number.
 
-    `model` is what it connects to, within `patience` seconds.
+    `model` is the model to connect to, within `patience` seconds.
     """
 
     client: httpx.AsyncClient
@@ -75,21 +76,23 @@ class CallState:
     _idle_since: float = inf
 
     def begin(self, turn: Turn) -> list[ModelStep]:
-        """The steps of `turn`, which is answered again; what a discarded guess with this number left is dropped."""
+        """The empty list for the steps of `turn`, which is answered now. Steps of a discarded guess with this number
+        are dropped.
+        """
         self.begun[turn.number] = turn, []
         return self.begun[turn.number][1]
 
     def steps(self, now: Turn | None = None) -> dict[int, list[ModelStep]]:
-        """The calls by turn: those in `now`, and those in turns that really happened."""
+        """The steps by turn number: those of turn `now`, and those of turns that really happened."""
         return {number: steps for number, (turn, steps) in self.begun.items() if turn is now or happened(turn)}
 
     def forget(self, before: int) -> None:
-        """Drop the calls before turn `before`."""
+        """Drop the steps of turns before turn `before`."""
         for number in [number for number in self.begun if number < before]:
             del self.begun[number]
 
     def cold(self) -> None:
-        """The connection is lost: open another for the next question."""
+        """Note that the connection is lost, so that another is opened for the next question."""
         self._cold.set()
 
     def hear(self, event: SessionEvent) -> None:
@@ -101,7 +104,7 @@ class CallState:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """While the connection is used, it is not idle."""
+        """Count the connection as in use, and so not as idle, inside the `with`."""
         self._uses += 1
         try:
             yield
@@ -132,7 +135,7 @@ class CallState:
 
 
 class CallStates(dict[object, CallState]):
-    """The states of one call, by handler; kept in its stash."""
+    """The states of one call, by handler; kept in the call's stash."""
 
 
 @asynccontextmanager
@@ -141,7 +144,7 @@ async def call_state(
 ) -> AsyncIterator[CallState]:
     """The state of `handler` in `session`, opened if necessary; without a session, it ends with the block.
 
-    It connects to `model` within `connect` seconds, through `transport` if there is one.
+    The state connects to `model` within `connect` seconds, through `transport` if there is one.
     """
     if isinstance(session, NoCall):
         with alone():
@@ -164,7 +167,7 @@ async def call_state(
 
 
 def happened(turn: Turn) -> bool:
-    """Whether `turn` is committed; a discarded guess never is, and its number goes to another turn."""
+    """Whether `turn` is committed. A discarded guess never is, and its number goes to another turn."""
     return turn.commitment is None or turn.commitment.is_set()
 
 

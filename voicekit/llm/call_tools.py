@@ -2,7 +2,7 @@
 
     LanguageModel(model, tools=[end_call, collect_keys, send_digits, transfer_call({"sales": "+15550001"})])
 
-What can't be undone happens after the words of the reply have been heard: a model says goodbye, and calls the tool. A
+Actions that can't be undone happen after the reply has been heard: a model says goodbye and then calls the tool. A
 model never chooses a number: it gets names, and any other name is refused.
 """
 
@@ -51,7 +51,7 @@ def transfer_call(destinations: Mapping[str, str], *, sorry: str | None = SORRY)
     """A tool that transfers the caller to one of `destinations`: names for the model, each with a number or address.
 
     The caller is transferred after the reply was heard, unless they interrupt it. If the carrier refuses, `sorry` is
-    spoken and the call continues. ConfigError if there is no destination.
+    spoken and the call continues. Raises ConfigError if there is no destination.
     """
     if not destinations:
         raise ConfigError("transfer_call: expected destinations, such as {'sales': '+15550001'}, got none")

@@ -24,12 +24,14 @@ from voicekit.llm.window import Window
 from voicekit.reply.handler import Turn
 
 FILLER_AFTER = 0.7
-"""Seconds of silence after which a caller begins to wonder; most tools are faster, and need no filler."""
+"""Seconds of silence before a filler is spoken: then a caller begins to wonder. Most tools are faster, and need no
+filler.
+"""
 
 STARTED = "Started. You will be told the result when it is there; until then, say that it is under way."
 
 AT_ONCE = 8
-"""Tools of a turn that run at the same time; further ones wait."""
+"""The most tools of a turn that run at the same time; further ones wait."""
 
 NO_TOOL = "(unknown)"
 """The name in events for a call of an unknown tool, whose own name may be any text."""
@@ -39,8 +41,8 @@ ToolOutcome: TypeAlias = Literal["result", "failed", "late", "cancelled", "refus
 
 @dataclass
 class Running:
-    """Runs tools in `turn`. `state` starts those that may outlive it; `report` gets the results that are reported
-    later.
+    """Runs tools in `turn`. `state` starts the tools that may outlive the turn; `report` gets the results that are
+    reported later.
     """
 
     tools: Mapping[str, Tool]
@@ -54,9 +56,10 @@ class Running:
     _room: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
 
     async def run(self, step: ModelStep) -> None:
-        """Run the calls in `step` that have no result yet; returns when each has one, or continues in the background.
+        """Run the calls in `step` that have no result yet; returns when each call has a result or continues in the
+        background.
 
-        If cancelled, tools with "finish" still finish; the others stay without a result.
+        If `run` is cancelled, tools with "finish" still finish; the others stay without a result.
         """
         with alone():
             async with trio.open_nursery() as fillers:
@@ -101,7 +104,9 @@ class Running:
             await self.report(run.call, run.step.results[run.call.id])
 
     async def _fill(self) -> None:
-        """Speak one filler, if a tool with a filler takes long and the caller has heard everything before it."""
+        """Speak one filler, if a tool with a filler takes long and the caller has heard everything that was said
+        before.
+        """
         while True:
             await trio.sleep(FILLER_AFTER)
             if self._waiting and not self._has_more_to_hear():

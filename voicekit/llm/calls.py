@@ -1,7 +1,7 @@
 """Puts together the pieces of a model's calls, in whatever order they come, and limits their number and length.
 
-Some services number parallel calls alike or not at all, omit ids, repeat names, or send arguments only at the end. All
-available information is used to decide to which call a piece belongs.
+Some services give parallel calls the same number or none, omit ids, repeat names, or send arguments only at the end. So
+all available information is used to decide to which call a piece belongs.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from voicekit.llm.messages import CallPiece, ModelCall, ToolResult
 from voicekit.llm.tools import as_name
 
 MOST_CALLS = 32
-"""Calls of one answer that are run; a caller waits for all of them."""
+"""The most calls of one answer that are run; the caller waits for all of them."""
 
 MOST_KEPT = 2 * MOST_CALLS
-"""Calls of one answer that are shown to the model again; after them the answer is not read any further."""
+"""The most calls of one answer that are shown to the model again. After these, the answer is not read any further."""
 
 MOST_ARGUMENTS = 64 * 1024
-"""Characters of the arguments of all calls in an answer."""
+"""The most characters of the arguments of all calls in an answer."""
 
 LONGEST_ID = 128
-"""Characters; a longer id is replaced by one of ours."""
+"""The most characters of an id; a longer id is replaced by one of ours."""
 
 MOST_SHOWN = 200
-"""Characters of malformed arguments that are shown to the model again."""
+"""The most characters of malformed arguments that are shown to the model again."""
 
 
 @dataclass(slots=True)
 class _Begun:
-    """A partial call; `final` are the arguments as repeated by a later event."""
+    """A partial call; `final` has the arguments as a later event repeats them."""
 
     place: int | None
     id: str = ""
@@ -43,7 +43,9 @@ class _Begun:
 
     @property
     def arguments(self) -> str:
-        """The joined pieces, or those of a later event if there are no pieces or they don't fit together."""
+        """The joined pieces. If there are none, or they don't fit together, the arguments that a later event
+        repeats.
+        """
         written = "".join(self.pieces).strip()
         return written if written and (not self.final or is_object(written)) else self.final.strip()
 
@@ -55,7 +57,7 @@ class ModelCalls:
         self._begun: list[_Begun] = []
         self._size = 0
         self.full = False
-        self.complete_ones = 0  # the complete calls so far, which precede the newest one
+        self.complete_ones = 0  # the number of complete calls before the newest one
 
     def __bool__(self) -> bool:
         return any(call.name or call.id for call in self._begun)
@@ -89,11 +91,11 @@ class ModelCalls:
         return tuple(calls.values())
 
     def are_whole(self) -> bool:
-        """Whether there are calls, and each has complete arguments."""
+        """Whether there are calls, all of them with complete arguments."""
         return bool(self) and all(is_object(call.arguments) for call in self._begun)
 
     def _at(self, place: int | None) -> _Begun | None:
-        """The last call at `place`; if there is none, the last of all, provided that it has no place either."""
+        """The last call at `place`. If there is none, the last of all calls, provided that it has no place."""
         last = self._begun[-1] if self._begun else None
         if place is None or (last is not None and last.place == place):
             return last
@@ -113,7 +115,9 @@ class ModelCalls:
         return None if names_anew else call
 
     def _final_of(self, piece: CallPiece) -> _Begun | None:
-        """The call that `piece` repeats: the one with its id, else the one at its place, else a similar one."""
+        """The call that `piece` repeats: the call with its id, or the call at its place, or else one with the same name
+        and arguments.
+        """
         call = next((each for each in self._begun if piece.id and each.id == piece.id), None) or self._at(piece.place)
         other = call is not None and bool(piece.id and call.id and piece.id != call.id)
         if call is not None and not other and (piece.place is not None or not piece.name or piece.id == call.id):
@@ -126,7 +130,7 @@ class ModelCalls:
 def settled(calls: Iterable[ModelCall]) -> tuple[tuple[ModelCall, ...], dict[str, ToolResult]]:
     """The calls as they may be repeated to a model, and results for those that are not run.
 
-    A model may invent a name; services would refuse it in every later request.
+    A model may invent a tool's name that services would refuse in every later request, so names are made valid.
     """
     kept, results = [], {}
     for number, call in enumerate(calls):

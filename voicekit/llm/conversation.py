@@ -2,7 +2,7 @@
 
 A model that reads its own text assumes that the caller heard it. So an assistant's text here contains only what was
 heard, up to the word at which it was cut, and a note before the caller's next words states the cut. The result of a
-tool is always included: it happened, whether or not the caller heard about it.
+tool is always included: the tool ran, whether or not the caller heard about it.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class ModelStep:
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def messages(self, said: str) -> list[ModelMessage]:
-        """The calls after `said`, with those words before them, and a result for each, even if only a note that there
-        is none.
+        """The words `said`, the calls after them, and a result for each call, even if only a note that there is
+        none.
         """
         told = tuple(self.results.get(call.id) or ToolResult(call.id, CANCELLED, failed=True) for call in self.calls)
         return [Assistant(said.strip(), self.calls), ToolResults(told)]
 
 
 def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
-    """A reply of which `text` was heard, or written: its words, calls and results, in order."""
+    """The messages of a reply: the words in `text` (what was heard, or written so far), calls and results, in order."""
     messages: list[ModelMessage] = []
     start = 0
     for step in steps:
@@ -69,7 +69,7 @@ def replied(text: str, steps: Sequence[ModelStep]) -> list[ModelMessage]:
 
 
 def asked(user: str, reason: str, before: Exchange | None) -> str:
-    """The caller's words for the model, after a note about the reply `before` if one is needed."""
+    """The caller's words for the model, preceded by a note about the last exchange, `before`, if one is needed."""
     return "\n".join((*_about(before), user.strip() or SILENCES.get(reason, NOTHING_SAID)))
 
 
@@ -102,8 +102,8 @@ def conversation(
 ) -> list[ModelMessage]:
     """Everything up to now: the past, the caller's words in `turn`, and the text and calls of its reply so far.
 
-    `earlier` comes before it all. Models accept every such list (see `voicekit.llm.messages`): calls of this turn that
-    are still running have a note as their result.
+    `earlier` is put before everything else. Models accept every such list (see `voicekit.llm.messages`), because calls
+    of this turn that are still running have a note as their result.
     """
     messages, before = past(exchanges, steps)
     _add_user(messages, user, reason, before)
@@ -116,10 +116,10 @@ def conversation(
 
 
 def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exchange | None) -> None:
-    """Add the caller's words; joined to the previous message if that was never answered.
+    """Add the caller's words. They are joined to the previous message if that message was never answered.
 
-    A question whose reply was cut before a word was heard is put before the caller's next words. It must not appear
-    twice, especially if its calls were made.
+    A question whose reply was cut before a word was heard is put before the caller's next words. The question must not
+    appear twice, above all if calls were made for it.
     """
     last = messages[-1] if messages else None
     first = before.user if before is not None and not before.heard.strip() else ""
@@ -133,7 +133,7 @@ def _add_user(messages: list[ModelMessage], user: str, reason: str, before: Exch
 
 
 def _about(before: Exchange | None) -> Iterable[str]:
-    """What the model must know about the reply `before`, if it was not heard in full."""
+    """The note for the model about the reply in `before`, if it was not heard in full."""
     if before is None or (before.heard.strip() == before.said.strip() and (before.heard.strip() or not before.cut)):
         return ()
     if not before.cut:

@@ -1,6 +1,6 @@
 """Failures between a model and us, as voicekit's errors: which error, and whether trying again helps.
 
-The service's own name for the error decides if it is known, and otherwise the HTTP status; the wording decides nothing.
+If the service's own name for the error is known, it decides, otherwise the HTTP status. The wording decides nothing.
 Keys are removed from every text of a service.
 """
 
@@ -17,10 +17,10 @@ from voicekit.llm.messages import ModelFault
 from voicekit.llm.model import Model
 
 MOST_SAID = 300
-"""Characters of a service's explanation that are included in a message."""
+"""The most characters of a service's explanation that are included in a message."""
 
 FILTERED = "content_filter"
-"""The name for a question that a filter rejected: this is the service's answer, not a fault."""
+"""The error name for a question that a filter rejected, which counts as the service's answer and not as a fault."""
 
 REQUEST_IDS = ("x-request-id", "request-id")
 
@@ -54,7 +54,7 @@ RULES: Mapping[str, _Rule] = {
     "not_found_error": _NEVER,
     FILTERED: _NEVER,
 }
-"""By the service's own name for the error."""
+"""The rule for each error, by the service's own name for the error."""
 
 _OF_STATUS = {401: _KEY, 403: _KEY, 402: _SPENT, 408: _AGAIN, 409: _AGAIN, 425: _AGAIN, 429: _LATER}
 
@@ -65,7 +65,7 @@ def told(body: str | bytes) -> ModelFault | None:
         answer = JsonValue.read(body)
     except msgspec.DecodeError:
         return None
-    answer = next(iter(answer), answer)  # some services wrap it in a list
+    answer = next(iter(answer), answer)  # some services wrap the object in a list
     error, request_id = answer["error"], answer["request_id"].word or None
     if error.word:
         return ModelFault(error.word, None, request_id)
@@ -78,7 +78,7 @@ def told(body: str | bytes) -> ModelFault | None:
 def refused(
     model: Model, fault: ModelFault, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> ServiceError:
-    """The error for `fault`; `status` and `headers` are those of the HTTP answer, if it was the fault."""
+    """The error for `fault`; `status` and `headers` are those of the HTTP answer, if that answer was the fault."""
     rule = _rule(fault.error_type, status)
     word, said = shown(model, fault.error_type or ""), shown(model, fault.message) or "no explanation"
     named = ", ".join(filter(None, (f"HTTP {status}" if status else "", word)))
@@ -122,15 +122,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def wait_before_retry(failures: int, asked: float | None, roll: Callable[[], float]) -> float:
-    """Seconds to wait after the `failures`-th failure in a row: what the service asked for, else a doubling back-off.
+    """Seconds to wait after the `failures`-th failure in a row: what the service asked for, otherwise a doubling
+    back-off.
 
-    `roll()` in [0, 1) spreads the back-off over its upper half, so that many calls don't return in step.
+    `roll()` in [0, 1) chooses a wait between half of the back-off and all of it, so that many calls don't return in
+    step.
     """
     return asked if asked is not None else FIRST_DELAY * 2.0 ** (failures - 1) * (0.5 + roll() / 2)
 
 
 def _rule(error_type: str | None, status: int | None) -> _Rule:
-    """The rule for the service's error name, unless that means only "wrong request"; then the more exact status
+    """The rule for the service's error name. If the name means only "wrong request", the HTTP status is more exact, and
     decides.
     """
     known = RULES.get(error_type or "", _NEVER)

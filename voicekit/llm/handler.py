@@ -1,11 +1,12 @@
-"""The handler that uses a language model: it sends the call so far, speaks the words, and runs the tool calls.
+"""The handler that uses a language model: it sends the conversation so far, speaks the words of the answer, and runs
+the tool calls.
 
     turn ─▶ conversation ─▶ model ─▶ words ─▶ say
                  ▲             └───▶ calls ─▶ tools ─┐
                  └───────────── results ─────────────┘
 
-It keeps no transcript of its own: the messages come from the history, where an interrupted reply ends with the last
-word that was heard. It stores only calls and their results.
+The handler keeps no transcript of its own: the messages come from the history, where an interrupted reply ends with the
+last word that was heard. The handler stores only calls and their results.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ FALLBACK = "I'm sorry, something went wrong. Could you say that again?"
 REFUSED = "I'm sorry, I can't help with that."
 
 MOST_ROUNDS = 6
-"""Questions to the model per turn; a model that then still calls tools is going round in circles, and must answer."""
+"""The most questions to the model per turn. A model that still calls tools after these is going round in circles, and
+must answer.
+"""
 
 REPORT = "[The tool {name}, started earlier, has a result: {result} Tell the caller now, in one or two sentences.]"
 
@@ -50,10 +53,10 @@ class LanguageModel:
 
     `system` describes the role; `tools` are functions to call (see `voicekit.llm.tool`). `window` limits the history
     that is sent, and `limits` the times. If there is no answer, `fallback` is spoken and the error is emitted as a
-    Trouble event; with None the error is raised. `transport` replaces the network, in tests.
+    Trouble event; if `fallback` is None, the error is raised. `transport` replaces the network, in tests.
 
-    With a `Fallback` of models, the next one is asked if one fails, or is silent for the patience of the Fallback. Its
-    answer is complete, even if it follows words of the first model that were cut off.
+    With a `Fallback` of models, the next model is asked if one fails, or is silent for the patience of the Fallback.
+    The next model gives a complete answer, even if the first model's words were cut off.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class LanguageModel:
         return f"<LanguageModel {self.model.name!r} of {self.model.service}>"
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn`; if cancelled, close the connection at once and treat the tools by their policies."""
+        """Answer `turn`. If cancelled, close the connection immediately and treat the tools by their policies."""
         async with self._state(turn.session) as state:
             answering = _Answering(self, state, turn, say)
             try:
@@ -104,7 +107,7 @@ class LanguageModel:
 
 
 class _Answering:
-    """One turn."""
+    """The answering of one turn."""
 
     def __init__(self, handler: LanguageModel, state: CallState, turn: Turn, say: Say) -> None:
         self._handler = handler
@@ -113,13 +116,13 @@ class _Answering:
         self._say = say
         scope = this_reply.get(None)
         self._reply = None if scope is None else scope.reply
-        self._said = ""  # only this handler's words; the reply, if there is one, has all of them
+        self._said = ""  # only this handler's words; the reply, if there is one, has all words
         self._anew = False  # whether the next words start a new sentence instead of continuing the last one
         self._ended = False  # whether a tool has ended the call
         self._steps = state.begin(turn)
 
     async def run(self) -> None:
-        """Answer the turn; with a standby model, speak an apology after EXCUSE_S seconds without a word."""
+        """Answer the turn. If there is a standby model, speak an excuse after EXCUSE_S seconds without a word."""
         standby = self._handler.standby
         if standby is None or standby.excuse is None:
             await self._answer()
@@ -153,7 +156,7 @@ class _Answering:
             self._steps.append(step)
             await running.run(step)
             if self._ended and spoke and len(calls) == 1:
-                return  # "Goodbye!", and the call of `end_call`: asked again, many models say goodbye twice
+                return  # after "Goodbye!" and a call of `end_call`: if asked again, many models say goodbye twice
 
     async def speak_apart(self, text: str) -> None:
         """Speak `text` as a separate sentence, whether or not the text before it was cut off."""
@@ -176,7 +179,9 @@ class _Answering:
         self._ended = True
 
     def _messages(self, note: str = "") -> list[ModelMessage]:
-        """The call so far, including this turn; or, with a `note`, the past turns followed by the note."""
+        """The messages of the call so far, including this turn; or, with a `note`, of the past turns, followed by the
+        note.
+        """
         turn, history = self._turn, self._turn.history
         exchanges = [history[place] for place in range(len(history))]
         if exchanges:

@@ -1,10 +1,11 @@
 """A peer's JSON, read leniently: anything missing, null or of an unexpected type reads as nothing.
 
-Services change their wires, and gateways before them change more. A field that can't be read loses its content, but
-never the rest of its event.
+Services change their protocols, and gateways before the services change more. A field that can't be read loses its
+content, but never the rest of its event.
 
->>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}') >>>
-[choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number (['Hello.', ''], None)
+>>> chunk = JsonValue.read('{"choices": [{"delta": {"content": "Hello."}}, null], "usage": null}')
+>>> [choice["delta"]["content"].text for choice in chunk["choices"]], chunk["usage"]["tokens"].number
+(['Hello.', ''], None)
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ TEXT_KINDS = ("", "text", "output_text", "text_delta")
 """The types of parts that are text to be spoken; thoughts, pictures and other parts have other types."""
 
 MOST_ITEMS = 1_000
-"""Items of a list; real lists have a few, and a hostile one of a megabyte would delay every call of the process."""
+"""The most items of a list that are read. Real lists have a few, and a hostile list of a megabyte would delay every
+call of the process.
+"""
 
 LONGEST_NUMBER = 18
-"""Digits; no service uses longer numbers."""
+"""The most digits of a number; no service uses longer ones."""
 
 
 class JsonValue:
@@ -56,24 +59,26 @@ class JsonValue:
 
     @property
     def word(self) -> str:
-        """A string, such as a name or an id; "" for anything else."""
+        """The value if it is a string, such as a name or an id; "" for anything else."""
         return self.raw.encode("utf-8", "ignore").decode() if isinstance(self.raw, str) else ""
 
     @property
     def text(self) -> str:
-        """Text to be spoken: a string, a part of type text, or a list of both; other parts of the list are left out."""
+        """The text to be spoken, from a string, a part of type text, or a list of these; other parts of the list are
+        left out.
+        """
         if isinstance(self.raw, list):
             return "".join(part.text for part in self)
         return self.part if isinstance(self.raw, dict) else self.word
 
     @property
     def part(self) -> str:
-        """The text of an object that is a part of type text; "" for anything else."""
+        """The text of a part of type text; "" for anything else."""
         return self["text"].text if self["type"].word in TEXT_KINDS else ""
 
     @property
     def number(self) -> int | None:
-        """A whole number, also if written as text or as 1.0; None for anything else."""
+        """The value if it is a whole number, even if written as text or as 1.0; None for anything else."""
         if isinstance(self.raw, str) and self.raw.isdecimal() and len(self.raw) <= LONGEST_NUMBER:
             return int(self.raw)
         if isinstance(self.raw, float) and self.raw.is_integer() and abs(self.raw) < 10**LONGEST_NUMBER:

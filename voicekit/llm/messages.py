@@ -1,11 +1,12 @@
-"""What is sent to a model and what comes back, independent of any vendor.
+"""The messages to a model and the pieces of its answer, independent of any vendor.
 
-A conversation goes
+A conversation has this order:
 
     User, Assistant, User, Assistant with calls, Results, Assistant, User ...
 
 It begins with a User. An Assistant follows only a User or Results. An Assistant that called tools is followed by the
-Results of exactly these calls. Both vendors' wires accept every such list, each in its own notation.
+Results of exactly these calls. The protocols of both OpenAI and Anthropic accept every such list, each in its own
+notation.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The caller's words; lines in [brackets] are notes of ours about the call."""
+    """The caller's words; lines in [brackets] are our notes about the call."""
 
     text: str
 
@@ -80,7 +81,9 @@ class ModelQuery:
 # --- what the model returns, piece by piece ---
 
 Why: TypeAlias = Literal["end", "calls", "length", "filtered", "refused"]
-"""Why a model stopped: it was done, wants tools to run, ran out of tokens, was filtered, or refused."""
+"""Why a model stopped: its answer was complete, it wants tools to run, it ran out of tokens, it was filtered, or it
+refused.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class ModelRefusal:
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """More of the call at `place`, an index in the answer, or None if the service gives none.
+    """More of the call at `place`: an index in the answer, or None if the service gives no index.
 
     `id` and `name` come once, `arguments` in any number of pieces; with `final`, `arguments` repeats all of them.
     """
@@ -115,7 +118,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """Tokens so far, None if the service has not reported them; `input` includes those found in a cache."""
+    """The numbers of tokens so far, None if the service has not reported them; `input` includes tokens from a cache."""
 
     input: int | None = None
     output: int | None = None

@@ -1,4 +1,4 @@
-"""What a vendor's plugin implements: how to write a request and how to read an answer's events. It never waits.
+"""What a vendor's plugin implements: how to write a request, and how to read an answer's events. Nothing here waits.
 
 class Mine(HttpModel):
     service, path = "mine", "/v1/answer"
@@ -35,7 +35,7 @@ class ModelRequest:
 
 
 class Model(Protocol):
-    """One model of one service. One object serves any number of calls at once, and stores nothing about them.
+    """One model of one service. One object serves any number of calls at the same time, and stores nothing about them.
 
     `service` is the service's name in errors and events, `name` the service's name for the model, `url` the address of
     the requests.
@@ -55,7 +55,7 @@ class Model(Protocol):
         ...
 
     def redact(self, text: str) -> str:
-        """`text` without the key, wherever it occurs in it."""
+        """`text` with every occurrence of the key removed."""
         ...
 
 
@@ -71,8 +71,8 @@ class ModelEndpoint:
     def find(
         cls, service: str, own: str, url: str | None, key: str | None, header: Callable[[str], Mapping[str, str]]
     ) -> ModelEndpoint:
-        """The endpoint at `url`, or at the service's `own`, which alone requires a key; `header` makes headers from a
-        key.
+        """The endpoint at `url` or, by default, at the service's own address, `own`. Only `own` requires a key.
+        `header` makes headers from a key.
 
         Raises ConfigError for an invalid address, a key that no header can carry, and a missing key.
         """
@@ -93,7 +93,7 @@ class HttpModel(Model):
     """What models of all vendors share: an endpoint, and the program's `extra` fields for each request.
 
     A subclass defines `service`, the `path` of its requests, `fields(query)` and `parse(event)`. A field that is None,
-    in the subclass's or in `extra`, is left out.
+    in `fields` or in `extra`, is left out.
     """
 
     path: ClassVar[str]

@@ -1,4 +1,4 @@
-"""From a Python signature to its description for a model, and from the model's JSON back to arguments.
+"""Turns a Python signature into a description for a model, and the model's JSON back into arguments.
 
 msgspec does both from one type that is built from the parameters, so that the schema and the check always agree. If the
 model omits a parameter with a default, the call omits it too. A parameter's purpose is in the docstring
@@ -43,8 +43,8 @@ class AnyObject:
 
 
 class Signature:
-    """The parameters of `function` that a model may fill. ConfigError for a parameter without a type, or without a JSON
-    type.
+    """The parameters of `function` that a model may fill. Raises ConfigError for a parameter that has no type, or whose
+    type has no JSON form.
 
     `schema` is the JSON schema of the object that the model writes; `turn` names the parameter that receives the
     current Turn, which is hidden from the model.
@@ -67,7 +67,7 @@ class Signature:
             raise ConfigError(f"{where}: {error}") from error
 
     def arguments(self, text: str) -> dict[str, Any]:
-        """The arguments in the model's JSON; msgspec's DecodeError if they do not fit the schema."""
+        """The arguments in the model's JSON; raises msgspec's DecodeError if they do not fit the schema."""
         filled = msgspec.json.decode(text or "{}", type=self._type)
         values = {name: getattr(filled, name) for name in self._type.__struct_fields__}
         return {name: value for name, value in values.items() if value is not msgspec.UNSET}
@@ -109,7 +109,7 @@ def _field(
 
 
 def _without_words(kind: Any, said: str | None) -> tuple[Any, str | None]:
-    """`Annotated[str, "what for"]` as its parts; other annotations are msgspec's own."""
+    """The type and the text of `Annotated[type, "text"]`; other annotations are left to msgspec."""
     if get_origin(kind) is not Annotated:
         return kind, said
     inner, *notes = get_args(kind)
@@ -125,7 +125,7 @@ def _said_of_parameters(doc: str) -> dict[str, str]:
 
 
 def _schema(kind: type) -> dict[str, Any]:
-    """The JSON schema of `kind` with the object itself on top, as services want it, and other types beside it."""
+    """The JSON schema of `kind` as services want it: the object itself at the top level, and other types beside it."""
     (reference,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     top: dict[str, Any] = components.pop(reference["$ref"].removeprefix("#/$defs/"))
     top.pop("title", None)

@@ -1,7 +1,7 @@
-"""Server-sent events from bytes, however the network split them. Pure; one reader for each stream.
+"""Reads server-sent events from bytes, however the network has split them. Pure; each stream has its own reader.
 
-Lines end in LF, CR or CRLF; an empty line ends an event; an event without data is ignored. Fields other than `event`
-and `data` mean nothing for an answer that is streamed once, and are skipped, like comments.
+Lines end in LF, CR or CRLF, and an empty line ends an event. An event without data is ignored. Fields other than
+`event` and `data` mean nothing for an answer that is streamed once; they are skipped, like comments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 LONGEST_EVENT = 1024 * 1024
-"""Bytes; an answer's last event may repeat all of it, and no spoken answer is that long."""
+"""The most bytes of an event. An answer's last event may repeat the whole answer, but no spoken answer is that long."""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 """A CR at the very end may be the first half of a CRLF, so it waits for what follows."""
@@ -46,7 +46,7 @@ class EventReader:
         return events
 
     def _lines(self, received: bytes) -> list[bytes]:
-        """The lines that `received` completes; a long line is not searched again with each of its pieces."""
+        """The lines that `received` completes. The earlier pieces of a long line are not searched again."""
         waiting_cr = bool(self._rest) and self._rest[-1].endswith(b"\r")
         self._rest.append(received)
         if not waiting_cr and not _LINE_END.search(received):

@@ -1,11 +1,11 @@
 """One question to a model over HTTP, and its answer as it arrives.
 
-This decides what may be tried again: a request is repeated only until something of its answer could be heard, because
-what the caller has heard can't be taken back. Every wait has a limit. Time during which the consumer of the words waits
-(a voice that has enough to do) does not count against the service.
+This module decides what may be tried again. A request is not repeated after any of its answer could be heard, because
+what the caller has heard can't be taken back. Every wait has a limit. The time in which a busy voice accepts no more
+words does not count against the service.
 
-Abandoning an answer closes its connection at once, because nothing else stops a service from writing. An answer that
-was read to its end returns its connection for reuse.
+Abandoning an answer closes its connection immediately, because nothing else stops a service from writing. An answer
+that was read to its end returns its connection for reuse.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from voicekit.llm.messages import ModelFault, ModelQuery
 from voicekit.llm.model import Model
 
 MOST_ERROR = 64 * 1024
-"""Bytes that are read of an error body."""
+"""The most bytes that are read of an error body."""
 
 WORDLESS = 20.0
-"""Seconds that an answer may continue without a word to speak or another complete call: time for about a thousand
-characters of arguments, and a limit for arguments or spaces that never end.
+"""Seconds that an answer may continue without a word to speak or another complete call. This is enough for about a
+thousand characters of arguments, and stops arguments or spaces that never end.
 """
 
 AFTER_THE_STOP = 1.0
-"""Seconds to wait for what may follow after an answer has stopped: its usage, and the end of the stream."""
+"""Seconds to wait, after an answer has stopped, for its token usage and the end of the stream."""
 
 AFTER_THE_END = 0.25
-"""Seconds to wait for the connection after a complete answer; if it is not returned by then, it is closed."""
+"""Seconds that the connection may take, after a complete answer, to become reusable; after that it is closed."""
 
 MOST_EMPTY = 2
-"""Attempts that may end in an empty answer: a model that is silent twice stays silent."""
+"""The number of empty answers after which there is no further attempt: a model that is silent twice stays silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits, in seconds: callers who hear nothing for longer ask "hello?".
+    """Time limits in seconds, after which callers who hear nothing would ask "hello?".
 
     `connect` and `first_token` apply to each attempt, `patience` to all of them together, and `between` to any time in
-    which nothing comes. ConfigError for a limit that is not above 0.
+    which nothing comes. Raises ConfigError for a limit that is not above 0.
     """
 
     connect: float = 3.0
@@ -91,8 +91,8 @@ class _Failed(Exception):
 class ModelQuestion:
     """One question to `model` over `client`; the words of the answer go to `speak`.
 
-    `answer` is what came in the latest attempt, `first` the time of its first word or call. An answer with neither
-    words to speak nor a call is an error, unless it `may_be_empty`.
+    `answer` is the answer of the latest attempt, and `first` the time of its first word or call. An answer with neither
+    words to speak nor a call is an error, unless `may_be_empty` is set.
     """
 
     model: Model
@@ -110,9 +110,9 @@ class ModelQuestion:
         self.answer = ModelAnswer(self.model)
 
     async def ask(self) -> ModelAnswer:
-        """The whole answer, after trying again if that may help.
+        """The complete answer. A failed attempt is repeated if that may help.
 
-        Raises ServiceError or ProtocolError, and what `speak` raises. If cancelled, it has closed the connection.
+        Raises ServiceError or ProtocolError, and what `speak` raises. If cancelled, it closes the connection.
         """
         give_up = trio.current_time() + self.limits.patience
         failures = empty = 0
@@ -188,7 +188,8 @@ class ModelQuestion:
         raise _Failed(lost(self.model, f"the answer has no words to speak and no tool call (stop: {answer.stop})"))
 
     async def _next(self, chunks: AsyncGenerator[bytes, None], first_by: float) -> bytes | None:
-        """The next chunk, None at the end. The limit applies to parts of an answer, not to signs of life before it.
+        """The next chunk, None at the end. Only parts of the answer extend the time limit, not signs of life before
+        them.
 
         After its Stop an answer is complete: if the connection is then lost, or falls silent, the answer ends normally.
         """
@@ -234,10 +235,11 @@ class ModelQuestion:
 
 @asynccontextmanager
 async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-    """The body of `response` in chunks as they arrive; afterwards it is closed, at once and from the inside.
+    """The body of `response` in chunks as they arrive. Afterwards it is closed immediately, innermost part first.
 
-    httpx reads through a chain of async generators. If one is abandoned in the middle, the garbage collector finishes
-    it at some time; so it is made to continue into a cancelled read, in which all of them end, innermost first.
+    httpx reads through a chain of async generators. If a generator is abandoned in the middle, the garbage collector
+    finishes it at some later time. So the chain is made to continue with a read that is cancelled, which ends all of
+    the generators, innermost first.
     """
     async with aclosing(response.aiter_bytes()) as chunks:  # type: ignore[type-var]  # it is a generator
         try:
@@ -253,9 +255,9 @@ async def _body(response: httpx.Response) -> AsyncIterator[AsyncGenerator[bytes,
 
 
 async def _to_the_end(chunks: AsyncGenerator[bytes, None]) -> None:
-    """Read what follows the last piece, which is the end, so that the connection can be reused.
+    """Read to the end of the body after the last piece, so that the connection can be reused.
 
-    If the connection breaks instead, it can't be reused, but the answer is complete.
+    If the connection breaks meanwhile, it can't be reused, but the answer is complete.
     """
     with suppress(httpx.HTTPError), trio.move_on_after(AFTER_THE_END):
         async for _ in chunks:

@@ -1,7 +1,7 @@
 """Removes a model's thoughts from an answer, so that neither the voice nor the history gets them.
 
-Local servers and gateways send thoughts as part of the text, between the model's own tags. This knows the tags of all
-usual families, however the stream splits them. Only text that may still become a tag is held back.
+Local servers and gateways send thoughts as part of the text, between the model's own tags. The filter knows the tags of
+all usual model families, however the stream splits them. Only text that may still become a tag is held back.
 """
 
 # ruff: noqa: SIM905  # a list of words reads better as words
@@ -29,7 +29,7 @@ _OTHERS = {
 """Opening tags that do not look like XML, and the tags that close them."""
 
 _ALONE = ("<|start|>assistant", "<|return|>")
-"""Marks around an answer that are not part of it."""
+"""Marks around an answer that are not part of the answer."""
 
 _ATTRIBUTES = r"\s[^<>]{0,100}"
 _XML = "|".join(map(re.escape, sorted(_NAMES, key=len, reverse=True)))
@@ -50,18 +50,18 @@ _IN_A_TAG = re.compile(rf"</?(?:{_XML}){_ATTRIBUTES}", re.IGNORECASE)
 _BEGINS = re.compile(r"[<\[◁]")
 
 LONGEST_TAG = 140
-"""Characters: anything longer is not a tag."""
+"""The most characters of a tag; anything longer is not a tag."""
 
 MOST_DOUBT = 64 * 1024
-"""Characters of text that are kept because it may still turn out to be a thought."""
+"""The most characters that are held back because they may still turn out to be a thought."""
 
 
 class ThoughtFilter:
-    """The filter of one answer: `feed` takes its text as it arrives, and returns what is to be spoken.
+    """The filter of one answer: `feed` takes the text as it arrives, and returns the part to be spoken.
 
-    Thoughts may be nested, and a thought may mention its own tag. So the text after the first of two closing tags is
-    kept until the second comes, or the answer ends without it: then it was the answer. If a tag is never closed, what
-    follows it is not spoken.
+    Thoughts may be nested, and a thought may mention its own tag. So text after a closing tag is held back. If another
+    closing tag follows, the text was part of the thought; if the answer ends, the text was the answer. If a tag is
+    never closed, the text after it is not spoken.
     """
 
     __slots__ = ("_behind_a_thought", "_depth", "_doubt", "_held", "_in_doubt", "_last")
@@ -71,7 +71,7 @@ class ThoughtFilter:
         self._depth = 0
         self._doubt = ""
         self._in_doubt = False  # inside a thought, after a closing tag
-        self._behind_a_thought = False  # and nothing was spoken since
+        self._behind_a_thought = False  # a thought has ended, and nothing has been spoken since
         self._last = " "  # the last spoken character
 
     def feed(self, text: str) -> str:

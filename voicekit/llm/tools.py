@@ -30,15 +30,15 @@ from voicekit.reply.handler import Turn
 OnBargeIn: TypeAlias = Literal["cancel", "finish"]
 
 TIME_LIMIT = 15.0
-"""Seconds; callers do not wait longer for one sentence."""
+"""Seconds that a tool may take; callers do not wait longer for one sentence."""
 
 LATE_TIME_LIMIT = 600.0
-"""Seconds for a tool that reports later: ten minutes is a long call."""
+"""Seconds that a tool that reports later may take: ten minutes is a long call."""
 
 LONGEST_NAME = 64
 
 _NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}")
-"""The names that both vendors accept."""
+"""The names that both OpenAI and Anthropic accept."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -69,7 +69,7 @@ class ToolPolicy:
 
     @property
     def outlives_the_turn(self) -> bool:
-        """Whether it continues when the caller interrupts."""
+        """Whether the tool continues when the caller interrupts."""
         return self.reports_later or self.on_barge_in == "finish"
 
 
@@ -115,16 +115,17 @@ def tool(
 def tool(
     function: Callable[..., Any] | None = None, /, *, name: str | None = None, **policy: Any
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a tool from a function. The docstring describes it, the type hints define its arguments.
+    """Make a tool from a function. The docstring describes the tool, and the type hints define its arguments.
 
-    - `side_effects`: it may change something, so it runs only once it is certain that the caller has finished; a tool
-      that is declared free of side effects (False) also runs during a guess.
-    - `on_barge_in`: when the caller interrupts, "cancel" cancels it and "finish" lets it end; the model learns which.
-    - `time_limit`: seconds, after which it is cancelled and the model is informed.
-    - `filler`: spoken to the caller if it takes longer than a moment.
-    - `reports_later`: the model continues at once, and later puts the result into words for the caller.
+    - `side_effects` (True): the tool may change something, so it runs only when it is certain that the caller has
+      finished. With False, it also runs during a guess.
+    - `on_barge_in`: when the caller interrupts, "cancel" cancels the tool and "finish" lets it end; the model learns
+      which.
+    - `time_limit`: seconds after which the tool is cancelled and the model is informed.
+    - `filler`: a sentence for the caller, spoken if the tool takes longer than a moment.
+    - `reports_later`: the model continues immediately, and later puts the result into words for the caller.
 
-    A parameter of type `Turn` receives the current turn. ConfigError if the function can't be a tool.
+    A parameter of type `Turn` receives the current turn. Raises ConfigError if the function can't be a tool.
     """
     how = ToolPolicy(**policy)
 
@@ -135,7 +136,7 @@ def tool(
 
 
 def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
-    """The tools by name; plain functions become tools. ConfigError if two have the same name."""
+    """The tools by name; plain functions become tools. Raises ConfigError if two tools have the same name."""
     tools: dict[str, Tool] = {}
     for each in given:
         made = each if isinstance(each, Tool) else _made(each, None, ToolPolicy())
@@ -148,7 +149,7 @@ def tools_of(given: Iterable[Callable[..., Any]]) -> dict[str, Tool]:
 def remote_tool(spec: ToolSpec, call: Callable[[Mapping[str, Any]], Any], policy: ToolPolicy | None = None) -> Tool:
     """A tool that is described elsewhere: `call` gets the arguments unchanged, and checks them itself.
 
-    ConfigError for a name that models don't accept.
+    Raises ConfigError for a name that models don't accept.
     """
     if not _NAME.fullmatch(spec.name):
         raise ConfigError(f"tool {spec.name!r}: expected a name of letters, digits, '_' and '-', at most 64")

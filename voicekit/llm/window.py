@@ -1,7 +1,7 @@
-"""How much of a long call is sent to a model: when there are too many exchanges, the oldest are left out, or summed up.
+"""How much of a long call is sent to a model: if there are too many exchanges, the oldest are left out or summed up.
 
     Window(tokens=4_000)                                   leaves the oldest out
-    Window(tokens=4_000, summary=lambda left_out: "...")   and sends what this makes of them
+    Window(tokens=4_000, summary=lambda left_out: "...")   and sends the summary instead
 
 The summary is a function, not a model: a model's summary would keep the caller waiting, or be out of date.
 """
@@ -16,31 +16,34 @@ from voicekit.errors import ConfigError
 from voicekit.llm.conversation import ModelStep
 
 CHARACTERS_PER_TOKEN = 3.5
-"""For English; models differ by a tenth. The estimate is rather too high than too low, because a full window fails."""
+"""For English; models differ by a tenth. The estimate is a little too high rather than too low, because a request with
+too many tokens fails.
+"""
 
 BYTES_PER_TOKEN = 2
-"""For the bytes that UTF-8 needs beyond one per character: half a token for a letter of Greek, Cyrillic or Arabic, one
-for a character of Chinese, Thai or Hindi, one and a half for an emoji. Models differ by a half; none is far above.
+"""For the bytes that UTF-8 needs beyond one per character. This gives half a token for a letter of Greek, Cyrillic or
+Arabic, one for a character of Chinese, Thai or Hindi, and one and a half for an emoji. Models differ by a half; no
+model needs far more.
 """
 
 PER_MESSAGE = 8
-"""Tokens that a message needs besides its text."""
+"""Tokens that a message needs in addition to its text."""
 
 TOKENS = 8_000
-"""Some hours of talk. The model reads every token again in every turn, which delays the answer."""
+"""The default size: some hours of talk. The model reads every token again in every turn, which delays the answer."""
 
 RESULT_SHARE = 4
-"""The results of all tools in one answer may take a quarter of the window."""
+"""The results of all tools in one answer may take one part in this many of the window: a quarter."""
 
 LEAST_RESULT = 50
-"""Tokens of a result that are always kept."""
+"""The least number of tokens of a result that are kept."""
 
 MOST_PER_TOKEN = 8
 """The most characters that a token can have, for a first cut of what may be megabytes."""
 
 
 def estimate(text: str) -> int:
-    """Roughly how many tokens `text` has, judged by its script."""
+    """Roughly how many tokens `text` has, estimated from its script."""
     ascii_only = len(text.encode("ascii", "ignore"))
     beyond = len(text.encode("utf-8", "surrogatepass")) - len(text)
     return PER_MESSAGE + round(ascii_only / CHARACTERS_PER_TOKEN + beyond / BYTES_PER_TOKEN)
@@ -48,7 +51,7 @@ def estimate(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `tokens` of the past, where `count` counts the tokens of a message's text; ConfigError below 1.
+    """Limits the past to `tokens`, where `count` counts the tokens of a message's text. Raises ConfigError below 1.
 
     `summary`, if given, takes the exchanges that are left out, oldest first, and returns the text that replaces them;
     it is called in each turn, on the event loop.
@@ -84,7 +87,9 @@ class Window:
         return kept, f"[Earlier in this call: {summed_up}]" if summed_up else ""
 
     def cut(self, text: str, shares: int = 1) -> str:
-        """As much of a tool's result as fits, if it is one of `shares` results, and a note if that is not all."""
+        """As much of a tool's result as fits when `shares` results share the space, with a note if the result
+        was cut.
+        """
         most = max(LEAST_RESULT, self.tokens // RESULT_SHARE // max(1, shares))
         kept = text[: most * MOST_PER_TOKEN]
         while (tokens := self.count(kept)) > most and len(kept) > LEAST_RESULT:

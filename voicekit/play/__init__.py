@@ -1,1 +1,1 @@
-"""Sound on its way to the caller: sinks, and the playout that tracks what was heard."""
+"""Sound on its way to the caller: sinks, and the playout that tracks what has been heard."""

@@ -1,9 +1,8 @@
 """When each sample reaches the listener: the model of a device that plays by the clock (pure; `now` is an argument).
 
 A frame written at `now` sounds after the device's `latency`, or when the previous frame ends, whichever is later. A
-hold freezes everything, including sound in transit through the device. Sound that was played is passed to
-`played(start, frame)`, exactly once and in order: this is the recording of a sink, with the time at which each sample
-was heard.
+hold freezes everything, including sound in transit through the device. Played sound is passed to `played(start,
+frame)`, exactly once and in order. From this, a sink makes its recording, with the time at which each sample was heard.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from voicekit.audio.format import AudioFormat
 from voicekit.audio.frame import AudioFrame
 
 SAMPLE_EPSILON = 1e-6
-"""Share of a sample: float seconds times a rate may be slightly below the whole sample that has passed."""
+"""Tolerance, as a fraction of a sample: float seconds times a rate may be slightly below the whole number of
+samples.
+"""
 
 
 class ClockedDevice:
@@ -43,7 +44,7 @@ class ClockedDevice:
         self._waiting += frame.samples
 
     def position(self, now: float) -> int:
-        """Samples heard by `now`."""
+        """The number of samples heard by `now`."""
         self._settle(now)
         if self._held_at is not None or not self._frames:
             return self._heard
@@ -51,12 +52,12 @@ class ClockedDevice:
         return self._heard + min(frame.samples, max(0, self._count(now - start)))
 
     def queued(self, now: float) -> int:
-        """Samples written and not heard yet."""
+        """The number of samples that have been written but not yet heard."""
         position = self.position(now)
         return self._heard + self._waiting - position
 
     def below_at(self, level: int, now: float) -> float:
-        """When fewer than `level` samples will be queued; infinity while held."""
+        """When fewer than `level` samples will be queued; infinity during a hold."""
         if self._held_at is not None:
             return float("inf")
         return now + max(0, self.queued(now) - level + 1) / self._rate

@@ -1,7 +1,8 @@
-"""A sound file as a sink: it plays by the clock without a device, and the file has what would have been heard.
+"""A sound file as a sink: it plays by the clock without a device, and the file gets the sound that would have been
+heard.
 
-Sample n of the file is what was heard n samples after the sink was opened, including silences, so two files of one call
-are aligned. A thread writes the disk; a slow disk makes playout wait.
+Sample n of the file was heard n samples after the sink was opened. Silences are included, so two files of one call are
+aligned. A thread writes to the disk, and a slow disk makes playout wait.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from voicekit.play.clocked_device import ClockedDevice
 from voicekit.play.sink import ClockedSpeaker
 
 QUEUED = 10.0
-"""Seconds of heard sound that may wait for the disk; at half of this, playout has to wait."""
+"""The most seconds of heard sound that may wait for the disk; at half of this, playout has to wait."""
 
 
 class FileSink:
     """Plays into the sound file `path` (.wav, .flac, .ogg, .opus); pausable.
 
     Raises ConfigError for another suffix or a folder that does not exist, and on opening if the file can't be written.
-    If the disk fills up, the call ends with a DeviceError, and what was written until then can be played.
+    If the disk fills up, the call ends with a DeviceError, and the sound that was written by then can be played.
     """
 
     name = "file sink"
@@ -60,7 +61,7 @@ class FileSink:
 
 
 class _Track:
-    """Joins what was heard, including the silences between."""
+    """Joins the pieces of sound that were heard, with the silences between them."""
 
     def __init__(self, outlet: Outlet[Sound], rate: int, start: float) -> None:
         self._outlet = outlet
@@ -77,7 +78,7 @@ class _Track:
 
 
 class _FileSpeaker(ClockedSpeaker):
-    """Waits for the disk as well as for the clock."""
+    """A speaker that waits for the disk as well as for the clock."""
 
     def __init__(self, air: ClockedDevice, format: AudioFormat, outlet: Outlet[Any]) -> None:  # noqa: A002
         super().__init__(air, format)

@@ -1,8 +1,8 @@
 """A lease: one reply's right to make sound, and the record of how much of it was heard.
 
-Only one lease is valid at a time. Cutting a reply revokes its lease at once: whatever the dead reply's tasks still do,
-they can't make sound. Sound is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't pause,
-a hold discards what was not heard and a release writes it again.
+Only one lease is valid at a time. Cutting a reply revokes its lease immediately: whatever the dead reply's tasks still
+do, they can't make sound. Sound is sent on an absolute schedule, at most `lead` ahead of the clock. If a sink can't
+pause, a hold discards the sound that has not been heard, and a release writes it again.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from voicekit.events import Audible, HeardSoFar, Signal, Underrun, WordMark
 from voicekit.play.rewind import Rewind
 
 LATE = 0.001
-"""Seconds behind schedule from which it counts as an underrun: less is within the clock's precision."""
+"""Seconds behind schedule that are ignored: such a delay is within the clock's precision, and is no underrun."""
 
 LOOK_AGAIN = 0.005
-"""Minimum seconds until the next look at the position, which may stand still (a device that is still filling)."""
+"""The fewest seconds until the position is checked again, since it may stand still (while a device's buffer fills)."""
 
 
 class PlaybackLease:
-    """One reply's right to make sound. `hold`, `release` and `revoke` are synchronous and act at once."""
+    """One reply's right to make sound. `hold`, `release` and `revoke` are synchronous and act immediately."""
 
     def __init__(self, speaker: Speaker, sink: Sink, reply: Reply, lead: float, report: Callable[[Any], None]) -> None:
         self.reply = reply
         self.tell: Callable[[Signal], None] = _ignore
-        self._audible = False  # whether the first sample was heard, as of the last look
+        self._audible = False  # whether the first sample had been heard at the last check
         self._speaker = speaker
         self._rate = sink.format.rate
         self._lead = lead
         self._report = report
         self._base = speaker.position
-        self._written = 0  # samples handed to the sink and not taken back
+        self._written = 0  # samples that were handed to the sink and not taken back
         self._said = 0  # characters that the handler had said when the last sample was handed over
         self._anchor: float | None = None  # the time at which sample 0 is due, including holds and underruns
         self._rewind = None if sink.pausable else Rewind()
@@ -50,12 +50,12 @@ class PlaybackLease:
 
     @property
     def position(self) -> int:
-        """Samples of this reply that were heard."""
+        """The number of samples of this reply that have been heard."""
         return min(self._speaker.position - self._base, self._written)
 
     @property
     def queued(self) -> int:
-        """Samples handed over (or taken back for a hold) that were not heard yet."""
+        """The number of samples that were handed over (or taken back for a hold) but not yet heard."""
         return self._written - self.position + (self._rewind.samples if self._rewind else 0)
 
     @property
@@ -70,7 +70,9 @@ class PlaybackLease:
         self._marks.append(mark)
 
     def listen(self) -> None:
-        """Update `reply.heard_to`, and report what is new: a word counts once its first sample was heard."""
+        """Update `reply.heard_to`, and report what is new. A word counts as heard when its first sample has been
+        heard.
+        """
         if self._audible and not self._marks:
             return
         position, before = self.position, self.reply.heard_to
@@ -106,22 +108,22 @@ class PlaybackLease:
         self._changed.unpark_all()
 
     def revoke(self) -> None:
-        """Be silent permanently: nothing written from now on is played, and what was heard is final."""
+        """End this reply's sound for good: nothing more of it is played, and what has been heard no longer changes."""
         if self._revoked:
             return
         self.tell = _ignore
         try:
             self._speaker.discard()
             self.listen()
-            self._written = self.position  # and the position stays there, whatever sounds next
-        finally:  # even if the sink fails: it is not called again, and gets no more of this reply
+            self._written = self.position  # the position stays there, whatever is played next
+        finally:  # even if the sink fails: the sink is not called again, and gets no more of this reply
             self._revoked = True
             self._rewind = None
             self._marks.clear()
             self._interrupt()
 
     async def write(self, frame: AudioFrame) -> None:
-        """Hand `frame` to the sink when it is due; drops it once the lease is revoked."""
+        """Hand `frame` to the sink when the frame is due; drop it if the lease has been revoked."""
         if self._revoked:
             await trio.lowlevel.checkpoint()
         came = trio.current_time()
@@ -152,7 +154,7 @@ class PlaybackLease:
         return self._written / self._rate
 
     async def _write_again(self, frames: deque[AudioFrame]) -> None:
-        """Try once to write what a hold took back; a hold in between adds more before it."""
+        """Try once to write the sound that a hold took back. Another hold meanwhile puts more sound before it."""
         if await self._handed_over(frames[0], came=-inf):
             frames.popleft()
 
@@ -181,7 +183,9 @@ class PlaybackLease:
         return True
 
     def _keep_pace(self, due: float, came: float) -> None:
-        """Move the schedule if sound came late or the sink is slow; gaps that this made in the sound are reported."""
+        """Move the schedule if sound came late or the sink is slow, and report the gaps that this has made in the
+        sound.
+        """
         assert self._anchor is not None, "a frame that was written had a time"
         late = trio.current_time() - due
         if late <= LATE:
@@ -193,7 +197,7 @@ class PlaybackLease:
 
     @property
     def _had_words(self) -> bool:
-        """Whether there was more text than was written: otherwise the handler is slow, and nothing else."""
+        """Whether the handler had said more than was written as sound; if not, only the handler is slow."""
         begun = (mark.said_to for mark in self._marks if mark.at < self._written)
         return any(map(str.isalnum, self.reply.said[max(self.reply.heard_to, *begun, 0) : self._said]))
 
@@ -202,17 +206,17 @@ class PlaybackLease:
         self._changed.unpark_all()
 
     def _expected_at(self, sample: int) -> float:
-        """When `sample` will have begun to sound, as far as predictable."""
+        """When `sample` will have begun to sound, as far as this can be predicted."""
         if self._held_since is not None or self._revoked or sample >= self._written:
             return inf
         return trio.current_time() + max((sample + 1 - self.position) / self._rate, LOOK_AGAIN)
 
     async def _change(self, deadline: float) -> None:
-        """Wait until `deadline`, until more was heard, or for a hold, a release or a revocation."""
+        """Wait until `deadline`, until more has been heard, or for a hold, a release or a revocation."""
         with trio.move_on_at(min(deadline, self.next_moment())):
             await self._changed.park()
         self.listen()
 
 
 def _ignore(signal: Signal) -> None:
-    """Signals of a reply whose pipeline does not run."""
+    """Discards the signals of a reply whose pipeline is not running."""

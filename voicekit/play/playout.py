@@ -1,7 +1,7 @@
 """Playout: the stage that hands a reply's sound to the sink on time, and tracks what the caller has heard of it.
 
 Each reply writes through its lease (see `voicekit.play.lease`), at most the sink's `lead` ahead of the clock, so after
-a cut the device never has more than that. Only the sink's position determines what was heard.
+a cut the device never has more sound than that. Only the sink's position determines what was heard.
 """
 
 from __future__ import annotations
@@ -23,15 +23,19 @@ from voicekit.flow.transform import Pipeable
 from voicekit.play.lease import PlaybackLease
 
 LEAD = 0.1
-"""Seconds of sound handed over ahead of the clock: covers the loop's lateness, and is all that a pause must
-take back.
+"""Seconds of sound that are handed over ahead of the clock. This covers the loop's lateness, and is all that a pause
+must take back.
 """
 
 LONGEST_LEAD = 0.4
-"""A carrier may want a longer lead than the default; beyond this, taking it back for a hold would be audible."""
+"""The longest lead in seconds. A carrier may want a longer lead than the default, but if it were longer than this,
+taking it back for a hold would be audible.
+"""
 
 PIECE = 0.03
-"""Seconds handed over at once at most, however long a voice's frames are; this much of the lead may be used up."""
+"""The most seconds of sound that are handed over at a time, however long a voice's frames are. This much of the lead
+may be used up.
+"""
 
 
 class Playout(Pipeable):
@@ -67,9 +71,9 @@ class Playout(Pipeable):
                 self._speaker, self._current = _Gone(), None
 
     def lease(self, reply: Reply, report: Callable[[Any], None]) -> PlaybackLease:
-        """The right to make sound for `reply`; its previous holder loses it. Only once playout was opened.
+        """The right to make sound for `reply`; the previous reply loses this right. Playout must have been opened.
 
-        A reply may still begin at the moment when the sink fails and closes: it makes no sound.
+        A reply may still begin at the moment when the sink fails and closes; such a reply makes no sound.
         """
         if self._speaker is None:
             raise trio.ClosedResourceError("playout is not open")
@@ -109,7 +113,7 @@ class Playout(Pipeable):
 
 
 class _Gone:
-    """In the place of the speaker of a sink that has closed: nothing sounds any more."""
+    """Replaces the speaker of a sink that has closed, and makes no sound."""
 
     position = 0
 
@@ -122,7 +126,9 @@ class _Gone:
 
 
 def _seconds(sink: Sink, name: str, default: float, most: float) -> float:
-    """The optional attribute `name` of `sink`."""
+    """The optional attribute `name` of `sink`, in seconds; raises ConfigError if it is not above 0 and at most
+    `most`.
+    """
     stated = getattr(sink, name, default)
     if isinstance(stated, bool) or not isinstance(stated, int | float) or not 0 < stated <= most:
         raise ConfigError(f"{name} of {sink.name!r}: expected more than 0 and at most {most:g} s, got {stated!r}")

@@ -1,4 +1,4 @@
-"""What was written to a sink that can't pause, and how it is taken back for a hold. Pure."""
+"""The sound that was written to a sink that can't pause, and how it is taken back for a hold. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from voicekit.audio.frame import AudioFrame
 
 
 class Rewind:
-    """Keeps what was written and perhaps not heard. Positions are samples of the reply.
+    """Keeps the sound that was written but may not have been heard. Positions are samples of the reply.
 
-    `taken_back` is what must be written again before everything else: whoever writes it removes it.
+    `taken_back` is the sound that must be written again before anything else; the code that writes a frame removes it.
     """
 
     def __init__(self) -> None:
@@ -20,16 +20,16 @@ class Rewind:
 
     @property
     def samples(self) -> int:
-        """How many samples were taken back."""
+        """The number of samples that have been taken back."""
         return sum(frame.samples for frame in self.taken_back)
 
     def keep(self, frame: AudioFrame, position: int) -> None:
-        """`frame` was written; everything up to `position` has been heard."""
+        """Note that `frame` was written, and that everything up to `position` has been heard."""
         self._unheard.append(frame)
         self._forget(position)
 
     def take_back(self, position: int) -> None:
-        """The sink has dropped everything after `position`."""
+        """Take back the sound after `position`, which the sink has dropped."""
         self._forget(position)
         if self._unheard:
             self._unheard[0] = self._unheard[0].part(position - self._from)

@@ -1,7 +1,7 @@
 """Sinks that play by trio's clock: without a device, or into memory with the time at which each sample was heard.
 
-They fulfil the Sink contract to the sample, so they also replace devices in tests: with a device buffer (`latency`),
-too slow (`speed`), or unable to pause.
+They fulfil the Sink contract to the sample, so they can also replace devices in tests: devices with a buffer
+(`latency`), devices that are too slow (`speed`), or devices that can't pause.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from voicekit.errors import FormatMismatch
 from voicekit.play.clocked_device import ClockedDevice
 
 DEVICE_SECONDS = 0.5
-"""Seconds that such a device takes before `write` waits: more than playout's lead, so that only the lead matters."""
+"""Seconds of sound that such a device takes before `write` waits: more than playout's lead, so that only the lead
+matters.
+"""
 
 
 class ClockedSpeaker:
@@ -36,7 +38,7 @@ class ClockedSpeaker:
         if frame.format != self._format:
             raise FormatMismatch(f"this sink plays {self._format}, but was given {frame.format}")
         while True:
-            # checked in each round: what is cut while waking up is not taken
+            # checked in each round, so that a frame that is cut while this wakes up is not taken
             await trio.lowlevel.checkpoint_if_cancelled()
             now = trio.current_time()
             queued = self._air.queued(now)
@@ -64,7 +66,9 @@ class ClockedSpeaker:
 
 @dataclass(eq=False, repr=False)
 class NullSink:
-    """Plays without a device, in real time. `latency` (s) is its device buffer, `speed` below 1 makes it too slow."""
+    """Plays without a device, in real time. `latency` (s) is the delay of its device buffer; a `speed` below 1 makes it
+    too slow.
+    """
 
     name: ClassVar[str] = "null sink"
     format: AudioFormat = PCM16K
@@ -89,7 +93,7 @@ class NullSink:
 
 @dataclass(frozen=True, slots=True)
 class HeardPiece:
-    """`pcm` was heard from `start` on (seconds of trio's clock)."""
+    """A piece of sound, `pcm`, that was heard from `start` on (in seconds of trio's clock)."""
 
     start: float
     pcm: bytes
@@ -97,10 +101,11 @@ class HeardPiece:
 
 @dataclass(eq=False, repr=False)
 class RecordingSink(NullSink):
-    """Keeps in memory what was heard, and when. For tests and short calls: it keeps up to `keep` seconds of sound.
+    """Keeps in memory the sound that was heard, and when. For tests and short calls: it keeps up to `keep` seconds of
+    sound.
 
-    Beyond that it keeps only the latest sound, without an error. `heard` has every piece that was heard, in order; the
-    pieces don't overlap.
+    If there is more, it keeps only the latest sound, without an error. `heard` has every piece that was heard, in
+    order; the pieces don't overlap.
     """
 
     name: ClassVar[str] = "recording sink"
@@ -110,11 +115,11 @@ class RecordingSink(NullSink):
 
     @property
     def pcm(self) -> bytes:
-        """What was heard, joined without the silences between."""
+        """The sound that was heard, joined without the silences between the pieces."""
         return b"".join(piece.pcm for piece in self.heard)
 
     def track(self, start: float, seconds: float) -> bytes:
-        """What a microphone near the sink records from time `start` on, including silences."""
+        """What a microphone near the sink would record from time `start` on, including silences."""
         size = self.format.sample_bytes
         track = bytearray(self.format.silence(self.format.samples(seconds)))
         for piece in self.heard:
