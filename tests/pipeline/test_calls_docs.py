@@ -34,11 +34,11 @@ def test_the_example_runs() -> None:
         ("message on a media socket", [limits.MESSAGE_BYTES]),
         ("sockets that have not started", [limits.WAITING, connection.START_S]),
         ("outgoing sound waiting", [speaker.PENDING_S, caller.HEARD_S]),
-        ("a message that the network", [connection.SEND_S]),
+        ("time to send a message", [connection.SEND_S]),
         ("a request to the carrier", [client.REQUEST_S, connection.HANG_UP_S]),
         ("lifetime of a token", [tokens.LIFE_S]),
         ("delay of the event loop", [desk.LATE_S]),
-        ("from the first signal", [limits.DRAIN_S, desk.FAREWELL_S]),
+        ("from the first stop signal", [limits.DRAIN_S, desk.FAREWELL_S]),
     ],
 )
 def test_the_limits_are_those_of_the_code(row: str, numbers: list[float]) -> None:
