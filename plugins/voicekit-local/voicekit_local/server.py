@@ -99,7 +99,7 @@ class Strangers:
 
     @contextmanager
     def place(self) -> Iterator[Callable[[], None]]:
-        """Hold a place. Until the yielded function is called, a later client may take the place and cancel the block."""
+        """Hold a place. Until the yielded function is called, a later client may take it, which cancels the block."""
         with trio.CancelScope() as scope:
             self._waiting[scope] = None
             if len(self._waiting) > self._most:
