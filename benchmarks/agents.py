@@ -36,7 +36,7 @@ FRAME = bytes(640)
 KEY = "none-is-checked"
 
 Tell: TypeAlias = Callable[[float], object]
-"""It is called when the first frame of a reply has reached the sink, with the time when it did."""
+"""A function that is called when the first frame of a reply has reached the sink; it gets the time."""
 
 
 def _nobody(at: float) -> None:

@@ -21,7 +21,7 @@ FACTOR = 1.8
 """The ratio of the minima may be this many times its baseline: less than a doubling, more than a machine varies."""
 
 MIDDLE = 2.5
-"""The same for the ratio of the medians."""
+"""The ratio of the medians may be this many times its baseline."""
 
 
 def baseline_of(results: Iterable[Result]) -> dict[str, float]:

@@ -120,7 +120,7 @@ def _tasks() -> int:
 
 async def _until(true: Callable[[], bool]) -> None:
     with trio.fail_after(MOST_S):
-        while not true():  # noqa: ASYNC110  # polling rarely disturbs less
+        while not true():  # noqa: ASYNC110  # infrequent polling disturbs less
             await trio.sleep(GLANCE_S)
 
 

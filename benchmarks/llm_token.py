@@ -109,7 +109,7 @@ async def measure(wire: str, turns: int) -> list[float]:
             for _ in range(turns):
                 written.clear()
                 session.type("How is it?")
-                while len(written) < len(WORDS.split()):  # noqa: ASYNC110  # polling rarely disturbs less
+                while len(written) < len(WORDS.split()):  # noqa: ASYNC110  # infrequent polling disturbs less
                     await trio.sleep(EVERY_S)
                 took += [at - sent for at, sent in zip(written, server.asked[-1].sent, strict=True)]
             session.end(graceful=False)

@@ -40,7 +40,9 @@ TURNS = 8
 INTERRUPTIONS = 4
 TOKEN_S = 0.02
 STARTS_S, QUIET_S, PATIENCE_S = 20.0, 0.5, 5.0
-"""Seconds until a program must listen, between two turns, and until a turn without an answer is an error."""
+"""In seconds: the time for a program to start listening, the pause between two turns, and the longest wait for an
+answer.
+"""
 
 PEERS = {
     "pipecat-ai": ("pipecat-ai[soniox]==1.14.0",),

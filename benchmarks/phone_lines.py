@@ -87,7 +87,7 @@ class Load:
     counting: bool = False
 
     async def call(self, server: Server, until: trio.Event) -> None:
-        """Be one caller, until the event `until`."""
+        """Act as one caller until the event `until` is set."""
         peer = TwilioPeer()
         sound = [caller_sound(Script(), n, 1, MULAW) for n in range(50)]
         async with BareWebsocket().connect(server.address) as socket, trio.open_nursery() as nursery:

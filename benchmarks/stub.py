@@ -1,7 +1,7 @@
 """The simplest server of both realtime services, on loopback in this process: it sends `<end>` on request.
 
-It notes when each message was on the wire, by the clock of this process. The programs that are measured with it share
-the event loop with it, the floor as well as voicekit.
+It notes when each message was on the wire, by the clock of this process. If an agent runs in this process too, it
+shares the event loop with this server, whether it is voicekit or the floor.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from voicekit.session import Session
 
 FPS = 1_000
 FILLS_S = 1.0
-"""Seconds until the links are full: more than 5 s of sound take."""
+"""Seconds to wait until the links, which hold 5 s of sound, are certainly full."""
 FRAME = 320
 
 growth = Case(

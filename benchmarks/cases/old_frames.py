@@ -27,7 +27,7 @@ from voicekit.session import Session
 
 FRAME = 320
 WATCHED_S = 0.6
-"""Seconds watched after the decision: longer than playout's lead, and than the stubborn voice continues."""
+"""Seconds watched after the decision: longer than playout's lead, and longer than the stubborn voice continues."""
 STUBBORN_S = 0.5
 PATIENCE_S = 10.0
 
@@ -50,7 +50,7 @@ class _Ears(NoWords):
 
 
 class _Stubborn(QuietTts):
-    """A voice that never stops by itself, and speaks for STUBBORN_S more after it was cancelled."""
+    """A voice that never stops by itself, and speaks for another STUBBORN_S after it was cancelled."""
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         at = 0

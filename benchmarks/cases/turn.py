@@ -16,7 +16,7 @@ from benchmarks.stub import Stub
 
 REPLY_S = 0.1
 SETTLES_S = 0.15
-"""Seconds to wait until everything is connected, and a tenth of it to wait between two turns."""
+"""Seconds to wait until everything is connected; the wait between two turns is a tenth of this."""
 
 
 async def turns(agent: Agent, pick: Callable[[Stub, Agent], float], count: int) -> Sequence[float]:

@@ -2,8 +2,10 @@
 
 We choose the name of every object before it is made, because its events may arrive before the answer:
 
-    voicekit-APP-3f2a-media      the channel that carries our sound        voicekit-APP-3f2a-bridge     the bridge
-    voicekit-APP-3f2a-call       a channel that we dialled              voicekit-APP-3f2a-partner    or for a caller
+    voicekit-APP-3f2a-media      the channel that carries our sound
+    voicekit-APP-3f2a-bridge     the bridge
+    voicekit-APP-3f2a-call       an outgoing call
+    voicekit-APP-3f2a-partner    the channel to somebody whom we dialled for a caller
 
 So a process that starts after a crash finds the objects that the last process left behind: see `leftovers`.
 """

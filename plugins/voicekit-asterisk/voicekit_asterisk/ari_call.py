@@ -147,8 +147,8 @@ class AriLegs:
         await self._client.ask_again(ari.hang_up(self.channel))
 
     async def transfer(self, to: str) -> None:
-        """Send the caller to `to`. A SIP address: their telephone is redirected to it. An endpoint such as PJSIP/200:
-        it is called and connected. Anything else: the dialplan continues at that extension.
+        """Send the caller to `to`: a SIP address, to which their telephone is redirected; an endpoint such as
+        PJSIP/200, which is called and connected; or an extension, at which the dialplan continues.
         """
         if to.startswith(("sip:", "sips:")):
             await self._redirect(to)

@@ -35,7 +35,7 @@ PASSWORD = "VOICEKIT_ARI_PASSWORD"
 NUMBER = "VOICEKIT_ARI_NUMBER"
 
 STEADY_S = 5.0
-"""A connection that lasted this long counts as working: the next attempt after it comes soon."""
+"""A connection that lasted this many seconds counts as good: after its loss, the next attempt comes soon."""
 
 log = logging.getLogger("voicekit.asterisk")
 

@@ -133,7 +133,7 @@ class AudioSocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def closed(self, code: int | None) -> WireEnded:
-        """An orderly end counts as the caller's hang-up, though its cause may be another; a reset is a loss."""
+        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset is a loss."""
         return WireEnded(CallEnd(EndReason.CALLER if code == GOODBYE else EndReason.LOST))
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:

@@ -40,7 +40,7 @@ log = logging.getLogger("voicekit.asterisk")
 
 
 class AudioSocket:
-    """`address` is a port, or host:port; `uuids`, joined with +, may connect without an announcement."""
+    """The transport at `address`, a port or host:port. Any of `uuids`, joined with +, needs no announcement."""
 
     name = "audiosocket"
 
@@ -69,7 +69,7 @@ class AudioSocket:
         return [WebhookRoute("/audiosocket/call", announce)]
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Admit calls until cancelled; started once it listens."""
+        """Admit calls until cancelled; reports `started` as soon as it listens."""
         listeners = await trio.open_tcp_listeners(self.port, host=self.host)
         self.bound_port = listeners[0].socket.getsockname()[1]
 

@@ -112,7 +112,7 @@ class PageCall(Call):
         raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
-        """Wait, at most SETTLE_S, until the page has heard the last words; returns at once if the page is lost."""
+        """Wait, at most SETTLE_S, until the page has heard the last words; returns immediately if the page is lost."""
         if self.end is None:
             with trio.move_on_after(SETTLE_S):
                 await self.line.all_heard()

@@ -52,7 +52,7 @@ PASSWORD: Final = "VOICEKIT_PAGE_PASSWORD"
 
 
 class Browser:
-    """The page and its socket. One server per object.
+    """The transport for the page and its socket. Each server needs an object of its own.
 
     The page asks for `password` (or VOICEKIT_PAGE_PASSWORD). With `tokens`, your own backend makes a token for each
     call (`mint_token`), and `origins` are the origins of its pages. `details` shows information for developers on the
@@ -177,7 +177,7 @@ class Lobby:
         await call.resume(stream, page, resume.spot)
 
     def _token(self) -> str:
-        """A token to resume. It starts with the name of this process, which all sockets of the call must reach."""
+        """A token to resume a call. It starts with the name of this process, which the call's sockets must reach."""
         return f"{self.process}.{secrets.token_urlsafe(24)}"
 
 

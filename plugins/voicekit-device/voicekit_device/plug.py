@@ -1,4 +1,4 @@
-"""The stream of a device. If the device disappears, opening it is tried again for a limited time.
+"""The stream of a device. If the device disappears, we try to open it again, for a limited time.
 
 Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it reports
 the end of its stream, or when it has made no callback for three seconds; some need two seconds before their first.
@@ -65,7 +65,7 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` opens the device in a thread; its callback is called when the stream ends.
+    """A stream through `socket`. `open` opens the device in a thread; it gets a function to call when the stream ends.
 
     `pulse` returns a number that keeps changing while the device makes callbacks.
     """
@@ -113,7 +113,7 @@ class Plug:
                 await in_thread(stream.close)
 
     async def mind(self, back: Callable[[], None]) -> None:
-        """Watch the device until it stays lost; `back` is called before each attempt to open a lost device again."""
+        """Watch the device until it is lost for good; `back` is called before each attempt to open it again."""
         while self._error is None:
             await self._until_lost()
             self.lost = True

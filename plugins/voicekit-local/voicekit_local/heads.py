@@ -1,4 +1,4 @@
-"""Reads a container's name from its first bytes, and how much sound its other bytes can contain. Pure."""
+"""Finds a container's name from its first bytes, and how much sound a number of its bytes can contain. Pure."""
 
 from __future__ import annotations
 

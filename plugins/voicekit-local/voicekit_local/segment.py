@@ -34,7 +34,7 @@ have them again.
 """
 
 WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
-SPAN: Final = 5  # windows in the quietest place that is searched for: a tenth of a second
+SPAN: Final = 5  # windows; the length of the quietest place to find: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)

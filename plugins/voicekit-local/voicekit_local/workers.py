@@ -18,7 +18,7 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 Urgent = Callable[[], bool]
-"""Whether the work is urgent. It is called each time a slot becomes free: work may become urgent while it waits."""
+"""Returns whether the work is urgent. Called each time a slot becomes free: work may become urgent while it waits."""
 
 
 def cores() -> int:

@@ -74,7 +74,7 @@ class Twilio:
         return webhook_routes(self, site)
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `voicekit_phone.webhooks.dial_out`."""
+        """Call `to` and return the call's id. See `voicekit_phone.webhooks.dial_out`."""
         urls = {"answer_url": site.address("/twilio/voice"), "news_url": site.address("/twilio/news")}
         return await dial_out(self.client, self._number, "TWILIO_NUMBER", to, urls, **how)
 
@@ -148,7 +148,7 @@ class SignalWire:
         return webhook_routes(self, site)
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `voicekit_phone.webhooks.dial_out`."""
+        """Call `to` and return the call's id. See `voicekit_phone.webhooks.dial_out`."""
         urls = {"answer_url": site.address("/signalwire/voice"), "news_url": site.address("/signalwire/news")}
         return await dial_out(self.client, self._number, "SIGNALWIRE_NUMBER", to, urls, **how)
 

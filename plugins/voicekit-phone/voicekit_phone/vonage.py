@@ -39,7 +39,7 @@ OLD_S = 300
 
 
 class VonageWire:
-    """Our side of one websocket. REST ends the call; if we close the socket, the answer of the event URL decides."""
+    """Our side of one websocket. REST ends the call. If we close the socket, the answer of the event URL is next."""
 
     name = "vonage"
     can = frozenset({"mark", "clear"})

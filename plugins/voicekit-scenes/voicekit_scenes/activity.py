@@ -33,10 +33,10 @@ DIFFERS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a reply that sounded: reply number `reply`, from its second `begins` on.
+    """A part of a reply that sounded: reply number `reply`, from `begins` seconds into it.
 
     It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last window that sounds. `reply`
-    is -1 for sound that is in no reply. The track matches the reply up to the reply's second `reached`, which is later
+    is -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later
     than the last sound if the reply itself is silent there.
     """
 
@@ -48,12 +48,12 @@ class Stretch:
 
     @property
     def stops(self) -> float:
-        """The second of the reply up to which it sounded."""
+        """How many seconds into the reply the sound stopped."""
         return self.begins + self.end - self.start
 
 
 def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]) -> list[Stretch]:
-    """The stretches of `track`, in order. The voice began reply n at second `since[n]`, so it can't sound earlier.
+    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so it can't sound earlier.
 
     If several replies have the same sound, the stretch belongs to the latest.
     """

@@ -35,7 +35,7 @@ class Recording:
     bot: Samples
     placed: tuple[Placed, ...]
     said: tuple[Utterance, ...]
-    """What the voice had to say in each reply; their `since` are in seconds of the tracks."""
+    """The voice's utterance in each reply; its `since` is in seconds of the tracks."""
     asked: tuple[str, ...] = ()
     """The text of each question that the handler was asked; "" if it was asked because of a silence."""
     history: tuple[Exchange, ...] = ()

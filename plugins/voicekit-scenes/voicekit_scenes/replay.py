@@ -6,8 +6,8 @@ from messages.jsonl, or, for scripted messages, from lines.toml.
 The caller may make a sound before all messages of the previous sound have come. A recogniser would hear both sounds in
 one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages of
 a backdrop or an echo don't count while the caller speaks: the recogniser never understood them at 14 dB or more below
-the caller. If words are to be made final on request, this takes `FINALIZED_S`, and concerns the recorded final words
-whose sound has passed.
+the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final words whose sound has
+passed by then.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ WAITS_S: Final = 8.0
 """An answer that begins more seconds than this after the caller's end counts as missing."""
 
 SAME_WORD_S: Final = 0.35
-"""A reply that continues within this many seconds of its place when it stopped continues at the same word."""
+"""A reply continues at the same word if it continues within this many seconds of the place where it stopped."""
 
 NOTICED_S: Final = 0.04
 """A break in a reply of fewer seconds than this is ignored."""
@@ -97,7 +97,7 @@ class Outcome:
 
 
 def soon(late: float | None) -> bool:
-    """Whether a reply continued soon enough; half a window more is allowed, since windows are measured."""
+    """Whether a reply continued soon enough; half a window more is allowed, since times are measured in windows."""
     return (late or 0.0) <= SOON_S + 0.005
 
 
@@ -241,7 +241,7 @@ def empty_questions(asked: Iterable[str]) -> int:
 
 
 def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float) -> bool:
-    """Whether `heard` differs from the words of a reply that had begun to sound when it stopped, at its second `stops`.
+    """Whether `heard` differs from the words that had begun to sound when a reply stopped, `stops` seconds into it.
 
     A word that begins within 60 ms of `stops` may be in `heard` or not.
     """

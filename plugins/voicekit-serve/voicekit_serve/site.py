@@ -28,7 +28,7 @@ log = logging.getLogger("voicekit.serve")
 reason for the end, and the seconds. Logs no words or telephone numbers of callers, no keys and no tokens."""
 
 UNCONNECTED = (EndReason.BUSY, EndReason.NO_ANSWER, EndReason.FAILED)
-"""How outgoing calls end that never reach a desk: only the carrier's report tells about them."""
+"""How an outgoing call can end that never reaches a desk; only the carrier reports these ends."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this computer can reach."""

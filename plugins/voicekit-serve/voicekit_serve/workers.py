@@ -1,8 +1,8 @@
 """Several processes on one port: gunicorn's master, and a worker class that runs a trio server on its socket.
 
 The master holds the port, and replaces a worker that dies or does not respond within `--timeout`. On SIGHUP it starts
-new workers, which import the bot anew, and then lets the old workers drain. A worker that drains immediately closes its
-copy of the listener, so the other workers take the next call. `--graceful-timeout` is the longest time for draining;
+new workers, which import the bot anew, and then lets the old workers drain. A worker that drains closes its copy of the
+listener immediately, so the other workers take the next call. `--graceful-timeout` is the longest time for draining;
 after that comes SIGKILL, but our own limit ends the drain before. SIGTERM drains all workers; SIGQUIT and SIGINT end
 them immediately.
 """
@@ -28,7 +28,7 @@ BEAT_S: Final = 0.5
 """Seconds between two signs of life of a worker. It notices that it must drain at most this much later."""
 
 MARGIN_S: Final = 5
-"""Seconds from a worker's own limits for draining until the master kills it."""
+"""Seconds that the master waits beyond a worker's own limits for draining, before it kills the worker."""
 
 SILENT_S: Final = 30
 """A worker whose event loop is stuck for this many seconds is killed with its calls. The watchdog warns after 0.1 s."""

@@ -38,8 +38,8 @@ class SileroVad:
     """Judges speech in windows of 32 ms at 8 or 16 kHz.
 
     The result is scaled so that the network's `threshold` becomes 0.5; a higher threshold is stricter. Loads
-    onnxruntime, numpy and, for the first detector, the network. Raises ConfigError unless the threshold is between 0
-    and 1.
+    onnxruntime, numpy and, for the first detector, the network. Raises ConfigError unless the threshold is above 0
+    and below 1.
     """
 
     def __init__(self, threshold: float = 0.5) -> None:

@@ -1,4 +1,4 @@
-"""Smart Turn: a layer around each stt that judges by intonation whether the caller has finished, when asked."""
+"""Smart Turn: a layer around each stt that judges by intonation, when asked, whether the caller has finished."""
 
 from __future__ import annotations
 

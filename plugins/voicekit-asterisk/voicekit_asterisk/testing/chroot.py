@@ -24,7 +24,7 @@ MADE = "made-by-voicekit"
 
 
 def folder() -> Path:
-    """Where the Asterisk is, or will be."""
+    """The path of the folder with the Asterisk; the folder may not exist yet."""
     return Path(os.environ.get(ROOT) or Path(tempfile.gettempdir(), "voicekit-asterisk"), SUITE)
 
 

@@ -104,7 +104,7 @@ match=127.0.0.1
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nothing listens on now."""
+    """A loopback port on which nothing is listening now."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

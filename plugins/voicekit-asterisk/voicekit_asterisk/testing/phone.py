@@ -97,7 +97,7 @@ class Phone:
         self.order("dial", address)
 
     def speak(self, sound: Path) -> None:
-        """Play the file `sound` to the other side, instead of the present one."""
+        """Play the file `sound` to the other side, instead of the file that is playing now."""
         self.order("ausrc", f"aufile,{sound}")
 
     def hang_up(self) -> None:

@@ -143,4 +143,4 @@ class RtviShown:
 
 
 def _nowhere(message: str) -> None:
-    """Used until a session has joined."""
+    """Drops messages until a session has joined."""
