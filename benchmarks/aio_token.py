@@ -2,8 +2,8 @@
 
     python -m benchmarks.aio_token [TOKENS]
 
-A model gives a token every 5 ms, and trio consumes it: from an async generator in trio, and from an async generator in
-asyncio through `voicekit.aio.iterate`. Latency is the time from the token to its consumer.
+A model gives a token every 5 ms to a consumer in trio. The model is a trio task, or an async generator in asyncio that
+is read through `voicekit.aio.iterate`. Latency is the time from the token to its consumer.
 """
 
 from __future__ import annotations

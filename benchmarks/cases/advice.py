@@ -1,7 +1,7 @@
-"""What the adviser of words costs for each word that the recogniser emits in a pause. It runs on the event loop.
+"""What the adviser of words, which runs on the event loop, costs for each word that the recogniser emits in a pause.
 
 The adviser is asked about each word of an utterance while it is the last word, first as an interim and then as a final
-word. The floor is the turn machine's usual work: it compares the letters of the new word, for speculation and
+word. The floor is to find the letters of the new word, which the turn machine always does, for speculation and
 interruptions.
 """
 

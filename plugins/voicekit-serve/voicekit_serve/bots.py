@@ -110,7 +110,7 @@ def _is_fallback_of_names(thing: object) -> bool:
 
 
 def _handlers(handler: Any) -> Callable[[], Any]:
-    """A function that returns a call's handler: a new object of a class, or the same function or name for all calls."""
+    """A function that returns a call's handler: a new object of a class, or the same function or text for all calls."""
     if isinstance(handler, type):
         return handler
     if inspect.isroutine(handler) or isinstance(handler, str) or getattr(handler, "shared", False):
