@@ -1,1 +1,1 @@
-"""How fast voicekit is, each figure beside a floor measured in the same process: `python -m benchmarks`."""
+"""How fast voicekit is: each figure is compared with a floor measured in the same process (`python -m benchmarks`)."""

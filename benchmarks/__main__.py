@@ -3,8 +3,8 @@
     python -m benchmarks [--quick | --smoke] [--json FILE] [--plot FILE] [--gate] [NAME ...]
     python -m benchmarks --peers
 
-Without names all cases run. `--quick` takes a quarter of the rounds, `--smoke` only shows that each case works, and
-without names that `benchmarks.soniox_cost` does.
+Without names, all cases run. `--quick` runs a quarter of the rounds. `--smoke` only shows that each case works and,
+without names, that `benchmarks.soniox_cost` works.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _run(cases: list[Case], effort: Effort) -> list[Result]:
 
 
 def _conclude(results: list[Result], options: argparse.Namespace) -> int:
-    """Write what is to be written; 1 when the gate is closed."""
+    """Write the files that the options ask for; returns 1 if the gate is closed."""
     if options.json is not None:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         report = {"when": when, "machine": machine.describe(), "cases": [as_data(result) for result in results]}
@@ -82,7 +82,7 @@ def _conclude(results: list[Result], options: argparse.Namespace) -> int:
         return 0
     baseline = gate.load()
     found = gate.breaches(results, baseline)
-    if found:  # what a neighbour on the machine did once is no regression
+    if found:  # another program may have disturbed this run, so measure again
         print("\nonce more, because at first sight:\n" + "\n".join(found) + "\n", flush=True)
         suspects = [
             result.case for result in results if any(line.startswith(f"{result.case.name}: ") for line in found)

@@ -1,8 +1,8 @@
 """Agents that answer the stub's caller: a client written by hand, which is the floor, and a whole voicekit session.
 
-Both say one sentence to every turn, token by token, and note when the first frame of a reply was at the sink. `run`
-goes on until it is cancelled. `python -m benchmarks.agents hand|voicekit STT TTS TOKEN_S` is one of them as a program,
-which prints when the first frame of each reply was at the sink, by the system's monotonic clock.
+Both answer every turn with the same sentence, token by token, and note when the first frame of a reply reaches the
+sink. `run` continues until it is cancelled. `python -m benchmarks.agents hand|voicekit STT TTS TOKEN_S` runs one of
+them as a program, which prints when the first frame of each reply reaches the sink, by the system's monotonic clock.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ FRAME = bytes(640)
 KEY = "none-is-checked"
 
 Tell: TypeAlias = Callable[[float], object]
-"""Called when the first frame of a reply was at the sink, with the time of that."""
+"""A function that is called when the first frame of a reply has reached the sink; it gets the time."""
 
 
 def _nobody(at: float) -> None:
-    """Nobody is told."""
+    """Tell nobody."""
 
 
 class Agent(Protocol):
-    """`sounded`: when the first frame of the latest reply was at the sink; `ended` is set after each reply."""
+    """An agent: `sounded` is when the latest reply's first frame reached the sink; `ended` is set after each reply."""
 
     ended: trio.Event
 
@@ -54,7 +54,7 @@ class Agent(Protocol):
 
 
 class ByHand:
-    """No turn-taking, no pacing, no recovery: what the messages themselves cost a trio program."""
+    """A client without turn-taking, pacing or recovery: shows what the messages themselves cost a trio program."""
 
     def __init__(self, token_s: float, reply_s: float, tell: Tell = _nobody) -> None:
         self.sounded = 0.0
@@ -116,7 +116,7 @@ class ByHand:
 
 
 class WithVoicekit:
-    """A Session with its default settings; only the source and the sink are made of nothing."""
+    """A Session with its default settings, but with a silent source and a sink that plays nothing."""
 
     def __init__(self, token_s: float, tell: Tell = _nobody) -> None:
         self.ended = trio.Event()
@@ -148,7 +148,7 @@ class WithVoicekit:
 
 
 class NotingSink(NullSink):
-    """Notes when the first frame was written since `first` was set to 0, and when it was first silenced."""
+    """A sink that notes when it was first silenced, and when the first frame was written after `first` was set to 0."""
 
     def __init__(self, tell: Tell = _nobody) -> None:
         super().__init__()

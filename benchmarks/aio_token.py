@@ -1,9 +1,9 @@
-"""What a token of an asyncio handler costs beside one of a trio handler: latency and CPU, in one run, round by round.
+"""Compares what a token costs in an asyncio handler and in a trio handler: latency and CPU time, round by round.
 
     python -m benchmarks.aio_token [TOKENS]
 
-A model that gives a token every 5 ms, consumed in trio: by an async generator of trio, and by one of asyncio through
-`voicekit.aio.iterate`, also while another asyncio task blocks that loop. Latency is from the token to its consumer.
+A model gives a token every 5 ms to a consumer in trio. The model is a trio task, or an async generator in asyncio that
+is read through `voicekit.aio.iterate`. Latency is the time from the token to its consumer.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def measure(run: Callable[[int], Awaitable[list[float]]], tokens: int) -> 
 
 async def main(tokens: int) -> None:
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
-    await bridged(10)  # the loop's thread is there
+    await bridged(10)  # starts the thread of the asyncio loop
     print(f"{'':18}{'p50 ms':>8}{'p95 ms':>8}{'CPU us':>8}   a token, {tokens} tokens a round")
     for number in range(ROUNDS):
         for name, run in (("trio", native), ("asyncio, bridged", bridged)):

@@ -1,7 +1,7 @@
 """The floor for transports: a websocket client on the sans-IO core of `websockets`, with nothing around it.
 
-It does what a call on loopback needs and no more: one task reads where the message is wanted, pings are answered,
-errors end the connection. That core is the fastest of those that are well kept: what it does not save, none would.
+It does only what a call on loopback needs: the task that wants a message reads, pings are answered, and errors end the
+connection. This core is the fastest of the well-maintained ones, so no other core would save more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from voicekit.soniox.connection.transport import (
 
 
 class BareWebsocket:
-    """A Transport for ws:// addresses."""
+    """A transport for ws:// addresses."""
 
     @asynccontextmanager
     async def connect(self, address: Address) -> AsyncIterator[Socket]:
@@ -103,7 +103,7 @@ class _BareSocket:
                 await self._read()
 
     def _take(self, frame: Frame) -> None:
-        """Loopback peers of ours send no fragments."""
+        """Take a whole message: our peers on loopback send no fragments."""
         if frame.opcode is Opcode.TEXT:
             self._received.append(bytes(frame.data).decode())
         elif frame.opcode is Opcode.BINARY:
@@ -123,9 +123,9 @@ class _BareSocket:
         self._core.receive_data(bytes(data))
 
     async def _flush(self) -> None:
-        """Write what the core has to say; whoever is writing already writes it."""
+        """Write the core's data, after any other task that is writing."""
         try:
-            self._writing.acquire_nowait()  # acquire() is a checkpoint, which costs as much as the core does
+            self._writing.acquire_nowait()  # acquire() is a checkpoint, which costs as much as the core
         except trio.WouldBlock:
             await self._writing.acquire()
         try:

@@ -1,8 +1,8 @@
 """How many full-duplex calls one core holds: `python -m benchmarks.capacity [--seconds S]`.
 
-Calls are added until the 99th percentile of the frames' lateness passes 20 ms, a whole frame. Both ways take turns at
-each number of calls, each time in a process of its own, so that the memory of a call is its own too; the echo at the
-other end has a core to itself where there is one.
+Calls are added until the 99th percentile of the frames' lateness passes 20 ms, a whole frame. For each number of calls,
+voicekit and the floor take turns. Each measurement has its own process, so that the memory of its calls can be
+measured. The echo at the other end has its own core if there is one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _trial(name: str, calls: int, seconds: float) -> bool:
-    """Print one line; whether the calls were on time."""
+    """Hold the calls and print one line; returns whether the frames were on time."""
     with get_context("spawn").Pool(1) as process:
         spent, middle, worst, each = process.apply(_measured, (name, calls, seconds))
     print(f"{name:20}{calls:8}{100 * spent:10.2f}{middle:10.2f}{worst:10.2f}{each:10.3f}", flush=True)
@@ -46,9 +46,9 @@ def _trial(name: str, calls: int, seconds: float) -> bool:
 
 
 def _measured(name: str, calls: int, seconds: float) -> tuple[float, float, float, float]:
-    """CPU seconds per second of a call, median and 99th percentile of the lateness in ms, MiB for each call."""
+    """CPU seconds per second of a call; median and 99th percentile of the lateness in ms; MiB for each call."""
     with echoing() as address:
-        trio.run(held, WAYS[name], address, 1, seconds / 10)  # what the first call of a process needs
+        trio.run(held, WAYS[name], address, 1, seconds / 10)  # loads what the first call of a process needs
         before = _resident()
         spent, late = trio.run(held, WAYS[name], address, calls, seconds)
     middle, worst = (1000 * percentile(late, percent) for percent in (50, 99))
@@ -56,7 +56,7 @@ def _measured(name: str, calls: int, seconds: float) -> tuple[float, float, floa
 
 
 def _resident() -> float:
-    """The most that this process has had in memory so far, in MiB; 0 where the system does not tell."""
+    """The most memory that this process has used so far, in MiB; 0 if the system does not report it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0.0

@@ -1,4 +1,4 @@
-"""What a benchmark case is: subjects that do the same work in different ways, one of them the floor.
+"""The definition of a benchmark case: subjects that do the same work in different ways. One of them is the floor.
 
 A case is one short file in `benchmarks/cases/`; importing it registers it:
 
@@ -10,9 +10,9 @@ A case is one short file in `benchmarks/cases/`; importing it registers it:
     @hop.subject("link", aim=1.2)
     async def link(count: int) -> Sequence[float]: ...
 
-A subject does one round of `count` operations and returns samples, in seconds per operation (or in the case's own
-`unit`): one sample where it times the round as a whole, more where it times each operation. What it sets up beforehand
-it need not count.
+A subject does one round of `count` operations and returns samples, in seconds per operation or in the case's own
+`unit`. It returns one sample if it times the whole round, and more if it times each operation. The time for preparing a
+round need not be included.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _registered: dict[str, Case] = {}
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One way to do the work. `aim` is the highest ratio to the floor that voicekit wants to see, `limit` the highest
-    median, in the case's unit, that it allows."""
+    """One way to do the work. `aim` is the highest ratio to the floor that we want; `limit` is the highest median that
+    is allowed, in the case's unit."""
 
     name: str
     round: Round
@@ -40,9 +40,9 @@ class Subject:
 
 
 class Case:
-    """A named comparison; `rounds` rounds of `operations` operations each make a full measurement.
+    """A named comparison; a full measurement has `rounds` rounds of `operations` operations each.
 
-    With `warm` a round that does not count comes first; a program of its own, or a count, needs none.
+    With `warm`, a round that does not count comes first; programs in their own process, and counts, don't need it.
     """
 
     def __init__(

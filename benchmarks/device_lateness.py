@@ -1,9 +1,9 @@
 """How late the callbacks of a sound card come: `python -m benchmarks.device_lateness [--virtual] [--seconds S]`.
 
-A microphone and a speaker are open together, with the blocks and the latency that voicekit opens them with. Each call
-should come a block after the one before; how much later than at the best pace it came is its lateness. The card's own
-clock is not ours, so its pace is taken from the calls themselves. `--virtual` starts a PulseAudio of its own whose
-speaker plays into nothing and whose microphone hears that, which needs no sound card.
+A microphone and a speaker are open together, with the same blocks and latency as in voicekit. Each callback should come
+one block after the previous one; its lateness is how much later it came than at an even pace. The card has its own
+clock, so the pace is calculated from the callbacks themselves. `--virtual` starts its own PulseAudio, whose speaker
+plays into nothing and whose microphone hears that speaker; this needs no sound card.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from voicekit_device.portaudio import LATENCY, PortAudio
 
 EAR, MOUTH = AudioFormat(16_000), AudioFormat(24_000)
 BEGINNING_S = 3.0
-"""Until both run evenly: PulseAudio's null sink needs two seconds."""
+"""Seconds until both devices run evenly: PulseAudio's null sink needs two."""
 
 
 @contextmanager
 def virtual_card() -> Iterator[None]:
-    """A PulseAudio of our own; PortAudio reads its surroundings once, so this comes before everything else."""
-    home = tempfile.mkdtemp(prefix="vk-")  # the path of a socket must be short
+    """Run our own PulseAudio. PortAudio reads its environment only once, so this must come before everything else."""
+    home = tempfile.mkdtemp(prefix="vk-")  # a socket's path must be short
     os.environ |= {"HOME": home, "XDG_RUNTIME_DIR": home, "PULSE_RUNTIME_PATH": f"{home}/pulse"}
     Path(home, ".asoundrc").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n", encoding="utf-8")
     server = ["pulseaudio", "-n", "--daemonize=yes", "--exit-idle-time=-1", "--log-target=null"]
@@ -50,7 +50,7 @@ def virtual_card() -> Iterator[None]:
 
 
 def calls(seconds: float) -> tuple[list[float], list[float]]:
-    """The times at which the microphone and the speaker called, in so many seconds."""
+    """The times of the microphone's and the speaker's callbacks, in a measurement of `seconds`."""
     cards, heard, wanted = PortAudio(), list[float](), list[float]()
     silence = MOUTH.silence(MOUTH.samples(speaker.BLOCK_S))
 
@@ -62,7 +62,7 @@ def calls(seconds: float) -> tuple[list[float], list[float]]:
         return silence
 
     def ended() -> None:
-        """Nothing: the figures will tell."""
+        """Nothing to do: the figures will show it."""
 
     with ExitStack() as streams:
         mouth = choose(cards, None, "speaker")
@@ -78,7 +78,7 @@ def calls(seconds: float) -> tuple[list[float], list[float]]:
 
 
 def lateness(called: Sequence[float]) -> list[float]:
-    """The seconds by which each call came later than at the pace of all, beside the earliest of them."""
+    """How many seconds later than at an even pace each callback came; the earliest callback counts as 0."""
     pace, first = linear_regression(range(len(called)), called)
     late = [at - first - pace * number for number, at in enumerate(called)]
     return [each - min(late) for each in late]

@@ -1,6 +1,6 @@
-"""An echo over websockets on loopback, in a process of its own: `python -m benchmarks.echo_peer` until its input ends.
+"""An echo over websockets on loopback, as a separate process: `python -m benchmarks.echo_peer`, until its input ends.
 
-Clients of the benchmarks share it, so that its work is not counted as theirs.
+The clients in the benchmarks share this process, so that the echo's work is not counted as theirs.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ async def _serve() -> None:
 
 @contextmanager
 def echoing() -> Iterator[str]:
-    """The address of an echo; its process ends with the block."""
+    """Start an echo and yield its address; its process ends with the block."""
     command = [sys.executable, "-m", __spec__.name]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             yield f"ws://127.0.0.1:{int(process.stdout.readline())}"
         finally:
-            process.kill()  # it has nothing to put in order
+            process.kill()  # it has nothing to clean up
 
 
 if __name__ == "__main__":

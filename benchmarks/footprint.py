@@ -1,4 +1,4 @@
-"""What having voicekit costs before it does anything: `python -m benchmarks.footprint`.
+"""What voicekit costs before it does anything: `python -m benchmarks.footprint`.
 
 Prints the time of `import voicekit` in a fresh interpreter, and how many distributions and MiB its core installs.
 """
@@ -15,17 +15,17 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-RUNS = 10  # fresh interpreters; the fastest is the one that the machine disturbed least
+RUNS = 10  # fresh interpreters; the fastest was disturbed least
 
 
 def import_command(*modules: str) -> list[str]:
-    """A command that prints the seconds which importing `modules` takes in a fresh interpreter."""
+    """A command that prints how many seconds importing `modules` takes in a fresh interpreter."""
     program = f"from time import perf_counter as now; t = now(); import {', '.join(modules)}; print(now() - t)"
     return [sys.executable, "-c", program]
 
 
 def core_distributions() -> set[str]:
-    """The names of all that installing voicekit without extras brings, voicekit itself apart, on this interpreter."""
+    """The distributions that voicekit without extras installs for this interpreter, except voicekit itself."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found: set[str] = set()
     waiting = list(project["dependencies"])
@@ -39,14 +39,14 @@ def core_distributions() -> set[str]:
 
 
 def _applies(requirement: Requirement) -> bool:
-    """Whether it is wanted here without extras. An extra that a core dependency itself asks for would be missed."""
+    """Whether this interpreter needs `requirement`. ValueError if it has extras, whose requirements would be missed."""
     if requirement.extras:
         raise ValueError(f"expected core requirements without extras, got {requirement}")
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
 def mebibytes(name: str) -> float:
-    """The size of a distribution's installed files, bytecode apart."""
+    """The size of a distribution's installed files, without bytecode."""
     files = distribution(name).files or []
     sizes = (Path(str(file.locate())).stat().st_size for file in files if file.suffix != ".pyc")
     return sum(sizes) / 2**20

@@ -1,10 +1,10 @@
-"""From nothing to a spoken word: README's first command, on a clone, with a new environment and empty caches.
+"""From nothing to a spoken word: runs README's first command in a clone, with a new environment and empty caches.
 
     python -m benchmarks.fresh_machine
 
-Prints how long the installation takes and what it puts on the disk, and for two runs of the demo after each other how
-long it is until the bot's first word is heard and until the call has ended. The first run prepares the recogniser.
-While the demo runs, nobody may connect to another machine: who tries ends with an error, as far as Python sees it.
+Prints how long the installation takes, and how much it puts on the disk. Then the demo runs twice, and this prints how
+long it takes until the bot's first word is heard and until the call has ended. The first run prepares the recogniser.
+While the demo runs, Python code that tries to connect to another machine fails with an error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ sys.addaudithook(watch)
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Seconds until the first word and until the end, and what was printed last."""
+    """A run of the demo: seconds until the first word and until the end, and the last lines printed."""
 
     first_word: float
     whole: float
@@ -79,14 +79,14 @@ def main() -> None:
 
 
 def command() -> tuple[str, str]:
-    """README's first command: what installs, and what holds the call."""
+    """README's first command in two parts: the installation, and the call."""
     _, _, marked = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- run -->\n```sh\n")
     install, _, demo = marked.partition("\n```")[0].rpartition(" && ")
     return install, demo
 
 
 def hold(demo: str, work: Path, environment: dict[str, str]) -> Demo:
-    """Run the demo in `work`. The event log says when the first word was heard."""
+    """Run the demo in `work`. The event log shows when the first word was heard."""
     log, first = work / "voicekit-demo" / "events.jsonl", 0.0
     began = monotonic()
     with subprocess.Popen(

@@ -1,8 +1,8 @@
-"""The regression gate: ratios to the floor beside those of a stored run, and figures that have a limit of their own.
+"""The regression gate: compares ratios to the floor with those of a stored run, and figures with their own limits.
 
-The ratio of the minima is compared, because the best of many rounds is the same on a busy machine and on a quiet one,
-while anything that was built to be twice as slow is twice as slow in its best round too. What is slow only now and then
-shows in the ratio of the medians, which may move more.
+The ratios of the minima are compared, because the best of many rounds is the same on a busy machine and on a quiet one,
+while slower code is slower in its best round too. Code that is slow only sometimes shows in the ratio of the medians,
+which may vary more.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from benchmarks.measure import Figures, Result
 BASELINE = Path(__file__).with_name("baseline.json")
 
 FACTOR = 1.8
-"""Times its baseline the ratio of the minima may be: less than a doubling, more than the moods of a machine."""
+"""The ratio of the minima may be this many times its baseline: less than a doubling, more than a machine varies."""
 
 MIDDLE = 2.5
-"""The same for the ratio of the medians."""
+"""The ratio of the medians may be this many times its baseline."""
 
 
 def baseline_of(results: Iterable[Result]) -> dict[str, float]:
-    """What is stored of a run: the ratio of the minima of every subject that has one."""
+    """The part of a run that is stored: the ratio of the minima for every subject that has one."""
     return {
         name: round(figures.best, 4)
         for name, figures in _subjects(results)
@@ -34,7 +34,7 @@ def baseline_of(results: Iterable[Result]) -> dict[str, float]:
 
 
 def breaches(results: Iterable[Result], baseline: Mapping[str, float]) -> list[str]:
-    """A sentence for each figure that is too high, and for each that the baseline does not know."""
+    """A sentence for each figure that is too high, and for each that is missing from the baseline."""
     found = []
     for name, figures in _subjects(results):
         limit, before = figures.subject.limit, baseline.get(name)
@@ -53,7 +53,7 @@ def breaches(results: Iterable[Result], baseline: Mapping[str, float]) -> list[s
 
 
 def is_compared(subject: Subject) -> bool:
-    """Whether its ratio matters: a figure that has a limit, and no aim, is one for which a ratio would say nothing."""
+    """Whether the subject's ratio is compared. For a subject with a limit and no aim, a ratio would mean nothing."""
     return subject.limit is None or subject.aim is not None
 
 
@@ -63,14 +63,14 @@ def load(path: Path = BASELINE) -> dict[str, float]:
 
 
 def store(results: Iterable[Result], machine: Mapping[str, str], path: Path = BASELINE) -> None:
-    """Put the ratios of `results` in the place of their old ones, and keep the rest."""
+    """Store the ratios of `results` instead of the old ones, and keep all others."""
     ratios = {**(load(path) if path.exists() else {}), **baseline_of(results)}
     text = json.dumps({"machine": dict(machine), "ratios": ratios}, indent=2)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def _subjects(results: Iterable[Result]) -> list[tuple[str, Figures]]:
-    """Every subject but the floors, as "case: subject"."""
+    """All subjects except the floors, with names such as "case: subject"."""
     return [
         (f"{result.case.name}: {figures.subject.name}", figures) for result in results for figures in result.figures[1:]
     ]

@@ -1,6 +1,6 @@
-"""One connected agent that waits, and what it has in memory: `python -m benchmarks.idle_agent hand|voicekit STT TTS`.
+"""The memory of one connected agent that waits: `python -m benchmarks.idle_agent hand|voicekit STT TTS`.
 
-A program of its own, so that nothing is counted that it did not need; prints MiB.
+The agent has its own program, so that only the memory that it needs is counted. Prints MiB.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def main(way: str, stt: str, tts: str) -> None:
 
 
 def resident() -> float:
-    """MiB of this process in memory; 0 where the system does not tell."""
+    """The memory of this process in MiB; 0 if the system does not report it."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text(encoding="utf-8").split()[1]) * PAGE / 2**20 if statm.exists() else 0.0
 

@@ -1,9 +1,9 @@
 """How soon an interrupted model is told to stop: `python -m benchmarks.llm_cancel [--times N] [--wire chat]`.
 
-From the instant at which a turn is cancelled, in the middle of an answer, to the instant at which the model's service
-sees the connection close, which is what makes it stop writing. The service is a stand-in in this process, over
-loopback, so the time in which it notices is in the figures, too. The floor is the closing of a bare trio connection,
-seen by a task that reads it. What is left behind is counted: tasks, and connections beside the one for the next turn.
+A turn is cancelled in the middle of an answer. The time is measured until the model's service sees the connection
+close, which makes the service stop writing. The service is a stand-in in this process, over loopback, so its own time
+to notice is included. The floor is the closing of a bare trio connection, seen by a task that reads from it. Tasks and
+connections that are left behind are counted, except the connection for the next turn.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from voicekit.testing.llm import Asked, ModelServer, Pause, ScriptedAnswer
 AIM_MS = 5.0
 TIMES = 1_000
 WORDS = 3
-"""Heard before the interruption."""
+"""Words heard before the interruption."""
 GLANCE_S = 0.001
 MOST_S = 10.0
-"""Until a stream that is not closed is an error."""
+"""Seconds after which a stream that is still open is an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Stands for the call that the turns belong to, so that they share their connections."""
+    """Stands for the call to which the turns belong, so that the turns share their connections."""
 
     start_soon: Callable[..., None]
     stash: Stash = field(default_factory=Stash)
@@ -44,12 +44,12 @@ class Call:
 
 
 def endless(asked: Asked) -> ScriptedAnswer:
-    """An answer that is not over when it is interrupted."""
+    """An answer that has not ended when it is interrupted."""
     return ScriptedAnswer("Well, you see, ", Pause(60), "I never get so far.")
 
 
 async def interrupted(model: LanguageModel, server: ModelServer, turn: Turn) -> float:
-    """Cancel the answer after some words; the seconds until the server has seen the connection close."""
+    """Cancel the answer after some words; returns the seconds until the server has seen the connection close."""
     said: list[str] = []
     spoken = trio.Event()
 
@@ -60,7 +60,7 @@ async def interrupted(model: LanguageModel, server: ModelServer, turn: Turn) -> 
             spoken.set()
 
     async def answer() -> None:
-        await model(turn, say)  # type: ignore[arg-type]  # as good as a Say
+        await model(turn, say)  # type: ignore[arg-type]  # used like a Say
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(answer)
@@ -73,7 +73,7 @@ async def interrupted(model: LanguageModel, server: ModelServer, turn: Turn) -> 
 
 
 async def measure(wire: str, times: int) -> tuple[list[float], str]:
-    """The seconds that each cancellation took, and what all of them have left behind."""
+    """The seconds that each cancellation took, and what all cancellations have left behind."""
     server = ModelServer(otherwise=endless)
     took: list[float] = []
     async with server.serve() as url, trio.open_nursery() as nursery:
@@ -120,7 +120,7 @@ def _tasks() -> int:
 
 async def _until(true: Callable[[], bool]) -> None:
     with trio.fail_after(MOST_S):
-        while not true():  # noqa: ASYNC110  # a glance now and then disturbs less
+        while not true():  # noqa: ASYNC110  # infrequent polling disturbs less
             await trio.sleep(GLANCE_S)
 
 

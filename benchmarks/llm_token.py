@@ -1,10 +1,9 @@
-"""How long a model's word takes to the voice: `python -m benchmarks.llm_token [--turns N] [--wire chat]`.
+"""How long a model's word takes to reach the voice: `python -m benchmarks.llm_token [--turns N] [--wire chat]`.
 
-From the instant at which the model's service sends a token, which is a word with the space before it, to the instant
-at which that word is written to the socket of the voice: HTTP and its events, the handler, the text transforms, the
-voice and its websocket. Both services are stand-ins in this process, so the writing of the token, its way over
-loopback, and whatever else they are doing at that time are in the figures, too. The floor is one message over one
-loopback connection of trio's.
+The time begins when the model's service sends a token, which is a word with the space before it. It ends when the word
+is written to the voice's socket, after HTTP and its events, the handler, the text transforms, and the voice with its
+websocket. Both services are stand-ins in this process, so the figures include the writing of the token, its way over
+loopback, and the other work of the services. The floor is one message over one of trio's connections on loopback.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from voicekit.testing.soniox import SonioxPeer
 
 AIM_MS = 1.0
 WORDS = "It is rather warm in the garden today so we shall have our tea under the old tree"
-"""Short enough for the voice to take all of it at once."""
+"""A text so short that the voice takes it without waiting."""
 EVERY_S = 0.02
-"""A token: the pace of a quick model."""
+"""Seconds between two tokens: the pace of a fast model."""
 FLOOR_MESSAGES = 500
 
 
@@ -42,7 +41,7 @@ class _Text(msgspec.Struct):
 
 
 class Stamped(trio.abc.Stream):
-    """The voice's connection: remembers when each word was written to it."""
+    """The connection of the voice, which remembers when each word was written to it."""
 
     def __init__(self, stream: trio.abc.Stream, written: list[float]) -> None:
         self._stream = stream
@@ -64,8 +63,8 @@ class Stamped(trio.abc.Stream):
 
 
 def text_in(frame: bytes) -> str:
-    """The text to be spoken in a client's websocket frame, "" where there is none."""
-    if len(frame) < 6 or frame[0] != 0x81:  # a whole frame of text
+    """The text to be spoken in a client's websocket frame; "" if there is none."""
+    if len(frame) < 6 or frame[0] != 0x81:  # only a whole text frame is read
         return ""
     start = 8 if frame[1] & 0x7F == 126 else 6
     mask = frame[start - 4 : start]
@@ -85,7 +84,7 @@ def handler(wire: str, url: str) -> LanguageModel:
 
 
 async def measure(wire: str, turns: int) -> list[float]:
-    """The seconds that each word took; each reply cuts the one before, since nobody waits for the sound here."""
+    """The seconds that each word took; each reply cuts the one before, since nothing here waits for the sound."""
     server, peer = ModelServer(otherwise=lambda asked: ScriptedAnswer(WORDS, every=EVERY_S)), SonioxPeer()
     written: list[float] = []
     took: list[float] = []
@@ -110,7 +109,7 @@ async def measure(wire: str, turns: int) -> list[float]:
             for _ in range(turns):
                 written.clear()
                 session.type("How is it?")
-                while len(written) < len(WORDS.split()):  # noqa: ASYNC110  # a glance now and then disturbs less
+                while len(written) < len(WORDS.split()):  # noqa: ASYNC110  # infrequent polling disturbs less
                     await trio.sleep(EVERY_S)
                 took += [at - sent for at, sent in zip(written, server.asked[-1].sent, strict=True)]
             session.end(graceful=False)

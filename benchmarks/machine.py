@@ -1,4 +1,4 @@
-"""Describes the machine and the versions that a measurement was taken with."""
+"""Describes the machine and the versions with which a measurement was made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def describe() -> dict[str, str]:
 
 
 def _usable_cores() -> int:
-    """The cores that this process may run on, which can be fewer than there are."""
+    """The number of cores on which this process may run; it can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,9 +1,10 @@
-"""What a call costs where many share a process: `python -m benchmarks.many_calls [--rounds R] [--seconds S]`.
+"""What a call costs if many share a process: `python -m benchmarks.many_calls [--rounds R] [--seconds S]`.
 
-CPU time per second of a whole agent's call (20 ms frames, webrtcvad, the agent speaks for a third of the time) over
-loopback and in real time, with one call, ten and twenty, beside a client written by hand with the same detector. Both
-take turns; the peer has a process of its own. Then `--memory N` calls in a process: MiB for each beyond the first, once
-all have been answered. Of plugins only our own built-in ones are loaded. What was measured: benchmarks/README.md.
+Measures the CPU time per second of a whole agent's call, over loopback and in real time, with 1, 10 and 20 calls: 20 ms
+frames, webrtcvad, and an agent that speaks for a third of the time. A client written by hand with the same detector is
+the comparison. The two take turns; the peer has its own process. Then, with `--memory N` calls in a process, measures
+the MiB for each call beyond the first, after all have been answered. Only voicekit's built-in plugins are loaded.
+benchmarks/README.md has the results.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from voicekit.soniox.connection.transport import TrioWebsocket
 CALLS = (1, 10, 20)
 SETTLES_S = 0.5
 MARGIN_S = 60.0
-"""Calls may last so much longer than they are held: a busy machine is late."""
+"""Seconds that calls may last beyond the measurement: a busy machine is late."""
 STARTS_S = 0.08
-"""Between the starts of two calls whose memory is measured."""
+"""Seconds between the starts of two calls whose memory is measured."""
 
 Hold: TypeAlias = Callable[[Call], Awaitable[None]]
 
@@ -44,13 +45,13 @@ def ways() -> Mapping[str, Hold]:
 
 
 def only_ours() -> Plugins:
-    """The plugins that are part of voicekit itself, whatever else is installed."""
+    """Only the plugins that are part of voicekit itself, even if others are installed."""
     listed = load_plugins(strict=False).listing()
     return load_plugins([info.name for info in listed if info.origin != "built in"])
 
 
 async def cpu(hold: Hold, endpoints: Endpoints, calls: int, seconds: float) -> tuple[float, float]:
-    """CPU seconds per second of a call, and seconds of exchanges that were done per second of a call."""
+    """CPU seconds per second of a call, and seconds of completed exchanges per second of a call."""
     held = [Call(endpoints, TrioWebsocket(), seconds + EXCHANGE_S + MARGIN_S) for _ in range(calls)]
     async with trio.open_nursery() as nursery:
         for number, call in enumerate(held):
@@ -94,7 +95,7 @@ async def _begin_after(seconds: float, hold: Hold, call: Call) -> None:
 
 
 def _resident() -> float:
-    """What this process has in memory now, in MiB; 0 where the system does not tell."""
+    """The memory of this process now, in MiB; 0 if the system does not report it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0.0

@@ -1,6 +1,6 @@
 """Takes the measurements of a case: a warm-up, then rounds in which the subjects take turns (A B C A B C ...).
 
-Taking turns spreads the machine's moods over all subjects, so ratios hold where absolute times don't.
+Taking turns spreads the machine's variations over all subjects, so ratios are reliable even if absolute times are not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.case import Case, Subject
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much of a case's rounds, and of the operations in each, are done; `warm` whether there is a warm-up."""
+    """Which share of a case's rounds, and of the operations in each, is run; `warm` is whether there is a warm-up."""
 
     rounds: float
     operations: float
@@ -28,14 +28,14 @@ class Effort:
 
 FULL = Effort(1, 1, warm=True)
 QUICK = Effort(1 / 4, 1, warm=True)
-SMOKE = Effort(0, 1 / 50, warm=False)  # shows that a case works; its figures mean nothing
+SMOKE = Effort(0, 1 / 50, warm=False)  # only shows that a case works; the figures mean nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one subject took, in seconds per operation; `ratio` is its median to that of the floor.
+    """The times of one subject, in seconds per operation; `ratio` is its median divided by the floor's median.
 
-    `best` is the same ratio of the minima, which a busy machine hardly moves: what the gate looks at.
+    `best` is the same ratio for the minima, which hardly changes on a busy machine; the gate uses it.
     """
 
     subject: Subject
@@ -64,7 +64,7 @@ async def measure(case: Case, effort: Effort) -> Result:
             await subject.round(operations)
     for _ in range(rounds):
         for subject, taken in zip(case.subjects, samples, strict=True):
-            gc.collect()  # so that nobody pays for another's garbage
+            gc.collect()  # so that no subject pays for another's garbage
             taken.extend(await subject.round(operations))
     return Result(case, rounds, operations, figures(case.subjects, samples))
 
@@ -86,17 +86,17 @@ def figures(subjects: Sequence[Subject], samples: Sequence[Sequence[float]]) -> 
 
 
 def _ratio(value: float, floor: float) -> float:
-    """To a floor of nothing, as of a count, there is no ratio."""
+    """The ratio of `value` to `floor`; NaN if the floor is 0, as it can be for a count."""
     return value / floor if floor > 0 else math.nan
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """The smallest sample that at least `percent` of a hundred don't exceed (nearest rank)."""
+    """The smallest sample that at least `percent` % of all samples don't exceed (nearest rank)."""
     return sorted(samples)[max(0, math.ceil(len(samples) * percent / 100) - 1)]
 
 
 async def per_operation(count: int, *tasks: Callable[[], Awaitable[object]]) -> list[float]:
-    """One sample: the time until all `tasks`, run side by side, are done, divided by `count`."""
+    """One sample: the time until all `tasks`, which run at the same time, are done, divided by `count`."""
     started = perf_counter()
     async with trio.open_nursery() as nursery:
         for task in tasks:

@@ -1,10 +1,10 @@
-"""Looks up the peers' names that docs/migrate-*.md show, in the peers' installed packages.
+"""Checks that the names of the peers in docs/migrate-*.md exist in the peers' packages.
 
     python -m benchmarks.names_of_peers
 
 A name is found if the peer's source defines it: as a class, function, parameter, field, module, or a text such as the
-name of an event. Each peer is installed as `python -m benchmarks.scenes_beside_peers` does it. The status is 1 if one
-is missing.
+name of an event. The peers are installed in the same way as for `python -m benchmarks.scenes_beside_peers`. The exit
+status is 1 if a name is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.scenes_beside_peers import installed
 PACKAGES: Final = {"pipecat": "pipecat", "livekit": "livekit.agents"}
 DOCS: Final = Path(__file__).parents[1] / "docs"
 OURS: Final = {"bot", "runner_args", "main", "session", "context", "server", "False", "True"}
-"""Names that the pages use for values."""
+"""Names in the pages that are not the peers' but stand for values."""
 
 
 def shown(page: Path) -> Iterator[str]:
@@ -35,7 +35,7 @@ def shown(page: Path) -> Iterator[str]:
 
 
 def defined(folder: Path) -> Iterator[str]:
-    """Every name that the Python files of a folder define, and every short text in them."""
+    """All names that the Python files in a folder define, and all short texts in these files."""
     for path in folder.rglob("*.py"):
         yield from path.relative_to(folder.parent).with_suffix("").parts
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

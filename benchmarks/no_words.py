@@ -1,4 +1,4 @@
-"""A transcriber without words, for calls in which they play no part."""
+"""A transcriber without words, for calls in which words play no part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicekit.flow.transform import Pipeable
 
 
 class NoWords(Pipeable):
-    """Takes the sound and says nothing; one that `hangs` takes the first frame and never another."""
+    """Takes the sound and emits nothing. If it `hangs`, it takes only the first frame."""
 
     name = "no words"
     accepts = PCM16K

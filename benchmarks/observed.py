@@ -1,9 +1,10 @@
 """What metrics and traces cost a call: `python -m benchmarks.observed [--rounds R]`.
 
-A call of a minute over Twilio's protocol, ten turns of it, is held in virtual time without plugins, with the plugin
-voicekit-metrics, and with voicekit-otel beside it, whose spans go through its batch processor to an exporter that drops
-them. The ways take turns; the figure is this process's CPU time for a second of the call, the line's far end included.
-Ways differ by less than a shared machine's noise, so the time inside the hook is measured as well, in the same calls.
+A call of one minute and ten turns over Twilio's protocol is held in virtual time in three variants: without plugins,
+with voicekit-metrics, and with voicekit-metrics and voicekit-otel. The spans go through a batch processor to an
+exporter that drops them. The variants take turns. The figure is this process's CPU time for a second of the call,
+including the far end of the line. The variants differ by less than the noise of a shared machine, so the time inside
+the hook is measured as well.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ WAYS: dict[str, tuple[str, ...]] = {
     "metrics": ("otel",),
     "metrics and traces": (),
 }
-"""Which of the two are blocked."""
+"""The plugins that each variant blocks."""
 
 
 class InHook:
-    """CPU seconds that all observers have taken."""
+    """Measures the CPU seconds that all observers take."""
 
     def __init__(self) -> None:
         self.spent = 0.0
@@ -50,7 +51,7 @@ class InHook:
 
 
 class Dropping(SpanExporter):
-    """Takes spans and does nothing with them: a collector's own time is not ours."""
+    """Takes spans and does nothing with them, because a collector's own time must not count."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         return SpanExportResult.SUCCESS
@@ -65,7 +66,7 @@ def script() -> Script:
 
 
 def seconds(plugins: Plugins) -> float:
-    """CPU seconds for a second of a call."""
+    """The CPU seconds for a second of a call with `plugins`."""
     before = time.process_time()
     held = hold_call("We are open from nine to five, every day but Sunday.", script(), over="twilio", plugins=plugins)
     spent = time.process_time() - before
@@ -85,11 +86,11 @@ def main() -> None:
     voicekit_otel.trace_to(provider)
     plugins = {way: load_plugins(block=blocked) for way, blocked in WAYS.items()}
     for each in plugins.values():
-        seconds(each)  # what is imported and cached at first is no part of a call
+        seconds(each)  # imports and fills caches, which must not count
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     inside: dict[str, list[float]] = {way: [] for way in WAYS}
     hook = InHook()
-    setattr(Plugins, "observe", lambda *given: hook.observe(*given))  # noqa: B010  # not a method's type
+    setattr(Plugins, "observe", lambda *given: hook.observe(*given))  # noqa: B010  # an assignment has another type
     for _ in range(rounds):
         for way, found in spent.items():
             hook.spent = 0.0

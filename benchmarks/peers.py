@@ -1,13 +1,13 @@
-"""voicekit beside pipecat-ai and livekit-agents: `python -m benchmarks --peers`.
+"""Compares voicekit with pipecat-ai and livekit-agents: `python -m benchmarks --peers`.
 
-Each peer is installed into an environment of its own under the temporary folder, at the versions below, and does the
-same work: it is imported, it passes frames through five stages that do nothing, and it answers the callers of the
-stub, as a program of its own on loopback websockets, with its best settings and with its default ones; in the middle
-of an answer the caller says something. All take turns.
+Each peer is installed into its own environment in the temporary folder, at the versions below. All programs take turns
+and do the same work. They are imported, and they pass frames through five stages that do nothing. Then, each as its own
+process on loopback websockets, they answer the callers of the stub, with their best and with their default settings;
+in the middle of an answer the caller says something.
 
-Not compared: livekit-agents has no chain of stages that one could put five of one's own into; neither peer is measured
-with a VAD or a model that ends turns, which their defaults may have and which cost them time of their own, so barge-in
-is that by words; and no sound is compared, so nothing is said about how well any of them hears, ends turns or speaks.
+Some things are not compared. livekit-agents has no chain of stages into which one could put five others. Neither peer
+is measured with a VAD or a model that ends turns, which their defaults may have and which take time, so barge-in is by
+words. No sound is compared, so this does not show how well a program hears, ends turns or speaks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ TURNS = 8
 INTERRUPTIONS = 4
 TOKEN_S = 0.02
 STARTS_S, QUIET_S, PATIENCE_S = 20.0, 0.5, 5.0
-"""Until a program hears; between two turns; until a turn without an answer is given up."""
+"""In seconds: the time for a program to start listening, the pause between two turns, and the longest wait for an
+answer.
+"""
 
 PEERS = {
     "pipecat-ai": ("pipecat-ai[soniox]==1.14.0",),
@@ -63,8 +65,9 @@ print(json.dumps([len(found), sum(sizes) / 2**20]))
 
 @dataclass(slots=True)
 class Held:
-    """What was seen of one program: seconds from the wire's `<end>` to the first text there and to the first frame at
-    its sink, and from the caller's words to the order that stops the voice; MiB of memory after the first turn."""
+    """The figures of one program. `text`, `sound`: seconds from `<end>` on the wire to the first text on the wire, and
+    to the first frame at the sink. `stop`: seconds from the caller's words to the command that stops the voice.
+    `memory`: MiB after the first turn."""
 
     text: list[float] = field(default_factory=list)
     sound: list[float] = field(default_factory=list)
@@ -74,14 +77,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way to do some work, and how to take a sample of it or several."""
+    """One way to do some work; `take` returns one or more samples of it."""
 
     name: str
     take: Callable[[], Sequence[float]]
 
 
 def compare_peers() -> int:
-    """Print all that is compared; 0."""
+    """Make and print all comparisons; returns 0."""
     pythons = {"voicekit": sys.executable, **{name: _installed(name) for name in PEERS}}
     print(", ".join(f"{what} {value}" for what, value in machine.describe().items()))
     print(", ".join(wanted for peer in PEERS.values() for wanted in peer))
@@ -101,7 +104,7 @@ def _compare_turns(pythons: dict[str, str]) -> None:
     ours = [sys.executable, "-m", "benchmarks.agents"]
     agents: dict[str, tuple[list[str], list[str]]] = {
         "voicekit, default": ([*ours, "voicekit"], []),
-        "by hand": ([*ours, "hand"], []),  # its memory is voicekit's, which that program imports for the other one
+        "by hand": ([*ours, "hand"], []),  # its program also imports voicekit, so its memory means nothing
     }
     for name, program in (("pipecat-ai", "pipecat_turn.py"), ("livekit-agents", "livekit_turn.py")):
         for how in ("best", "default"):
@@ -124,7 +127,7 @@ def _compare_turns(pythons: dict[str, str]) -> None:
 
 
 def _compare(what: str, scale: float, rows: Sequence[Row]) -> None:
-    """Let the rows take turns, and print them beside the first one."""
+    """Measure the rows in turns, and print each one compared with the first."""
     taken: dict[str, list[float]] = {row.name: [] for row in rows}
     for _ in range(REPEATS):
         for row in rows:
@@ -157,7 +160,7 @@ def _print_footprint(pythons: dict[str, str]) -> None:
 
 
 def _installed(name: str) -> str:
-    """The Python of the environment that has this peer, which is made when it is not there yet."""
+    """The Python of the environment with this peer; the environment is made if it does not exist."""
     folder = Path(tempfile.gettempdir()) / "voicekit-peers" / name
     python = folder / "bin" / "python"
     if not python.exists():
@@ -172,13 +175,13 @@ def _imported(python: str, name: str) -> list[float]:
 
 
 def _numbers(python: str, *arguments: str) -> list[float]:
-    """What a program prints on its standard output, one number a line."""
+    """The numbers that a program prints on its standard output, one in each line."""
     done = subprocess.run([python, *arguments], capture_output=True, text=True, check=True, cwd=ROOT)
     return [float(line) for line in done.stdout.split()]
 
 
 async def _held(command: list[str], arguments: list[str]) -> Held:
-    """Turns of one agent in a program of its own, the first of which only warms it up; then interruptions."""
+    """Measure turns of an agent in its own program, after one turn to warm it up, and then interruptions."""
     held = Held()
     async with _running(Stub(0.1), command, arguments) as (stub, process):
         sounded = Sounded(process)
@@ -212,7 +215,7 @@ async def _held(command: list[str], arguments: list[str]) -> Held:
 
 
 class Sounded:
-    """When replies began to sound, as the program prints it."""
+    """The times at which replies began to sound, as the program prints them."""
 
     def __init__(self, process: trio.Process) -> None:
         self._process = process
@@ -226,7 +229,7 @@ class Sounded:
             self._at += map(float, lines)
 
     def since(self, asked: float) -> list[float]:
-        """The first time behind `asked`, if there is one."""
+        """The first of these times after `asked`, if there is one."""
         return [at for at in self._at if at > asked][:1]
 
 
@@ -248,6 +251,6 @@ async def _running(stub: Stub, command: list[str], arguments: list[str]) -> Asyn
 
 
 def _memory(process: int) -> float:
-    """MiB of a process; 0 where the system does not tell."""
+    """The memory of a process in MiB; 0 if the system does not report it."""
     statm = Path(f"/proc/{process}/statm")
     return int(statm.read_text(encoding="ascii").split()[1]) * PAGE / 2**20 if statm.exists() else 0.0

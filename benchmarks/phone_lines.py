@@ -1,10 +1,11 @@
 """What a phone line costs a server: `python -m benchmarks.phone_lines [--calls N] [--seconds S] [--rounds R] [--ramp]`.
 
-N callers send a message of 20 ms of sound each, 50 times a second, to a server in a process of its own. The ways take
-turns, round by round; the figure is the server's CPU time for one message in and one out, or for two of either where
-fewer come back. `lateness` is the way of a message to the server and back; of whole calls, which send nothing back, it
-is that of the server's loop. With `--ramp` calls are added until its 99th percentile passes 20 ms. With `--churn` calls
-begin and end all the time beside N that stay, and the lateness of those that stay is shown with and without.
+N callers send a message with 20 ms of sound 50 times a second to a server in its own process. The ways of answering
+take turns, round by round. The figure is the server's CPU time for one message in and one message out, or for any two
+messages if fewer come back. `lateness` is how long a message takes to the server and back, or, for whole calls, which
+send nothing back, how late the server's loop is. With `--ramp`, calls are added until the 99th percentile of the
+lateness passes 20 ms. With `--churn`, other calls begin and end all the time during N lasting calls, and the lateness
+of the lasting calls is shown with and without the others.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ WARM_S = 1.0
 
 @dataclass
 class Server:
-    """One way to answer, in a process of its own."""
+    """A server that answers in one way, in its own process."""
 
     way: str
     url: str
@@ -51,7 +52,7 @@ class Server:
             return float(answer.read())
 
     def lateness(self) -> tuple[float, float]:
-        """Of its loop since this was asked last: median and 99th percentile, in seconds."""
+        """How late the server's loop has been since the last request: median and 99th percentile, in seconds."""
         with urlopen(f"{self.url}/late") as answer:
             middle, worst = answer.read().split()
         return float(middle), float(worst)
@@ -86,7 +87,7 @@ class Load:
     counting: bool = False
 
     async def call(self, server: Server, until: trio.Event) -> None:
-        """One caller, until the event."""
+        """Act as one caller until the event `until` is set."""
         peer = TwilioPeer()
         sound = [caller_sound(Script(), n, 1, MULAW) for n in range(50)]
         async with BareWebsocket().connect(server.address) as socket, trio.open_nursery() as nursery:
@@ -114,7 +115,7 @@ class Load:
         now = trio.current_time()
         try:
             event = peer.receive(message)
-        except AssertionError:  # the bare echo repeats what a carrier alone says
+        except AssertionError:  # the bare echo repeats messages that only a carrier sends
             event = None
         match event:
             case PeerSound(pcm):
@@ -127,7 +128,7 @@ class Load:
 
 
 async def loaded(server: Server, calls: int, seconds: float, churn: bool = False) -> tuple[float, Load]:
-    """CPU seconds of the server for each message and its answer, after a second of warming up; and the load."""
+    """The server's CPU seconds for each message and its answer, after a second to warm up; and the load."""
     load, over = Load(), trio.Event()
     async with trio.open_nursery() as nursery:
         for _ in range(calls):
@@ -144,7 +145,7 @@ async def loaded(server: Server, calls: int, seconds: float, churn: bool = False
 
 
 async def _come_and_go(server: Server, over: trio.Event) -> None:
-    """Ten calls a second begin, and end half a second later."""
+    """Begin ten calls a second, each of which ends half a second later."""
     async with trio.open_nursery() as nursery:
         while not over.is_set():
             nursery.start_soon(_brief, server)
@@ -160,7 +161,7 @@ async def _brief(server: Server) -> None:
 
 
 async def apart(server: Server, calls: int, seconds: float) -> float:
-    """CPU seconds of sessions in memory for each 20 ms of one."""
+    """The CPU seconds of sessions in memory, for each 20 ms of a session."""
     server.start_apart(calls)
     await trio.sleep(WARM_S)
     before = server.cpu()
@@ -219,7 +220,7 @@ def _ramp(seconds: float) -> None:
         for way in list(living):
             with serving(way) as server:
                 load = Load()
-                with suppress(Unconnected):  # its brake lets no more in
+                with suppress(Unconnected):  # the server lets no more calls in
                     _, load = trio.run(_alone, server, calls, seconds)
                 of_loop = server.lateness()
             if not load.sent:

@@ -1,12 +1,12 @@
-"""The far side of `benchmarks.phone_lines`: one server on hypercorn, in a process of its own, that answers in one way.
+"""The far side of `benchmarks.phone_lines`: a server on hypercorn, in its own process, that answers in one way.
 
-    bare        Starlette's websocket, which sends back each text as it came: the floor
-    wire        the same port with voicekit's site: Twilio's messages, sound decoded and encoded, marks, one call each
-    session     the same with a whole session in each call: ears, turns, a voice, on parts that take no time
-    apart       sessions alone, in memory, on the same parts: what a session costs without a wire
+    bare        Starlette's websocket, which sends back each text unchanged: the floor
+    wire        voicekit's site: Twilio's messages, sound decoded and encoded, marks, a call for each socket
+    session     the same with a whole session in each call: stt, turns and a voice, made of parts that take no time
+    apart       sessions alone, in memory, with the same parts: the cost of a session without a wire
 
-It prints its address, answers /cpu with the CPU seconds that it has used so far, and /late with how late its loop was
-since it was asked last: median and 99th percentile in seconds.
+It prints its address. It answers /cpu with the CPU seconds that it has used so far, and /late with how late its loop
+has been since the last request: median and 99th percentile in seconds.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PACKET_S = 0.02
 
 
 def script() -> Script:
-    """What each caller of a session says: a question every five seconds, for two minutes."""
+    """The caller of each session: asks a question every five seconds, for two minutes."""
     user = Script()
     for turn in range(24):
         user.says("when are you open", at=1.0 + 5.0 * turn, for_=1.2)
@@ -64,7 +64,7 @@ async def bare(websocket: WebSocket) -> None:
 
 
 class Echo:
-    """A conversation without ears, turns or a voice: what is heard is said."""
+    """A conversation without stt, turns or a voice: it plays back the sound that it hears."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -87,7 +87,7 @@ class Echo:
 
 
 class Unguarded:
-    """Twilio's wire without webhook and token: each socket is a call."""
+    """A transport with Twilio's wire, but without webhook and token: each socket is a call."""
 
     name = "twilio"
 
@@ -107,7 +107,7 @@ async def answer(way: str, call: Call) -> Conversation:
 
 
 async def hold_apart() -> None:
-    """One session in memory for ten seconds, as /apart starts them."""
+    """Hold one session in memory for ten seconds; /apart starts these."""
     from voicekit.testing.scripted import ScriptedStt
 
     alone = Session(
@@ -122,7 +122,7 @@ async def hold_apart() -> None:
 
 
 async def watch_lateness(late: list[float]) -> None:
-    """Note how late each of the steps of 20 ms is."""
+    """Note how late the loop is, every 20 ms."""
     due = trio.current_time()
     while True:
         due = max(due + PACKET_S, trio.current_time())

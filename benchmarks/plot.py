@@ -1,4 +1,4 @@
-"""A picture of a run: each subject's ratio to its floor as a bar, with the aim as a mark. Needs matplotlib."""
+"""Draws a run: each subject's ratio to its floor as a bar, with the aim as a mark. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WITHIN, MISSED, NEUTRAL = "#2e8b57", "#c0392b", "#7f8c8d"
 
 
 def plot(results: Sequence[Result], file: Path) -> None:
-    """Write the picture; its suffix (.png, .svg, .pdf) says in which format."""
+    """Write the picture; the suffix of `file` (.png, .svg, .pdf) determines the format."""
     import matplotlib as mpl
 
     mpl.use("agg")

@@ -1,11 +1,11 @@
 """Recordings of real people through `voicekit run` and the local server: `python -m benchmarks.recordings [--count N]`.
 
-Each recording is a call of its own, played at its own pace by a `voicekit run` like a user's, to one local server. What
-the caller is said to have said is compared with the known text. Printed are the word error rate; the time from the last
-audible sample to the last final word; and the server's processor time, pinned to one core, for a second of speech.
+Each recording is a separate call: an ordinary `voicekit run` plays it in real time, with one local server for all
+calls. The recognised words are compared with the known text. This prints the word error rate, the time from the last
+audible sample to the last final word, and the server's CPU time for a second of speech, pinned to one core.
 
 8 kHz: prompts of a telephone system, read by one voice (Debian: asterisk-core-sounds-en-wav, asterisk-core-sounds-en;
-each Nth that is a sentence). 16 kHz: tests/data/speech, several voices: sentences of a novel, cards, commands.
+some of the sentences). 16 kHz: tests/data/speech, several voices: sentences of a novel, cards, commands.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ TRANSCRIPTS = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz
 
 COUNT = 40
 WORDS = 4
-"""A prompt of fewer is a fragment, such as "at" or "press five"."""
+"""A prompt with fewer words is a fragment, such as "at" or "press five"."""
 LONGEST_S = 12.0
 AFTER_S = 2.0
-"""Silence behind each recording: a caller does not hang up with the last word."""
+"""Seconds of silence after each recording: a caller does not hang up with the last word."""
 
 SILENT_BOT = "def handler(turn):\n    return None\n"
 ASKED = re.compile(r"^ *[\d.]+ {2}you {2}(.*)$", re.MULTILINE)
@@ -50,7 +50,7 @@ LAST_SOUND = re.compile(r"^ *([\d.]+) reply \d+ trace: user ([\d.]+)$", re.MULTI
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A sound file, what is said in it, and how much of it there is."""
+    """A sound file, the words spoken in it, its rate, and its length in seconds."""
 
     path: Path
     said: str
@@ -60,7 +60,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a recording: the words, and how long after its last audible sample they were final."""
+    """The result for a recording: the recognised words, and how long after the last audible sample they were final."""
 
     recording: Recording
     text: str
@@ -68,7 +68,7 @@ class Heard:
 
 
 def recordings(count: int) -> list[Recording]:
-    """The project's own, and telephone prompts until there are `count`, where they are installed."""
+    """`count` recordings: the project's own, and then telephone prompts, if they are installed."""
     own = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))
     found = [_recording(SPEECH / f"{name}.flac", label["text"]) for name, label in own.items()]
     prompts = list(_prompts())
@@ -94,7 +94,7 @@ def _recording(path: Path, said: str) -> Recording:
 
 
 async def hear(recording: Recording, service: SpeechService, folder: Path) -> Heard:
-    """One call."""
+    """Hold one call with a recording."""
     addresses = {variable: getattr(service.endpoints, name) for name, variable in URL_VARIABLES.items()}
     call, bot = folder / recording.path.stem, folder / "bot.py"
     bot.write_text(SILENT_BOT, encoding="utf-8")
@@ -111,7 +111,7 @@ async def hear(recording: Recording, service: SpeechService, folder: Path) -> He
 
 
 def _final_after(log: str) -> float:
-    """From the last audible sample to the last final word; not a number where nothing was understood."""
+    """The seconds from the last audible sample to the last final word; NaN if no words were recognised."""
     sounds, finals = LAST_SOUND.findall(log), FINAL.findall(log)
     if not sounds or not finals:
         return float("nan")
@@ -120,10 +120,10 @@ def _final_after(log: str) -> float:
 
 
 def processor_seconds() -> Callable[[], float]:
-    """What tells the processor time of the local server that was started last, in all its threads; 0 without /proc."""
+    """A function that returns the CPU time of our latest local server, in all its threads; 0 if there is no /proc."""
     ours, started = str(os.getpid()), []
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # a process that has ended since it was listed
+        with suppress(OSError):  # the process has ended since it was listed
             _, parent, *fields = _after_the_name(stat)
             if parent == ours and COMMAND in (stat.parent / "cmdline").read_text(errors="replace"):
                 started.append((int(fields[17]), stat))
@@ -134,12 +134,12 @@ def processor_seconds() -> Callable[[], float]:
 
 
 def _after_the_name(stat: Path) -> list[str]:
-    """The fields of /proc/PID/stat that follow the program's name, which may hold spaces: state, parent, and so on."""
+    """The fields of /proc/PID/stat after the program's name, which may contain spaces: state, parent, and so on."""
     return stat.read_text(errors="replace").rpartition(")")[2].split()
 
 
 async def hear_all(wanted: Sequence[Recording], folder: Path) -> tuple[list[Heard], float]:
-    """Every recording, one after the other, and the server's processor time per second of them."""
+    """Hear all recordings, one after the other; also returns the server's CPU time per second of sound."""
     pinned = ("taskset", "--cpu-list", "0") if shutil.which("taskset") else ()
     command = [*pinned, sys.executable, "-m", "voicekit", COMMAND, "--embedded"]
     heard = []

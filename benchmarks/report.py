@@ -12,7 +12,7 @@ _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6}
 
 
 def table(result: Result) -> str:
-    """The result as lines of text: what was measured, then one line per subject."""
+    """The result as lines of text: first the case, then a line for each subject."""
     unit, scale = _unit(result)
     width = max(len(figures.subject.name) for figures in result.figures)
     case = result.case
@@ -26,7 +26,7 @@ def table(result: Result) -> str:
 
 
 def as_data(result: Result) -> dict[str, Any]:
-    """The result as JSON has it, in the case's unit per operation; what is no number there is null."""
+    """The result as data for JSON, in the case's unit per operation; NaN and infinity become null."""
     case = result.case
     return {
         "name": case.name,
@@ -51,7 +51,7 @@ def as_data(result: Result) -> dict[str, Any]:
 
 
 def _unit(result: Result) -> tuple[str, float]:
-    """The unit to show, and how many of it are one of the case's."""
+    """The unit to show, and how many of it make one of the case's units."""
     if result.case.unit != "s":
         return result.case.unit, 1.0
     shown = next((unit for unit, factor in _UNITS.items() if result.figures[0].median * factor >= 1), "us")

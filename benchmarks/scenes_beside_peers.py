@@ -1,10 +1,11 @@
-"""Scores voicekit beside pipecat-ai and livekit-agents, in real time over the local server, on the scenes marked so.
+"""Scores voicekit, pipecat-ai and livekit-agents in real time over the local server, in the scenes marked `realtime`.
 
     python -m benchmarks.scenes_beside_peers [--only NAME] [--tuned] [--json FILE]
 
-Each peer is installed into an environment of its own under the temporary folder, at the versions below. All get the
-same callers, recogniser, voice and answers, and have the settings that their users get; "tuned" adds each with those
-that answer soonest. They take turns, scene by scene. Machine, date and versions are printed, and the table.
+Each peer is installed into its own environment in the temporary folder, at the versions below. All programs get the
+same callers, recogniser, voice and answers, and have the settings that users get; with `--tuned`, the peers also run
+with the settings that answer soonest. They take turns, scene by scene. Prints the machine, the date, the versions, and
+the table of scores.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PROGRAMS: Final = Path(__file__).with_name("peer_work")
 
 
 def installed(name: str) -> str:
-    """The Python of the environment that has this peer, which is made if it is not there yet."""
+    """The Python of the environment with this peer; the environment is made if it does not exist."""
     folder = Path(tempfile.gettempdir()) / "voicekit-scenes-peers" / name
     python = folder / "bin" / "python"
     if not python.exists():

@@ -1,10 +1,11 @@
-"""Calls one after the other for a long time: what grows is printed. In real time, outside of any test.
+"""Holds calls for a long time, in real time, and prints what grows in the process.
 
     python -m benchmarks.soak [--minutes M] [--calls N]
 
-One process answers N calls at a time over Twilio's protocol on loopback, each of 20 s: signed webhook, token, socket,
-a session that greets and hears sound. Every minute: memory, descriptors, tasks, threads, calls, and the lateness; at
-the end what has grown since the fifth minute, by which caches are full, and the lateness over all of it.
+One process answers N calls at a time over Twilio's protocol on loopback. Each call lasts 20 s, and has a signed
+webhook, a token, a socket, and a session that greets and hears sound. Every minute, this prints memory, file
+descriptors, tasks, threads, calls and lateness. At the end it prints what has grown since the fifth minute, when caches
+are full, and the lateness of the whole run.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ WARM = 5
 
 
 def resident_mib() -> float:
-    """Of this process now; where /proc is missing, its peak."""
+    """The memory of this process now, in MiB; if there is no /proc, its peak."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -53,7 +54,7 @@ async def watch(late: list[float]) -> None:
 
 @dataclass(frozen=True)
 class Held:
-    """What the process has at a moment."""
+    """The memory, file descriptors, tasks, threads and calls of the process at a moment."""
 
     mib: float
     fds: int

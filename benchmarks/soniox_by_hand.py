@@ -1,7 +1,7 @@
-"""A call with the Soniox peer by a client written by hand: the floor of a whole agent with webrtcvad.
+"""A call with the Soniox peer by a client written by hand: the floor for a whole agent with webrtcvad.
 
-It sends each frame when it is due, asks the detector about it, answers `<end>` with ANSWER word by word, and takes the
-sound in pieces of 30 ms, a tenth of a second ahead of their time. It decides nothing and recovers from nothing.
+The client sends each frame when it is due, and asks the detector about it. It answers `<end>` with ANSWER, word by
+word, and takes the sound in pieces of 30 ms, a tenth of a second early. It decides nothing and recovers from nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPEAKS = {"model": "tts-rt-v1", "language": "en", "voice": "Adrian", **SOUND}
 
 
 async def by_hand(call: Call) -> None:
-    """`done` is whole exchanges, as it is of `soniox_calls.converses`."""
+    """Hold a call. As in `soniox_calls.converses`, `done` counts whole exchanges."""
     async with (
         open_websocket_url(call.endpoints.stt, extra_headers=HEADERS) as ears,
         open_websocket_url(call.endpoints.tts, extra_headers=HEADERS) as mouth,

@@ -1,4 +1,4 @@
-"""The calls whose cost `benchmarks.soniox_cost` measures: one that only hears, one that only speaks, a whole agent."""
+"""The calls whose cost `benchmarks.soniox_cost` measures: some only hear, some only speak, some are a whole agent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ READING = "The quick brown fox jumps over the lazy dog, and then it sleeps for a
 
 @dataclass(slots=True)
 class Call:
-    """One call to a peer at `endpoints`, of at most `seconds`. `done`: seconds of its work that are done."""
+    """One call to a peer at `endpoints`, of at most `seconds`. `done` is how many seconds of its work are done."""
 
     endpoints: Endpoints
     transport: WebsocketTransport
@@ -53,7 +53,7 @@ class Call:
 
 
 async def only_frames(call: Call) -> None:
-    """What comes before any transcriber: frames as they come, which a link carries to somebody who counts them."""
+    """A call without a transcriber: frames go through a link to a task that counts them."""
     outlet, inlet = open_link(PCM16K.samples(5.0))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_play, monologue, call.seconds, FRAME_S, outlet)
@@ -63,7 +63,7 @@ async def only_frames(call: Call) -> None:
 
 
 async def hears(call: Call, frame_s: float) -> None:
-    """Speech to text of frames of this length, each of which is a message. `done` is what became final."""
+    """Speech to text: each frame of `frame_s` is a message. `done` counts the sound that became final."""
     transcriber = SonioxStt(key=KEY, endpoints=call.endpoints, transport=call.transport)
     transcriber.negotiate(PCM16K)
     frames, inbox = open_link(PCM16K.samples(5.0))
@@ -78,9 +78,9 @@ async def hears(call: Call, frame_s: float) -> None:
 
 
 async def speaks(call: Call) -> None:
-    """Text to speech of one endless reply. `done` is the sound that came."""
+    """Text to speech of one endless reply. `done` counts the sound that came."""
     voice = SonioxTts(key=KEY, endpoints=call.endpoints, transport=call.transport)
-    format = voice.negotiate(PCM16K)  # noqa: A001  # the field's word
+    format = voice.negotiate(PCM16K)  # noqa: A001  # the usual word
     text, inbox = open_link(400)
     outbox, sound = open_link(format.samples(2.0))
     async with voice.open() as run, trio.open_nursery() as nursery:
@@ -93,7 +93,7 @@ async def speaks(call: Call) -> None:
 
 
 async def converses(call: Call, frame_s: float, message_s: float, plugins: Plugins) -> None:
-    """The whole agent: listening line, turn-taking, handler, voice, playout. `done` is whole exchanges."""
+    """A whole agent: listen pipeline, turn-taking, handler, voice, playout. `done` counts whole exchanges."""
     soniox: dict[str, Any] = {"key": KEY, "endpoints": call.endpoints, "transport": call.transport}
     ears = SonioxStt(**soniox)
     session = Session(
@@ -115,7 +115,7 @@ async def converses(call: Call, frame_s: float, message_s: float, plugins: Plugi
 
 
 async def answer(turn: voicekit.Turn, say: voicekit.Say) -> None:
-    """Says ANSWER word by word, as a language model does."""
+    """Say ANSWER word by word, like a language model."""
     for word in ANSWER.split(" "):
         await say(word if word == "It" else f" {word}")
 
@@ -142,7 +142,7 @@ class Played(Pipeable):
 
 
 class Joined(Pipeable):
-    """A transcriber with frames joined to `seconds` in front of it, so that there are fewer messages."""
+    """A transcriber that first joins frames to a length of `seconds`, so that there are fewer messages."""
 
     accepts = None
     produces = None
@@ -164,7 +164,7 @@ class Joined(Pipeable):
 
 
 class Both:
-    """webrtcvad does its work, and the script has the say: its sounds are none that a detector takes for speech."""
+    """A detector that runs webrtcvad for its cost, but returns the script's marks: the script's sound is no speech."""
 
     rates: Sequence[int] = ScriptedVad.rates
 

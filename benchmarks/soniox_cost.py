@@ -1,8 +1,8 @@
 """What a call over Soniox costs its client: `python -m benchmarks.soniox_cost [--seconds S] [--calls N] [--repeats R]`.
 
-Milliseconds of CPU time per second of a call, on loopback and in real time, of N calls at once in this process; the
-peer has a process of its own. All rows take turns, R times; each turn holds its calls for S seconds, whole agents for
-a whole exchange at least. What the rows are, and one run: benchmarks/README.md.
+Measures the milliseconds of CPU time per second of a call, on loopback and in real time, with N calls in this process
+at the same time; the peer has its own process. All rows take turns, R times. Each turn holds its calls for S seconds,
+or, for whole agents, for at least a whole exchange. benchmarks/README.md explains the rows, and shows a run.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from voicekit.soniox.api.region import Endpoints
 from voicekit.soniox.connection.transport import TrioWebsocket
 
 SETTLES_S = 0.5
-"""Until every call is connected and under way."""
+"""Seconds until all calls are connected and running."""
 MARGIN_S = 30.0
-"""Calls may last so much longer than they are held: a busy machine is late."""
+"""Seconds that calls may last beyond the measurement: a busy machine is late."""
 SMOKE_S = 60.0
-"""In which a single call of each row must have got somewhere; mostly it takes three."""
+"""Seconds within which a single call of each row must have made progress; it usually takes three."""
 
 Hold: TypeAlias = Callable[[Call], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A kind of call to the peer of this name. `spread_s`: over how long a time the calls of a turn begin.
+    """A kind of call, to the peer called `peer`. The calls of a turn begin within `spread_s`.
 
-    With `per_sound`, seconds are those of the sound that came, not those of the call.
+    With `per_sound`, the cost is for a second of sound that came, not for a second of the call.
     """
 
     name: str
@@ -62,14 +62,14 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One turn of a row: CPU seconds per second, and how many times real time its calls were."""
+    """The result of one turn of a row: CPU seconds per second, and the calls' speed as a multiple of real time."""
 
     cost: float
     pace: float
 
 
 def groups() -> Sequence[Sequence[Row]]:
-    """The rows; each group is compared with its first."""
+    """The rows in groups; in each group, they are compared with the first."""
     hearing = {ms: partial(hears, frame_s=ms / 1000) for ms in (20, 40, 100)}
     agent = partial(Row, peer="converses", spread_s=EXCHANGE_S, least_s=EXCHANGE_S)
     whole = partial(converses, plugins=load_plugins())
@@ -101,14 +101,14 @@ def groups() -> Sequence[Sequence[Row]]:
 
 
 async def measure(row: Row, peers: Mapping[str, Endpoints], effort: Effort) -> Taken:
-    """One turn of `row`."""
+    """Measure one turn of `row`."""
     seconds = max(row.least_s, effort.seconds)
     calls = [Call(peers[row.peer], row.transport(), _longest(effort)) for _ in range(effort.calls)]
     async with trio.open_nursery() as nursery:
         for number, call in enumerate(calls):
             nursery.start_soon(_begin_after, number * row.spread_s / effort.calls, row.hold, call)
         await trio.sleep(row.spread_s + SETTLES_S)
-        gc.collect()  # so that nobody pays for another's garbage
+        gc.collect()  # so that no row pays for another's garbage
         done, began, spent = sum(call.done for call in calls), trio.current_time(), process_time()
         await trio.sleep(seconds)
         spent, lasted = process_time() - spent, (trio.current_time() - began) * effort.calls
@@ -120,7 +120,7 @@ async def measure(row: Row, peers: Mapping[str, Endpoints], effort: Effort) -> T
 
 
 async def smoke(peers: Mapping[str, Endpoints]) -> None:
-    """Hold one call of each row, all at once, until each has got somewhere."""
+    """Hold one call of each row, all at the same time, until each has made progress."""
 
     async def one(row: Row) -> None:
         call = Call(peers[row.peer], row.transport(), SMOKE_S)

@@ -1,6 +1,6 @@
-"""The scripted Soniox peer in a process of its own, so that its work is not counted as the client's.
+"""The scripted Soniox peer in its own process, so that its work is not counted as the client's.
 
-`python -m benchmarks.soniox_peer SECONDS` serves until its standard input ends; the calls may last SECONDS each.
+`python -m benchmarks.soniox_peer SECONDS` serves until its standard input ends; each call may last SECONDS.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from voicekit.testing.soniox import Hearing, SonioxPeer, Speaking
 
 ROOT = Path(__file__).parent.parent
 EXCHANGE_S = 3.5
-"""One exchange of a conversation: the caller asks for 0.8 s, the agent answers for 1.1 s. The rest is patience, and
-time that a busy machine may be late."""
+"""Seconds of one exchange of a conversation: the caller asks for 0.8 s, and the agent answers for 1.1 s. The rest is
+the wait for the end of the turn, and time that a busy machine may be late."""
 QUESTION = "what is the weather today"
 MONOLOGUE = "this is somebody who goes on and on about the weather and does not listen to anybody at all"
 SOON = Hearing(endpoint=0.5)
 MANY = 1_000_000
 AT_ONCE = 1_000.0
-"""Times real time: sound comes as fast as the sockets carry it."""
+"""The speed of sound as a multiple of real time: as fast as the sockets carry it."""
 
 
 def conversation(seconds: float) -> Script:
-    """A caller who asks the same question every EXCHANGE_S and listens in between."""
+    """A caller who asks the same question every EXCHANGE_S, and listens in between."""
     script = Script()
     for number in range(int(seconds / EXCHANGE_S)):
         script.says(QUESTION, at=0.2 + number * EXCHANGE_S, for_=0.8)
@@ -51,7 +51,7 @@ def monologue(seconds: float) -> Script:
 
 
 def _large() -> Account:
-    """An account without the service's limits, so that the client is the one to be measured."""
+    """An account without the service's limits, which would distort the client's figures."""
     return Account(sessions=MANY, streams=MANY, requests_per_minute=MANY)
 
 
@@ -74,7 +74,7 @@ async def _serve(seconds: float) -> None:
 
 @contextmanager
 def served(seconds: float) -> Iterator[dict[str, Endpoints]]:
-    """Where the peers are, for calls of at most `seconds`; their process ends with the block."""
+    """Start the peers and yield their addresses, for calls of at most `seconds`; their process ends with the block."""
     command = [sys.executable, "-m", __spec__.name, str(seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -82,7 +82,7 @@ def served(seconds: float) -> Iterator[dict[str, Endpoints]]:
             line = process.stdout.readline()
             yield {name: Endpoints(**endpoints) for name, endpoints in json.loads(line).items()}
         finally:
-            process.kill()  # it has nothing to put in order
+            process.kill()  # it has nothing to clean up
 
 
 if __name__ == "__main__":

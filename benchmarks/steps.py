@@ -1,12 +1,12 @@
-"""What happens between the recogniser's `<end>` on the wire and the first text on the wire, step by step.
+"""Lists what happens between the recogniser's `<end>` on the wire and the first text on the wire, step by step.
 
     python -m benchmarks.steps [--turns N]
 
-Trio runs a task until it waits: that is a step. Of the last of N turns all steps are listed, of the client written by
-hand and of a voicekit session: when it began, how long it took, of which task, and in which function the task waits
-afterwards. The stub that both talk to is in the same process, and its steps are among them. How many steps a turn takes
-depends on the order in which trio runs what is ready, which is random: the least, the median and the most of all turns
-are printed too.
+Trio runs a task until it waits: that is a step. This lists all steps of the last of N turns, for a client written by
+hand and for a voicekit session. Each line has the step's start, its length, its task, and the function in which the
+task then waits. The stub that both clients use is in the same process, so its steps are listed too. The number of steps
+in a turn depends on the random order in which trio runs tasks that are ready. Therefore the lowest, the median and the
+highest number of all turns are printed too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.stub import Stub
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From `began` to `ended`, in seconds."""
+    """A step of a task, from `began` to `ended`, in seconds."""
 
     began: float
     ended: float
@@ -36,7 +36,7 @@ class Step:
 
 
 class Steps(trio.abc.Instrument):
-    """Keeps every step since `steps` was emptied."""
+    """Keeps all steps since `steps` was last emptied."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -51,7 +51,7 @@ class Steps(trio.abc.Instrument):
 
 
 def waiting_in(awaited: Any) -> str:
-    """The innermost function that is not trio's own in which `awaited` is suspended."""
+    """The innermost function in which `awaited` is suspended, apart from trio's own functions."""
     found = ""
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)

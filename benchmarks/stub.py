@@ -1,7 +1,7 @@
-"""The barest server of both realtime services, on loopback in this process: it says `<end>` when it is told to.
+"""The simplest server of both realtime services, on loopback in this process: it sends `<end>` on request.
 
-It notes when each thing was on the wire, by the clock of this process. Whoever is measured against it shares the loop
-with it, the floor as much as voicekit.
+It notes when each message was on the wire, by the clock of this process. If an agent runs in this process too, it
+shares the event loop with this server, whether it is voicekit or the floor.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 from voicekit.soniox.api.region import Endpoints
 
 CHUNK_S = 0.1
-"""Of sound in a message, as the service sends it."""
+"""Seconds of sound in a message, as from the service."""
 RATE = 16_000
 BYTES_PER_MS = RATE * 2 // 1000
 
 
 class Stub:
-    """Answers every stream of text with `reply_s` of sound. `asked`, `text` and `cancelled`: when, in seconds.
+    """Answers every stream of text with `reply_s` of sound. `asked`, `text` and `cancelled` are times in seconds.
 
-    An `endless` one does not end its streams before they are cancelled.
+    If it is `endless`, it does not end its streams until they are cancelled.
     """
 
     def __init__(self, reply_s: float, *, endless: bool = False) -> None:
         self.asked = self.text = self.cancelled = 0.0
         self.hearing = trio.Event()
         self.answered = trio.Event()
-        self.stopped = trio.Event()  # whoever waits for the next text, or cancellation, puts a new event here
+        self.stopped = trio.Event()  # to wait for the next text or cancellation, put a new event here
         self._heard = 0
         self._ears: WebSocketConnection | None = None
         self._audio = base64.b64encode(bytes(int(RATE * CHUNK_S) * 2)).decode()
@@ -52,11 +52,11 @@ class Stub:
             nursery.cancel_scope.cancel()
 
     async def end_turn(self) -> None:
-        """The caller has asked something, and the recogniser is sure of it."""
+        """Send final words and `<end>`: the caller has asked something."""
         await self._say([" what", " time", "<end>"], final=True)
 
     async def interrupt(self) -> None:
-        """The caller says something that is no backchannel; nothing of it is final yet."""
+        """Send words that are not yet final: the caller says something that is not a backchannel."""
         await self._say([" please", " listen"], final=False)
 
     async def _say(self, words: list[str], *, final: bool) -> None:
@@ -75,7 +75,7 @@ class Stub:
             else:
                 await self._speak(connection)
         except ConnectionClosed:
-            pass  # the client has had enough
+            pass  # the client has left
 
     async def _hear(self, connection: WebSocketConnection) -> None:
         self._ears = connection

@@ -1,11 +1,11 @@
-"""What the detectors take for speech although nobody speaks to us: `python -m benchmarks.vad_on_noise [--seconds S]`.
+"""How often the detectors take other sounds for speech: `python -m benchmarks.vad_on_noise [--seconds S]`.
 
-For each sound and each detector, with the gate's defaults: false starts per minute, and the share of the time that
-would count as speech. `--vad NAME ...` takes detectors that plugins have registered instead of the built-in ones, and
-`--files FILE ...` recordings, as loud as they are, each over and over with a second of silence between.
+Prints for each sound and each detector, with the gate's defaults, the false starts per minute and the share of the time
+that would count as speech. `--vad NAME ...` tests detectors registered by plugins instead of the built-in ones.
+`--files FILE ...` tests recordings at their own level instead, each repeated with a second of silence in between.
 
-All sounds are made here from fixed seeds, but for babble, which is all recordings of tests/data/speech laid over each
-other (people speak there, but not to us).
+All sounds are made here from fixed seeds, except babble, which is all recordings of tests/data/speech played together:
+people who speak, but not to the bot.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DETECTORS: dict[str, Vad] = {
 
 @dataclass(frozen=True, slots=True)
 class FalseAlarms:
-    """What a detector made of a sound: starts per minute, and the share of the time that counted as speech."""
+    """A detector's result for a sound: starts per minute, and the share of the time that counted as speech."""
 
     starts: float
     speaking: float
@@ -73,7 +73,7 @@ def pink(seconds: float, dbfs: float, *, rate: int = RATE, seed: int = 1) -> byt
 
 
 def hold_music(seconds: float, dbfs: float) -> bytes:
-    """Four chords of two seconds over and over, each note with five harmonics, a bass and a decay of half a second."""
+    """Four repeated chords of two seconds with a bass; each note has five harmonics and a decay of half a second."""
     chords = ((0, 4, 7, 12), (9, 12, 16, 21), (5, 9, 12, 17), (7, 11, 14, 19))  # I vi IV V, in semitones over C4
     bars = [_bar(chord) for chord in chords]
     return _pcm(_repeated(np.concatenate(bars), seconds), dbfs)
@@ -87,7 +87,7 @@ def ring(seconds: float, dbfs: float) -> bytes:
 
 
 def clicks(seconds: float, dbfs: float) -> bytes:
-    """Two key presses a second at random: 3 ms of noise that dies away, peaks 30 dB over the noise between them."""
+    """Two key presses a second at random: 3 ms of fading noise, with peaks 30 dB above the noise between them."""
     dice = np.random.default_rng(2)
     sound = dice.standard_normal(round(seconds * RATE)) * 0.03
     shape = np.exp(-np.arange(round(0.02 * RATE)) / (0.003 * RATE))
@@ -97,7 +97,7 @@ def clicks(seconds: float, dbfs: float) -> bytes:
 
 
 def babble(seconds: float, dbfs: float) -> bytes:
-    """All recordings at once, each repeated and begun at another place, equally loud."""
+    """All recordings at the same time, equally loud and repeated, each beginning at another place."""
     mixed = np.zeros(round(seconds * RATE))
     for number, name in enumerate(json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))):
         voice = soundfile.read(SPEECH / f"{name}.flac", dtype="float64")[0]
@@ -106,7 +106,7 @@ def babble(seconds: float, dbfs: float) -> bytes:
 
 
 def recorded(path: Path, seconds: float) -> bytes:
-    """The recording in the file `path`, its channels mixed, over and over with a second of silence between."""
+    """The recording in the file `path`, mixed to one channel, and repeated with a second of silence in between."""
     sound, rate = soundfile.read(path, dtype="float64", always_2d=True)
     once = soxr.resample(sound.mean(axis=1), rate, RATE)
     return _clipped(_repeated(np.concatenate([once, np.zeros(RATE)]), seconds) * 32_768)
@@ -126,7 +126,7 @@ SOUNDS: dict[str, Callable[[float], bytes]] = {
 
 
 def false_alarms(vad: Vad, pcm: bytes) -> FalseAlarms:
-    """What the gate with its defaults, behind `vad`, says to `pcm` at 16 kHz."""
+    """The result of `vad`, with the gate's defaults, for `pcm` at 16 kHz."""
     marks = list(heard(vad, pcm))
     starts = [mark.at for mark in marks if isinstance(mark, SpeechStarted)]
     stops = [mark.at for mark in marks if isinstance(mark, SpeechStopped)]
@@ -135,7 +135,7 @@ def false_alarms(vad: Vad, pcm: bytes) -> FalseAlarms:
 
 
 def heard(vad: Vad, pcm: bytes) -> Iterator[SpeechStarted | SpeechStopped]:
-    """The marks of `pcm` at 16 kHz, sent in frames of 20 ms."""
+    """The marks for `pcm` at 16 kHz, which is sent in frames of 20 ms."""
     sound = AudioFormat(RATE)
     detector = detect(vad).start(StreamContext(sound))
     for at in range(0, len(pcm) // 2, FRAME):
@@ -144,7 +144,7 @@ def heard(vad: Vad, pcm: bytes) -> Iterator[SpeechStarted | SpeechStopped]:
 
 
 def named(names: list[str]) -> dict[str, Vad]:
-    """The detectors that are registered under `names`, as they are without options."""
+    """The detectors registered under `names`, without options."""
     registry = load_plugins().registry
     return {name: Use(name).build(registry, "vad") for name in names}
 
@@ -181,7 +181,7 @@ def _repeated(sound: Wave, seconds: float) -> Wave:
 
 
 def _pcm(sound: Wave, dbfs: float) -> bytes:
-    """`sound` as PCM16 with a root mean square of `dbfs`; what would be louder than full scale is clipped."""
+    """`sound` as PCM16 with a root mean square of `dbfs`; samples beyond full scale are clipped."""
     return _clipped(sound / np.sqrt(np.mean(sound**2)) * 32_768 * 10 ** (dbfs / 20))
 
 

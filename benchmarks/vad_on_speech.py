@@ -1,8 +1,8 @@
-"""How soon the detectors notice people, and what judging costs: `python -m benchmarks.vad_on_speech [--vad NAME ...]`.
+"""How soon the detectors notice speech, and what judging costs: `python -m benchmarks.vad_on_speech [--vad NAME ...]`.
 
-From the first sound of speech, as the labels of tests/data/speech have it, until the gate with its defaults says that
-somebody speaks, in sound heard and not in time spent; on all recordings, at 8 and 16 kHz. And the time that it takes to
-judge one window, on one core, and to make the detector: the first in a process loads what it needs.
+Measures, for all recordings in tests/data/speech at 8 and 16 kHz, the time from the first sound of speech in the labels
+to the mark of the gate with its defaults. This is time in the sound, not time spent. Also measures how long one core
+takes to judge a window and to make the detector; the first detector in a process loads what it needs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LABELS = json.loads((SPEECH / "labels.json").read_text(encoding="utf-8"))
 
 
 def recording(name: str, rate: int) -> bytes:
-    """The recording with a second of silence behind it, as PCM16 at `rate`."""
+    """The recording, followed by a second of silence, as PCM16 at `rate`."""
     recorded, recorded_rate = soundfile.read(SPEECH / f"{name}.flac", dtype="int16")
     sound = soxr.resample(np.concatenate([recorded, np.zeros(recorded_rate, np.int16)]), recorded_rate, rate)
     pcm: bytes = sound.astype("<i2").tobytes()
@@ -42,7 +42,7 @@ def recording(name: str, rate: int) -> bytes:
 
 
 def listen(name: str, rate: int, vad: Vad) -> Iterator[tuple[SpeechStarted | SpeechStopped, float]]:
-    """The marks of a recording, each with the time, in seconds of sound, at which it was said."""
+    """The marks of a recording, each with the time in seconds of sound at which it came."""
     sound, pcm = AudioFormat(rate), recording(name, rate)
     detector = detect(vad).start(StreamContext(sound))
     size = 2 * rate // FRAMES_PER_SECOND
@@ -54,7 +54,7 @@ def listen(name: str, rate: int, vad: Vad) -> Iterator[tuple[SpeechStarted | Spe
 
 
 def noticed(vad: Vad) -> list[float]:
-    """The seconds after which each first sound of speech is noticed; one that is not is an error."""
+    """The seconds until each first sound of speech is noticed; it is an error if one is not."""
     took: list[float] = []
     for name, label in LABELS.items():
         for rate in RATES:
@@ -64,7 +64,7 @@ def noticed(vad: Vad) -> list[float]:
 
 
 def judged(vad: Vad) -> list[float]:
-    """The seconds that each window took, of all recordings at 16 kHz."""
+    """The seconds that each window of all recordings took, at 16 kHz."""
     took: list[float] = []
     for name in LABELS:
         pcm, stream = recording(name, RATES[-1]), vad.start(RATES[-1])
@@ -77,7 +77,7 @@ def judged(vad: Vad) -> list[float]:
 
 
 def row(name: str, vad: Vad, made: float) -> str:
-    """A line of the table, of a detector that took `made` seconds to make."""
+    """A line of the table, for a detector that took `made` seconds to make."""
     after, took = noticed(vad), judged(vad)
     window = vad.start(RATES[-1]).window / RATES[-1]
     begins = _ms(min(after), median(after), max(after), window, digits=0)

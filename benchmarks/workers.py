@@ -1,13 +1,15 @@
-"""What becomes of calls when processes die, reload, stop or stand still: two workers on one port, under gunicorn.
+"""What happens to calls when processes die, reload, stop or hang: two workers on one port, under gunicorn.
 
     python -m benchmarks.workers [--calls N] [--seconds S] [dummy | call ...]
 
-A dummy call is a plain websocket whose sound is sent back, held by the desk like any other; a call is one of Twilio's
-protocol: a signed webhook, a token, a media socket, a session that greets. One starts every 0.15 s and lasts 3 to 6 s.
-`broken` calls ended otherwise than as planned, or were cut on the way in by the worker that had taken them; `others` of
-them were held by a worker that lives on: 0 if a worker takes only its own calls with it. `refused` ones reached no
-worker, `busy` were told so: the brake lets none in while the loop is late. Why they broke stands below. Each row is a
-server of its own.
+A dummy call is a plain websocket whose sound is sent back; the desk holds it like any other call. A real call uses
+Twilio's protocol: a signed webhook, a token, a media socket, a session that greets. A call starts every 0.15 s and
+lasts 3 to 6 s. Each row of the table has its own server.
+
+`broken` calls did not end as planned, or a worker accepted them and then cut them off before they began. `others` is
+how many of these were held by a worker that lives on: 0 if a worker takes only its own calls with it. `refused` calls
+reached no worker, and `busy` calls were refused by a worker, which lets none in while its loop is late. The reasons for
+broken calls are printed below the table.
 """
 
 from __future__ import annotations
@@ -53,19 +55,19 @@ TOKEN = "twilio-secret-token"
 PUBLIC = "https://bot.example"
 EVERY_S = 0.15
 TIMEOUT_S = 6
-"""After which a worker that stands still is replaced."""
+"""Seconds after which a worker that hangs is replaced."""
 DRAIN_S = 8.0
 WORKERS = 2
 CARRIER_S = 15.0
-"""For which Twilio waits for a webhook's answer."""
+"""Seconds for which Twilio waits for a webhook's answer."""
 RATE = 8_000
 GOODBYES = (1000, 1001, 1012)
 WORKER = "x-worker"
 CUT = (httpx.RemoteProtocolError, httpx.ReadError, ConnectionClosed)
-"""How a connection ends that a worker had taken before it died."""
+"""The errors on a connection that a worker had accepted before it died."""
 FAREWELL = "We are closing. Goodbye."
 FAREWELL_PACKETS = 50
-"""Of 20 ms: the farewell has a good second of sound."""
+"""Packets of 20 ms in the farewell: a little more than a second of sound."""
 
 
 # --- the server: `python -m benchmarks.workers --serve PORT` ---
@@ -93,7 +95,7 @@ class Dummy:
 
 
 async def block(request: object) -> PlainTextResponse:
-    time.sleep(60)  # noqa: ASYNC251  # what is measured
+    time.sleep(60)  # noqa: ASYNC251  # a hang is what we measure
     return PlainTextResponse("late")
 
 
@@ -124,7 +126,7 @@ def program() -> Callable[[SharedListener], Awaitable[None]]:
 
 
 def name_the_worker() -> None:
-    """Put the process into the headers of each answer of this one, also of one that opens a websocket."""
+    """Put the id of this process into the headers of all its answers, including those that open a websocket."""
     plain = Config.response_headers
 
     def headers(config: Config, protocol: str) -> list[tuple[bytes, bytes]]:
@@ -137,7 +139,7 @@ def name_the_worker() -> None:
 
 
 class Callers:
-    """Starts calls, and counts what becomes of each."""
+    """Starts calls, and counts how each ends."""
 
     def __init__(self, port: int, kind: str) -> None:
         self.port = port
@@ -147,9 +149,9 @@ class Callers:
         self.signalled = False
         self.said_goodbye = 0
         self.why: Counter[str] = Counter()
-        """What ended the calls that did not go as planned."""
+        """Why calls did not end as planned, with the number of calls for each reason."""
         self.broken_by: Counter[int] = Counter()
-        """By the process of the worker that held them."""
+        """The number of broken calls for each worker that held them, by the id of its process."""
         self._hold = {"dummy": self._dummy, "call": self._call}[kind]
         self._numbers = iter(range(1_000_000))
         self._random = Random(1)
@@ -176,7 +178,7 @@ class Callers:
             LookupError,
             ExceptionGroup,
         ) as error:
-            cut = worker is not None or isinstance(error, CUT) or status(error) == 500  # it died while it answered
+            cut = worker is not None or isinstance(error, CUT) or status(error) == 500  # it died while answering
             busy = isinstance(error, LookupError) or status(error) == 503
             outcome = "broken" if cut else "busy" if busy else "refused"
             self.outcomes[outcome] += 1
@@ -198,7 +200,7 @@ class Callers:
 
     @contextmanager
     def _ended_by_server(self) -> Iterator[None]:
-        """The server may end the call once it was told to stop, with a goodbye."""
+        """After the server was told to stop, accept that it ends the call with a goodbye."""
         try:
             yield
         except ConnectionClosed as closed:
@@ -222,12 +224,12 @@ class Callers:
                     await connection.send_message(message)
 
     async def _talk(self, connection: WebSocketConnection, peer: TwilioPeer) -> bool:
-        """Send silence and listen; True if the server said goodbye and closed."""
+        """Send silence and listen; returns True if the server said goodbye and closed the connection."""
         farewell = 0
 
         async def send() -> None:
             at = 0
-            with suppress(ConnectionClosed):  # the other task sees why
+            with suppress(ConnectionClosed):  # the other task handles the reason
                 while True:
                     await connection.send_message(peer.sound(bytes(320), at))
                     at += 20
@@ -258,12 +260,12 @@ class Callers:
 
 
 def worker_of(connection: WebSocketConnection) -> int:
-    """The process at its other end; 0 if it does not tell."""
+    """The id of the process at the other end of `connection`; 0 if it is not in the headers."""
     return int(dict(connection.handshake_headers).get(WORKER.encode(), 0))
 
 
 def described(error: BaseException) -> str:
-    """An error's type, and a websocket's code or its cause."""
+    """An error's type, and its close code or HTTP status if there is one."""
     if isinstance(error, BaseExceptionGroup):
         return ", ".join(sorted({described(one) for one in error.exceptions}))
     reason = getattr(error, "reason", None)
@@ -271,7 +273,7 @@ def described(error: BaseException) -> str:
 
 
 def status(error: BaseException) -> int | None:
-    """With which HTTP status a websocket was refused."""
+    """The HTTP status with which a websocket was refused; None for other errors."""
     return error.status_code if isinstance(error, ConnectionRejected) else None
 
 
@@ -284,7 +286,7 @@ async def _sound(connection: WebSocketConnection, peer: TwilioPeer) -> None:
 
 
 def workers_of(master: subprocess.Popen[bytes]) -> set[int]:
-    """The workers' processes that there are now."""
+    """The ids of the present workers' processes."""
     found = subprocess.run(["pgrep", "-P", str(master.pid)], capture_output=True, text=True, check=False)
     return {int(pid) for pid in found.stdout.split()}
 
@@ -338,7 +340,7 @@ async def _observe(kind: str, name: str, calls: int, port: int, master: subproce
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         if name == "SIGTERM":
-            callers.stopped_at = began  # so that nobody hangs up first
+            callers.stopped_at = began  # so that no caller hangs up first
             await callers.start(nursery, calls // 2)
             await trio.sleep(2)
         else:
@@ -377,7 +379,7 @@ if __name__ == "__main__":
     parser.add_argument("kinds", nargs="*", choices=["dummy", "call", []])
     given = parser.parse_args()
     if given.serve:
-        sys.argv[1:] = []  # gunicorn reads them too
+        sys.argv[1:] = []  # gunicorn reads the arguments too
         Workers(program, bind=f"127.0.0.1:{given.serve}", workers=WORKERS, drain=DRAIN_S, timeout=TIMEOUT_S).run()
     else:
         trio.run(partial(main, given))

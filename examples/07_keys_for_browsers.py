@@ -18,12 +18,12 @@ import trio
 
 from voicekit.soniox.rest import KeyDesk, KeyRequest, SonioxClient
 
-USERS = {"let me in": "ann", "me too": "bob"}  # replace with yours: a session cookie, a signed token, a login
+USERS = {"let me in": "ann", "me too": "bob"}  # replace this with your own check: a cookie, a signed token, a login
 LIMITS = KeyRequest(
     usage_type="transcribe_websocket",
-    expires_in_seconds=60,  # the stream must begin within a minute,
-    single_use=True,  # there is only one,
-    max_session_duration_seconds=600,  # and it lasts ten minutes at most
+    expires_in_seconds=60,  # the stream must begin within a minute
+    single_use=True,  # the key is good for one stream
+    max_session_duration_seconds=600,  # the stream lasts at most ten minutes
 )
 
 

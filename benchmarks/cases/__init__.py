@@ -1,1 +1,1 @@
-"""One file per case; the runner imports them all. How to write one: `benchmarks/case.py`."""
+"""The cases, one file for each; the runner imports them all. `benchmarks/case.py` shows how to write a case."""

@@ -1,7 +1,8 @@
-"""What the adviser of words costs for each word that the recogniser says in a pause: on the event loop, so it counts.
+"""What the adviser of words, which runs on the event loop, costs for each word that the recogniser emits in a pause.
 
-Each word of an utterance is advised on when it is the last so far, as an interim and then as a final one. The floor is
-what the machine does anyway: the letters of the new word, which speculation and interruptions look at.
+The adviser is asked about each word of an utterance while it is the last word, first as an interim and then as a final
+word. The floor is to find the letters of the new word, which the turn machine always does, for speculation and
+interruptions.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ async def bare(count: int) -> Sequence[float]:
 
 @advice.subject("the adviser", limit=50e-6)
 async def advised(count: int) -> Sequence[float]:
-    """Two calls for each word: as it comes, and when it is final."""
+    """Ask the adviser twice about each word: when it comes, and when it is final."""
     taken = []
     for _ in range(count):
         for said in PAUSES:

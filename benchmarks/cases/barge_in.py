@@ -1,8 +1,8 @@
 """How soon an agent is silent when it is interrupted: by a recorded voice, and by the words of a recogniser.
 
-`barge-in` plays a recording over the agent in real time, from the first frame of its first word; the floor is the
-same detector and nothing else, which is content with three voiced windows in a row. `barge-words` counts from the
-recogniser's words on the wire to the order on the wire that stops the voice. Both run with default settings.
+`barge-in` plays a recording over the agent's speech in real time, and measures from the first frame of the recording's
+first word. The floor is the same detector alone, which waits for three voiced windows in a row. `barge-words` measures
+from the recogniser's words on the wire to the command on the wire that stops the voice. Both run with default settings.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ SPEECH = Path(__file__).parents[2] / "tests" / "data" / "speech"
 CLIP = "cards-004"
 FRAME, FRAME_S = 320, 0.02
 HISS_FRAMES = 15
-"""Before the word: the detector learns the noise of the room in the first ones."""
+"""Frames of hiss before the word, from which the detector learns the noise of the room."""
 CONTENT = 3
-"""Voiced windows in a row that a detector by hand waits for."""
+"""The number of voiced windows in a row for which the floor waits."""
 PATIENCE_S = 10.0
 
 barge = Case("barge-in", "first frame of a caller's word -> the agent is silent", operations=2, rounds=6)
 
 
 class _Interrupter(Pipeable):
-    """Hisses, and says the clip once `speak` is set. `spoke`: when its first frame was sent."""
+    """Hisses, and plays the clip when `speak` is set. `spoke` is the time at which the clip's first frame was sent."""
 
     name = "interrupter"
     accepts = None

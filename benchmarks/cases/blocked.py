@@ -1,8 +1,9 @@
-"""A consumer that stands still: what grows meanwhile, in MiB.
+"""How much memory grows, in MiB, while a consumer takes nothing.
 
-Twenty times as many frames as in a call are pushed at whoever has stopped taking them, once from the caller's side
-(the transcriber hangs) and once from the agent's (the sink hangs, and a voice makes sound as fast as it is taken). The
-first second, in which the links fill up as far as they may, does not count; an unbounded one would then grow by 2 MiB.
+Twenty times as many frames as in a call are sent to a consumer that has stopped taking them. Once this is on the
+caller's side, where the transcriber hangs, and once on the agent's side: the sink hangs, and the voice makes sound as
+fast as it is taken. The first second does not count, because the links fill up in it; after that, an unbounded link
+would grow by 2 MiB.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from voicekit.session import Session
 
 FPS = 1_000
 FILLS_S = 1.0
-"""Until 5 s of sound are queued, and then some."""
+"""Seconds to wait until the links, which hold 5 s of sound, are certainly full."""
 FRAME = 320
 
 growth = Case(
@@ -46,7 +47,7 @@ growth = Case(
 
 
 class Hurried(Pipeable):
-    """A live source twenty times as fast as life."""
+    """A live source that is twenty times as fast as real time."""
 
     name = "hurried"
     accepts = None

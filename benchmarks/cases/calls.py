@@ -1,7 +1,7 @@
-"""Ten full-duplex calls at once, 50 frames a second each way over loopback websockets, five stages each way.
+"""Ten full-duplex calls at once: 50 frames a second and five stages in each direction, over websockets on loopback.
 
-`call-cpu` is what a second of one call costs this process; the echo has a process of its own. The floor calls its
-stages directly. `python -m benchmarks.capacity` asks how many such calls one core holds.
+`call-cpu` is the CPU time that a second of one call takes in this process; the echo has its own process. The floor
+calls its stages directly. `python -m benchmarks.capacity` shows how many such calls one core holds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Hold: TypeAlias = Callable[[WebSocketConnection, "Clock"], Awaitable[None]]
 
 
 class Clock:
-    """Due times of a call's frames, and how late each came back: number n is due back when it is due out."""
+    """When the frames of a call are due, and how late each came back. Frame n is due back when it is due to be sent."""
 
     def __init__(self) -> None:
         self.late: list[float] = []
@@ -47,7 +47,7 @@ def pass_on(frame: AudioFrame) -> AudioFrame:
 
 
 async def by_hand(wire: WebSocketConnection, clock: Clock) -> None:
-    """Two tasks, and functions that call functions."""
+    """Hold a call with two tasks and plain function calls."""
 
     async def speak() -> None:
         number = 0
@@ -69,7 +69,7 @@ async def by_hand(wire: WebSocketConnection, clock: Clock) -> None:
 
 
 async def by_lines(wire: WebSocketConnection, clock: Clock) -> None:
-    """Two lines with two stages each, and five transforms between those."""
+    """Hold a call with two pipelines, each with two stages and five transforms between them."""
 
     @stage
     async def source(inbox: Inlet[Any], outbox: Outlet[AudioFrame]) -> None:
@@ -115,7 +115,7 @@ async def _flow(line: Pipeline) -> None:
 
 
 async def held(hold: Hold, address: str, calls: int, seconds: float) -> tuple[float, list[float]]:
-    """CPU seconds per second of a call, and the lateness of every frame, of so many calls at once."""
+    """CPU seconds per second of a call, and the lateness of every frame, with `calls` calls at the same time."""
     clocks: list[Clock] = []
 
     async def one(number: int) -> None:

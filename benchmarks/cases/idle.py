@@ -1,4 +1,4 @@
-"""What one connected, idle agent has in memory, in a program of its own."""
+"""The memory of a connected, idle agent that runs in its own program."""
 
 from __future__ import annotations
 

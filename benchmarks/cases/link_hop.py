@@ -1,7 +1,7 @@
-"""One frame from task to task: a voicekit link beside trio's own bounded channel of the same depth.
+"""One frame from task to task: a voicekit link, compared with trio's own bounded channel of the same depth.
 
-`send` and `receive` are checkpoints, and those are most of the cost. What has many frames at once, such as the reader
-of a socket, offers them and waits once for room; what takes many receives all.
+`send` and `receive` are checkpoints, which make up most of the cost. A sender with many frames, such as the reader of a
+socket, can offer them all and wait once for space; a receiver can receive all frames at once.
 """
 
 from __future__ import annotations

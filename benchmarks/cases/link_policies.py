@@ -1,4 +1,4 @@
-"""One frame through a link by each policy, and what a full link costs that drops instead of waiting."""
+"""One frame through a link with each policy, and the cost of a full link that drops frames instead of waiting."""
 
 from __future__ import annotations
 

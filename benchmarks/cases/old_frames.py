@@ -1,7 +1,7 @@
-"""How much of a reply is still heard after it was cut: frames that the sink plays after the decision.
+"""How much of a reply is still heard after it was cut: the frames that the sink plays after the decision.
 
-A stop-word comes in the middle of a reply; the voice goes on for half a second after it was cancelled, shielded,
-as a stubborn one might. Counted is what the sink's own position says that it played from the decision on.
+A stop-word comes in the middle of a reply. The voice is a stubborn one: it is shielded, and continues for half a second
+after it was cancelled. The sink's own position shows how many frames it has played since the decision.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from voicekit.session import Session
 
 FRAME = 320
 WATCHED_S = 0.6
-"""After the decision: longer than playout's lead, and than the stubborn voice."""
+"""Seconds watched after the decision: longer than playout's lead, and longer than the stubborn voice continues."""
 STUBBORN_S = 0.5
 PATIENCE_S = 10.0
 
@@ -50,7 +50,7 @@ class _Ears(NoWords):
 
 
 class _Stubborn(QuietTts):
-    """A voice that speaks for ever, and for a while longer."""
+    """A voice that never stops by itself, and speaks for another STUBBORN_S after it was cancelled."""
 
     async def _run(self, inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
         at = 0
@@ -68,7 +68,7 @@ class _Stubborn(QuietTts):
 
 
 class Watched(NullSink):
-    """Keeps the speaker, whose position is looked at from outside."""
+    """A sink that keeps its speaker, so that the benchmark can read the position."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ async def after_the_decision(count: int) -> Sequence[float]:
 
 
 async def played_after_a_cut(sink: Watched) -> float:
-    """Whole frames played from the decision to cut on."""
+    """The number of whole frames played after the decision to cut."""
     ears, started, sounding, cut, at_the_cut = _Ears(), trio.Event(), trio.Event(), trio.Event(), 0
 
     def note(event: SessionEvent) -> None:
@@ -116,7 +116,7 @@ async def played_after_a_cut(sink: Watched) -> float:
         tts=_Stubborn(),
         handler=lambda turn: "on and on" if turn.number == 1 else None,
         sink=sink,
-        # smart-turn loads in a thread, for which no virtual clock waits
+        # smart-turn loads in a thread, and a virtual clock does not wait for threads
         plugins=load_plugins(strict=False, block=["smart-turn"]),
     )
     session.watch(note)

@@ -1,4 +1,4 @@
-"""How late a frame is at 50 frames a second, behind five pass-through stages: every frame is a sample."""
+"""How late a frame is after five pass-through stages, at 50 frames a second; every frame is a sample."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PERIOD_S = 0.02
 
 
 class _Lateness:
-    """Frame n is due so long after the first one was."""
+    """Notes how late each frame is: frame n is due n periods after the first frame."""
 
     def __init__(self) -> None:
         self.start = perf_counter()

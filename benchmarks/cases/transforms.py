@@ -1,7 +1,7 @@
-"""A frame through 1, 5 and 10 pass-through stages: fused transforms of a line beside a chain of tasks and channels.
+"""A frame through 1, 5 and 10 pass-through stages: fused transforms in a pipeline, or a chain of tasks and channels.
 
-Every way has the same source task, which waits nowhere else, and the same drain; only what stands between differs.
-Plain calls have no drain at all: they show what the work itself costs.
+All subjects have the same source task, which waits for nothing else, and the same drain; only the part between them is
+different. Plain calls have no drain at all: they show what the work itself costs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a turn costs beside the services: `<end>` on the wire to the first text on the wire, and to the first sound.
+"""What a turn costs without the services: from `<end>` on the wire to the first text on the wire, and the first sound.
 
-Both agents talk to the same stub over loopback websockets, with services and a handler that take no time, or with a
-handler that has a token every 20 ms. The sound is 0.1 s, so that turns follow each other quickly.
+Both agents use the same stub over websockets on loopback. The services take no time, and the handler takes no time or
+gives a token every 20 ms. The sound is 0.1 s long, so that turns follow each other quickly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.stub import Stub
 
 REPLY_S = 0.1
 SETTLES_S = 0.15
-"""Until everything is connected; then between two turns, until the wires are quiet, a tenth of it."""
+"""Seconds to wait until everything is connected; the wait between two turns is a tenth of this."""
 
 
 async def turns(agent: Agent, pick: Callable[[Stub, Agent], float], count: int) -> Sequence[float]:

@@ -1,7 +1,7 @@
-"""What a turn costs inside the process: the recogniser's endpoint to the first text at the voice, and to the sink.
+"""What a turn costs inside the process: from the recogniser's endpoint to the voice's first text, and to the sink.
 
-Recogniser, handler and voice are in memory and take no time. The floor hands the turn from task to task over trio's
-channels, one task for each of them, and decides nothing.
+The recogniser, the handler and the voice are in memory and take no time. The floor has one task for each of the three,
+passes the turn from task to task over trio's channels, and decides nothing.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from voicekit.session import Session
 ANSWER = "It is ten."
 FRAME = 320
 QUIET_S = 0.005
-"""Between two turns."""
+"""Seconds between two turns."""
 
 
 class Times:
-    """When the last turn was asked, when its first text was at the voice, and when its first frame was at the sink."""
+    """When the last turn was asked, and when its first text reached the voice and its first frame reached the sink."""
 
     def __init__(self) -> None:
         self.asked = self.text = self.sound = 0.0
 
 
 class _Ears(Pipeable):
-    """Says a question whenever it is asked to."""
+    """A recogniser that emits a question whenever it gets a number."""
 
     name = "ears"
     accepts = PCM16K
@@ -68,7 +68,7 @@ class _Ears(Pipeable):
 
 
 class _Voice(Pipeable):
-    """One frame for each text."""
+    """A voice that emits one frame for each text."""
 
     name = "voice"
     accepts = None
@@ -81,7 +81,7 @@ class _Voice(Pipeable):
         return PCM16K
 
     def cut(self) -> None:
-        """Nothing goes on behind its back."""
+        """Nothing to do: the voice has no work in the background."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Any, Any]]:

@@ -1,6 +1,6 @@
-"""A whole call in virtual time: real seconds for each second of the call, with everything on but the services.
+"""A whole call in virtual time: real seconds for each second of the call, with all parts except the services.
 
-The floor steps through the same frames with one channel hop each, which is all that a caller's sound needs at least.
+The floor steps through the same frames with one channel hop each, which is the least that a caller's sound needs.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def _drain(receiver: trio.MemoryReceiveChannel[bytes]) -> None:
 
 
 async def _timed(call: Callable[[], object], count: int) -> Sequence[float]:
-    """In a thread with a loop of its own: a loop can't run inside another."""
+    """Time the calls in a thread with its own event loop, because a loop can't run inside another."""
 
     def run() -> float:
         began = perf_counter()

@@ -1,1 +1,1 @@
-"""Programs that run in a peer's own environment, not in ours: what `python -m benchmarks --peers` gives them to do."""
+"""Programs that run in a peer's own environment: the work of the peers in `python -m benchmarks --peers`."""

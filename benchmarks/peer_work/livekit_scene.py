@@ -1,12 +1,12 @@
 """Runs with livekit-agents' Python: a bot for one scene, `livekit_scene.py [tuned] GIVEN`, until its input ends.
 
-Input, output and GIVEN are those of pipecat_scene.py. Its settings are those that its users get with a VAD and the
-Soniox plugins: Silero VAD, its own endpointing delays, whole sentences to the voice. "tuned" lets the recogniser's
-endpoint end the turns, and waits no moment longer.
+Input, output and GIVEN are the same as for pipecat_scene.py. The settings are those that users get with a VAD and the
+Soniox plugins: Silero VAD, livekit's own endpointing delays, whole sentences for the voice. With "tuned", the
+recogniser's endpoint ends the turns immediately.
 """
 
 # mypy: ignore-errors
-# What it imports is not installed beside us.
+# Our own environment does not have the modules that this file imports.
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAME = 320
 
 
 class Microphone(io.AudioInput):
-    """The caller's sound, as it comes on standard input."""
+    """Reads the caller's sound from standard input."""
 
     def __init__(self, reader, ended):
         super().__init__(label="caller")
@@ -44,7 +44,7 @@ class Microphone(io.AudioInput):
 
 
 class Loudspeaker(io.AudioOutput):
-    """Writes what it plays to standard output when it begins to sound, and silence where there is nothing."""
+    """Plays to standard output in real time, with silence if there is nothing to play."""
 
     def __init__(self):
         super().__init__(label="bot", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=RATE)
@@ -55,7 +55,7 @@ class Loudspeaker(io.AudioOutput):
 
     async def capture_frame(self, frame):
         await super().capture_frame(frame)
-        if self.flushed:  # another segment, behind one that still plays
+        if self.flushed:  # another segment, while the last one is still playing
             await self.wait_for_playout()
         self.waiting += bytes(frame.data)
 
@@ -101,7 +101,7 @@ class Loudspeaker(io.AudioOutput):
 
 
 class NoModel(llm.LLM):
-    """Is only there because a session without one does not answer."""
+    """A model that does nothing: a session without a model does not answer."""
 
     def chat(self, **options):
         raise NotImplementedError

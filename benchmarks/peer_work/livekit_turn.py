@@ -1,13 +1,13 @@
 """Runs with livekit-agents' Python: an agent on the stub, `livekit_turn.py STT TTS TOKEN_S best|default`, until killed.
 
-It prints when the first frame of each reply was at its output, by the system's monotonic clock.
+Prints when the first frame of each reply reaches the agent's output, by the system's monotonic clock.
 
-"best" lets Soniox end the turns and waits no moment longer; "default" keeps the delays that its users get. Neither has
-a VAD, and text goes to the voice in whole sentences, which is all that its Soniox voice takes.
+With "best", Soniox ends the turns, without further delays; with "default", there are the delays that users get. Neither
+has a VAD. Text goes to the voice in whole sentences, because livekit's Soniox voice accepts only these.
 """
 
 # mypy: ignore-errors
-# What it imports is not installed beside us.
+# Our own environment does not have the modules that this file imports.
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSWER = ("It", " is", " ten", ".")
 
 
 class Silence(io.AudioInput):
-    """50 silent frames a second."""
+    """An input with 50 silent frames a second."""
 
     def __init__(self):
         super().__init__(label="silence")
@@ -39,7 +39,7 @@ class Silence(io.AudioInput):
 
 
 class Drain(io.AudioOutput):
-    """Takes sound, and says at once that it was played."""
+    """Takes sound, and immediately reports it as played."""
 
     def __init__(self):
         super().__init__(label="drain", capabilities=io.AudioOutputCapabilities(pause=False), sample_rate=16_000)
@@ -61,7 +61,7 @@ class Drain(io.AudioOutput):
 
 
 class NoModel(llm.LLM):
-    """Is only there because a session without one does not answer."""
+    """A model that does nothing: a session without a model does not answer."""
 
     def chat(self, **options):
         raise NotImplementedError

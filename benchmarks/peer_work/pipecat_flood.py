@@ -1,7 +1,7 @@
-"""Runs with pipecat-ai's Python: the seconds that a 20 ms frame takes through K processors, a line for each round."""
+"""Runs with pipecat-ai's Python: prints, for each round, the seconds that a 20 ms frame takes through K processors."""
 
 # mypy: ignore-errors
-# What it imports is not installed beside us.
+# Our own environment does not have the modules that this file imports.
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PassOn(FrameProcessor):
 
 
 class Source(PassOn):
-    """Sends `count` frames once the pipeline has started."""
+    """Sends `count` frames after the pipeline has started."""
 
     def __init__(self, count):
         super().__init__()

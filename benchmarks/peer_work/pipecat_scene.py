@@ -1,15 +1,15 @@
 """Runs with pipecat-ai's Python: a bot for one scene, `pipecat_scene.py [tuned] GIVEN`, until its input ends.
 
-Its standard input is the caller's sound and its standard output what it plays, PCM16 mono at 16 kHz, in real time. When
-the input ends, its last line on standard error is JSON: what it was asked, and its history. GIVEN is JSON: addresses of
-the recogniser and the voice, the key, the greeting, the answers in turn.
+Its standard input is the caller's sound, and its standard output is the sound that it plays: PCM16 mono at 16 kHz, in
+real time. When the input ends, its last line on standard error is JSON with the questions that it was asked, and its
+history. GIVEN is JSON with the addresses of the recogniser and the voice, the key, the greeting, and the answers.
 
-Its settings are those that its users get: Silero VAD, the turn analyzer, whole sentences to the voice. "tuned" lets the
-recogniser's endpoint end the turns and sends each token to the voice as it comes.
+The settings are those that users get: Silero VAD, the turn analyzer, whole sentences for the voice. With "tuned", the
+recogniser's endpoint ends the turns, and each token goes to the voice as it comes.
 """
 
 # mypy: ignore-errors
-# What it imports is not installed beside us.
+# Our own environment does not have the modules that this file imports.
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PARAMS = TransportParams(
 
 
 class Microphone(BaseInputTransport):
-    """The caller's sound, as it comes on standard input."""
+    """Reads the caller's sound from standard input."""
 
     def __init__(self, ended):
         super().__init__(PARAMS)
@@ -72,7 +72,7 @@ class Microphone(BaseInputTransport):
 
 
 class Loudspeaker(BaseOutputTransport):
-    """Writes what it plays to standard output when it begins to sound."""
+    """Plays to standard output in real time."""
 
     def __init__(self):
         super().__init__(PARAMS)
@@ -93,7 +93,7 @@ class Loudspeaker(BaseOutputTransport):
 
 
 class Handler(FrameProcessor):
-    """In a language model's place: says the answers in turn."""
+    """Takes the place of a language model, and says one answer after the other."""
 
     def __init__(self, answers):
         super().__init__()

@@ -1,13 +1,13 @@
 """Runs with pipecat-ai's Python: an agent on the stub, `pipecat_turn.py STT TTS TOKEN_S best|default`, until killed.
 
-It prints when the first frame of each reply has come out of the voice, by the system's monotonic clock.
+Prints when the first frame of each reply comes from the voice, by the system's monotonic clock.
 
-"best" lets Soniox end the turns and sends each token to the voice as it comes; "default" is what its users get: the
-turn analyzer that ends a turn by itself, and whole sentences to the voice.
+With "best", Soniox ends the turns, and each token goes to the voice as it comes. "default" has the settings that users
+get: a turn analyzer that ends turns by itself, and whole sentences for the voice.
 """
 
 # mypy: ignore-errors
-# What it imports is not installed beside us.
+# Our own environment does not have the modules that this file imports.
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ANSWER = ("It", " is", " ten", ".")
 
 
 class Silence(FrameProcessor):
-    """50 silent frames a second, once the pipeline has started."""
+    """Sends 50 silent frames a second after the pipeline has started."""
 
     async def process_frame(self, frame, direction):
         await super().process_frame(frame, direction)
@@ -58,7 +58,7 @@ class Silence(FrameProcessor):
 
 
 class Sink(FrameProcessor):
-    """In the place of an output."""
+    """Takes the place of an output."""
 
     waits = False
 
@@ -73,7 +73,7 @@ class Sink(FrameProcessor):
 
 
 class Handler(FrameProcessor):
-    """In a language model's place: says the same to everything."""
+    """Takes the place of a language model, and always gives the same answer."""
 
     def __init__(self, token_s):
         super().__init__()

@@ -44,7 +44,7 @@ async def ask_the_model(turn, say):
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(excuse, say, silence)
-        await model(turn, speak)  # type: ignore[arg-type]  # as good as a Say
+        await model(turn, speak)  # type: ignore[arg-type]  # used like a Say
         silence.cancel()
 
 

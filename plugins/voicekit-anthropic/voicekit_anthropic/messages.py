@@ -71,8 +71,8 @@ class MessagesModel(HttpModel):
 
 
 def written(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
-    """`messages` in the format of the API. Tool results belong to the user's side: what the caller says next joins
-    them.
+    """`messages` in the API's format. Tool results become a user message, and the caller's next words are added to
+    that message.
     """
     said: list[dict[str, Any]] = []
     for message in messages:

@@ -26,11 +26,11 @@ def anthropic(
     body: Mapping[str, Any] | None = None,
     **how: Any,
 ) -> LanguageModel:
-    """A handler that asks `model` of Anthropic.
+    """A handler that asks Anthropic's model called `model`.
 
-    `body` adds fields to every request, such as {"temperature": 0.3}. `how` are the other options of
-    `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError without a key, or for options that don't
-    fit.
+    `body` adds fields to every request, such as {"temperature": 0.3}. `how` takes the other options of
+    `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no key, or if an option is
+    not valid.
     """
     if not isinstance(max_tokens, int) or max_tokens < 1:
         raise ConfigError(f"anthropic: expected max_tokens, 1 or more, got {max_tokens!r}")
@@ -39,7 +39,7 @@ def anthropic(
 
 
 def endpoint(url: str | None = None, key: str | None = None, environ: Mapping[str, str] = os.environ) -> ModelEndpoint:
-    """The endpoint at `url` with `key`, or those of the environment."""
+    """The endpoint at `url` with `key`; if either is not given, its value comes from `environ`."""
     url, key = url or environ.get("ANTHROPIC_BASE_URL"), key or environ.get("ANTHROPIC_API_KEY")
     return ModelEndpoint.find(
         "anthropic", BASE_URL, url, key, lambda key: {"x-api-key": key, "anthropic-version": VERSION}

@@ -15,14 +15,14 @@ from voicekit.call.tokens import CallFacts
 from voicekit.errors import Unavailable
 
 LIFE_S = 15.0
-"""Seconds between an announcement and its connection; a dialplan connects in the next step."""
+"""Seconds that a call has to connect after its announcement; a dialplan connects in its next step."""
 
 MOST = 10_000
-"""Announcements that can wait at a time; above this limit no call is announced."""
+"""Announced calls that can wait for their connection at the same time; beyond that, no call can be announced."""
 
 
 class AnnouncedCalls:
-    """UUIDs that may connect. `now` is in seconds of any clock that does not go back."""
+    """The UUIDs that may connect. `now` is the time in seconds, by any clock that never goes back."""
 
     def __init__(self, fixed: Iterable[UUID] = ()) -> None:
         self._fixed = frozenset(fixed)
@@ -38,7 +38,7 @@ class AnnouncedCalls:
         return uuid
 
     def take(self, uuid: UUID, now: float) -> CallFacts | None:
-        """The facts announced for `uuid`; None if it was not announced, is too old, or has been taken already."""
+        """The facts announced for `uuid`; None if `uuid` was not announced, is too old, or has already been taken."""
         until, facts = self._waiting.pop(uuid, (float("-inf"), {}))
         if until >= now:
             return CallFacts(str(uuid), facts)

@@ -1,11 +1,13 @@
-"""ARI as values: the requests we send to Asterisk, the events it sends, and which objects in it are ours (pure).
+"""ARI as values: the requests we send to Asterisk, the events it sends, and the names of our objects in it (pure).
 
 We choose the name of every object before it is made, because its events may arrive before the answer:
 
-    voicekit-APP-3f2a-media      the channel that carries our sound        voicekit-APP-3f2a-bridge     the bridge
-    voicekit-APP-3f2a-call       a channel that we dialled              voicekit-APP-3f2a-partner    one for a caller
+    voicekit-APP-3f2a-media      the channel that carries our sound
+    voicekit-APP-3f2a-bridge     the bridge
+    voicekit-APP-3f2a-call       an outgoing call
+    voicekit-APP-3f2a-partner    the channel to somebody whom we dialled for a caller
 
-So a process that starts after a crash finds what the last one left: see `leftovers`.
+So a process that starts after a crash finds the objects that the last process left behind: see `leftovers`.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ DIALLED: Final[Mapping[str, EndReason]] = {
 BEFORE_ANSWER: Final[Mapping[int, EndReason]] = {
     17: EndReason.BUSY, 18: EndReason.NO_ANSWER, 19: EndReason.NO_ANSWER, 0: EndReason.NO_ANSWER,
 }  # fmt: skip
-"""Causes for the end of a channel that we dialled and nobody answered. All others are failures."""
+"""Causes for the end of a channel that we dialled but that nobody answered. All others are failures."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
@@ -133,7 +135,7 @@ def read_ari(text: str) -> AriEvent:
 
 
 def caller_of(event: AriEvent) -> dict[str, str]:
-    """The caller and the number called, as far as a StasisStart contains them."""
+    """The caller's number and the number called, if the StasisStart contains them."""
     channel = _part(event.message, "channel")
     said = {"caller": _text(_part(channel, "caller"), "number"), "called": _text(_part(channel, "dialplan"), "exten")}
     return {name: value for name, value in said.items() if value}
@@ -145,7 +147,7 @@ def end_of(cause: int) -> CallEnd:
 
 
 def end_of_dialling(status: str, cause: int) -> CallEnd:
-    """Why a channel that we dialled ended before anyone answered: from its Dial event, or else from its cause."""
+    """Why a channel that we dialled ended before anyone answered. The Dial event decides, or else the cause."""
     reason = DIALLED.get(status) or BEFORE_ANSWER.get(cause, EndReason.FAILED)
     return CallEnd(reason, str(cause) if cause else status)
 
@@ -153,9 +155,9 @@ def end_of_dialling(status: str, cause: int) -> CallEnd:
 def leftovers(
     app: str, bridges: Iterable[Any], channels: Iterable[Any], live: Collection[str] = ()
 ) -> list[AriRequest]:
-    """The requests that remove everything another process of this app has left, from the lists that Asterisk gives.
+    """The requests that remove everything another process of this app left in Asterisk's `bridges` and `channels`.
 
-    A caller who is in one of our bridges still waits: the dialplan continues with them. `live` are the names in use.
+    A caller who is still in one of these bridges goes back to the dialplan. `live` holds the names now in use.
     """
     requests = []
     for bridge in bridges:
@@ -182,7 +184,7 @@ def answer(channel: str) -> AriRequest:
 
 
 def open_media(names: AriNames, codec: str) -> AriRequest:
-    """Make the channel that carries our sound, and let it wait for our connection."""
+    """Make the channel that carries our sound; it waits for our connection."""
     body = {
         "app": names.app, "channelId": names.media, "external_host": "INCOMING", "transport": "websocket",
         "encapsulation": "none", "connection_type": "server", "format": codec, "transport_data": "f(json)",
@@ -218,7 +220,7 @@ def carry_on(channel: str, context: str = "", extension: str = "") -> AriRequest
 
 
 def redirect(channel: str, endpoint: str) -> AriRequest:
-    """Have the caller's own telephone call `endpoint` instead (SIP 302 before the answer, REFER after it)."""
+    """Have the caller's own telephone call `endpoint` instead: by SIP 302 before our answer, by REFER after it."""
     return AriRequest("POST", f"/channels/{channel}/redirect", {"endpoint": endpoint})
 
 
@@ -231,13 +233,13 @@ def music(channel: str, on: bool) -> AriRequest:
 
 
 def dial(names: AriNames, endpoint: str, *, name: str = "", caller: str = "", timeout: int = 30) -> AriRequest:
-    """Call `endpoint`; when answered, the channel enters our app."""
+    """Call `endpoint`; the channel enters our app when somebody answers."""
     body = {"endpoint": endpoint, "app": names.app, "channelId": name or names.call, "timeout": timeout}
     return AriRequest("POST", "/channels", body | ({"callerId": caller} if caller else {}))
 
 
 def sent_on(channel: str) -> str:
-    """The event of a channel that has left our app, as Asterisk sends it: for a call that was joined to another."""
+    """The event that Asterisk sends when a channel leaves our app; we use it for a call that we joined to another."""
     return json.dumps({"type": "StasisEnd", "channel": {"id": channel}})
 
 

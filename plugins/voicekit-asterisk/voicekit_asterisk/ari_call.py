@@ -4,7 +4,7 @@
                        +-- bridge        our side: the media channel's websocket, and ARI's events about the caller
     media channel   ---+
 
-`AriLegs` is the call's `CallControl`: everything that can be asked of Asterisk apart from the media.
+`AriLegs` is the call's `CallControl`: it does everything with the call except carry its media.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class MergedStream:
             return
 
     def lose(self) -> None:
-        """The connection for ARI's events is lost, so nothing would report the caller's end."""
+        """End this stream, because ARI's events are lost and nothing else would report that the caller has gone."""
         try:
             self._send.send_nowait(StreamClosed(None))
         except trio.WouldBlock:
             return
 
     async def read(self, media: MessageStream) -> None:
-        """Pass on the messages of `media`, to its end."""
+        """Pass on the messages of `media` until it ends."""
         self._media = media
         try:
             while True:
@@ -88,10 +88,10 @@ class MergedStream:
 
 
 class AriLegs:
-    """The channels of one call: `voicekit.call.control.CallControl`, and what else Asterisk can do with them.
+    """The channels of one call: implements `voicekit.call.control.CallControl` and what Asterisk can do beyond it.
 
-    The reader of ARI's events sets the events. `context` is the dialplan context in which extensions are looked up, ""
-    for the one that the caller came from.
+    `happened` sets the trio events when ARI reports a change. `context` is the dialplan context in which extensions
+    are looked up, or "" for the context that the caller came from.
     """
 
     can = frozenset({"hang_up", "transfer", "digits"})
@@ -101,9 +101,9 @@ class AriLegs:
         self.channel = channel
         self.stream = MergedStream()
         self.ready = trio.Event()
-        """The channel has entered our app: for one that was dialled, somebody has answered."""
+        """Set when the channel has entered our app; for a channel that we dialled, when somebody answered."""
         self.gone = trio.Event()
-        """The channel has ended, or has left our app."""
+        """Set when the channel has ended, or has left our app."""
         self.media_ready = trio.Event()
         self.partner_ready = trio.Event()
         self.partner_gone = trio.Event()
@@ -115,7 +115,7 @@ class AriLegs:
         self._status = ""  # status from a Dial event
 
     def happened(self, event: AriEvent, message: str) -> None:
-        """Take an event about one of the channels; `message` is all of it. Never waits."""
+        """Take an event about one of the channels; `message` is its complete text. Never waits."""
         started, over = event.kind == "StasisStart", event.kind in ("StasisEnd", "ChannelDestroyed")
         if event.channel == self.channel:
             self._cause = event.cause or self._cause
@@ -131,13 +131,13 @@ class AriLegs:
             (self.partner_ready if started else self.partner_gone).set()
 
     def lose(self) -> None:
-        """ARI's events have ended: the state of the channels is unknown from now on."""
+        """Note that ARI's events have ended, so the state of the channels is unknown from now on."""
         self.stream.lose()
         self.gone.set()
         self.partner_gone.set()
 
     async def answered(self) -> CallEnd | None:
-        """Wait until a dialled channel is answered; returns the reason if it is not."""
+        """Wait until somebody answers the dialled channel: returns None, or the reason if nobody does."""
         await self._until_one_of(self.ready, self.gone)
         return None if self.ready.is_set() else ari.end_of_dialling(self._status, self._cause)
 
@@ -147,8 +147,8 @@ class AriLegs:
         await self._client.ask_again(ari.hang_up(self.channel))
 
     async def transfer(self, to: str) -> None:
-        """For a SIP address, the caller's telephone is redirected to it; an endpoint such as PJSIP/200 is called and
-        joined.
+        """Send the caller to `to`: a SIP address, to which their telephone is redirected; an endpoint such as
+        PJSIP/200, which is called and connected; or an extension, at which the dialplan continues.
         """
         if to.startswith(("sip:", "sips:")):
             await self._redirect(to)
@@ -163,8 +163,8 @@ class AriLegs:
     # What Asterisk can do in addition.
 
     async def music(self, on: bool) -> None:
-        """Play music on hold to the caller, or stop it. The channel leaves the bridge meanwhile, so neither side hears
-        the other.
+        """Start or stop the caller's music on hold. While it plays, the caller is outside the bridge, so caller and bot
+        don't hear each other.
         """
         if on:
             await self._client.ask(ari.part(self.names, self.channel))
@@ -176,9 +176,9 @@ class AriLegs:
     async def join(self, endpoint: str, *, timeout: int = JOIN_S) -> None:
         """Call `endpoint`, such as PJSIP/200, and connect the caller to whoever answers, without the bot.
 
-        The bot continues while it rings; then our call ends as `transferred`, and the bridge stays until one of the two
-        hangs up. ServiceError if the endpoint can't be called; Unavailable if it does not answer within `timeout`
-        seconds: then the call continues.
+        The bot continues while the endpoint rings. After the answer our call ends as `transferred`, and the bridge
+        stays until one of the two hangs up. ServiceError if the endpoint can't be called. Unavailable if it does not
+        answer within `timeout` seconds; the call then continues.
         """
         self.partner_ready, self.partner_gone = trio.Event(), trio.Event()
         self._has_partner = True
@@ -193,8 +193,8 @@ class AriLegs:
         self.stream.deliver(ari.sent_on(self.channel))
 
     async def _part_from_partner(self) -> None:
-        """Hang up on the other side and wait for its end, so that its events can't be confused with those of the next
-        one.
+        """Hang up on the partner and wait for the end of its channel: its events must not be taken for those of the
+        next partner.
         """
         with trio.move_on_after(ASK_S):
             await self._client.ask_again(ari.hang_up(self.names.partner))
@@ -210,10 +210,10 @@ class AriLegs:
                 await self.music(False)
 
     async def _redirect(self, address: str) -> None:
-        """Have the caller's own telephone call `address`; returns once it has answered, after ASK_S at the latest.
+        """Have the caller's own telephone call `address`; returns once the telephone has reacted, or after ASK_S.
 
-        ARI does not report whether the telephone went there. Outside the bridge, the channel carries out its orders one
-        by one, so the answer to the next order, which does nothing, comes when the telephone has reported.
+        ARI does not report whether the telephone did so. But a channel outside the bridge handles one request after
+        another. Therefore we send a second request that does nothing: its answer comes after the telephone's reaction.
         """
         await self._client.ask(ari.part(self.names, self.channel))
         try:
@@ -224,7 +224,7 @@ class AriLegs:
         await self._client.ask_again(ari.answer(self.channel))
 
     async def _until_parted(self) -> None:
-        """If the caller was joined to another: wait until one of the two has hung up."""
+        """If the caller was connected to a partner, wait until one of the two has hung up."""
         if self._is_joined:
             await self._client.ask_again(ari.hang_up(self.names.media))
             await self._until_one_of(self.gone, self.partner_gone)
@@ -241,7 +241,7 @@ class AriLegs:
 
     @asynccontextmanager
     async def opened(self, codec: str) -> AsyncIterator[MergedStream]:
-        """Answer, and join the caller and our sound; at the end, everything that still exists is removed."""
+        """Answer the call and put the caller and our media into one bridge; at the end, remove everything left."""
         try:
             with alone():
                 async with trio.open_nursery() as nursery, self._media(codec) as media:

@@ -1,7 +1,7 @@
 """ARI's two connections: requests over HTTP, and websockets for events and for media.
 
-Numbers are never in a path or a query, so the request log of the HTTP client has none. Every request ends with an
-answer or an error within ASK_S.
+Telephone numbers are never in a path or a query, so none get into the HTTP client's request log. Every request ends
+with an answer or an error within ASK_S.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ CONNECT_S = 3.0
 GOODBYE_S = 0.5
 
 KEPT = httpx.Limits(max_connections=50, max_keepalive_connections=1)
-"""One connection is kept after many calls at once: the next request would only close the idle ones."""
+"""After many simultaneous calls, only one idle connection is kept: the next request would close the others anyway."""
 RECEIVE_BYTES = 64 * 1024
 PING_S = 10.0
-"""Seconds between two pings of the events' websocket, to notice an Asterisk that hangs."""
+"""Seconds between two pings on the websocket for events; they detect an Asterisk that hangs."""
 
 
 class AriClient:
@@ -78,8 +78,8 @@ class AriClient:
         return answer.json() if answer.content else None
 
     async def ask_again(self, request: AriRequest) -> bool:
-        """`ask` for a clean-up: an object that no longer exists, or a refusal, is ignored. Returns whether it
-        was done.
+        """Like `ask`, for clean-ups: errors are ignored, for instance because the object no longer exists. Returns
+        whether the request succeeded.
         """
         try:
             await self.ask(request)
@@ -89,8 +89,8 @@ class AriClient:
 
     @asynccontextmanager
     async def events(self, app: str) -> AsyncIterator[MediaStream]:
-        """The messages about `app`, which is taken over from its present owner. Unavailable if there is no
-        connection.
+        """The messages about `app`; if another client was receiving them, it no longer does. Unavailable if the
+        connection fails.
         """
         async with self._connected(f"/ari/events?app={app}&subscribeAll=false") as stream:
             yield stream
@@ -113,7 +113,7 @@ class AriClient:
                         with trio.move_on_after(GOODBYE_S):
                             await websocket.aclose()
                     finally:
-                        await trio.aclose_forcefully(stream)  # a client would wait too long for the server to close
+                        await trio.aclose_forcefully(stream)  # aclose() alone would wait too long for the server
                         nursery.cancel_scope.cancel()
         except HandshakeError as error:  # the reader's task raises the refusal
             status = getattr(error, "status_code", None)

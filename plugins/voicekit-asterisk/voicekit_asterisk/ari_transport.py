@@ -3,8 +3,8 @@
     extensions.conf    exten => 100,1,Stasis(voicekit)
     voicekit serve bot.py --transport ari:http://127.0.0.1:8088/voicekit
 
-There is one connection for the app's events. If it is lost, the calls end and it is opened again, however long that
-takes; each time, everything an earlier process has left in Asterisk is removed first.
+There is one connection for the app's events. If it is lost, the calls end, and voicekit tries to open it again until
+that succeeds. After each opening, everything that an earlier process left in Asterisk is removed first.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ PASSWORD = "VOICEKIT_ARI_PASSWORD"
 NUMBER = "VOICEKIT_ARI_NUMBER"
 
 STEADY_S = 5.0
-"""A connection that lasted this long counts as working: the next attempt after it comes soon."""
+"""A connection that lasted this many seconds counts as good: after its loss, the next attempt comes soon."""
 
 log = logging.getLogger("voicekit.asterisk")
 
 
 class Ari:
-    """`address` is Asterisk's HTTP server with the app's name: http://127.0.0.1:8088/voicekit.
+    """The transport at `address`, Asterisk's HTTP server with the app's name: http://127.0.0.1:8088/voicekit.
 
-    `user` and `password` are those of ari.conf, else VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD. `context` is the
-    dialplan context of the extensions to which a caller can be transferred. `trunk`, such as PJSIP/{}@provider, says
-    how to dial numbers, from `number` or VOICEKIT_ARI_NUMBER.
+    `user` and `password` are the ones in ari.conf; their defaults are VOICEKIT_ARI_USER and VOICEKIT_ARI_PASSWORD.
+    `context` is the dialplan context of the extensions to which a caller can be transferred. `trunk`, such as
+    PJSIP/{}@provider, is the endpoint for telephone numbers. Calls come from `number`, by default VOICEKIT_ARI_NUMBER.
     """
 
     name = "ari"
@@ -86,8 +86,8 @@ class Ari:
         return []
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Make calls of the channels that enter the app, until cancelled; raises ServiceError if Asterisk is not there
-        at first.
+        """Serve each channel that enters the app as a call, until cancelled. Raises ServiceError if Asterisk can't be
+        reached at the start.
         """
         async with AriClient(self.address, self._user, self._password) as client, trio.open_nursery() as calls:
             self._client, self._site, self._calls = client, site, calls
@@ -110,8 +110,8 @@ class Ari:
     ) -> str:
         """Call `to`, an endpoint such as PJSIP/200, or a number for `trunk`; returns the id of the call.
 
-        Only while `listen` runs. The call reaches the site once it is answered, and the `keys` are sent then; if it is
-        not answered within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call there.
+        Works only while `listen` runs. As soon as the call is answered, the site gets it, and `keys` are sent. If
+        nobody answers within `ring` seconds, the site gets a report. ServiceError if Asterisk can't call `to`.
         """
         if self._client is None or self._calls is None:
             raise ConfigError("transport ari: expected listen() before dial()")
@@ -133,7 +133,7 @@ class Ari:
         return names.call
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The control of this call in Asterisk, until it is over; None for a call that is not known here."""
+        """The control of the call in Asterisk; None if the call is over or is not one of ours."""
         return self._legs.get(call_id)
 
     async def _dialled(self, site: Site, legs: AriLegs, keys: str) -> None:
@@ -143,7 +143,7 @@ class Ari:
                 return
             await self._hold(site, legs, AriWire(legs.names, legs.channel, {}, outbound=True), keys)
         finally:
-            if not legs.ready.is_set() and not legs.gone.is_set():  # the call is ringing, and we stop
+            if not legs.ready.is_set() and not legs.gone.is_set():  # we stop while the call is still ringing
                 with trio.move_on_after(CLEAN_UP_S, shield=True):
                     await legs.hang_up()
             self._forget(legs)
@@ -199,7 +199,7 @@ class Ari:
                     self._happened(message, calls)
 
     def _happened(self, message: str, calls: trio.Nursery) -> None:
-        """Pass one event on to its call; a new caller begins a call. Never waits."""
+        """Pass an event on to its call; a new caller starts a new call. Never waits."""
         try:
             event = ari.read_ari(message)
         except RemoteProtocolError as error:

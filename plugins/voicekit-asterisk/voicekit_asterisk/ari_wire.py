@@ -1,10 +1,10 @@
 """A call over ARI as one wire: the messages of its media websocket, and Asterisk's events about its channels (pure).
 
-Both come as messages: those of the media have an `event`, those of ARI a `type`. The end is seen in ARI's events, since
-the media websocket stays open after the caller's channel has ended.
+The wire gets both as messages: media messages have an `event` field, ARI's events a `type` field. The end of the call
+is seen in ARI's events, because the media websocket stays open after the caller's channel has ended.
 
     ChannelHangupRequest{cause}, then StasisEnd      the caller hung up
-    StasisEnd alone                                  the channel left our app: it was sent on
+    StasisEnd alone                                  the channel left our app: it was transferred
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from voicekit_asterisk.chan_websocket import ChanWebsocketWire
 
 
 class AriWire(ChanWebsocketWire):
-    """Our side of one call: `channel` is the caller's, or one that was dialled; `facts` come from ARI."""
+    """Our side of one call: `channel` is the caller's channel or one that we dialled; `facts` come from ARI."""
 
     name = "ari"
     can = frozenset({"mark", "clear", "hang_up"})
@@ -45,7 +45,7 @@ class AriWire(ChanWebsocketWire):
         return [self._told(event) for event in super().receive(message)]
 
     def closed(self, code: int | None) -> WireEnded:
-        """ARI's events report the caller's end; a media websocket that ends before it is a loss."""
+        """A loss: ARI's events report the end of the caller's channel, and the media websocket closed before that."""
         return WireEnded(CallEnd(EndReason.LOST, "" if code is None else str(code)))
 
     def _told(self, event: WireEvent) -> WireEvent:

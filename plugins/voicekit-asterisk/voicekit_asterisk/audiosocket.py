@@ -1,15 +1,15 @@
 """AudioSocket, both roles: Asterisk's framing of a call on a TCP connection, without the connection (pure).
 
     type u8 | length u16, big-endian | payload
-    0x01 16 bytes of UUID: the first frame, and all that Asterisk says of the call
+    0x01 16 bytes of UUID: the first frame, and the only fact about the call
     0x03 one ASCII digit        0x10 .. 0x18 sound, 16 bit little-endian        0x00 the end        0xff an error
 
-Facts: Asterisk's source and what was measured on Asterisk 22.10.1. Asterisk plays each frame when it comes: it has no
-buffer, no marks, and nothing that could be taken back. It ends a call in which a frame comes in two pieces 5 ms apart,
-in which a frame of sound is empty, and, with the application, in which neither side sends for 2 s. Therefore each frame
-is written whole, each 20 ms, with silence if the bot is silent: see `audiosocket_stream`.
+These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk plays each frame as it
+arrives: it has no buffer and no marks, and no sound can be taken back. It ends a call if a frame arrives in two pieces
+5 ms apart, or if a frame of sound is empty; with the application, also if neither side sends anything for 2 s.
+Therefore we write whole frames, one every 20 ms, with silence if the bot is silent: see `audiosocket_stream`.
 
-The application sends sound at 8 kHz whatever it is sent; the channel sends what `c(...)` in the dialplan names.
+The application always sends sound at 8 kHz; the channel sends in the format that `c(...)` in the dialplan names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RATES: Final[Mapping[int, int]] = {
     0x10: 8_000, 0x11: 12_000, 0x12: 16_000, 0x13: 24_000, 0x14: 32_000, 0x15: 44_100, 0x16: 48_000, 0x17: 96_000,
     0x18: 192_000,
 }  # fmt: skip
-"""Hz of each type of sound; those above 0x10 are of 2025."""
+"""The rate in Hz of each type of sound frame; the types above 0x10 were added in 2025."""
 
 KINDS: Final[Mapping[int, int]] = {rate: kind for kind, rate in RATES.items()}
 
@@ -42,7 +42,7 @@ LONGEST: Final = 0xFFFF
 DIGITS: Final = frozenset("0123456789*#ABCD")
 
 GOODBYE: Final = 1000
-"""The code that a stream gives for an orderly end of the TCP connection; a reset has none."""
+"""The code of a StreamClosed for an orderly end of the TCP connection; after a reset the code is None."""
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
@@ -53,13 +53,13 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 class FrameReader:
-    """Cuts a TCP connection's bytes into whole frames; holds back at most one frame."""
+    """Cuts a TCP connection's bytes into whole frames; keeps less than one frame for the next bytes."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The frames that `data` completes, each with its head."""
+        """The frames that `data` completes, each with its header."""
         data = self._rest + data
         start, frames = 0, []
         while len(data) - start >= HEAD:
@@ -80,7 +80,7 @@ def identity_of(message: WireMessage) -> UUID:
 
 
 def rate_of(message: bytes) -> int | None:
-    """Hz of the sound that a frame carries; None if it carries none."""
+    """The rate in Hz of the sound in a frame; None if the frame carries no sound."""
     return RATES.get(message[0]) if len(message) > HEAD else None
 
 
@@ -133,7 +133,7 @@ class AudioSocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def closed(self, code: int | None) -> WireEnded:
-        """An orderly end counts as the caller's hang-up, as far as this wire can tell; a reset is a loss."""
+        """An orderly end counts as the caller's hang-up, though it may have another cause; a reset is a loss."""
         return WireEnded(CallEnd(EndReason.CALLER if code == GOODBYE else EndReason.LOST))
 
     def sound(self, pcm: bytes) -> Sequence[WireMessage]:
@@ -153,7 +153,7 @@ class AudioSocketWire:
         raise ConfigError("audiosocket: keys can't be sent, because Asterisk ends the call on a digit frame")
 
     def hang_up(self, reason: str) -> Sequence[WireMessage]:
-        """The dialplan continues after its AudioSocket line."""
+        """End our part of the call; the dialplan continues after its AudioSocket line."""
         return [frame(HANGUP)]
 
 

@@ -1,10 +1,10 @@
-"""AudioSocket's connection: whole frames in, and a frame each 20 ms out, with silence if there is no sound.
+"""AudioSocket's connection: reads whole frames, and writes one every 20 ms, which is silence if there is no sound.
 
-    send(sound) waits for its tick, so our side's position is the time of each frame's way out
-    send(anything else) goes out at once
+    send(sound) waits for its tick, so it returns when the frame has gone out
+    send(anything else) goes out immediately
     pace() is the task that ticks; without it no sound goes out
 
-The schedule is absolute: a loop that was late catches up, unless by more than LATE_S; then the schedule moves.
+The ticks have fixed times, so a loop that is late catches up. If it is more than LATE_S late, the times move instead.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from voicekit_asterisk.audiosocket import GOODBYE, RATES, FrameReader
 TICK_S = 0.02
 
 LATE_S = 0.1
-"""A schedule that is later than this is moved: that much sound at once would only be heard as noise."""
+"""If sending is later than this, the ticks are moved: to send the missed sound all at once would only make noise."""
 
 STALL_S = 5.0
-"""The connection is lost if the network does not take a frame for this long."""
+"""The connection counts as lost if the network accepts no frame for this long."""
 
 RECEIVE_BYTES = 64 * 1024
 
@@ -40,7 +40,7 @@ class AudioSocketStream:
         self._sending = trio.Lock()
 
     async def receive(self) -> WireMessage:
-        """The next frame; StreamClosed with GOODBYE at an orderly end, with None after a reset."""
+        """The next frame. Raises StreamClosed, with the code GOODBYE after an orderly end and None after a reset."""
         if self._frames:
             await trio.lowlevel.checkpoint()
         while not self._frames:
@@ -56,7 +56,7 @@ class AudioSocketStream:
         return self._frames.popleft()
 
     def put_back(self, *frames: bytes) -> None:
-        """Let `frames` come next again."""
+        """Put `frames` back, so that `receive` returns them next."""
         self._frames.extendleft(reversed(frames))
 
     async def send(self, message: WireMessage) -> None:
@@ -78,7 +78,7 @@ class AudioSocketStream:
             raise self._closed
 
     async def pace(self, silence: bytes) -> None:
-        """Send a frame each TICK_S until the connection is over; then a waiting sender gets the error."""
+        """Send a frame every TICK_S until the connection is over; a `send` that is waiting then raises the error."""
         due = trio.current_time()
         while self._closed is None:
             await trio.sleep_until(due)

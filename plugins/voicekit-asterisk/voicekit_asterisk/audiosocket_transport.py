@@ -1,10 +1,10 @@
 """AudioSocket as a transport of a server: a separate TCP listener, and the announcement that admits a call.
 
-    POST /audiosocket/call   key=..., caller=..., called=..., anything else   from the dialplan -> a UUID, or "" if full
+    POST /audiosocket/call   key=..., caller=..., called=..., other facts     from the dialplan -> a UUID, or "" if full
     AudioSocket(UUID,127.0.0.1:9092)                                          within 15 s, once
 
 AudioSocket has no password and no TLS: the listener is for loopback or a tunnel, and a UUID that was not announced is
-refused. The key is in VOICEKIT_ASTERISK_KEY; without one only `uuids=` are admitted, and nothing can be announced.
+refused. The key is in VOICEKIT_ASTERISK_KEY. Without a key nothing can be announced, and only `uuids=` are admitted.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from voicekit_asterisk.audiosocket_stream import AudioSocketStream
 KEY = "VOICEKIT_ASTERISK_KEY"
 
 IDENTITY_S = 2.0
-"""Seconds in which a connection must send its UUID."""
+"""Seconds within which a connection must send its UUID."""
 
 FIRST_SOUND_S = 0.3
-"""Asterisk's rate is known from its first sound. A caller who sends none for this long is assumed to use 8 kHz."""
+"""Seconds to wait for Asterisk's first sound, which shows its rate. If none comes in time, the rate is 8 kHz."""
 
 UNKNOWN = 32
-"""Connections that have not sent their UUID yet; one more is closed."""
+"""The number of connections that may be open without having sent their UUID; any more are closed."""
 
 log = logging.getLogger("voicekit.asterisk")
 
 
 class AudioSocket:
-    """`address` is a port, or host:port; `uuids`, joined with +, may connect without an announcement."""
+    """The transport at `address`, a port or host:port. Any of `uuids`, joined with +, needs no announcement."""
 
     name = "audiosocket"
 
     def __init__(self, address: str = "9092", *, uuids: tuple[str, ...] = (), key: str | None = None) -> None:
         self.host, self.port = read_address(address)
         self.bound_port = self.port
-        """The port of the listener, once it is open: another one if `address` asked for port 0."""
+        """The listener's port, once it is open. If `address` has port 0, the system chooses this port."""
         self._key = key or os.environ.get(KEY)
         self._announced = AnnouncedCalls(map(_uuid, uuids))
         self._unknown = 0
@@ -69,7 +69,7 @@ class AudioSocket:
         return [WebhookRoute("/audiosocket/call", announce)]
 
     async def listen(self, site: Site, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Admit calls until cancelled; started once it listens."""
+        """Admit calls until cancelled; reports `started` as soon as it listens."""
         listeners = await trio.open_tcp_listeners(self.port, host=self.host)
         self.bound_port = listeners[0].socket.getsockname()[1]
 

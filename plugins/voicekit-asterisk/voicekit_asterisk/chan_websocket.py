@@ -1,14 +1,15 @@
 """chan_websocket, both roles: Asterisk's media on a websocket, in either direction of the connection (pure).
 
-Facts: Asterisk's source and what was measured on Asterisk 22.10.1. Asterisk buffers what it is sent and plays it by its
-own clock, so this sink can pause. STATUS has the number of frames that are queued and not played: what was sent less
-those has been heard, exact to a frame of 20 ms. A flushed mark never comes back, and a flush leaves a pause as it was.
+These facts come from Asterisk's source and from measurements on Asterisk 22.10.1. Asterisk buffers the sound it gets
+and plays it by its own clock, so this sink can pause. STATUS reports the number of frames still queued; the rest of
+the sound sent has been heard, exact to a frame of 20 ms. A flushed mark never comes back, and a flush does not end a
+pause.
 
-    bot speaks          START_MEDIA_BUFFERING once, then binary messages; each 0.2 s MARK_MEDIA and GET_STATUS
+    bot speaks          START_MEDIA_BUFFERING once, then binary messages; every 0.2 s MARK_MEDIA and GET_STATUS
     bot is cut          FLUSH_MEDIA, CONTINUE_MEDIA, GET_STATUS
-    bot is held         PAUSE_MEDIA, GET_STATUS           let go: CONTINUE_MEDIA
+    bot is held         PAUSE_MEDIA, GET_STATUS           released: CONTINUE_MEDIA
 
-Without buffering Asterisk drops what is no multiple of a frame; a message of 70,000 bytes ends the call.
+Without buffering Asterisk drops any part of a message beyond whole frames. A message of 70,000 bytes ends the call.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ FORMATS: Final[Mapping[str, AudioFormat]] = {
 """Codecs that can be buffered, marked and flushed; opus, speex and g729 can't."""
 
 LONGEST_MESSAGE: Final = 8_000
-"""Bytes of sound in a message: Asterisk must get one within ten short reads."""
+"""Bytes of sound in a message: Asterisk must be able to read the whole message in ten short reads."""
 
 FRAME_S: Final = 0.02
 
 MOST_ASKED: Final = 64
-"""Answers to GET_STATUS that may be outstanding; a peer that sends none is not asked again."""
+"""The number of GET_STATUS commands that may be unanswered; a peer that never answers is asked no further."""
 
 
 class ChanWebsocketWire:
@@ -131,7 +132,7 @@ class ChanWebsocketWire:
         return [WireSound(pcm)] if pcm else []
 
     def _answered(self, fields: Mapping[str, object]) -> Sequence[WireEvent]:
-        """Answers come in the order of the questions, so this one belongs to the oldest question."""
+        """Take the answer to the oldest GET_STATUS: Asterisk answers in the order in which it was asked."""
         queued = _whole(fields, "queue_length")
         if not self._asked or queued is None or queued < 0:
             return [WireNotice("STATUS passed over")]
@@ -169,7 +170,7 @@ class ChanWebsocketWire:
         return [self._command("CONTINUE_MEDIA")]
 
     def query(self) -> Sequence[WireMessage]:
-        """Ask how much is queued; sent after all the sound that it counts."""
+        """Ask how much sound is queued; sent after all the sound that the answer is to count."""
         if len(self._asked) >= MOST_ASKED:
             return []
         self._asked.append((self._generation, self._sent))

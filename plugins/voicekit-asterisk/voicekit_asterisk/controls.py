@@ -1,9 +1,9 @@
-"""The control messages of chan_websocket, as JSON and as plain text: one event or command is one of each (pure).
+"""The control messages of chan_websocket, here the same event and command in JSON and in plain text (pure).
 
     {"event":"STATUS","channel_id":"1.5","queue_length":75}      {"command":"MARK_MEDIA","correlation_id":"7.3200"}
     STATUS queue_length:75                                       MARK_MEDIA 7.3200
 
-Which of the two a connection speaks is set in Asterisk (`f(json)` in the dialplan) and seen in its first message.
+Asterisk's settings choose the format of a connection (`f(json)` in the dialplan), and its first message shows it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final
 from voicekit.errors import ConfigError, RemoteProtocolError
 
 LONGEST_EVENT: Final = 64 * 1024
-"""Characters of an event; Asterisk sends some hundreds, and MEDIA_START those of all channel variables."""
+"""Most characters in an event. Asterisk's events have some hundreds; MEDIA_START also has all channel variables."""
 
 LONGEST_COMMAND: Final = 120
-"""Characters of a command: Asterisk ignores commands of more than 128 without an answer."""
+"""Most characters in a command: Asterisk silently ignores commands of more than 128."""
 
 _EVENT = re.compile(r"[A-Z][A-Z_]{1,40}")
 

@@ -1,6 +1,6 @@
-"""The checks of this plugin in `voicekit doctor`: whether the configured Asterisk answers, and supports all we need.
+"""This plugin's checks in `voicekit doctor`: whether the configured Asterisk answers and supports all we need.
 
-It is configured if VOICEKIT_ARI_PASSWORD is set; VOICEKIT_ARI_URL is the address of its HTTP server.
+An Asterisk is configured if VOICEKIT_ARI_PASSWORD is set; VOICEKIT_ARI_URL is the address of its HTTP server.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ NEEDED: Final = {
     "app_audiosocket.so": "the transport audiosocket",
     "func_curl.so": "announcing calls to the transport audiosocket",
 }
-"""Modules, and the feature that is missing without each."""
+"""The modules of Asterisk that we need, each with the feature that is missing without it."""
 
 OLDEST: Final[Mapping[int, tuple[int, int]]] = {20: (20, 18), 21: (21, 13), 22: (22, 8), 23: (23, 2)}
-"""By branch, the first version whose chan_websocket has JSON and v(...) without its early faults."""
+"""For each branch, the first version whose chan_websocket has JSON, v(...) and none of the early faults."""
 
 Finding = tuple[bool, str, str]
 
 
 def examine() -> list[Finding]:
-    """(fine, found, remedy) for each check; empty if no Asterisk is configured."""
+    """A finding for each check: (fine, found, remedy). Empty if no Asterisk is configured."""
     password = os.environ.get(PASSWORD)
     if not password:
         return []
@@ -69,7 +69,7 @@ def findings(info: Any, modules: Any) -> list[Finding]:
 
 
 def is_new_enough(version: str) -> bool:
-    """Whether a version's chan_websocket can be used; a version that can't be read counts as new."""
+    """Whether the version's chan_websocket can be used; a version that we can't read counts as new enough."""
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None:
         return True

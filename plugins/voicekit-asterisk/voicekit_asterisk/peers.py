@@ -1,4 +1,4 @@
-"""How Asterisk reacts to our messages, for the scripted peers of tests: as all carriers do, with two additions."""
+"""Asterisk's reactions to our messages, for the scripted peers of tests: those of all carriers, and two more."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PeerPaused:
-    """The order to stop playing (`paused`), or to go on."""
+    """The command to stop playing (`paused`), or to continue."""
 
     paused: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAsked:
-    """The order to answer with the length of the queue."""
+    """The command to answer with the length of the queue."""
 
 
 AsteriskEvent: TypeAlias = PeerSound | PeerMark | PeerCleared | PeerPaused | PeerAsked | PeerHungUp | PeerOther

@@ -1,9 +1,9 @@
-"""chan_websocket as a transport of a server, if Asterisk connects to us: one route, behind HTTP Basic.
+"""chan_websocket as a transport of a server, for an Asterisk that connects to us: one route, with HTTP Basic login.
 
     websocket_client.conf    uri=ws://127.0.0.1:8080/asterisk/media, protocols=media, username=voicekit, password=...
     extensions.conf          Dial(WebSocket/voicekit/c(slin16)f(json)v(caller=${CALLERID(num)},called=${EXTEN}))
 
-The password is in VOICEKIT_ASTERISK_PASSWORD. What `v(...)` passes came with it, so it counts as signed.
+The password is in VOICEKIT_ASTERISK_PASSWORD. It also vouches for the facts in `v(...)`, so they count as signed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_PARAMETERS = 50
 
 
 class ChanWebsocket:
-    """Asterisk's `user` and `password` (or VOICEKIT_ASTERISK_PASSWORD) let a connection in."""
+    """Admits a connection that has Asterisk's `user` and `password` (or VOICEKIT_ASTERISK_PASSWORD)."""
 
     name = "chan_websocket"
 

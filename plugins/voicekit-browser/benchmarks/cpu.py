@@ -1,9 +1,10 @@
-"""What a call costs the server's processor: over the page's wire and over a carrier's, one after the other in one run.
+"""How much CPU time a call costs the server: first over the page's wire, then over a carrier's.
 
     python plugins/voicekit-browser/benchmarks/cpu.py [CALLS] [SECONDS]
 
-The server is a process of its own, whose processor time /proc tells (Linux); the callers are in this one. The bot talks
-all the time in a fake voice and nothing recognises, so what is compared is the wire, the server and playout.
+The server is a separate process, whose CPU time is read from /proc (Linux); the callers are in this process. The bot
+speaks all the time with a fake voice, and there is no recogniser. So this compares only the wire, the server and
+playout.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def processor_s(pid: int) -> float:
 
 
 async def page(url: str) -> None:
-    """A page: 50 frames a second, and a report 20 times a second."""
+    """A page that sends 50 frames and 20 reports a second."""
     peer = PagePeer(mint_token(SECRET))
     address = url.replace("http", "ws", 1) + "/browser/socket"
     async with open_websocket_url(address, subprotocols=["voicekit.v1"]) as socket:
@@ -77,7 +78,7 @@ async def page(url: str) -> None:
 
 
 async def telephone(url: str) -> None:
-    """A call over Twilio's wire: 50 frames a second, and each mark comes back at once."""
+    """A call over Twilio's wire that sends 50 frames a second, and immediately returns each mark."""
     sid = f"CA{secrets.token_hex(8)}"
     form = {"CallSid": sid, "From": "+1", "To": "+2", "CallStatus": "ringing"}
     signed = {"x-twilio-signature": signature(SECRET, f"{PUBLIC}/twilio/voice", form.items())}
@@ -106,7 +107,7 @@ async def telephone(url: str) -> None:
 
 
 async def cost(pid: int, call: Callable[[str], Awaitable[None]], url: str, calls: int, seconds: float) -> float:
-    """Percent of one processor for one call."""
+    """How many percent of one core a call takes."""
     async with trio.open_nursery() as nursery:
         for _ in range(calls):
             nursery.start_soon(call, url)

@@ -1,10 +1,9 @@
-"""How far the words that count as heard are from the sound that a real Chromium rendered.
+"""How far the words that count as heard differ from the sound that a real Chromium has rendered.
 
     python plugins/voicekit-browser/benchmarks/positions.py [CUTS] [SEED]
 
-A page is in a call with a bot whose words are bursts of 100 ms, which can be counted in the page's recording, and each
-reply is cut at a random moment. It needs this checkout, for the tests' kit, and the Debian package
-chromium.
+A page is in a call with a bot whose words are bursts of 100 ms, which can be counted in the page's recording. Each
+reply is cut at a random moment. This needs voicekit's checkout, for its test kit, and the Debian package chromium.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import trio
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # the tests' kit is not installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # the test kit is not installed
 
 from benchmarks import machine
 from tests.chromium import chromium_path

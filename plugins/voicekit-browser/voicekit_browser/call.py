@@ -1,11 +1,11 @@
-"""A call from a page that outlives its sockets: one of them carries it at a time, and another may take over.
+"""A call from a page. The call outlives its sockets: one socket carries it at a time, and another may take over.
 
     socket --receive--> PageWire --> sound  --> call.source             each socket: a reader, a writer, a watch
                                      played --> line (the position)     that pings; when one of them ends, so do all
-    line --next_message--> writer --> socket                            three, and the call waits RESUME_S for another
+    line --next_message--> writer --> socket                            three, and the call waits RESUME_S for a socket
 
-The session knows nothing of that. While there is no socket the position stands still, so playout waits, and the bot
-goes on where the page has stopped hearing it.
+The session does not notice a change of sockets. While there is no socket, the position does not advance, so playout
+waits. Afterwards the bot continues from the last sound that the page has heard.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ SETTLE_S: Final = 0.5
 """Seconds to wait for the page's last reports, after the last words."""
 
 PING_S: Final = 2.0
-"""Between two pings."""
+"""Seconds between two pings."""
 
 SILENT_S: Final = 4.8
-"""Seconds without any message from the page, including answers to pings, after which the socket counts as lost: an
-answer has nearly 3 s, and a lost socket is noticed within 5 s, even on a busy machine.
+"""Seconds without any message from the page, not even an answer to a ping, after which the socket counts as lost.
+An answer may take nearly 3 s, and a lost socket is noticed within 5 s, even on a busy machine.
 """
 
 ENTRIES: Final = 30
@@ -60,16 +60,16 @@ ENTRIES: Final = 30
 ENTRIES_S: Final = 10.0
 
 GONE_CODES: Final = (1000, 1001)
-"""Close codes of a page that was closed: it ended its socket in good order, and does not come back."""
+"""The close codes of a page that the caller closed: it closed its socket properly, and will not return."""
 
 CLOSE_S: Final = 0.2
-"""Seconds for the message that is being sent when its socket is left."""
+"""Seconds to finish the message that is being sent when we drop a socket."""
 
 LOST: Final = 4408
-"""Closes a socket that became silent, or that was replaced by another."""
+"""The close code for a socket that became silent, or that another socket replaced."""
 
 REFUSED: Final = 4400
-"""Closes a socket whose messages do not follow the protocol."""
+"""The close code for a socket whose messages do not follow the protocol."""
 
 
 class PageCall(Call):
@@ -112,7 +112,7 @@ class PageCall(Call):
         raise ConfigError("transfer: a call from a page can't be transferred")
 
     async def settle(self) -> None:
-        """Wait, at most SETTLE_S, until the page has heard the last words; returns at once if the page is lost."""
+        """Wait, at most SETTLE_S, until the page has heard the last words; returns immediately if the page is lost."""
         if self.end is None:
             with trio.move_on_after(SETTLE_S):
                 await self.line.all_heard()
@@ -130,7 +130,7 @@ class PageCall(Call):
 
     @asynccontextmanager
     async def open(self, stream: MessageStream, page: PageWire) -> AsyncIterator[PageCall]:
-        """The call, which begins on `stream`; at the end of the block it is over, and its socket closed."""
+        """Begin the call on `stream`; the end of the block ends the call and closes its socket."""
         self.line.order(wire.welcome(str(self.info.call_id), self.resume_token, self.line.format.rate))
         try:
             with alone():
@@ -140,18 +140,18 @@ class PageCall(Call):
                     yield self
                     nursery.cancel_scope.cancel()
         finally:
-            self.finish(CallEnd(EndReason.DRAINED))  # only if nothing else has ended it
+            self.finish(CallEnd(EndReason.DRAINED))  # no effect if the call is already over
             self.source.close()
             await self._part()
             self._parted.set()
 
     async def resume(self, stream: MessageStream, page: PageWire, spot: PageSpot) -> None:
-        """Carry the call on `stream` from now on, instead of the previous socket, until this one ends."""
+        """Carry the call on `stream` instead of the previous socket; returns when `stream` ends."""
         await self._drop_and_wait()
         self.line.go_on(spot, self.source.samples, self._entered)
         await self._carry(stream, page)
         if self.end is not None:
-            await self._parted.wait()  # until then, the goodbye is being sent on this socket
+            await self._parted.wait()  # the goodbye is still being sent on this socket
 
     async def _carry(self, stream: MessageStream, page: PageWire) -> None:
         self.sockets += 1
@@ -206,7 +206,7 @@ class PageCall(Call):
                 )
 
     def _is_new(self, n: int) -> bool:
-        """Whether this entry is new, and was not sent before over another socket. Raises if entries come too fast."""
+        """Whether entry `n` is new; on a new socket the page may repeat entries. Raises if entries come too fast."""
         if n <= self._entered:
             return False
         now = trio.current_time()
@@ -243,7 +243,7 @@ class PageCall(Call):
         self._drop()
 
     def _drop(self) -> None:
-        """Leave the socket; a message that is half sent has CLOSE_S to be completed."""
+        """Drop the socket; a half-sent message has CLOSE_S to be completed."""
         if self._socket is not None:
             self._socket.cancel()
             self._sending.deadline = min(self._sending.deadline, trio.current_time() + CLOSE_S)
@@ -266,7 +266,7 @@ class PageCall(Call):
                 self.finish(CallEnd(EndReason.LOST, f"no socket for {RESUME_S:g} s"))
 
     async def _part(self) -> None:
-        """Tell the page why the call is over, and close its socket; all of it in GOODBYE_S."""
+        """Tell the page why the call is over, and close its socket, within GOODBYE_S."""
         reason = "" if self.end is None else self.end.reason.value
         with trio.move_on_after(GOODBYE_S, shield=True):
             await self._drop_and_wait()

@@ -1,8 +1,8 @@
-"""The caller at a page, as a source: sound is placed by the page's own count, so a new socket neither loses nor repeats
-any.
+"""The caller at a page, as a source. The page's own count gives the position of the sound, so a new socket neither
+loses nor repeats any sound.
 
-Words spoken while a socket was lost all arrive at once afterwards. They are passed on at PACE times the normal speed,
-so that no later link overflows.
+Words spoken while there was no socket all arrive together afterwards. They are passed on at PACE times the normal
+speed, so that no later link overflows.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ PACE = 4.0
 """Speed at which waiting sound is passed on, as a multiple of normal speed."""
 
 AT_ONCE_S = 0.2
-"""Seconds of sound that are passed on at once: networks are often late by this much."""
+"""Seconds of sound that may be passed on without pacing: networks are often late by this much."""
 
 WAITING_S = 16.0
-"""Seconds of sound that can wait: longer than a socket may be lost. Beyond it the oldest sound becomes a gap."""
+"""Seconds of sound that can wait: more than the longest time without a socket. Beyond it the oldest sound is lost,
+and leaves a gap.
+"""
 
 SILENT_S = 3.0
-"""A page that is connected but sends no sound for longer (its sound system was taken away) leaves a gap."""
+"""Seconds after which a connected page that sends no sound, for instance because it lost its microphone, leaves a gap.
+"""
 
 
 class PageSource(CallSource):
-    """The caller's sound, what they type, and their keys."""
+    """Emits the caller's sound, the lines that they type, and their keys."""
 
     name = "browser caller"
     waiting = WAITING_S
@@ -41,7 +44,7 @@ class PageSource(CallSource):
 
     @property
     def samples(self) -> int:
-        """Samples that have arrived, plus those that the page skipped: the page's own count."""
+        """The page's own count: the samples that have arrived, plus those that the page skipped."""
         return self._at - self._made_up
 
     def hear(self, pcm: bytes, now: float) -> None:
@@ -51,7 +54,7 @@ class PageSource(CallSource):
         self._at += samples
 
     def skip(self, samples: int) -> None:
-        """`samples` of the page's count will never come."""
+        """Note that `samples` of the page's sound will never come."""
         known = min(samples, self._filled)
         self._filled -= known
         self._made_up -= known
@@ -69,7 +72,7 @@ class PageSource(CallSource):
             self._gap(missing)
 
     def pause_time(self) -> None:
-        """The socket is lost: words spoken meanwhile may still arrive."""
+        """Leave no gap while there is no socket: the words spoken meanwhile may still arrive."""
         self._quiet_since = None
 
     def _gap(self, samples: int) -> None:

@@ -1,4 +1,4 @@
-"""`voicekit talk --browser [BOT]`: talk to a bot from a page of this computer, and see what it does."""
+"""`voicekit talk --browser [BOT]`: talk to a bot on a web page on this computer, and see what the bot does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PORT = 8080
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve the page until Ctrl-C; 0."""
+    """Serve the page until Ctrl-C; returns 0."""
     options = _parser().parse_args(arguments)
     plugins = plugins_beside(options.bot)
     bot = Bot(parrot, greeting=GREETING) if options.bot is None else find_bot(options.bot, plugins)

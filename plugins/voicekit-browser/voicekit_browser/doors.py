@@ -4,8 +4,8 @@
     password    POST browser/token {"password": ...} -> {"token": ...}
     tokens      the user's own backend calls `mint_token(secret, ...)` after its own login
 
-A token is valid for 15 s, for one call, once per process. It travels in the first message of the socket, never in an
-address, except for RTVI's clients, which put it into one.
+A token is valid for 15 s and for one call; each process accepts it once. It travels in the first message of the socket.
+Only RTVI's clients put it into an address.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ DoorKind: TypeAlias = Literal["open", "password", "tokens"]
 
 FOR = "for"
 BROWSER = "browser"
-"""The purpose in a token: one that was made for a carrier's socket does not open a page."""
+"""The purpose stated in a token, so that a token made for a carrier's socket does not admit a browser."""
 
 TRIES = 5
-"""Wrong passwords allowed in TRIES_S; after that none is checked. For all visitors together: addresses are cheap."""
+"""Wrong passwords in TRIES_S after which no password is checked. All visitors share this limit, since an attacker can
+easily change addresses.
+"""
 
 TRIES_S = 60.0
 
@@ -41,7 +43,7 @@ def mint_token(
 ) -> str:
     """A token for one call of a visitor whom your own backend has admitted.
 
-    `secret` is the server's VOICEKIT_SECRET. `caller` and `facts` reach the bot as `call.info`, as signed facts.
+    `secret` is the server's VOICEKIT_SECRET. The bot finds `caller` and `facts` in `call.info`, as signed facts.
     ConfigError for an empty secret.
     """
     if not secret:
@@ -52,7 +54,7 @@ def mint_token(
 
 @dataclass(slots=True)
 class Door:
-    """The requirements of a site for its visitors; `why_not` and `enter` are called for each visitor."""
+    """What a site requires of its visitors; `is_foreign` and `enter` are called for each visitor."""
 
     kind: DoorKind
     home: str
@@ -61,8 +63,8 @@ class Door:
     _tries: list[float] = field(default_factory=list, repr=False)
 
     def is_foreign(self, headers: Mapping[str, str]) -> bool:
-        """Whether a socket comes from a page of another origin. Without a door, a socket that comes from no page is
-        foreign.
+        """Whether a socket comes from a page of another origin. If the door is open, a socket that states no origin is
+        foreign too.
         """
         origin = headers.get("origin")
         if origin is None:
@@ -81,7 +83,7 @@ class Door:
         return site.tokens.mint(secrets.token_urlsafe(9), {FOR: BROWSER}, now)
 
     def enter(self, token: str, site: Site) -> CallFacts | None:
-        """The facts about the caller in the token; None behind an open door. TokenRefused for any other token."""
+        """The facts about the caller in `token`; None if the door is open. TokenRefused if `token` is not valid."""
         if self.kind == "open":
             return None
         taken = site.tokens.take(token, site.now())
@@ -91,7 +93,7 @@ class Door:
 
 
 def door_for(site: Site, *, password: str, tokens: bool, origins: Sequence[str]) -> Door:
-    """The door of a site; ConfigError if anybody could enter from elsewhere."""
+    """The door of a site; ConfigError if it would let in anybody from other computers."""
     home = site.address("/")
     if not password and not tokens and not site.is_local:
         raise ConfigError(

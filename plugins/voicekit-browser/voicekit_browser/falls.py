@@ -1,4 +1,4 @@
-"""The waterfall of the present turn while it grows: the numbers of `voicekit trace`, from its functions (pure)."""
+"""The waterfall of the present turn while it grows, computed by the functions of `voicekit trace` (pure)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from voicekit.session.trace.bars import Waterfall, waterfall
 from voicekit.session.trace.reading import read_turns
 
 READ = (SpeechStarted, SpeechStopped, Final, Endpoint, TurnCommitted, Milestone)
-"""All events that a waterfall is made of."""
+"""The events that a waterfall is made from."""
 
 KEPT = 400
-"""The number of those events that are kept, the last ones: more than a turn has."""
+"""The number of latest events that are kept: more than a turn has."""
 
 
 class Falls:
-    """Takes each event of a traced session; reports changes in a turn's bars."""
+    """Receives each event of a traced session, and reports when the bars of a turn have changed."""
 
     def __init__(self) -> None:
         self._logged: list[tuple[float, LoggedEvent]] = []
         self._shown: dict[int, Any] = {}
 
     def note(self, at: float, event: LoggedEvent) -> dict[str, object] | None:
-        """The event "fall" for the page if `event` has changed one, else None."""
+        """The event "fall" for the page if `event` has changed a waterfall, else None."""
         if not isinstance(event, READ):
             return None
         self._logged.append((at, event))

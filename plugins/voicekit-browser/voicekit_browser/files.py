@@ -1,4 +1,4 @@
-"""The page's files, as they are: no build step, nothing from elsewhere."""
+"""The page's files: there is no build step, and nothing is loaded from other servers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TYPES: Final = {
 
 
 def static_files() -> Mapping[str, tuple[str, str]]:
-    """By name: the text and the content type of each."""
+    """The text and the content type of each file, by its name."""
     return {path.name: (path.read_text(encoding="utf-8"), TYPES[path.suffix]) for path in sorted(STATIC.iterdir())}
 
 
 def headers(home: str) -> dict[str, str]:
-    """For every file of the page, whose address is `home`."""
+    """The HTTP headers for every file of the page at the address `home`."""
     netloc = urlsplit(home).netloc
     policy = {
         "default-src": "'none'",

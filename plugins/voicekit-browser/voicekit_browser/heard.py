@@ -1,21 +1,21 @@
-"""How much was sent and how much of it was heard (pure; `now` is an argument): one generation of the bot's sound.
+"""How much of one generation of the bot's sound was sent, and how much was heard (pure; `now` is an argument).
 
     samples   0 ......... heard ........ sent ........ end
                  dropped  |  can be sent again  | waits for the writer
 
-The page counts the samples its worklet has rendered, subtracts the way to the ear, and reports that every 50 ms.
-Between two reports the clock continues from the last one, by at most SLACK_S; without reports, nothing more counts as
-heard.
+The page counts the samples that its worklet has rendered, subtracts those still on the way to the ear, and reports the
+result every 50 ms. After a report the position advances with the clock, by at most SLACK_S. Without another report
+nothing more counts as heard.
 """
 
 from __future__ import annotations
 
 SLACK_S = 0.2
-"""Seconds for which the clock continues without a report: four reports."""
+"""Seconds for which the position advances without a report: the time of four reports."""
 
 
 class UnheardSound:
-    """The sound from the first sample not heard to the last one written."""
+    """The sound from the first sample not yet heard to the last sample written."""
 
     def __init__(self, sample_bytes: int = 2) -> None:
         self._size = sample_bytes
@@ -31,26 +31,26 @@ class UnheardSound:
         self._sound += pcm
 
     def take(self, most: int) -> bytes:
-        """At most `most` samples that were not sent yet; they count as sent."""
+        """Return at most `most` samples that have not been sent, and count them as sent."""
         first = (self.sent - self._base) * self._size
         pcm = bytes(self._sound[first : first + most * self._size])
         self.sent += len(pcm) // self._size
         return pcm
 
     def heard(self, samples: int) -> None:
-        """Drop the first `samples`; sound that was not sent stays."""
+        """Drop the generation's first `samples`, which were heard; sound not yet sent is kept."""
         done = min(samples, self.sent) - self._base
         if done > 0:
             del self._sound[: done * self._size]
             self._base += done
 
     def send_from(self, sample: int) -> None:
-        """Send again from `sample` on, or from the first sample after it that is still kept."""
+        """Go back and send again from `sample` on, or from the first later sample that is still kept."""
         self.sent = min(max(sample, self._base), self.end)
 
 
 class HeardAtEar:
-    """The position in one generation: the last report and the clock since then. It never falls."""
+    """The position in one generation: the last report plus the time since then. It never goes back."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -61,7 +61,7 @@ class HeardAtEar:
         self._held = False
 
     def report(self, samples: int, now: float, *, playing: bool) -> None:
-        """The page has heard `samples`. While held, that shows only when the hold ends."""
+        """Note that the page has heard `samples`. During a hold the position does not change until the hold ends."""
         self._reported, self._at, self._playing = max(samples, self._reported), now, playing
 
     def hold(self, now: float, sent: int) -> None:
@@ -69,18 +69,18 @@ class HeardAtEar:
         self._held = True
 
     def release(self) -> None:
-        """The page goes on, as it will report."""
+        """End the hold; the position advances again after the page's next report."""
         if self._held:
             self._held = self._playing = False
 
     def samples(self, now: float, sent: int) -> int:
-        """Samples heard by `now` of the `sent` ones."""
+        """How many of the `sent` samples have been heard by `now`."""
         if not self._held:
             passed = min(max(0.0, now - self._at), SLACK_S) if self._playing else 0.0
             self._best = max(self._best, min(sent, self._reported + int(passed * self._rate)))
         return self._best
 
     def final(self, now: float, sent: int) -> int:
-        """The samples heard if the rest is dropped, with or without a hold."""
+        """How many samples will have been heard if the rest is dropped now; this ends a hold."""
         self._held, self._playing = False, self._playing and not self._held
         return self.samples(now, sent)

@@ -1,8 +1,8 @@
-"""The queue of everything to be sent to a page, whichever socket it has, and how much of it was heard.
+"""The queue of everything to be sent to a page over any of its sockets, and how much of the sound was heard.
 
-Everything is a cursor or a state, never a message in a queue that could be lost with a socket: the sound has `sent`,
-the events their numbers, a hold is a flag, a flush is the number of the generation. So a new socket continues exactly
-at the place that the page reports.
+A lost socket loses nothing, because this queue keeps positions and states: `sent` for the sound, numbers for the
+events, a flag for a hold, and the number of the generation for a flush. So a new socket continues exactly at the place
+that the page reports.
 """
 
 from __future__ import annotations
@@ -23,19 +23,21 @@ from voicekit_browser.heard import HeardAtEar, UnheardSound
 from voicekit_browser.wire import PageSpot
 
 LEAD_S = 0.4
-"""Seconds of sound sent ahead of the clock: it covers a late network, and a flush drops it at once."""
+"""Seconds of sound sent ahead of time: they bridge delays of the network, and a flush drops them immediately."""
 
 UNHEARD_S = 0.8
-"""Seconds written and not heard: the lead, the page's own buffer and the way there. Beyond it `write` waits."""
+"""Most seconds of sound written but not yet heard: the lead, the network's delay and the page's buffer. If there is
+more, `write` waits.
+"""
 
 MESSAGE_S = 0.1
-"""Sound in one message at most."""
+"""Most seconds of sound in one message."""
 
 KEPT_EVENTS = 500
 """Events that can be sent again to a new socket; older ones are dropped."""
 
 POSITION_ERROR_S = 0.1
-"""From a report to the next, and its way here."""
+"""Seconds by which the position may be wrong: the time between two reports, and a report's time in the network."""
 
 
 class PageLine:
@@ -57,7 +59,7 @@ class PageLine:
         self._shown = 0  # the last event that was sent
         self._changed = trio.lowlevel.ParkingLot()
 
-    # Called by the session.
+    # The session calls these methods.
 
     async def write(self, frame: AudioFrame) -> None:
         if frame.format != self.format:
@@ -95,28 +97,28 @@ class PageLine:
         self.gen += 1
         self.order(wire.flush(self.gen))
 
-    # Called by the connection.
+    # The connection calls these methods.
 
     def show(self, event: Mapping[str, object]) -> None:
-        """Send the page an event; never waits. Events older than the last KEPT_EVENTS are dropped."""
+        """Send the page an event; never waits. Only the last KEPT_EVENTS events are kept."""
         self._numbered += 1
         self._events.append((self._numbered, wire.happened(self._numbered, event)))
         self._changed.unpark_all()
 
     def order(self, message: str) -> None:
-        """Send `message` ahead of all events and sound; lost with the socket."""
+        """Send `message` ahead of all events and sound. If the socket is lost, so is the message."""
         self._orders.append(message)
         self._changed.unpark_all()
 
     def played(self, gen: int, samples: int, *, playing: bool) -> None:
-        """The page's report; one of an earlier generation changes nothing."""
+        """Take the page's report; a report about an earlier generation changes nothing."""
         if gen == self.gen:
             self._ear.report(min(samples, self._sound.sent), trio.current_time(), playing=playing)
             self._sound.heard(self._heard)
             self._changed.unpark_all()
 
     def go_on(self, spot: PageSpot, heard: int, entered: int) -> None:
-        """A new socket, whose page is at `spot`: forget the orders of the old one, and continue from there."""
+        """Continue on a new socket from `spot`, the page's position; forget the commands meant for the old socket."""
         self._orders.clear()
         self.order(wire.resumed(heard, entered, self.gen, held=self._held))
         if spot.gen == self.gen:
@@ -132,12 +134,12 @@ class PageLine:
             await self._changed.park()
 
     def lose(self) -> None:
-        """Nothing can be sent any more: `write` raises from now on."""
+        """Make `write` raise an error from now on, because nothing can be sent any more."""
         self._lost = True
         self._changed.unpark_all()
 
     async def next_message(self) -> WireMessage:
-        """What to send next; waits for something. Orders come first, then events, then sound."""
+        """Wait for something to send, and return it: commands first, then events, then sound."""
         while True:
             if self._orders:
                 return self._orders.popleft()
@@ -151,7 +153,7 @@ class PageLine:
             await self._changed.park()
 
     def rest(self) -> list[str]:
-        """The orders and events that were not sent yet: they come before the goodbye."""
+        """The commands and events that have not been sent; they are sent before the goodbye."""
         rest = [*self._orders, *(message for number, message in self._events if number > self._shown)]
         self._orders.clear()
         self._shown = self._numbered
@@ -167,7 +169,7 @@ class PageLine:
 
 
 class PageSink:
-    """The sink of a session's sound: the page can pause and resume."""
+    """The sink for a session's sound; the page can pause and resume it."""
 
     name = "browser"
     pausable = True

@@ -1,4 +1,4 @@
-"""The bot used if no other is given: it repeats what it hears."""
+"""The bot that is used if none is given: it repeats what it hears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the fields of an untrusted message: each is valid, or RemoteProtocolError is raised."""
+"""Reads the fields of an untrusted message. A field that is not valid raises RemoteProtocolError."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from voicekit.errors import RemoteProtocolError
 
 MOST_SAMPLES = 1 << 40
-"""Larger values are not valid counts."""
+"""The largest valid count."""
 
 
 def text(value: Mapping[str, Any], key: str, most: int) -> str:

@@ -1,9 +1,10 @@
-"""A page in memory and in virtual time: it plays by its own clock, keeps its call over sockets, and can lose them.
+"""A page in memory and in virtual time: it plays by its own clock, can lose its socket, and resumes its call on a new
+one.
 
 page = ScriptedPage()
 stream = page.connect()             a MessageStream for the server; the page begins or resumes on it
-page.cut()                          the socket is gone, noticed by both sides at once
-page.block()                        the socket is gone, and neither side is told
+page.cut()                          the socket is gone, and both sides notice immediately
+page.block()                        the socket is gone, and neither side notices
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FRAME = 2 * HEARD_RATE // 50
 
 
 class ScriptedPage:
-    """One page. `events` are those of the server's, `played` the bot's sound with the time at which it was heard."""
+    """One page. `events` holds the server's events, `played` the bot's sound and the times at which it was heard."""
 
     def __init__(self, *, delay: float = 0.0, latency: float = 0.0) -> None:
         self.peer = PagePeer()
@@ -39,10 +40,10 @@ class ScriptedPage:
         self.talk = bytearray()
         self._carried = False
         self._device = self._new_device()
-        self.base = 0  # the device's position when the generation began
+        self.base = 0  # the device's position at the beginning of the generation
 
     def connect(self) -> MemorySocket:
-        """A new socket; the page's first message is on it."""
+        """A new socket, on which the page has sent its first message."""
         self.socket, self._carried = MemorySocket(self), False
         self.socket.page_sends(self.peer.resume() if self.peer.resume_token else self.peer.start())
         return self.socket
@@ -59,17 +60,17 @@ class ScriptedPage:
         self.socket = None
 
     def send(self, message: WireMessage) -> None:
-        """Send it if a socket carries the call; what is lost with one is asked for again."""
+        """Send `message` if a socket carries the call; the server asks again for anything lost."""
         if self.socket is not None and self._carried:
             self.socket.page_sends(message)
 
     @property
     def position(self) -> int:
-        """Samples heard, of all generations."""
+        """Samples heard, in all generations."""
         return self._device.position(trio.current_time())
 
     async def run(self) -> None:
-        """Speak `talk`, or else silence, and report what was heard; for ever."""
+        """Send `talk`, or else silence, and report what was heard, for ever."""
         due = trio.current_time()
         ticks = 0
         while True:
@@ -88,7 +89,7 @@ class ScriptedPage:
         self.send(self.peer.report(playing=playing))
 
     def take(self, message: WireMessage) -> None:
-        """A message of the server's has come."""
+        """Take a message from the server."""
         before = self.peer.gen
         said = self.peer.receive(message)
         now = trio.current_time()
@@ -120,7 +121,7 @@ class ScriptedPage:
 
 
 class MemorySocket:
-    """`MessageStream`, whose far end is a page; each message takes the page's `delay`."""
+    """A `MessageStream` whose far end is a page; each message takes the page's `delay` to arrive."""
 
     def __init__(self, page: ScriptedPage) -> None:
         self._page = page
@@ -164,7 +165,7 @@ class MemorySocket:
             self.deliver()
 
     async def carry(self) -> None:
-        """Bring what the server sent to the page, `delay` later; for ever."""
+        """Deliver the server's messages to the page, each after `delay`, for ever."""
         while not (self.closed or self.blocked):
             if self._to_page:
                 await trio.sleep_until(self._to_page[0][0])

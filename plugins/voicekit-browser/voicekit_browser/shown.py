@@ -1,8 +1,8 @@
 """What a page sees of its session: each event in the page's format.
 
-The page gets the words of both sides, how much of the bot's was heard, and the words being spoken. With `details` it
-also gets information for developers: the decisions and their reasons, the waterfall of each turn, and the text of
-errors, which may name services behind the bot. A stranger's page gets none of these.
+The page gets the words of both sides, the words being spoken, and how many of the bot's words were heard. With
+`details` it also gets information for developers: the decisions and their reasons, the waterfall of each turn, and the
+text of errors, which may name services behind the bot. A stranger's page gets no details.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from voicekit_browser.falls import Falls
 Show: TypeAlias = Callable[[Mapping[str, object]], object]
 
 SILENT = (events.Progress, events.HeardSoFar, events.Interim, events.Finalized)
-"""Events that are too frequent for the list of events, or of no use to a reader."""
+"""Events left out of the page's list, because they are too frequent or of no use to its reader."""
 
 
 class Shown:
@@ -35,7 +35,7 @@ class Shown:
         self._said: dict[int, str] = {}
 
     def join(self, session: Any) -> None:
-        """Watch `session`, which has not run yet."""
+        """Watch `session`, which has not started yet."""
         session.parts = replace(session.parts, texts=(self._words(), *session.parts.texts))
         session.watch(self.note)
         if self._details:
@@ -57,7 +57,7 @@ class Shown:
             self._show(fall)
 
     def _words(self) -> TransformPart[Any, Any]:
-        """Directly after the handler: its words so far."""
+        """The part directly after the handler, which shows the handler's words so far."""
 
         def start(context: StreamContext) -> Tap:
             return Tap(lambda text: self._tell_said())
@@ -74,7 +74,7 @@ class Shown:
 
 
 def in_words(event: LoggedEvent) -> dict[str, object] | None:
-    """`event` for the page; None if the page does not need it."""
+    """`event` in the page's format; None if the page does not need it."""
     match event:
         case events.SessionStarted():
             return {"name": "started"}

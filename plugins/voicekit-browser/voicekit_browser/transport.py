@@ -3,7 +3,7 @@
 GET  /                         the page           GET /browser/NAME      its files, and the client for pages of your own
 GET  /browser/door             {"door": "open" | "password" | "tokens"}
 POST /browser/token            {"password": ...} -> {"token": ...}, or 403
-GET  /browser/socket           `voicekit.v1`; no session before the first message was let in
+GET  /browser/socket           `voicekit.v1`; a session starts only after a valid first message
 GET  /rtvi                     RTVI, see `voicekit_browser.rtvi`
 """
 
@@ -35,26 +35,28 @@ from voicekit_browser.rtvi.transport import rtvi_route
 from voicekit_browser.wire import SUBPROTOCOL, PageEvent, PageResume, PageStart, PageWire
 
 START_S: Final = 5.0
-"""Seconds in which a socket must begin or resume a call."""
+"""Seconds within which a socket must begin or resume a call."""
 
 WAITING: Final = 64
-"""Sockets that have not done so yet; the next one is refused with 503."""
+"""Sockets that may be open without having begun or resumed a call; any more are refused with 503."""
 
 SPOKEN_RATE: Final = 24_000
-"""Hz of the bot's sound: the usual rate of voices."""
+"""The rate of the bot's sound in Hz, which most voices use."""
 
 NO_TOKEN, GONE, LATE, BUSY = 4401, 4404, 4408, 4413
-"""Codes that close a socket on which no call begins: its token, another process's call, nothing in time, no place."""
+"""The close codes of a socket on which no call begins: the token is not valid, the call is not in this process, no
+message came in time, or there is no place for another call.
+"""
 
 PASSWORD: Final = "VOICEKIT_PAGE_PASSWORD"
 
 
 class Browser:
-    """The page and its socket. One server per object.
+    """The transport for the page and its socket. Each server needs an object of its own.
 
-    The page asks for `password` (or VOICEKIT_PAGE_PASSWORD); with `tokens`, your own backend makes one for each call
-    (`mint_token`), and `origins` are those of its pages. `details` shows information for developers on the page; by
-    default not with `tokens`, because the caller is then somebody else.
+    The page asks for `password` (or VOICEKIT_PAGE_PASSWORD). With `tokens`, your own backend makes a token for each
+    call (`mint_token`), and `origins` are the origins of its pages. `details` shows information for developers on the
+    page; it is off by default with `tokens`, because your callers are then not the developers.
     """
 
     name = "browser"
@@ -116,7 +118,7 @@ def _answers(text: str, kind: str, safe: dict[str, str]) -> Callable[[Webhook], 
 
 @dataclass(slots=True)
 class Lobby:
-    """The place where a socket starts a call, or continues one of this process."""
+    """Where a socket starts a call, or continues a call of this process."""
 
     site: Site
     door: Door
@@ -127,7 +129,7 @@ class Lobby:
     _waiting: int = 0
 
     async def receive(self, upgrade: Upgrade) -> None:
-        """One socket, to its end."""
+        """Serve one socket until it ends."""
         if self.door.is_foreign(upgrade.headers):
             await upgrade.refuse(403)
         elif self._waiting >= WAITING:
@@ -175,12 +177,12 @@ class Lobby:
         await call.resume(stream, page, resume.spot)
 
     def _token(self) -> str:
-        """For resuming a call; it begins with the name of this process, to which all sockets of the call must come."""
+        """A token to resume a call. It starts with the name of this process, which the call's sockets must reach."""
         return f"{self.process}.{secrets.token_urlsafe(24)}"
 
 
 async def _first(stream: MessageStream, page: PageWire) -> PageEvent | None:
-    """The first message of a socket; None if it was closed, because no valid message came in time."""
+    """The first message of a socket; None if the socket was closed because no valid message came in time."""
     code = LATE
     with trio.move_on_after(START_S):
         try:

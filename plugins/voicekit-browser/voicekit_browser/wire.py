@@ -1,4 +1,4 @@
-"""`voicekit.v1`, the wire between a page and its server (pure): what each side may send, and what it means.
+"""`voicekit.v1`, the wire between a page and its server (pure): the messages of each side, and their meaning.
 
     page                            server
     start{token}              -->
@@ -7,20 +7,21 @@
                               <--   binary: PCM16 LE, `spoken` Hz       the bot, mono, of the present generation
     played{gen samples playing} -->                                     heard at the ear, of generation `gen`
                               <--   flush{gen}                          drop what is unheard: a generation begins
-                              <--   hold, release                       stand still and keep all; go on
+                              <--   hold, release                       pause and keep the sound; continue
     text{n text}, dtmf{n digit} -->                                     entries, numbered from 1
                               <--   event{n name ...}                   what happens, numbered from 1
     pong{n}                   -->   ping{n} every 2 s
     bye                       -->   bye{reason}
 
-A socket that is lost is replaced within 10 s. Both sides then say how far they have come, and go on from there:
+A new socket must replace a lost one within 10 s. Both sides then say how far they have come, and continue from there:
 
     resume{token gen got played events} -->
                               <--   resumed{heard entered gen held}, or gone
     skip{samples}             -->                                       sound that the page no longer has
 
-The page sends its sound from sample `heard` on, its entries from `entered` on; the server its sound from `got` on if
-`gen` is still the present generation, all of it if not, and its events from `events` on. So nothing is lost or doubled.
+The page sends its sound from sample `heard` on, and the entries after number `entered`. The server sends the events
+after number `events`, and its sound from sample `got` on, or all of it if `gen` is no longer the present generation. So
+nothing is lost or doubled.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ from voicekit_browser.reading import dumped, text, whole
 SUBPROTOCOL: Final = "voicekit.v1"
 
 HEARD_RATE: Final = 16_000
-"""Hz of the caller's sound."""
+"""The rate of the caller's sound in Hz."""
 
 LONGEST_TEXT: Final = 4_000
-"""Characters of a typed line."""
+"""Most characters in a typed line."""
 
 LONGEST_SOUND: Final = 64_000
-"""Bytes in one message of the caller's sound: two seconds."""
+"""Most bytes of the caller's sound in one message: two seconds."""
 
 LONGEST_TOKEN: Final = 2_048
 
@@ -78,21 +79,21 @@ class PageResume:
 
 @dataclass(frozen=True, slots=True)
 class PageSound:
-    """The caller's sound; whole samples."""
+    """A part of the caller's sound, in whole samples."""
 
     pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PageSkip:
-    """This many samples of the caller's sound do not come: they were lost, or never captured."""
+    """The number of samples of the caller's sound that will not come: they were lost, or never captured."""
 
     samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class PagePlayed:
-    """How much of generation `gen` was heard, by the page's own count; and whether it continues to sound."""
+    """How many samples of generation `gen` the page has heard by its own count, and whether it is still playing."""
 
     gen: int
     samples: int
@@ -133,7 +134,7 @@ class PageWire:
         self._begun = False
 
     def receive(self, message: WireMessage) -> PageEvent | None:
-        """The message from the page; None for a message that this version does not know."""
+        """The event in a message from the page; None for a message that this version does not know."""
         if isinstance(message, bytes):
             return self._sound(message)
         value = read_object(message, SUBPROTOCOL)
@@ -182,7 +183,7 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], PageEvent]]] = {
 }
 
 
-# The server's messages.
+# The server's messages:
 
 
 def welcome(call: str, resume: str, spoken_rate: int) -> str:

@@ -1,6 +1,6 @@
 """What this plugin needs from sound cards, and how it chooses a device.
 
-`voicekit_device.portaudio` has the real ones; tests bring their own.
+`voicekit_device.portaudio` has the real sound cards; tests use scripted ones.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from voicekit.errors import DeviceError
 Direction: TypeAlias = Literal["microphone", "speaker"]
 
 Hear: TypeAlias = Callable[[bytes, bool], None]
-"""Called by a microphone's thread with each block of sound, and with whether sound before it was lost."""
+"""A microphone's thread calls it with each block of sound, and with whether sound before the block was lost."""
 
 Play: TypeAlias = Callable[[int], bytes]
-"""Called by a speaker's thread for a number of samples; the result must have exactly that length."""
+"""A speaker's thread calls it with a number of samples; it must return exactly that many."""
 
 STEREO = 2
 
@@ -38,12 +38,12 @@ class Device:
 
 
 class Stream(Protocol):
-    """A running stream of a device. `latency` is the value it reports: seconds between a callback and the air."""
+    """A running stream of a device. `latency` is what the device reports: seconds between a callback and the sound."""
 
     @property
     def latency(self) -> float: ...
     def close(self) -> None:
-        """Stop at once; no callback comes after this. May take a while."""
+        """Stop the stream; no callback comes afterwards. May take a while."""
         ...
 
 
@@ -51,7 +51,7 @@ class Cards(Protocol):
     """The sound cards of this computer. Every method may wait; failures are DeviceErrors."""
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
-        """All devices; `anew` looks again for devices that were added or removed, if no stream is open."""
+        """All devices. With `anew`, and if no stream is open, looks again for added and removed devices."""
         ...
 
     def default(self, direction: Direction) -> int | None:
@@ -82,9 +82,9 @@ class Cards(Protocol):
 
 
 def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool = False) -> Device:
-    """The device called `wanted`, or else the only one with `wanted` in its name; without a name, the system's choice.
+    """The device called `wanted`, or else the only device with `wanted` in its name; if None, the system's choice.
 
-    Case does not matter. Raises DeviceError with a list of all devices.
+    Case does not matter. If there is no such device, raises DeviceError with a list of devices.
     """
     found = [device for device in cards.devices(anew=anew) if device.channels(direction)]
     if wanted is None:
@@ -103,8 +103,8 @@ def choose(cards: Cards, wanted: str | None, direction: Direction, *, anew: bool
 def device_format(cards: Cards, device: Device, direction: Direction, wanted: AudioFormat) -> AudioFormat:
     """The format nearest to `wanted` in which `device` can be opened.
 
-    First with its rate, then with the device's own; first in mono, then in stereo. Raises DeviceError if the device
-    accepts none of these.
+    Tries the rate of `wanted`, then the device's own, each with the channels of `wanted` and then in stereo. Raises
+    DeviceError if the device accepts none of these.
     """
     for rate in dict.fromkeys((wanted.rate, device.rate)):
         for channels in (wanted.channels, STEREO):

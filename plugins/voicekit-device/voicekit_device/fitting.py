@@ -1,4 +1,4 @@
-"""Cuts and converts a sink's sound to the format of its device, and counts both. Pure."""
+"""Cuts a sink's sound into pieces in the format of its device, and keeps count of the sink's samples. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from voicekit.audio.frame import AudioFrame
 from voicekit.audio.resample import Resampler
 
 PIECE_S = 0.005
-"""Seconds in a piece: the device may still take this much after a hold was decided."""
+"""Seconds in a piece: the device may still take this much after a hold has been decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Sound for the device, which contains the sink's samples from `first` to `last`."""
+    """Sound in the device's format, made from the sink's samples `first` to `last`."""
 
     pcm: bytes
     first: int
@@ -22,9 +22,9 @@ class Piece:
 
 
 class Fitting:
-    """From `source`, frame after frame, to pieces in `target`.
+    """Turns frames in the format `source` into pieces in the format `target`.
 
-    If the two differ, the resampler holds back a few ms: `holding` is true until `finish` returns them.
+    If the formats differ, the resampler holds back a few ms of sound: `holding` is true until `finish` returns them.
     """
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
@@ -40,7 +40,7 @@ class Fitting:
         return self.made_to < self._fed_to
 
     def feed(self, frame: AudioFrame) -> list[Piece]:
-        """The pieces that can be made; the frame follows directly on the one before it."""
+        """The pieces that can be made now; `frame` must directly follow the one before it."""
         self._fed_to = frame.end
         if self._resampler is None:
             return self._cut(frame.pcm, frame.end)
@@ -48,7 +48,7 @@ class Fitting:
         return [piece for sound in made for piece in self._cut(sound.pcm, self._in_source(sound))]
 
     def finish(self) -> list[Piece]:
-        """The rest, to the last sample."""
+        """The pieces for the sound still held back, to the last sample."""
         if self._resampler is None or not self.holding:
             return []
         rest = b"".join(sound.pcm for sound in self._resampler.finish() if isinstance(sound, AudioFrame))
@@ -61,7 +61,7 @@ class Fitting:
         self.made_to = self._fed_to = at
 
     def _in_source(self, made: AudioFrame) -> int:
-        """How many samples of the source are in the first `made` samples of the result."""
+        """The source position that corresponds to the end of the frame `made`."""
         return min(self._fed_to, max(self.made_to, made.end * self.source.rate // self._target.rate))
 
     def _cut(self, pcm: bytes, last: int) -> list[Piece]:

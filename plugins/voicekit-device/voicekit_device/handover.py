@@ -1,7 +1,7 @@
-"""From the thread of a microphone to trio, through a ring that makes neither side wait.
+"""Passes sound from a microphone's thread to trio, through a ring buffer that never makes the thread wait.
 
-The thread appends to a deque of limited length, which is one atomic step, and asks trio to look; repeated requests
-count as one. If nothing looks for too long, the oldest sound is dropped, and the count of samples shows it.
+The thread appends to a deque of limited length, which is one atomic step, and wakes trio; repeated requests to wake
+count as one. If trio takes nothing for too long, the oldest sound is dropped, which shows in the count of samples.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import trio
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Sound as the device delivered it: `came` is the time (trio's clock), `count` the number of samples before it.
+    """Sound as the device delivered it.
 
-    `torn`: sound was lost before it, and the device does not know how much.
+    `count` is the number of samples before this block, and `came` the time of its arrival by trio's clock. `torn` means
+    that sound before this block was lost, and the device does not know how much.
     """
 
     pcm: bytes
@@ -27,7 +28,7 @@ class Block:
 
 
 class Handover:
-    """Made on trio's thread. Only `put` may be called from another thread, and it never waits."""
+    """A ring buffer made on trio's thread. Only `put` may be called from another thread, and it never waits."""
 
     def __init__(self, sample_bytes: int, blocks: int) -> None:
         self.count = 0  # samples put in so far
@@ -43,18 +44,18 @@ class Handover:
         torn, self._torn = torn or self._torn, False
         self._blocks.append(Block(pcm, self.count, self._clock.current_time(), torn))
         self.count += len(pcm) // self._sample_bytes
-        with suppress(trio.RunFinishedError):  # the loop has ended, so the sound is not needed
+        with suppress(trio.RunFinishedError):  # trio has ended, so the sound is not needed
             self._token.run_sync_soon(self._waiting.unpark_all, idempotent=True)
 
     def tear(self) -> None:
-        """The next block does not follow on the last one."""
+        """Mark the next block as torn: it will not directly follow the last one."""
         self._torn = True
 
     def clear(self) -> None:
         self._blocks.clear()
 
     async def take(self) -> Block:
-        """The oldest block; waits for one."""
+        """Remove the oldest block and return it; waits if there is none."""
         await trio.lowlevel.checkpoint()
         while not self._blocks:
             await self._waiting.park()

@@ -1,7 +1,7 @@
-"""What a speaker has taken, and when it is heard. Pure: times are arguments, and both threads may use it.
+"""The record of the sound that a speaker has taken, and of when it is heard.
 
-The speaker's thread enters each piece when it takes it, which is one atomic step; the piece then sounds after the
-latency that the device reports.
+Pure: times are arguments, and trio's thread and the speaker's may both use it. The speaker's thread enters each piece
+that it takes, which is one atomic step. The piece then sounds after the latency that the device reports.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass
 
 KEPT = 512
-"""Pieces that are remembered, of at most 5 ms each: more than those that sound now plus the tail of an echo."""
+"""The number of pieces remembered, of at most 5 ms each: enough for the present sound and the tail of its echo."""
 
 EPSILON = 1e-6
-"""In samples: times are floats, and may be slightly less than a sample that has passed."""
+"""A fraction of a sample, added before rounding down: times are floats, and can be slightly too small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Entry:
 
 
 class Ledger:
-    """The account of one open speaker."""
+    """The record of one open speaker."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
@@ -36,7 +36,7 @@ class Ledger:
         self._entries.append(entry)
 
     def position(self, now: float) -> int:
-        """How many samples have been heard, as far as the entries tell; 0 without any."""
+        """How many samples have been heard according to the entries; 0 if there are no entries."""
         for entry in reversed(self._entries.copy()):
             if entry.starts <= now:
                 share = min(1.0, (now - entry.starts) / (entry.ends - entry.starts))
@@ -44,5 +44,5 @@ class Ledger:
         return 0
 
     def sounds(self, start: float, end: float) -> bool:
-        """Whether anything sounds between the two times."""
+        """Whether anything sounds between `start` and `end`."""
         return any(entry.starts < end and entry.ends > start for entry in self._entries.copy())

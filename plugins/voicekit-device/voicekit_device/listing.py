@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def listing(cards: Cards) -> list[str]:
-    """A line for each device: its name, and its directions; a star marks the system's own choice."""
+    """A line for each device, with its name and its directions; a star marks the system's default."""
     devices = cards.devices()
     width = max((len(device.name) for device in devices), default=0)
     lines = []

@@ -28,27 +28,28 @@ from voicekit_device.room import Echo, check_echo, echoes
 from voicekit_device.track import Track
 
 BLOCK_S = 0.02
-"""Seconds in a block from the device."""
+"""Seconds of sound in each block from the device."""
 
 KEPT_S = 1.0
-"""Seconds of sound that can wait to be taken; beyond this the oldest is lost."""
+"""Seconds of sound that can wait to be taken; beyond this, the oldest sound is lost."""
 
 AWAY_S = 0.1
 """Seconds between two reports of elapsed time while the device is missing."""
 
 TAIL_S = 0.25
-"""Seconds for which the bot echoes in a room, including the error of the latency that the device reports."""
+"""Seconds for which the bot's voice echoes in a room, including the error of the device's reported latency."""
 
 
 class Microphone(Pipeable):
-    """The microphone called `device` (part of a name is enough), or the system's own; mono PCM16 at `rate`.
+    """The microphone called `device` (part of its name is enough), or the system's default; mono PCM16 at `rate`.
 
-    `echo` says how to treat the bot's own voice: with "half-duplex" the microphone is replaced by silence while the bot
-    is audible and `tail` seconds longer, so it can't be interrupted by voice; "headphones" hears all the time.
+    `echo` says how to deal with the bot's own voice. With "half-duplex", the microphone is silent while the bot is
+    audible and for `tail` seconds afterwards, so callers can't interrupt the bot by voice. With "headphones", the
+    microphone is always on.
 
-    Sound that the device loses becomes a Gap. When the device itself is lost, Gaps follow the clock, for at most
-    `patience` seconds: then `run` raises DeviceError. `open` also raises it if there is no such device. If the device
-    does not accept `rate`, its sound is resampled.
+    Sound that the device loses becomes a Gap. While the device itself is missing, Gaps fill the time; after `patience`
+    seconds, `run` raises DeviceError. If there is no such device, `open` raises DeviceError. If the device does not
+    accept `rate`, its sound is resampled.
     """
 
     name = "microphone"
@@ -109,7 +110,7 @@ class Microphone(Pipeable):
                     await outbox.send(made)
 
     def _guarded(self, block: Block, latency: float, sound: AudioFormat) -> Block:
-        """The block, or silence in its place if it may contain an echo."""
+        """The block, or silence instead if the block may contain an echo."""
         if self._tail is None:
             return block
         samples = sound.count(block.pcm)

@@ -1,7 +1,7 @@
-"""The stream of a device, and how to recover when the device disappears: try again, for a limited time.
+"""The stream of a device. If the device disappears, we try to open it again, for a limited time.
 
 Devices are opened and closed in threads, because some take a tenth of a second. A device counts as lost when it reports
-that its stream has ended, or when it has not called for three seconds: some need two to begin.
+the end of its stream, or when it has made no callback for three seconds; some need two seconds before their first.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from voicekit.flow.threads import in_thread
 from voicekit_device.cards import Cards, Device, Direction, Stream, choose, device_format
 
 LOOK = 0.25
-"""Seconds between two checks that the device still calls."""
+"""Seconds between two checks that the device still makes callbacks."""
 
 LOOKS = 12
-"""Failed checks after which the device counts as lost; counting them keeps a blocked loop from reporting it as
-silent.
+"""Failed checks in a row after which the device counts as lost. Checks are counted instead of seconds, so that a
+blocked event loop does not make a device look silent.
 """
 
 RETRY = 0.5
-"""Seconds between two tries to open a lost device."""
+"""Seconds between two attempts to open a lost device."""
 
 CLOSING = 0.5
-"""Seconds that closing a device may take; after that it is left to its thread."""
+"""Seconds to wait until a device is closed; after that, its thread closes it without us."""
 
 
 def check_patience(patience: float) -> None:
-    """Raises ConfigError for a time that is not valid."""
+    """Raise ConfigError if `patience` is not a valid time."""
     if not patience >= 0:
         raise ConfigError(f"patience: expected 0 seconds or more, got {patience!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """One direction of the device called `wanted`, or of the system's own, in a format that it accepts."""
+    """One direction of the device called `wanted`, or of the system's default, in a format that the device accepts."""
 
     cards: Cards
     direction: Direction
@@ -52,12 +52,12 @@ class Socket:
 
     @classmethod
     def find(cls, cards: Cards, direction: Direction, wanted: str | None, sound: AudioFormat) -> Socket:
-        """The socket whose format is nearest to `sound`. May wait; DeviceError if there is no such device."""
+        """The socket whose format is nearest to `sound`. May block; DeviceError if there is no such device."""
         device = choose(cards, wanted, direction)
         return cls(cards, direction, wanted, device_format(cards, device, direction, sound))
 
     def device(self, *, anew: bool) -> Device:
-        """The device as it is now; DeviceError if it is missing or no longer accepts the format."""
+        """Find the device again; DeviceError if it is missing or no longer accepts the format."""
         device = choose(self.cards, self.wanted, self.direction, anew=anew)
         if not self.cards.takes(device, self.direction, self.format):
             raise DeviceError(f"{self.direction} {device.name!r} no longer accepts {self.format}")
@@ -65,15 +65,15 @@ class Socket:
 
 
 class Plug:
-    """A stream through `socket`. `open` is called in a thread to open it; its argument is called when the stream ends.
+    """A stream through `socket`. `open` opens the device in a thread; it gets a function to call when the stream ends.
 
-    `pulse` is a number that changes as long as the device calls.
+    `pulse` returns a number that keeps changing while the device makes callbacks.
     """
 
     def __init__(
         self,
         socket: Socket,
-        open: Callable[[Device, Callable[[], None]], Stream],  # noqa: A002  # it is what it does
+        open: Callable[[Device, Callable[[], None]], Stream],  # noqa: A002  # the best word for it
         *,
         pulse: Callable[[], int],
         patience: float,
@@ -113,7 +113,7 @@ class Plug:
                 await in_thread(stream.close)
 
     async def mind(self, back: Callable[[], None]) -> None:
-        """Watch the device until it is given up; `back` is called before a lost device is opened again."""
+        """Watch the device until it is lost for good; `back` is called before each attempt to open it again."""
         while self._error is None:
             await self._until_lost()
             self.lost = True
@@ -122,7 +122,7 @@ class Plug:
             await self._try_again(back)
 
     def check(self) -> None:
-        """Raise the DeviceError if the device was given up."""
+        """Raise the DeviceError if the device was lost and did not return."""
         if self._error is not None:
             raise self._error
 
@@ -163,7 +163,7 @@ class Plug:
 class _Opening:
     """Opens a stream in a thread; if the waiting task is cancelled, the stream is closed again."""
 
-    def __init__(self, open: Callable[[], Stream]) -> None:  # noqa: A002  # it is what it does
+    def __init__(self, open: Callable[[], Stream]) -> None:  # noqa: A002  # the best word for it
         self._open = open
         self._lock = threading.Lock()
         self._abandoned = False
@@ -182,5 +182,5 @@ class _Opening:
         with self._lock:
             self._abandoned = True
             stream = self._stream
-        if stream is not None:  # rare: the thread was done, and the cancellation came before its result
+        if stream is not None:  # rare: the stream was open, but we were cancelled before we got it
             stream.close()

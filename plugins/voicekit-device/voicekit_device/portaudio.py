@@ -1,8 +1,8 @@
 """The sound cards of this computer, through PortAudio (the package sounddevice).
 
-PortAudio is not thread-safe, so everything but its callbacks goes through one lock. It makes its list of devices once;
-a new list is made only while no stream is open, because making one ends every stream. (Doing that at each check for a
-lost device would interrupt the bot's words twice a second.)
+PortAudio is not thread-safe, so everything except its callbacks goes through one lock. It lists the devices once. We
+make it list them again only while no stream is open, because a new list ends every stream. (A new list at each check
+for a lost device would interrupt the bot's words twice a second.)
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from voicekit.errors import DeviceError
 from voicekit_device.cards import Device, Direction, Hear, Play, Stream
 
 LATENCY = 0.04
-"""Seconds of sound requested as the device's buffer. On a busy machine 99 of 100 callbacks came at most 13 ms late, and
-the latest by 60 (benchmarks/device_lateness.py). A larger buffer would make every hold and every cut later.
+"""Seconds of sound that we ask the device to buffer. On a busy machine, 99 of 100 callbacks came at most 13 ms late,
+and the latest came 60 ms late (benchmarks/device_lateness.py). A larger buffer would delay every hold and every cut.
 """
 
 _lock = threading.Lock()
@@ -27,7 +27,7 @@ _open: set[object] = set()
 
 
 class PortAudio:
-    """The cards that PortAudio finds."""
+    """The sound cards that PortAudio finds."""
 
     def devices(self, *, anew: bool = False) -> Sequence[Device]:
         with _portaudio() as portaudio:
@@ -89,7 +89,7 @@ class PortAudio:
 
 
 class _Opened:
-    """A stream of PortAudio, started."""
+    """A started PortAudio stream."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class _Opened:
 
 @contextmanager
 def _portaudio() -> Iterator[Any]:
-    """sounddevice, locked for us; its errors become DeviceErrors."""
+    """The module sounddevice, under our lock; its errors become DeviceErrors."""
     with _lock:
         try:
             import sounddevice

@@ -1,7 +1,7 @@
-"""The echo guard: a microphone is muted while a speaker of the same program sounds, and a moment longer.
+"""The echo guard: a microphone is muted while a speaker of the same program plays, and a moment longer.
 
-Without headphones the microphone hears the bot, and the bot would answer itself. Each trio run knows its speakers: all
-open ones are taken to sound in the same room.
+Without headphones the microphone hears the bot, so the bot would answer itself. All speakers that are open in the same
+trio run are assumed to be in the microphone's room.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from voicekit.errors import ConfigError
 from voicekit_device.ledger import Ledger
 
 Echo: TypeAlias = Literal["half-duplex", "headphones"]
-"""half-duplex: the microphone is replaced by silence while the bot is audible. headphones: it hears all the time."""
+"""half-duplex: the microphone is silent while the bot is audible. headphones: the microphone is always on."""
 
 LONGEST_TAIL = 1.0
-"""Seconds; sound that a speaker has taken is remembered only a little longer."""
+"""The longest tail in seconds: a speaker's sound is remembered only a little longer than this."""
 
 _speakers: RunVar[list[Ledger]] = RunVar("voicekit_device.speakers")
 
 
 def check_echo(echo: str, tail: float) -> None:
-    """Raises ConfigError for a guard that does not exist."""
+    """Raise ConfigError if `echo` is not a known guard, or `tail` not a valid time."""
     if echo not in get_args(Echo):
         raise ConfigError(f"echo: expected {' or '.join(map(repr, get_args(Echo)))}, got {echo!r}")
     if not 0 <= tail <= LONGEST_TAIL:
@@ -34,7 +34,7 @@ def check_echo(echo: str, tail: float) -> None:
 
 @contextmanager
 def sounding(ledger: Ledger) -> Iterator[None]:
-    """While this is open, the speaker with that ledger is in the room."""
+    """Put the speaker with this ledger into the room, until the block ends."""
     speakers = _in_this_run()
     speakers.append(ledger)
     try:
@@ -44,7 +44,7 @@ def sounding(ledger: Ledger) -> Iterator[None]:
 
 
 def echoes(start: float, end: float, tail: float) -> bool:
-    """Whether a microphone hears one of our speakers between the two times; each is heard `tail` longer."""
+    """Whether a microphone hears one of our speakers between `start` and `end`; sound echoes for `tail` seconds."""
     return any(ledger.sounds(start - tail, end) for ledger in _in_this_run())
 
 

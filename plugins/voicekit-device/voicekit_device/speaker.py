@@ -2,9 +2,9 @@
 
     write ──pieces of 5 ms, 0.5 s at most──▶ device's thread ──▶ ledger: when each is heard
 
-Both threads take from one deque of pieces, and each piece goes to only one of them. So a hold or a discard affects
-exactly the pieces that the device has not taken, and no thread waits for the other. Sound that the device has taken
-will be heard within its latency (40 ms): from a hold or a discard on, it counts as heard.
+The device's thread takes pieces to play, and trio's thread takes back the rest at a hold or a discard. No piece goes to
+both, and neither thread waits for the other. Sound that the device has taken will be heard within its latency (40 ms),
+so a hold or a discard counts it as heard.
 """
 
 from __future__ import annotations
@@ -30,26 +30,25 @@ from voicekit_device.portaudio import PortAudio
 from voicekit_device.room import sounding
 
 BLOCK_S = 0.01
-"""Seconds in a request of the device: a hold takes effect up to this much later, plus the latency."""
+"""Seconds of sound in each request from the device: a hold takes effect up to this much later, plus the latency."""
 
 TAKEN_S = 0.5
-"""Seconds of sound accepted before `write` waits: more than playout's lead, so that only the lead decides."""
+"""Seconds of sound accepted before `write` waits: more than playout's lead, so `write` never delays playout."""
 
 LOOK_S = 0.005
-"""Shortest time in seconds before the next check for room."""
+"""The shortest time in seconds before the next check for space."""
 
 ENDING_S = 0.02
-"""If less than this is left to play, the resampler's remainder is the end of the sound, and is needed now."""
+"""If fewer seconds than this are left to play, the sound is ending, and we fetch what the resampler holds back."""
 
 
 class Speaker:
-    """The speaker called `device` (part of a name is enough), or the system's own; plays mono PCM16 at `rate`;
-    pausable.
+    """The speaker called `device` (part of its name is enough), or the system's default.
 
-    The position follows the latency that the device reports; it was within 15 ms of the truth where it was measured.
-    While the device is missing the position stands still; after `patience` seconds, `write` and `position` raise
-    DeviceError. `open` also raises it if there is no such device. If the device does not accept `rate`, or mono, the
-    sound is converted.
+    Plays mono PCM16 at `rate`, and can be paused; if the device does not accept `rate` or mono, the sound is converted.
+    The position depends on the latency that the device reports; in measurements, its error was at most 15 ms. While the
+    device is missing, the position does not advance; after `patience` seconds, `write` and `position` raise
+    DeviceError. If there is no such device, `open` raises DeviceError.
     """
 
     name = "speaker"
@@ -93,7 +92,7 @@ class Speaker:
 
 
 class _Queue:
-    """The pieces waiting for the device, and the part that its thread runs."""
+    """The pieces that wait for the device, and the method that its thread calls."""
 
     def __init__(self, sound: AudioFormat) -> None:
         self.calls = 0
@@ -105,7 +104,7 @@ class _Queue:
         self._clock = trio.lowlevel.current_clock()
 
     def play(self, samples: int) -> bytes:
-        """The next `samples` for the device, filled up with silence."""
+        """The next `samples` for the device, padded with silence."""
         self.calls += 1
         size = samples * self._sound.sample_bytes
         sound = bytearray(self._rest)
@@ -122,11 +121,11 @@ class _Queue:
         return bytes(sound[:size]).ljust(size, b"\0")
 
     def restart(self) -> None:
-        """The device that was playing is lost, with all it had taken."""
+        """Forget the rest of a piece, because the device that was playing it is lost."""
         self._rest = b""
 
     def take_back(self) -> deque[Piece]:
-        """All pieces that the device has not taken."""
+        """Remove and return all pieces that the device has not taken."""
         back: deque[Piece] = deque()
         while self.pieces:
             try:
@@ -147,8 +146,8 @@ class OpenSpeaker:
         self._queue = queue
         self._fitting = fitting
         self._capacity = fitting.source.samples(TAKEN_S)
-        self._written = 0  # samples taken and not discarded
-        self._heard = 0  # samples that were certainly heard
+        self._written = 0  # samples accepted and not discarded
+        self._heard = 0  # samples known to have been heard
         self._held: deque[Piece] | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._fed = trio.Event()
@@ -157,7 +156,7 @@ class OpenSpeaker:
         if frame.format != self._fitting.source:
             raise FormatMismatch(f"this speaker plays {self._fitting.source}, but was given {frame.format}")
         while True:
-            # checked in each round: what is cut while waking up is not taken
+            # checked in each round: a task that is cancelled while it wakes up must not write
             await trio.lowlevel.checkpoint_if_cancelled()
             queued = self._written - self.position
             if not queued or queued + frame.samples <= self._capacity:
@@ -192,7 +191,7 @@ class OpenSpeaker:
         self._changed.unpark_all()
 
     async def end_sound(self) -> None:
-        """Return what the conversion holds back, if nothing more was written in time."""
+        """Play what the resampler holds back, if nothing more is written in time."""
         while True:
             await self._fed.wait()
             async for _ in periodic(LOOK_S):

@@ -27,7 +27,7 @@ BEGIN: Final = "listening; Ctrl-C ends the call"
 
 
 async def parrot(turn: Turn, say: Say) -> None:
-    """The bot used if no other is given."""
+    """The bot that is used if none is given: it repeats the caller's words."""
     if "goodbye" in turn.text.lower() or "good bye" in turn.text.lower():
         turn.end("Goodbye!")
     else:
@@ -35,14 +35,14 @@ async def parrot(turn: Turn, say: Say) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold a conversation until it is ended; the exit status is that of `voicekit run`."""
+    """Hold a conversation until it ends; returns the exit status of `voicekit run`."""
     if "--browser" in arguments:
         return _in_the_browser(arguments)
     options = _parser().parse_args(arguments)
     cards = PortAudio()
     wanted: dict[Direction, str | None] = {"microphone": options.microphone, "speaker": options.speaker}
     for direction, name in wanted.items():
-        choose(cards, name, direction)  # reports a missing device now, not after a server was started
+        choose(cards, name, direction)  # reports a missing device now, before a server is started
     plan = read_call(options, Bot(parrot, greeting=GREETING))
     plan.parts.setdefault("source", Microphone(options.microphone, echo=options.echo, cards=cards))
     plan.parts.setdefault("sink", Speaker(options.speaker, cards=cards))
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _in_the_browser(arguments: Sequence[str]) -> int:
-    """The same command in voicekit-browser; ConfigError if that is not installed."""
+    """Run the same command of voicekit-browser; ConfigError if that plugin is not installed."""
     try:
         from voicekit_browser.command import main as talk_in_browser
     except ImportError:

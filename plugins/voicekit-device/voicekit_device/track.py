@@ -1,7 +1,7 @@
 """A microphone's sound as one stream with continuous positions. Pure: the time of each block is an argument.
 
-Missing sound becomes a Gap: counted in samples if the device still counted them, and measured by the clock if it did
-not (it was overrun, or missing). While the device is missing, time goes on.
+Missing sound becomes a Gap. Its length is the number of lost samples if that is known; otherwise, after an overrun or
+while the device is missing, it is measured by the clock.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from voicekit_device.handover import Block
 
 
 class Track:
-    """The stream of one run, which begins at time `now` with the device's sample number `count`."""
+    """The stream of one run, which begins at the time `now` with sample `count` of the device."""
 
-    def __init__(self, format: AudioFormat, count: int, now: float) -> None:  # noqa: A002  # the field's word
+    def __init__(self, format: AudioFormat, count: int, now: float) -> None:  # noqa: A002  # the usual word
         self._format = format
         self._count = count
         self._at = 0
-        self._heard_to = now  # time at which the last sound had arrived
+        self._heard_to = now  # time at which the last sound arrived
         self._begun = False
 
     def heard(self, block: Block) -> list[Sound]:
-        """The block, with a Gap before it if sound is missing."""
+        """The block's sound, with a Gap before it if sound is missing."""
         samples = self._format.count(block.pcm)
         missing = block.count - self._count
         if block.torn and self._begun:
@@ -36,7 +36,7 @@ class Track:
         return [*gap, frame]
 
     def away(self, now: float) -> list[Sound]:
-        """The device is missing: the time until `now` becomes a Gap."""
+        """A Gap for the time until `now`, in which the device was missing."""
         gap = self._gap(self._samples_until(now))
         self._heard_to += sum(sound.samples for sound in gap) / self._format.rate
         self._begun = True

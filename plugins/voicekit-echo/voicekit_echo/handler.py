@@ -4,7 +4,7 @@ from voicekit import Say, Turn
 
 
 class Echo:
-    """Answers with `before` and the caller's own words; if the caller said nothing, with nothing."""
+    """Answers with `before` and the caller's own words; says nothing if the caller said nothing."""
 
     def __init__(self, before: str = "You said:") -> None:
         self._before = before

@@ -1,11 +1,11 @@
-"""How soon callers are answered over the local server of this machine, with the adviser of turns and without.
+"""How soon callers are answered over the local server of this machine, with the adviser of turns and without it.
 
     python plugins/voicekit-local/benchmarks/answers.py
 
-Two calls in real time, one after the other, with the same synthesised questions: one policy has the adviser, as is
-the default, the other leaves every turn to the endpoint. Printed is, for each question and as a median, the time from
-the last sound of the caller to the commit of the turn. The answers are silent and take no time, so that only the
-recogniser works; server and caller share the cores.
+Holds two calls in real time, one after the other, with the same synthesised questions. One policy has the adviser,
+which is the default; in the other, only the endpoint ends turns. Prints the time from the last sound of the caller to
+the commit of the turn, for each question and as a median. The answers are silent and take no time, so that only the
+recogniser works. The server and the caller share the cores.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ QUESTIONS: Final = (
     "Is there a quiet room in your house?",
 )
 ANSWER: Final = "Noted."
-LOUD: Final = 300  # of 32,767: below is no sound of the voice
+LOUD: Final = 300  # of 32,767: samples below this are silence
 PATIENCE_S: Final = 15.0
 BETWEEN_S: Final = 0.6
 
 
 @dataclass
 class Answers:
-    """Seconds from the end of each question to the commit of a turn, and its text, in one call."""
+    """The results of one call: for each question, the seconds from its end to the commit of the turn, and its text."""
 
     commits: list[float] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
 
 class Watch:
-    """When the turn was committed, since `ended`, and when its answer was over."""
+    """A watcher that notes how long after `ended` the turn was committed, and when its answer is over."""
 
     def __init__(self, answers: Answers) -> None:
         self.ended = 0.0
@@ -75,7 +75,7 @@ class Watch:
 
 
 def spoken() -> list[tuple[bytes, float]]:
-    """Each question as sound, and how many seconds of silence are at its end."""
+    """The sound of each question, and the seconds of silence at its end."""
     voice = Piper(LetterAligner(), steady=True)
     voice.load(no_progress)
     made = []
@@ -112,9 +112,9 @@ async def call(service: SpeechService, questions: list[tuple[bytes, float]], adv
 
 
 async def measure() -> dict[bool, Answers]:
-    """The answers with the adviser and without."""
+    """The answers with the adviser and without it."""
     questions, answers = spoken(), {False: Answers(), True: Answers()}
-    os.environ.pop(KEY_VARIABLE, None)  # with a key it would be the service's answers
+    os.environ.pop(KEY_VARIABLE, None)  # with a key, this would measure the service
     async with soniox_or_local(lambda line: None) as service:
         for adviser, into in answers.items():
             await call(service, questions, adviser, into)

@@ -1,11 +1,11 @@
-"""How soon turns are committed on a machine with a core to spare: recogniser and turn machine, timed by sound.
+"""How soon turns are committed on a machine with an idle core: recogniser and turn machine, timed by the sound.
 
     python plugins/voicekit-local/benchmarks/commits.py
 
-As `answers.py`, without sockets and without a clock: the sound advances in frames, and a decode takes as many frames as
-it has taken the processor. So the figures hold for an idle machine, wherever this is run. Printed is the time from the
-last sound of the caller to the commit: by the endpoint alone with the delays of the first version (0.7 and 1.4 s), with
-today's, and with the adviser.
+Like `answers.py`, but without sockets and without a clock: the sound advances in frames, and a decode lasts as many
+frames as it takes CPU time. So the figures are those of an idle machine, even if this machine is busy. Prints the time
+from the last sound of the caller to the commit: with the endpoint alone and the delays of the first version (0.7 and
+1.4 s), with the endpoint alone and the present delays, and with the adviser.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ WAYS: Final = (
 BEFORE_S: Final = 0.5
 AFTER_S: Final = 3.0
 FRAME: Final = HEARING_RATE // 50
-LOUD: Final = 300  # of 32,767: below is no sound of the voice
+LOUD: Final = 300  # of 32,767: samples below this are silence
 
 
 def commit_after(pcm: bytes, over: float, adviser: bool, recogniser: Any, aligner: Any) -> float:
-    """Seconds from `over` to the commit of the first turn; infinity if there is none."""
+    """Seconds from `over` to the commit of the first turn; infinity if no turn is committed."""
     hearing = Hearing(SttConfig(enable_endpoint_detection=True), partials=recogniser.partials)
     vad = WebRtcVad().start(HEARING_RATE)
     gate, tokens = Gate(GatePolicy(), HEARING_RATE, getattr(vad, "trail", 0)), Tokens(HEARING_RATE, 0)
@@ -89,7 +89,7 @@ def commit_after(pcm: bytes, over: float, adviser: bool, recogniser: Any, aligne
 
 
 def spoken() -> list[tuple[bytes, float]]:
-    """Each question with silence around it, and where its voice ends."""
+    """The sound of each question with silence around it, and the time at which the voice ends."""
     voice = Piper(LetterAligner(), steady=True)
     voice.load(no_progress)
     made = []

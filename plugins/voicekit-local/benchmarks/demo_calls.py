@@ -1,10 +1,10 @@
-"""What the demo's call is like when several are held at once, on one local server: its own closing line, for each.
+"""How the demo's call goes if several are held at the same time on one local server: prints each call's closing line.
 
     python plugins/voicekit-local/benchmarks/demo_calls.py [CALLS ...]
 
-Each call is a process of its own, as a program would be; all share the cores with the server. They are given a key, so
-that none starts a server of its own. With a key the demo does not put a relay before the recogniser, as it does before
-a local server: in these calls no connection is lost, and nothing has to be recognised twice.
+Each call has its own process, like a user's program; all processes share the cores with the server. The calls get a
+key, so that none starts its own server. With a key, the demo puts no relay before the recogniser. So in these calls no
+connection is lost, and nothing has to be recognised twice.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import trio
 from voicekit.soniox.local import SpeechService, local_server
 
 CALLS: Final = (1, 2, 4, 8)
-SPREAD_S: Final = 3.0  # between the beginnings of two calls: people don't ring at the same moment
-LONGEST_S: Final = 240.0  # a call that takes longer has gone wrong; it takes a minute
+SPREAD_S: Final = 3.0  # between the starts of two calls: people don't call at the same moment
+LONGEST_S: Final = 240.0  # a call that takes longer has failed; usually it takes a minute
 
 
 async def main(numbers: Sequence[int]) -> None:
@@ -39,7 +39,7 @@ async def main(numbers: Sequence[int]) -> None:
 
 
 async def hold(service: SpeechService, folder: Path, number: int) -> None:
-    """One call, and what it says of itself in the end."""
+    """Hold a call, and print its closing line."""
     where = service.endpoints
     around = {
         **os.environ,
@@ -62,7 +62,7 @@ async def hold(service: SpeechService, folder: Path, number: int) -> None:
 
 
 def closing(said: Sequence[str]) -> str:
-    """What it printed of how it went: why it failed, else its last line but one, in front of where the call is."""
+    """The line with the call's result: the reason for a failure, or else the second to last line."""
     failed = [line for line in said if line.startswith("voicekit: ")]
     return failed[-1] if failed else said[-2] if len(said) > 1 else "nothing"
 

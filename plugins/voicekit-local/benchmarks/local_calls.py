@@ -1,12 +1,14 @@
-"""How long callers wait when 1, 2, 4, 8 ... of them talk to the local server of this machine at once.
+"""How long callers wait if 1, 2, 4, 8 ... of them talk to the local server of this machine at the same time.
 
     python plugins/voicekit-local/benchmarks/local_calls.py [CALLS ...]
 
-Each call is a real recording sent in real time, silence until its end is found, an answer that is spoken and listened
-to, and so on, for ROUNDS rounds. Printed are, for each number of calls, median and 99th percentile of: from the end of
-speech to `<end>`; from the text to the first sound; and how many words were understood wrongly, how many partial
-results a second of speech got, and which calls were refused and why; at the end, how much of a core the server took for
-each call. Server and callers share the cores.
+Each call has ROUNDS rounds. In each, the caller sends a real recording in real time, and silence until its end is
+found. Then an answer is spoken, and the caller listens to it.
+
+For each number of calls, this prints the median and the 99th percentile of two times: from the end of speech to
+`<end>`, and from the text to the first sound. It also prints how many words were recognised wrongly, how many partial
+results came in a second of speech, and which calls were refused and why. At the end it prints how much of a core the
+server used for each call. The server and the callers share the cores.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ CALLS: Final = (1, 2, 4, 8, 12)
 ROUNDS: Final = 3
 RATE: Final = 16_000
 MESSAGE: Final = RATE // 25  # samples in a message: 40 ms
-SPREAD_S: Final = 4.0  # within which the calls begin
-PATIENCE_S: Final = 15.0  # a caller who has waited so long for an end of speech gives up
+SPREAD_S: Final = 4.0  # all calls begin within this time
+PATIENCE_S: Final = 15.0  # a caller gives up after waiting this long for the end of speech
 ANSWER: Final = "Well, that is a long story, and I would rather tell it over a cup of tea."
 HEARS: Final = {
     "model": "stt-rt-v5", "audio_format": "pcm_s16le", "sample_rate": RATE, "num_channels": 1,
@@ -49,7 +51,7 @@ SPEAKS: Final = {
 
 @dataclass
 class Measured:
-    """What all calls of a run found."""
+    """The measurements of all calls in a run."""
 
     ends_ms: list[float] = field(default_factory=list)
     sounds_ms: list[float] = field(default_factory=list)
@@ -63,7 +65,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The speech of a caller; it ends at `end_s`."""
+    """The speech of a caller, which ends at `end_s`."""
 
     pcm: bytes = field(repr=False)
     text: str
@@ -71,7 +73,7 @@ class Recording:
 
 
 class Refused(Exception):
-    """The server refused."""
+    """The server refused the call."""
 
 
 class Caller:
@@ -145,7 +147,7 @@ class Caller:
                     self._text += token["text"]
 
     async def _listen(self, socket: Socket) -> None:
-        """Ask for the answer and hear it to its end, at the pace at which it sounds."""
+        """Ask for the answer, and listen to it in real time until its end."""
         asked_at = trio.current_time()
         await socket.send(json.dumps({**SPEAKS, "stream_id": "a"}))
         await socket.send(json.dumps({"stream_id": "a", "text": ANSWER, "text_end": True}))
@@ -162,7 +164,7 @@ class Caller:
 
 
 def read(message: str | bytes) -> dict[str, Any]:
-    """A message; Refused where it is an error."""
+    """The fields of a message; raises Refused if the message is an error."""
     said: dict[str, Any] = json.loads(message)
     if "error_code" in said:
         raise Refused(f"{said['error_code']} {said['error_type']}: {said['error_message']}")
@@ -220,7 +222,7 @@ async def main(numbers: Sequence[int]) -> None:
             found = await measure(service, calls, recordings)
             call_s += found.call_s
             print(told(calls, found), file=sys.stdout, flush=True)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # that of the server, which has ended
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the server's usage, since it has ended
     share = (used.ru_utime + used.ru_stime) / call_s
     print(f"the server took {share:.2f} of a core for each call (its loading included)", file=sys.stdout)
 

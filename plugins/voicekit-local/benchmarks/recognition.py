@@ -1,14 +1,16 @@
-"""How well and how soon people are understood, and what the voice costs: the engines and the hearing, no socket.
+"""How well and how soon speech is recognised, and what the voice costs: only the engines and `Hearing`, no sockets.
 
     python plugins/voicekit-local/benchmarks/recognition.py [PROMPTS]
 
-Heard are the recordings of voicekit's own tests (16 kHz) and PROMPTS telephone prompts (50; 8 kHz) of the Debian
-packages asterisk-core-sounds-en-wav and asterisk-core-sounds-en, if they are installed: first each at once, unless it
-is longer than recognisers take, then as a stream in which every decode takes as long as its CPU time, so that what
-other processes do on the machine hardly matters. Times are of one core; "final" is from the last sound of speech to the
-last final word, which waits for the silence that ends an utterance, "finalized" where the client asks after 0.2 s.
+The recordings are those of voicekit's own tests (16 kHz), and PROMPTS telephone prompts (50; 8 kHz) from the Debian
+packages asterisk-core-sounds-en-wav and asterisk-core-sounds-en, if they are installed. First each recording is decoded
+as a whole, unless it is too long for recognisers. Then each is decoded as a stream, in which every decode lasts as long
+as its CPU time, so that other processes on the machine hardly matter.
 
-Then the voice says what the recordings say; "first sound" is how long its first sentence takes.
+Times are those of one core. "final" is the time from the last sound of speech to the last final word, which waits for
+the silence that ends an utterance. "finalized" is the same time if the client asks for the words after 0.2 s.
+
+Then the voice speaks the texts of the recordings; "first sound" is how long its first sentence takes.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ PROMPTS: Final = Path("/usr/share/asterisk/sounds/en")
 TRANSCRIPTS: Final = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz")
 FRAME: Final = HEARING_RATE // 50
 BEFORE_S, AFTER_S = 0.5, 2.5  # silence around each recording
-QUIET: Final = 1e-4  # of a recording's loudest 20 ms: below it speech is over
+QUIET: Final = 1e-4  # fraction of a recording's loudest 20 ms below which speech is over
 ASKS_AFTER_S: Final = 0.2
 
 
@@ -48,7 +50,7 @@ class Recording(NamedTuple):
 
 @dataclass
 class Figures:
-    """What is known of one collection."""
+    """The figures of one collection of recordings."""
 
     at_once: Errors = field(default_factory=lambda: Errors(0, 0))
     streamed: Errors = field(default_factory=lambda: Errors(0, 0))
@@ -71,7 +73,7 @@ class Figures:
 
 
 class Timed:
-    """An aligner, and how long it has worked."""
+    """An aligner, and how much time it has taken."""
 
     def __init__(self, aligner: Aligner) -> None:
         self.name = aligner.name
@@ -109,7 +111,7 @@ def main(prompts: int) -> None:
 
 
 def speak(texts: Sequence[str], voice: Synthesiser, aligner: Timed) -> None:
-    """Have all texts spoken, piece by piece as the server does, and tell what that took."""
+    """Have all texts spoken piece by piece, like the server, and print the time that this took."""
     aligner.spent = seconds = 0.0
     began = cpu()
     firsts = []
@@ -151,7 +153,7 @@ def weigh(recording: Recording, figures: Figures, recogniser: Recogniser, aligne
 def stream(
     sound: Any, config: SttConfig, asks_at: float | None, recogniser: Recogniser, aligner: Aligner
 ) -> tuple[list[tuple[float, Token]], float]:
-    """The words of a session and when they came, and the time that decoding took."""
+    """The words of a session with the times at which they came, and the time that decoding took."""
     hearing = Hearing(config, partials=recogniser.partials)
     pcm = (surrounded(sound) * 32_767).astype("<i2").tobytes()
     words: list[tuple[float, Token]] = []
@@ -182,7 +184,7 @@ def own() -> Iterator[Recording]:
 
 
 def telephone(most: int) -> Iterator[Recording]:
-    """Prompts of six words or more, spread over all there are."""
+    """At most `most` prompts of six or more words, spread over the whole collection."""
     if not (PROMPTS.is_dir() and TRANSCRIPTS.is_file()):
         return
     lines = (line.partition(":") for line in gzip.decompress(TRANSCRIPTS.read_bytes()).decode().splitlines())
@@ -213,7 +215,7 @@ def spread(label: str, values: Sequence[float]) -> None:
 
 
 def most_memory() -> float:
-    """The most that this process ever had, in MB as Linux counts."""
+    """The most memory that this process has ever used, in MB, as counted by Linux."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,4 +1,4 @@
-"""Text as it is read aloud, all at once: without emoji, and with times, prices and addresses as words. Pure."""
+"""Turns a whole text into words to read aloud: drops emoji, and writes out times, prices and addresses. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicekit.reply import spoken_forms, strip_emoji
 
 
 def aloud(text: str) -> Text:
-    """The spoken form of an English `text`; each of its characters knows the position in `text` it reaches.
+    """The spoken form of an English `text`; each of its characters has the position in `text` that it comes from.
 
     >>> aloud("At 3:05 p.m.").text
     'At three oh five P M.'

@@ -1,4 +1,4 @@
-"""`voicekit local-server`: loads the engines, serves, and prints its address and how to use it."""
+"""`voicekit local-server`: loads the engines, starts the server, and prints its address and how to use it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voicekit_local.workers import Workers
 HELP = "serve the Soniox protocol from this machine, with a local recogniser and voice"
 
 SWITCH_S: Final = 0.001
-"""Seconds for which one Python thread may block the others: the event loop shares them with the engines."""
+"""Seconds for which one Python thread may block the others: the engines' threads compete with the event loop."""
 
 BAR: Final = 30
 """Characters in a full progress bar."""
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     if options.key is not None:
-        ApiKey(options.key)  # raises ConfigError for a key that no header can carry
+        ApiKey(options.key)  # raises ConfigError if the key can't be sent in a header
     sys.setswitchinterval(SWITCH_S)
     trio.run(_serve, options)
     return 0
@@ -104,7 +104,7 @@ def _instructions(endpoints: Endpoints, key: str) -> str:
 
 
 def _show() -> Show:
-    """A bar on a terminal, and lines elsewhere."""
+    """How to show progress: as a bar on a terminal, as lines elsewhere."""
     return _bar if sys.stderr.isatty() else _line
 
 

@@ -1,7 +1,7 @@
-"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) while it arrives, in a thread that may wait for it.
+"""Decodes sound in a container (WAV, FLAC, Ogg, MP3 ...) while it arrives, in a thread that can wait for more bytes.
 
-libsndfile reads most containers from a pipe, as they come. For FLAC and MP3 it needs to seek: they get a file object
-over the same pipe that keeps enough of the past, and reports an endless length.
+libsndfile can read most containers from a pipe. For FLAC and MP3 it needs to seek. It then gets a file object that
+reads the same pipe, keeps enough of the past, and reports an endless length.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ CONTAINERS: Final = ("auto", "aiff", "flac", "mp3", "ogg", "wav")
 """The service's containers that libsndfile reads."""
 
 HEAD_BYTES: Final = 128
-"""Bytes that identify the kind of container; a RIFF header of the usual shape fits into them."""
+"""How many first bytes we wait for to identify the container; a usual RIFF header fits into them."""
 
 BLOCK_S: Final = 0.05
-"""Seconds of sound decoded at a time: less than a recogniser looks at."""
+"""Seconds of sound decoded at a time: less than a recogniser decodes at once."""
 
 ENDLESS: Final = 1 << 40
 """The reported size of a file whose end has not arrived."""
@@ -48,24 +48,24 @@ BEHIND: Final = 1 << 20
 _PLAIN: Final = frozenset(
     {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "MPEG_LAYER_III"}
 )
-"""Codecs in which the end of the bytes is the end of the sound."""
+"""Codecs in which the sound ends where the bytes end."""
 
 QUIET_S: Final = 0.1
-"""Seconds without new sound after which a decoder that has read everything is taken to have delivered everything."""
+"""If a decoder has read all bytes and delivers nothing for this many seconds, we assume that it has finished."""
 
 SETTLE_S: Final = 3.0
-"""Longest wait for that, in seconds: decoders are slow on a busy machine."""
+"""The longest time in seconds to wait until a decoder has delivered everything: it can be slow on a busy machine."""
 
 UNRECOGNISED_S: Final = 10.0
-"""Seconds after the first bytes by which there must be sound; and after the last, seconds without sound after which a
-decoder counts as stuck.
+"""Seconds within which the first bytes must yield sound. After the last bytes, a decoder that delivers nothing for this
+long counts as stuck.
 """
 
 LONGEST_S: Final = STT_SESSION_S
-"""Seconds of sound that are decoded, as in the service. A file of a few bytes can claim an absurd length."""
+"""Most seconds of sound that are decoded, as in the service: a file of a few bytes can claim an absurd length."""
 
 BLOCK_VALUES: Final = 1 << 16
-"""Most values decoded at a time, whatever rate and channels a header claims."""
+"""Most values decoded at a time, regardless of the rate and the channels in the header."""
 
 
 class Undecodable(VoicekitError):
@@ -80,7 +80,7 @@ class TooLong(VoicekitError):
 
 
 class Decoder:
-    """Decodes one container in a thread; `deliver` gets its sound and may wait. Bytes are fed through a pipe."""
+    """Decodes one container in a thread, which reads the bytes from a pipe; `deliver` gets the sound and may wait."""
 
     def __init__(self, deliver: Callable[[bytes], Awaitable[None]], threads: trio.CapacityLimiter) -> None:
         self._deliver = deliver
@@ -91,12 +91,12 @@ class Decoder:
         self._begun = trio.Event()
         self._any_sound = trio.Event()
         self._over = trio.Event()
-        self._delivered = 0  # times
+        self._delivered = 0  # how many times
         self._delivering = self._ended = False
         self._fed = 0  # bytes
 
     async def feed(self, data: bytes) -> None:
-        """Pass bytes on; waits until the decoder takes them. Bytes after the end of the sound are dropped."""
+        """Pass bytes to the decoder, and wait until it takes them. Bytes after the end of the sound are dropped."""
         if self._begun.is_set():
             await self._write(data)
             return
@@ -105,7 +105,7 @@ class Decoder:
             await self._begin()
 
     async def settle(self) -> None:
-        """Wait until the sound fed so far has come out, as far as it can without the bytes that follow."""
+        """Wait until all sound that can be decoded without further bytes has been delivered."""
         with trio.move_on_after(SETTLE_S):
             delivered = -1
             while self._begun.is_set() and not self._over.is_set() and delivered < self._delivered + self._unread():
@@ -119,7 +119,7 @@ class Decoder:
         return int.from_bytes(fcntl.ioctl(self._pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def end(self) -> None:
-        """The bytes have ended: wait until the last sound is delivered, and for ever if `run` has failed."""
+        """End the bytes, and wait until the last sound is delivered; never returns if `run` has failed."""
         if not self._begun.is_set():
             await self._begin()
         self._ended = True
@@ -148,7 +148,7 @@ class Decoder:
                 os.close(self._read_fd)
 
     async def _hold(self) -> None:
-        """Close the pipe on cancellation, since the thread would wait for ever; also if there is no sound."""
+        """Close the pipe when cancelled, or if no sound comes; otherwise the thread would wait for ever."""
         try:
             with trio.move_on_after(UNRECOGNISED_S):
                 await self._any_sound.wait()
@@ -170,7 +170,7 @@ class Decoder:
         try:
             await self._pipe.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            await trio.lowlevel.checkpoint()  # the decoder has finished, or failed, in which case `run` raises
+            await trio.lowlevel.checkpoint()  # the decoder has finished or failed; if it failed, `run` raises
 
     def _deliver_from_thread(self, pcm: bytes) -> None:
         trio.from_thread.run(self._take, pcm)
@@ -190,8 +190,8 @@ def decode(fd: int, head: bytes, deliver: Callable[[bytes], None], fed: Callable
     """
     import soundfile
 
-    class Flowing(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
-        """A file that cannot seek: soundfile would seek after each read, and fail because the length is unknown."""
+    class Flowing(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+        """A file that can't seek. Otherwise soundfile would seek after each read, which fails at an unknown length."""
 
         def seekable(self) -> bool:
             return False
@@ -243,7 +243,7 @@ def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class _Tape:
-    """A file over a pipe for decoders that seek: a read waits for missing bytes, and the end is reported far away."""
+    """A file on a pipe, for decoders that seek: a read waits for missing bytes, and the file seems endless."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -261,7 +261,7 @@ class _Tape:
         return self._at
 
     def readinto(self, into: memoryview) -> int:
-        if self._at > ENDLESS // 2:  # the decoder looks for a tag at the end, and there is none
+        if self._at > ENDLESS // 2:  # the decoder looks for a tag at the end, but there is none
             count = max(0, min(len(into), ENDLESS - self._at))
             into[:count] = bytes(count)
         else:
@@ -289,7 +289,7 @@ class _Tape:
             self._forget()
 
     def _forget(self) -> None:
-        """Keep BEHIND bytes before the read position, however far ahead that is."""
+        """Forget old bytes, but keep BEHIND bytes before the read position."""
         spare = self._at - self._kept_from - BEHIND
         if BEHIND < spare < ENDLESS // 2:  # not while the decoder looks for a tag at the end
             count = min(spare, len(self._kept))

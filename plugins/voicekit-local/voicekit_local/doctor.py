@@ -1,4 +1,4 @@
-"""The checks of this plugin in `voicekit doctor`: which engines there are, and whether the recogniser is prepared."""
+"""This plugin's checks in `voicekit doctor`: which engines are installed, and whether the recogniser is prepared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANEW = f"bring the packages of the local server: {install_command('voicekit-loca
 
 
 def examine() -> Iterator[tuple[bool, str, str]]:
-    """For each check: whether it passed, the finding, and what to do."""
+    """For each check: whether it passed, what was found, and what to do about it."""
     aligner = choose_aligner()
     try:
         recogniser = choose_recogniser()

@@ -1,4 +1,4 @@
-"""When an utterance is over: how much silence is needed after which words. Pure, in seconds of sound.
+"""When an utterance is over: how much silence must follow, depending on its last words. Pure, in seconds of sound.
 
 A sentence that looks complete ends sooner than one that breaks off ("I would like to, um"). The three settings of the
 protocol change both delays, and `max_endpoint_delay_ms` is never exceeded.
@@ -12,14 +12,14 @@ from typing import Final
 from voicekit.soniox.api.wire import SttConfig
 
 COMPLETE_S: Final = 0.6
-"""Silence after words that look complete. The service was measured to send <end> 0.61 to 0.90 s after speech; with
-what detection and decoding add, this is 0.66 s."""
+"""Seconds of silence after words that look complete. In measurements, the service sent <end> 0.61 to 0.90 s after the
+end of speech. Here detection and decoding add some time, so the result is 0.66 s."""
 INCOMPLETE_S: Final = 1.1
-"""Silence after any words; the service, which hears the melody too, is not known to take longer than 0.9 s."""
-SHORTEST_S: Final = 0.35  # with less, pauses between words would end utterances
-SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by this at sensitivity 1, and multiplied at -1
+"""Seconds of silence after any words. The service also judges by intonation, and was never seen to need over 0.9 s."""
+SHORTEST_S: Final = 0.35  # with less, pauses between words would end an utterance
+SENSITIVITY_FACTOR: Final = 2.0  # delays are divided by it at sensitivity 1, and multiplied by it at -1
 LEVEL_FACTOR: Final = 0.8  # delays are multiplied by this for each latency level
-DEFAULT_MAX_MS: Final = 2_000  # documented
+DEFAULT_MAX_MS: Final = 2_000  # as documented by the service
 
 UNFINISHED: Final = frozenset(
     (  # noqa: SIM905  # reads better as words
@@ -39,10 +39,10 @@ class Endpointing:
         cap = (config.max_endpoint_delay_ms or DEFAULT_MAX_MS) / 1000
         self.complete_s = min(cap, max(SHORTEST_S, COMPLETE_S * factor))
         self.longest_s = min(cap, max(SHORTEST_S, INCOMPLETE_S * factor))
-        """Silence that ends an utterance after any words."""
+        """Seconds of silence that end an utterance after any words."""
 
     def delay_s(self, words: Sequence[str]) -> float:
-        """Silence that ends an utterance with these last words.
+        """Seconds of silence that end an utterance with these last words.
 
         >>> usual = Endpointing(SttConfig())
         >>> usual.delay_s(["Thank", "you."]), usual.delay_s(["I", "want", "to"])

@@ -2,8 +2,8 @@
 
     async with fake_server() as (server, endpoints): ...     the key is "secret"
 
-The recogniser hears one word for each WORD_S seconds of sound, "one two three ...", with full confidence. The voice
-hums: a tone of LETTER_S seconds for each letter, with a different pitch for each.
+The recogniser hears a word in each WORD_S seconds of sound, "one two three ...", with full confidence. The voice hums:
+each letter is a tone of LETTER_S seconds with its own pitch.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PIECE: Final = re.compile(r".*?[.!?]\s+|.+$", re.DOTALL)
 
 
 class FakeRecogniser:
-    """Hears a word for each WORD_S seconds."""
+    """Hears a word in each WORD_S seconds of sound."""
 
     name = "counting"
     languages: tuple[str, ...] = ("en",)
@@ -63,7 +63,7 @@ class FakeRecogniser:
 
 
 class FakeAligner:
-    """Gives each word the same time."""
+    """Gives all words equal shares of the time."""
 
     name = "evenly"
 
@@ -107,7 +107,7 @@ async def fake_server(
     voice: Synthesiser | None = None,
     connections: int = CONNECTIONS,
 ) -> AsyncIterator[tuple[LocalServer, Endpoints]]:
-    """A server with fake engines on a free port, and its addresses; without an `account`, the key is KEY."""
+    """A server with fake engines on a free port, and its addresses; if no `account` is given, the key is KEY."""
     workers = Workers(SLOTS)
     studio = Studio(recogniser or FakeRecogniser(), FakeAligner(), voice or FakeTts(), workers)
     server = LocalServer(studio, account or account_for(KEY, workers), connections=connections)
@@ -116,7 +116,7 @@ async def fake_server(
 
 
 def hum(letter: str, samples: int, rate: int) -> bytes:
-    """The sound of one letter: PCM16; blanks are silent."""
+    """The sound of one letter, as PCM16; a blank is silent."""
     if letter.isspace():
         return bytes(2 * samples)
     turn = 2 * math.pi * (LOWEST_HZ + STEP_HZ * (ord(letter) % 64)) / rate

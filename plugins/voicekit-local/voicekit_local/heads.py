@@ -1,4 +1,4 @@
-"""Reads the first bytes of a container: its name, and how much sound its bytes can contain. Pure."""
+"""Finds a container's name from its first bytes, and how much sound a number of its bytes can contain. Pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _UNREADABLE: Final = {
 }
 _WAV_PLAIN: Final = (1, 3, 6, 7, 0xFFFE)
 _WAV_BLOCKS: Final = (0x02, 0x11)
-"""Tags of WAV codecs: PCM, float, laws; and those that state the samples in a block (MS, IMA)."""
+"""Tags of WAV codecs. _WAV_PLAIN: PCM, float and the laws. _WAV_BLOCKS: MS and IMA, with a fixed size of blocks."""
 
 VALUES_PER_BYTE: Final = 8
-"""Values that a byte of a codec without silence detection contains at most: one for each bit."""
+"""Most values in a byte, for codecs without silence detection: one for each bit."""
 
 
 def mend_head(head: bytes) -> bytes:
-    """`head` with an endless length, if it is a WAV that was written to a pipe, with 0 or all ones as its length.
+    """`head` with an endless length, if it belongs to a WAV that was written to a pipe, with the length 0 or all ones.
 
-    In codecs other than PCM and its like, libsndfile counts samples before it reads any, and takes a file that is too
-    long for its counter for a broken one: its length is set to a quarter of a gigabyte.
+    In codecs other than PCM, float and the laws, libsndfile counts all samples first, and rejects a file that is too
+    long for its counter. For these, the length is set to a quarter of a gigabyte instead.
     """
     at = head.find(b"data") if head.startswith(b"RIFF") else -1
     if at < 0 or head[at + 4 : at + 8] not in (bytes(4), b"\xff" * 4):
@@ -35,7 +35,7 @@ def mend_head(head: bytes) -> bytes:
 
 
 def unreadable(head: bytes) -> str | None:
-    """The name of the container that `head` begins, if other programs read it and this server does not.
+    """The name of the container that begins with `head`, if it is a known kind that this server can't read.
 
     >>> unreadable(b"Eß£"), unreadable(b"RIFF....WAVE")
     ('WebM', None)
@@ -47,7 +47,7 @@ def unreadable(head: bytes) -> str | None:
 
 
 def wav_block(head: bytes) -> tuple[int, int] | None:
-    """A number of bytes of a WAV's codec and the samples in them, for each channel; None for PCM and its like."""
+    """A number of bytes in a WAV's codec, and the samples per channel in them; None for PCM, float and the laws."""
     at = head.find(b"fmt ") if head.startswith(b"RIFF") else -1
     if at < 0 or len(head) < at + 28:
         return None
@@ -58,8 +58,8 @@ def wav_block(head: bytes) -> tuple[int, int] | None:
 
 
 def values(fed: int, block: tuple[int, int] | None) -> float:
-    """How many samples, for each channel, some bytes can contain in a codec without an end mark in its blocks.
+    """How many samples per channel `fed` bytes can contain, in a codec whose blocks have no end mark.
 
-    libsndfile misses the end of a pipe in such codecs, and continues to the length that the header claims.
+    In such codecs, libsndfile does not notice the end of a pipe, and continues to the length in the header.
     """
     return fed * VALUES_PER_BYTE if block is None else math.ceil(fed / block[0]) * block[1]

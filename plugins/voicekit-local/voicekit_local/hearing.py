@@ -1,13 +1,13 @@
-"""From a stream of sound to results as the service sends them: when to decode, which words are final, where speech
-ends.
+"""Makes results like the service's from a stream of sound: decides when to decode, which words are final, and where
+speech ends.
 
-Pure: no clock, no thread, no engine. Sound comes in through `feed`; `job` returns the sound to decode now, which is
-decoded elsewhere and brought back through `done`; `results` returns the messages to send. At most one job exists at a
-time, and it is made from the latest sound when a worker is free; so under load there are fewer partial results, and
-nothing else changes.
+Pure: no clock, no thread, no engine. Sound comes in through `feed`. `job` returns the sound to decode now; others
+decode it, and pass the result to `done`. `results` returns the messages to send. There is at most one job at a time,
+made from the latest sound when a worker is free. So under load there are fewer partial results, and nothing else
+changes.
 
-A segment begins a little before its speech, since some recognisers hear nothing after a second of silence, and is cut
-at its quietest place before it gets longer than an engine accepts. Segments become final one after the other; a marker
+A segment begins only a little before its speech, because some recognisers hear nothing after a second of silence. If it
+gets too long for an engine, it is cut at its quietest place. Segments become final one after the other; a marker
 (`<end>`, `<fin>`) waits for the segments before it.
 """
 
@@ -30,24 +30,24 @@ from voicekit_local.segment import EARLY, Decoded, Job, Segment, quietest, take
 RATE: Final = HEARING_RATE
 VAD: Final = WebRtcVad(mode=2)
 GATE: Final = GatePolicy(hangover=0.24)
-"""Shorter than a bot's own: a pause only makes the recogniser decode the words with all their sound."""
+"""The hangover is shorter than in a bot's own gate, because a pause here only starts the decoding of complete words."""
 PRE_ROLL: Final = round(0.25 * RATE)
-TRAIL: Final = round(0.2 * RATE)  # sound after the speech that is decoded with it, for soft ends of words
+TRAIL: Final = round(0.2 * RATE)  # sound after the speech that is decoded too, for soft ends of words
 # a pause this long separates segments, so that recognisers have less silence to misread
 SPLIT: Final = round(0.8 * RATE)
 SHORTEST: Final = round(0.08 * RATE)  # minimum of a segment; no word is shorter
 HOP: Final = round(0.4 * RATE)  # new sound that justifies another interim result
-EARLY_HOP: Final = RATE // 5  # the same in the first two seconds, which are cheap, and in which callers interrupt bots
+EARLY_HOP: Final = RATE // 5  # the same in the first two seconds: they are cheap, and callers interrupt bots in them
 # minimum of a first segment; with less, including pre-roll, recognisers invent syllables
 FIRST: Final = round(0.6 * RATE)
 LONGEST_HOP: Final = 4 * RATE
-CUT_WITHIN: Final = 3 * RATE  # the last seconds of a segment that is too long, within which it is cut
+CUT_WITHIN: Final = 3 * RATE  # a segment that is too long is cut within its last 3 s
 BEHIND: Final = PRE_ROLL + round(0.15 * RATE)
-"""Sound in which undetected speech may already have begun: it is never reported as final."""
+"""The latest samples, in which undetected speech may already have begun: they are never reported as final."""
 
 
 class Hearing:
-    """One session. Sound is PCM16 little-endian, mono, at 16 kHz; positions are its samples."""
+    """One session. Sound is PCM16 little-endian, mono, at 16 kHz; positions are counted in samples."""
 
     def __init__(self, config: SttConfig, *, partials: bool = True, language: str = "en") -> None:
         self._partials = partials
@@ -71,7 +71,7 @@ class Hearing:
     # --- input ---
 
     def feed(self, pcm: bytes) -> None:
-        """Take more sound. LocalProtocolError after `end`, or for half a sample."""
+        """Take more sound. LocalProtocolError after `end`, or if a sample is incomplete."""
         if self._ending or len(pcm) % 2:
             why = "after the end" if self._ending else f"in {len(pcm)} bytes, which are no whole samples"
             raise LocalProtocolError(f"hearing: expected no sound {why}")
@@ -84,12 +84,12 @@ class Hearing:
         self._advance()
 
     def finalize(self) -> None:
-        """All words of the sound so far must become final, followed by FIN."""
+        """Make all words of the sound so far final, followed by FIN."""
         self._break_off(FIN)
         self._advance()
 
     def end(self) -> None:
-        """No more sound will come: the rest must become final."""
+        """End the sound: all remaining words become final."""
         self._ending = True
         self._talking = False
         self._break_off()
@@ -103,12 +103,12 @@ class Hearing:
 
     @property
     def urgent(self) -> bool:
-        """Whether final words wait for the job wanted now."""
+        """Whether final words are waiting for the next job."""
         found = self._next()
         return found is not None and _over(found[0])
 
     def job(self) -> Job | None:
-        """The sound to decode now; its Decoded must go to `done` before the next job."""
+        """The sound to decode now; its Decoded must be passed to `done` before there is another job."""
         found = self._next()
         if found is None:
             return None
@@ -126,7 +126,7 @@ class Hearing:
         return self._job
 
     def done(self, decoded: Decoded) -> None:
-        """Take back the decoded job."""
+        """Take the result of the last job."""
         job, segment = decoded.job, decoded.job.segment
         if job is not self._job:
             raise LocalProtocolError("hearing: expected the job that was given out last")
@@ -145,7 +145,7 @@ class Hearing:
 
     @property
     def finished(self) -> bool:
-        """Whether the sound is over and all its words have been given out or wait in `results`."""
+        """Whether the sound has ended, and all its words have been returned by `results` or wait to be."""
         return self._ending and not self._queue
 
     @property
@@ -154,7 +154,7 @@ class Hearing:
 
     @property
     def behind_s(self) -> float:
-        """Seconds that have passed since the end of the oldest speech that still waits to be decoded."""
+        """How many seconds ago the oldest speech ended that still waits to be decoded."""
         waits = [self._needed_to(one) for one in self._segments() if one.end is not None and not one.complete]
         return (self._total - waits[0]) / RATE if waits else 0.0
 
@@ -194,7 +194,7 @@ class Hearing:
             self._open.paused_at = max(at, self._open.start)
 
     def _cut(self, segment: Segment) -> None:
-        """End a segment that has become too long, at its quietest place; the rest is the next segment."""
+        """End a segment that has become too long at its quietest place; the rest becomes the next segment."""
         first = max(segment.settled_to, self._judged - CUT_WITHIN)
         cut = first + quietest(self._pcm(first, self._judged))
         self._close(segment, cut)
@@ -203,7 +203,7 @@ class Hearing:
     def _break_off(self, *markers: Token) -> None:
         """Close the open segment, emit `markers` after it, and open another if speech continues.
 
-        It ends where its speech ended or, in the middle of speech, here.
+        The segment ends where its speech ended or, if speech continues, at the latest sample.
         """
         segment = self._open
         if segment is not None:
@@ -235,7 +235,7 @@ class Hearing:
         """Whether the words permit ending the utterance before the longest delay."""
         if self._endpointing is None or self._talking or self._ending or not (self._outbox.owes_end or self._open):
             return False
-        segment = self._open or self._closed  # a request to finalize closes a segment without ending the utterance
+        segment = self._open or self._closed  # `finalize` closes a segment without ending the utterance
         if segment is None or not segment.complete or not segment.texts:
             return False
         return self._silence_s() >= self._endpointing.delay_s(segment.texts)
@@ -243,7 +243,7 @@ class Hearing:
     # --- internal ---
 
     def _advance(self) -> None:
-        """Make final what can be, and forget the sound that is no longer needed."""
+        """Make words final where possible, and forget the sound that is no longer needed."""
         if self._endpoint_due():
             self._end_utterance()
         while self._queue:
@@ -262,7 +262,7 @@ class Hearing:
         self._sound_at += drop
 
     def _next(self) -> tuple[Segment, int] | None:
-        """The first segment to decode, and up to which sample."""
+        """The next segment to decode, and the sample up to which to decode it."""
         segment = next((one for one in self._segments() if not one.complete), None)
         if segment is None or self._job is not None:
             return None
@@ -297,5 +297,5 @@ class Hearing:
 
 
 def _over(segment: Segment) -> bool:
-    """Whether its speech has ended, for now at least."""
+    """Whether the segment's speech has ended, at least for now."""
     return segment.end is not None or segment.paused_at is not None

@@ -1,6 +1,6 @@
-"""From a client's sound to the recognisers' format: raw formats, decoded, mixed to mono and resampled.
+"""Converts a client's sound in a raw format to the recognisers' format: decodes it, mixes it to mono, and resamples it.
 
-Pure and exact to the sample: data cut inside a sample waits for the rest of it. Loads numpy when it is made.
+Pure and exact to the sample: if data ends inside a sample, its first bytes wait for the rest. Loads numpy when made.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _NAME: Final = re.compile(r"pcm_([suf])(8|16|24|32|64)(le|be)?$")
 
 
 class RawIntake:
-    """Sound of a session whose configuration names a raw format; `feed` returns PCM16 mono at 16 kHz.
+    """Converts the sound of a session whose configuration names a raw format; `feed` returns PCM16 mono at 16 kHz.
 
-    ConfigError for a rate that the resampler does not accept.
+    Raises ConfigError for a rate that the resampler does not accept.
     """
 
     def __init__(self, config: SttConfig) -> None:
@@ -43,7 +43,7 @@ class RawIntake:
         self._resampler = None if self._source.rate == PCM16K.rate else Resampler(self._source, PCM16K)
 
     def feed(self, data: bytes) -> bytes:
-        """The sound that is ready; the resampler holds back a few milliseconds."""
+        """The converted sound that is ready; the resampler holds back a few milliseconds."""
         data = self._rest + data
         whole = len(data) // self._sample_bytes * self._sample_bytes
         self._rest = data[whole:]
@@ -68,7 +68,7 @@ def _joined(sound: list[Sound]) -> bytes:
 def _reader(name: str, channels: int) -> Callable[[bytes], NDArray[np.float32]]:
     """A function that converts bytes in the format called `name` to a column of float32."""
     if name in _LAWS:
-        return partial(_of_law, AudioFormat(8_000, name, channels))  # type: ignore[arg-type]  # it is one of _LAWS
+        return partial(_of_law, AudioFormat(8_000, name, channels))  # type: ignore[arg-type]  # name is in _LAWS
     found = _NAME.match(name)
     if found is None:
         raise ConfigError(f"expected a raw format of the service, got {name!r}")
@@ -103,7 +103,7 @@ def _of_integers(kind: str, bits: int, channels: int, data: bytes) -> NDArray[np
 
 
 def _of_three_bytes(order: str, unsigned: bool, channels: int, data: bytes) -> NDArray[np.float32]:
-    """No type has 24 bits: they become the upper three bytes of 32, which keeps the sign."""
+    """Read 24-bit values, for which there is no type: each becomes the upper bytes of 32 bits, which keeps the sign."""
     import numpy
 
     threes = numpy.frombuffer(data, numpy.uint8).reshape(-1, 3)

@@ -1,6 +1,6 @@
 """When each character of a text sounds, from the times of its words. Pure.
 
-Letters share their word's time evenly, and the characters between two words fill the pause between them.
+The letters of a word share its time evenly, and the characters between two words fill the pause between them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from voicekit_local.engines.interface import SpokenWord
 
 
 def letter_times(text: str, words: Sequence[SpokenWord], seconds: float) -> list[tuple[float, float]]:
-    """Start and end of each character of `text`, whose sound lasts `seconds`; rising, without holes.
+    """The start and the end of each character of `text`, whose sound lasts `seconds`; in rising order, without gaps.
 
     Words that are not found in the text are left out.
 
@@ -30,7 +30,7 @@ def letter_times(text: str, words: Sequence[SpokenWord], seconds: float) -> list
 
 
 def _anchors(text: str, words: Sequence[SpokenWord]) -> list[tuple[int, float]]:
-    """Characters whose time is known, by the beginnings and ends of words; both rise."""
+    """The places and times of all word beginnings and word ends, in rising order."""
     anchors: list[tuple[int, float]] = []
     place, at = 0, 0.0
     for word in words:
@@ -44,7 +44,7 @@ def _anchors(text: str, words: Sequence[SpokenWord]) -> list[tuple[int, float]]:
 
 
 def stamps(text: str, times: Sequence[tuple[float, float]], at: float, start: float, end: float) -> Timestamps | None:
-    """The characters that begin from second `start` on and before `end`, for a text that begins `at` that second."""
+    """The characters that begin from `start` to just before `end`, in seconds; the text begins at the time `at`."""
     chosen = [place for place, (begins, _) in enumerate(times) if start <= at + begins < end]
     if not chosen:
         return None

@@ -1,7 +1,7 @@
 """Cuts text that arrives in pieces of any length into the pieces to speak. Pure.
 
-A piece is spoken as soon as the next one has begun, or the text is over. The remaining text waits a little for more:
-briefly after a full stop, longer in the middle of a sentence, which is then cut at the last blank.
+A piece is spoken as soon as the next piece has begun, or the text has ended. Otherwise it waits a little for more text:
+briefly after a full stop, and longer in the middle of a sentence, which is then cut at the last blank.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ SENTENCE_S: Final = 0.25
 """Seconds to wait after the end of a sentence: "3." may continue with "5 dollars"."""
 
 CLAUSE_S: Final = 1.0
-"""Seconds to wait elsewhere; the service also holds short text back. Slower writers count as stalled."""
+"""Seconds to wait elsewhere, since more text usually comes sooner. The service also holds back short text."""
 
 STOPS: Final = (".", "!", "?", "…", ":", ";", '."', '!"', '?"', ".)", "!)", "?)", "\n")
 
 _TAG: Final = re.compile(r"\[[^\W\d_][^\W\d_ ]*(?:[ ,'\u2019-]+[^\W\d_]+)*\] ?")
-"""A direction such as [slowly]: words in brackets. It says how to speak, and is not spoken."""
+"""A direction such as [slowly]: words in brackets that say how to speak, and are not spoken."""
 
 _TAG_BEGUN: Final = re.compile(r"\[(?:[^\W\d_]|[ ,'\u2019-]){0,40}\]?$")
 
 
 class Lines:
-    """One stream's text; `pieces` cuts a text at natural pauses."""
+    """The text of one stream; the function `pieces` cuts a text at natural pauses."""
 
     def __init__(self, pieces: Callable[[str], list[str]]) -> None:
         self._pieces = pieces
@@ -47,18 +47,18 @@ class Lines:
 
     @property
     def over(self) -> bool:
-        """Whether everything has been taken, and no more will come."""
+        """Whether all text has been taken, and no more will come."""
         return self._ended and not self._text
 
     @property
     def due_at(self) -> float:
-        """When the next piece is due if no more text comes; inf if there is none."""
+        """When the next piece is due if no more text comes; inf if there is no piece."""
         if self._ended:
             return -math.inf
         return self._fed_at + self._wait_s() if self._so_far() else math.inf
 
     def take(self, now: float) -> str | None:
-        """The next piece to speak; None while there is none."""
+        """The next piece to speak; None if no piece is due."""
         piece = self._next(now) if self._text else ""
         self._text = self._text[len(piece) :]
         return piece or None
@@ -70,7 +70,7 @@ class Lines:
         return self._so_far() if now >= self.due_at else ""
 
     def _so_far(self) -> str:
-        """The text that can be spoken whatever follows: whole words."""
+        """The whole words so far, which can be spoken whatever text follows."""
         whole = self._at_stop or self._text.endswith(" ")
         text = self._text if whole else self._text[: self._text.rfind(" ") + 1]
         return text if text.strip() else ""

@@ -1,4 +1,4 @@
-"""Loads the engines, in threads, and reports the progress."""
+"""Loads the engines in threads, and reports the progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_S: Final = 1.0
 """Seconds of loading before progress is shown."""
 
 STEP: Final = 0.01
-"""The least progress that is reported."""
+"""The smallest step of progress that is reported."""
 
 
 class Loadable(Protocol):
@@ -22,14 +22,14 @@ class Loadable(Protocol):
 
 
 Show = Callable[[str, float], None]
-"""Called with the present step and the part that is done; 1.0 means that loading is over."""
+"""It is called with the present step and the fraction that is done; 1.0 means that loading is over."""
 
 
 async def load_all(engines: list[Loadable], show: Show) -> None:
-    """Load all `engines` at once; `show` reports the slowest if it takes more than a second.
+    """Load all `engines` at the same time. If that takes more than a second, `show` reports the slowest engine.
 
-    Raises the error of the first engine that can't be loaded. If cancelled, the threads are left running, and end with
-    the process.
+    Raises the error of the first engine that can't be loaded. If cancelled, the threads keep running until the process
+    ends.
     """
     board = _Board(show, trio.current_time() + PATIENCE_S)
     with alone():

@@ -1,4 +1,4 @@
-"""Words to be sent, as the service writes them: final tokens once, the others replaced every time. Pure."""
+"""Words to be sent in the service's format: each final token once, all interim tokens anew in every message. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from voicekit_local.engines.interface import HEARING_RATE
 from voicekit_local.segment import Word
 
 PROGRESS: Final = round(0.24 * HEARING_RATE)  # sound after which a result is sent even without words
-SPEAKER: Final = "1"  # the only speaker if a client asks for speakers, since no engine here can distinguish them
+SPEAKER: Final = "1"  # the only speaker: no engine here can distinguish speakers
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One message: new final tokens and markers, then the whole tail; and the positions up to which sound is final, and
-    heard.
+    """One message: the new final tokens and markers, then all interim tokens. `final_ms` and `total_ms` are how much
+    sound is final, and how much was heard.
     """
 
     tokens: tuple[Token, ...]
@@ -32,23 +32,23 @@ class Outbox:
     def __init__(self, config: SttConfig, language: str) -> None:
         self._language = language if config.enable_language_identification else None
         self._speaker = SPEAKER if config.enable_speaker_diarization else None
-        self._finals: list[Token] = []  # final tokens that were not sent
+        self._finals: list[Token] = []  # final tokens that have not been sent
         self._tail: tuple[Token, ...] = ()  # interim tokens as they were last sent
         self._taken_at = 0
         self._final_to = 0
         self._any_token = False
         self.owes_end = False
-        """Whether words came since the last END."""
+        """Whether words have come since the last END."""
 
     def say(self, words: Sequence[Word]) -> None:
-        """Words that have become final."""
+        """Add words that have become final."""
         for word in words:
             self._finals.append(self._token(word, final=True, first=not self._any_token))
             self._any_token = self.owes_end = True
             self._final_to = max(self._final_to, word.end)
 
     def mark(self, marker: Token) -> None:
-        """A marker after the words so far; END only if there are words for it to end."""
+        """Add a marker after the words so far; END only if there have been words since the last one."""
         if marker is END and not self.owes_end:
             return
         if marker is END:
@@ -56,9 +56,9 @@ class Outbox:
         self._finals.append(marker)
 
     def take(self, tail: Sequence[Word], final_to: int, total: int, *, last: bool) -> list[Result]:
-        """The messages to send, none or one, after `total` samples were heard.
+        """The messages to send, none or one, after `total` samples have been heard.
 
-        `final_to` is the position up to which all words are known; the reported position never falls.
+        `final_to` is the position up to which all words are final; the position in the messages never goes back.
         """
         tokens = tuple(self._token(word, first=not (self._any_token or place)) for place, word in enumerate(tail))
         due = total - self._taken_at >= PROGRESS or (last and final_to > self._final_to)
@@ -82,5 +82,5 @@ class Outbox:
 
 
 def ms(samples: int) -> int:
-    """Whole milliseconds for a number of samples."""
+    """The length of a number of samples in whole milliseconds."""
     return samples * 1000 // HEARING_RATE

@@ -1,6 +1,7 @@
-"""Speech in the format that a client requested: any raw one, WAV, and those that libsndfile can encode as a stream.
+"""Converts speech to the format that a client wants: a raw format, WAV, or one that libsndfile can encode as a stream.
 
-One packing per stream, fed piece by piece; headers come once, with lengths that mean "until it ends".
+Each stream has its own Packing, which is fed piece by piece. A header comes once, with a length that means "until the
+end".
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USUAL_RATE: Final = 24_000
-"""The rate of formats with a header, if the client names none."""
+"""The rate for formats with a header if the client names no rate."""
 
 USUAL_BITRATE: Final = 64_000
-"""The bitrate of MP3, if the client names none: enough for one voice."""
+"""The bitrate of MP3 if the client names none: enough for one voice."""
 
 FORMATS: Final = (*TTS_RAW_FORMATS, "wav", "flac", "mp3", "opus")
-"""The service's formats without AAC, which libsndfile does not make."""
+"""The service's formats, except AAC, which libsndfile can't make."""
 
 OPUS_RATES: Final = (8_000, 16_000, 24_000, 48_000)
 
@@ -42,14 +43,14 @@ _FILES: Final = {
     "opus": ("OGG", "OPUS"),
 }
 _MP3_BITRATES: Final = {32_000: (32_000, 320_000), 16_000: (8_000, 160_000), 0: (8_000, 64_000)}
-"""Ranges of rates, with MP3's scale of bitrates in each: libsndfile's compression level goes along it, from 1 to 0."""
+"""The lowest and the highest bitrate of MP3 from each rate on; libsndfile's compression levels 1 and 0 mean these."""
 _OPUS_BITRATES: Final = (6_000, 256_000)
 _FIRMEST: Final = 0.999
-"""The highest compression level of MP3: at 1.0 libsndfile fails."""
+"""The highest compression level used for MP3: at 1.0 libsndfile fails."""
 
 
 def unmakeable(config: TtsConfig) -> str | None:
-    """Why a format that the protocol allows can't be made."""
+    """Why the format of `config` can't be made although the protocol allows it; None if it can."""
     rate = config.sample_rate or USUAL_RATE
     if config.audio_format == "opus" and rate not in OPUS_RATES:
         return f"Invalid sample rate '{rate}' for opus."
@@ -57,7 +58,7 @@ def unmakeable(config: TtsConfig) -> str | None:
 
 
 class Packing:
-    """Takes PCM16 mono at `rate` and returns bytes in the format of `config`; its methods block for a moment."""
+    """Converts PCM16 mono at `rate` to bytes in the format of `config`; its methods block for a moment."""
 
     def __init__(self, config: TtsConfig, rate: int) -> None:
         name = config.audio_format or ""
@@ -68,7 +69,7 @@ class Packing:
         self._pack, self._close = _packer(name, target.rate, config.bitrate)
 
     def feed(self, pcm: bytes) -> bytes:
-        """The bytes that are ready; resamplers and encoders hold some sound back."""
+        """The bytes that are ready; resamplers and encoders hold back some sound."""
         if self._resampler is None:
             return self._pack(pcm)
         frame = AudioFrame(pcm, self._at, self._source)
@@ -86,7 +87,7 @@ def _joined(sound: list[Sound]) -> bytes:
 
 
 def _packer(name: str, rate: int, bitrate: int | None) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
-    """A function that packs sound at the right rate, and one that ends it."""
+    """A function that packs sound at `rate`, and a function that returns the last bytes."""
     if name == "pcm_s16be":
         return _swapped, _nothing
     if name in _RAW:
@@ -111,7 +112,7 @@ def _swapped(pcm: bytes) -> bytes:
 
 
 class _Wave:
-    """A WAV with unknown length when its header is sent: it claims the greatest length that fits."""
+    """A WAV whose length is not known when its header is sent: the header has the greatest possible length."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -133,7 +134,7 @@ def _wave_header(rate: int) -> bytes:
 
 
 class _File:
-    """An encoder of libsndfile, which writes into a file that passes its bytes on."""
+    """An encoder of libsndfile, which writes to a file object from which we take the bytes."""
 
     def __init__(self, name: str, rate: int, bitrate: int | None) -> None:
         import soundfile
@@ -166,13 +167,13 @@ def _samples(pcm: bytes) -> NDArray[np.int16]:
 
 
 def _pressing(name: str, rate: int, bitrate: int | None) -> dict[str, Any]:
-    """The settings with which libsndfile gets as near to `bitrate` as the codec can at this rate."""
+    """The settings with which libsndfile comes as near to `bitrate` as the codec allows at this rate."""
     if name == "flac" or (name == "opus" and bitrate is None):
         return {}
     if name == "opus":
         return {"compression_level": _level(_OPUS_BITRATES, bitrate)}
     scale = next(scale for least, scale in _MP3_BITRATES.items() if rate >= least)
-    # With a variable bitrate, players would derive the length of an MP3 from its first frame, and stop there.
+    # With a variable bitrate, players would calculate the length of an MP3 from its first frame, and stop too early.
     return {"compression_level": min(_FIRMEST, _level(scale, bitrate)), "bitrate_mode": "CONSTANT"}
 
 
@@ -182,7 +183,7 @@ def _level(scale: tuple[int, int], bitrate: int | None) -> float:
 
 
 class _Outflow(io.RawIOBase):
-    """A file that is only appended to: the encoder's corrections of the header at the end come too late."""
+    """A file to which one can only append: when the encoder corrects its header, the header has already been sent."""
 
     def __init__(self) -> None:
         self._fresh = bytearray()

@@ -1,8 +1,8 @@
 """The REST API of the server: its side of the protocol, with files on disk, and the engines behind it.
 
-Uploads go into a folder that is removed with the server. Whole files are transcribed two at a time, when no call needs
-the cores; deleting one stops it. Requests that the engines can't fulfil (translate, clone a voice) or should not
-(download) are refused.
+Uploads go into a folder that is removed when the server ends. Whole files are transcribed two at a time, while no call
+needs the cores; deleting a transcription stops it. Requests that the engines can't fulfil (translate, clone a voice) or
+should not fulfil (download) are refused.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from voicekit_local.streams import Patient
 from voicekit_local.studio import BROKEN, EngineFailed, Studio
 
 AT_ONCE: Final = 2
-"""Files that are transcribed at a time: a bad one does not block the others."""
+"""Files that are transcribed at the same time: with two, a bad file does not block the others."""
 
 BLOCK: Final = 64 * 1024
 """Bytes of a file read at a time."""
@@ -66,7 +66,7 @@ Outcome = tuple[list[TranscriptToken], int]
 async def open_rest(
     studio: Studio, account: Account, offer: Offer, origins: Callable[[str], bool]
 ) -> AsyncIterator[RestService]:
-    """The REST API, with a folder for its files, for as long as this is open."""
+    """Run the REST API, with a folder for its files, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="voicekit-local-") as folder, alone():
         async with trio.open_nursery() as nursery:
             yield RestService(studio, account, offer, origins, Path(folder), nursery)
@@ -74,7 +74,7 @@ async def open_rest(
 
 
 class RestService:
-    """Serves connections; transcriptions continue in `nursery`."""
+    """Serves connections; transcriptions run in `nursery`, so they outlive the connections."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class RestService:
         folder: Path,
         nursery: trio.Nursery,
     ) -> None:
-        # the folder has just been made
+        # the folder has just been made, so its time is the present time
         epoch = datetime.fromtimestamp(folder.stat().st_mtime - trio.current_time(), UTC)
         self._server = RestServer(
             account,
@@ -103,10 +103,10 @@ class RestService:
         self._jobs: dict[str, trio.CancelScope] = {}
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, welcome: Callable[[], object]) -> None:
-        """Answer the requests of one connection until either side ends it; `welcome` is called once it has a key."""
+        """Answer the requests of one connection until either side ends it; `welcome` is called after a valid key."""
         await _Connection(self._server, self._act, self._speak, Patient(stream), welcome).serve()
 
-    # --- called by the role ---
+    # --- called by the protocol's server role ---
 
     async def _act(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -143,7 +143,7 @@ class RestService:
             async with httpx.AsyncClient(timeout=WEBHOOK_S) as client:
                 answer = await client.post(notify.url, headers=list(notify.headers), content=notify.body)
                 status = answer.status_code
-        except Exception:  # address and headers come from a client: whatever they cause, the server continues
+        except Exception:  # the address and headers come from a client: whatever they cause, the server continues
             pass  # reported as a status of 0
         self._server.jobs.notified(notify.id, status)
 
@@ -208,7 +208,7 @@ class RestService:
 
 
 class _Reading:
-    """One file on its way through the recogniser."""
+    """One file while the recogniser transcribes it."""
 
     def __init__(self, studio: Studio, request: TranscriptionRequest) -> None:
         self._studio = studio
@@ -229,7 +229,7 @@ class _Reading:
         return self._tokens, self._hearing.total_ms
 
     async def _decode(self) -> None:
-        """Decode the file whenever nobody else needs the cores, and keep the final words."""
+        """Decode the file while no call needs the cores, and keep the final words."""
         studio = self._studio
         while self._hearing.wants_job:
             async with studio.workers.slot(_never):
@@ -256,7 +256,7 @@ def _never() -> bool:
 
 
 def _why(error: Exception) -> tuple[str, str]:
-    """The error for a client whose file can't be transcribed: a type and a sentence. Our own errors are printed."""
+    """The error for a client whose file can't be transcribed: a type and a sentence. Prints errors of the server."""
     match error:
         case Undecodable():
             return "invalid_audio_file", f"The audio can't be decoded ({error})."
@@ -265,7 +265,7 @@ def _why(error: Exception) -> tuple[str, str]:
         case FileNotFoundError():
             return "file_not_found", "The file was deleted before it was transcribed."
         case EngineFailed():
-            pass  # it has been printed
+            pass  # already printed
         case _:
             traceback.print_exception(error, file=sys.stderr)
     return BROKEN.error_type, BROKEN.message

@@ -1,7 +1,7 @@
 """One segment of speech while it is decoded repeatedly: which of its words are settled, and when they sound. Pure.
 
-A word is settled when two decodes in a row have it at the same place and another word follows it; from then on it never
-changes. Later decodes are matched to the settled words, and their version is dropped.
+A word is settled when two decodes in a row have it at the same place, followed by another word. A settled word never
+changes: if a later decode has a different version of it, this version is ignored.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EARLY: Final = 2 * HEARING_RATE
-"""Samples at the start of a segment in which no word is settled: decodes are frequent there, so two can agree by
-chance.
+"""In this many samples at the start of a segment no word is settled: decodes are frequent there, so two decodes can
+agree by chance.
 """
 STALLED: Final = 3 * HEARING_RATE
-"""Samples without a new word, though a detector takes them for speech: music, or a noisy street."""
+"""After this many samples without a new word, detected speech must be something else: music, or a noisy street."""
 SETTLES_WITHIN_S: Final = 11.0
-"""Words later in the segment than this wait: it may be cut there, and the next segment would have them again."""
+"""Words later than this in a segment are not settled: the segment may be cut before them, and the next segment would
+have them again.
+"""
 
 WINDOW: Final = HEARING_RATE // 50  # samples over which loudness is measured
-SPAN: Final = 5  # windows that are searched for the quietest place: a tenth of a second
+SPAN: Final = 5  # windows; the length of the quietest place to find: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word, when it sounds (samples of the session) and the recogniser's confidence."""
+    """A word, when it sounds (in samples of the session), and the recogniser's confidence in it."""
 
     text: str
     start: int
@@ -52,15 +54,15 @@ class Segment:
     start: int
     end: int | None = None
     paused_at: int | None = None
-    """Where its speech stopped, if it has."""
+    """Where the segment's speech stopped; None while it continues."""
     settled: list[Word] = field(default_factory=list)
     tail: tuple[Word, ...] = ()
     heard: Heard = field(default_factory=lambda: Heard(()))
     decoded_to: int = 0
     changed_at: int = 0
-    """The sample up to which it had been decoded when its words last changed."""
+    """The sample up to which the segment had been decoded when its words last changed."""
     complete: bool = False
-    """Whether all its speech so far is in its words, with their times."""
+    """Whether all speech of the segment so far has been decoded to words with times."""
 
     @property
     def texts(self) -> list[str]:
@@ -68,7 +70,7 @@ class Segment:
 
     @property
     def stalled(self) -> bool:
-        """Whether it has words, but gets no new ones."""
+        """Whether the segment has words, but has had no new ones for a while."""
         return bool(self.settled or self.tail) and self.decoded_to - self.changed_at >= STALLED
 
     @property
@@ -76,7 +78,7 @@ class Segment:
         return self.settled[-1].end if self.settled else self.start
 
     def settle(self) -> list[Word]:
-        """Make all words final; the new ones among them."""
+        """Settle all words, and return the newly settled ones."""
         new = list(self.tail)
         self.settled += new
         self.tail = ()
@@ -85,7 +87,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The result of a job: the words after those settled before, and how many of them are settled now."""
+    """The result of a job: `tail`, the words after the settled ones, and how many of them it settles."""
 
     job: Job
     heard: Heard
@@ -95,7 +97,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Sound to decode, with everything needed to do so elsewhere; `run` blocks and belongs into a thread."""
+    """Sound to decode, with everything needed to decode it in a thread; `run` blocks."""
 
     segment: Segment
     pcm: bytes = field(repr=False)
@@ -106,14 +108,14 @@ class Job:
     settled: tuple[str, ...]
     settled_to: int
     urgent: bool
-    """The speech is over: final words wait for this."""
+    """Whether the speech is over, so that final words wait for this job."""
 
     @property
     def end(self) -> int:
         return self.start + len(self.pcm) // 2
 
     def run(self, recogniser: Recogniser, aligner: Aligner) -> Decoded:
-        """Decode, and find the times of the words that need them: those that settle, and all once speech is over."""
+        """Decode, and find the exact times of all words if speech is over or any word is settled."""
         import numpy as np
 
         sound = np.frombuffer(self.pcm, "<i2").astype(np.float32) / np.float32(32_768)
@@ -145,7 +147,7 @@ class Job:
 
 
 def take(segment: Segment, decoded: Decoded) -> list[Word]:
-    """Put a decode into its segment; the words that it settles."""
+    """Put the result of a decode into its segment; returns the newly settled words."""
     new = list(decoded.tail[: decoded.settles])
     segment.settled += new
     segment.tail = decoded.tail[decoded.settles :]
@@ -157,7 +159,7 @@ def take(segment: Segment, decoded: Decoded) -> list[Word]:
 
 
 def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
-    """Where in `words` those behind the settled ones begin, though some of the settled may differ now.
+    """Where in `words` the words after the settled ones begin, even if `words` has other versions of the settled ones.
 
     >>> tail_start(["I", "would"], ["I", "would", "like", "tea"]), tail_start(["I", "wood"], ["I'd", "like", "tea"])
     (2, 1)
@@ -174,9 +176,10 @@ def tail_start(settled: Sequence[str], words: Sequence[str]) -> int:
 
 
 def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
-    """How many words are settled by two decodes in a row: those that agree from the beginning, except the last.
+    """How many words two decodes in a row settle: those that agree from the beginning, except the last word.
 
-    The last may be incomplete, or change with the next word. Settling it too cost 0.4 % more wrong words.
+    The last word may be incomplete, or change with the next word. In a test, settling it too made 0.4 % more words
+    wrong.
 
         >>> agreeing(["a", "table", "for", "for"], ["a", "table", "for", "four", "people"]), agreeing(["a"], ["a"])
         (2, 0)
@@ -186,7 +189,7 @@ def agreeing(before: Sequence[str], now: Sequence[str]) -> int:
 
 
 def quietest(pcm: bytes) -> int:
-    """The sample in the middle of the quietest tenth of a second."""
+    """The position of the middle of the quietest tenth of a second, in samples."""
     size = 2 * WINDOW
     levels = [
         math.hypot(*struct.unpack(f"<{WINDOW}h", pcm[place : place + size]))

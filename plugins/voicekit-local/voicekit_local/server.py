@@ -1,4 +1,4 @@
-"""The server: one port, with a path each for speech to text, text to speech, and the REST API."""
+"""The server: one port, with a path for speech to text, one for text to speech, and one for the REST API."""
 
 from __future__ import annotations
 
@@ -33,35 +33,37 @@ STT_PATH: Final = "/transcribe-websocket"
 TTS_PATH: Final = "/tts-websocket"
 
 CALLS_PER_CORE: Final = 4
-"""Sessions of speech to text at once. The engines take a fifth of a core for a call in which both sides speak, and
-those who call need cores too; more are refused, in the service's own words."""
+"""Sessions of speech to text at the same time, for each core. The engines need a fifth of a core for a call in which
+both sides speak, and the calling programs need cores too. Further sessions are refused with the service's own error."""
 
 STREAMS_PER_CALL: Final = 2
-"""Streams of speech for each session: a long reply begins its next stream before the last one ends."""
+"""Streams of text to speech for each session: a long reply begins its next stream before the last one ends."""
 
 REQUESTS_PER_MINUTE: Final = 1_000
-"""Ten times the service's: tests make many short ones."""
+"""The limit of requests, ten times the service's: tests make many short requests."""
 
 CONNECTIONS: Final = 256
-"""Connections at once; more are closed without an answer, so that the system's limit of open files is never reached."""
+"""Most connections at the same time. Others are closed without an answer, so that we never run out of file
+descriptors.
+"""
 
 STRANGERS: Final = 64
-"""Connections at once of clients that have not shown a key: the oldest is closed for the next."""
+"""Most connections at the same time of clients that have not shown a key; for another one, the oldest is closed."""
 
 HERE: Final = ("localhost", "127.0.0.1", "::1")
-"""Hosts of web pages that may use the server: those of this machine, at any port."""
+"""Hosts whose web pages may use the server: this machine, at any port."""
 
 HEAD_S: Final = 10.0
-"""Seconds in which a client must send its request."""
+"""Seconds within which a client must send its request."""
 
 HEAD_BYTES: Final = 16 * 1024
-"""The longest request head: as much as common servers take."""
+"""The longest request head in bytes, as in common servers."""
 
 
 def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
-    """The account of your own server: one key, and as many calls as the machine can carry.
+    """The account of your own server: it has one key, and as many calls as the machine can carry.
 
-    That is a number for each core, and fewer if the workers are too slow: running calls come before new ones.
+    That is a number for each core. While the workers are too slow, new calls are refused in favour of running ones.
     """
     calls = CALLS_PER_CORE * workers.slots
     account = Account(
@@ -76,7 +78,7 @@ def account_for(key: str, workers: Workers, *, legacy: bool = False) -> Account:
 
 
 def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
-    """The part of the service's functions that the engines have. Any name of a voice works: bots name the service's."""
+    """The service's functions that the engines support. Any voice name works, since bots use the service's names."""
     return Offer(
         stt_formats=(*CONTAINERS, *limits.STT_RAW_FORMATS),
         understood=recogniser.languages,
@@ -89,7 +91,7 @@ def offer_of(recogniser: Recogniser, voice: Synthesiser) -> Offer:
 
 
 class Strangers:
-    """The places of clients that have shown no key."""
+    """The places for clients that have not shown a key."""
 
     def __init__(self, most: int = STRANGERS) -> None:
         self._most = most
@@ -97,7 +99,7 @@ class Strangers:
 
     @contextmanager
     def place(self) -> Iterator[Callable[[], None]]:
-        """A place, which a later client may take away by cancelling what goes on here, until the value is called."""
+        """Hold a place. Until the yielded function is called, a later client may take it, which cancels the block."""
         with trio.CancelScope() as scope:
             self._waiting[scope] = None
             if len(self._waiting) > self._most:
@@ -111,7 +113,7 @@ class Strangers:
 
 
 def pages(origins: Collection[str]) -> Callable[[str], bool]:
-    """Whether the web pages of an origin may use the server: those of this machine, and of `origins`.
+    """A function that returns whether an origin's web pages may use the server: this machine's and those of `origins`.
 
     >>> [pages(["https://a.example"])(o) for o in ("http://localhost:3000", "https://a.example", "http://evil.example")]
     [True, True, False]
@@ -127,7 +129,7 @@ def pages(origins: Collection[str]) -> Callable[[str], bool]:
 
 
 class LocalServer:
-    """Serves the engines of `studio` to clients with a key of `account`, and to web pages of `origins` among them."""
+    """Serves the engines of `studio` to clients with a key of `account`, including web pages of `origins`."""
 
     def __init__(
         self, studio: Studio, account: Account, *, connections: int = CONNECTIONS, origins: Collection[str] = ()
@@ -151,7 +153,7 @@ class LocalServer:
 
     @asynccontextmanager
     async def serving(self, port: int = 0, host: str = HOST) -> AsyncIterator[Endpoints]:
-        """Serve on `port` of `host` (0 picks a free one) for as long as this is open; yields the addresses.
+        """Serve on `port` of `host` until the block ends, and yield the addresses; port 0 picks a free port.
 
         Raises ConfigError if the port is not available.
         """
@@ -173,8 +175,8 @@ class LocalServer:
             with self._strangers.place() as welcome:
                 await self._answer(rest, stream, welcome)
         except EngineFailed:
-            pass  # already reported; the client sees that the answer is cut off
-        except Exception as error:  # a failed connection must not end the others; it is reported
+            pass  # already reported; the client sees an incomplete answer
+        except Exception as error:  # a failed connection is reported, and must not end the others
             traceback.print_exception(error, file=sys.stderr)
         finally:
             self._open -= 1
@@ -212,7 +214,7 @@ async def _listen(port: int, host: str) -> list[trio.SocketListener]:
 
 
 async def _head(stream: trio.abc.Stream) -> bytes:
-    """Everything up to the end of a request's head; empty if that never came."""
+    """Everything up to the end of a request's head; empty if the head is never complete."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) <= HEAD_BYTES:
         more = await stream.receive_some()
@@ -228,7 +230,7 @@ def _path(head: bytes) -> str:
 
 
 def _origin(head: bytes) -> str:
-    """The origin of the web page that asks; that of this machine for a program, which has none."""
+    """The origin of the web page that makes the request; for a program, which has no origin, that of this machine."""
     lines = (line.partition(b":") for line in head.split(b"\r\n"))
     found = next((value for name, _, value in lines if name.strip().lower() == b"origin"), b"http://localhost")
     return found.strip().decode("latin-1")

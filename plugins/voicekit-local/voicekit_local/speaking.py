@@ -1,9 +1,9 @@
-"""Text to speech on one connection: the protocol's server role, and behind it a task for each stream.
+"""Text to speech on one connection: the protocol's server role, with a task for each stream.
 
     client ─receive▶ TtsServer ─▶ Lines ─piece▶ a worker's voice and packing ─messages▶ TtsServer ─flush▶ client
 
-A stream speaks ahead of real time as fast as its client reads; the one that has least in hand goes first. Too slow a
-machine is found out by the protocol's own timers, which end the stream with an error.
+A stream speaks faster than real time if its client reads fast enough. Streams whose sound would soon run out go first.
+If the machine is too slow, the protocol's own timers end the stream with an error.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from voicekit_local.studio import BROKEN, LATE_S, OVERLOADED, EngineFailed, Stud
 from voicekit_local.websocket import Line
 
 CHUNK_S: Final = 0.24
-"""Seconds of sound in a message."""
+"""Seconds of sound in one message."""
 
 IN_HAND_S: Final = 1.0
-"""Seconds of sound ready for a listener above which a stream can wait for others."""
+"""If a listener has more seconds of sound than this still to hear, other streams may go first."""
 
 FASTER: Final = 8.0
-"""Greatest speed of sending, as a multiple of real time. More would be wasted when it is cut off a second later, and a
-client that cancels after the first sound finds its stream still alive, as with the service.
+"""The greatest speed of sending, as a multiple of real time. Faster sending would waste work if the reply is cut a
+second later. Also, a client that cancels after the first sound must find its stream still alive, as with the service.
 """
 
 WIDTH: Final = 2  # bytes per PCM16 sample
@@ -56,7 +56,7 @@ class Chunk:
 
 
 class Stream:
-    """One stream while it lives."""
+    """A stream, from its start to its end."""
 
     def __init__(self, name: str, config: TtsConfig, voice: Synthesiser) -> None:
         self.name = name
@@ -84,15 +84,15 @@ class Stream:
 
     @property
     def in_hand_s(self) -> float:
-        """Seconds of sound that its listener, who hears it in real time, has not heard yet."""
+        """Seconds of sound sent that the listener, who hears it in real time, has not yet heard."""
         return max(0.0, self.spoken_s - max(0.0, trio.current_time() - self._first_at))
 
     def urgent(self) -> bool:
-        """Whether its listener would soon hear a gap."""
+        """Whether the listener would soon hear a gap."""
         return self.in_hand_s < IN_HAND_S
 
     async def pace(self) -> None:
-        """Wait until more may be sent."""
+        """Wait until more sound may be sent."""
         if self.spoken_s:
             await trio.sleep_until(self._first_at + self.spoken_s / FASTER)
 
@@ -101,12 +101,12 @@ class Stream:
         self.spoken_s += seconds
 
     def make(self, voice: Synthesiser, piece: str) -> list[Chunk]:
-        """Speak `piece`, after the pieces before it; blocks."""
+        """The sound of `piece`, in messages that follow the previous pieces; blocks."""
         silent = not any(letter.isalnum() for letter in piece)
         config = self.config
         spoken = _SILENCE if silent else voice.speak(piece, config.voice or "", config.speed or 1.0)
         seconds = len(spoken.pcm) / (WIDTH * spoken.rate)
-        # as the service does with the last space of a stream
+        # the service, too, leaves out the last space of a stream
         text = piece.removesuffix(" ") if self.lines.over else piece
         times = letter_times(text, spoken.words, seconds) if config.return_timestamps else []
         step = WIDTH * round(CHUNK_S * spoken.rate)
@@ -115,7 +115,7 @@ class Stream:
             pcm = spoken.pcm[place : place + step]
             start = self.spoken_s + place / (WIDTH * spoken.rate)
             last = place + step >= len(spoken.pcm)
-            # where the next one starts
+            # where the next chunk starts
             end = math.inf if last else self.spoken_s + (place + step) / (WIDTH * spoken.rate)
             shown = stamps(text, times, self.spoken_s, start, end)
             chunks.append(Chunk(self.packing.feed(pcm), len(pcm) / (WIDTH * spoken.rate), shown))
@@ -123,7 +123,7 @@ class Stream:
 
 
 class Speaking:
-    """The service on one connection, whose handshake brought `key`."""
+    """Text to speech on one connection, whose client has shown `key`."""
 
     def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
         self.core = tts.TtsServer(account, key, now, offer=offer)
@@ -191,7 +191,7 @@ class Speaking:
         await line.flush()
 
     async def _made(self, stream: Stream, piece: str) -> list[Chunk]:
-        """Have a piece spoken, if a worker is free in time; else the stream ends with an error."""
+        """Have a piece spoken; if no worker is free in time, the stream ends with an error."""
         with trio.move_on_after(stream.in_hand_s + LATE_S) as waiting:
             async with self._studio.workers.slot(stream.urgent):
                 waiting.deadline = math.inf
@@ -201,7 +201,7 @@ class Speaking:
 
     async def _send(self, stream: Stream, chunk: Chunk, line: Line, *, end: bool = False) -> None:
         if self._streams.get(stream.name) is not stream:
-            return  # it was cancelled while speaking, and its name may already belong to another stream
+            return  # the stream was cancelled meanwhile, and another may already have its name
         if not (chunk.data or chunk.timestamps or end):
             return
         stream.spoke(chunk.seconds)

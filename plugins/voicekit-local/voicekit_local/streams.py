@@ -1,4 +1,4 @@
-"""A client's stream with an addition: bytes that were read before, or a time limit."""
+"""Wrappers of a client's stream: one returns bytes that were already read, the other adds a time limit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 import trio
 
 IDLE_S: Final = 60.0
-"""Seconds in which a client must send or take something; after that it counts as lost."""
+"""Seconds within which a client must send or accept something; otherwise it counts as lost."""
 
 
 class Replayed(trio.abc.HalfCloseableStream):
-    """`stream`, with `head`, which has been read already, at its start again."""
+    """`stream`, with the bytes `head`, which were already read from it, at its start again."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream, head: bytes) -> None:
         self._stream = stream
@@ -39,7 +39,7 @@ class Replayed(trio.abc.HalfCloseableStream):
 
 
 class Patient(trio.abc.HalfCloseableStream):
-    """`stream`, for as long as its client sends or takes something in time; after that it is broken."""
+    """`stream`, but it breaks if its client does not send or accept anything for IDLE_S."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self._stream = stream

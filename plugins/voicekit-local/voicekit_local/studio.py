@@ -1,4 +1,4 @@
-"""The shared parts of all connections of a server: the engines, and the cores that they work on."""
+"""What all connections of a server share: the engines, and the workers that run them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 DECODERS: Final = 64
-"""Most threads that decode containers; they mostly wait for more bytes."""
+"""Most threads that decode containers; usually these threads wait for bytes."""
 
 LATE_S: Final = 5.0
-"""Most seconds that a client in real time may wait for its words or its sound: more makes a conversation impossible."""
+"""Most seconds that a client in real time may wait for words or sound: with more, no conversation is possible."""
 
 OVERLOADED: Final = Refusal(
     "service_unavailable",
     "Cannot continue request (code 1). Please restart the request. This machine can't keep up with its calls.",
 )
-"""The error for a client that would have to wait longer: told so, it can try again."""
+"""The error for a client that would have to wait longer; it can then try again."""
 
 BROKEN: Final = Refusal("internal_error", "The server had an error processing your request. Please try again.")
 """The error for a client when an engine fails."""
@@ -37,18 +37,18 @@ KNOWN_VOICES: Final = """
 Maya Daniel Noah Nina Emma Jack Adrian Claire Grace Owen Mina Kenji Rafael Mateo Lucia Sofia Oliver Arthur Isla Victoria
 Cooper Mason Ruby Elise Arjun Rohan Priya Meera Bryce
 """
-"""Names of the service's own voices, as far as they are documented."""
+"""The documented names of the service's voices."""
 
 INTRODUCED: Final = 100
-"""Unknown names for which a warning is printed; a program that sends more invents them."""
+"""Most unknown names for which a warning is printed: a program that sends more must be inventing them."""
 
 
 class EngineFailed(VoicekitError):
-    """An engine raised something; it has been printed."""
+    """An engine raised an error, which has been printed."""
 
 
 class Studio:
-    """Engines that are loaded, and the workers."""
+    """The loaded engines, and the workers."""
 
     def __init__(
         self, recogniser: Recogniser, aligner: Aligner, voice: Synthesiser, workers: Workers | None = None
@@ -61,7 +61,7 @@ class Studio:
         self._introduced: set[str] = set()
 
     def introduce(self, voice: str) -> None:
-        """Print once for each name that is not a voice of the service, that another voice speaks for it."""
+        """If the service has no voice called `voice`, warn once for this name that another voice is speaking."""
         if voice in self._introduced or voice in (*KNOWN_VOICES.split(), *self.voice.voices):
             return
         if len(self._introduced) < INTRODUCED:
@@ -70,7 +70,7 @@ class Studio:
             print(f"warning: {said}", file=sys.stderr, flush=True)
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Let an engine do it, in a slot of the workers; EngineFailed if it fails."""
+        """Run `do`, a function of an engine, in a worker's thread; EngineFailed if `do` raises an error."""
         try:
             return await self.workers.work(do, *args)
         except Exception as error:  # an engine is third-party code: an error ends one connection, not the server

@@ -2,8 +2,8 @@
 
     client ─receive▶ SttServer ─link▶ intake ─▶ Hearing ─job▶ a worker's recogniser ─done▶ Hearing ─results▶ SttServer
 
-The link is bounded, and so is the sound that `Hearing` has not processed, so a client that sends too fast must wait. A
-client that sends in real time but gets its words too late receives an error, and its session ends: so it can try again
+The link is bounded, and so is the sound that `Hearing` has not processed; so a client that sends too fast must wait. If
+a client sends in real time but gets its words too late, its session ends with an error. The client can then try again
 later, or elsewhere.
 """
 
@@ -30,16 +30,16 @@ from voicekit_local.studio import BROKEN, LATE_S, OVERLOADED, EngineFailed, Stud
 from voicekit_local.websocket import Line
 
 QUEUED: Final = 1 << 20
-"""Bytes of sound that may wait for the intake: half a minute at 16 kHz."""
+"""Most bytes of sound that may wait to be converted: half a minute at 16 kHz."""
 
 MOST_BEHIND_S: Final = 20.0
-"""Seconds of sound that may wait for the recogniser; a client that sends a file as fast as it can waits here."""
+"""Most seconds of sound that may wait for the recogniser; beyond this, a client that sends a file must wait."""
 
 Asked: TypeAlias = stt.AudioCame | stt.FinalizeAsked | stt.EndAsked
 
 
 class Transcribing:
-    """The service on one connection, whose handshake brought `key`."""
+    """Speech to text on one connection, whose client has shown `key`."""
 
     def __init__(self, studio: Studio, account: Account, offer: Offer, key: str | None, now: float) -> None:
         self.core = stt.SttServer(account, key, now, offer=offer)
@@ -47,7 +47,7 @@ class Transcribing:
         self._outlet, self._inlet = open_link(QUEUED, weigh=_weight, name="sound to the intake")
         self._configured = trio.Event()
         self._hearing = Hearing(SttConfig())
-        self._changed = trio.lowlevel.ParkingLot()  # tasks wait here for a job, or for the hearing to catch up
+        self._changed = trio.lowlevel.ParkingLot()  # wakes tasks that wait for a job, or for decoding to catch up
         self._ahead = Ahead()
 
     async def receive(self, message: Message, now: float) -> None:
@@ -126,7 +126,7 @@ class Transcribing:
                         await self._end(line)
 
     async def _hear(self, pcm: bytes, line: Line) -> None:
-        """Give sound to the hearing, as soon as that has caught up enough."""
+        """Pass sound to `Hearing`, after waiting until the decoding has caught up enough."""
         while self._hearing.behind_s > MOST_BEHIND_S:
             await self._changed.park()
         self._hearing.feed(pcm)
@@ -170,14 +170,14 @@ class Transcribing:
 
 
 class Ahead:
-    """How far a client's sound is ahead of real time: seconds, never below zero, as pauses don't count."""
+    """How many seconds a client's sound is ahead of real time. Never below zero: a pause does not put it behind."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> float:
-        """More sound has come; how far ahead it is now."""
+        """Note that more sound has come, and return how far ahead the client is now."""
         self._seconds = max(0.0, self._seconds - (now - self._at)) + seconds
         self._at = now
         return self._seconds

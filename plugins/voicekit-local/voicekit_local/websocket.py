@@ -1,7 +1,7 @@
 """One websocket of the server: a reader, a writer and a timer around a service.
 
-The service is one of the protocol's server roles with an engine. Nothing accumulates: a client that does not read makes
-its service wait, and one that sends faster than the server understands must wait itself.
+The service is one of the protocol's server roles with its engine. Nothing accumulates: the service waits for a client
+that does not read, and a client that sends too fast must wait.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from voicekit.soniox.server.account import handshake_key
 from voicekit.soniox.server.refusal import CloseConnection
 
 HANDSHAKE_S: Final = 5.0
-"""Seconds for the upgrade, of which the request has already come."""
+"""Seconds for the rest of the upgrade, after its request has come."""
 
 CLOSE_S: Final = 1.0
 """Seconds for the closing handshake."""
 
 STALLED_S: Final = 20.0
-"""Seconds in which a client must take one message; after that it counts as lost."""
+"""Seconds within which a client must accept one message; otherwise it counts as lost."""
 
 UNSENT: Final = 32
-"""Messages that may wait to be sent."""
+"""Most messages that may wait to be sent."""
 
 UNREAD: Final = 4
-"""Messages that may wait to be read; more wait on the wire."""
+"""Most messages that may wait to be read; any more wait in the network."""
 
 RECEIVE_BYTES: Final = 64 * 1024
 
 LARGEST: Final = 2 * MESSAGE_BYTES
-"""Bytes of the longest message that is read; a longer one closes the connection with code 1009. Messages between the
-two limits get the service's own answer.
+"""Bytes of the longest message that we read; a longer one closes the connection with code 1009. A message between
+MESSAGE_BYTES and this limit gets the same answer as from the service.
 """
 
 LOST: Final = (
@@ -51,11 +51,11 @@ LOST: Final = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
 )
-"""The library's errors for a client that has left, or never spoke the protocol."""
+"""The library's errors if a client has left, or has never spoken the protocol."""
 
 
 class Core(Protocol):
-    """The common part of both server roles."""
+    """What the server roles for speech to text and for text to speech have in common."""
 
     @property
     def closing(self) -> CloseConnection | None: ...
@@ -68,9 +68,9 @@ class Core(Protocol):
 
 
 class Line:
-    """The connection to one client: messages of the core go out through `flush`, which any task may call.
+    """The connection to one client: `flush`, which any task may call, sends the messages of the core.
 
-    A task that is cancelled while it flushes leaves the rest, which may be other tasks', to the next `flush`.
+    If a task is cancelled in `flush`, the next `flush` sends the remaining messages, which may come from other tasks.
     """
 
     def __init__(self, core: Core) -> None:
@@ -82,7 +82,7 @@ class Line:
         self._timer = trio.CancelScope()
 
     async def flush(self) -> None:
-        """Send the core's messages, in order; waits for a client that is slow to read."""
+        """Send the core's messages in order; waits if the client reads slowly."""
         async with self._flushing:
             while self._take():
                 await self._outlet.send(self._unsent[0])  # if cancelled, nothing was sent
@@ -93,7 +93,7 @@ class Line:
         self._timer.deadline = self._due_at
 
     def _take(self) -> bool:
-        """Whether there is something to send, which may have come while the last message was sent."""
+        """Whether there are messages to send, including new ones from the core."""
         self._unsent.extend(self._core.outgoing())
         return bool(self._unsent)
 
@@ -108,12 +108,12 @@ class Line:
         return math.inf if due is None else due
 
     async def until_due(self) -> None:
-        """Wait until the core wants its `tick`."""
+        """Wait until the core's `tick` is due."""
         with trio.CancelScope(deadline=self._due_at) as self._timer:
             await trio.sleep_forever()
 
     async def write(self, socket: trio_websocket.WebSocketConnection) -> None:
-        """Send all that is flushed until the end, and close."""
+        """Send all messages that are flushed, until the end, and close."""
         async for item in self._inlet:
             if isinstance(item, CloseConnection):
                 with trio.move_on_after(CLOSE_S):
@@ -135,15 +135,15 @@ class Service(Protocol):
         ...
 
     def tick(self, now: float) -> None:
-        """It is `core.due_at`."""
+        """Act on the time: `core.due_at` has come."""
         ...
 
     def closed(self) -> None:
-        """The connection is closed."""
+        """Note that the connection is closed."""
         ...
 
     async def run(self, line: Line) -> None:
-        """Do the work, and call `flush` when there are messages; cancelled at the end."""
+        """Do the work, and call `flush` when there are messages; it is cancelled when the connection ends."""
         ...
 
 
@@ -152,9 +152,9 @@ class MakeService(Protocol):
 
 
 async def serve_websocket(stream: trio.abc.Stream, make: MakeService, welcome: Callable[[], object]) -> None:
-    """Serve the client at the other end of `stream`, whose request has not been read, until either side ends it.
+    """Serve the client at the other end of `stream`, from its request on, until either side ends the connection.
 
-    `welcome` is called when the client has shown a valid key, perhaps more than once.
+    `welcome` is called when the client has shown a valid key; it may be called more than once.
     """
     try:
         async with trio.open_nursery() as nursery:
@@ -213,7 +213,7 @@ async def _read(
             break
         await service.receive(message, trio.current_time())
         await line.flush()
-    if not line.closing:  # otherwise the writer is about to close, or closing
+    if not line.closing:  # otherwise the writer closes the connection
         scope.cancel()
 
 

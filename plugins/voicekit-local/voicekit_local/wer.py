@@ -1,7 +1,7 @@
-"""Word error rate: how many words of a known text were heard wrongly, however they are written (pure).
+"""Word error rate: how many words of a known text were heard wrongly, regardless of their spelling (pure).
 
-"I can't, it's 5 p.m." and "i cannot it is five pm" are the same words. Differences only in writing are removed from
-both sides; a wrong, missing or additional word is one error.
+"I can't, it's 5 p.m." and "i cannot it is five pm" count as the same words, because both texts are first brought to one
+way of writing. A wrong, missing or additional word is one error.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """The errors in `words` spoken words."""
+    """The number of errors, `wrong`, in a number of spoken words, `words`."""
 
     wrong: int
     words: int
 
     @property
     def rate(self) -> float:
-        """Errors per spoken word; more than 1 if more was heard than said."""
+        """Errors per spoken word; it can be more than 1 if more words were heard than said."""
         return self.wrong / max(1, self.words)
 
     def __add__(self, other: Errors) -> Errors:
@@ -48,7 +48,7 @@ class Errors:
 
 
 def word_errors(said: str, heard: str) -> Errors:
-    """The errors in `heard` where `said` was spoken.
+    """The errors in `heard` if `said` was spoken.
 
     >>> word_errors("It's five past 10.", "it is 5 passed ten").wrong
     1
@@ -58,12 +58,12 @@ def word_errors(said: str, heard: str) -> Errors:
 
 
 def total_errors(pairs: Iterable[tuple[str, str]]) -> Errors:
-    """The errors in many pairs of what was said and what was heard."""
+    """The errors in many pairs of texts: the text said, and the text heard."""
     return sum((word_errors(said, heard) for said, heard in pairs), Errors(0, 0))
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of an English text, in one way of writing.
+    """The words of an English text, with differences of spelling removed.
 
     >>> plain_words("Mr. O'Neil can't pay $1,200!")
     ['mister', 'oneil', 'can', 'not', 'pay', 'one', 'thousand', 'two', 'hundred', 'dollars']
@@ -78,7 +78,7 @@ def plain_words(text: str) -> list[str]:
 
 
 def edit_distance(expected: Sequence[str], got: Sequence[str]) -> int:
-    """The least number of words to change, leave out or add to make one out of the other."""
+    """The least number of words to change, leave out or add that turns `expected` into `got`."""
     return prefix_distances(expected, got)[-1]
 
 

@@ -1,7 +1,7 @@
 """The cores that engines work on: one slot for each core, given to the most urgent work.
 
-The work is chosen only when its slot is free: a recogniser that waited takes the newest sound, so under load partial
-results come less often, and nothing accumulates.
+The work is chosen only when a slot is free. So a recogniser that had to wait takes the newest sound: under load,
+partial results come less often, and nothing accumulates.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ Args = TypeVarTuple("Args")
 R = TypeVar("R")
 
 Urgent = Callable[[], bool]
-"""Called each time a slot becomes free: work may have become urgent while it waited."""
+"""Returns whether the work is urgent. Called each time a slot becomes free: work may become urgent while it waits."""
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 HALF_S: Final = 10.0
-"""Seconds after which a slow result counts half."""
+"""Seconds after which the average has fallen by half if no urgent work is done."""
 
 SHARE: Final = 0.25
 """Weight of the latest urgent work in the average."""
 
 PRESSED_S: Final = 1.0
-"""Seconds that urgent work may take, waiting included, before new calls are refused: callers notice it then. A machine
-that keeps up needs a fifth of that.
+"""If urgent work takes more seconds than this, including its wait, new calls are refused: callers would notice. A
+machine that keeps up needs a fifth of this.
 """
 
 
 class Pressure:
-    """How long urgent work has taken recently: an average in which the latest counts most. Pure."""
+    """How long urgent work has taken recently: an average in which the latest work counts most. Pure."""
 
     def __init__(self) -> None:
         self._level = 0.0
         self._at = 0.0
 
     def note(self, seconds: float, now: float) -> None:
-        """Urgent work is done that was requested `seconds` ago."""
+        """Note that urgent work is done, `seconds` after it was requested."""
         self._level = (1 - SHARE) * self.level(now) + SHARE * seconds
         self._at = now
 
     def level(self, now: float) -> float:
-        """Seconds."""
+        """The average at the time `now`, in seconds."""
         return self._level * math.exp2((self._at - now) / HALF_S)
 
     def pressed(self, now: float) -> bool:
@@ -72,7 +72,7 @@ class _Waiting:
 
 
 class Workers:
-    """`slots` pieces of work at a time, in threads."""
+    """Runs up to `slots` pieces of work at the same time, in threads."""
 
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or cores()
@@ -83,7 +83,7 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a slot."""
+        """How many tasks wait for a slot."""
         return len(self._waiting)
 
     @asynccontextmanager
@@ -101,7 +101,7 @@ class Workers:
             self._give()
 
     async def work(self, do: Callable[[*Args], R], *args: *Args) -> R:
-        """Do it in a thread; only in a slot. It can't be stopped halfway: cancellation waits for it."""
+        """Run `do` in a thread, normally with a slot held. A thread can't be stopped: cancellation waits for it."""
         return await trio.to_thread.run_sync(do, *args, limiter=self._threads)
 
     async def _take(self, urgent: Urgent) -> None:

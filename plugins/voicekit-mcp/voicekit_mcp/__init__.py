@@ -1,4 +1,4 @@
-"""Tools of MCP servers, for any language model: `open_mcp` connects, and the word `mcp` on the command line shows them.
+"""Tools of MCP servers, for any language model: `open_mcp` connects to a server, and `voicekit mcp` lists its tools.
 
 async with open_mcp(["python", "server.py"]) as tools:
     await voicekit.run(openai(model="...", tools=tools))
@@ -22,14 +22,14 @@ def voicekit_commands(commands: Commands) -> None:
 
 
 def show(arguments: list[str]) -> int:
-    """Runs `voicekit mcp COMMAND ...`."""
+    """Run `voicekit mcp COMMAND ...`."""
     from voicekit_mcp.command import show
 
     return show(arguments)
 
 
 def __getattr__(name: str) -> Any:
-    """`open_mcp` is imported on first use: the protocol's package is large."""
+    """Import `open_mcp` on first use, because the protocol's package is large."""
     if name == "open_mcp":
         from voicekit_mcp.client import open_mcp
 

@@ -1,7 +1,7 @@
 """Connects to an MCP server and makes tools from its list. The official client speaks the protocol, on trio.
 
-A connection can serve any number of calls at once, and lives as long as the block that opened it, so the server starts
-once and not in every call. A lost connection is made once more before a tool fails.
+A connection lasts as long as the block that opened it, and can serve any number of calls at the same time. So the
+server starts once, and not in every call. If the connection is lost, we connect once more before a tool fails.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from voicekit.llm.messages import ToolSpec
 from voicekit.llm.tools import as_name
 
 OPEN_TIMEOUT = 20.0
-"""Seconds for connecting and reading the list: a server that is started may first have to load its data."""
+"""Seconds for connecting and reading the list of tools: a new server may first have to load its data."""
 
 MOST_TOOLS = 64
-"""Tools of one server offered to a model: each request names all of them, and a model chooses worse among more."""
+"""Most tools of one server. Each request to a model contains all of them, and with many a model chooses less well."""
 
 MOST_PAGES = 50
-"""Pages in a list of tools."""
+"""Most pages read of a list of tools."""
 
 LONGEST_NAME = 128
-"""Characters of a tool's name; models take 64."""
+"""Most characters in the name of a server's tool; models accept 64."""
 
 LONGEST_DESCRIPTION = 8_192
-"""Characters of a tool's description, and of its schema."""
+"""Most characters in a tool's description, and in its schema."""
 
 MOST_SAID = 300
-"""Characters of an error's text that are shown."""
+"""How many characters of an error's text are shown."""
 
 Server: TypeAlias = str | Sequence[str] | Any
 """A URL, a command with its arguments, or anything else the official client connects to."""
@@ -58,14 +58,14 @@ async def open_mcp(
     environment: Mapping[str, str] | None = None,
     open_timeout: float = OPEN_TIMEOUT,
 ) -> AsyncIterator[list[Tool]]:
-    """The tools of `server`, for as long as this is open.
+    """Connect to `server` and yield its tools; the end of the block disconnects.
 
-    `prefix` goes before their names, to distinguish the tools of two servers; `only` selects tools by these names (the
-    server's own), and `policies` say how to run some of them. Of the others, tools that the server calls read-only may
-    run in a speculative turn, and the rest may not. `environment` is added to the few variables that a command gets.
+    `prefix` is put before each tool's name, to distinguish the tools of two servers. `only` selects tools by the
+    server's names, and `policies` say how to run some of them. A tool without a policy may run in a speculative turn
+    only if the server calls it read-only. `environment` is added to the few variables that a command gets.
 
-    Raises Unavailable if connecting and reading the list takes longer than `open_timeout` seconds or fails, and
-    ConfigError if a requested tool is missing, or there are more tools than a model can be offered.
+    Raises Unavailable if connecting and reading the list of tools fails or takes longer than `open_timeout` seconds.
+    Raises ConfigError if a tool in `only` or `policies` is missing, or if there are too many tools for a model.
     """
     secrets = tuple((environment or {}).values())
     connection = _Connection(_parameters(server, environment), secrets)
@@ -92,9 +92,7 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """Opens a session in a separate task and in bounded time, as everything is opened. Errors never contain
-    `secrets`.
-    """
+    """Opens a session with the server. Errors never contain `secrets`."""
 
     server: Any
     secrets: Sequence[str]
@@ -111,7 +109,7 @@ class _Connection:
                     session = _Session(client, await _offered(client), lost)
                     ready = True
                     yield session
-        except Exception as error:  # an error of the client, its transport or the system: it could not connect
+        except Exception as error:  # from the client, its transport or the system: could not connect
             if ready or isinstance(error, VoicekitError):
                 raise
             raise self.unavailable("can't connect", error) from None  # the cause's text may contain a password
@@ -123,7 +121,7 @@ class _Connection:
 
 @asynccontextmanager
 async def _watched(transport: Any, lost: trio.Event) -> AsyncIterator[tuple[Any, Any]]:
-    """`transport`, with `lost` set as soon as the server ends: the client would notice only during a call."""
+    """`transport`, but `lost` is set as soon as the server ends; the client would notice only at the next call."""
 
     async def pass_on(messages: Any, to: Any) -> None:
         async for message in messages:
@@ -141,7 +139,7 @@ async def _watched(transport: Any, lost: trio.Event) -> AsyncIterator[tuple[Any,
 
 
 class _Link:
-    """The connection of all tools of a server; a lost one is made again when a tool is called."""
+    """The connection that all tools of a server share; if it is lost, the next call of a tool connects again."""
 
     def __init__(self, connection: _Connection, timeout: float, nursery: trio.Nursery) -> None:
         self._connection = connection
@@ -151,17 +149,17 @@ class _Link:
         self._connecting = trio.Lock()
 
     async def connected(self) -> _Session:
-        """A session that is not known to be lost. Raises Unavailable after the time for opening."""
+        """The present session, or a new one if it is lost. Raises Unavailable if connecting fails or takes too long."""
         async with self._connecting:
             if self._session is None or self._session.lost.is_set():
                 self._session = await self._nursery.start(self._keep)
             return self._session
 
     async def call(self, name: str, arguments: dict[str, Any], *, again: bool) -> CallToolResult:
-        """The answer of the tool. With a lost connection the call is made once more, on a new one.
+        """The tool's answer. If the connection was already lost, the call is made on a new one.
 
-        A connection lost during a call is different: the call may have had its effect, and is repeated only if that is
-        allowed (`again`). Raises Unavailable, and the error that the server sends instead of a result.
+        If the connection is lost during the call, the tool may already have run, so the call is repeated only if
+        `again` allows it. Raises Unavailable, or the error that the server sends instead of a result.
         """
         session = await self.connected()
         try:
@@ -184,7 +182,7 @@ class _Link:
         except Exception:
             if session is None:
                 raise
-            session.lost.set()  # the next caller connects again, or gets the reason why it can't
+            session.lost.set()  # the next call connects again, or raises the reason why it can't
 
 
 def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:
@@ -199,12 +197,12 @@ def _parameters(server: Server, environment: Mapping[str, str] | None) -> Any:
 
 
 def _is_lost(error: MCPError) -> bool:
-    """Whether `error` means that the connection is lost, or that the server has forgotten it."""
+    """Whether `error` means that the connection is lost, or that the server has forgotten the session."""
     return error.code == CONNECTION_CLOSED or (error.code == INVALID_REQUEST and "terminated" in str(error))
 
 
 async def _offered(client: Client) -> list[Offered]:
-    """Everything that the server offers, page by page."""
+    """All tools that the server offers, read page by page."""
     tools: list[Offered] = []
     cursor: str | None = None
     for _ in range(MOST_PAGES):
@@ -224,7 +222,7 @@ def _check(names: Iterable[str] | None, offered: Mapping[str, Offered], option: 
 
 
 def _check_size(chosen: Sequence[Offered]) -> None:
-    """ConfigError for more tools, or longer ones, than every request to a model should carry."""
+    """Raise ConfigError if there are too many tools, or too long ones, to send them with every request to a model."""
     if len(chosen) > MOST_TOOLS:
         raise ConfigError(f"open_mcp: expected at most {MOST_TOOLS} tools, got {len(chosen)}: choose some with `only`")
     for each in chosen:
@@ -255,6 +253,6 @@ def _tool(link: _Link, offered: Offered, prefix: str, policy: ToolPolicy | None)
 
 
 def text_of(result: CallToolResult) -> str:
-    """The text of a result for a model: its texts, and for everything else only the kind."""
+    """A result as text for a model; of each part that is not text, only its kind."""
     parts = [part.text if isinstance(part, TextContent) else f"[{part.type}]" for part in result.content]
     return "\n".join(parts)

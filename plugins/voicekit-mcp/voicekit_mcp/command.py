@@ -14,7 +14,7 @@ USAGE = "usage: voicekit mcp COMMAND [ARGUMENT ...] | voicekit mcp URL"
 
 
 def show(arguments: list[str], out: TextIO | None = None) -> int:
-    """Print the tools of the server that `arguments` name; the exit status."""
+    """Print the tools of the server that `arguments` name, and return the exit status."""
     out = out or sys.stdout
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, file=out)

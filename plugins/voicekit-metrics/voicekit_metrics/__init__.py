@@ -1,4 +1,4 @@
-"""Metrics of calls for Prometheus: what observers of a session see, counted in one registry per process."""
+"""Metrics of calls for Prometheus: the events of all sessions, counted in one registry per process."""
 
 from __future__ import annotations
 

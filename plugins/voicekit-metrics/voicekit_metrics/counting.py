@@ -1,4 +1,4 @@
-"""From the events of calls to counters and histograms. Labels are closed lists: never a call, a number or a text."""
+"""Counts the events of calls in counters and histograms. Labels have fixed values: never a call, a number or a text."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from voicekit.events import (
 )
 
 SECONDS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
-"""Borders of what a caller waits for: a second is good, three are a "hello?"."""
+"""Bucket limits for a caller's wait in seconds: 1 s is good, and after 3 s the caller asks "hello?"."""
 
 RATE = 16_000
-"""Samples a second of a link's losses, unless the event's link is one at another rate: within a factor of three."""
+"""The rate in Hz assumed for sound that a link lost; the link's own rate may differ by a factor of up to three."""
 
 
 class CallMetrics:

@@ -1,4 +1,4 @@
-"""Chat completions: the API that most services offer beside their own."""
+"""Chat completions: the API that most services offer in addition to their own."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ChatModel(HttpModel):
 
 
 def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
-    """`messages` in the format of the API; each result is a separate message."""
+    """`messages` in the API's format; each tool result is a separate message."""
     for message in messages:
         match message:
             case User(text):
@@ -97,7 +97,7 @@ def described(tool: ToolSpec) -> dict[str, Any]:
 
 
 def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
-    """The pieces in a delta or, with `final`, in a message that some services send instead of deltas."""
+    """The pieces in a delta; with `final`, those in a complete message, which some services send instead of deltas."""
     if text := delta["content"].text:
         yield Delta(text, final)
     if refusal := delta["refusal"].text:
@@ -106,7 +106,7 @@ def _pieces(delta: JsonValue, *, final: bool) -> Iterable[ModelPiece]:
     for place, call in enumerate(calls):
         index, function = call["index"].number, call["function"]
         where = place if index is None and len(calls) > 1 else index  # some services omit the index
-        id, name, written = call["id"].word, function["name"].word, function["arguments"]  # noqa: A001  # the word for it
+        id, name, written = call["id"].word, function["name"].word, function["arguments"]  # noqa: A001  # API's word
         yield CallPiece(where, written.word, id, name, final)
         if isinstance(written.raw, dict):  # some services send the object itself
             yield CallPiece(where, arguments(written), id, name, final=True)

@@ -26,11 +26,11 @@ def openai(
     body: Mapping[str, Any] | None = None,
     **how: Any,
 ) -> LanguageModel:
-    """A handler that asks `model` of OpenAI, or of any service with the same API.
+    """A handler that asks the model called `model`, of OpenAI or of any service with the same API.
 
-    `body` adds fields to every request, such as {"temperature": 0.3}; the value None removes one. `how` are the other
-    options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError without a key, or for options
-    that don't fit.
+    `body` adds fields to every request, such as {"temperature": 0.3}; the value None removes a field. `how` takes the
+    other options of `voicekit.llm.LanguageModel`: window, limits, fallback. Raises ConfigError if there is no key, or
+    if an option is not valid.
     """
     if api not in APIS:
         raise ConfigError(f"openai: expected api {' or '.join(map(repr, APIS))}, got {api!r}")

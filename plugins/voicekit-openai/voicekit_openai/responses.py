@@ -1,4 +1,4 @@
-"""The Responses API. Nothing is stored at the service: each request has the whole call, as it was heard."""
+"""The Responses API. The service stores nothing: each request contains the whole call, as it was heard."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ResponsesModel(HttpModel):
 
 
 def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
-    """`messages` in the format of the API; calls and results are separate items."""
+    """`messages` in the API's format; tool calls and their results are separate items."""
     for message in messages:
         match message:
             case User(text):
@@ -69,7 +69,7 @@ def written(messages: Sequence[ModelMessage]) -> Iterable[dict[str, Any]]:
 
 
 def _item(item: JsonValue, place: int | None, *, final: bool) -> Iterable[ModelPiece]:
-    """The pieces of an item of the output: a call, or, if it is the `final` one, a message as well."""
+    """The pieces in an item of the output: a tool call or, if the item is `final`, also a message."""
     kind, name = item["type"].word, item["name"].word
     if kind == "function_call" or (not kind and name):
         written = arguments(item["arguments"]) if final else item["arguments"].word
@@ -133,4 +133,4 @@ _READ: Mapping[str, Callable[[JsonValue], Iterable[ModelPiece]]] = {
     "response.failed": _failed,
     "error": _failed,
 }
-"""The events that matter, out of about fifty; the others repeat these, or report things we don't need."""
+"""The events that we need, of about fifty; the others repeat these, or report things we don't need."""

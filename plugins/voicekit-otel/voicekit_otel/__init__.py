@@ -1,4 +1,4 @@
-"""Calls as traces of OpenTelemetry: spans with explicit times, made from what observers of a session see."""
+"""Calls as OpenTelemetry traces: spans with explicit times, made from the events of a session."""
 
 from __future__ import annotations
 

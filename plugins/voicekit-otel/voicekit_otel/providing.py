@@ -1,6 +1,6 @@
-"""Where spans go, and how the process ends: flushed in a thread that is left behind after two seconds.
+"""Where spans go, and how they are flushed when the process ends: in a thread that is abandoned after two seconds.
 
-An exporter's own `shutdown` blocks for 7 to 10 s if its collector refuses or hangs, which no deploy has time for.
+An exporter's own `shutdown` blocks for 7 to 10 s if its collector refuses or hangs, which is too long for a deployment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from opentelemetry import trace
 
 FLUSH_S: Final = 2.0
-"""Seconds for all of it, at the process's end."""
+"""Seconds that flushing may take in all when the process ends."""
 
 
 class _Destination:
@@ -25,9 +25,9 @@ _to = _Destination()
 
 
 def trace_to(provider: trace.TracerProvider, *, words: bool = False) -> None:
-    """Send spans to `provider`, and flush and close it at the process's end. Make it with `shutdown_on_exit=False`.
+    """Send spans to `provider`, and flush and close it when the process ends.
 
-    `words` puts what was said into the spans.
+    The provider must be made with `shutdown_on_exit=False`. `words` puts the words spoken into the spans.
     """
     if _to.provider is None:
         atexit.register(flush)
@@ -40,7 +40,7 @@ def tracer() -> tuple[trace.Tracer, bool]:
 
 
 def flush(seconds: float = FLUSH_S) -> bool:
-    """Export what is left and close the provider; whether that was done within `seconds`."""
+    """Export the remaining spans and close the provider; return whether both were done within `seconds`."""
     shutdown = getattr(_to.provider, "shutdown", None)
     if shutdown is None:
         return True

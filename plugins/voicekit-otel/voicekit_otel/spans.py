@@ -1,6 +1,7 @@
-"""From the events of one call to spans: conversation > turn > stt, llm, tts, execute_tool.
+"""Makes spans from the events of one call: conversation > turn > stt, llm, tts, execute_tool.
 
-An event tells how long something took when it is over; its span ends now and began so many seconds ago.
+An event that reports the end of something states how long that took. The span ends at that moment, and its start is
+calculated from the duration.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Attributes = Mapping[str, AttributeValue]
 
 
 class CallSpans:
-    """The spans of one session. With `words`, what was said is in them."""
+    """The spans of one session. With `words`, they contain the words spoken."""
 
     def __init__(self, tracer: Tracer, words: bool = False) -> None:
         self._tracer = tracer
@@ -65,7 +66,7 @@ class CallSpans:
                 self._note(event, now)
 
     def _note(self, event: SessionEvent, now: int) -> None:
-        """What has no duration is an event of the conversation."""
+        """Add the event to the conversation's span; this is for events without a duration."""
         call = self._conversation(now)
         match event:
             case Trouble() | ReplyFailed():

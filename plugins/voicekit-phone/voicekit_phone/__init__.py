@@ -1,4 +1,4 @@
-"""Telephone carriers: the protocols of their media streams, both sides of each, and their webhooks."""
+"""Telephone carriers: the protocols of their media streams, with both sides of each, and their webhooks."""
 
 from __future__ import annotations
 

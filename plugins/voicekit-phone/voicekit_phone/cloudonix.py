@@ -1,8 +1,8 @@
 """Cloudonix' streams: Twilio's messages and `<Connect><Stream>`, in mu-law at 8 kHz.
 
-Facts: its page on streams and a thread of a framework that speaks to it. Never run against Cloudonix from here. When
-the socket ends, the call goes on with the next verb, so the document that leads to us has a `<Hangup/>` behind it.
-Unproven: whether its requests are signed. They are taken to be not, so a token stands in the webhook's path.
+Sources: Cloudonix' page on streams, and a discussion of another framework that supports it. Not tested against
+Cloudonix itself. When the socket ends, the call continues with the next verb, so our document ends with `<Hangup/>`.
+Not verified: whether Cloudonix signs its requests. We assume that it does not, so the webhook's path has a token in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voicekit_phone.twilio import TwilioPeer, TwilioWire
 
 
 class CloudonixWire(TwilioWire):
-    """Our side of one stream. Closing the socket goes on to the `<Hangup/>` of `stream_cxml`."""
+    """Our side of one stream. If we close the socket, the `<Hangup/>` of `stream_cxml` follows."""
 
     name = "cloudonix"
 
@@ -24,5 +24,5 @@ class CloudonixPeer(TwilioPeer):
 
 
 def stream_cxml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """The document that joins the call to `url`, and hangs up afterwards."""
+    """The document that connects the call to `url`, and hangs up afterwards."""
     return twilio.connect_twiml(url, parameters).replace("</Connect>", "</Connect><Hangup/>")

@@ -1,8 +1,9 @@
 """Exotel's Voicebot applet, both roles.
 
-Facts: Exotel's AgentStream pages of 2026, which contradict one another in places, and its sample server. Never run
-against Exotel from here. Nothing is signed: what protects the socket is the token in its address, and Exotel's IP list.
-Unproven: whether marks behind a clear come back, and the default encoding (one page says mu-law); `media_format` rules.
+Sources: Exotel's AgentStream pages of 2026, which contradict each other in places, and its sample server. Not tested
+against Exotel itself. Nothing is signed; a token in the socket's address and the list of Exotel's IP addresses protect
+the socket. Not verified: whether marks after a clear come back, and the default encoding (one page says mu-law). We
+use the encoding in `media_format`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, text, whole
 
 STEP = 320
-"""Bytes: a message of sound is a multiple of it, from SMALLEST to LARGEST, else the caller hears holes."""
+"""A message of sound must have a multiple of this many bytes, from SMALLEST to LARGEST, or the caller hears gaps."""
 
 SMALLEST = 3_200
 LARGEST = 100_000
 
 
 class ExotelWire(JsonStream):
-    """Our side of one stream. Closing the socket hands the call to the next applet."""
+    """Our side of one stream. If we close the socket, the call continues with the next applet."""
 
     name = "exotel"
     can = JsonStream.can | {"hang_up"}
@@ -47,7 +48,7 @@ class ExotelWire(JsonStream):
         if rate not in (8000, 16_000, 24_000):
             raise RemoteProtocolError(f"exotel: expected 8000, 16000 or 24000 Hz, got {rate}")
         self._format = AudioFormat(8000, "mulaw") if "mulaw" in text(form, "encoding") else AudioFormat(rate)
-        # A message has at least SMALLEST bytes and whole steps: 200 ms at 8 kHz, 100 ms from 16 kHz on.
+        # A message has whole steps, and at least SMALLEST bytes: 200 ms at 8 kHz, 100 ms from 16 kHz on.
         step = max(SMALLEST, self._format.samples(self.packet) * self._format.sample_bytes)
         self.packet = self._format.seconds(-(-step // STEP) * STEP // self._format.sample_bytes)
         self.lead = max(self.lead, 2 * self.packet)

@@ -1,8 +1,8 @@
 """Genesys AudioHook and Audio Connector, version 2: both roles, and the signature of the upgrade.
 
-Facts: four public servers and clients of the protocol, 2025 and 2026; the vendor's pages could not be read. Never run
-against Genesys from here. There are no marks: the position is the clock's, and a packet of sound is 200 ms, since
-messages are rate-limited. Unproven: the exact limits, and whether `barge_in` is honoured in every product.
+Sources: four public servers and clients of the protocol, of 2025 and 2026; the vendor's pages could not be read. Not
+tested against Genesys itself. There are no marks, so the position follows the clock. A packet of sound has 200 ms,
+because messages are rate-limited. Not verified: the exact limits, and whether every product supports `barge_in`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from voicekit_phone.reading import dumped, end_of, goodbye, known, part, passed_
 
 MULAW = AudioFormat(8000, "mulaw")
 PROBE = "00000000-0000-0000-0000-000000000000"
-"""The conversation of a connection test: it is opened and closed, and no bot must start."""
+"""The id of the conversation in a connection test, which is only opened and closed: no bot must start."""
 
 SIGNED = (
     "@request-target",
@@ -46,18 +46,18 @@ SIGNED = (
     "audiohook-correlation-id",
     "x-api-key",
 )
-"""The components that the signature must cover at least."""
+"""The components that a signature must at least cover."""
 
 OLD_S = 10
-"""Seconds: a signature made longer ago is refused."""
+"""A signature older than this many seconds is refused."""
 
 
 CODES = range(400, 600)
-"""Of errors, as HTTP has them; a longer number may be somebody's."""
+"""The codes of errors, like HTTP's; any other number may be a telephone number, and is not shown."""
 
 
 class GenesysWire:
-    """Our side of one session. `outcome` are the output variables that Architect acts on when we end it."""
+    """Our side of one session. `outcome` holds the output variables on which Architect acts when the session ends."""
 
     name = "genesys"
     can = frozenset({"clear", "hang_up"})
@@ -65,7 +65,7 @@ class GenesysWire:
     lead = 0.4
 
     def __init__(self, *, organization: str | None = None) -> None:
-        """`organization`: the id in the upgrade's header; an `open` with another id is refused."""
+        """`organization` is the id in the upgrade's header; an `open` message with another id is refused."""
         self.outcome: dict[str, str] = {}
         self._organization = organization
         self._session = ""
@@ -138,7 +138,7 @@ class GenesysWire:
         return [opened, CallStarted(info, MULAW, MULAW)]
 
     def _sound(self, message: bytes) -> Sequence[WireEvent]:
-        """Of two channels, interleaved, the first is the caller's."""
+        """Take the caller's sound: if there are two interleaved channels, the first one."""
         return [WireSound(message[:: self._channels])]
 
     def _say(self, kind: str, **parameters: object) -> str:
@@ -169,7 +169,9 @@ class GenesysWire:
 
 
 class OutcomeControl:
-    """Transfers by the output variable `route`: the session ends with it, and the flow in Architect acts on it."""
+    """Transfers a call by an output variable, whose name is `route`. The session ends with this variable, and the flow
+    in Architect acts on it.
+    """
 
     can = frozenset({"transfer"})
 
@@ -189,7 +191,7 @@ class OutcomeControl:
 
 
 class GenesysPeer:
-    """Genesys's side of one session, for tests. It checks the numbers of our messages as the real one does."""
+    """Genesys's side of one session, for tests. Like the real one, it checks the numbers of our messages."""
 
     def __init__(self, *, session: str = "5d0c", conversation: str = "k1", organization: str = "o1") -> None:
         self._session = session
@@ -247,8 +249,8 @@ class GenesysPeer:
 
 
 def signature_base(headers: Mapping[str, str], target: str, components: Sequence[str], inside: str) -> bytes:
-    """The signed text of an upgrade: a line per component, and the parameters last. `headers` has small-letter
-    names.
+    """The text of an upgrade that is signed: a line for each component, and the parameters last. The names in `headers`
+    are in lower case.
     """
     values = {**headers, "@request-target": target, "@authority": headers.get("host", "")}
     lines = [f'"{name}": {values[name].strip()}' for name in components]
@@ -256,10 +258,10 @@ def signature_base(headers: Mapping[str, str], target: str, components: Sequence
 
 
 def is_signed(secret: str, headers: Mapping[str, str], target: str, now: float) -> str | None:
-    """The nonce of a correctly signed upgrade, so that the caller can check that it is new; None for any other.
+    """The nonce of a correctly signed upgrade, which must then be checked to be new; None for any other upgrade.
 
-    `headers` with small-letter names; `target` the path and query; `secret` base64 as Genesys gives it; `now` the time
-    of day in seconds. Covers RFC 9421's hmac-sha256 as AudioHook uses it.
+    The names in `headers` are in lower case, `target` is the path with the query, `secret` is in base64, as from
+    Genesys, and `now` is the time of day in seconds. Supports RFC 9421's hmac-sha256 as AudioHook uses it.
     """
     given = re.fullmatch(r"\s*([\w-]+)=(\(([^()]*)\)(;.*))\s*", headers.get("signature-input", ""))
     if given is None:
@@ -283,7 +285,7 @@ def is_signed(secret: str, headers: Mapping[str, str], target: str, now: float) 
 
 
 def sign(secret: str, headers: dict[str, str], target: str, *, created: int, nonce: str) -> None:
-    """Put the headers `signature-input` and `signature` into `headers`, as Genesys does: for tests."""
+    """Add the headers `signature-input` and `signature` to `headers`, as Genesys does; for tests."""
     names = " ".join(f'"{name}"' for name in SIGNED)
     times = f"created={created};expires={created + OLD_S}"
     inside = f'({names});keyid="{headers["x-api-key"]}";nonce="{nonce}";alg="hmac-sha256";{times}'

@@ -1,8 +1,8 @@
-"""jambonz `listen`, both roles, and the verbs that lead there.
+"""jambonz `listen`, both roles, and the verbs that connect a call to it.
 
-Facts: the source of jambonz's media module and feature server, and its pages. Never run against jambonz from here. A
-mark is put before the next binary message, so the last mark of a reply comes back with the next reply; at most 30 marks
-wait, the rest are lost; and the sample -1 is the module's own marker inside the sound, so it is never sent.
+Sources: the code of jambonz's media module and feature server, and its documentation. Not tested against jambonz
+itself. A mark takes effect with the next binary message, so the last mark of a reply comes back only with the next
+reply. At most 30 marks can wait; the rest are lost. The sample -1 is the module's own marker, so we never send it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerHungUp, PeerMark, P
 from voicekit_phone.reading import dumped, known, part, passed_over, read_object, text, whole
 
 SUBPROTOCOL = "audio.jambonz.org"
-"""Must be accepted at the upgrade."""
+"""The subprotocol that must be accepted at the upgrade."""
 
 RATES = (8000, 16_000, 24_000, 32_000, 48_000, 64_000)
 
 
 class JambonzWire:
-    """Our side of one socket. Closing it goes on to the next verb; `disconnect` hangs up."""
+    """Our side of one socket. If we close it, the call continues with the next verb; `disconnect` hangs up."""
 
     name = "jambonz"
     can = frozenset({"mark", "clear", "hang_up"})
@@ -140,7 +140,7 @@ class JambonzPeer:
 
 
 def listen_verbs(url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None) -> str:
-    """The verbs that join the call to `url`; ConfigError for an address that is not a websocket's, or another rate."""
+    """The verbs that connect the call to `url`; ConfigError if `url` is not a websocket's, or the rate not possible."""
     if urlsplit(url).scheme not in ("ws", "wss") or rate not in RATES:
         raise ConfigError(f"jambonz: expected a ws:// or wss:// address and a rate of {RATES}, got a rate of {rate}")
     both = {"enabled": True, "streaming": True, "sampleRate": rate}

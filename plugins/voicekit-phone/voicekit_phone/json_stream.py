@@ -1,9 +1,9 @@
 """The common part of the streams of Twilio, Telnyx, Plivo and Exotel: JSON messages with an `event`.
 
-    start, media, dtmf, mark, stop        the same five, with different fields for each carrier
-    sound, mark, clear                    our messages, which a carrier's class writes
+    start, media, dtmf, mark, stop        the carrier's messages; their fields are different for each carrier
+    sound, mark, clear                    our messages
 
-A carrier's class reads `start` and `media` and writes our messages; the rest is here.
+A carrier's class reads `start` and `media` and writes our messages; this class does the rest.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ class JsonStream(ABC):
 
     @abstractmethod
     def _start(self, start: Mapping[str, Any], message: Mapping[str, Any]) -> CallStarted:
-        """`start` is the part of `message` by that name."""
+        """The beginning of the call; `start` is the part of `message` with that name."""
 
     @abstractmethod
     def _media(self, media: Mapping[str, Any]) -> Sequence[WireEvent]: ...
 
     def _last(self) -> Sequence[WireEvent]:
-        """Sound that still waits when the stream ends."""
+        """The sound that is still waiting when the stream ends."""
         return ()
 
     def _other(self, event: str, value: Mapping[str, Any]) -> Sequence[WireEvent]:
-        """A message that only this carrier has."""
+        """Take a message that only this carrier has."""
         return [passed_over(event)]
 
     def closed(self, code: int | None) -> WireEnded:

@@ -1,4 +1,4 @@
-"""How a carrier reacts to our messages: the same few reactions on every wire."""
+"""How a carrier reacts to our messages: a few reactions that all wires share."""
 
 from voicekit.call.peer import PeerCleared, PeerDigits, PeerEvent, PeerHungUp, PeerMark, PeerOther, PeerSound
 

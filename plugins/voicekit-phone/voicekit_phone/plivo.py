@@ -1,8 +1,10 @@
-"""Plivo audio streams and Vobiz, their dialect: both roles, the XML that leads there, and signatures of version 3.
+"""Plivo's audio streams, and Vobiz, which uses the same messages: both roles, the XML that connects a call, and
+signatures of version 3.
 
-Facts: Plivo's pages on `<Stream>`, its Python SDK, and two public agents of its own; for Vobiz one third-party client.
-Never run against either from here. L16 is little-endian; `contentType` has no rate behind it in what we send.
-Unproven: whether the upgrade is signed, and checkpoints behind a clear (two clients agree that they never come).
+Sources: Plivo's pages on `<Stream>`, its Python SDK, and two public agents of its own; for Vobiz, one third-party
+client. Not tested against Plivo or Vobiz themselves. L16 is little-endian; the `contentType` that we send has no rate.
+Not verified: whether the upgrade is signed, and whether checkpoints after a clear come back (two clients agree that
+they never do).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ FORMATS = (AudioFormat(16_000), AudioFormat(8000), AudioFormat(8000, "mulaw"))
 
 
 class PlivoWire(JsonStream):
-    """Our side of one stream. The call is ended by REST; closing the socket runs the next XML element."""
+    """Our side of one stream. Only REST ends the call: if we close the socket, the next XML element runs."""
 
     name = "plivo"
     can = JsonStream.can | {"digits"}
@@ -82,8 +84,8 @@ class PlivoWire(JsonStream):
 
 
 class VobizWire(PlivoWire):
-    """Vobiz: Plivo's messages. There is no `stop`, the close is the caller's goodbye; a `stop` from us ends the
-    stream.
+    """Vobiz: uses Plivo's messages, except `stop`. A closed socket means that the caller has hung up; a `stop` from us
+    ends the stream.
     """
 
     name = "vobiz"
@@ -101,7 +103,7 @@ class PlivoPeer:
 
     def __init__(
         self,
-        format: AudioFormat = FORMATS[0],  # noqa: A002  # the field's word
+        format: AudioFormat = FORMATS[0],  # noqa: A002  # the usual word
         *,
         call: str = "c-1",
         stream: str = "s-1",
@@ -141,7 +143,7 @@ class PlivoPeer:
         return self._event("playedStream", streamId=self._stream, name=name)
 
     def cleared(self) -> str:
-        """The answer to a clear: checkpoints after it never come."""
+        """The answer to a clear, after which no checkpoints come back."""
         return self._event("clearedAudio", streamId=self._stream)
 
     def stop(self) -> Sequence[str]:
@@ -168,10 +170,10 @@ class PlivoPeer:
 
 
 def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mapping[str, str] | None = None) -> str:  # noqa: A002
-    """XML that joins the call to `url` and keeps it while the socket is open.
+    """XML that connects the call to `url` for as long as the socket is open.
 
-    ConfigError for an address that is not wss, a format that Plivo does not stream, and parameters that its header
-    can't carry: letters and digits only, 512 bytes in all.
+    Raises ConfigError if `url` is not wss, if Plivo does not stream `format`, or if its header can't carry the
+    parameters: letters and digits only, 512 bytes in all.
     """
     if urlsplit(url).scheme != "wss":
         raise ConfigError("plivo: expected a wss:// address")
@@ -187,7 +189,7 @@ def stream_xml(url: str, *, format: AudioFormat = FORMATS[0], parameters: Mappin
 
 
 def dial_xml(to: str) -> str:
-    """XML that joins the call to `to`, a number or a SIP address."""
+    """XML that connects the call to `to`, a number or a SIP address."""
     inside = f"<User>{escape(to)}</User>" if to.startswith(("sip:", "sips:")) else f"<Number>{escape(to)}</Number>"
     return f'<?xml version="1.0" encoding="UTF-8"?><Response><Dial>{inside}</Dial></Response>'
 
@@ -198,7 +200,7 @@ def busy_xml() -> str:
 
 
 def signature(token: str, nonce: str, method: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
-    """The `X-Plivo-Signature-V3` of a request: method GET or POST, `url` as configured, the fields of a POST's form."""
+    """The `X-Plivo-Signature-V3` of a GET or POST request: `url` is as configured, `form` has the fields of a POST."""
     parts = urlsplit(url)
     fields = sorted(form) if method.upper() == "POST" else []
     asked = "&".join(f"{name}={value}" for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True)))
@@ -213,7 +215,7 @@ def signature(token: str, nonce: str, method: str, url: str, form: Iterable[tupl
 
 
 def is_signed(token: str, header: str, nonce: str, method: str, url: str, form: Iterable[tuple[str, str]] = ()) -> bool:
-    """Whether one of the signatures in `header`, a list with commas, is that of the request."""
+    """Whether `header`, a list separated by commas, contains the request's signature."""
     right = signature(token, nonce, method, url, form).encode()
     return any(hmac.compare_digest(right, one.strip().encode("utf-8", "replace")) for one in header.split(","))
 
@@ -228,7 +230,7 @@ def _format(encoding: str, rate: int) -> AudioFormat:
 
 
 def _headers(said: object) -> dict[str, str]:
-    """`extra_headers`: "k=v;k2=v2", or a JSON object, or the same in a string."""
+    """The fields in `extra_headers`, which is "k=v;k2=v2", a JSON object, or a JSON object in a string."""
     if isinstance(said, str) and said.lstrip().startswith("{"):
         try:
             said = json.loads(said)

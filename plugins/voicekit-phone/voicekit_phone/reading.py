@@ -20,12 +20,11 @@ KINDS = frozenset({
     "open", "ping", "paused", "resumed", "update", "close", "discarded",
     "websocket:connected",
 })  # fmt: skip
-"""Kinds of messages that a notice may name. Any other word comes from the far side, and may be a caller's name or
-number.
+"""The kinds of messages that a notice may name. Any other word from a carrier could be a caller's name or number.
 """
 
 GOODBYES = frozenset({"callended", "completed", "disconnect", "end", "error", "reconnect", "timeout", "unauthorized"})
-"""Carriers' words for the end of a call; any other is left out, for the same reason."""
+"""The carriers' words for the end of a call. Any other word is left out: it could be a caller's name or number."""
 
 
 def part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -46,7 +45,7 @@ def text(value: Mapping[str, Any], *names: str) -> str:
 
 
 def whole(value: Mapping[str, Any], *names: str) -> int | None:
-    """The value of the first of `names` that is present, as an integer; None if none is, or it is not a number."""
+    """The value of the first of `names` that is present, as an integer; None if there is none or it is no number."""
     try:
         return int(text(value, *names) or "-")
     except ValueError:
@@ -54,8 +53,8 @@ def whole(value: Mapping[str, Any], *names: str) -> int | None:
 
 
 def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes:
-    """The sound under "payload": whole samples, without odd bytes at its end. RemoteProtocolError if it is not
-    sound.
+    """The sound under "payload", in whole samples: an incomplete sample at the end is dropped. RemoteProtocolError if
+    there is no sound.
     """
     try:
         sound = base64.b64decode(text(value, "payload"), validate=True)
@@ -65,7 +64,7 @@ def payload(value: Mapping[str, Any], wire: str, sample_bytes: int = 1) -> bytes
 
 
 def dumped(**fields: Any) -> str:
-    """A message from us, without white space."""
+    """A JSON message from us, without white space."""
     return json.dumps(fields, separators=(",", ":"))
 
 
@@ -81,21 +80,21 @@ def swapped(pcm: bytes) -> bytes:
 
 
 def known(value: str) -> Known | None:
-    """A claimed fact; None if it is empty."""
+    """`value` as a claimed fact; None if `value` is empty."""
     return Known(value) if value else None
 
 
 def end_of(stopped: bool, code: int | None) -> WireEnded:
-    """The meaning of a closed connection: the caller's goodbye if there was one, else a loss."""
+    """The meaning of a closed connection: the caller has hung up if there was a goodbye, or else the call is lost."""
     return WireEnded(CallEnd(EndReason.CALLER if stopped else EndReason.LOST, "" if code is None else str(code)))
 
 
 def passed_over(kind: str) -> WireNotice:
-    """The notice of a message that is ignored: its kind is named only if a carrier's documents have it."""
+    """The notice that a message was ignored; it names the message's kind only if carriers document that kind."""
     return WireNotice(f"message {kind!r} passed over" if kind in KINDS else "a message of an unknown kind passed over")
 
 
 def goodbye(value: Mapping[str, Any]) -> str:
-    """The carrier's word under "reason", if it is one of GOODBYES; else ""."""
+    """The carrier's word under "reason" if it is in GOODBYES, else ""."""
     word = text(value, "reason")
     return word if word in GOODBYES else ""

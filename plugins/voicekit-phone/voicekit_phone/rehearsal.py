@@ -1,8 +1,8 @@
-"""How a carrier's call reaches a server, for tests of a whole server: signed webhook, upgrade, and the far end.
+"""A carrier's call for tests of a whole server: the signed webhook, the upgrade, and the carrier's end of the socket.
 
     first = FirstContact("twilio")
     site = CallSite(answer, [transport := first.transport()], public_url=PUBLIC, now=now)
-    rung = await first.ring(site, transport, script)        in virtual time; over when the call is
+    rung = await first.ring(site, transport, script)        in virtual time; returns when the call is over
 
 Secrets, numbers and ids are invented, and the same each time.
 """
@@ -36,12 +36,12 @@ SECRET = b64encode(b"a-secret-for-rehearsals-of-calls").decode("ascii")
 FORM = "application/x-www-form-urlencoded"
 CLASSES = {"signalwire": "SignalWire"}
 UNANNOUNCED = ("exotel", "genesys")
-"""Their sockets come without a webhook."""
+"""The carriers whose sockets come without a webhook."""
 
 
 @dataclass
 class Rung:
-    """The result of a call: the webhook's answer, the status of the upgrade (101 is accepted), and the far end."""
+    """The result of a call: the webhook's answer, the upgrade's status (101 if accepted), and the scripted carrier."""
 
     answer: WebhookAnswer | None = None
     status: int | None = None
@@ -50,7 +50,7 @@ class Rung:
 
 
 class FirstContact:
-    """One call of the carrier `name`, as it comes to a server at `public_url`."""
+    """A call from the carrier called `name` to a server at `public_url`."""
 
     def __init__(self, name: str, call: str = "call-1", *, public_url: str = PUBLIC) -> None:
         self.name = name
@@ -59,7 +59,7 @@ class FirstContact:
         self._made: Any = getattr(transports, CLASSES.get(name, name.capitalize()))
 
     def transport(self) -> Transport:
-        """The carrier's transport, with an account where there is REST."""
+        """The carrier's transport, with an account if the carrier has REST."""
         match self.name:
             case "twilio" | "plivo" | "vobiz":
                 made: Transport = self._made(TOKEN, account="AC0001")
@@ -81,7 +81,7 @@ class FirstContact:
         return found
 
     def peer(self) -> Peer:
-        """The far end of the socket, with the id of this call."""
+        """The carrier's end of the socket, with the id of this call."""
         make: Any = self.dialect.peer
         names = {"vonage": {}, "genesys": {"conversation": self.call}}
         made: Peer = make(**names.get(self.name, {"call": self.call}))
@@ -126,7 +126,7 @@ class FirstContact:
                 return {"authorization": "Basic " + b64encode(f"jambonz:{TOKEN}".encode()).decode("ascii")}
 
     def upgrade(self, answer: WebhookAnswer | None, now: float) -> tuple[str, dict[str, str]]:
-        """The address of the call's socket, as the carrier calls it, and the headers of its handshake."""
+        """The address that the carrier uses for the call's socket, and the headers of its handshake."""
         public = self._public.replace("http", "ws", 1)
         if self.name == "exotel":
             return f"{public}/exotel/media/{TOKEN}", {}
@@ -145,7 +145,7 @@ class FirstContact:
     async def ring(
         self, site: Site, transport: Transport, script: Script, line: PhoneLine | None = None, **numbers: str
     ) -> Rung:
-        """Call `site` through `transport`, and be the caller of `script`; returns when the call is over, or refused."""
+        """Call `site` through `transport` and play the caller of `script`; returns when the call is over or refused."""
         line = line if line is not None else PhoneLine(transport=self.dialect)
         routes = transport.routes(site)
         rung = Rung()
@@ -171,14 +171,14 @@ class FirstContact:
 
 
 def socket_address(answer: WebhookAnswer | None) -> str | None:
-    """The address of the socket in a webhook's answer; None if it has none."""
+    """The address of the socket in a webhook's answer; None if there is none."""
     found = re.search(r"wss?://[^\"'<>\s]+", "" if answer is None else answer.body)
     return None if found is None else unescape(found[0])
 
 
 @cache
 def telnyx_key() -> tuple[Any, str]:
-    """A key to sign as Telnyx does, and its public part in base64. Needs the package cryptography."""
+    """A private key for Telnyx's signatures, and its public key in base64. Needs the package cryptography."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

@@ -1,9 +1,9 @@
-"""SignalWire's cXML streams: Twilio's messages, with the codec that `<Stream codec=...>` asks for, and its signatures.
+"""SignalWire's cXML streams: Twilio's messages in the codec of `<Stream codec=...>`, and SignalWire's signatures.
 
-Facts: SignalWire's pages on cXML `<Stream>`, and its SDK for signatures. Never run against SignalWire from here.
-Unproven: the name that `mediaFormat` gives the codec (L16 in any spelling is read), the byte order of L16 (taken to be
-little-endian; `l16="big"` turns it round), and which of two signatures a form carries (Twilio's, or the hexadecimal one
-over the raw body: either is taken).
+Sources: SignalWire's pages on cXML `<Stream>`, and its SDK for signatures. Not tested against SignalWire itself.
+Not verified: the codec's name in `mediaFormat` (we accept L16 in any spelling); the byte order of L16 (we assume
+little-endian; `l16="big"` reverses it); and which signature a form has (we accept Twilio's, and the hexadecimal
+signature of the raw body).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from voicekit_phone.reading import part, payload, swapped, text, whole
 from voicekit_phone.twilio import TwilioPeer, TwilioWire
 
 CODECS = {"PCMU@8000h": MULAW, "L16@16000h": AudioFormat(16_000), "L16@24000h": AudioFormat(24_000)}
-"""The values of `<Stream codec>`, with the sound format of each."""
+"""The sound format for each value of `<Stream codec>`."""
 
 
 class SignalWireWire(TwilioWire):
-    """Our side of one stream: Twilio's, in the codec that the stream requested."""
+    """Our side of one stream: the same as Twilio's, in the codec that the stream requested."""
 
     name = "signalwire"
 
@@ -57,7 +57,7 @@ class SignalWirePeer(TwilioPeer):
 
     def __init__(
         self,
-        format: AudioFormat = MULAW,  # noqa: A002  # the field's word
+        format: AudioFormat = MULAW,  # noqa: A002  # the usual word
         *,
         big: bool = False,
         **ids: str,
@@ -76,7 +76,7 @@ class SignalWirePeer(TwilioPeer):
 
 
 def stream_cxml(url: str, *, codec: str = "L16@16000h", parameters: Mapping[str, str] | None = None) -> str:
-    """cXML that joins the call to `url`; ConfigError for an address that is not wss, or another codec."""
+    """cXML that connects the call to `url`; ConfigError if `url` is not wss, or `codec` is not in CODECS."""
     if codec not in CODECS:
         raise ConfigError(f"signalwire: expected a codec from {', '.join(CODECS)}, got {codec!r}")
     plain = twilio.connect_twiml(url, parameters)
@@ -84,7 +84,7 @@ def stream_cxml(url: str, *, codec: str = "L16@16000h", parameters: Mapping[str,
 
 
 def is_signed(key: str, header: str, url: str, form: Iterable[tuple[str, str]], body: bytes) -> bool:
-    """Whether `header` is SignalWire's signature of the request; `key` is the signing key of the project's API page."""
+    """Whether `header` is SignalWire's signature of the request; `key` is the signing key on the project's API page."""
     raw = hmac.new(key.encode(), url.encode() + body, hashlib.sha1).hexdigest()
     if hmac.compare_digest(raw.encode(), header.lower().encode("utf-8", "replace")):
         return True

@@ -1,8 +1,9 @@
 """Telnyx media streaming in rtp mode, both roles, and its signatures.
 
-Facts: Telnyx's pages on the media websocket and on TeXML, of 2026; its Python SDK for signatures. Never run against
-Telnyx from here. Messages may arrive out of order, and the caller's codec is the leg's, whatever we asked for.
-Unproven: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree), sounds shorter than 20 ms.
+Sources: Telnyx's pages of 2026 on the media websocket and on TeXML, and its Python SDK for signatures. Not tested
+against Telnyx itself. Messages may arrive out of order. The caller's sound has the codec of its leg, even if we asked
+for another. Not verified: the byte order of L16 (RFC 2586 says big-endian, and two unmerged reports agree), and whether
+we can send sounds shorter than 20 ms.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from voicekit_phone.peers import PeerCleared, PeerEvent, PeerMark, PeerSound
 from voicekit_phone.reading import base64_of, dumped, known, part, payload, read_object, swapped, text, whole
 
 WINDOW = 4
-"""Messages of sound that wait for a missing one; then the missing one is given up."""
+"""Messages of sound that may wait for a missing message; after that, the missing message counts as lost."""
 
 STALE_S = 300
-"""Seconds: a webhook signed longer ago is refused."""
+"""A webhook that was signed more than this many seconds ago is refused."""
 
 
 class TelnyxWire(JsonStream):
-    """Our side of one stream. Telnyx ends a call by REST only: closing the socket leaves the caller on the line."""
+    """Our side of one stream. Only REST ends a call: if we close the socket, the caller stays on the line."""
 
     name = "telnyx"
     no_digits = "keys are sent by REST, not on the stream"
 
     def __init__(self, *, l16: Literal["big", "little"] = "big", spoken: AudioFormat | None = None) -> None:
-        """`spoken`: the value of `stream_bidirectional_codec`, if it is not the leg's own codec."""
+        """`spoken` is the format of `stream_bidirectional_codec`, if that is not the leg's own codec."""
         super().__init__()
         self._big = l16 == "big"
         self._spoken = spoken
@@ -74,7 +75,7 @@ class TelnyxWire(JsonStream):
         if self._next is None:
             self._next = chunk
         if chunk < self._next:
-            return []  # given up earlier, or sent twice
+            return []  # already counted as lost, or sent twice
         self._early[chunk] = sound
         if len(self._early) > WINDOW:
             self._next = min(self._early)
@@ -155,7 +156,7 @@ class TelnyxPeer:
 
 
 def stream_texml(url: str, *, codec: str = "PCMU") -> str:
-    """TeXML that joins the call to `url` in both directions; ConfigError for an address that is not wss."""
+    """TeXML that connects the call to `url` in both directions; ConfigError if `url` is not wss."""
     if urlsplit(url).scheme != "wss":
         raise ConfigError("telnyx: expected a wss:// address")
     how = f'track="inbound_track" bidirectionalMode="rtp" bidirectionalCodec={quoteattr(codec)}'
@@ -164,7 +165,7 @@ def stream_texml(url: str, *, codec: str = "PCMU") -> str:
 
 
 def streaming_start(url: str, *, token: str, codec: str = "PCMU") -> dict[str, object]:
-    """The body of REST's `answer` or `streaming_start`. Without rtp mode our sound would be dropped silently."""
+    """The body of the REST requests `answer` and `streaming_start`. Without rtp mode, Telnyx would drop our sound."""
     return {
         "stream_url": url,
         "stream_track": "inbound_track",
@@ -175,10 +176,10 @@ def streaming_start(url: str, *, token: str, codec: str = "PCMU") -> dict[str, o
 
 
 def is_signed(public_key: str, signature: str, timestamp: str, body: bytes, now: float) -> bool:
-    """Whether `body` was signed by the owner of `public_key` (base64, 32 bytes) within the last five minutes of `now`.
+    """Whether the owner of `public_key` (base64, 32 bytes) signed `body` within the five minutes before `now`.
 
     `signature` and `timestamp` are the headers telnyx-signature-ed25519 and telnyx-timestamp; `now` is the time of
-    day, in seconds. ConfigError for a key that is none. Needs the package cryptography.
+    day, in seconds. ConfigError if `public_key` is not a key. Needs the package cryptography.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -1,7 +1,7 @@
 """The carriers as transports of a server: how each signs, how its webhook is answered, and what it reports.
 
-Keys come from the environment or as arguments. The keys that check incoming requests are required; those of the account
-are for hanging up, transferring, sending keys and dialling out, which a transport without them refuses beforehand.
+Keys come from the environment or as arguments. The keys that check incoming requests are required. The account's keys
+are needed to hang up, transfer, send keys and dial out; a transport without them refuses to do so.
 `voicekit_phone.webhooks` has the common parts.
 """
 
@@ -47,9 +47,9 @@ JSON = "application/json"
 
 
 class Vonage:
-    """Vonage: `secret` or VONAGE_SIGNATURE_SECRET checks its signed webhooks, each of which counts once.
+    """Vonage: `secret` or VONAGE_SIGNATURE_SECRET checks its signed webhooks; each webhook is accepted only once.
 
-    With VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY (PEM) a call can be hung up, transferred, sent keys and dialled.
+    VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY (PEM) are needed to hang up, transfer, send keys and dial.
     """
 
     name = "vonage"
@@ -111,13 +111,13 @@ class Vonage:
         return webhook_routes(self, site)
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `voicekit_phone.webhooks.dial_out`."""
+        """Call `to` and return the call's id. See `voicekit_phone.webhooks.dial_out`."""
         urls = {"answer_url": site.address("/vonage/voice"), "news_url": site.address("/vonage/news")}
         return await dial_out(self.client, self._number, "VONAGE_NUMBER", to, urls, **how)
 
 
 class Jambonz:
-    """jambonz: `token` or JAMBONZ_WEBHOOK_TOKEN is the password of its webhook's basic authentication."""
+    """jambonz: `token` or JAMBONZ_WEBHOOK_TOKEN is the password for the basic authentication of its webhook."""
 
     name = "jambonz"
     dialect = Dialect(jambonz.JambonzWire, jambonz.JambonzPeer, PCM16K)
@@ -158,10 +158,10 @@ class Jambonz:
 
 
 class Exotel:
-    """Exotel: nothing is signed, so `token` or EXOTEL_PATH_TOKEN is part of the path of the applet's address.
+    """Exotel: nothing is signed, so the applet's address has `token` or EXOTEL_PATH_TOKEN in its path.
 
-    It is the same for every call, so keep it secret, and set Exotel's addresses in the firewall. With
-    EXOTEL_ACCOUNT_SID, EXOTEL_API_KEY, EXOTEL_API_TOKEN and EXOTEL_NUMBER a call can be dialled.
+    The token is the same for every call, so keep it secret, and let the firewall admit only Exotel's addresses.
+    EXOTEL_ACCOUNT_SID, EXOTEL_API_KEY, EXOTEL_API_TOKEN and EXOTEL_NUMBER are needed to dial.
     """
 
     name = "exotel"
@@ -192,11 +192,11 @@ class Exotel:
         return [SocketRoute("/exotel/media/{token}", media)]
 
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """Exotel has no requests for a call in progress: its flow decides what comes next."""
+        """None: Exotel has no requests for a call in progress; its flow decides what happens next."""
         return None
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. Exotel joins it to our socket at once, and its reports are not read."""
+        """Call `to` and return the call's id. Exotel connects it directly to our socket, and we read no reports."""
         stream = site.address(f"/exotel/media/{self._token}", scheme="wss")
         return await dial_out(self.client, self._number, "EXOTEL_NUMBER", to, {"stream_url": stream}, **how)
 
@@ -204,7 +204,7 @@ class Exotel:
 class Genesys:
     """Genesys AudioHook: `key` and `secret`, or GENESYS_API_KEY and GENESYS_CLIENT_SECRET, check the signed upgrade.
 
-    A transfer ends the session with the output variable `route`, on which the flow in Architect acts.
+    A transfer ends the session and sets an output variable, whose name is `route`; the flow in Architect acts on it.
     """
 
     name = "genesys"

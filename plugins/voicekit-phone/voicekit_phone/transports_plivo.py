@@ -32,7 +32,7 @@ XML = "text/xml"
 class Plivo:
     """Plivo: `token` or PLIVO_AUTH_TOKEN checks its signatures.
 
-    With `account` or PLIVO_AUTH_ID a call can be hung up and transferred, with `number` or PLIVO_NUMBER dialled.
+    To hang up and transfer, it needs `account` or PLIVO_AUTH_ID; to dial, also `number` or PLIVO_NUMBER.
     """
 
     name = "plivo"
@@ -76,7 +76,7 @@ class Plivo:
         return control_of(self.client, call_id, via=via)
 
     def news(self, request: Webhook) -> CallReport | None:
-        """A hang-up, or the result of an answering-machine detection: Plivo does not report the end of a greeting."""
+        """A hang-up, or the result of answering-machine detection; Plivo does not report the end of a greeting."""
         call_id = request.field("CallUUID") or request.field("RequestUUID")
         if machine := request.field("Machine"):
             found = machine.lower() == "true"
@@ -98,13 +98,13 @@ class Plivo:
         return [*webhook_routes(self, site), WebhookRoute(f"/{self.name}/transfer/{{token}}", transfer)]
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `voicekit_phone.webhooks.dial_out`."""
+        """Call `to` and return the call's id. See `voicekit_phone.webhooks.dial_out`."""
         urls = {"answer_url": site.address(f"/{self.name}/voice"), "news_url": site.address(f"/{self.name}/news")}
         return await dial_out(self.client, self._number, self.variables[2], to, urls, **how)
 
 
 class Vobiz(Plivo):
-    """Vobiz, with Plivo's messages: `token` or VOBIZ_AUTH_TOKEN checks its signatures, VOBIZ_AUTH_ID is its account."""
+    """Vobiz, with Plivo's messages: `token` or VOBIZ_AUTH_TOKEN checks its signatures; VOBIZ_AUTH_ID is the account."""
 
     name = "vobiz"
     dialect = Dialect(plivo.VobizWire, plivo.PlivoPeer, PCM16K)

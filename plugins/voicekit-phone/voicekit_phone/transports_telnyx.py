@@ -1,4 +1,4 @@
-"""Telnyx as a transport: TeXML for calls that come in, its events for calls that we make."""
+"""Telnyx as a transport: incoming calls use TeXML, and calls that we make use Telnyx's events."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from voicekit_phone.webhooks import (
 class Telnyx:
     """Telnyx with TeXML: `public_key` or TELNYX_PUBLIC_KEY checks its signatures.
 
-    With `api_key` or TELNYX_API_KEY a call can be hung up, transferred and sent keys; with TELNYX_CONNECTION_ID and
-    TELNYX_NUMBER as well it can be dialled.
+    To hang up, transfer and send keys, it needs `api_key` or TELNYX_API_KEY; to dial, also TELNYX_CONNECTION_ID and
+    TELNYX_NUMBER.
     """
 
     name = "telnyx"
@@ -84,7 +84,7 @@ class Telnyx:
         return control_of(self.client, call_id)
 
     def news(self, request: Webhook) -> CallReport | None:
-        """One of the events of a call that we made."""
+        """The report in one of Telnyx's events about a call that we made."""
         data = part(json_object(request.body), "data")
         payload = part(data, "payload")
         call_id = text(payload, "call_control_id")
@@ -112,7 +112,7 @@ class Telnyx:
         return [*webhook_routes(self, site), WebhookRoute("/telnyx/events", events)]
 
     async def _start_stream(self, site: Site, payload: Any) -> None:
-        """A call that we made was answered: lead its sound to us. One that came in has TeXML, and no such event."""
+        """Connect the sound of a call that we made, after its answer. Incoming calls get TeXML instead."""
         call_id = text(payload, "call_control_id")
         if self.client is None or self._account is None or text(payload, "direction") != "outgoing":
             return
@@ -125,7 +125,7 @@ class Telnyx:
             site.report(self.name, CallReport(call_id, CallEnd(EndReason.FAILED, type(error).__name__)))
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `webhooks.dial_out`; Telnyx sends no `keys` then."""
+        """Call `to` and return the call's id. See `webhooks.dial_out`; `keys` are not possible with Telnyx."""
         if self.client is not None and not self._connection:
             raise ConfigError("dial: expected TELNYX_CONNECTION_ID (the connection to call from), which is not set")
         if how.get("keys"):

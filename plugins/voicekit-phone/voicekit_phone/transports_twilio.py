@@ -1,4 +1,4 @@
-"""Twilio and its dialects, SignalWire and Cloudonix, as transports."""
+"""Twilio as a transport, and SignalWire and Cloudonix, which use variants of Twilio's protocol."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ XML = "text/xml"
 class Twilio:
     """Twilio: `token` or TWILIO_AUTH_TOKEN checks its signatures.
 
-    With `account` or TWILIO_ACCOUNT_SID a call can be transferred, and with `number` or TWILIO_NUMBER dialled.
+    To transfer, it needs `account` or TWILIO_ACCOUNT_SID; to dial, also `number` or TWILIO_NUMBER.
     """
 
     name = "twilio"
@@ -74,13 +74,13 @@ class Twilio:
         return webhook_routes(self, site)
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `voicekit_phone.webhooks.dial_out`."""
+        """Call `to` and return the call's id. See `voicekit_phone.webhooks.dial_out`."""
         urls = {"answer_url": site.address("/twilio/voice"), "news_url": site.address("/twilio/news")}
         return await dial_out(self.client, self._number, "TWILIO_NUMBER", to, urls, **how)
 
 
 def twilio_news(request: Webhook) -> CallReport | None:
-    """A status or the result of an answering-machine detection, as Twilio and its dialects send them."""
+    """The report in a status or a result of answering-machine detection, for Twilio, SignalWire and Cloudonix."""
     call_id, answered = request.field("CallSid"), request.field("AnsweredBy")
     if not answered:
         return not_connected(call_id, request.field("CallStatus"))
@@ -93,9 +93,9 @@ def twilio_news(request: Webhook) -> CallReport | None:
 
 
 class SignalWire:
-    """SignalWire: `signing_key` or SIGNALWIRE_SIGNING_KEY checks its signatures; `codec` is that of `<Stream>`.
+    """SignalWire: `signing_key` or SIGNALWIRE_SIGNING_KEY checks its signatures; `codec` is the codec of `<Stream>`.
 
-    With SIGNALWIRE_PROJECT_ID, SIGNALWIRE_TOKEN and SIGNALWIRE_SPACE (its host) a call can be transferred and dialled.
+    SIGNALWIRE_PROJECT_ID, SIGNALWIRE_TOKEN and SIGNALWIRE_SPACE (its host) are needed to transfer and dial.
     """
 
     name = "signalwire"
@@ -148,13 +148,13 @@ class SignalWire:
         return webhook_routes(self, site)
 
     async def dial(self, site: Site, to: str, **how: Any) -> str:
-        """Call `to`; the id of the call. See `voicekit_phone.webhooks.dial_out`."""
+        """Call `to` and return the call's id. See `voicekit_phone.webhooks.dial_out`."""
         urls = {"answer_url": site.address("/signalwire/voice"), "news_url": site.address("/signalwire/news")}
         return await dial_out(self.client, self._number, "SIGNALWIRE_NUMBER", to, urls, **how)
 
 
 class Cloudonix:
-    """Cloudonix: `token` or CLOUDONIX_PATH_TOKEN is part of the path of its webhook; as far as we know it signs
+    """Cloudonix: `token` or CLOUDONIX_PATH_TOKEN is part of the webhook's path; as far as we know, Cloudonix signs
     nothing.
     """
 
@@ -171,7 +171,7 @@ class Cloudonix:
         return cloudonix.CloudonixWire()
 
     def is_signed(self, request: Webhook, site: Site) -> bool:
-        """The route has the token in its path, so a request that got here knows it."""
+        """True: the token is in the route's path, so every request that gets here knows it."""
         return True
 
     def facts(self, request: Webhook) -> CallFacts:

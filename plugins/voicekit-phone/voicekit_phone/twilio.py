@@ -1,8 +1,8 @@
-"""Twilio Media Streams, both roles, and what leads there: TwiML and request signatures.
+"""Twilio Media Streams, both roles, with the TwiML that connects a call, and request signatures.
 
-Facts: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, read in 2024 copies; its Python helper
-for signatures. Never run against Twilio from here. All numbers come as text, `connected` has no sequence number, and
-a mark that comes back may have been cleared instead of played.
+Sources: Twilio's pages on websocket messages, `<Stream>` and the 319xx errors, in copies of 2024; its Python helper for
+signatures. Not tested against Twilio itself. All numbers come as text, `connected` has no sequence number, and a mark
+that comes back may have been cleared instead of played.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voicekit_phone.reading import base64_of, dumped, part, payload, read_object
 
 
 class TwilioWire(JsonStream):
-    """Our side of one stream. Closing the socket hangs up: the TwiML after `<Connect>` continues, or the call ends."""
+    """Our side of one stream. If we close the socket, the TwiML after `<Connect>` continues, or the call ends."""
 
     name = "twilio"
     can = JsonStream.can | {"hang_up"}
@@ -96,7 +96,7 @@ class TwilioPeer:
 
 
 def connect_twiml(url: str, parameters: Mapping[str, str] | None = None) -> str:
-    """TwiML that joins the call to `url`; ConfigError for an address that Twilio refuses: not wss, or with a query."""
+    """TwiML that connects the call to `url`; ConfigError if Twilio would refuse `url`: not wss, or with a query."""
     parts = urlsplit(url)
     if parts.scheme != "wss" or parts.query:
         raise ConfigError(
@@ -115,7 +115,7 @@ def busy_twiml() -> str:
 
 
 def signature(token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
-    """The `X-Twilio-Signature` of a request to `url`, with the fields of its form. For an upgrade, `url` is wss://."""
+    """The `X-Twilio-Signature` of a request to `url` with the fields in `form`. For an upgrade, `url` is wss://."""
     fields: dict[str, set[str]] = {}
     for name, value in form:
         fields.setdefault(name, set()).add(value)
@@ -124,10 +124,10 @@ def signature(token: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str
 
 
 def is_signed(token: str, header: str, url: str, form: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bool:
-    """Whether `header` is Twilio's signature of the request. `url` is the public one, as configured at Twilio.
+    """Whether `header` is Twilio's signature of the request. `url` is the public address, as configured at Twilio.
 
-    A body that is not a form is covered by `bodySHA256` in the query. Both the address with its port and the one
-    without are tried, as Twilio signs either.
+    A body that is not a form is covered by `bodySHA256` in the query. The address is tried with its port and without
+    it, since Twilio may sign either.
     """
     fields = list(form)
     parts = urlsplit(url)

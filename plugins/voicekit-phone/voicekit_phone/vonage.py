@@ -1,8 +1,9 @@
-"""Vonage Voice API websockets, both roles, the NCCO that leads there, and signed webhooks.
+"""Vonage Voice API websockets, both roles, the NCCO that connects a call, and signed webhooks.
 
-Facts: Vonage's websocket guide of 2026 (and its 2021 text), its Python SDK. Never run against Vonage from here. Each
-binary message is exactly 20 ms, ours too; there is no stop event: the close is the caller's goodbye.
-Unproven: whether a notify behind a clear is answered (taken as never), and the size of the headers (512 B or 2 kB).
+Sources: Vonage's websocket guide of 2026 (and its text of 2021), and its Python SDK. Not tested against Vonage itself.
+Each binary message has exactly 20 ms, in both directions. There is no stop event: a closed socket means that the caller
+has hung up. Not verified: whether a notify after a clear is answered (we assume never), and the largest size of the
+headers (512 B or 2 kB).
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from voicekit_phone.reading import dumped, known, part, passed_over, read_object
 
 RATES = (8000, 16_000, 24_000)
 OLD_S = 300
-"""Seconds: a token issued longer ago is refused."""
+"""A token that was issued more than this many seconds ago is refused."""
 
 
 class VonageWire:
-    """Our side of one websocket. The call is ended by REST; closing goes back to the answer of the event URL."""
+    """Our side of one websocket. REST ends the call. If we close the socket, the answer of the event URL is next."""
 
     name = "vonage"
     can = frozenset({"mark", "clear"})
@@ -148,7 +149,7 @@ class VonagePeer:
 def connect_ncco(
     url: str, *, rate: int = 16_000, parameters: Mapping[str, str] | None = None, event_url: str | None = None
 ) -> str:
-    """The NCCO that joins the call to `url`; ConfigError for an address that is not wss and for another rate."""
+    """The NCCO that connects the call to `url`; ConfigError if `url` is not wss, or the rate is not possible."""
     if urlsplit(url).scheme != "wss" or rate not in RATES:
         raise ConfigError(f"vonage: expected a wss:// address and a rate of {RATES}, got a rate of {rate}")
     endpoint = {
@@ -165,12 +166,12 @@ def connect_ncco(
 
 
 def busy_ncco() -> str:
-    """The NCCO for a call that can't be taken now: no action, so the call ends."""
+    """The NCCO for a call that can't be taken now: it has no actions, so the call ends."""
     return "[]"
 
 
 def token(secret: str, claims: Mapping[str, object]) -> str:
-    """A JWT as Vonage signs its webhooks: HS256 with the account's signature secret."""
+    """A JWT like those with which Vonage signs webhooks: HS256 with the account's signature secret."""
     head = encoded(b'{"alg":"HS256","typ":"JWT"}')
     signed = f"{head}.{encoded(json.dumps(claims, separators=(',', ':')).encode())}"
     return f"{signed}.{encoded(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
@@ -181,7 +182,8 @@ def claims_of(
 ) -> dict[str, Any] | None:
     """The claims of a webhook's `Authorization: Bearer` token; None unless it was signed with `secret` for this `body`.
 
-    It must be younger than OLD_S at `now` (the time of day, in seconds). The caller checks that its `jti` is new.
+    At `now` (the time of day in seconds), the token must be younger than OLD_S. This function does not check that its
+    `jti` is new.
     """
     try:
         signed, _, signature = bearer.removeprefix("Bearer ").strip().rpartition(".")

@@ -1,11 +1,11 @@
-"""The common part of the carriers' transports: from a webhook to a socket, its reports, and dialling out.
+"""The common part of the carriers' transports: the way from a webhook to a socket, reports, and dialling out.
 
     POST /twilio/voice            signed by Twilio -> TwiML with a one-time token in the socket's path
-    GET  /twilio/media/TOKEN      the upgrade: the token once, within 15 s, for the call that it was made for
+    GET  /twilio/media/TOKEN      the upgrade: the token is valid once, within 15 s, for the call it was made for
     POST /twilio/news             signed: busy, no answer, who has answered
 
-A request without a signature, or with another's, is refused with 403 before any session exists. If no call can be
-admitted, the answer is the carrier's own form of "busy".
+A request without a valid signature is refused with 403 before any session exists. If no call can be admitted, the
+answer is the carrier's own form of "busy".
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NOT_CONNECTED: Mapping[str, EndReason] = {
     "call_rejected": EndReason.FAILED,
     "unallocated_number": EndReason.FAILED,
 }
-"""The carriers' words for calls that nobody answered."""
+"""What the carriers' words for an unanswered call mean."""
 
 _NUMBER = re.compile(r"\+?[0-9]{2,15}|sips?:[^\s<>\"'&]{1,200}")
 
@@ -72,16 +72,16 @@ class WebhookTransport(Protocol):
 
     def busy(self) -> str: ...
     def control(self, site: Site, call_id: str) -> CallControl | None:
-        """The carrier's control of this call; None without an account."""
+        """The carrier's control of this call; None if there is no account."""
         ...
 
     def news(self, request: Webhook) -> CallReport | None:
-        """The report in a signed request to `news`; None for reports that do not matter."""
+        """The report in a signed request to the path `news`; None for reports that do not matter."""
         ...
 
 
 def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "") -> list[Route]:
-    """The routes of `transport`; `hidden` is a secret part of the webhooks' paths, for a carrier that signs nothing."""
+    """The routes of `transport`; `hidden` is a secret part of their paths, for a carrier that signs nothing."""
 
     async def answer(request: Webhook) -> WebhookAnswer:
         if not transport.is_signed(request, site):
@@ -116,7 +116,7 @@ def webhook_routes(transport: WebhookTransport, site: Site, *, hidden: str = "")
 
 
 def media_url(transport: WebhookTransport, site: Site, facts: CallFacts) -> str:
-    """The socket's address for this call, valid once, for LIFE_S."""
+    """The address of this call's socket, which is valid once, within LIFE_S."""
     token = site.tokens.mint(facts.call_id, facts.facts, site.now())
     return site.address(f"/{transport.name}/media/{token}", scheme="wss")
 
@@ -137,9 +137,10 @@ async def dial_out(
     limit: float | None = None,
     detect_machine: bool = False,
 ) -> str:
-    """Have the carrier call `to` from `number`, which comes from `variable`; the id of the call. `urls`: see DialOrder.
+    """Have the carrier call `to` from `number`, and return the call's id.
 
-    ConfigError, without the numbers, if the account or the number is missing, or `to` is not a number.
+    `variable` is the environment variable that may hold `number`; DialOrder explains `urls`. ConfigError if the account
+    or `number` is missing, or `to` is not a number or a SIP address; the error quotes no numbers.
     """
     if client is None:
         raise ConfigError(
@@ -158,7 +159,7 @@ async def dial_out(
 
 
 def needed(given: str | None, variable: str, transport: str) -> str:
-    """A secret, `given` or from the environment; ConfigError, naming the variable, if it is missing."""
+    """The secret `given`, or else from the environment; if there is none, ConfigError names the variable."""
     value = given or os.environ.get(variable)
     if not value:
         raise ConfigError(f"transport {transport}: expected the secret in {variable}, which is not set")
@@ -166,7 +167,7 @@ def needed(given: str | None, variable: str, transport: str) -> str:
 
 
 def hidden_token(given: str | None, variable: str, transport: str) -> str:
-    """A token for a path, too long to guess."""
+    """A token for a path, from `given` or the environment; ConfigError if it could be guessed."""
     token = needed(given, variable, transport)
     if len(token) < 16 or not token.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(
@@ -181,7 +182,7 @@ def optional(given: str | None, variable: str) -> str | None:
 
 
 def client_of(account: Callable[..., T], api: str | None, *keys: str | None) -> CarrierClient | None:
-    """A client of `account`, if all its keys are there."""
+    """A client of `account`; None if one of its keys is missing."""
     if not all(keys):
         return None
     return CarrierClient(account(*keys, **({} if api is None else {"api": api})))
@@ -192,7 +193,7 @@ def control_of(client: CarrierClient | None, call_id: str, **how: Any) -> CallCo
 
 
 def form_facts(request: Webhook, call_id: str, **named: str) -> CallFacts:
-    """The call's id, and those of the fields `named` that are present."""
+    """The facts in a webhook's form: the call's id, and the fields in `named` that are present."""
     known = {name: value for name, key in named.items() if (value := request.field(key))}
     if request.field("Direction").startswith("outbound"):
         known["direction"] = "outbound"
@@ -206,14 +207,14 @@ def not_connected(call_id: str, word: str) -> CallReport | None:
 
 
 class Once:
-    """Remembers values seen within `seconds`; once it holds MOST_NONCES, new values are refused."""
+    """Remembers the values seen in the last `seconds`; while it holds MOST_NONCES, it refuses new values."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._seen: dict[str, float] = {}
 
     def first(self, nonce: str, now: float) -> bool:
-        """Whether `nonce` is seen for the first time."""
+        """Whether `nonce` is new, and is now remembered."""
         self._seen = {seen: until for seen, until in self._seen.items() if until >= now}
         if not nonce or nonce in self._seen or len(self._seen) >= MOST_NONCES:
             return False
@@ -222,7 +223,7 @@ class Once:
 
 
 def has_password(header: str, password: str) -> bool:
-    """Whether `header` is basic authentication with `password`, with any name."""
+    """Whether `header` is basic authentication with `password` and any user name."""
     try:
         said = b64decode(header.removeprefix("Basic "), validate=True).decode()
     except (ValueError, Base64Error):

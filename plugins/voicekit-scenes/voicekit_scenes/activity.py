@@ -1,7 +1,7 @@
-"""What a recorded track of the bot contains: which part of which reply sounded, and when. Pure, from the samples.
+"""Finds in a recorded track of the bot which part of which reply sounded, and when. Pure, from the samples.
 
-The track is compared with the replies as the voice made them, so a hold, a cut and a resumption are seen exactly to the
-word, whoever played them: a `Stretch` is sound without a break in time or in the reply.
+The track is compared with the replies as the voice made them. So holds, cuts and resumptions are found exactly to the
+word, regardless of the program that played the sound. A `Stretch` is sound without a break in time or in the reply.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
 
 SNIPPET: Final = round(0.12 * RATE)
-"""Length of sound by which a place in a reply is found: about one syllable."""
+"""The number of samples that are searched for in a reply: about one syllable."""
 
 SHORTEST: Final = 4
-"""In windows; less sound than this resembles many places."""
+"""The least sound in windows that is searched for: less sound resembles many places."""
 
 ALIKE: Final = 0.8
-"""Correlation above which two pieces are the same sound; two different syllables of one voice stay below 0.6."""
+"""Two pieces with at least this correlation are the same sound; different syllables of one voice stay below 0.6."""
 
 DIFFERS: Final = 0.5
-"""Part of a window's power by which the track may differ and still match the reply."""
+"""A window of the track may differ from the reply by this fraction of its power, and still match it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From `start` to `end` (seconds of the track) reply number `reply` sounded, from its second `begins` on.
+    """A part of a reply that sounded: reply number `reply`, from `begins` seconds into it.
 
-    `reply` is -1 for sound that is in no reply. `end` is that of the last window that sounds. The reply was followed up
-    to its second `reached`, which is later if it is silent itself there.
+    It sounded from `start` to `end`, in seconds of the track; `end` is the end of the last window that sounds. `reply`
+    is -1 for sound that is in no reply. The track matches the reply up to `reached` seconds into it, which is later
+    than the last sound if the reply itself is silent there.
     """
 
     start: float
@@ -47,14 +48,14 @@ class Stretch:
 
     @property
     def stops(self) -> float:
-        """The second of the reply up to which it sounded."""
+        """How many seconds into the reply the sound stopped."""
         return self.begins + self.end - self.start
 
 
 def stretches(track: Samples, replies: Sequence[Samples], since: Sequence[float]) -> list[Stretch]:
-    """The stretches of `track`, in order. Reply n was made from the second `since[n]` on, and can't sound before that.
+    """The stretches of `track`, in order. The voice began reply n at the time `since[n]`, so it can't sound earlier.
 
-    Of replies that are the same, the one made last is what sounds.
+    If several replies have the same sound, the stretch belongs to the latest.
     """
     loud = sounding(track)
     found: list[Stretch] = []
@@ -79,8 +80,8 @@ def _stretch(
     made: Sequence[int],
     before: Sequence[Stretch],
 ) -> tuple[Stretch, int]:
-    """The stretch that begins in window `at`, and the window after it; it may belong to the replies `made`, in
-    order.
+    """The stretch that begins in window `at`, and the window after it. It is searched for in the replies `made`, in
+    this order.
     """
     first = at * WINDOW
     run = _run(loud, at)
@@ -89,7 +90,7 @@ def _stretch(
     place = place or _place(track[first : first + SNIPPET], replies, made) or _going_on(short, replies, before)
     if place is None and run >= SHORTEST:
         place = _place(short, replies, made)
-    elif place is None and made:  # too short to compare: the first sound of the newest reply, cut at once
+    elif place is None and made:  # too short to compare: it must be the newest reply, cut immediately
         begins = int(np.flatnonzero(sounding(replies[made[0]]))[0]) * WINDOW
         return Stretch(at / 100, (at + run) / 100, made[0], begins / RATE, begins / RATE + run / 100), at + run
     if place is None:
@@ -114,13 +115,13 @@ def _stretch(
 
 
 def _run(loud: np.ndarray[Any, Any], at: int) -> int:
-    """How many windows from `at` on sound without a break."""
+    """How many windows sound without a break, from `at` on."""
     quiet = np.flatnonzero(~loud[at : at + 100])
     return int(quiet[0]) if len(quiet) else 100
 
 
 def _going_on(snippet: Samples, replies: Sequence[Samples], before: Sequence[Stretch]) -> tuple[int, int] | None:
-    """Where `snippet` is in the last reply that sounded, if the reply continues where it stopped: a second at most."""
+    """Where `snippet` is in the last reply that sounded: at most a second after the place where the reply stopped."""
     if not before or before[-1].reply < 0:
         return None
     last = before[-1]
@@ -130,7 +131,7 @@ def _going_on(snippet: Samples, replies: Sequence[Samples], before: Sequence[Str
 
 
 def _place(snippet: Samples, replies: Sequence[Samples], made: Sequence[int]) -> tuple[int, int] | None:
-    """In which reply, and at which sample of it, `snippet` is."""
+    """The reply that contains `snippet`, and the sample at which `snippet` begins in it."""
     for reply in made:
         if (begins := _find(snippet, replies[reply])) is not None:
             return reply, begins
@@ -138,7 +139,7 @@ def _place(snippet: Samples, replies: Sequence[Samples], made: Sequence[int]) ->
 
 
 def _find(snippet: Samples, sound: Samples) -> int | None:
-    """The sample of `sound` from which it is most like `snippet`; None if it is not like it anywhere."""
+    """The sample of `sound` from which `sound` is most like `snippet`; None if there is no such place."""
     size = len(snippet)
     if len(sound) < size or not snippet.any():
         return None
@@ -153,7 +154,7 @@ def _find(snippet: Samples, sound: Samples) -> int | None:
 
 
 def _merged(found: Sequence[Stretch]) -> Iterator[Stretch]:
-    """Stretches of one reply that continue each other become one: a quiet syllable does not separate them."""
+    """Join stretches of one reply that continue each other, since a quiet syllable must not separate them."""
     held: Stretch | None = None
     for stretch in found:
         if held is not None and stretch.reply == held.reply and _goes_on(held, stretch):

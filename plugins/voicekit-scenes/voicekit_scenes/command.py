@@ -1,4 +1,4 @@
-"""`voicekit scenes [BOT]`: hold the scenes with a bot, print the score, and draw it."""
+"""`voicekit scenes [BOT]`: hold the scenes with a bot, print the score, and draw a picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELP: Final = "test a bot's turn-taking in scripted scenes, and score it"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the scenes; 0 for any score, so that a program can use the numbers of --json."""
+    """Hold the scenes; returns 0 for any score, so that a program can use the numbers of --json."""
     parser = Parser(prog="voicekit scenes", description=HELP)
     bot = "a Python file with a handler, or the name of a registered handler (default: the scenes' own bot)"
     parser.add_argument("bot", metavar="BOT", nargs="?", help=bot)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def usual_vad(plugins: Plugins) -> str:
-    """The default vad of a user: `confirmed` if voicekit-silero is installed, else `webrtc`."""
+    """The vad that a session has by default: `confirmed` if voicekit-silero is installed, else `webrtc`."""
     return "confirmed" if "confirmed" in plugins.registry.names("vad") else "webrtc"
 
 

@@ -9,21 +9,21 @@ from typing import Final
 from voicekit_scenes.scene import CallerAct, When
 
 HUSH_S: Final = 0.75
-"""Silence after which the bot's utterance is over: longer than its own pauses between sentences."""
+"""Seconds of silence after which the bot's utterance is over: longer than the bot's pauses between sentences."""
 
 PATIENCE_S: Final = 10.0
-"""A caller whose cue does not come for this long, plus the seconds of the cue, gives up the rest of the scene."""
+"""A caller waits for a cue this many seconds, and the cue's own seconds; then the rest of the scene is dropped."""
 
 
 LONGEST_WAIT_S: Final = 40.0
-"""... also if the bot never stops speaking."""
+"""The longest wait in seconds for a cue, even if the bot never stops speaking."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotHeard:
-    """The bot's utterance that was heard last: when it began, and the last moment at which it sounded.
+    """The bot's last utterance: when it began, and the last moment at which it sounded.
 
-    `length` is how many seconds it will take if it is not interrupted, as far as that is known.
+    `length` is how many seconds the utterance takes if it is not interrupted, or None if that is not known.
     """
 
     began: float
@@ -32,13 +32,13 @@ class BotHeard:
 
 
 class Director:
-    """One caller: `look` is called repeatedly, and returns the acts that are due, with their times."""
+    """Decides for one caller: `look` is called repeatedly, and returns the acts that are due, with their times."""
 
     def __init__(self, acts: Sequence[CallerAct], lengths: Sequence[float]) -> None:
         self._acts = list(zip(acts, lengths, strict=True))
         self._next = 0
         self._free_at = 0.0  # when the caller's own last sound ends
-        self._began_at = 0.0  # when that sound began
+        self._began_at = 0.0  # when the caller's own last sound began
         self.gave_up = False
 
     @property
@@ -50,7 +50,7 @@ class Director:
         return self._free_at
 
     def look(self, now: float, bot: BotHeard | None) -> list[tuple[float, CallerAct]]:
-        """The acts that begin by `now`, and when each began."""
+        """The acts that are due by `now`, and when each begins."""
         begun: list[tuple[float, CallerAct]] = []
         while not self.over:
             act, length = self._acts[self._next]
@@ -65,12 +65,12 @@ class Director:
         return begun
 
     def _has_waited(self, act: CallerAct, bot: BotHeard | None, now: float) -> bool:
-        """Whether the caller has waited long enough for the cue; the wait is longer while the bot speaks."""
+        """Whether the caller has waited too long for the cue; the wait is longer while the bot speaks."""
         since = self._free_at if bot is None else max(self._free_at, bot.sounded)
         return now - since > PATIENCE_S + abs(act.cue.seconds) or now - self._free_at > LONGEST_WAIT_S
 
     def _due(self, act: CallerAct, bot: BotHeard | None, now: float) -> float | None:
-        """When the act is due; None while that is unknown."""
+        """When the act is due; None while that is not known."""
         match act.cue.when:
             case When.AT:
                 return act.cue.seconds

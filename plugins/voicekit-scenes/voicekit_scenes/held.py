@@ -1,4 +1,4 @@
-"""Holds one scene in virtual time, and returns everything the score needs: both sounds, the questions, the history."""
+"""Holds a scene in virtual time, and returns all that the score needs: both sounds, the questions, the history."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """Everything known about a scene that was held. The two tracks have equal length, at RATE, from -1 to 1."""
+    """All that is known about a scene after the call. Both tracks have the same length, at RATE, from -1 to 1."""
 
     scene: Scene
     caller: Samples
     bot: Samples
     placed: tuple[Placed, ...]
     said: tuple[Utterance, ...]
-    """What the voice was given to say, in the order of the replies; `since` in seconds of the tracks."""
+    """The voice's utterance in each reply; its `since` is in seconds of the tracks."""
     asked: tuple[str, ...] = ()
-    """The text of each question that the handler was asked, and of each silence ("")."""
+    """The text of each question that the handler was asked; "" if it was asked because of a silence."""
     history: tuple[Exchange, ...] = ()
     final_words: tuple[Word, ...] = ()
-    """The recogniser's final words; samples of the caller's track."""
+    """The recogniser's final words; their times are in samples of the caller's track."""
     decided: tuple[str, ...] = ()
     """The turn machine's decisions, with their times."""
 
 
 def scripted_bot(scene: Scene) -> Bot:
-    """The bot of a scene: it answers any question with the scene's answers, in turn."""
+    """The bot of a scene: it answers any question with the next of the scene's answers."""
     texts: Iterator[str] = chain((answers()[name] for name in scene.answers), repeat(answers()[scene.answers[-1]]))
 
     async def answer(turn: Turn, say: Callable[[str], Any]) -> None:
@@ -66,9 +66,9 @@ def hold(
     messages: str = MESSAGES,
     plugins: Any = None,
 ) -> Recording:
-    """Hold `scene` with `bot` (None: its scripted one).
+    """Hold `scene` with `bot`, or with the scene's scripted bot if that is None.
 
-    `messages` is the file of the recogniser's messages. With `engines`, the recogniser listens to the sound itself.
+    `messages` is the file of the recogniser's recorded messages. With `engines`, a real recogniser hears the sound.
     """
     voice = RecordedTts()
     room = Room(scene, voice, replays=engines is None, messages=messages)
@@ -86,7 +86,7 @@ def hold(
     call = hold_call(chosen, Script(), sink=room.sink, strict=False, plugins=plugins, **parts)
     log = call.events
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
-    seconds = max([len(room.caller) / 2 / RATE, *ends])  # what the caller said at the end is still answered
+    seconds = max([len(room.caller) / 2 / RATE, *ends])  # the answer to the caller's last words may be longer
     return Recording(
         scene=scene,
         caller=_samples(bytes(room.caller).ljust(2 * round(seconds * RATE), b"\0")),

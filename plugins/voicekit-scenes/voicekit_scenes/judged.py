@@ -1,4 +1,4 @@
-"""From a recording to its score: finds when both sides sound, and applies `score` to each."""
+"""Makes the score of a recording: finds when both sides sound, and applies the rules of `score`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
 
 TALKS = (Due.ANSWER, Due.YIELD)
-"""What is due for a sound whose words must be in a question."""
+"""The kinds of sounds whose words must be in a question to the handler."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Judged:
     bot: tuple[Stretch, ...]
     outcomes: tuple[Outcome, ...]
     replies: tuple[Became, ...]
-    """What became of the replies that nobody meant to interrupt."""
+    """What happened to the replies that no caller meant to interrupt."""
     lost: tuple[str, ...]
     empty: int
     history_wrong: int
@@ -98,7 +98,7 @@ def _length(samples: Samples) -> float:
 
 
 def _lost(recording: Recording) -> list[str]:
-    """Final words that need an answer but are in no question; words of other sounds can't be lost."""
+    """Final words that need an answer but are in no question. Words of sounds that need no answer don't count."""
     due = [
         (placed.start, placed.start + placed.samples)
         for placed in recording.placed
@@ -109,7 +109,7 @@ def _lost(recording: Recording) -> list[str]:
 
 
 def _history(recording: Recording, bot: Sequence[Stretch]) -> tuple[int, int]:
-    """How many exchanges of the history differ from the sound that was heard, and how many can be compared."""
+    """How many exchanges of the history differ from the sound that was heard, and how many were compared."""
     wrong = of = 0
     replies = {said.turn: place for place, said in enumerate(recording.said)}
     for exchange in recording.history:
@@ -123,7 +123,7 @@ def _history(recording: Recording, bot: Sequence[Stretch]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures of many scenes. Times are seconds; None if there is nothing to measure."""
+    """The figures of many scenes. Times are in seconds; a figure is None if there is nothing to measure."""
 
     scenes: int
     good: int
@@ -178,5 +178,5 @@ def summary(judged: Sequence[Judged]) -> Summary:
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float] | None:
-    """Median and worst."""
+    """The median and the worst value."""
     return (median(values), max(values)) if values else None

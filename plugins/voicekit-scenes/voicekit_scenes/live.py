@@ -1,8 +1,8 @@
-"""The recogniser of voicekit-local in the time of the sound: fed 20 ms at a time, it answers when a real one would.
+"""The recogniser of voicekit-local in virtual time: it gets 20 ms of sound at a time, and answers like a real one.
 
-It decodes at once, and its results come out later by the time that an idle core would need: a number for each second of
-sound, so that a busy machine changes nothing and the same sound gives the same messages. `--recogniser live` listens
-with this, and scripts/record_recogniser.py records with it.
+It decodes immediately, but returns a result only after the time that an idle core would need, which is computed from
+the length of the sound. So a busy machine changes nothing, and the same sound gives the same messages. `--recogniser
+live` uses this recogniser, and scripts/record_recogniser.py records its messages.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from voicekit.soniox.stt.tokens import Tokens
 from voicekit_scenes.noises import RATE
 
 TRIP_S: Final = 0.005
-"""To the recogniser's process and back, over the loopback."""
+"""Seconds to the recogniser's process and back, over loopback."""
 
 DECODES_S: Final = (0.03, 0.045)
-"""Seconds that a decode takes on an idle core, and more for each second of sound (Moonshine base, int8)."""
+"""Seconds that each decode takes on an idle core, and those that each second of sound adds (Moonshine base, int8)."""
 
 
 class Engines:
-    """Recogniser and aligner of voicekit-local, loaded once; ConfigError if they are not installed."""
+    """The recogniser and the aligner of voicekit-local, loaded once; ConfigError if they are not installed."""
 
     def __init__(self) -> None:
         try:
@@ -44,13 +44,13 @@ class Engines:
         self.aligner.load(no_progress)
 
     def decode(self, job: Any) -> tuple[Any, float]:
-        """Run a job; the time is what an idle core would take."""
+        """Run a job; returns its result, and the seconds that an idle core would take."""
         first, more = DECODES_S
         return job.run(self.recogniser, self.aligner), first + more * len(job.pcm) / 2 / RATE
 
 
 class LiveHearing:
-    """One stream: `feed` takes sound and returns the recogniser's results at its end."""
+    """One stream: `feed` takes sound, and returns the recogniser's results up to the end of this sound."""
 
     def __init__(self, engines: Engines) -> None:
         from voicekit_local.hearing import Hearing
@@ -68,7 +68,7 @@ class LiveHearing:
         return self._answers()
 
     def finalize(self, at: int) -> None:
-        """Ask that everything so far becomes final; the answer is for what came before sample `at`."""
+        """Make all words so far final; the answer says that the sound before sample `at` is final."""
         self._finalized = at
         self._hearing.finalize()
 
@@ -88,7 +88,7 @@ class LiveHearing:
 
 
 class LiveStt(Pipeable):
-    """The stage: hears PCM16 mono at RATE. It blocks while it decodes, so it belongs into virtual time."""
+    """The stage: hears PCM16 mono at RATE. Decoding blocks, so the stage is meant for virtual time."""
 
     name = "live recogniser"
     produces = None
@@ -105,7 +105,7 @@ class LiveStt(Pipeable):
         return self.accepts
 
     def finalize(self, at: int) -> None:
-        """Everything up to sample `at` is to become final once it was heard, unless speech starts before that."""
+        """Make all words up to sample `at` final as soon as it has been heard, unless speech starts before that."""
         self._asked = at
 
     @asynccontextmanager

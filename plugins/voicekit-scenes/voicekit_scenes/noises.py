@@ -1,4 +1,4 @@
-"""Sounds that are no words, made of numbers: coughs, a door, keys, a hum, music. The same seed gives the same sound."""
+"""Computed sounds without words: coughs, a door, keys, a hum, music. The same seed gives the same sound."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     """Mono sound at RATE, from -1 to 1."""
 
 RATE: Final = 16_000
-"""Hz, of every sound of the scenes."""
+"""The rate of all sounds of the scenes, in Hz."""
 
 SPEECH_DBFS: Final = -23.0
-"""Of the callers' and the bot's speech, and of music, as a root mean square over what sounds."""
+"""The level of the callers' and the bot's speech, and of music: a root mean square without the silence."""
 
 RINGS_S: Final = 2.5
-"""Until a chord is 43 dB down."""
+"""Seconds until a chord has fallen by 43 dB."""
 
 FLOOR_DBFS: Final = -70.0
-"""Of the noise that every room has: a digital silence is heard on no telephone."""
+"""The level of the noise that every room has: no telephone has digital silence."""
 
 
 def cough(seconds: float, seed: int) -> Samples:
-    """Bursts of noise, shaped by a throat, each with a hard beginning."""
+    """Bursts of noise as from a throat, each with a hard beginning."""
     dice = np.random.default_rng(seed)
     sound = _shaped(dice.standard_normal(_count(seconds)), 350, 2_800)
     bursts = max(1, round(seconds / 0.3))
@@ -64,7 +64,7 @@ def keys(seconds: float, seed: int) -> Samples:
 
 
 def hum(seconds: float, seed: int) -> Samples:
-    """A person who thinks: a low tone through a closed mouth."""
+    """A person who is thinking: a low tone through a closed mouth."""
     dice = np.random.default_rng(seed)
     time = np.arange(_count(seconds)) / RATE
     pitch = 125 + 6 * np.sin(2 * np.pi * 0.9 * time) + np.cumsum(dice.standard_normal(len(time))) * 0.002
@@ -75,7 +75,7 @@ def hum(seconds: float, seed: int) -> Samples:
 
 
 def music(seconds: float, seed: int) -> Samples:
-    """Chords on something like a piano, two a second, with a bass; each fades within RINGS_S."""
+    """Chords like those of a piano, two each second, with a bass; each chord fades within RINGS_S."""
     dice = np.random.default_rng(seed)
     sound = np.zeros(_count(seconds + RINGS_S))
     since = np.arange(_count(RINGS_S)) / RATE
@@ -99,11 +99,11 @@ NOISES: Final[Mapping[str, Callable[[], Samples]]] = {
     "music": lambda: music(16.0, 7),
     "music-short": lambda: music(2.5, 8),
 }
-"""Every sound that is made here, by name."""
+"""All sounds that this module makes, by name."""
 
 
 def floor(at: int, samples: int) -> Samples:
-    """The noise of the room from sample `at` on; the same for the same place."""
+    """The noise of the room from sample `at` on; the same `at` always has the same noise."""
     places = (at + np.arange(samples)) % len(_floor())
     return np.asarray(_floor()[places])
 
@@ -118,7 +118,7 @@ def _count(seconds: float) -> int:
 
 
 def _shaped(noise: Samples, low: float, high: float) -> Samples:
-    """`noise` between two pitches, softly."""
+    """`noise` limited to the range between two pitches, with soft edges."""
     spectrum = np.fft.rfft(noise)
     pitch = np.fft.rfftfreq(len(noise), 1 / RATE)
     gain = 1 / (1 + (low / np.maximum(pitch, 1)) ** 4) / (1 + (pitch / high) ** 4)

@@ -1,4 +1,4 @@
-"""Draws scenes that were held: when the caller and the bot sounded, on a line of time. SVG, by hand. Pure."""
+"""Draws scenes as SVG: when the caller and the bot sounded, on a line of time. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BOT: Final = "#4d4d4d"
 
 
 def picture(judged: Sequence[Judged], title: str) -> str:
-    """The whole picture, a row for each scene: the caller above, the bot below, and the result on the right."""
+    """The whole picture. Each scene has a row: the caller above, the bot below, and the result on the right."""
     seconds = max((one.seconds for one in judged), default=1.0)
     width = LEFT + round(seconds * PER_SECOND) + NOTES
     height = TOP + ROW * len(judged) + 30

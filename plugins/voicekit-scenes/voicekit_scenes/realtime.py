@@ -1,8 +1,8 @@
 """Holds scenes in real time over the local server, with voicekit and with other programs that get the same sound.
 
-The caller, the voice and the score are those of virtual time; the recogniser listens for itself, so what the machine
-does at the time counts. A peer is a program that reads the caller's sound from its standard input, 20 ms at a time in
-real time, and writes what it plays to its standard output in the same way; see benchmarks/peer_work.
+The caller, the voice and the score are the same as in virtual time, but a real recogniser hears the sound, so the load
+of the machine matters. A peer is another program. It reads the caller's sound from its standard input, 20 ms at a time
+in real time, and writes the sound that it plays to its standard output in the same way; see benchmarks/peer_work.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 RATE: Final = 16_000
 JITTER_S: Final = 0.2
-"""Sound of a peer that comes this much early or late still belongs behind what came before it."""
+"""A peer's sound that comes up to this many seconds early or late is placed directly after its previous sound."""
 
 STARTS_S: Final = 40.0
-"""Until a peer plays its first frame, silence included."""
+"""Seconds to wait until a peer plays its first frame, which may be silence."""
 
 
 async def hold_in_real_time(
     scene: Scene, service: SpeechService, bot: Bot | None = None, *, vad: str, plugins: Plugins
 ) -> Recording:
-    """Hold `scene` with voicekit; the recogniser is that of `service`."""
+    """Hold `scene` with voicekit and the recogniser of `service`."""
     voice = RecordedTts()
     room = Room(scene, voice, replays=False)
     log: list[tuple[float, SessionEvent]] = []
@@ -70,7 +70,7 @@ def recording_of(
     final_words: tuple[Word, ...] = (),
     decided: tuple[str, ...] = (),
 ) -> Recording:
-    """The recording of a room whose scene is over, for the score."""
+    """The recording, for the score, of a room whose scene is over."""
     ends = [piece.start + len(piece.pcm) / 2 / RATE - room.start for piece in room.sink.heard[-1:]]
     seconds = max([len(room.caller) / 2 / RATE, *ends])
     return Recording(
@@ -87,7 +87,7 @@ def recording_of(
 
 
 async def hold_with_peer(scene: Scene, service: SpeechService, command: Sequence[str]) -> Recording:
-    """Hold `scene` with the program of `command`, whose last argument has addresses and texts (JSON)."""
+    """Hold `scene` with the program `command`, which gets addresses and texts as JSON in its last argument."""
     voice = VoiceServer()
     room = Room(scene, voice, replays=False)
     async with voice.serve() as tts, _peer(scene, service, tts, command) as process:
@@ -124,8 +124,8 @@ async def _peer(scene: Scene, service: SpeechService, tts: str, command: Sequenc
 
 
 async def _listen(process: trio.Process, room: Room, plays: trio.Event) -> None:
-    """Take the sound a peer plays, by the time at which it came; sound slightly early or late follows directly on the
-    last.
+    """Take the sound that a peer plays, and place it at the time at which it came. Sound that comes slightly early or
+    late is placed directly after the previous sound.
     """
     assert process.stdout is not None, "it was opened with a pipe"
     rest, next_at = b"", 0.0
@@ -142,7 +142,7 @@ async def _listen(process: trio.Process, room: Room, plays: trio.Event) -> None:
 
 
 async def _speak(process: trio.Process, room: Room) -> None:
-    """The caller's sound, in real time, to the end of the scene."""
+    """Send the caller's sound in real time, until the end of the scene."""
     assert process.stdin is not None, "it was opened with a pipe"
     start, at = trio.current_time(), 0
     room.begin(start)
@@ -156,7 +156,7 @@ async def _speak(process: trio.Process, room: Room) -> None:
 
 
 async def _rest(process: trio.Process) -> dict[str, Any]:
-    """The last line of JSON on the peer's standard error, once its input has ended."""
+    """End the peer's input, and return the last line of JSON on its standard error."""
     assert process.stdin is not None, "it was opened with pipes"
     assert process.stderr is not None, "it was opened with pipes"
     await process.stdin.aclose()
@@ -169,7 +169,7 @@ async def _rest(process: trio.Process) -> dict[str, Any]:
 
 
 def _exchanges(history: Sequence[dict[str, str]], room: Room) -> list[Exchange]:
-    """The peer's own account of how much of its replies was heard, beside the replies that the voice made."""
+    """Exchanges that combine the voice's replies with the peer's own account of how much of them was heard."""
     found, said = [], list(room.voice.said)
     for told in history:
         match = next((one for one in said if one.text[:12] == told["heard"][:12]), None)

@@ -1,10 +1,12 @@
-"""The recogniser's recorded messages, replayed: shifted to where the caller's sounds lie in the stream. Pure.
+"""Replays the recogniser's recorded messages, at the times that fit the positions of the caller's sounds. Pure.
 
-Each sound that the microphone hears has a track of messages, by seconds since its first sample (messages.jsonl, or the
-scripted ones of lines.toml). If one caller's sound begins before all of another's messages have come, the words that
-were still to come become final at once, as a recogniser hears both in one stream; the endpoint, which would have been
-behind the new sound, never comes. While the caller speaks, a backdrop or an echo is not understood: 14 dB and
-more below, it never was. What is asked to be final comes `FINALIZED_S` later: the recorded final words whose sound had
+Each sound that the microphone hears has a track of messages, with times in seconds since its first sample. They come
+from messages.jsonl, or, for scripted messages, from lines.toml.
+
+The caller may make a sound before all messages of the previous sound have come. A recogniser would hear both sounds in
+one stream, so the remaining words become final immediately, and the previous sound's endpoint never comes. Messages of
+a backdrop or an echo don't count while the caller speaks: the recogniser never understood them at 14 dB or more below
+the caller. A request to make words final takes `FINALIZED_S`, and applies to the recorded final words whose sound has
 passed by then.
 """
 
@@ -23,16 +25,18 @@ from voicekit_scenes.noises import RATE
 from voicekit_scenes.scene import HERE, lines
 
 FINALIZED_S: Final = 0.13
-"""From the request until everything is final: the median of the local recogniser's last decode, on an idle core."""
+"""Seconds from a request until all words are final: the median time of the local recogniser's last decode, on an idle
+core.
+"""
 
 BEHIND_S: Final = 0.4
-"""In silence, the final position is this far behind the sound heard (voicekit-local's own number)."""
+"""In silence, the final position is this many seconds behind the sound heard, as in voicekit-local."""
 
 PROGRESS_S: Final = 0.24
-"""In silence, a message comes this often (voicekit-local's own number)."""
+"""In silence, a message comes at this interval in seconds, as in voicekit-local."""
 
 Message: TypeAlias = Sequence[Any]
-"""[seconds, kind, what], as in messages.jsonl."""
+"""A message [seconds, kind, what], as in messages.jsonl."""
 
 
 MESSAGES: Final = "messages.jsonl"
@@ -41,7 +45,7 @@ MESSAGES: Final = "messages.jsonl"
 
 @cache
 def recorded(file: str = MESSAGES) -> Mapping[tuple[str, float], tuple[Message, ...]]:
-    """The messages of `file`, beside this module or elsewhere, by sound and level."""
+    """The messages in `file`, by sound and level; a relative path starts from this module's folder."""
     found = {}
     for line in (HERE / file).read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
@@ -62,35 +66,35 @@ def messages_of(sound: str, level_db: float = 0.0, file: str = MESSAGES) -> tupl
 
 
 def final_words(messages: Iterable[Message]) -> tuple[Any, ...]:
-    """Every final word of a track, [text, start, end]."""
+    """All final words in `messages`, each as [text, start, end]."""
     return tuple(word for message in messages if message[1] == "final" for word in message[2])
 
 
 @dataclass
 class Track:
-    """One sound's messages, from sample `start` of the stream on."""
+    """The messages of one sound, which begins at sample `start` of the stream."""
 
     start: int
     messages: Sequence[Message]
     language: str | None = None
     next: int = 0
     finalized_to: int = 0
-    """Words with their middle before this sample were made final on request, or when the track was cut short."""
+    """Words whose middle is before this sample have already been made final."""
     final_to: int = 0
-    """The end of its last final word."""
+    """The end of the track's last final word."""
     tail: tuple[Word, ...] = ()
     limit: int | None = None
-    """Messages later than this sample wait, because the sound itself has stopped."""
+    """Messages later than this sample must wait, because the sound itself has paused; None if it has not."""
 
     def due(self, now: int) -> list[Message]:
-        """The messages that have come by sample `now` and were not taken yet."""
+        """The new messages: those up to sample `now` that have not been returned before."""
         first, now = self.next, now if self.limit is None else min(now, self.limit)
         while self.next < len(self.messages) and self.start + self.messages[self.next][0] * RATE <= now:
             self.next += 1
         return list(self.messages[first : self.next])
 
     def words(self, given: Iterable[Any]) -> tuple[Word, ...]:
-        """Words of a message that are not final already, in samples of the stream."""
+        """The words of a message that are not yet final, with times in samples of the stream."""
         made = (
             Word(text, self.start + round(start * RATE), self.start + round(end * RATE), self.language)
             for text, start, end in given
@@ -104,9 +108,9 @@ class Track:
 
 @dataclass
 class Replay:
-    """One stream of messages. `begin` when a sound starts, `hear` for each piece of sound that has arrived.
+    """One stream of messages. Call `begin` when a sound starts, and `hear` for each piece of sound that has arrived.
 
-    One that is not `wanted` says nothing, and asks for no recorded messages.
+    If it is not `wanted`, it returns no messages, and needs no recorded ones.
     """
 
     wanted: bool = True
@@ -121,7 +125,7 @@ class Replay:
     _busy_to: int = 0
 
     def begin(self, start: int, name: str, level_db: float, samples: int) -> None:
-        """The caller makes the sound `name`, of so many samples, from sample `start` on."""
+        """Note that the caller makes the sound `name` from sample `start` on; it lasts `samples`."""
         if not self.wanted:
             return
         line = lines().get(name)
@@ -130,13 +134,13 @@ class Replay:
         self._tracks.append(Track(start, messages_of(name, level_db, self.file), language))
 
     def overhear(self, start: int, name: str, level_db: float) -> Track:
-        """The sound `name`, which is no caller's, begins; its messages count only while the caller is silent."""
+        """Note that another sound than the caller's begins; its messages count only while the caller is silent."""
         track = Track(start, messages_of(name, level_db, self.file) if self.wanted else ())
         self._side.append(track)
         return track
 
     def cut(self, track: Track, at: int) -> None:
-        """The overheard sound stopped at sample `at`: its later words were not heard."""
+        """Note that the overheard sound stopped at sample `at`, so its later words were not heard."""
         kept = list(track.messages[: track.next])
         shown = [word for word in track.tail if word.end <= at]
         rest: list[Message] = []
@@ -147,7 +151,7 @@ class Replay:
         track.messages = [*kept, *rest]
 
     def finalize(self, now: int, at: int) -> None:
-        """At sample `now` a request came to make everything up to sample `at` final."""
+        """Note a request, which came at sample `now`, to make all words up to sample `at` final."""
         if self.wanted:
             self._requests.append((now + round(FINALIZED_S * RATE), at))
 
@@ -196,7 +200,7 @@ class Replay:
         return [FinalWords(words)]
 
     def _rest(self, track: Track) -> list[Transcript]:
-        """Another sound has begun: the remaining words of this track are final now."""
+        """Make the remaining words of this track final, because another sound has begun."""
         words = track.words(final_words(track.messages[track.next :]))
         track.next = len(track.messages)
         said = self._make_final(track, words)
@@ -229,7 +233,7 @@ class Replay:
         return [Progress(final_to)]
 
     def _advance(self, now: int) -> list[Transcript]:
-        """In silence the recogniser passes what it has heard, now and then."""
+        """In silence, move the final position forward from time to time."""
         if now - self._progress_at < PROGRESS_S * RATE:
             return []
         self._progress_at = now

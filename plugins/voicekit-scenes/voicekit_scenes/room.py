@@ -1,7 +1,7 @@
 """The room where caller and bot meet: the sound at the caller's microphone, and the bot's sound as the caller hears it.
 
-The source is the microphone: the caller's own sounds, a backdrop, the echo of the bot, the noise of the room. The sink
-is the loudspeaker. Both at RATE, PCM16 mono; the room measures time only by its frames.
+The source is the microphone: it hears the caller's own sounds, a backdrop, the echo of the bot, and the noise of the
+room. The sink is the loudspeaker. Both use PCM16 mono at RATE. The room measures time only by its frames.
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ FRAME: Final = RATE // 50
 PCM: Final = AudioFormat(RATE)
 
 ECHO_DELAY: Final = round(0.12 * RATE)
-"""Samples from the loudspeaker back into the microphone's stream: a hands-free telephone's way."""
+"""Samples until the loudspeaker's sound is in the microphone's stream, as in a hands-free telephone."""
 
 LOUD: Final = 200
-"""The highest sample of a piece that sounds, of 32,767."""
+"""A piece sounds if its highest sample is above this level, of 32,767."""
 
 BOT_PAUSE_S: Final = 0.75
-"""Silence that separates two utterances of the bot for a listener."""
+"""Seconds of silence after which a listener takes the bot's next sound for another utterance."""
 
 DECODES_S: Final = 0.35
-"""A message about a sound comes at most this much behind it while it goes on."""
+"""While a sound continues, messages about it come at most this many seconds after it."""
 
 KEPT_S: Final = 1_200.0
-"""Seconds of the bot's sound that are kept: twice what the longest scene has."""
+"""Seconds of the bot's sound that are kept: twice as many as the longest scene has."""
 
 LONGEST_S: Final = 25.0
-"""Seconds after the caller's last sound at which a scene ends in any case: a bot may talk to its own echo for ever."""
+"""Most seconds from the caller's last sound to the end of the scene: a bot may answer its own echo for ever."""
 
 
 class Speaks(Protocol):
-    """A voice that keeps its text."""
+    """A voice that keeps a record of its utterances."""
 
     said: list[Utterance]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A sound that the caller made: from sample `start` of the stream on."""
+    """A sound that the caller made, which begins at sample `start` of the stream."""
 
     act: CallerAct
     start: int
@@ -70,7 +70,7 @@ class Placed:
 
 
 class Room:
-    """One scene's room. `frame(at)` is the microphone's next frame; it also lets the caller act."""
+    """The room of one scene. `frame(at)` lets the caller act, and returns the microphone's next frame."""
 
     def __init__(self, scene: Scene, voice: Speaks, *, replays: bool = True, messages: str = MESSAGES) -> None:
         self.scene = scene
@@ -81,15 +81,15 @@ class Room:
         self.placed: list[Placed] = []
         self.replay = Replay(replays, messages)
         self.caller = bytearray()
-        """The caller's sound alone, of the length of the stream."""
+        """The caller's sound alone, as long as the stream."""
         self._start: float | None = None
         self._bot: BotHeard | None = None
-        self._seen = 0  # pieces of the loudspeaker's sound that were examined
+        self._seen = 0  # number of pieces of the loudspeaker's sound already examined
         self._echo = _Echo(self.replay, scene.echo_db)
         self._backdrop_at = 0
 
     def begin(self, now: float) -> None:
-        """The call's first sample is heard at `now`, on trio's clock."""
+        """Begin the call; its first sample is heard at `now`, by trio's clock."""
         self._start = now
 
     @property
@@ -98,7 +98,7 @@ class Room:
         return self._start
 
     def frame(self, at: int) -> bytes | None:
-        """The sound of samples `at` to `at + FRAME`, which has just passed; None when the scene is over."""
+        """The microphone's sound in the FRAME samples from `at` on, which have just passed; None after the scene."""
         now = (at + FRAME) / RATE
         self._listen(now)
         if self._over(now):
@@ -111,7 +111,7 @@ class Room:
         self.caller += pcm16(alone)
         return pcm16(alone + noises.floor(at, FRAME) + self._behind(at))
 
-    # --- what the caller hears ---
+    # --- the sound that the caller hears ---
 
     def _listen(self, now: float) -> None:
         for piece in self.sink.heard[self._seen :]:
@@ -139,7 +139,7 @@ class Room:
         quiet = max(self.director.free_at, 0.0 if self._bot is None else self._bot.sounded)
         return now - quiet > self.scene.stays
 
-    # --- what the microphone hears ---
+    # --- the sound that the microphone hears ---
 
     def _place(self, act: CallerAct, start: int) -> None:
         samples = len(sound(act.sound))
@@ -156,7 +156,7 @@ class Room:
         return mixed
 
     def _behind(self, at: int) -> Samples:
-        """The backdrop and the echo."""
+        """The sound of the backdrop and the echo, which are behind the caller's."""
         mixed = np.zeros(FRAME)
         if (backdrop := self.scene.backdrop) is not None:
             whole = sound(backdrop.sound)
@@ -171,7 +171,7 @@ class Room:
             self._backdrop_at += len(sound(backdrop.sound))
 
     def _bot_sound(self, at: int) -> Samples:
-        """What the loudspeaker played in the FRAME samples from `at` on."""
+        """The loudspeaker's sound in the FRAME samples from `at` on."""
         mixed = np.zeros(FRAME)
         for piece in reversed(self.sink.heard):
             start = round((piece.start - self.start) * RATE)
@@ -185,7 +185,7 @@ class Room:
 
 
 class _Echo:
-    """The recogniser's view of the bot's own voice: the messages of the answer, as far as it has played."""
+    """What the recogniser hears of the bot's own voice: the messages of an answer, up to the sound already played."""
 
     def __init__(self, replay: Replay, level_db: float | None) -> None:
         self._replay = replay
@@ -196,7 +196,7 @@ class _Echo:
         self._last = 0
 
     def play(self, utterance: Utterance, start: int, samples: int) -> None:
-        """The loudspeaker played `samples` samples of `utterance` from sample `start` of the stream on."""
+        """Note that the loudspeaker played `samples` of `utterance`, from sample `start` of the stream on."""
         if self._level_db is None:
             return
         if utterance is not self._utterance:
@@ -212,7 +212,7 @@ class _Echo:
             self._track.limit = None if whole else self._track.start + self._played + round(DECODES_S * RATE)
 
     def look(self, now: int) -> None:
-        """An answer that has not continued for a while was cut."""
+        """If an answer has not continued for a while, count it as cut."""
         if self._track is not None and self._track.limit is not None and now - self._last > RATE:
             self._end(self._last)
 
@@ -224,7 +224,7 @@ class _Echo:
 
 
 class Microphone(Pipeable):
-    """The source: a live one, of frames of 20 ms."""
+    """The scene's source: a live source with frames of 20 ms."""
 
     name = "microphone of a scene"
     accepts: AudioFormat | None = None
@@ -252,7 +252,7 @@ class Microphone(Pipeable):
 
 
 class RecordedStt(Pipeable):
-    """The recogniser: emits what was recorded, by the sound that has reached it. It can be asked to finalise."""
+    """The recogniser: emits the recorded messages for the sound that has reached it, and can finalize on request."""
 
     name = "recorded recogniser"
     produces = None
@@ -262,14 +262,14 @@ class RecordedStt(Pipeable):
     def __init__(self, room: Room) -> None:
         self.accepts: AudioFormat | None = None
         self._room = room
-        self._asked: int | None = None  # sample up to which everything is to become final
+        self._asked: int | None = None  # sample up to which all words are to become final
 
     def negotiate(self, offered: AudioFormat) -> AudioFormat:
         self.accepts = PCM
         return PCM
 
     def finalize(self, at: int) -> None:
-        """Everything up to sample `at` is to become final once it was heard, unless speech starts before that."""
+        """Make all words up to sample `at` final as soon as it has been heard, unless speech starts before that."""
         self._asked = at
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
-"""The definition of a scene: when a caller makes which sound, and what the bot must do then. Values, and their reader;
-see scenes.toml.
+"""The definition of a scene: which sounds a caller makes and when, and what the bot must then do. This module has the
+values, and reads them from scenes.toml.
 
-Times of cues are relative to the bot's sound as the caller hears it, so the same scene works with any bot.
+The times of cues are relative to the bot's sound as the caller hears it, so the same scene works with any bot.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ KINDS: Final = (
 )  # fmt: skip
 
 UNCUT_KINDS: Final = ("pause", "digits", "ramble")
-"""Kinds of scene in which no answer may begin inside the caller's utterance."""
+"""The kinds of scenes in which no answer may begin inside the caller's utterance."""
 
 
 class Due(Enum):
     """What a bot must do after a sound."""
 
-    ANSWER = "answer"  # an answer after it, none inside
-    YIELD = "yield"  # the bot falls silent at once, and answers afterwards
-    HUSH = "hush"  # the bot falls silent at once; an answer may follow or not
-    WHOLE = "whole"  # the bot's reply is completed, undisturbed or resumed; the sound itself is not answered
+    ANSWER = "answer"  # an answer after the sound, none during it
+    YIELD = "yield"  # the bot falls silent immediately, and answers afterwards
+    HUSH = "hush"  # the bot falls silent immediately; an answer may follow
+    WHOLE = "whole"  # the bot completes its reply, perhaps after a pause, and does not answer the sound
     NOTHING = "nothing"  # the bot makes no sound
 
 
@@ -43,7 +43,7 @@ class When(Enum):
 
     AT = "at"  # the beginning of the call
     INTO = "into"  # the first sound of the bot's next utterance
-    BEFORE_END = "before_end"  # backwards from the end of the bot's next utterance; if negative, forwards
+    BEFORE_END = "before_end"  # the end of the bot's next utterance: seconds before it, or if negative, after it
     AFTER = "after"  # the end of the bot's utterance, detected by its silence
     THEN = "then"  # the end of the caller's own last sound
 
@@ -56,7 +56,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CallerAct:
-    """The caller makes `sound` at `cue`, at `level_db` above (below 0: below) the usual level."""
+    """The caller makes `sound` at `cue`, `level_db` louder than usual (quieter if negative)."""
 
     sound: str
     cue: Cue
@@ -66,7 +66,7 @@ class CallerAct:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """A sound that goes on through the whole call, at `level_db` relative to the caller."""
+    """A sound that continues through the whole call, at `level_db` relative to the caller."""
 
     sound: str
     level_db: float
@@ -74,10 +74,11 @@ class Backdrop:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A call: the bot says `greeting`, then its `answers` in turn (the last one repeatedly); names of answers.toml.
+    """A call: the bot says `greeting`, then its `answers` one after the other, and repeats the last one.
 
-    With `echo_db`, the caller's microphone hears the bot, quieter than it speaks by this amount. `stays` is how many
-    seconds the caller stays silent at the end; `rounds` is how often the acts are repeated.
+    `greeting` and `answers` are names in answers.toml. With `echo_db`, the caller's microphone hears the bot, at this
+    level relative to the bot's own. The caller performs the acts `rounds` times, and at the end stays silent for
+    `stays` seconds.
     """
 
     name: str
@@ -90,11 +91,11 @@ class Scene:
     stays: float = 4.0
     rounds: int = 1
     scripted: bool = False
-    """Whether recogniser messages in it were written by hand."""
+    """Whether some of its recogniser messages were written by hand."""
     realtime: bool = False
-    """Whether it is among those that are held in real time too."""
+    """Whether the scene can also be held in real time."""
     long: bool = False
-    """Whether it lasts for minutes, and is held only if it is named."""
+    """Whether the scene lasts for minutes, so that it is held only if the user names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +116,25 @@ class Line:
 
 @cache
 def answers() -> Mapping[str, str]:
-    """The bot's texts by name."""
+    """The bot's texts, by name."""
     found: dict[str, str] = _read("answers.toml")["answers"]
     return found
 
 
 @cache
 def lines() -> Mapping[str, Line]:
-    """The callers' lines by name."""
+    """The callers' lines, by name."""
     return {line["name"]: _line(line) for line in _read("lines.toml")["line"]}
 
 
 @cache
 def scenes() -> tuple[Scene, ...]:
-    """All scenes, in the order of the table."""
+    """All scenes, in the order of scenes.toml."""
     return tuple(map(read_scene, _read("scenes.toml")["scene"]))
 
 
 def read_scene(given: Mapping[str, Any]) -> Scene:
-    """A scene as a table of scenes.toml has it; ConfigError for what it can't be."""
+    """The scene that a table of scenes.toml describes; ConfigError if the table is not valid."""
     known = dict(given)
     try:
         acts = tuple(map(_act, known.pop("act", ())))
@@ -152,7 +153,7 @@ def read_scene(given: Mapping[str, Any]) -> Scene:
 
 
 def chosen(only: str | None, *, realtime: bool = False) -> tuple[Scene, ...]:
-    """The scenes whose name or kind begins with `only` (None: all); ConfigError if there is none."""
+    """The scenes whose name or kind begins with `only`, or all if that is None; ConfigError if there are none."""
     found = [scene for scene in scenes() if only is None or scene.name.startswith(only) or scene.kind.startswith(only)]
     found = [scene for scene in found if (scene.realtime or not realtime) and (not scene.long or scene.name == only)]
     if not found:

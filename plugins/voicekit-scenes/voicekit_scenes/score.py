@@ -1,7 +1,7 @@
-"""The score of a scene, by the two recorded tracks, what was to be said, and the history. Pure; see docs/scenes.md.
+"""The score of a scene, from the two recorded tracks, the texts to be said, and the history. Pure; see docs/scenes.md.
 
-Every time is in seconds. The caller's sound begins and ends where it sounds (not where its file does); the bot's is
-known as stretches of its replies. None of the rules asks the bot what it did.
+All times are in seconds. A sound of the caller begins and ends with its first and last audible part, not with its file;
+the bot's sound is given as stretches of its replies. No rule relies on what the bot says that it did.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ from voicekit_scenes.scene import UNCUT_KINDS, Due
 FULL_FROM_S: Final = 0.5
 FULL_TO_S: Final = 2.0
 ZERO_S: Final = 3.5
-"""An answer scores 1 from FULL_FROM_S to FULL_TO_S after the caller's end, falling to 0 at 0 and at ZERO_S."""
+"""An answer from FULL_FROM_S to FULL_TO_S after the caller's end scores 1; the score falls to 0 at 0 s and ZERO_S."""
 
 WAITS_S: Final = 8.0
-"""An answer that begins later than this counts as missing."""
+"""An answer that begins more seconds than this after the caller's end counts as missing."""
 
 SAME_WORD_S: Final = 0.35
-"""A reply that goes on within this of where it stopped goes on at the same word."""
+"""A reply continues at the same word if it continues within this many seconds of the place where it stopped."""
 
 NOTICED_S: Final = 0.04
-"""A break in a reply shorter than this is ignored."""
+"""A break in a reply of fewer seconds than this is ignored."""
 
 SOON_S: Final = 0.4
-"""A reply that continues within this time after the end of the sound continues soon."""
+"""A reply that continues within this many seconds after the end of the sound continues soon enough."""
 
 GOES_ON_S: Final = 0.25
-"""A reply that sounds for less than this has not continued."""
+"""A reply that sounds again, but for fewer seconds than this, has not continued."""
 
 RESUMES_S: Final = 4.0
-"""A reply that does not continue within this time after the end of the sound was cut."""
+"""A reply that does not continue within this many seconds after the end of the sound counts as cut."""
 
 
 END_S: Final = 0.3
-"""A reply that stops this close to its end was said completely: the rest is silence."""
+"""A reply that stops within this many seconds of its end counts as complete: the rest is silence."""
 
 
 BACKCHANNELS: Final = frozenset(word for word in IGNORE_WORDS["en"] if " " not in word) | {"oh", "yes", "um"}
-"""Words that may be lost if there are others beside them."""
+"""Words that may be missing from a question if the caller also said others."""
 
 
 class Became(Enum):
-    """What happened to the reply during which a sound came."""
+    """What happened to the reply that was sounding when the caller made a sound."""
 
-    WHOLE = "whole"  # it was not disturbed
-    RESUMED = "resumed"  # it was silent for a while, and continued at the same word
-    ELSEWHERE = "elsewhere"  # it continued at another word
+    WHOLE = "whole"  # not disturbed
+    RESUMED = "resumed"  # silent for a while, and continued at the same word
+    ELSEWHERE = "elsewhere"  # continued at another word
     CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One sound of the caller, as long as it sounds, and what is due for it."""
+    """A sound of the caller, from its first to its last audible part, and what the bot must do about it."""
 
     start: float
     end: float
@@ -69,11 +69,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one sound of the caller. A field is None if it does not apply.
+    """The result for one sound of the caller. A field is None if it does not apply; times are in seconds.
 
-    `latency`: from the caller's end to the answer's first sound. `cut_in`: an answer began inside the sound. `yielded`:
-    from the caller's first sound until the bot was silent. `talked`: seconds that the bot sounded, later than
-    `yielded`, while the caller still spoke. `late`: from the end of the sound until the reply continued.
+    `latency`: from the caller's end to the answer's first sound. `cut_in`: whether an answer began during the sound.
+    `yielded`: from the beginning of the caller's sound until the bot was silent. `talked`: how long the bot spoke again
+    while the caller was still speaking. `late`: from the end of the sound until the reply continued.
     """
 
     due: Due
@@ -88,7 +88,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether the bot did what was due, as far as it is a matter of yes or no."""
+        """Whether the bot did what was due. The latency does not matter here."""
         if self.cut_in or self.given is False:
             return False
         if self.due in (Due.YIELD, Due.HUSH):
@@ -97,7 +97,7 @@ class Outcome:
 
 
 def soon(late: float | None) -> bool:
-    """Whether a reply went on soon enough; half a window more is within what can be seen."""
+    """Whether a reply continued soon enough; half a window more is allowed, since times are measured in windows."""
     return (late or 0.0) <= SOON_S + 0.005
 
 
@@ -115,9 +115,9 @@ def mark(latency: float) -> float:
 def outcomes(
     heard: Sequence[Heard], bot: Sequence[Stretch], lengths: Sequence[float], *, may_cut_in: bool = False
 ) -> list[Outcome]:
-    """What came of each sound of the caller; `lengths` are those of the replies.
+    """The outcome of each sound of the caller; `lengths` are the lengths of the replies.
 
-    With `may_cut_in`, an answer inside a sound costs nothing: the caller had seemed to have finished.
+    With `may_cut_in`, an answer during a sound costs nothing, because the caller seemed to have finished.
     """
     found = []
     for place, one in enumerate(heard):
@@ -143,17 +143,17 @@ def _outcome(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float], until
     worth = mark(after[0]) if given and (may_cut_in or not inside) else 0.0
     latency = after[0] if given else None
     if inside and not after and not may_cut_in and _last_is_answer(started, one):
-        given = True  # it was answered, but too early
+        given = True  # answered, but too early
     return Outcome(one.due, given, latency, inside and not may_cut_in, worth, yielded, talked)
 
 
 def _last_is_answer(started: Sequence[Stretch], one: Heard) -> bool:
-    """Whether an answer that began inside the sound is still sounding at its end."""
+    """Whether an answer that began during the caller's sound is still sounding at the end of it."""
     return any(stretch.end > one.end for stretch in started)
 
 
 def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
-    """The stretches with which a reply begins, rather than going on."""
+    """The stretches that begin a reply; other stretches continue one."""
     begun: set[int] = set()
     found = []
     for stretch in bot:
@@ -164,9 +164,9 @@ def _beginnings(bot: Sequence[Stretch]) -> list[Stretch]:
 
 
 def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
-    """How long after the sound's beginning the bot was silent (None if it did not speak), and how long it spoke again.
+    """How long the bot spoke on after the sound began (None if it was not speaking), and how long it spoke again.
 
-    What counts as speaking again is sound of a reply that had begun before the caller's own sound.
+    Only sound of a reply that had begun before the caller's sound counts as speaking again.
     """
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
     if over is None:
@@ -181,9 +181,9 @@ def yielding(one: Heard, bot: Sequence[Stretch]) -> tuple[float | None, float]:
 
 
 def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> tuple[Became, float | None]:
-    """What happened to the reply during which the sound came, and how long after the sound it continued."""
+    """What happened to the reply that was sounding when the caller's sound began, and how late it continued."""
     over = next((stretch for stretch in bot if stretch.start <= one.start < stretch.end), None)
-    if over is None:  # it had ended, or was silent between two sentences
+    if over is None:  # the reply had ended, or was silent between two sentences
         over = next((stretch for stretch in reversed(bot) if stretch.end <= one.start), None)
     if over is None:
         return Became.WHOLE, None
@@ -191,7 +191,7 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
         return Became.WHOLE, None
     behind = [stretch for stretch in bot if stretch.start >= over.end and stretch.start > one.start]
     while len(behind) > 1 and behind[0].reply == over.reply and behind[0].end - behind[0].start < GOES_ON_S:
-        over = behind.pop(0)  # it began to continue, and was silent again
+        over = behind.pop(0)  # the reply continued only briefly, and was silent again
     later = behind[0] if behind else None
     if later is None or later.reply != over.reply:
         return Became.CUT, None
@@ -205,7 +205,7 @@ def became_of(one: Heard, bot: Sequence[Stretch], lengths: Sequence[float]) -> t
 
 
 def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Heard]) -> list[Became]:
-    """What became of each reply that began inside no utterance, and that no sound with a YIELD or HUSH fell into."""
+    """What happened to each reply that did not begin during an utterance and met no sound with YIELD or HUSH."""
     meant = [one for one in heard if one.due in (Due.YIELD, Due.HUSH)]
     spoken = [one for one in heard if one.due in (Due.ANSWER, Due.YIELD)]
     found = []
@@ -214,7 +214,7 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
         if not own or any(own[0].start <= one.start <= own[-1].end + 0.1 for one in meant):
             continue
         if any(one.start < own[0].start < one.end for one in spoken):
-            continue  # this is an interruption, and counted as one
+            continue  # already counted as an interruption of the caller
         if own[-1].stops < length - END_S:
             found.append(Became.CUT)
         else:
@@ -223,7 +223,7 @@ def whole(bot: Sequence[Stretch], lengths: Sequence[float], heard: Sequence[Hear
 
 
 def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
-    """The recogniser's final words that are in no question; backchannels among other words may be left out of it.
+    """The recogniser's final words that are in no question; among other words, backchannels may be missing from it.
 
     >>> lost_words(["Yes.", " it", " is"], ["Yes. It"]), lost_words(["Okay,", " go"], ["go"]), lost_words(["Yes"], [])
     (['is'], [], ['yes'])
@@ -236,14 +236,14 @@ def lost_words(final: Iterable[str], asked: Iterable[str]) -> list[str]:
 
 
 def empty_questions(asked: Iterable[str]) -> int:
-    """How often the handler was called without a question."""
+    """How often the handler was called with an empty question."""
     return sum(not _plain(text) for text in asked)
 
 
 def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float) -> bool:
-    """Whether `heard` is not what had begun to sound of a reply that stopped at its second `stops`.
+    """Whether `heard` differs from the words that had begun to sound when a reply stopped, `stops` seconds into it.
 
-    One word at the edge may be counted or not, if it begins within 60 ms of it.
+    A word that begins within 60 ms of `stops` may be in `heard` or not.
     """
     certain = sum(begins < stops - 0.06 for _, begins in words)
     possible = sum(begins < stops + 0.06 for _, begins in words)
@@ -251,7 +251,7 @@ def history_differs(heard: str, words: Sequence[tuple[str, float]], stops: float
 
 
 def cuts_in(kind: str) -> bool:
-    """Whether the kind of scene is one in which no answer may begin inside the caller's utterance."""
+    """Whether in this kind of scene no answer may begin during the caller's utterance."""
     return kind in UNCUT_KINDS
 
 

@@ -11,7 +11,7 @@ from voicekit_scenes.score import Became, Outcome
 
 
 def rows(found: Summary) -> list[tuple[str, str]]:
-    """The summary, a line for each figure."""
+    """The summary, with a line for each figure."""
     return [
         ("scenes in which everything due was done", f"{found.good} of {found.scenes}"),
         ("answers due that were given", f"{found.given} of {found.due}"),
@@ -49,7 +49,7 @@ def by_scene(columns: Mapping[str, Sequence[Judged]]) -> str:
 
 
 def cell(one: Judged) -> str:
-    """The result of one scene in a few words: for each sound, and for the whole."""
+    """The result of one scene in a few words, for each sound and for the whole scene."""
     told = [told_outcome(outcome) for outcome in one.outcomes]
     extra = []
     if cut := sum(became in (Became.CUT, Became.ELSEWHERE) for became in one.replies):
@@ -83,7 +83,7 @@ def told_outcome(outcome: Outcome) -> str:
 
 
 def as_json(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Summary and scenes as numbers; times in seconds."""
+    """The summary and the scenes as numbers; times are in seconds."""
     return {
         "summary": asdict(summary(judged)),
         "scenes": [

@@ -1,4 +1,4 @@
-"""Every sound of the scenes by name, where it comes from, and when something sounds in it."""
+"""All sounds of the scenes by name, where each comes from, and which parts of it are audible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FOLDER: Final = HERE / "sounds"
 
 SOUNDING_DBFS: Final = -48.0
-"""A window of 10 ms counts as sound from this level on; speech is 25 dB louder, the room 20 dB quieter."""
+"""A window of 10 ms counts as sound above this level; speech is 25 dB louder, and the room 20 dB quieter."""
 
 WINDOW: Final = RATE // 100
 
@@ -29,7 +29,7 @@ SPHINX: Final = "the test data of PocketSphinx (Debian's pocketsphinx-testdata)"
 NUMBERS: Final = "made of numbers, by voicekit_scenes/noises.py"
 
 RECORDED: Final = ("digits-2934z", "goforward", "something", "cards-005")
-"""Recordings of people; their words are in lines.toml."""
+"""Recordings of people; their texts are in lines.toml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Origin:
 
 
 def origin(name: str) -> Origin:
-    """Of the sound `name`; ConfigError if there is no such sound."""
+    """The origin of the sound `name`; ConfigError if there is no such sound."""
     if name in NOISES:
         return Origin(NUMBERS, "MIT")
     if name in RECORDED:
@@ -76,20 +76,20 @@ def read_flac(name: str) -> Samples:
 
 @cache
 def bot_words(name: str) -> tuple[tuple[str, float, float], ...]:
-    """The words of the bot's answer `name`, with when each begins and ends in its sound."""
+    """The words of the bot's answer `name`, and when each begins and ends in the answer's sound."""
     found: dict[str, list[Any]] = json.loads((FOLDER / "bot-words.json").read_text(encoding="utf-8"))
     return tuple((text, start, end) for text, start, end in found[name])
 
 
 def sounding(samples: Samples) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """For each 10 ms of `samples`, whether it sounds."""
+    """For each 10 ms of `samples`, whether they sound."""
     windows = samples[: len(samples) // WINDOW * WINDOW].reshape(-1, WINDOW)
     return np.asarray((windows**2).mean(axis=1) > 10 ** (SOUNDING_DBFS / 10))
 
 
 @cache
 def span(name: str) -> tuple[float, float]:
-    """When the first and the last of the sound `name` sounds, in seconds from its beginning."""
+    """The beginning and the end of the audible part of the sound `name`, in seconds from the start of the file."""
     loud = np.flatnonzero(sounding(sound(name)))
     return float(loud[0]) * 0.01, float(loud[-1] + 1) * 0.01
 

@@ -1,7 +1,7 @@
-"""The bot's voice: recorded answers with the times of their words, and recorded speech of some length for other texts.
+"""The bot's voice: recorded answers with the times of their words, and other recorded speech for all other texts.
 
-A text of answers.toml sounds as it was recorded. Any other text, of a bot of the user's own, gets 60 ms of recorded
-speech for each character: a real voice to the ears, whose words are others.
+A text in answers.toml sounds as it was recorded. Any other text, for instance from your own bot, gets 60 ms of recorded
+speech for each character: a real voice, but with other words.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
     from voicekit_scenes.noises import Samples
 
 FIRST_SOUND_S: Final = 0.137
-"""Seconds until the first sample of a reply: typical for a good service."""
+"""Seconds until the first sample of a reply, typical of a good service."""
 
 PER_CHARACTER_S: Final = 0.06
 FRAME: Final = RATE // 25
-"""Samples in a frame of the voice: less than a service sends, and half the work of 20 ms."""
+"""Samples in a frame of the voice (40 ms): less than a service sends, and half the work of frames of 20 ms."""
 
 
 @dataclass
 class Utterance:
-    """The text the voice got in one reply, and how it sounds: `pcm` so far, and when each word begins."""
+    """The text that the voice got in one reply, and how it sounds: `pcm` so far, and when each word begins."""
 
     turn: int
-    """Number of the reply."""
+    """The number of the reply."""
     since: float
-    """When the voice first got a part of it, on trio's clock."""
+    """When the voice got the first part of the text, by trio's clock."""
     name: str | None = None
-    """The recorded answer that it is, or is the beginning of."""
+    """The recorded answer that begins with this text; None if there is none."""
     text: str = ""
     pcm: bytes = b""
     words: tuple[tuple[str, float], ...] = ()
 
     @property
     def seconds(self) -> float:
-        """How long it will sound, as far as that is known."""
+        """How long the utterance will sound: the whole recorded answer, or else the sound so far."""
         return len(self.samples if self.name is None else sound(f"bot-{self.name}")) / RATE
 
     @property
@@ -61,7 +61,7 @@ class Utterance:
         return np.frombuffer(self.pcm, "<i2") / 32_768
 
     def add(self, text: Text) -> list[tuple[int, str, int]]:
-        """Say more; returns each of its words with the sample at which it begins, and how much is heard with it."""
+        """Add `text`. Returns for each of its words the first sample, the word, and the place where the word ends."""
         before = len(self.pcm) // 2
         spans = list(word_spans(text.text))
         self.name = begun(self.text + text.text) if self.name is not None or not self.text else None
@@ -81,7 +81,7 @@ class Utterance:
 
 
 class RecordedTts(Pipeable):
-    """Speaks at RATE, faster than it sounds; `said` has every reply that it has begun."""
+    """Speaks at RATE, faster than real time; `said` has every reply that it has begun."""
 
     name = "recorded voice"
     accepts = None
@@ -95,7 +95,7 @@ class RecordedTts(Pipeable):
         return self.produces
 
     def cut(self) -> None:
-        """Nothing sounds after a cut: playout drops the sound that waits."""
+        """Nothing to do: playout drops the sound that is waiting."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:
@@ -127,12 +127,12 @@ def begun(text: str) -> str | None:
 
 
 def stand_in(before: int, samples: int) -> bytes:
-    """Recorded speech behind so many samples of it."""
+    """`samples` of recorded speech, beginning after the first `before` samples."""
     speech = np.concatenate([sound("bot-story"), sound("bot-hours")])
     return pcm16(speech[(before + np.arange(samples)) % len(speech)])
 
 
 def frames(pcm: bytes, at: int) -> Iterator[AudioFrame]:
-    format = AudioFormat(RATE)  # noqa: A001  # the field's word
+    format = AudioFormat(RATE)  # noqa: A001  # the usual word
     for place in range(0, len(pcm), 2 * FRAME):
         yield AudioFrame(pcm[place : place + 2 * FRAME], at + place // 2, format)

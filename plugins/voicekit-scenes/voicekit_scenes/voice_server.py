@@ -1,6 +1,6 @@
-"""The recorded voice as a server of the Soniox protocol, on loopback: for programs that are not voicekit's.
+"""The recorded voice as a server with the Soniox protocol on loopback, for programs other than voicekit.
 
-It answers as fast as it is asked, in messages of 100 ms, and notes what it was given to say, as `RecordedTts` does.
+It answers immediately, in messages of 100 ms, and keeps a record of the texts that it got, like `RecordedTts`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from voicekit_scenes.noises import RATE
 from voicekit_scenes.voice import FIRST_SOUND_S, Utterance
 
 MESSAGE: Final = 2 * RATE // 10
-"""Bytes of sound in a message."""
+"""Bytes of sound in one message."""
 
 
 class VoiceServer:
@@ -31,7 +31,7 @@ class VoiceServer:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        """The address while this is open."""
+        """Serve until the block ends, and yield the address."""
         async with trio.open_nursery() as nursery:
             server = await nursery.start(partial(serve_websocket, self._meet, "127.0.0.1", 0, None))
             yield f"ws://127.0.0.1:{server.port}"
@@ -45,7 +45,7 @@ class VoiceServer:
                 message: dict[str, Any] = json.loads(await connection.get_message())
                 await self._answer(connection, message, streams)
         except ConnectionClosed:
-            pass  # the client needs no more
+            pass  # the client needs no more sound
 
     async def _answer(
         self, connection: WebSocketConnection, message: dict[str, Any], streams: dict[str, Utterance | None]
@@ -71,7 +71,7 @@ class VoiceServer:
     async def _speak(self, connection: WebSocketConnection, stream: str, utterance: Utterance, text: str) -> None:
         before = len(utterance.pcm)
         if utterance.text and not utterance.text[-1].isspace() and not text[0].isspace():
-            text = f" {text}"  # a client that sends sentences omits the space between them
+            text = f" {text}"  # clients that send sentences leave out the space between them
         utterance.add(Text.raw(text, len(utterance.text)))
         for place in range(before, len(utterance.pcm), MESSAGE):
             audio = base64.b64encode(utterance.pcm[place : place + MESSAGE]).decode()

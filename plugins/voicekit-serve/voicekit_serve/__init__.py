@@ -1,4 +1,4 @@
-"""A server for many calls: one port for carriers' webhooks and sockets, health and counts."""
+"""A server for many calls: one port for the carriers' webhooks and sockets, for health checks and for metrics."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build_app(site: CallSite, more: Sequence[BaseRoute] = (), *, metrics_token: str | None = None) -> Starlette:
-    """The app of `site`; `more` are the user's own routes, after those of the transports."""
+    """The app of `site`; `more` holds the user's own routes, which come after those of the transports."""
     routes: list[BaseRoute] = [
         Route("/healthz", lambda request: PlainTextResponse("alive")),
         Route("/readyz", lambda request: PlainTextResponse("ready") if site.ready else PlainTextResponse("no", 503)),
@@ -93,14 +93,14 @@ def _metrics(site: CallSite, token: str | None) -> Callable[[Request], Awaitable
 
 
 def _target(scope: Mapping[str, object]) -> str:
-    """Path and query as they came, not decoded: carriers sign exactly that."""
+    """The path and query as received, not decoded: carriers sign exactly these."""
     raw, query = scope.get("raw_path"), scope.get("query_string")
     path = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(scope["path"])
     return f"{path}?{query.decode('ascii', 'replace')}" if isinstance(query, bytes) and query else path
 
 
 class StarletteUpgrade:
-    """`voicekit.call.transport.Upgrade` on a Starlette websocket."""
+    """A `voicekit.call.transport.Upgrade` of a Starlette websocket."""
 
     def __init__(self, site: CallSite, websocket: WebSocket) -> None:
         self._websocket = websocket
@@ -119,7 +119,7 @@ class StarletteUpgrade:
 
 
 class StarletteStream:
-    """`voicekit.call.wire.MessageStream` on an accepted Starlette websocket."""
+    """A `voicekit.call.wire.MessageStream` on an accepted Starlette websocket."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
@@ -130,7 +130,7 @@ class StarletteStream:
             message = await self._websocket.receive()
             if message["type"] == "websocket.receive":
                 text = message.get("text")
-                return text if text is not None else message["bytes"]  # type: ignore[no-any-return]  # as ASGI has it
+                return text if text is not None else message["bytes"]  # type: ignore[no-any-return]  # as ASGI defines it
             self._closed = StreamClosed(message.get("code"))
         raise self._closed
 

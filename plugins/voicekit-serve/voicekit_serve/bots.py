@@ -1,4 +1,4 @@
-"""From a bot to the sessions of many calls: each call has its own parts, so no call can hear another."""
+"""Makes the sessions of many calls from one bot: each call has its own parts, so no call can hear another."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SPOKEN: Final[tuple[Role, ...]] = ("stt", "tts", "vad")
 async def answering(
     bot: Bot, plugins: Plugins, tell: Callable[[str], None], record: Path | None = None
 ) -> AsyncIterator[CallAnswer]:
-    """Answers each call with `bot`: parts that it requests by name are built again for each call.
+    """Yield a function that answers each call with `bot`: the parts that the bot names are made anew for each call.
 
-    A part or handler that is one object for all calls is refused with ConfigError, unless its `shared` is true. Without
-    a key, one local server hears and speaks for all calls, for as long as this is open. With `record`, each call has a
-    folder in it.
+    Raises ConfigError for a part or handler that would be one object for all calls, unless its `shared` is true. If
+    there is no key, one local server hears and speaks for all calls until the block ends. With `record`, each call is
+    recorded into a new folder inside that one.
     """
     parts = bot.spoken(plugins.registry)
     for role in SPOKEN:
@@ -51,7 +51,7 @@ async def answering(
 
 
 class Recorded:
-    """A session that is recorded into its own folder in `where`."""
+    """A session that is recorded into its own folder inside `where`."""
 
     def __init__(self, session: Session, where: Path) -> None:
         self._session = session
@@ -67,7 +67,7 @@ class Recorded:
 
 
 def _own_folder(where: Path) -> Path:
-    """A new folder in `where`; made here, so that calls that begin at the same moment don't get the same."""
+    """Make a new folder in `where`; calls that begin at the same moment get different folders."""
     for number in itertools.count(1):
         with suppress(FileExistsError):
             (folder := where / f"call-{number:06}").mkdir(mode=0o700)
@@ -76,7 +76,7 @@ def _own_folder(where: Path) -> Path:
 
 
 def check_shareable(transports: Sequence[Transport], parts: Mapping[str, Any], registry: Registry) -> None:
-    """Raise ConfigError for a part that several processes can't share: a listener, or the one local server."""
+    """Raise ConfigError for a part that several processes can't share: a listener, or the local server."""
     for transport in transports:
         if isinstance(transport, ListeningTransport):
             raise ConfigError(f"--workers: {transport.name} opens its own listener, which only one process can do")
@@ -110,7 +110,7 @@ def _is_fallback_of_names(thing: object) -> bool:
 
 
 def _handlers(handler: Any) -> Callable[[], Any]:
-    """What gives each call its handler: a class is called for each; a function or a text keeps nothing."""
+    """A function that returns a call's handler: a new object of a class, or the same function or text for all calls."""
     if isinstance(handler, type):
         return handler
     if inspect.isroutine(handler) or isinstance(handler, str) or getattr(handler, "shared", False):

@@ -22,11 +22,11 @@ from voicekit_serve.calling import call_out, dialing
 PUBLIC_URL = "VOICEKIT_PUBLIC_URL"
 
 HELD = {EndReason.CALLER, EndReason.BOT, EndReason.TRANSFERRED, EndReason.LIMIT, EndReason.DRAINED}
-"""Ends of calls in which there was a conversation."""
+"""How a call with a conversation can end."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold one call; 0 if there was a conversation, 1 if nobody answered or the call was lost."""
+    """Hold one call; returns 0 if there was a conversation, and 1 if nobody answered or the call was lost."""
     parser = Parser(prog="voicekit call", description="let a bot call a number, over a carrier")
     parser.add_argument("to", metavar="NUMBER", help="the number to call, such as +15550001, or a sip: address")
     parser.add_argument(

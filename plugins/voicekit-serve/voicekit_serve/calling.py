@@ -1,4 +1,4 @@
-"""One call out: a server for as long as it lasts, the order to dial, and what became of it."""
+"""An outgoing call: runs a server while the call lasts, has the carrier dial, and reports how the call ended."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from voicekit_serve.server import serve
 from voicekit_serve.site import CallSite
 
 CONNECT_S = 15.0
-"""For the carrier, behind the ringing: to ask our webhook and to open the socket."""
+"""Seconds that the carrier has after the ringing to ask our webhook and open the socket."""
 
 PLACES = 3
-"""Calls that are let in: ours, and some that come in meanwhile, which are refused one by one."""
+"""Calls that the server lets in: the dialled one, and others that come in meanwhile, which are refused one by one."""
 
 
 async def call_out(
@@ -28,9 +28,9 @@ async def call_out(
 ) -> CallEnd:
     """Call `to` over `transport` and have `answer` hold the conversation; returns how the call ended.
 
-    `dialing` are further options of `CallSite.dial`, `serving` those of `serve`. Nobody there, busy, and a socket that
-    never comes are ends, too; the ringing is then given up at the carrier. ConfigError and ServiceError are what the
-    order to dial raises. Cancelled, and at a signal, it hangs up.
+    `dialing` holds further options of `CallSite.dial`, `serving` those of `serve`. A call also ends if nobody answers,
+    if the line is busy, or if no socket comes; the carrier is then told to stop ringing. Raises the ConfigError and
+    ServiceError of dialling. If cancelled, or at a signal, it hangs up.
     """
     outbound = OutboundCall(answer)
     with alone():
@@ -38,7 +38,7 @@ async def call_out(
 
             async def serving_it(task_status: trio.TaskStatus[CallSite]) -> None:
                 await serve(outbound.answer, transport, max_calls=PLACES, task_status=task_status, **serving)
-                nursery.cancel_scope.cancel()  # a signal has ended it
+                nursery.cancel_scope.cancel()  # a signal has ended the server
 
             site: CallSite = await nursery.start(serving_it)
             try:
@@ -50,21 +50,21 @@ async def call_out(
 
 
 class OutboundCall:
-    """Follows the one call that was dialled; every other is refused."""
+    """Follows the call that was dialled, and refuses all others."""
 
     def __init__(self, answer: CallAnswer) -> None:
         self._answer = answer
         self._id = ""
         self._call: Call | None = None
         self._end: CallEnd | None = None
-        self._early: dict[str, CallEnd] = {}  # reports that came before the answer to our request
+        self._early: dict[str, CallEnd] = {}  # reports that come before the answer to our request to dial
         self._dialled = trio.Event()
         self._news = trio.Event()  # set when the call has begun, or will not begin
         self._over = trio.Event()
 
     @property
     def end(self) -> CallEnd:
-        """How it ended, once `run` is over."""
+        """How the call ended, when `run` has returned."""
         if self._call is not None and self._call.end is not None:
             return self._call.end
         return self._end or CallEnd(EndReason.NO_ANSWER)
@@ -82,7 +82,7 @@ class OutboundCall:
             await self._over.wait()
 
     async def answer(self, call: Call) -> Conversation | None:
-        """For the desk. The carrier may be quicker than its own answer to the order."""
+        """Answer a call for the desk. Waits for the call's id: the socket may come before the answer to our request."""
         await self._dialled.wait()
         if call.info.call_id.value != self._id or self._call is not None:
             return None
@@ -95,7 +95,7 @@ class OutboundCall:
         return _Followed(conversation, self._over)
 
     async def give_up(self, site: CallSite, transport: DialingTransport) -> None:
-        """End a call that was dialled and never began, in bounded time."""
+        """End a call that was dialled but never began, within limited time."""
         if not self._id or self._call is not None or self._end is not None:
             return
         control = transport.control(site, self._id)
@@ -105,7 +105,7 @@ class OutboundCall:
             try:
                 await control.hang_up()
             except VoicekitError:
-                return  # it keeps ringing until the carrier's own limit, which the request has set
+                return  # it rings until the limit in the request to dial
 
     def _hear(self, report: CallReport) -> None:
         if report.end is None or self._call is not None:
@@ -118,7 +118,7 @@ class OutboundCall:
 
 
 class _Followed:
-    """A conversation whose end is an event."""
+    """A conversation that sets the event `over` when it ends."""
 
     def __init__(self, conversation: Conversation, over: trio.Event) -> None:
         self._conversation = conversation

@@ -1,17 +1,17 @@
-"""How a websocket ends, where hypercorn 0.18 has it wrong.
+"""Corrects four faults in how hypercorn 0.18 ends websockets and connections.
 
-Its stream tells the app 1006 for every close that is not the app's own. On a wire whose only goodbye is the close
-(Vonage, jambonz, chan_websocket), 1000 means that the caller has hung up and 1006 that the connection was lost, so the
-code decides why a call ended.
+1. hypercorn reports the code 1006 for every close that does not come from the app. On wires whose only goodbye is the
+close (Vonage, jambonz, chan_websocket), 1000 means that the caller has hung up, and 1006 that the connection was lost.
+The code decides why a call ended, so the far side's own code is reported.
 
-And a connection that ends while a message is being sent raises trio.BusyResourceError out of hypercorn, which ends the
-server with all its calls. It is one connection that is over, so it is treated as every other that is.
+2. If a connection ends while a message is being sent, hypercorn raises trio.BusyResourceError, which ends the server
+with all its calls. Here, only this connection ends.
 
-And compression is agreed to if a client offers it, as browsers do. Sound does not get smaller, a cancelled send loses
-what the compressor already counts on, and the next message can't be read.
+3. hypercorn agrees to compression if a client offers it, as browsers do. Sound does not get smaller, and after a
+cancelled send the client can't read the next message. Here, compression is always refused.
 
-And a server that listens no more closes at once what it has accepted and not yet read a request from: it turns away a
-caller whom a sibling would have taken. Such a connection is given the time to ask.
+4. When a server stops listening, hypercorn immediately closes accepted connections that have not sent a request. So it
+turns away callers whom another process would have taken. Here, such connections get time to send their request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from wsproto.events import CloseConnection
 
 
 class ClosingStream(WSStream):
-    """A websocket of hypercorn's that passes on the far side's own code."""
+    """A hypercorn websocket that reports the far side's own close code."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -46,12 +46,12 @@ class ClosingStream(WSStream):
 
     async def _send_wsproto_event(self, event: Any) -> None:
         if isinstance(event, CloseConnection) and self.connection.state is ConnectionState.REMOTE_CLOSING:
-            self._their_code = int(event.code)  # our answer, which repeats their code
+            self._their_code = int(event.code)  # our answer repeats the far side's code
         await super()._send_wsproto_event(event)
 
 
 async def send_or_close(server: TCPServer, event: Any) -> None:
-    """`TCPServer.protocol_send`, to which a connection that is being closed is a closed one."""
+    """Like `TCPServer.protocol_send`, but treats a connection that is being closed as closed."""
     try:
         await _protocol_send(server, event)
     except trio.BusyResourceError:
@@ -59,9 +59,9 @@ async def send_or_close(server: TCPServer, event: Any) -> None:
 
 
 async def close_if_idle(server: TCPServer) -> None:
-    """`TCPServer._idle_timeout`, with `SiteConfig.asking` s for what is idle when the listener closes.
+    """Like `TCPServer._idle_timeout`, but idle connections have `SiteConfig.asking` seconds when the listener closes.
 
-    A request, once it was read, cancels this task.
+    hypercorn cancels this task as soon as it has read a request.
     """
     with trio.move_on_after(server.config.keep_alive_timeout):
         await server.context.terminated.wait()
@@ -71,7 +71,7 @@ async def close_if_idle(server: TCPServer) -> None:
 
 
 class SiteConfig(Config):
-    """hypercorn's, and for how many seconds a connection may send a request after the listener has closed."""
+    """hypercorn's Config, plus `asking`: seconds in which connections may send a request after the listener's close."""
 
     asking = 0.0
 
@@ -80,13 +80,13 @@ _protocol_send = TCPServer.protocol_send
 
 
 def mend_hypercorn() -> None:
-    """Have hypercorn's connections of this process end as they should. Twice is once."""
+    """Correct hypercorn in this process. A second call changes nothing."""
     for module in (h11, h2):
         module.WSStream = ClosingStream  # type: ignore[attr-defined]
-    setattr(ws_stream, "server_extensions_handshake", _no_extension)  # noqa: B010  # not a name that it exports
-    setattr(TCPServer, "protocol_send", send_or_close)  # noqa: B010  # as an assignment, it has another type
-    setattr(TCPServer, "_idle_timeout", close_if_idle)  # noqa: B010  # the same
+    setattr(ws_stream, "server_extensions_handshake", _no_extension)  # noqa: B010  # hypercorn does not export it
+    setattr(TCPServer, "protocol_send", send_or_close)  # noqa: B010  # an assignment would not pass the type check
+    setattr(TCPServer, "_idle_timeout", close_if_idle)  # noqa: B010  # same reason
 
 
 def _no_extension(requested: Any, supported: Any) -> None:
-    """Agree to none."""
+    """Refuse all extensions."""

@@ -36,7 +36,7 @@ PAGE_PASSWORD = "VOICEKIT_PAGE_PASSWORD"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until a signal; 0 once it has drained."""
+    """Serve until a signal; returns 0 after draining."""
     parser = Parser(prog="voicekit serve", description="answer calls with a bot, over one or more carriers")
     parser.add_argument("bot", metavar="BOT", help="a Python file with a handler, or the name of a registered handler")
     spec = "a carrier, such as twilio; may be repeated"
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve_by_workers(options: Namespace) -> int:
-    """The master; each worker imports the bot for itself, so that a reload takes the new one."""
+    """Run the master process. Each worker imports the bot itself, so a reload uses the bot's new code."""
     if importlib.util.find_spec("gunicorn") is None:
         raise ConfigError("--workers: several processes need gunicorn: pip install 'voicekit-serve[workers]'")
     if SECRET not in os.environ:
@@ -105,7 +105,7 @@ def _serve_by_workers(options: Namespace) -> int:
 
 
 def _program(options: Namespace) -> Callable[[SharedListener | None], Awaitable[None]]:
-    """Import the bot, build the transports, and return what serves until it has drained."""
+    """Import the bot, build the transports, and return a function that serves until it has drained."""
     url = options.public_url or _own_url(options)
     plugins = plugins_beside(options.bot)
     bot = with_greeting(find_bot(options.bot, plugins), options.greeting)
@@ -137,7 +137,7 @@ def _program(options: Namespace) -> Callable[[SharedListener | None], Awaitable[
 
 
 def _more_metrics(plugins: Plugins) -> Callable[[], str]:
-    """The metrics of the plugin voicekit-metrics, if that is loaded."""
+    """The metrics of the plugin voicekit-metrics, if it is loaded."""
     if not any(plugin.name == "metrics" and plugin.hooks for plugin in plugins.listing()):
         return str
     metrics: Callable[[], str] = import_module("voicekit_metrics").exposition
@@ -145,7 +145,7 @@ def _more_metrics(plugins: Plugins) -> Callable[[], str]:
 
 
 def _own_url(options: Namespace) -> str:
-    """The address of a server that nobody calls from elsewhere: browsers want `localhost` in it."""
+    """The address of a server that only this computer uses, with `localhost` in it for browsers."""
     host = "localhost" if options.host in LOOPBACK else options.host
     return f"http://{host}:{options.port}"
 

@@ -1,36 +1,36 @@
-"""What a stranger may cost: every limit of the server in one place. README has them as a table."""
+"""All limits of the server in one place: how much a stranger can use. README has them as a table."""
 
 from __future__ import annotations
 
 from typing import Final
 
 HEAD_BYTES: Final = 16 * 1024
-"""Of a request's head."""
+"""Most bytes in a request's head."""
 
 BODY_BYTES: Final = 64 * 1024
-"""Of a webhook's body; carriers send one or two KiB."""
+"""Most bytes in a webhook's body; carriers send one or two KiB."""
 
 BODY_S: Final = 5.0
-"""Seconds in which a webhook's body must have come."""
+"""Seconds within which a webhook's body must be complete."""
 
 FORM_FIELDS: Final = 200
-"""Fields of a form; carriers send some 40."""
+"""Most fields in a form; carriers send about 40."""
 
 MESSAGE_BYTES: Final = 256 * 1024
-"""Of a websocket's message; longer ones close it with 1009."""
+"""Most bytes in a websocket's message; a longer message closes the websocket with code 1009."""
 
 PING_S: Final = 20.0
-"""Between two pings of a websocket: proxies cut what is silent for 60 s."""
+"""Seconds between two pings of a websocket: proxies cut connections that are silent for 60 s."""
 
 WAITING: Final = 64
-"""Sockets that have been accepted and have not started their call yet. Each has START_S for it."""
+"""Most accepted sockets that have not started their call; each has START_S to start it."""
 
 ACCEPTED_S: Final = 1.0
-"""Seconds in which a process that listens no more still lets in the calls whose connections it had accepted."""
+"""Seconds in which a process that has stopped listening still lets in calls on connections already accepted."""
 
 CLOSING_S: Final = 2.0
-"""Seconds that connections have to close when their calls are over: one that is cut while the caller still sends takes
-the last message with it."""
+"""Seconds that connections have to close when their calls are over. If a connection is cut while the caller still
+sends, our last message is lost."""
 
 DRAIN_S: Final = 300.0
-"""Seconds that calls may go on after the first signal; then they hear the farewell."""
+"""Seconds for which calls may continue after the first signal; then they hear the farewell."""

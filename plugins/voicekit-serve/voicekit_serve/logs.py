@@ -1,8 +1,8 @@
-"""The call's number in each log record of its tasks, and a line for each trouble: for people who read many calls' logs.
+"""Logs of many calls: each record has the number of its call, and each failure in a call gets a line.
 
     handler.addFilter(CallNumber())      then a format may have %(call)s: "7", or "-" outside of calls
 
-Types of errors, names of stages and services are logged. What a service or a caller said is not.
+Types of errors, and names of stages and services, are logged; the words of services and callers are not.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ log = logging.getLogger("voicekit.serve")
 
 FORMAT: Final = "%(asctime)s [%(call)s] %(message)s"
 WORKERS_FORMAT: Final = "%(asctime)s [%(process)d/%(call)s] %(message)s"
-"""Each process counts its own calls."""
+"""The format for several processes, each of which numbers its own calls."""
 
 _number: ContextVar[str] = ContextVar("voicekit_serve_call", default="-")
 _TIDY = re.compile(r"[A-Za-z0-9._@:-]{1,80}")
 
 
 class CallNumber(logging.Filter):
-    """Gives each record `call`: the number of the call whose task has logged it."""
+    """Gives each log record `call`, the number of the call whose task logged it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.call = _number.get()
@@ -37,7 +37,7 @@ class CallNumber(logging.Filter):
 
 @contextmanager
 def numbered(number: int) -> Iterator[None]:
-    """What is logged in the block, and in tasks that are started in it, is of call `number`."""
+    """Give the log records of this block, and of tasks started in it, the call number `number`."""
     token = _number.set(str(number))
     try:
         yield
@@ -46,13 +46,13 @@ def numbered(number: int) -> Iterator[None]:
 
 
 def carriers_id(info: CallInfo) -> str:
-    """The carrier's own id of the call, to find it in its console; "" for one that was only claimed."""
+    """The carrier's own id of the call, to find the call in the carrier's console; "" if the id was only claimed."""
     known = info.call_id
     return f", {known.value} there" if known.trust == "signed" and _TIDY.fullmatch(known.value) else ""
 
 
 def log_trouble(event: SessionEvent) -> None:
-    """A watcher of sessions: a line for each failure that the call survives."""
+    """A watcher of sessions that logs a line for each failure that the call survives."""
     match event:
         case Trouble(where, error):
             log.warning("%s in %s", type(error).__name__, where)

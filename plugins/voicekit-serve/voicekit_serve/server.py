@@ -1,4 +1,4 @@
-"""`serve`: a site on a port, until it has drained."""
+"""`serve`: runs a site on a port until it has drained."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ async def serve(
 ) -> None:
     """Answer calls until SIGINT or SIGTERM; then drain: refuse new calls, wait, say `farewell`, and return.
 
-    The first signal, or `site.stop()`, drains; the second cancels all calls. `certificate` are the files of a
-    certificate and its key. Started with `nursery.start`, it returns its site once it listens. Signals are watched
-    only in the main thread. With `shared`, the port is that of several processes: it listens on copies of its sockets,
-    drains when it is told, and listens no more while it drains, so that another process takes the next call.
+    The first signal, or `site.stop()`, starts draining; the second signal cancels all calls. `certificate` holds the
+    names of the files with a certificate and its key. With `nursery.start`, it returns its site as soon as it listens.
+    Signals are watched only in the main thread. With `shared`, several processes share the port: this one listens on
+    copies of the sockets, drains when told to, and stops listening then, so that another process takes the next call.
     """
     mend_hypercorn()
     site = CallSite(
@@ -77,13 +77,13 @@ async def serve(
                 if shared is None:
                     living.start_soon(_at_the_second, site, living.cancel_scope)
                 else:
-                    over.set()  # hypercorn closes the listener, and gives open connections its graceful timeout
+                    over.set()  # hypercorn closes the listener, but not yet the open connections
                     await trio.sleep(limits.ACCEPTED_S)
                 await site.desk.drain(patience=drain, farewell=farewell)
                 living.cancel_scope.cancel()
             if shared is not None:
                 nursery.cancel_scope.deadline = trio.current_time() + limits.CLOSING_S
-            over.set()  # hypercorn closes its listener and open connections, and returns
+            over.set()  # hypercorn closes the listener and the open connections, and returns
 
 
 async def _listening(
@@ -93,7 +93,7 @@ async def _listening(
 
 
 async def _until_told(site: CallSite) -> None:
-    """Until a signal comes, or `site.stop()` was called."""
+    """Wait until a signal comes, or `site.stop()` is called."""
     async with trio.open_nursery() as nursery:
 
         async def watch_signals() -> None:

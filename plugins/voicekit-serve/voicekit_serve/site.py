@@ -1,4 +1,4 @@
-"""The site: transports and a desk behind one public address; what is logged and counted of calls."""
+"""The site: transports and a desk behind one public address, and the logs and metrics of calls."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from voicekit_serve import limits
 from voicekit_serve.logs import carriers_id, numbered
 
 log = logging.getLogger("voicekit.serve")
-"""A line at a call's start and one at its end: a number of our own, the transport and its id of the call, reason,
-seconds. No caller's words, numbers, keys or tokens."""
+"""Logs a line at the start and at the end of each call: our own number, the transport and its id of the call, the
+reason for the end, and the seconds. Logs no words or telephone numbers of callers, no keys and no tokens."""
 
 UNCONNECTED = (EndReason.BUSY, EndReason.NO_ANSWER, EndReason.FAILED)
-"""Ends of calls out that no desk has held: the carrier's report is all that there is of them."""
+"""How an outgoing call can end that never reaches a desk; only the carrier reports these ends."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""Addresses that only this computer reaches."""
+"""Addresses that only this computer can reach."""
 
 
 class CallSite:
-    """`voicekit.call.transport.Site`. `public_url` is the address that carriers call, such as https://bot.example.
+    """A `voicekit.call.transport.Site`. Carriers reach it at `public_url`, such as https://bot.example.
 
-    `host` is the address that the server listens on, "" if that is not known.
+    `host` is the address on which the server listens, or "" if that is not known.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class CallSite:
         self._more_metrics = more_metrics
         self.stopping = trio.Event()
         self.urls: tuple[str, ...] = ()
-        """Where it listens, once it does."""
+        """The addresses on which the server listens, as soon as it does."""
         self._public = f"{parts.netloc}{parts.path.rstrip('/')}"
         self._secure = parts.scheme == "https"
         self._numbers = itertools.count(1)
@@ -73,7 +73,7 @@ class CallSite:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """For an application of your own that mounts `build_app(site)`: its lifespan. At the end, calls are ended."""
+        """The lifespan for your own application that mounts `build_app(site)`; at the end, it ends all calls."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.desk.measure)
             try:
@@ -84,7 +84,7 @@ class CallSite:
                 nursery.cancel_scope.cancel()
 
     def stop(self) -> None:
-        """Drain, as at a signal."""
+        """Start draining, as after a signal."""
         self.stopping.set()
 
     @property
@@ -92,7 +92,7 @@ class CallSite:
         return self.desk.ready
 
     def address(self, path: str, *, scheme: str = "https") -> str:
-        """The public address of `path`. For a server that is reached without TLS, ws instead of wss."""
+        """The public address of `path`. If the public address has no TLS, https and wss become http and ws."""
         plain = {"https": "http", "wss": "ws"}
         return f"{scheme if self._secure else plain.get(scheme, scheme)}://{self._public}{path}"
 
@@ -149,7 +149,7 @@ class CallSite:
         subprotocol: str | None,
         control: CallControl | None,
     ) -> AsyncIterator[Call]:
-        """The call of a socket, which waits among at most WAITING others until it has started."""
+        """Open the call of a socket; until it has started, it counts as one of at most WAITING sockets."""
         self._waiting += 1
         waiting = True
         try:
@@ -162,7 +162,7 @@ class CallSite:
 
     @contextmanager
     def _known(self, call: Call) -> Iterator[None]:
-        """While the call is held, the carrier's reports reach it; of a call whose id is only claimed there are none."""
+        """Let the carrier's reports reach the call during the block, unless the call's id was only claimed."""
         key = call.info.transport, call.info.call_id.value
         if call.info.call_id.trust == "signed":
             self._calls[key] = call
@@ -172,7 +172,7 @@ class CallSite:
             self._calls.pop(key, None)
 
     def report(self, transport: str, report: CallReport) -> None:
-        """Tell the live call who has answered it, and the watchers everything; count what could not be connected."""
+        """Pass a report to the watchers, and to the live call if it says who answered; count calls that failed."""
         if report.end is not None and report.end.reason in UNCONNECTED:
             self.desk.note_end(report.end.reason)
         call = self._calls.get((transport, report.call_id))
@@ -182,14 +182,15 @@ class CallSite:
             watcher(report)
 
     def watch(self, watcher: Callable[[CallReport], None]) -> None:
-        """Show `watcher` every report of a carrier; it must not wait."""
+        """Call `watcher` with each report of a carrier; it must not wait."""
         self._watchers.append(watcher)
 
     async def dial(self, to: str, *, over: str | None = None, **how: Any) -> str:
-        """Have a carrier call `to`; the id of the call, which is answered like one that came in.
+        """Have a carrier call `to`, and return the call's id. The call is answered like an incoming one.
 
-        `over` names the transport, if there is more than one. `how`: `ring` and `limit` in seconds, `keys` to send,
-        `detect_machine`. ConfigError, before anything is sent, for what can't be done; ServiceError if it is refused.
+        `over` names the transport, if there is more than one. `how` may have `ring` and `limit` in seconds, `keys` to
+        send, and `detect_machine`. Raises ConfigError, before anything is sent, if the transport can't do this, and
+        ServiceError if the carrier refuses.
         """
         able = [each for each in self.transports if over in (None, each.name)]
         if len(able) != 1:
@@ -204,7 +205,7 @@ class CallSite:
         log.error("a call over %s failed: %s", info.transport, type(error).__name__)
 
     def metrics(self) -> str:
-        """Counts in the text format of Prometheus."""
+        """The metrics of the calls in the text format of Prometheus."""
         counts = self.desk.counts
         lines = [
             "# TYPE voicekit_active_calls gauge",

@@ -1,9 +1,10 @@
 """Several processes on one port: gunicorn's master, and a worker class that runs a trio server on its socket.
 
-The master holds the port, starts a new worker for one that dies or does not answer within `--timeout`, and on SIGHUP
-starts new ones that import the bot anew before it lets the old ones drain. A worker that drains closes its copy of the
-listener at once: its siblings take the next call. `--graceful-timeout` is the longest that a drain may take, and then
-comes SIGKILL; ours ends before that. SIGTERM drains all, SIGQUIT and SIGINT end them at once.
+The master holds the port, and replaces a worker that dies or does not respond within `--timeout`. On SIGHUP it starts
+new workers, which import the bot anew, and then lets the old workers drain. A worker that drains closes its copy of the
+listener immediately, so the other workers take the next call. `--graceful-timeout` is the longest time for draining;
+after that comes SIGKILL, but our own limit ends the drain before. SIGTERM drains all workers; SIGQUIT and SIGINT end
+them immediately.
 """
 
 from __future__ import annotations
@@ -24,32 +25,32 @@ from voicekit.call.desk import FAREWELL_S
 from voicekit.errors import VoicekitError
 
 BEAT_S: Final = 0.5
-"""Seconds between two signs of life of a worker, and how late it may see that it has to drain."""
+"""Seconds between two signs of life of a worker. It notices that it must drain at most this much later."""
 
 MARGIN_S: Final = 5
-"""Seconds that a worker has behind its own limits before it is killed."""
+"""Seconds that the master waits beyond a worker's own limits for draining, before it kills the worker."""
 
 SILENT_S: Final = 30
-"""A worker whose loop has not turned for so long is killed, and its calls with it: far above the watchdog's 0.1 s."""
+"""A worker whose event loop is stuck for this many seconds is killed with its calls. The watchdog warns after 0.1 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedListener:
-    """The port of several processes: `fds` are copies of the listening sockets, `told` returns when to drain."""
+    """A port that several processes share: `fds` are copies of its sockets, and `told` returns when to drain."""
 
     fds: Sequence[int]
     told: Callable[[], Awaitable[None]]
 
 
 WorkersProgram: TypeAlias = Callable[[SharedListener], Awaitable[None]]
-"""What a worker runs: made in the worker, after the fork."""
+"""The program that a worker runs; it is made in the worker, after the fork."""
 
 
 class TrioWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     """Runs the program of a `Workers` application on trio."""
 
     def load_wsgi(self) -> None:
-        """Make the program; a mistake of the user's is one line, and the master stops."""
+        """Make the program. After a mistake of the user, print one line and stop the master."""
         try:
             self.program = self.app.make()
         except VoicekitError as error:
@@ -58,7 +59,7 @@ class TrioWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def init_signals(self) -> None:
         super().init_signals()
-        signal.set_wakeup_fd(-1)  # trio needs it
+        signal.set_wakeup_fd(-1)  # trio needs the wakeup fd
 
     def run(self) -> None:
         trio.run(self._main)
@@ -79,7 +80,7 @@ class TrioWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Workers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """`make()` is called in each worker and returns its program."""
+    """The gunicorn application: calls `make()` in each worker, which returns the worker's program."""
 
     def __init__(
         self,
@@ -108,4 +109,4 @@ class Workers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
                 self.cfg.set(name, value)
 
     def load(self) -> None:
-        """There is no WSGI app."""
+        """Nothing to load: there is no WSGI app."""

@@ -1,4 +1,4 @@
-"""Silero VAD as two detectors: "silero", and "confirmed", which asks it only about sound that webrtcvad lets pass.
+"""Silero VAD as two detectors: "silero", and "confirmed", which uses it only for sound that passes webrtcvad.
 
 "confirmed" is the default vad of a session.
 """

@@ -1,7 +1,7 @@
 """Silero VAD v6: a small neural network that tells speech from every other sound.
 
-Judging 32 ms takes 0.1 to 0.2 ms of one core (benchmarks/vad_on_speech.py), so it runs in the event loop. The network
-is loaded when the first detector is made, which takes 0.1 to 0.2 s, and shared by all streams: each has only its own
+Judging 32 ms of sound takes one core 0.1 to 0.2 ms (benchmarks/vad_on_speech.py), so it runs in the event loop. Making
+the first detector loads the network, which takes 0.1 to 0.2 s. All streams share the network; each has only its own
 memory of 3 kB.
 """
 
@@ -26,19 +26,20 @@ WINDOWS_PER_SECOND = 31.25
 """The network accepts only windows of 32 ms."""
 
 CONTEXT = 8
-"""Each window is preceded by the end of the one before: an eighth of a window."""
+"""The network gets each window with the end of the previous one, which is this fraction of a window: an eighth."""
 
 MEMORY = (2, 1, 128)
-"""The shape of the network's memory of a stream."""
+"""The shape of the memory that the network keeps for a stream."""
 
 FULL_SCALE = 32_768.0
 
 
 class SileroVad:
-    """Judges speech in windows of 32 ms at 8 or 16 kHz; the network's `threshold` becomes 0.5 here.
+    """Judges speech in windows of 32 ms at 8 or 16 kHz.
 
-    So a higher threshold makes it stricter for every caller. Loads onnxruntime, numpy and, once, the network. Raises
-    ConfigError for a threshold that is not above 0 and below 1.
+    The result is scaled so that the network's `threshold` becomes 0.5; a higher threshold is stricter. Loads
+    onnxruntime, numpy and, for the first detector, the network. Raises ConfigError unless the threshold is above 0
+    and below 1.
     """
 
     def __init__(self, threshold: float = 0.5) -> None:
@@ -61,9 +62,9 @@ class SileroVad:
 
 
 def confirmed(mode: int = 2, threshold: float = 0.5) -> ConfirmedBy:
-    """webrtcvad in `mode` comes first, and Silero must agree before sound counts as speech.
+    """A detector that asks webrtcvad in `mode` first; Silero must agree before sound counts as speech.
 
-    In a quiet room that costs hardly more than webrtcvad alone.
+    In a quiet room this costs hardly more than webrtcvad alone.
     """
     return ConfirmedBy(WebRtcVad(mode), SileroVad(threshold))
 
@@ -93,7 +94,7 @@ class _SileroStream:
 
 
 def _centred(probability: float, threshold: float) -> float:
-    """`probability`, stretched on both sides so that `threshold` becomes 0.5; 0 and 1 stay the same."""
+    """`probability`, scaled on both sides of `threshold` so that `threshold` becomes 0.5; 0 and 1 stay the same."""
     if probability < threshold:
         return probability / threshold / 2
     return 0.5 + (probability - threshold) / (1 - threshold) / 2
@@ -101,8 +102,8 @@ def _centred(probability: float, threshold: float) -> float:
 
 @cache
 def _network() -> Any:
-    """The network, ready for any number of streams; on one thread, because it is too small to divide."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it reports its use to its makers
+    """The network, ready for any number of streams. It uses one thread, because it is too small to divide."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,9 +1,9 @@
-"""What the network makes of voicekit's recordings, whole and broken off in the middle, and how long it takes.
+"""How the network judges voicekit's recordings, whole and broken off in the middle, and how long it takes.
 
     python plugins/voicekit-smart-turn/benchmarks/melody.py
 
-The recordings are read: card names, digits, sentences. "broken off" is the first half of the words, where a speaker
-would not pause, so it says what the network can at best. Times are of the processor, of one judgement.
+In the recordings, people read card names, digits and sentences. "broken off" is the first half of the words. A speaker
+would not pause there, so these figures show the network at its best. Times are the CPU time of one judgement.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def cpu() -> float:
-    """Seconds that the processor has worked for this program."""
+    """Seconds of CPU time that this program has used."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -1,8 +1,9 @@
-"""The input of the network: a log-mel spectrogram of eight seconds, as Whisper's encoder takes it. Pure.
+"""The input of the network: a log-mel spectrogram of eight seconds, in the format of Whisper's encoder. Pure.
 
-The definition is that of "Robust Speech Recognition via Large-Scale Weak Supervision" (Radford et al., 2022): frames of
-25 ms every 10 ms, 80 triangular filters of equal area on Slaney's mel scale up to 8 kHz, the logarithm limited to 8
-decades below the loudest and scaled to about -1 to 1. The sound is first normalised to mean 0 and variance 1.
+The definition comes from "Robust Speech Recognition via Large-Scale Weak Supervision" (Radford et al., 2022). The sound
+is first normalised to mean 0 and variance 1. There is a frame of 25 ms every 10 ms, and 80 triangular filters of equal
+area on Slaney's mel scale up to 8 kHz. The logarithm is limited to 8 decades below the loudest value, and scaled to
+about -1 to 1.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MELS = 80
 _TOP = 8_000.0
 _LINEAR = 200.0 / 3.0  # Hz per mel below 1,000 Hz (the first 15 mel)
 _KNEE_HZ, _KNEE = 1_000.0, 15.0
-_STEP = np.log(6.4) / 27.0  # the logarithm of the frequency per mel above
+_STEP = np.log(6.4) / 27.0  # the logarithm of the frequency ratio per mel above 1,000 Hz
 _FLOOR = 1e-10
 _TINY = 1e-7  # keeps silence, which has a variance of 0, finite
 

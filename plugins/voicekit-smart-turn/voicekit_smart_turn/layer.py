@@ -1,9 +1,9 @@
 """A layer around an stt that keeps the last seconds of its sound and, on request, has the network judge them.
 
     frames ──kept──▶ stt ──▶ transcripts
-               └─ score(at) ▶ thread ▶ PauseScored, beside them
+               └─ score(at) ▶ thread ▶ PauseScored, among the transcripts
 
-Each call uses at most one thread. A new request replaces one that waits, because the earlier pause is over by then.
+Each call uses at most one thread. A new request replaces a waiting one, because the earlier pause is then over.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from voicekit_smart_turn.features import SECONDS
 from voicekit_smart_turn.network import network, probability
 
 TRAIL_S = 0.2
-"""Seconds after the last sound that are judged with it; the network was trained on sound that ends in some silence."""
+"""Seconds of silence judged with the sound before it: the network was trained on sound that ends in some silence."""
 
 
 class Scoring(Layer):
@@ -45,7 +45,7 @@ class Scoring(Layer):
         return accepts is None or (accepts.encoding == "pcm16" and accepts.channels == 1)
 
     def score(self, at: int) -> None:
-        """Judge the sound before sample `at`; PauseScored answers, unless the run ends first. Never waits."""
+        """Judge the sound before sample `at`. The answer is a PauseScored, unless the run ends first. Never waits."""
         self._wanted = at
         self._asked.unpark_all()
 
@@ -76,7 +76,7 @@ class Scoring(Layer):
 
 
 class KeptSound:
-    """The last eight seconds of frames, and a little more."""
+    """The frames of a little more than the last eight seconds."""
 
     def __init__(self) -> None:
         self.rate = 0
@@ -91,7 +91,7 @@ class KeptSound:
             self._frames.popleft()
 
     def until(self, end: int) -> bytes:
-        """The sound up to sample `end`, as far as it has arrived; gaps in it are left out."""
+        """The sound that has arrived up to sample `end`; gaps are left out."""
         pieces = []
         for frame in self._frames:
             if frame.at < end:

@@ -1,6 +1,6 @@
 """Smart Turn v3.2: a small neural network that hears whether an utterance is finished. It blocks for about 60 ms.
 
-It is loaded when the first call is opened, which takes 0.1 to 0.3 s in a thread, and shared by all calls.
+The first call loads the network in a thread, which takes 0.1 to 0.3 s; all calls share it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ FULL_SCALE = 32_768.0
 
 
 def probability(pcm: bytes, rate: int) -> float:
-    """How likely it is that the utterance at the end of `pcm` (PCM16 mono at `rate` Hz) is finished. For a thread: it
-    blocks.
+    """How likely it is that the utterance at the end of `pcm` (PCM16 mono at `rate` Hz) is finished. Blocks, so call
+    it in a thread.
     """
     sound = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
     if rate != RATE:
@@ -33,8 +33,8 @@ def probability(pcm: bytes, rate: int) -> float:
 
 @cache
 def network() -> Any:
-    """The network, on one thread: another call may need the other core."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it reports its use to its makers
+    """The network. It uses one thread, because other calls may need the other cores."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise onnxruntime reports its use to its makers
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""A real Asterisk for tests: made in a folder of its own, configured, asked, and ended.
+"""A real Asterisk for tests: installed in a folder of its own, configured, controlled, and stopped.
 
 chroot      makes the folder, as root on Debian
 pbx         one Asterisk in it, with ports and files of its own

@@ -1,7 +1,7 @@
-"""Makes a folder with an Asterisk in it: a Debian that has one, from the mirror that apt uses.
+"""Makes a folder that contains a Debian with Asterisk, from the mirror that apt uses.
 
-It needs root, apt and debootstrap, a minute or two and half a gigabyte. Only Debian's `sid` has a current Asterisk, so
-the folder is a chroot. It is kept: VOICEKIT_ASTERISK_ROOT names it, else it is in the folder for temporary files.
+This needs root, apt and debootstrap, a minute or two, and half a gigabyte. Only Debian's `sid` has a current Asterisk,
+so the folder is a chroot. It is kept for later tests at VOICEKIT_ASTERISK_ROOT, or else among the temporary files.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ NEEDED = {"apt-get": "apt", "debootstrap": "debootstrap", "chroot": "coreutils"}
 SUITE = "sid"
 
 MADE = "made-by-voicekit"
-"""A file in the finished folder: without it the folder is made again."""
+"""A file that marks a finished folder: a folder without it is made again."""
 
 
 def folder() -> Path:
-    """Where the Asterisk is, or will be."""
+    """The path of the folder with the Asterisk; the folder may not exist yet."""
     return Path(os.environ.get(ROOT) or Path(tempfile.gettempdir(), "voicekit-asterisk"), SUITE)
 
 
 def what_is_missing() -> str | None:
-    """Why no Asterisk can be made or run here, as the end of "needs ..."; None if one can."""
+    """What this machine lacks to make and run an Asterisk, as the end of "needs ..."; None if it lacks nothing."""
     if shutil.which("apt-get") is None:
         return "Debian: an Asterisk of one's own is made with apt"
     if os.geteuid() != 0:
@@ -39,9 +39,9 @@ def what_is_missing() -> str | None:
 
 
 def make_asterisk(log: Path) -> tuple[Path, bool]:
-    """The folder with an Asterisk, and whether it had to be made; what was printed on the way is in `log`.
+    """The folder with an Asterisk, and whether it had to be made; `log` gets the output of the commands.
 
-    Waits for another process that makes it. Raises CalledProcessError if a step fails.
+    If another process is making the folder, waits for it. Raises CalledProcessError if a step fails.
     """
     root = folder()
     root.parent.mkdir(parents=True, exist_ok=True, mode=0o755)

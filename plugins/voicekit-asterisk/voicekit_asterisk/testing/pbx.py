@@ -1,7 +1,7 @@
-"""One Asterisk for a test: separate files and ports in the chroot, only on loopback, controlled by its command line.
+"""One Asterisk for a test: it has its own files in the chroot, its own ports on loopback, and a command line.
 
     with Pbx(root, extensions=DIALPLAN) as pbx:
-        pbx.originate("Local/100@default", "default", "200")      100 is called, and 200 plays the caller
+        pbx.originate("Local/100@default", "default", "200")      calls 100, with extension 200 as the caller
         pbx.channels()                                            the names of all channels
 
 `asterisk -rx` takes about 30 ms and blocks: from trio, call it in a thread.
@@ -104,21 +104,21 @@ match=127.0.0.1
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nothing listens on now."""
+    """A loopback port on which nothing is listening now."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Pbx:
-    """One Asterisk. `http`, `sip` and `phone` are ports, its own and the phone's; `server`, `audio` are voicekit's."""
+    """One Asterisk. `http` and `sip` are its ports, `phone` is the phone's, `server` and `audio` are voicekit's."""
 
     def __init__(
         self, root: Path, *, extensions: str, files: dict[str, str] | None = None, music: Path | None = None
     ) -> None:
-        """`extensions` may have SERVER, AUDIO and SOUNDS in it: voicekit's two ports, and the folder of sounds.
+        """`extensions` may contain SERVER and AUDIO, voicekit's two ports, and SOUNDS, the folder of sounds.
 
-        `music` is what is played on hold, a WAV file at 8 kHz.
+        `music` is the music on hold, a WAV file at 8 kHz.
         """
         self.root = root
         self.here = Path(tempfile.mkdtemp(prefix="pbx-", dir=_folder(root)))
@@ -150,7 +150,7 @@ class Pbx:
             shutil.rmtree(self.here, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it, or restart it; returns once it has booted. TimeoutError if that takes longer than READY_S."""
+        """Start or restart Asterisk; returns once it has booted. TimeoutError if that takes longer than READY_S."""
         command = ["chroot", str(self.root), "asterisk", "-f", "-C", f"{self._inside}/etc/asterisk.conf"]
         with (self.here / "console").open("ab") as out:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/")
@@ -164,13 +164,13 @@ class Pbx:
             raise TimeoutError(f"Asterisk did not boot: {(self.here / 'console').read_text(errors='replace')[-2000:]}")
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """End Asterisk abruptly, as a crash would."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(STOPPED_S)
 
     def ask(self, command: str) -> str:
-        """The answer of its command line."""
+        """Run `command` on Asterisk's command line, and return its output."""
         conf = f"{self._inside}/etc/asterisk.conf"
         asked = ["chroot", str(self.root), "asterisk", "-C", conf, "-rx", command]
         return subprocess.run(asked, capture_output=True, text=True, timeout=ASKED_S, check=False).stdout
@@ -179,7 +179,7 @@ class Pbx:
         return self.ask("core show version").split(" built")[0].strip()
 
     def originate(self, channel: str, context: str, extension: str) -> None:
-        """Call `channel`; once it answers, `extension` of the dialplan speaks to it. Returns at once."""
+        """Call `channel`; after the answer, connect it to `extension` of the dialplan. Returns immediately."""
         self.ask(f"channel originate {channel} extension {extension}@{context}")
 
     def channels(self) -> list[str]:
@@ -191,7 +191,7 @@ class Pbx:
         return [line.split()[0] for line in lines if line.strip() and not line.startswith("Bridge-ID")]
 
     def open_files(self) -> list[str]:
-        """What each of its file descriptors is."""
+        """The target of each file descriptor that Asterisk has open."""
         folder = Path(f"/proc/{self.pid}/fd")
         found = []
         for entry in folder.iterdir():
@@ -202,11 +202,11 @@ class Pbx:
         return found
 
     def sound(self, name: str) -> Path:
-        """The path of a recording or prompt called `name` outside the chroot; the dialplan calls it SOUNDS/name."""
+        """The path, outside the chroot, of the recording or prompt that the dialplan calls SOUNDS/name."""
         return self.here / "sounds" / name
 
     def recording(self, name: str) -> Path:
-        """A recording that Asterisk has finished: it closes the file some time after the channel's end. Blocks."""
+        """The path of a recording. Blocks until Asterisk has closed the file, some time after the channel's end."""
         deadline = time.monotonic() + STOPPED_S
         while any(file.endswith(f"/sounds/{name}") for file in self.open_files()):
             if time.monotonic() > deadline:
@@ -219,7 +219,7 @@ class Pbx:
 
     @property
     def _inside(self) -> str:
-        """Its folder's path inside the chroot."""
+        """The path of this Asterisk's folder inside the chroot."""
         return f"/{self.here.relative_to(self.root)}"
 
     def _write(self) -> None:

@@ -1,10 +1,10 @@
-"""A SIP phone for tests: baresip, that calls an Asterisk over loopback, speaks from files and records both sides.
+"""A SIP phone for tests: baresip, which calls an Asterisk over loopback, speaks from files and records both sides.
 
 with Phone(port=5090) as phone:
     phone.dial("sip:100@127.0.0.1:5070")
-    phone.speak(Path("question.wav"))          8 kHz, mono, and silence to the end of the call
+    phone.speak(Path("question.wav"))          8 kHz, mono, with silence for the rest of the call
     phone.hang_up()
-phone.heard                                    what came, as a WAV file; phone.said is what went out
+phone.heard                                    the sound received, as a WAV file; phone.said is the sound sent
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ snd_path {here}
 
 
 class Phone:
-    """One phone, listening for SIP at `port` of loopback. Blocks; from trio, call it in a thread."""
+    """A phone that listens for SIP at `port` of loopback. Its methods block; from trio, call them in a thread."""
 
     def __init__(self, port: int, silence: Path) -> None:
         self.port = port
@@ -90,14 +90,14 @@ class Phone:
                 process.wait()
 
     def remove(self) -> None:
-        """Remove its files, the recordings too."""
+        """Remove the phone's files, including its recordings."""
         shutil.rmtree(self.here, ignore_errors=True)
 
     def dial(self, address: str) -> None:
         self.order("dial", address)
 
     def speak(self, sound: Path) -> None:
-        """Say what is in the file, instead of what it says now."""
+        """Play the file `sound` to the other side, instead of the file that is playing now."""
         self.order("ausrc", f"aufile,{sound}")
 
     def hang_up(self) -> None:
@@ -115,7 +115,7 @@ class Phone:
         return self._recording("enc")
 
     def order(self, command: str, params: str = "") -> str:
-        """One of its own commands; the answer."""
+        """Send one of baresip's commands, and return its answer."""
         order = json.dumps({"command": command, "params": params, "token": "t"})
         with self._connect() as connection:
             connection.sendall(f"{len(order)}:{order},".encode())

@@ -1,10 +1,10 @@
-"""A voice of tones: each word is another tone, so a recording tells which words were heard, without a recogniser.
+"""A voice of tones: each word has its own tone, so a recording shows, without a recogniser, which words were heard.
 
     Session(tts=ToneTts(), ...)                     word n of a reply sounds for WORD_S at tone_of(n)
-    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut behind their third and second word
-    await play(call, 600, 1.0)                      a tone to a caller; `sounding(pcm, rate, 0)` seconds of it are heard
+    words_in(pcm, rate)                             [0, 1, 2, 0, 1]: two replies, cut after their third and second word
+    await play(call, 600, 1.0)                      a tone for the caller; sounding(pcm, rate, 0) is the seconds heard
 
-Tones go through every codec of a telephone, and through resampling; WORDS of them are told apart.
+Tones survive every telephone codec and resampling. WORDS different tones can be told apart.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from voicekit.flow.transform import Pipeable
 from voicekit.writing import word_spans
 
 WORDS = 30
-"""Tones that are told apart: word WORDS sounds as word 0 does."""
+"""The number of tones that can be told apart: word WORDS sounds like word 0."""
 
 WORD_S = 0.2
 FIRST_SOUND_S = 0.15
@@ -39,34 +39,34 @@ FRAME_S = 0.02
 WINDOW_S = 0.04
 STEP_S = 0.01
 LEAST = 0.02
-"""Part of full scale below which a window is silence."""
+"""A window quieter than this fraction of full scale is silence."""
 
 PEAK = 10_000
 
 TONES = [600.0, 700.0, 1000.0, 1500.0, 2000.0]
-"""Long tones that are told apart by `sounding`: 600, 1500 and 2000 are a bot's or music's, 700 and 1000 callers'."""
+"""The long tones that `sounding` tells apart: 600, 1500 and 2000 for a bot or music, 700 and 1000 for callers."""
 
 
 def tone_of(word: int) -> float:
-    """Hz of a word; neighbours are far apart."""
+    """The tone of a word, in Hz; the tones of neighbouring words are far apart."""
     return 500.0 + 80.0 * (word * 11 % WORDS)
 
 
 def tone(hz: float, samples: int, rate: int, at: int = 0) -> bytes:
-    """PCM16 of a tone that is continuous over calls with a growing `at`."""
+    """PCM16 of a tone from sample `at` on; the tone continues without a break if `at` is where the last part ended."""
     phase = 2 * np.pi * hz / rate * (at + np.arange(samples))
     return bytes((PEAK * np.sin(phase)).astype("<i2").tobytes())
 
 
 def write_tone(path: Path, hz: float, seconds: float, rate: int = 8_000) -> None:
-    """A WAV file with a tone."""
+    """Write a WAV file with a tone."""
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, rate, 0, "NONE", ""))
         file.writeframes(tone(hz, round(seconds * rate), rate))
 
 
 async def play(call: Call, hz: float, seconds: float, *, of: int = 0) -> None:
-    """Speak a tone to the caller, at the pace of the line; returns once it was heard."""
+    """Play a tone to the caller in real time; returns once it has been heard."""
     form = call.sink.format
     async with call.sink.open() as speaker:
         began, base, at = trio.current_time(), speaker.position, of
@@ -83,7 +83,7 @@ async def play(call: Call, hz: float, seconds: float, *, of: int = 0) -> None:
 
 
 class ToneTts(Pipeable):
-    """Speaks in tones, at once and in step: a mark before each word."""
+    """Speaks in tones, with a word mark before each word."""
 
     name = "tones"
     accepts = None
@@ -92,12 +92,12 @@ class ToneTts(Pipeable):
         self.produces: AudioFormat | None = None
 
     def negotiate(self, wanted: AudioFormat) -> AudioFormat:
-        """Speaks in PCM16 mono at the sink's rate."""
+        """Choose PCM16 mono at the sink's rate."""
         self.produces = AudioFormat(wanted.rate)
         return self.produces
 
     def cut(self) -> None:
-        """What is unsaid is dropped with its stream."""
+        """Nothing to do: words not spoken yet are dropped with their stream."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Run[Text, AudioFrame | WordMark]]:
@@ -134,7 +134,7 @@ def tones_in(pcm: bytes | Any, rate: int, among: list[float]) -> list[int | None
 
 
 def words_in(pcm: bytes | Any, rate: int) -> list[int]:
-    """The words that sound in a recording of a ToneTts, one after the other; a word of less than 30 ms is not seen."""
+    """The words in a recording of a ToneTts, in the order they sound. A word shorter than 30 ms is not detected."""
     found: list[int] = []
     run, last, before = 0, None, None
     for heard in [*tones_in(pcm, rate, [tone_of(word) for word in range(WORDS)]), None]:
@@ -150,12 +150,12 @@ def words_in(pcm: bytes | Any, rate: int) -> list[int]:
 
 
 def sounding(pcm: bytes | Any, rate: int, place: int) -> float:
-    """Seconds for which the tone TONES[place] sounds."""
+    """For how many seconds the tone TONES[place] sounds."""
     return 0.01 * sum(found == place for found in tones_in(pcm, rate, TONES))
 
 
 def loudness(pcm: bytes | Any, rate: int) -> list[float]:
-    """The level of each STEP_S, as a part of full scale."""
+    """The level in each STEP_S, as a fraction of full scale."""
     samples = (np.frombuffer(pcm, "<i2") if isinstance(pcm, bytes) else np.asarray(pcm)).astype(np.float64) / 32768
     step = round(STEP_S * rate)
     whole = samples[: len(samples) // step * step].reshape(-1, step)

@@ -1,10 +1,11 @@
-"""RTVI, the dialect of the pipecat clients (JavaScript, React, iOS, Android), over their WebSocket transport.
+"""RTVI, the protocol of the pipecat clients (JavaScript, React, iOS, Android), over their WebSocket transport.
 
-    protobuf    the four frames of their wire, by hand: no dependency (pure)
+    protobuf    the four frames of their wire, without a dependency (pure)
     messages    the envelope and the versions (pure)
     wire        `RtviWire`, our side, and `RtviPeer`, a client for tests (pure)
-    shown       what such a client is shown of its session
+    shown       the events that a client gets about its session
     transport   the route /rtvi
 
-Their client drops nothing that it was sent, so sound is paced with LEAD_S, and a cut leaves at most that.
+These clients can't drop sound that they have received. Therefore it is sent only LEAD_S ahead, and after a cut at most
+that much still plays.
 """

@@ -14,7 +14,7 @@ from voicekit_browser.reading import text
 LABEL: Final = "rtvi-ai"
 
 VERSION: Final = "2.1.0"
-"""Our version. A client with the same major version is served, one of version 1 with the old names."""
+"""Our version. We serve clients of the same major version, and with the old names also clients of version 1."""
 
 ABOUT: Final = {"library": "voicekit"}
 
@@ -30,7 +30,7 @@ class RtviMessage:
 
 
 def read_message(data: str) -> RtviMessage | None:
-    """The message in an envelope; None for one that is not RTVI's."""
+    """The message in an envelope; None if the envelope is not RTVI's."""
     value = read_object(data, "rtvi")
     if value.get("label") != LABEL:
         return None
@@ -44,7 +44,7 @@ def read_message(data: str) -> RtviMessage | None:
 
 
 def write_message(kind: str, data: Mapping[str, object] | None = None, id: str = "") -> str:  # noqa: A002  # RTVI's word
-    """An envelope; `id` is that of the message that this one answers."""
+    """A message in its envelope; `id` is the id of the message that it answers."""
     fields: dict[str, object] = {"label": LABEL, "type": kind}
     if id:
         fields["id"] = id
@@ -54,7 +54,7 @@ def write_message(kind: str, data: Mapping[str, object] | None = None, id: str =
 
 
 def agreed_version(theirs: object) -> str | None:
-    """The version to speak with a client of version `theirs`; None if there is none."""
+    """The version to use with a client of version `theirs`; None if we can't serve that client."""
     major = theirs.partition(".")[0] if isinstance(theirs, str) else ""
     if major == VERSION.partition(".")[0]:
         return VERSION
@@ -62,7 +62,7 @@ def agreed_version(theirs: object) -> str | None:
 
 
 def read_version(data: Mapping[str, Any]) -> object:
-    """The version in a client-ready; the first clients stated none, and used version 1."""
+    """The version in a client-ready message; the first clients stated none, and used version 1."""
     return data.get("version", "1.0.0")
 
 

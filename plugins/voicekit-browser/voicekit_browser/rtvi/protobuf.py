@@ -6,7 +6,7 @@
     transcription   1 id, 2 name, 3 text, 4 user, 5 time
     message         1 data
 
-Unknown fields are passed over, as protocol buffers want it. A field that ends too early is RemoteProtocolError.
+Unknown fields are ignored, as protocol buffers require. A field that ends too early raises RemoteProtocolError.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """Wire types."""
 
 LONGEST_VARINT = 10
-"""Bytes of 64 bits, seven at a time."""
+"""Bytes in the longest varint: 64 bits, seven in each byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class MessageFramePb:
 
 @dataclass(frozen=True, slots=True)
 class OtherFramePb:
-    """A text, a transcription, or an unknown frame, all of which we ignore."""
+    """A frame that we ignore: a text, a transcription, or an unknown kind."""
 
     kind: int
 
@@ -57,7 +57,7 @@ def encode_message(data: str) -> bytes:
 
 
 def decode(frame: bytes) -> FramePb:
-    """The frame; the last of its kinds counts, as protocol buffers want it."""
+    """The decoded frame. If `frame` has several kinds, the last one counts, as protocol buffers require."""
     found: FramePb = OtherFramePb(0)
     for number, value in _fields(frame):
         if not isinstance(value, bytes):
@@ -88,7 +88,7 @@ def _message(body: bytes) -> MessageFramePb:
 
 
 def _fields(body: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Number and value of each field."""
+    """The number and the value of each field."""
     place = 0
     while place < len(body):
         key, place = _varint(body, place)

@@ -1,4 +1,4 @@
-"""What an RTVI client is shown of its session: each event in RTVI's words.
+"""What an RTVI client sees of its session: each event in RTVI's format.
 
     caller    user-started-speaking  user-transcription{text final}  user-stopped-speaking
     bot       bot-llm-started bot-llm-text bot-llm-stopped            as the handler says it
@@ -25,7 +25,7 @@ from voicekit_browser.rtvi.wire import RtviWire
 
 
 class RtviShown:
-    """Watches one session. `now` is the time of day, for the timestamps that clients want."""
+    """Watches one session. `now` returns the time of day, for the timestamps that clients expect."""
 
     def __init__(self, wire: RtviWire, now: Callable[[], float], *, details: bool) -> None:
         self._wire = wire
@@ -66,7 +66,7 @@ class RtviShown:
                 self._fail(f"{why}: {error}" if self._details else "the call failed", fatal=True)
 
     def _words(self) -> TransformPart[Any, Any]:
-        """Directly behind the handler: what it has said so far."""
+        """The part directly after the handler, which shows the handler's words so far."""
 
         def start(context: StreamContext) -> Tap:
             return Tap(lambda text: self._say())
@@ -79,7 +79,7 @@ class RtviShown:
         if reply.said == known:
             return
         self._said[reply.turn] = reply.said
-        if reply.turn in self._heard:  # a guess is shown when it is confirmed
+        if reply.turn in self._heard:  # a speculative reply is shown once it is confirmed
             self._output(reply.turn, "new", reply.said[len(known) :])
 
     def _commit(self, turn: int) -> None:
@@ -143,4 +143,4 @@ class RtviShown:
 
 
 def _nowhere(message: str) -> None:
-    """Used until a session has joined."""
+    """Drops messages until a session has joined."""

@@ -1,4 +1,4 @@
-"""The route of RTVI: the same door as the page's, with the token in the address, as those clients send it."""
+"""The route of RTVI: it has the same door as the page, but the token is in the address, where RTVI's clients put it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voicekit_browser.rtvi.wire import Answer, RtviWire
 def rtvi_route(
     site: Site, door: Door, spoken: AudioFormat, *, details: bool, answer: Answer | None = None
 ) -> SocketRoute:
-    """/rtvi: refused with 403 before anything is accepted if the origin is foreign or the token is not good."""
+    """The route /rtvi; a socket with a foreign origin or without a valid token is refused with 403."""
 
     async def receive(upgrade: Upgrade) -> None:
         if door.is_foreign(upgrade.headers):

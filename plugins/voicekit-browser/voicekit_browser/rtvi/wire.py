@@ -1,7 +1,7 @@
-"""RTVI over a websocket, both roles: `RtviWire` is ours, `RtviPeer` a client in Python for tests.
+"""RTVI over a websocket, both roles: `RtviWire` is our side, `RtviPeer` a client in Python for tests.
 
-A call starts with `client-ready`, and `bot-ready` answers it: a client's `connect()` waits for that. Their client has
-no way to drop sound that it was sent, and reports no position, so the wire has neither marks nor a clear.
+A call starts with the client's `client-ready`; our answer is `bot-ready`, for which a client's `connect()` waits. An
+RTVI client can't drop sound that it has received, and reports no position, so this wire has neither marks nor a clear.
 """
 
 from __future__ import annotations
@@ -38,18 +38,20 @@ from voicekit_browser.rtvi.protobuf import AudioFramePb, MessageFramePb, decode,
 from voicekit_browser.wire import DIGITS, HEARD_RATE, LONGEST_TEXT
 
 LEAD_S = 0.2
-"""Sound ahead of the clock: after a cut the client still plays this much."""
+"""Seconds of sound sent ahead of time: the client still plays this much after a cut."""
 
 PACKET_S = 0.02
 
 MOST_BUTTONS = 32
 
 Answer = Callable[[str, object], object]
-"""The answer of the bot's program to a `client-message` of type `t` with data `d`: the `d` of the response."""
+"""A function of the bot's program that answers a `client-message`: it gets the type `t` and the data `d`, and returns
+the `d` of the response.
+"""
 
 
 class RtviWire:
-    """Our side of one socket. `answer` answers client messages; without one they are refused."""
+    """Our side of one socket. `answer` answers client messages; if it is None, they are refused."""
 
     name = "rtvi"
     can = frozenset({"hang_up"})
@@ -72,7 +74,7 @@ class RtviWire:
         self._started = False
 
     def join(self, session: Any, post: Callable[[Sequence[WireMessage]], None]) -> None:
-        """Show the client its session."""
+        """Send the client the events of its session."""
         if self._shown is not None:
             self._shown.join(session, lambda message: post([encode_message(message)]))
 

@@ -1,1 +1,1 @@
-"""The demo: one call with a recorded caller and a bot of rules; everything between them is real."""
+"""The demo: a call between a recorded caller and a bot made of rules; everything between them is real."""

@@ -26,7 +26,7 @@ PCM24K = AudioFormat(24_000)
 
 
 class Caller(Pipeable):
-    """Plays its lines at the pace of a microphone, with silence between them; ends when it has hung up."""
+    """Plays the caller's lines in real time, like a microphone, with silence between them; ends after `hang_up`."""
 
     name = "caller"
     accepts: AudioFormat | None = None
@@ -40,13 +40,13 @@ class Caller(Pipeable):
         self._hung_up = False
 
     async def speak(self, pcm: bytes) -> None:
-        """Say `pcm`, in the format that `produces` states; returns when its last sample has been said."""
+        """Play `pcm`, whose format is `produces`; returns after its last sample."""
         self._waiting += pcm
         self._spoken = trio.Event()
         await self._spoken.wait()
 
     def hang_up(self) -> None:
-        """The sound ends with the next frame."""
+        """End the sound at the next frame."""
         self._hung_up = True
 
     @asynccontextmanager

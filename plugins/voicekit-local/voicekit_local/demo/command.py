@@ -1,4 +1,4 @@
-"""`voicekit demo`: hold the demo's call at real pace, show it live, and save it in a folder."""
+"""`voicekit demo`: hold the demo's call in real time, show it live, and save it in a folder."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ HELP = "listen to a recorded caller talking to a bot; needs no key"
 FOLDER = "voicekit-demo"
 
 HISTORY = "history.json"
-"""For each turn: the caller's words, the bot's words, and how much of them was heard."""
+"""A file with each turn: the caller's words, the bot's words, and how much of the bot's words was heard."""
 
 CONTENTS: Final = {SOUND: "both sides", EVENTS: "what happened", HISTORY: "who said what"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hold the call to its end; 1 when it failed, 130 when Ctrl-C ended it."""
+    """Hold the call to its end; returns 1 if it failed, and 130 if Ctrl-C ended it."""
     parser = argparse.ArgumentParser(prog="voicekit demo", description=HELP)
     parser.add_argument("--folder", type=Path, help=f"where to save the call (default: {FOLDER}, {FOLDER}-2, ...)")
     parser.add_argument("--play", action="store_true", help="play the call on the speaker after it has ended")
@@ -85,7 +85,7 @@ async def _listen(sound: Path, play_it: bool) -> None:
 
 @asynccontextmanager
 async def _way_to(service: SpeechService, folder: CallFolder) -> AsyncIterator[tuple[SonioxStt, Relay | None]]:
-    """The recogniser; if it runs on this machine, through a relay, so that the connection can be lost."""
+    """The recogniser. If it runs on this machine, it is reached through a relay that can cut the connection."""
     if not service.local:
         yield service.transcriber(wire_log=folder.wire_log), None
         return
@@ -117,7 +117,7 @@ class _Call:
         self._session.watch(self.live.note)
 
     async def hold(self, relay: Relay | None) -> SessionEnded:
-        """Hold the call to its end; the history is written in any case. DeviceError if the call can't be held."""
+        """Hold the call to its end, and write the history in any case. DeviceError if the call can't be held."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(perform, lines(), self._caller, self._moments, self._drop(relay), self._said)
@@ -129,8 +129,8 @@ class _Call:
                 self._write_history()
 
     def _drop(self, relay: Relay | None) -> Callable[[], None] | None:
-        """A function that drops the connection to the recogniser and announces that this is on purpose; None if it
-        can't.
+        """A function that announces a lost connection, and then cuts the connection to the recogniser; None if there is
+        no relay.
         """
         if relay is None:
             return None
@@ -155,7 +155,7 @@ class _Call:
             self._history.write_text(turns, encoding="utf-8")
         except OSError as error:
             with suppress(OSError):
-                self._history.unlink()  # half a history can't be read
+                self._history.unlink()  # an incomplete history can't be read
             raise DeviceError(f"{self._history}: can't be written (is the disk full?): {error.strerror}") from error
 
 

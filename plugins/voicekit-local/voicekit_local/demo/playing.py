@@ -1,4 +1,4 @@
-"""Plays the demo's call on a speaker; without one, says how to hear its file."""
+"""Plays the demo's call on a speaker; if there is no speaker, says how to play its file."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from voicekit.errors import ConfigError, DeviceError
 from voicekit.flow.threads import in_thread
 
 PLAYERS: Final = ("afplay", "pw-play", "paplay", "aplay", "play")
-"""Programs that play a file from a command line, by system: macOS, PipeWire, PulseAudio, ALSA, SoX."""
+"""Programs that play a file from the command line, those of macOS, PipeWire, PulseAudio, ALSA and SoX."""
 
 BLOCK_S: Final = 0.1
 
 
 def how_to_hear(path: Path) -> str:
-    """A sentence with a command that plays the file, if this machine has one."""
+    """A sentence that says how to hear the file, with a command if this machine has a player."""
     player = next((name for name in PLAYERS if shutil.which(name)), None)
     return f"To hear it: {player} {path}" if player else f"To hear it, open {path} with any player of sound files."
 
 
 async def play(path: Path) -> str | None:
-    """Play the recording of a call; None once it was heard, else why not."""
+    """Play the recording of a call; returns None after the end, or the reason why it can't be played."""
     try:
         from voicekit_device.speaker import Speaker
     except ImportError:

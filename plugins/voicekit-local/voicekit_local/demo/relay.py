@@ -1,4 +1,4 @@
-"""A connection to the server that can be cut: with it the demo shows how a lost connection is handled."""
+"""A relay to the server whose connections can be cut, so that the demo can show how a lost connection is handled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK = 64 * 1024
 
 
 class Relay:
-    """Passes bytes between its clients and the server; `url` is the server's, with the relay's own address in it."""
+    """Passes bytes between its clients and the server; `url` is the server's URL with the relay's own address."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -27,7 +27,7 @@ class Relay:
         self.url = url
 
     def cut(self) -> int:
-        """Drop every connection without a close, as a lost network does; returns how many there were."""
+        """Drop every connection without closing it, like a lost network; returns how many there were."""
         cut = len(self._ways)
         for way in self._ways:
             way.cancel()
@@ -51,14 +51,14 @@ class Relay:
                     nursery.start_soon(_copy, client, server, way)
                     nursery.start_soon(_copy, server, client, way)
             except* OSError:
-                pass  # the server is not there, so its clients see their connection end
+                pass  # the server can't be reached; the client sees its connection end
             finally:
                 self._ways.discard(way)
 
 
 @asynccontextmanager
 async def open_relay(url: str) -> AsyncIterator[Relay]:
-    """A relay to the websocket server at `url` for as long as this is open."""
+    """Run a relay to the websocket server at `url` until the block ends."""
     relay = Relay(url)
     async with trio.open_nursery() as nursery:
         await nursery.start(relay.listen)
@@ -67,7 +67,7 @@ async def open_relay(url: str) -> AsyncIterator[Relay]:
 
 
 async def _copy(source: trio.SocketStream, target: trio.SocketStream, way: trio.CancelScope) -> None:
-    """Copy until either side closes; then both directions end."""
+    """Copy until either side closes, and then end both directions."""
     try:
         while block := await source.receive_some(BLOCK):
             await target.send_all(block)

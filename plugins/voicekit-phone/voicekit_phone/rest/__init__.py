@@ -1,7 +1,7 @@
-"""The carriers' REST, as far as calls need it: hang up, transfer, send keys, dial out. Optional; nothing is sent unless
-a transport has the account's keys.
+"""The parts of the carriers' REST that calls need: hang up, transfer, send keys, dial out. Optional: nothing is sent
+unless a transport has the account's keys.
 
     order      requests and answers, as values (pure)
     accounts   a class for each carrier: keys, addresses, bodies (pure)
-    client     sends one request, in bounded time, and turns failures into our errors
+    client     sends one request in limited time, and turns failures into our errors
 """

@@ -1,8 +1,8 @@
 """The accounts of the carriers: keys, addresses and bodies of their requests (pure).
 
-Facts: the carriers' API pages and SDKs of 2024 to 2026, by way of the project's notes. Never run against any of them
-from here. What is not sure there is marked `?` and can be set: the addresses of SignalWire and Vobiz, Exotel's answer
-in JSON. A base address (`api`) is an argument of each, for regions and for tests.
+Sources: the carriers' API pages and SDKs of 2024 to 2026, from the project's notes. Not tested against the carriers
+themselves. Facts that are uncertain are marked `?`: the addresses of SignalWire and Vobiz, and Exotel's answer in JSON.
+Each account has an argument for its base address (`api`), for regions and for tests.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from voicekit_phone.rest.order import DialOrder, RestAnswer, RestRequest
 
 
 def basic(name: str, password: str) -> dict[str, str]:
-    """Basic authentication."""
+    """The header for basic authentication."""
     return {"authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode('ascii')}"}
 
 
 def dial_document(to: str) -> str:
-    """The document that joins a call to `to`, as Twilio and its dialects read it."""
+    """The document that connects a call to `to`, for Twilio and carriers with the same documents."""
     inside = f"<Sip>{escape(to)}</Sip>" if to.startswith(("sip:", "sips:")) else escape(to)
     return f'<?xml version="1.0" encoding="UTF-8"?><Response><Dial>{inside}</Dial></Response>'
 
 
 class Account:
-    """The common part of accounts: a name, keys, and a ConfigError for requests that the carrier does not offer."""
+    """The common part of accounts: a name and keys. Requests that the carrier does not offer raise ConfigError."""
 
     name = ""
     can: frozenset[str] = frozenset()
@@ -111,7 +111,7 @@ class SignalWireAccount(TwilioAccount):
     keys_from = "SIGNALWIRE_PROJECT_ID, SIGNALWIRE_TOKEN and SIGNALWIRE_SPACE"
 
     def __init__(self, user: str, secret: str, *, api: str) -> None:
-        """`api`: the space's host, such as "acme.signalwire.com", or a whole address."""
+        """`api` is the space's host, such as "acme.signalwire.com", or a whole address."""
         super().__init__(user, secret, api=api if "://" in api else f"https://{api}/api/laml")
 
 
@@ -123,7 +123,7 @@ class TelnyxAccount(Account):
     keys_from = "TELNYX_API_KEY"
 
     def __init__(self, user: str, secret: str, *, api: str = "https://api.telnyx.com") -> None:
-        """`user`: the connection's id; `secret`: the key."""
+        """`user` is the connection's id, `secret` the API key."""
         super().__init__(user, secret, api=api)
 
     def headers(self, now: float) -> Mapping[str, str]:
@@ -162,8 +162,8 @@ class TelnyxAccount(Account):
 
 
 class PlivoAccount(Account):
-    """Plivo: the auth id and the auth token. Keys go over the socket; for a transfer it asks our webhook for the
-    target.
+    """Plivo: the auth id and the auth token. Keys are sent on the socket; for a transfer, Plivo asks our webhook for
+    the target.
     """
 
     name = "plivo"
@@ -201,7 +201,7 @@ class PlivoAccount(Account):
 
 
 class VobizAccount(PlivoAccount):
-    """Vobiz: Plivo's requests, with the keys in different headers and at another address (both `?`)."""
+    """Vobiz: Plivo's requests, but with another address, and with the keys in other headers (both `?`)."""
 
     name = "vobiz"
     keys_from = "VOBIZ_AUTH_ID and VOBIZ_AUTH_TOKEN"
@@ -214,7 +214,7 @@ class VobizAccount(PlivoAccount):
 
 
 class ExotelAccount(Account):
-    """Exotel: the account's SID, an API key and its token. A transfer is the flow's next applet, not a request."""
+    """Exotel: the account's SID, an API key and its token. The flow's next applet makes transfers, not REST."""
 
     name = "exotel"
     can = frozenset({"dial"})

@@ -1,7 +1,7 @@
-"""Sends a carrier one request, in bounded time. A failure becomes one of our errors, without keys or numbers.
+"""Sends a carrier one request in limited time. A failure becomes one of our errors, without keys or numbers.
 
-httpx logs the address of every request, which has the ids of account and call: these lines are dropped while one of our
-requests is running.
+httpx logs the address of every request, which contains the ids of the account and the call. These log lines are
+dropped while one of our requests is running.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import httpx
 
 REQUEST_S = 5.0
-"""Seconds for one request and its answer: a caller waits on the line meanwhile."""
+"""Seconds for one request and its answer: a caller is waiting on the line."""
 
 TRIES = 2
-"""Attempts to hang up, which is safe to repeat; nothing else is repeated, as it might be done twice."""
+"""Attempts to hang up, which is safe to repeat. No other request is repeated, since it might take effect twice."""
 
 MOST_BYTES = 64 * 1024
-"""Bytes in an answer; carriers send one or two KiB."""
+"""Most bytes read of an answer; carriers send one or two KiB."""
 
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 
@@ -47,7 +47,7 @@ for _name in LOGGERS:
 
 
 class CarrierClient:
-    """A client of one account. `transport` replaces the network, in tests."""
+    """The client of one account. Tests replace the network by `transport`."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class CarrierClient:
         await self._done(request)
 
     async def dial(self, order: DialOrder) -> str:
-        """Returns the id of the call that rings now. Sent once: after a time-out a call may be left ringing."""
+        """Start a call and return its id. The request is sent only once; after a timeout, the call may still ring."""
         answer = await self._done(self.account.dial(order))
         call_id = self.account.call_id(answer)
         if not call_id:
@@ -105,16 +105,16 @@ class CarrierClient:
         return answer
 
     async def _answer(self, request: RestRequest) -> RestAnswer:
-        """The answer, with any status; Unavailable if there is none in time."""
+        """The answer, with any status; Unavailable if no answer comes in time."""
         why = f"no answer within {self._timeout:g} s"
         with trio.move_on_after(self._timeout), _unlogged():
             context = await in_thread(_trusted)
-            import httpx  # imported in that thread
+            import httpx  # already imported in the thread
 
             try:
                 return await self._send(request, context)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                why = f"no connection ({type(error).__name__})"  # its text may contain the address
+                why = f"no connection ({type(error).__name__})"  # the error's text may contain the address
         raise Unavailable(f"{self.account.name}: {why}", service=self.account.name, retryable=True) from None
 
     async def _send(self, request: RestRequest, context: ssl.SSLContext) -> RestAnswer:
@@ -123,7 +123,7 @@ class CarrierClient:
         headers = {**self.account.headers(self._now()), "accept": "application/json"}
         form = None if request.form is None else _grouped(request.form)
         async with (
-            # our own timeout is around it
+            # the caller has its own timeout
             httpx.AsyncClient(transport=self._transport, verify=context, timeout=None) as client,
             client.stream(request.method, request.url, headers=headers, data=form, json=request.json) as response,
         ):
@@ -136,7 +136,9 @@ class CarrierClient:
 
 
 class ClientControl:
-    """`voicekit.call.control.CallControl` of one call. `via` makes the address that a transfer asks, if it asks one."""
+    """The `voicekit.call.control.CallControl` of one call. `via` makes the address from which a carrier gets the target
+    of a transfer, if it needs one.
+    """
 
     def __init__(self, client: CarrierClient, call_id: str, via: Callable[[str], str] = lambda to: "") -> None:
         self._client = client
@@ -175,11 +177,11 @@ def _grouped(form: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """The TLS settings with the trusted certificates. Loading httpx and these is slow, so it is done once, in a
+    """The TLS settings with the trusted certificates. Loading them and httpx is slow, so it is done once, in a
     thread.
     """
     import httpx
 
     trusted = httpx.create_ssl_context()
-    httpx.AsyncClient(verify=trusted)  # imports what the first request needs, which takes equally long
+    httpx.AsyncClient(verify=trusted)  # imports modules for the first request, which is as slow
     return trusted

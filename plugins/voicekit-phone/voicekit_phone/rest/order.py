@@ -1,6 +1,6 @@
-"""Requests to a carrier and its answers, as values; and the meaning of its refusals (pure).
+"""Requests to a carrier and its answers, as values, and the meaning of its refusals (pure).
 
-A carrier's text never goes into an error, as it may quote a telephone number. Its status and its own code do.
+Our errors contain the carrier's status and error code, but never its text, which may quote a telephone number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from voicekit.errors import QuotaExceeded, ServiceError, Unauthenticated, Unavai
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """One request. The repr shows nothing of the call: a path has its id, a body has numbers."""
+    """One request. The repr shows neither the path, which has the call's id, nor the body, which has numbers."""
 
     method: str
     url: str = field(repr=False)
@@ -25,7 +25,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """A status and the body, if that was a JSON object."""
+    """The status of an answer, and its body if that is a JSON object."""
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
@@ -41,11 +41,11 @@ class RestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DialOrder:
-    """A call to make: the number to call, the number shown, and the address that the carrier asks once it is answered.
+    """A call to make: the number to call (`to`), the number shown (`caller`), and our addresses for the carrier.
 
-    `answer_url` is the address of our webhook, `news_url` that for busy, no answer and who has answered; carriers that
-    open the socket at once use `stream_url` instead of the first. Times are seconds; `keys` are sent when the call is
-    answered, w is a pause.
+    When somebody answers, the carrier asks `answer_url`. Carriers that open the socket without asking use `stream_url`
+    instead. `news_url` gets the reports: busy, no answer, who has answered. Times are in seconds. `keys` are sent
+    after the answer; in them, w is a pause.
     """
 
     to: str = field(repr=False)
@@ -62,8 +62,8 @@ class DialOrder:
 class CarrierAccount(Protocol):
     """An account at a carrier: its keys, and how to write each request. Pure.
 
-    `can` names those of `hang_up`, `transfer`, `digits`, `dial` that it offers; the rest raise ConfigError. `keys_from`
-    names the environment variables of its keys.
+    `can` has those of `hang_up`, `transfer`, `digits` and `dial` that the carrier offers; the others raise ConfigError.
+    `keys_from` names the environment variables of the keys.
     """
 
     name: str
@@ -76,21 +76,21 @@ class CarrierAccount(Protocol):
 
     def hang_up(self, call_id: str) -> RestRequest: ...
     def transfer(self, call_id: str, to: str, via: str) -> RestRequest:
-        """`via` is an address of ours that answers with `transfer_document`, for carriers that want one."""
+        """Transfer the call. Some carriers get the target from `via`, our address that returns `transfer_document`."""
         ...
 
     def send_digits(self, call_id: str, digits: str) -> RestRequest: ...
     def dial(self, order: DialOrder) -> RestRequest: ...
     def call_id(self, answer: RestAnswer) -> str:
-        """The id of the call that was dialled; "" if it is missing."""
+        """The id of the call that was dialled; "" if the answer has none."""
         ...
 
     def code(self, answer: RestAnswer) -> str:
-        """The carrier's own code of an error; "" for none."""
+        """The carrier's own error code; "" if there is none."""
         ...
 
     def is_over(self, answer: RestAnswer) -> bool:
-        """Whether the request was refused because the call is already over."""
+        """Whether the carrier refused the request because the call is already over."""
         ...
 
 

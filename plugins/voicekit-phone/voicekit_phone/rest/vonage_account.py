@@ -1,4 +1,4 @@
-"""Vonage's account: requests under a token that is signed with the application's private key (pure, but for the key).
+"""Vonage's account: each request has a token that is signed with the application's private key (pure otherwise).
 
 Needs the package cryptography for RS256.
 """
@@ -18,7 +18,7 @@ from voicekit_phone.rest.order import DialOrder, RestAnswer, RestRequest
 from voicekit_phone.vonage import encoded
 
 LIFE_S = 300
-"""Seconds for which a token is valid; one is made for each request."""
+"""Seconds for which a token is valid; each request gets a new one."""
 
 
 class VonageAccount(Account):
@@ -72,7 +72,7 @@ def _endpoint(to: str) -> dict[str, str]:
 
 
 def _signed(key: str, claims: Mapping[str, Any]) -> str:
-    """A JWT of `claims`, RS256; ConfigError, which does not quote the key, for an invalid key."""
+    """A JWT with `claims`, signed by RS256. ConfigError for an invalid key; the error does not quote the key."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
