@@ -1,4 +1,4 @@
-"""One conversation: listening pipeline -> conductor -> reply pipeline; and `run`, which runs one and handles
+"""One conversation: listening pipeline -> conductor -> reply pipeline. `run` runs one and handles the process's
 signals.
 """
 

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 class HandOvers:
-    """The transfer that waits for its reply; if the caller interrupts the reply, they are not transferred."""
+    """Keeps the transfer that waits for the end of its reply. If the caller interrupts the reply, the transfer is
+    dropped."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ordered: tuple[int, str, str | None] | None = None
 
     def after(self, turn: int, to: str, sorry: str | None) -> None:
-        """Transfer to `to` after reply `turn`. ConfigError if the call can't transfer, or for an invalid target."""
+        """Transfer the caller to `to` after reply `turn`. Raises ConfigError if the call can't transfer, or if `to` is
+        invalid."""
         call = self._session.call
         if call is None or "transfer" not in call.can:
             if call is None:

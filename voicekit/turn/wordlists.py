@@ -1,4 +1,4 @@
-"""The words that always cut a reply and those that never do, in the languages that voicekit supports itself.
+"""The words that always cut a reply, and the words that never do, in the languages that voicekit supports itself.
 
 A session adds languages or phrases by passing its own lists to InterruptPolicy. Only letters count; case, punctuation,
 hyphens and white space don't: "uh-huh" equals "Uh huh,".
@@ -16,7 +16,7 @@ ANY = "any"
 """The code of phrases that count in every language."""
 
 # fmt: off
-# Each of these asks the speaker to stop. A bare "no" is included: it objects, and does not signal listening.
+# Each of these asks the speaker to stop. A bare "no" is included, since it is an objection and no sign of listening.
 STOP_WORDS: WordLists = {
     "en": (
         "stop", "wait", "hold on", "hang on", "pause", "no", "be quiet", "shut up", "one moment", "excuse me",
