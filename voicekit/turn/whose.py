@@ -96,9 +96,7 @@ class Whose:
         self._faint_db = policy.faint_db
         self._levels = levels
         self._usual: deque[float] = deque(maxlen=USUAL)
-        self._spoken: deque[tuple[float, str]] = (
-            deque()
-        )  # the reply's words, each with the time at which it counted as played
+        self._spoken: deque[tuple[float, str]] = deque()  # the reply's words, and the time when each was played
         self._said = ""
         self._to = 0
 
@@ -159,9 +157,7 @@ class Whose:
         below, why = self._below(start, end, PRESUMED_DBFS), "the reply is saying that itself"
         if unmeasured:
             below = math.inf
-        if (
-            below is None
-        ):  # the level is unknown: only the echoed words are not the caller's, and only if most words are echoed
+        if below is None:  # without a level, only the echoed words are dropped, and only if most are echoed
             return (echoed, why) if len(echoed) >= ALIKE * len(words) else (frozenset(), "")
         if below < SOFTER_DB or len(echoed) < SHARE * len(words):
             return frozenset(), ""

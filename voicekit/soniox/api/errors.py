@@ -114,9 +114,7 @@ WAITS: dict[Retry, Waits | None] = {
     Retry.NEW_KEY: Waits(at_once=True, most=1),
     Retry.NOW: Waits(at_once=True),
     Retry.BACKOFF: SOON,
-    Retry.LONG_BACKOFF: Waits(
-        first=2.0, longest=30.0
-    ),  # before the last attempt, the wait may be at most half a minute
+    Retry.LONG_BACKOFF: Waits(first=2.0, longest=30.0),  # half a minute is the longest that may be the last wait
 }
 """When to try again, for each kind of failure."""
 

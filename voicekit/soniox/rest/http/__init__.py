@@ -1,1 +1,2 @@
-"""The HTTP layer of the REST client: requests, bodies, retries, uploads, files written completely or not at all."""
+"""The HTTP layer of the REST client: requests, bodies, retries, uploads, and files that are written completely or not
+at all."""

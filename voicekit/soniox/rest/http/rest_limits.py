@@ -1,4 +1,4 @@
-"""Limits for the parts of a request. The vendor documents them all, unless a comment says otherwise."""
+"""Limits for the parts of a request. The vendor documents all of them, unless a comment says otherwise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voicekit.soniox.api import limits as realtime
 ASYNC_MODEL: Final = "stt-async-v5"
 """The current model for whole files."""
 ASYNC_ALIASES: Final = ("stt-async-v4", "stt-async-v3", "stt-async-preview")
-"""Old names, which the service maps to it."""
+"""Old names, which the service maps to the current model."""
 
 PAGE: Final = (1, 1_000)  # entries per page of a list
 SHARED_PAGE: Final = (1, 200)  # entries per page of shared voices
