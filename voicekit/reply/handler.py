@@ -1,5 +1,4 @@
-"""The handler contract: `async def handler(turn, say)` answers one turn of the caller. Simpler answers are accepted
-too.
+"""The handler contract: `async def handler(turn, say)` answers one turn of the caller; there are simpler answers too.
 
 A handler sends its words with `await say(...)`. This waits while the voice has enough text, so a model does not write
 far ahead of the sound. When the caller interrupts, the handler is cancelled at its current `await`, like any other

@@ -1,5 +1,4 @@
-"""Records the text that a voice got in one reply and how much of it was spoken, to know where another voice continues.
-Pure.
+"""Records how much of a reply's text a voice has spoken, so that another voice can continue there. Pure.
 
 Positions are counted in characters from the beginning of the reply.
 """

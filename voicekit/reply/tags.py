@@ -1,5 +1,4 @@
-"""Removes speech tags (`<break time="500ms"/>`, `<emphasis>`) from streamed text, because most voices would read them
-aloud.
+"""Removes speech tags (`<break time="500ms"/>`) from streamed text, because most voices would read them aloud.
 
 It removes the tags of SSML, the tags that some voices have of their own, and any tag with attributes, a slash or a
 prefix. The text between two tags is spoken. A `<` that begins no tag is text. If a voice has `reads_tags`, its text

@@ -1,5 +1,4 @@
-"""The lines that a bot speaks: a text, or a random one of several but never the same twice in a row. Slots fill their
-gaps.
+"""The lines that a bot speaks: a text, or a random one of several; slots fill their gaps.
 
 The random generator is an argument, so that a call can be repeated word for word.
 """

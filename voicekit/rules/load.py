@@ -1,5 +1,4 @@
-"""Loads rules from a TOML file: the same phrases, keys, states, forms and opening hours as in Python, but no
-functions."""
+"""Loads rules from a TOML file, which may have everything that is possible in Python, except functions."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Finds how well a phrase matches the caller's words: all its words in any order, its slots, and few other words
-(pure).
+"""Finds how well a phrase matches the caller's words: its words in any order, its slots, and few other words (pure).
 
 *Coverage* is the share of the caller's words that the phrase accounts for. Words of the phrase and of a slot's value
 count whole. A word in a slot for any words counts half, since such a slot would take anything. Other fillers don't

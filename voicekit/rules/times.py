@@ -1,5 +1,4 @@
-"""Reads spoken times of day and durations in English: "half past three", "an hour and a half" (pure; no clock is
-read)."""
+"""Reads spoken English times of day and durations: "half past three", "an hour and a half" (pure; reads no clock)."""
 
 from __future__ import annotations
 

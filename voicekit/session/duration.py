@@ -1,5 +1,4 @@
-"""Ends a call at its maximum duration, after a warning. The end waits for the caller to finish speaking, but not for
-long."""
+"""Ends a call at its maximum duration: after a warning, and when the caller has finished speaking."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The event log: the events of a session, written to disk during the call as lines of JSON. Also describes events in
-words.
+"""The event log: the events of a session, written to disk during the call as lines of JSON; and events in words.
 
 The first line names the format and its version. Each other line is one event: `time` (in seconds since the session
 started), `event` (the name of its class) and the fields of that class. Progress and HeardSoFar, which repeat many times

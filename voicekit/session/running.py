@@ -1,5 +1,4 @@
-"""Runs a session as a program's main task, so that Ctrl-C and SIGTERM end the call gracefully instead of aborting
-it."""
+"""Runs a session as a program's main task, so that Ctrl-C and SIGTERM end the call gracefully."""
 
 from __future__ import annotations
 

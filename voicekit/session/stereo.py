@@ -1,5 +1,4 @@
-"""A stereo WAV file whose two tracks are written independently, each sample at its own position. It is playable at all
-times.
+"""A stereo WAV file whose two tracks are written independently, and which is playable at all times.
 
 The left track is the caller and the right track is the bot. Their sound comes in different pieces and at different
 times, so the tracks are not merged: each piece is written at its own position, which may be before or after the end of

@@ -1,5 +1,4 @@
-"""Provides a program with the realtime services: Soniox if there is a key, else a local server that ends with the
-program.
+"""Provides the realtime services: Soniox if there is a key, else a local server that ends with the program.
 
     async with soniox_or_local() as service:
         session = Session(stt=service.transcriber(), tts=service.voice(), ...)

@@ -1,5 +1,4 @@
-"""A carrier in memory and in virtual time: it plays the sound that a call sends, at its own pace, and records what was
-heard.
+"""A carrier in memory and in virtual time: it plays the sound of a call at its own pace, and records what was heard.
 
     carrier = ScriptedCarrier(TwilioPeer(), AudioFormat(8000, "mulaw"), delay=0.05)
     nursery.start_soon(carrier.run)

@@ -1,5 +1,4 @@
-"""Decides which words of a script have been heard, by the samples that have arrived; all scripted transcribers use it
-(pure)."""
+"""Decides by the samples that have arrived which words of a script have been heard (pure)."""
 
 from __future__ import annotations
 

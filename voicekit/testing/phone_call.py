@@ -1,5 +1,4 @@
-"""Calls over a scripted carrier: speaks the caller's side of a script over a wire, and finds the wire of a
-transport."""
+"""Calls over a scripted carrier: speaks a script over a wire as the caller, and finds the wire of a transport."""
 
 from __future__ import annotations
 

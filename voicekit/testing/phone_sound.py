@@ -1,5 +1,4 @@
-"""Sound that can be decoded after a telephone call: of a scripted caller, and of a voice that encodes its text in its
-samples.
+"""Sound that can be decoded after a telephone call: of a scripted caller, and of a voice.
 
 G.711 changes most samples, so neither side can encode a large number in a single sample. The caller's sound is cut into
 slots of 20 ms. Each slot spells its own number in 20 bits, each a millisecond long; they are loud while the caller

@@ -1,5 +1,4 @@
-"""A scripted user, with times for words, coughs, typed lines and keys, and a transcriber that understands exactly these
-words.
+"""A scripted user, with times for words, coughs, typed lines and keys, and a transcriber for exactly these words.
 
 The samples of the sound encode their position (see `positions`), and whether the user makes a sound. So a dropped or
 doubled sample can be detected anywhere, the VAD needs no model, and the transcriber recognises a word only when exactly

@@ -1,5 +1,4 @@
-"""A websocket's handshake in memory, for tests of a transport's websocket route over a scripted carrier's
-connection."""
+"""A websocket's handshake in memory, to test a transport's websocket route with a scripted carrier."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The interface of advisers: the facts that an adviser gets about a pause, and the advice that it may give. Values
-only.
+"""The interface of advisers: the facts that an adviser gets about a pause, and the advice that it may give.
 
 An adviser is a function that never waits and reads no clock. It is called when a pause begins, when the words before
 the pause change or become final, and when a sound model has judged the pause. The turn machine follows the advice

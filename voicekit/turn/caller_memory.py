@@ -1,5 +1,4 @@
-"""What the turn machine knows about the caller: sounds, words, whose words they are, and which words are kept for
-later.
+"""What the turn machine knows about the caller: sounds, words, whose words they are, and which are kept for later.
 
 This is the lower half of the turn machine's memory. The upper half, `voicekit.turn.memory`, is the only code that
 changes the state of the call. `now` is set before each event; nothing here reads a clock.

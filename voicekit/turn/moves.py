@@ -1,5 +1,4 @@
-"""The moves of the turn table: the functions that its cells name. Moves during a reply are in
-`voicekit.turn.interruptions`.
+"""The moves of the turn table; those during a reply are in `voicekit.turn.interruptions`.
 
 A move is called with the machine's memory (`floor`) and the event (None at a deadline). It leaves `floor.state` in one
 of the states that its cell declares. All changes are made by methods of `voicekit.turn.memory`. The effects that an

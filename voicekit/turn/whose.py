@@ -1,5 +1,4 @@
-"""Judges whose words were recognised: the caller's, the reply's own words that come back as echo, or those of a voice
-in the background.
+"""Judges whether recognised words are the caller's, an echo of the reply, or a voice in the background.
 
 Pure. Two signs show that words are not the caller's. The first sign: the reply has just had the same words, within an
 echo's delay, and they are not as loud as the caller. The second sign: the sound is far below the caller's usual level.

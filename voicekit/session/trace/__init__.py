@@ -1,5 +1,4 @@
-"""Shows where the time between caller and bot goes: the milestones of each reply, logged during a call and drawn
-afterwards.
+"""Shows where the time before a reply goes: its milestones are logged during a call and drawn afterwards.
 
 taps.py       reports a session's milestones: `open_trace`, or `trace` with a log that is already open
 levels.py     which samples of a sound are audible

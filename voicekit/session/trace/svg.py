@@ -1,6 +1,4 @@
-"""Draws a waterfall as a self-contained picture: SVG 1.1, without scripts or embedded fonts, readable on dark and light
-pages.
-"""
+"""Draws a waterfall as a self-contained picture: SVG 1.1, without scripts or fonts, for dark and light pages."""
 
 from __future__ import annotations
 

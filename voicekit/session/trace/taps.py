@@ -1,5 +1,4 @@
-"""Traces a session: layers and taps watch the sound and the text that pass, and report each milestone when it is
-reached.
+"""Traces a session: layers and taps watch its sound and text, and report each milestone when it is reached.
 
 They see the caller's sound when it leaves the source, the handler's words (after Markdown is removed), the text and the
 sound at the voice, and the position of the sink. This costs about 20 us for each frame of the caller, and nothing for a

@@ -1,5 +1,4 @@
-"""The meaning of the service's errors: which exception to raise, whether another attempt can help, and what the user
-should do.
+"""The meaning of the service's errors: the exception to raise, whether to try again, and what the user should do.
 
 The service's `error_type` decides. If an old frame or a refused handshake has no type, the error's number decides. The
 wording of an error may change, so it decides nothing. `RULES` is the only place for this knowledge.

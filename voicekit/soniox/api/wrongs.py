@@ -1,5 +1,4 @@
-"""Finds mistakes that the service would refuse, before anything is sent. The realtime services and the REST API share
-these checks.
+"""Finds mistakes that the service would refuse, before anything is sent, for the realtime services and the REST API.
 
 Each check yields a Wrong for every mistake. A client raises the first one, and a server answers with all of them.
 """

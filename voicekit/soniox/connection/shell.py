@@ -1,5 +1,4 @@
-"""The trio shell around a protocol core, for both services: one reader, one writer, keepalives, and checks that the
-peer is alive.
+"""The trio shell around a protocol core, for stt and tts: one reader, one writer, keepalives, and a check of the peer.
 
 The reader never stops reading: it passes each message to the core, and the core's events to `handle`, which must not
 wait. The writer is the only task that sends, and it lives until the connection ends, so a cancelled turn can't leave

@@ -1,5 +1,4 @@
-"""TCP streams that write without a checkpoint: if the system accepts a message immediately, other tasks don't run in
-between.
+"""TCP streams that write without a checkpoint if the system accepts a message immediately.
 
 trio's stream lets other tasks run after each write. This is not needed, since the websocket library lets them run
 before each message. It saves the last of the five task steps that each frame of 20 ms took from its source to the

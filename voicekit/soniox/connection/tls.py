@@ -1,5 +1,4 @@
-"""TLS contexts. Each is made only once per process and in a thread, since reading the certificates takes up to 60
-ms."""
+"""TLS contexts, each made only once and in a thread, since reading the certificates takes up to 60 ms."""
 
 from __future__ import annotations
 

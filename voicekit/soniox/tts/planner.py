@@ -1,5 +1,4 @@
-"""Distributes the text of one reply over streams of the voice: when to open a stream, what to send, when to end it.
-Pure.
+"""Distributes one reply's text over streams of the voice: when to open a stream, what to send, when to end it. Pure.
 
 A stream sounds best when it is long, but the service ends it if it gets no text, becomes too long or is too slow. So
 text is sent as it comes. A stream is ended, after which the text that was sent is still spoken, when

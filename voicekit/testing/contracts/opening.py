@@ -1,4 +1,4 @@
-"""Checks the promises of every `open()`: a part can be opened again, lets errors pass, and can be cancelled at any
+"""Checks the promises of every `open()`: it can be called again, lets errors pass, and can be cancelled at any
 await."""
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Checks the Stage contract (`voicekit.flow.stage`), which also applies to sources, transcribers, handlers and
-voices.
-"""
+"""Checks the Stage contract (`voicekit.flow.stage`), also for sources, transcribers, handlers and voices."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Runs one stream through a stage: feeds it, reads and times its output, and checks that the stage does nothing
-forbidden."""
+"""Runs one stream through a stage: feeds it, reads and times its output, and checks its behaviour."""
 
 from __future__ import annotations
 

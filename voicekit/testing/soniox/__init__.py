@@ -1,5 +1,4 @@
-"""A scripted peer that plays the Soniox realtime services, for tests of clients: two websockets, with results and
-faults on demand.
+"""A scripted peer that plays the Soniox realtime services, for tests of clients, with results and faults on demand.
 
     peer = SonioxPeer(script, faults=[Cut(At(received=20), where="inside")])
     async with peer.transport.connect(Address(peer.endpoints.stt, headers=...)) as socket: ...

@@ -1,5 +1,4 @@
-"""The voice of the scripted peer: each character sounds for a fixed time, and its code point is the value of its
-samples. Pure.
+"""The voice of the scripted peer: each character sounds for a fixed time, with its code point as the samples. Pure.
 
 So the text that was heard can be read from the samples, without word marks: see `spoken`.
 """

@@ -1,5 +1,4 @@
-"""Makes results from pieces of words: which messages the scripted peer sends, and when. Pure; timed by the samples
-received.
+"""Makes the scripted peer's messages from pieces of words, timed by the samples received. Pure.
 
 A piece is first sent as a non-final token; while it sounds, the token has only its letters so far. Later messages
 replace the token until it is final. Endpoints, speakers, languages and translations are added if they are configured.

@@ -1,5 +1,4 @@
-"""The services of the scripted peer on one connection: the protocol code of each service, with a scripted engine behind
-it.
+"""The services of the scripted peer on one connection: the protocol code, with a scripted engine behind it.
 
 Neither service waits: `due_at` is the time at which to act next, and `tick` does everything that is due.
 """

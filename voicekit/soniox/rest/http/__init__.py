@@ -1,2 +1,1 @@
-"""The HTTP layer of the REST client: requests, bodies, retries, uploads, and files that are written completely or not
-at all."""
+"""The HTTP layer of the REST client: requests, bodies, retries, uploads, and atomic writes of files."""

@@ -1,5 +1,4 @@
-"""Bodies of httpx's requests and answers, passed on without leaving one of its generators open, which trio would
-detect."""
+"""Bodies of requests and answers, which leave none of httpx's generators open, since trio would detect it."""
 
 from __future__ import annotations
 

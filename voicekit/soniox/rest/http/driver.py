@@ -1,5 +1,4 @@
-"""Sends requests over httpx, waits for their answers within a time limit, raises our own errors, and repeats a request
-if that is safe.
+"""Sends requests over httpx, with time limits and our own errors, and repeats a request if that is safe.
 
 This code never follows a redirect, since a key must not go to an address that nobody chose, and checks that each answer
 has the expected form.

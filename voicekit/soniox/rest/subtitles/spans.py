@@ -1,5 +1,4 @@
-"""Finds the words of a transcript and their times, for subtitles; also for translations and scripts without spaces.
-Pure."""
+"""Finds the words of a transcript or its translation, and their times, for subtitles in any script. Pure."""
 
 from __future__ import annotations
 
