@@ -54,7 +54,7 @@ _BEHIND_WORD = re.compile(r"[^\w\s]*(?=\s|[up]|$)")
 
 
 class Aligner:
-    """Follows a voice through the text it was sent, during one reply; its results never decrease.
+    """Follows a voice through the text of one reply; the results of `mark` never decrease.
 
     It keeps the text that has been sent but not yet spoken, plus a few words. A voice is fed only a little ahead, so
     this text stays short.
@@ -90,7 +90,7 @@ class Aligner:
         return self._said_to
 
     def _settle(self, sent: list[_Sent]) -> None:
-        """Take the cheapest assumption, and drop what is too far from it."""
+        """Choose the cheapest assumption, and drop assumptions and text that are too far from it."""
         here = min(range(len(self._beliefs)), key=lambda place: self._beliefs[place].cost)
         if here:
             self._said_to = max(self._said_to, self._text.to[sent[here - 1].end - 1])

@@ -1,7 +1,7 @@
 """Provides standby voices: if a voice fails, the next one continues at the word that broke off, so no reply is lost.
 
     text ─log─▶ voice 1 ─▶ sound      fails, or owes sound for longer than the patience
-           └──▶ voice 2 ─▶ sound      what the log says was not said yet, its frames counted on from there
+           └──▶ voice 2 ─▶ sound      the text that the log has as unspoken; frames are numbered on
 
 The next reply begins with the first voice that is not resting (see `voicekit.flow.fallback`).
 """

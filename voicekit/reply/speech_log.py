@@ -28,7 +28,7 @@ class SpeechLog:
         self._text = Text("", ())
         self._due = 0
         self._seconds = 0.0
-        self._marks: list[tuple[int, float]] = []  # what was heard according to each word mark, and the mark's time
+        self._marks: list[tuple[int, float]] = []  # for each word mark: how much was heard, and the mark's time
         self._frames = 0
 
     def give(self, text: Text) -> None:

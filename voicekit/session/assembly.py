@@ -71,7 +71,7 @@ SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, T
 """A voice, or text transforms followed by a voice."""
 
 SIGNALS = 128
-"""The most signals that may wait for the conductor. The conductor awaits nothing else, so a full link means a bug."""
+"""The most signals that may wait for the conductor, which never waits for anything else: a full link means a bug."""
 
 LATEST = latest_of(Interim, Progress, HeardSoFar, AnswerExpected)
 

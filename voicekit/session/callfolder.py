@@ -5,7 +5,7 @@
         folder.record(session)
         await run_session(session)
 
-    call.wav      the caller left, the bot right, aligned to the sample: what each of them heard of the other
+    call.wav      both sides as the other side heard them, aligned to the sample: the caller left, the bot right
     events.jsonl  every event with its time; `voicekit log` prints them, `voicekit trace` draws where the time went
     wire.jsonl    every message from and to the services, without sound and keys
 

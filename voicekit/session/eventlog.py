@@ -67,7 +67,7 @@ class CallClock:
         self._start: float | None = None
 
     def note(self, event: object) -> None:
-        """Watches the session."""
+        """Note an event of the session."""
         if isinstance(event, events.SessionStarted):
             self._start = trio.current_time()
 

@@ -59,7 +59,7 @@ class Failures:
             return None
 
     def follow(self, event: SessionEvent) -> None:
-        """Watches the session."""
+        """Note an event of the session."""
         match event:
             case TurnCommitted():
                 self._reason = event.reason

@@ -1,4 +1,4 @@
-"""A voice whose sound encodes its characters, so that what was heard can be read from the samples.
+"""A voice whose sound encodes its characters, so that the text that was heard can be read from the samples.
 
 Each character sounds for 60 ms, and the value of all its samples is that character's `to`: how much of the handler's
 text then counts as heard. So the highest value in a recording shows how much the caller heard, without any word marks.

@@ -3,11 +3,13 @@
 The first rule that applies gives the advice:
 
 1. The caller is searching for a word ("um"), is spelling or dictating a number, has stopped at a word that ends no
-sentence, or has only begun to ask ("Can you tell me?"): wait. 2. The question asked for a number or a name, and the
-answer so far may be its beginning: wait. 3. The words may still change: ask for final words, and judge again. 4. The
-caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete according to the
-recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since often another one
-follows. 5. Anything else is left to the recogniser's endpoint, or to silence.
+   sentence, or has only begun to ask ("Can you tell me?"): wait.
+2. The question asked for a number or a name, and the answer so far may be its beginning: wait.
+3. The words may still change: ask for final words, and judge again.
+4. The caller says yes or no to a yes/no question: commit. A question, or a yes or no, is complete according to the
+   recogniser's punctuation and the sound model: commit. After a complete statement, wait a little, since often another
+   one follows.
+5. Anything else is left to the recogniser's endpoint, or to silence.
 
 Apart from a yes or no, no rule ends a turn without a sentence mark, because words alone prove nothing: "I would like a
 table" may be a complete sentence or only its beginning.

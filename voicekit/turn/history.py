@@ -1,4 +1,4 @@
-"""The exchanges of one call, oldest first: what was said, and what was actually heard.
+"""The exchanges of one call, oldest first: the words that were said, and how much of them was heard.
 
 An exchange joins the history when its reply is over, because only then is it known what was heard. Until then the
 exchange is open; at most one exchange is open at a time. If there are more than `limit` exchanges, the oldest are

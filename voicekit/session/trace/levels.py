@@ -17,7 +17,8 @@ OVER_NOISE = 3.0
 """How many times as loud as the noise an audible sample must be: 10 dB."""
 
 RISE = 1.005
-"""The most that the noise estimate rises with each frame; with frames of 20 ms, it can double in three seconds."""
+"""The factor by which the noise estimate can rise with each frame: with frames of 20 ms, it can double in three
+seconds."""
 
 
 class Level:

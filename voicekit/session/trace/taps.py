@@ -138,7 +138,7 @@ class _TracedVoice(Layer):
         async with self.stage.open() as run:
 
             async def traced(inbox: Inlet[Any], outbox: Outlet[Any]) -> None:
-                # synthesised speech may begin at once, and has no noise
+                # synthesised speech may begin with its first sample, and has no noise
                 made, level = _Once(self._tell), Level(noise=0.0)
 
                 def written(text: object) -> None:

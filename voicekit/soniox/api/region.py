@@ -102,7 +102,7 @@ class ApiKey:
 
     @classmethod
     def find(cls, key: str | None = None, environ: Mapping[str, str] = os.environ) -> ApiKey:
-        """Return the given key, or else the key in SONIOX_API_KEY. Raises ConfigError if there is none."""
+        """Return the given key, or else the key in SONIOX_API_KEY. Raises ConfigError if there is no key."""
         secret = key or environ.get(KEY_VARIABLE)
         if not secret:
             raise ConfigError(

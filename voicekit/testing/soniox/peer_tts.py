@@ -54,7 +54,8 @@ class SpokenChunk:
 
 
 class PeerTts:
-    """Speaks one stream's text. `text` is what it got, `spoken_to` how many characters of it have been spoken."""
+    """Speaks one stream's text. `text` is the text so far, and `spoken_to` is how many characters of it have been
+    spoken."""
 
     def __init__(self, config: TtsConfig, speaking: Speaking) -> None:
         self.text = ""

@@ -1,7 +1,7 @@
 """Makes subtitles from a transcript, as SRT and WebVTT, split as subtitlers would split them. Pure.
 
-    cues = captions(transcript.tokens)                     what was said
-    cues = captions(transcript.tokens, translated=True)    what it was translated to
+    cues = captions(transcript.tokens)                     the words that were said
+    cues = captions(transcript.tokens, translated=True)    their translation
     Path("talk.srt").write_text(srt(cues), encoding="utf-8")
 
 A caption has at most two lines of 42 characters and is shown for 5/6 of a second to 7 seconds, as broadcasters require.
