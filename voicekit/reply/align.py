@@ -1,4 +1,4 @@
-"""Finds each spoken word in the text that was sent to the voice, and thereby how much of the handler's text was heard.
+"""Finds each spoken word in the text sent to the voice, which shows how much of the handler's text was heard.
 
 A service reports the words that it *speaks*, not those it was sent: "5" has become "five", a dash is gone, a word is
 omitted. So the spoken words are matched to the sent words, by letters and digits only. For each of the next sent words,
@@ -141,7 +141,7 @@ class _Sent:
 
 
 def _after(plain: str, sent: list[_Sent], before: list[_Belief]) -> list[_Belief]:
-    """The assumptions after one more spoken word."""
+    """The assumptions after the voice has spoken one more word, `plain`."""
     before = before[: len(sent) + 1] + [_IMPOSSIBLE] * (len(sent) + 1 - len(before))
     after = [_Belief(before[0].cost + STRANGE, 0)]
     after += [
@@ -196,5 +196,5 @@ def _words(text: str) -> Iterator[_Sent]:
 
 
 def _plain(word: str) -> str:
-    """Letters and digits without case and accents."""
+    """The letters and digits of `word`, without case and accents."""
     return "".join(char for char in unicodedata.normalize("NFKD", word).casefold() if char.isalnum())

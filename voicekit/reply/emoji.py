@@ -23,7 +23,7 @@ _EMOJI = re.compile(
     "\ufe0e\ufe0f\u20e3"  # variation selectors and the keycap's frame
     "]"
 )
-_JOINER = "\u200d"  # inside emoji; elsewhere it is part of the script (Hindi, Sinhala, ...)
+_JOINER = "\u200d"  # the joiner inside emoji; elsewhere it belongs to a script (Hindi, Sinhala, ...)
 
 
 def strip_emoji() -> TransformPart[Any, Any]:

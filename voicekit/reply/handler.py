@@ -132,8 +132,8 @@ class Turn:
             await self.commitment.wait()
 
     def expect(self, answer: ExpectedAnswer) -> None:
-        """Declare what this reply asks the caller for: "number", "name", "yes_no", or the seconds of silence that end
-        it.
+        """Declare which answer this reply asks for: "number", "name", "yes_no", or the seconds of silence that end an
+        answer.
 
         It applies only to the caller's next turn. Call it before the handler returns, since it takes effect with the
         reply; if you call it several times, the last time counts. Outside of a session it does nothing. Raises
@@ -228,7 +228,7 @@ def handler_stage(answer: Callable[[Turn], Handler]) -> FunctionStage[Turn, Text
         if turn is None:
             return
         scope = this_reply.get(None)
-        # called directly, outside of a call
+        # the stage is run directly, outside of a call
         reply = scope.reply if scope is not None else Reply(turn.number, turn.text, turn.reason)
         say = Say(outbox, reply)
         try:
@@ -292,7 +292,7 @@ def _function(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _takes_say(answer: Callable[..., Any]) -> bool:
-    """Whether `answer` takes `(turn, say)` and not just `(turn)`; ConfigError if it takes neither."""
+    """Whether `answer` takes `(turn, say)`, and not only `(turn)`. Raises ConfigError if it takes neither."""
     try:
         signature = inspect.signature(answer)
     except ValueError:
@@ -335,7 +335,7 @@ def _from_function(answer: Callable[[Turn], Any]) -> Handler:
 
 
 def _text(answer: object, returned: object) -> str:
-    """The return value of `answer` as text; None means no text."""
+    """The return value of `answer` as text; None becomes ""."""
     if returned is not None and not isinstance(returned, str):
         raise TypeError(
             f"{_name(answer)} returned {returned!r:.80} ({type(returned).__name__}); expected text (str) or None"

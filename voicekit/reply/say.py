@@ -119,7 +119,7 @@ class Say:
             with trio.CancelScope(deadline=self._due) as self._patience:
                 await trio.sleep_forever()
             async with self._turns:
-                if trio.current_time() >= self._due:  # nothing was said while we waited
+                if trio.current_time() >= self._due:  # the handler sent no text during the wait
                     self._due = math.inf
                     await self._outlet.send(NOTHING)
 

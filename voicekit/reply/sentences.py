@@ -29,7 +29,8 @@ _BETWEEN_WORDS = re.compile(r"(?<=\S)\s")
 
 
 def sentences(max_chars: int = MAX_CHARS) -> TransformPart[Any, Any]:
-    """A transform that takes Text in any pieces and emits one sentence at a time, of at most `max_chars`.
+    """A transform that takes Text in any pieces, and emits sentences one by one, each of at most `max_chars`
+    characters.
 
     Together the sentences are the whole text; only white space at the very end, or longer than `max_chars`, is dropped,
     so that no sentence is empty. A handler's breath ends the sentence. Raises ConfigError if `max_chars` is below 20.
@@ -67,7 +68,8 @@ class _Sentences:
         return end, held.part(0, end) if window[:end].strip() else NOTHING
 
     def _forced_end(self, text: str) -> int:
-        """Where to cut when the sentence is too long: after a clause, after white space, or after a character."""
+        """The index at which to cut a sentence that is too long: after a clause, after white space, or after a
+        character."""
         window, least = text[: self._max], self._max * SHORTEST_CLAUSE
         clauses = [_with_space(window, end) for end in clause_ends(window)]
         spaces = [match.end() for match in _BETWEEN_WORDS.finditer(window)]

@@ -20,7 +20,7 @@ NOTHING = Text("", ())
 
 
 class Rewriter(Protocol):
-    """The rule of one transform, and its state."""
+    """The rule by which one transform rewrites text, and its state."""
 
     def step(self, held: Text, last: bool) -> tuple[int, Text] | None:
         """Return how many characters of `held` to consume (at least one) and their replacement; None to wait for more.
@@ -67,7 +67,7 @@ class Rewriting:
 
 
 def joined(texts: Iterable[Text]) -> Text:
-    """Several texts as one."""
+    """Join several texts into one."""
     texts = list(texts)
     return Text("".join(text.text for text in texts), tuple(chain.from_iterable(text.to for text in texts)))
 

@@ -1,7 +1,7 @@
 """What a rule does when it matches: it says something, goes to a place in the dialogue, or calls the author's function.
 
 A function's parameters may be the names of the slots that its phrases fill, `turn`, `say`, and `slots` (all slots of
-the dialogue so far, by name). That all of its parameters are available is checked when the rule is made.
+the dialogue so far, by name). When the rule is made, a check makes sure that all these parameters are available.
 """
 
 from __future__ import annotations

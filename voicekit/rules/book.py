@@ -194,7 +194,7 @@ class Rules(Table):
         return carry_it_out
 
     async def __call__(self, turn: Turn, say: Say) -> None:
-        """Answer `turn` as a handler, once it is committed; silent if no rule matches."""
+        """Answer `turn` as a handler, as soon as it is committed; if no rule matches, say nothing."""
         if turn.speculative:
             await turn.committed()
             turn = replace(turn, speculative=False)
@@ -236,7 +236,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
                 )
             if doing.speaks:
                 await say(" ".join(said))
-                said = [""]  # so that the following text is separated from its own
+                said = [""]  # so that a space separates the function's own text from the following text
             decision = follow(decision, await doing.perform(Occasion(turn, say, decision.slots)))
         elif (
             ahead and not decision.hangs_up and decision.transfer is None
@@ -249,7 +249,7 @@ async def _carry_out(talk: Talk, book: Book, decision: Decision, turn: Turn, say
         if decision.digits is not None:
             await _send_digits(turn, decision.digits)
         if decision.transfer is not None:
-            turn.transfer(decision.transfer)  # first, so that an impossible transfer is not announced
+            turn.transfer(decision.transfer)  # before the announcement, since the transfer may be impossible
         talk.memory = decision.memory
     _collect_keys(turn, talk.memory)
     state = talk.memory.state

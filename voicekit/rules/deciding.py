@@ -17,7 +17,7 @@ from voicekit.rules.table import KEYS, Rule, Table
 from voicekit.rules.words import Said
 
 SILENCE = ("silence", "idle")
-"""The reasons of a turn without words."""
+"""The reasons for a turn without words."""
 
 
 class Book(NamedTuple):

@@ -60,7 +60,7 @@ class Decision:
 
 
 def follow(decision: Decision, outcome: RuleOutcome) -> Decision:
-    """The next decision after the action of `decision` has returned `outcome`."""
+    """The next decision, after the action of `decision` has returned `outcome`."""
     memory = decision.memory
     over = decision.ends or memory.state is None
     if outcome.end or (outcome.moves and outcome.to is None) or (over and not outcome.moves):

@@ -36,8 +36,8 @@ class OpeningHours:
     """When a business is open. `weekly` has hours by day ("mon", "saturday", "mon-fri"), `exceptions` by date
     ("2026-12-24").
 
-    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; days without an entry are
-    closed. ConfigError names the wrong entry.
+    Hours are a text such as "9-17:30", "9-12, 14-18" or "closed", in the time of `zone`; on days without an entry, the
+    business is closed. Raises ConfigError with the wrong entry.
     """
 
     def __init__(self, weekly: Mapping[str, str], zone: tzinfo, exceptions: Mapping[str, str] | None = None) -> None:
@@ -102,7 +102,7 @@ def _utc(now: datetime) -> datetime:
 
 
 def _days(text: str) -> list[int]:
-    """The days that "mon", "Monday" or "mon-fri" names; "sat-mon" wraps around the end of the week."""
+    """The days that a text such as "mon", "Monday" or "mon-fri" means; "sat-mon" wraps around the end of the week."""
     first, dash, last = (part.strip().lower() for part in str(text).partition("-"))
     start = _day(first, text)
     end = _day(last, text) if dash else start

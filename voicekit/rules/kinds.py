@@ -123,7 +123,8 @@ def _find_choices(spoken: Mapping[tuple[str, ...], str], words: Sequence[str]) -
 
 
 def _find_yes_no(words: Sequence[str]) -> Sequence[Found]:
-    """The meaning of the whole answer: "yes, no" means neither, and beside a "no" an "okay" is not a yes."""
+    """The meaning of the whole answer: "yes, no" means neither yes nor no, and an "okay" together with a "no" is not a
+    yes."""
     no, yes, soft = (_places(phrases, words) for phrases in (_NO_WORDS, _YES_WORDS, _SOFT_WORDS))
     clear = {place: end for place, end in yes.items() if not any(first <= place < last for first, last in no.items())}
     if (no and clear) or _places(_NEITHER_WORDS, words):

@@ -34,7 +34,7 @@ Check: TypeAlias = Callable[..., RuleLine | None]
 """A function that takes the value of a slot, and returns an objection to be spoken, or None."""
 
 REPROMPTS = 2
-"""How often a question is asked again by default."""
+"""How many times a question is asked again by default."""
 
 KEY_TIMEOUT = 5.0
 """The default for how many seconds after a key the next one must come: time to look at a card."""

@@ -1,4 +1,4 @@
-"""A table of rules: phrases and keys, each with its answer. The whole bot has one, and so has every state."""
+"""A table of rules: phrases and keys, each with its answer. The whole bot has a table, and so has every state."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Rule:
 
 
 class Table:
-    """Rules, in the order in which they were added, and keys.
+    """Rules in the order in which they were added, and keys.
 
     `named` are the kinds of slots that have names here. A phrase must account for at least the share `coverage` of the
     caller's words. `where` is the name of this table in error messages. If `in_dialogue`, texts may name slots that
@@ -72,7 +72,7 @@ class Table:
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer, when: When | None = None) -> None: ...
 
     def on(self, *phrases: str | re.Pattern[str], answer: RuleAnswer | None = None, when: When | None = None) -> Any:
-        """Answer `phrases` with `answer`, or with the function below: `@rules.on("what time is it")`.
+        """Answer `phrases` with `answer` or, used as a decorator, with a function: `@rules.on("what time is it")`.
 
         If several rules match, the best match counts (see `voicekit.rules.matching`); among equal matches, the first.
         `when` is called for every turn that the phrases match. Raises ConfigError for rules that can't work.
@@ -99,7 +99,7 @@ class Table:
     def key(self, *keys: str, answer: RuleAnswer) -> None: ...
 
     def key(self, *keys: str, answer: RuleAnswer | None = None) -> Any:
-        """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the function below.
+        """Answer a telephone key, or a sequence of keys such as "12#", with `answer` or the decorated function.
 
         Raises ConfigError for invalid keys, and for a sequence that could never be completed, such as "12" beside "1".
         """

@@ -19,7 +19,7 @@ class CallerInput(NamedTuple):
 
 
 class Talk:
-    """One call: the place of its dialogue, and the speaker that chooses its lines."""
+    """The state of one call: the place of its dialogue, and the speaker that chooses its lines."""
 
     def __init__(self, start: Memory, random: Random) -> None:
         self.memory = start

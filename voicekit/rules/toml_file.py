@@ -1,4 +1,4 @@
-"""A TOML file read key by key, so that every mistake in it is reported with its file, line and key."""
+"""Reads a TOML file key by key, so that every mistake is reported with its file, line and key."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def read_toml(path: str | PathLike[str]) -> Section:
 
 
 def _lines_of(text: str) -> dict[TomlPath, int]:
-    """The line on which each table and each key begins, as far as this can be found without a grammar."""
+    """The line on which each table and each key begins, as far as this can be found without a parser."""
     lines: dict[TomlPath, int] = {}
     counts: dict[TomlPath, int] = {}
     table: TomlPath = ()

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 HESITATIONS = frozenset({"um", "umm", "uh", "uhm", "er", "erm", "ah", "eh", "hm", "hmm", "mm"})
-"""Sounds of thinking: they are not words, wherever they occur."""
+"""Sounds that people make while they think; they never count as words."""
 
 ARTICLES = frozenset({"a", "an", "the"})
 
@@ -42,7 +42,7 @@ PREAMBLES = frozenset(
 the phrase contains them."""
 
 CORRECTIONS = frozenset({"no", "wait", "sorry", "rather", "actually", "mean", "meant", "make", "correction", "better"})
-"""One of these comes between a value and its replacement: "four, no, five" is five."""
+"""Words of which one comes between a value and its replacement: "four, no, five" is five."""
 
 _BESIDE_CORRECTIONS = CORRECTIONS | FILLERS | {"i", "it", "that", "or", "oh"}
 

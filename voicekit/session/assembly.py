@@ -68,7 +68,7 @@ P = TypeVar("P", bound=Part)
 
 Speaks: TypeAlias = Tts | Use | str
 SpokenBy: TypeAlias = Speaks | Fallback[Speaks] | Sequence[TransformPart[Text, Text] | Speaks | Fallback[Speaks]]
-"""A voice, or text transforms followed by a voice."""
+"""The type of the option `tts`: a voice, or text transforms followed by a voice."""
 
 SIGNALS = 128
 """The most signals that may wait for the conductor, which never waits for anything else: a full link means a bug."""
@@ -88,7 +88,8 @@ VOICE_SECONDS = 2.0
 
 
 def open_signals() -> tuple[Outlet[Signal], Inlet[Signal]]:
-    """The link to the conductor. For signals of which only the latest matters, a new one replaces the queued one."""
+    """Open the link to the conductor. If only the latest signal of a type matters, a new one replaces the queued
+    one."""
     return open_link(SIGNALS, Full.FAIL, weigh=count, name="signals", conflate=LATEST)
 
 

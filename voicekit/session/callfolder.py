@@ -86,8 +86,8 @@ class CallFolder:
     def record(self, session: Session) -> None:
         """Record everything that happens in `session`, which must not have run yet.
 
-        The recording has the higher of the rates of source and sink. If a plugin replaces a part when the session
-        starts, the replacement is not recorded.
+        The rate of the recording is the higher one of the source's and the sink's rates. If a plugin replaces a part
+        when the session starts, the replacement is not recorded.
         """
         session.watch(self._note)
         parts = session.parts

@@ -175,7 +175,7 @@ class Troubles:
 async def open_event_log(
     path: str | Path, clock: CallClock | None = None, *, digits: bool = False
 ) -> AsyncIterator[Callable[[LoggedEvent], None]]:
-    """A watcher for `Session.watch` that writes each event to the new file `path`.
+    """Yield a watcher for `Session.watch` that writes each event to the new file `path`.
 
     Times come from `clock`; by default they are seconds since the session started. The watcher accepts the milestones
     of a traced session as well. Only the owner can read the file; an existing file at `path` is replaced. Raises

@@ -43,7 +43,7 @@ class HandOvers:
     async def _hand_over(self, to: str, sorry: str | None) -> None:
         assert self._session.call is not None, "it had one when the order came"
         try:
-            await self._session.call.transfer(to)  # the call reports the transfer, and ends
+            await self._session.call.transfer(to)  # the call itself reports the transfer, and ends
         except VoicekitError as error:
             self._session.report(Transferred(error))
             if sorry is not None:

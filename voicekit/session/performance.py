@@ -24,7 +24,7 @@ from voicekit.session.speculation import Commitment
 
 
 class ReplyRun:
-    """One reply: see `voicekit.turn.conductor.Performance`."""
+    """The performance of one reply; see `voicekit.turn.conductor.Performance`."""
 
     def __init__(
         self,

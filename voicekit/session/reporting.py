@@ -22,7 +22,7 @@ AT_ONCE = 8
 events."""
 
 OVERRUN_EVERY = 1.0
-"""Seconds between two reports about the same link."""
+"""The least seconds between two reports about the same link."""
 
 
 class Reporter:

@@ -1,4 +1,4 @@
-"""One conversation: listening pipeline -> conductor -> reply pipeline, in one nursery that always ends.
+"""One conversation: listening pipeline -> conductor -> reply pipeline, all in one nursery.
 
     everything open:
         listen line ──signals──▶ conductor ──begins──▶ reply line, once per turn
@@ -128,7 +128,7 @@ class Session:
         self._performer: Performer | None = None
         self._lines: tuple[Pipeline, ...] = ()
         self._has_run = False
-        self._opening: trio.CancelScope | None = None  # around the whole run; None once the conductor has started
+        self._opening: trio.CancelScope | None = None  # around the whole run; None when the conductor has started
         self._given_up = ""
         self._ordered = 0  # 1: to end gracefully, 2: to end immediately
         if (join := getattr(call, "join", None)) is not None:
@@ -160,7 +160,7 @@ class Session:
         self._reporter.watch(watcher)
 
     def report(self, event: SessionEvent) -> None:
-        """Show `event` to the watchers and observers; for plugins with events of their own."""
+        """Show `event` to the watchers and observers; this is for plugins that have events of their own."""
         self._reporter.report(event)
 
     async def say(self, text: str, *, interruptible: bool = True) -> None:

@@ -23,7 +23,7 @@ from voicekit.flow.scribe import private
 
 HEADER_BYTES = 44
 BLOCK_BYTES = 4
-"""Bytes of one PCM16 sample of each track."""
+"""The bytes of one PCM16 sample for each of the two tracks."""
 
 LARGEST_BYTES = 0x7FFF_0000
 """The most bytes of sound in a file, since larger numbers are read as "length unknown": nine hours at 16 kHz, three at

@@ -140,7 +140,7 @@ class _Watch:
                 return
             for number in came:
                 if self._trios >= 0:
-                    with contextlib.suppress(OSError):  # the pipe is full, so the thread wakes up anyway
+                    with contextlib.suppress(OSError):  # trio's pipe is full, so trio wakes up anyway
                         os.write(self._trios, bytes([number]))
                 if number in self._before:
                     self._turned = self._turned if self._signals else monotonic()

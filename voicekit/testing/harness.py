@@ -1,4 +1,4 @@
-"""Runs whole calls in virtual time: an hour takes seconds, and the same script always gives the same call."""
+"""Runs whole calls in virtual time: an hour takes only seconds, and the same script always gives the same call."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ ScriptHeard: TypeAlias = Interim | Final | Endpoint | Finalized
 
 
 class ScriptHearing:
-    """Which words of `utterances` (timed in samples) have been heard.
+    """Tracks which words of `utterances` (timed in samples) have been heard.
 
     `delays` are the delays of an interim, a final, an endpoint, and the answer to `finalize`. If half of a word is
     missing, it is not heard.

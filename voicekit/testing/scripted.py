@@ -108,7 +108,7 @@ class Script:
 
 
 class ScriptedSource(Pipeable):
-    """Plays a Script as a live source: a frame every 20 ms, with typed lines and keys as signals among them."""
+    """Plays a Script as a live source: a frame every 20 ms, and between the frames typed lines and keys as signals."""
 
     name = "scripted source"
     accepts = None
@@ -143,7 +143,7 @@ class ScriptedSource(Pipeable):
 
 
 class ScriptedVad:
-    """Detects a scripted source's sounds, and nothing else."""
+    """A vad that detects the sounds of a scripted source, and nothing else."""
 
     rates: Sequence[int] = (8_000, 16_000, 32_000, 48_000)
 

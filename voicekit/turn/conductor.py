@@ -80,7 +80,7 @@ class Performance(Protocol):
 
 
 class _Live:
-    """A performance, whether it is committed, the scope in which it runs, and whether its tasks have ended."""
+    """A performance, with the scope in which it runs; whether it is committed, and whether its tasks have ended."""
 
     def __init__(self, performance: Performance, *, committed: bool) -> None:
         self.performance = performance
@@ -91,7 +91,7 @@ class _Live:
 
 
 class Conductor:
-    """Drives `machine` until it is closed.
+    """Drives the turn machine `machine` until it is closed.
 
     `begin` makes the performance for a StartReply or a Speculate. `report` is called with every session event, and must
     not wait. `failed` judges a reply's error: it returns signals with which the call continues, or None if the error is
@@ -147,7 +147,7 @@ class Conductor:
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:
-        """Conduct until the machine is closed; then everything is silent, and all replies' tasks have ended."""
+        """Drive the machine until it is closed; then all sound is silenced, and the tasks of all replies have ended."""
         try:
             with alone():
                 async with trio.open_nursery() as self._nursery:
@@ -253,7 +253,7 @@ class Conductor:
 
     def _confirm(self, command: Confirm) -> None:
         live, self._guess = self._guess, None
-        if live is None:  # the guess has failed, so the handler is called again
+        if live is None:  # the guessed reply has failed, so the handler is called again
             live = self._set_off(StartReply(command.turn, command.text))
         else:
             live.committed = True
@@ -301,7 +301,7 @@ class Conductor:
                 live.performance.cut()
         finally:
             reply.cut = cut
-            live.scope.cancel()  # also for a reply that was played: a voice may return before its handler
+            live.scope.cancel()  # also for a reply that was played, since its handler may run longer than its voice
             self._history.end(reply.turn, said=reply.said, heard=reply.heard, cut=cut)
             self._report(TurnEnded(reply.turn, reply.said, reply.heard, cut))
 

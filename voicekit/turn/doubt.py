@@ -86,7 +86,7 @@ class Evidence:
 
     @property
     def is_explained(self) -> bool:
-        """Whether the words are about as long as the sound."""
+        """Whether the words explain the sound: they reach to its end, or the recogniser has finished all of it."""
         return self.words[-1].end >= self.stopped_at - TRAILING * self.rate or self.is_passed
 
 

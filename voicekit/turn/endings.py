@@ -34,7 +34,7 @@ _UNFINISHED: _Lists = {
     "pt": "e ou mas porque que se o os as um uma uns umas de do da dos das em no na nos nas com por para sem meu minha "
           "seu sua muito como sou eu",
 }
-# Sounds of a speaker who searches for the next word.
+# Sounds that a speaker makes while searching for the next word.
 _FILLERS: _Lists = {
     "en": "um uh er erm uhm umm hmm well",
     "de": "äh ähm öh öhm hm hmm also",
@@ -157,7 +157,7 @@ _BY_LANGUAGE: Final = {
 
 
 def endings_of(languages: Iterable[str]) -> Endings:
-    """The lists of all `languages` together ("en", "pt-BR"), or the English ones if there are none.
+    """The joined lists of all `languages` (such as "en" and "pt-BR"); if there are no languages, the English lists.
 
     >>> "und" in endings_of(["de-AT"]).unfinished, bool(endings_of(["ja"])), "and" in endings_of([]).unfinished
     (True, False, True)

@@ -1,7 +1,7 @@
 """Decides whose turn it is: gets events, returns commands and a deadline, and reads no clock.
 
-    machine.handle(event, now) -> commands        whenever something happened
-    machine.due(now)           -> commands        when `machine.deadline` has passed and nothing happened
+    machine.handle(event, now) -> commands        whenever an event comes
+    machine.due(now)           -> commands        when `machine.deadline` has passed without an event
 
 The driver carries out each command before it hands over the next event. The table in `voicekit.turn.table` shows what
 each event does in each state; `voicekit.turn.diagram` draws it. These are the rules that a table cannot show:
@@ -86,7 +86,7 @@ __all__ = ["TurnState", "TurnMachine"]
 
 
 class TurnMachine:
-    """The turn-taking of one call.
+    """Decides the turn-taking of one call.
 
     `rate` is the ear rate in Hz, `endpoints` is whether the transcriber emits Endpoint, and `now` is the time at which
     the call begins to wait. All times are seconds of one clock that never goes back. `languages` are the languages that
@@ -222,7 +222,7 @@ class TurnMachine:
         return True
 
     def _is_stale(self, event: Signal) -> bool:
-        """Whether `event` is about a reply that is no longer, or never was, live."""
+        """Whether `event` is about a reply that is not live."""
         about = Audible | HeardSoFar | ReplyDone | ReplyFailed | AnswerExpected
         return isinstance(event, about) and event.turn != self.live
 

@@ -47,7 +47,7 @@ QUEUED_PROMPTS = 8
 
 
 class TurnMemory(CallerMemory):
-    """The memory of one call. `now` is set before each act; nothing here reads a clock."""
+    """What the turn machine remembers about one call. `now` is set before each act; nothing here reads a clock."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class TurnMemory(CallerMemory):
         self.state = state
 
     def pause(self) -> None:
-        """The caller is quiet: start to judge the pause."""
+        """Start to judge a pause, since the caller is quiet."""
         self.enter(TurnState.SETTLING)
         self.settling_since = self.now
 
@@ -168,7 +168,7 @@ class TurnMemory(CallerMemory):
             self.decide(TurnAct.FINALIZE, self.advising.advice.why)
 
     def heed(self, event: AnswerExpected | PauseScored) -> None:
-        """Pass on news to the adviser: what the reply asks for, or the score of the pause."""
+        """Pass facts on to the adviser: the answer that the reply asks for, or the score of the pause."""
         if isinstance(event, AnswerExpected):
             self.advising.expect(event.answer)
         else:

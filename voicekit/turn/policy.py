@@ -1,7 +1,7 @@
-"""The numbers and word lists by which turns are judged: frozen values, each default with its reason.
+"""The numbers and word lists by which turns are judged: frozen values, with a reason for each default.
 
-A policy decides nothing; the turn machine, the conductor and the session read it. All times are seconds. Raises
-ConfigError, naming the field, for a value that no call could use.
+A policy is only data, which the turn machine, the conductor and the session read. All times are in seconds. A value
+that no call could use raises a ConfigError that names its field.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ class TurnPolicy:
 
     @property
     def advises(self) -> Adviser | None:
-        """The adviser; None if it is off."""
+        """The adviser; None if advice is off."""
         if isinstance(self.adviser, bool):
             return _BY_WORDS if self.adviser else None
         return self.adviser
 
     @property
     def speculation(self) -> Speculation | None:
-        """The numbers of `speculate`; None if it is off."""
+        """The settings for speculation; None if it is off."""
         if isinstance(self.speculate, Speculation):
             return self.speculate
         return Speculation() if self.speculate else None

@@ -13,7 +13,7 @@ WordLists: TypeAlias = Mapping[str, Collection[str]]
 """Phrases by language code ("en"), or by "any" for all languages; a phrase may have several words."""
 
 ANY = "any"
-"""The code of phrases that count in every language."""
+"""The language code for phrases that count in every language."""
 
 # fmt: off
 # Each of these asks the speaker to stop. A bare "no" is included, since it is an objection and no sign of listening.
@@ -38,7 +38,7 @@ STOP_WORDS: WordLists = {
         "pare", "espera", "espere", "um momento", "um instante", "pausa", "não", "chega", "silêncio",
     ),
 }
-# Words that show that a listener is following. None of these asks for the floor.
+# Words that only show that a listener is following; none of them is an attempt to speak.
 IGNORE_WORDS: WordLists = {
     "en": (
         "mhm", "mm", "mm-hmm", "hm", "hmm", "uh", "uh-huh", "um", "ah", "oh", "okay", "ok", "yeah", "yep", "yes",

@@ -40,7 +40,7 @@ class Utterance:
     tail: list[Word] = field(default_factory=list)
 
     def settle(self, finals: Sequence[Word]) -> None:
-        """Append `finals`; tail words that they cover are removed."""
+        """Append `finals`, and remove the tail words that they cover."""
         done = _ends(finals)
         self.tail = [word for word in self.tail if word.start >= done]
         self.finals.extend(finals)

@@ -1,4 +1,4 @@
-"""Where sentences and clauses end, in every script.
+"""Finds where sentences and clauses end, in every script.
 
 A sentence ends after its mark and any closing quotes or brackets, if white space follows. In scripts without spaces, no
 white space is needed. A new line also ends a sentence. Thai and Lao have no such mark, and a space may also separate

@@ -30,7 +30,7 @@ class Retry(Enum):
     BACKOFF = "back-off"
     """After a short wait that doubles."""
     LONG_BACKOFF = "long back-off"
-    """After a wait that is long enough for a limit counted per minute to reset."""
+    """After a longer wait, in which a limit that is counted per minute can reset."""
 
 
 @dataclass(frozen=True, slots=True)

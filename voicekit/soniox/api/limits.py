@@ -1,4 +1,4 @@
-"""The numbers and names of the service, in one place, for both roles.
+"""The numbers and names of the service, in one place, for clients and servers.
 
 Each comment says whether the vendor documents the number, whether it was measured, or whether it is our own choice
 because nothing is known.

@@ -1,4 +1,4 @@
-"""The service's addresses, and the key.
+"""The addresses of the service, and the key for it.
 
     Endpoints.find("eu")                       the hosts of the European region
     Endpoints.find(stt="ws://127.0.0.1:9/...") any other host, such as a local server

@@ -22,7 +22,7 @@ NEXT_WORD: Final = 30
 
 
 def seconds_to_say(text: str, speed: float = 1.0) -> float:
-    """Roughly how long `text` takes to speak."""
+    """Estimate how many seconds `text` takes to speak."""
     return _weight(text) / (CHARACTERS_PER_SECOND * speed)
 
 

@@ -32,7 +32,7 @@ class Models:
         return await self._all("models", SttModel)
 
     async def tts(self) -> tuple[TtsModel, ...]:
-        """All models for speech, with their voices."""
+        """All models for speech synthesis, with their voices."""
         return await self._all("tts-models", TtsModel)
 
     async def _all(self, where: str, kind: type[T]) -> tuple[T, ...]:

@@ -72,7 +72,7 @@ def mp3(head: bytes) -> int | None:
 
 
 def adts(head: bytes) -> int | None:
-    """The length of a frame, as it declares it."""
+    """The length of a frame, as its header declares it."""
     if head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
     return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

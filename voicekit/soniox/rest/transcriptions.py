@@ -1,4 +1,4 @@
-"""Transcriptions of whole files: requested, awaited, read, deleted."""
+"""Transcriptions of whole files: requests them, waits for them, reads and deletes them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Transcriptions(Resource[Transcription]):
         self._files = files
 
     async def create(self, request: TranscriptionRequest) -> Transcription:
-        """Request a transcription of `request.file_id` or `request.audio_url`; it begins in a queue."""
+        """Request a transcription of `request.file_id` or `request.audio_url`; at first, it is queued."""
         check(request)
         ask = RestQuery("POST", self._url, json=request, status=201, repeat=Repeat.UNSTARTED)
         return await self._http.answer(ask, Transcription)

@@ -1,9 +1,9 @@
 """Receives webhooks: verifies the sender, and finds which transcription is done and whether this is new. Pure.
 
-    receiver = WebhookReceiver.find()              the header and secret that were given when the work was asked for
-    call = receiver.receive(headers, body)         Unauthenticated for anybody else
-    if not call.again:                             the service calls several times until it is answered with a 2xx
-        work(call)                                 if this fails, answer a 500, and the next call is another chance
+    receiver = WebhookReceiver.find()              the same header and secret as in the request for the transcription
+    call = receiver.receive(headers, body)         raises Unauthenticated for anybody else
+    if not call.again:                             the service repeats its call until it is answered with a 2xx
+        work(call)                                 if this fails, answer with a 500, and the service calls again
         receiver.done(call)
 
 The receiver works with any web framework: pass the headers and the raw body to it. Answer 204 as soon as the work is

@@ -186,7 +186,7 @@ class Listening:
             self._news.unpark_all()
 
     def _handle(self, event: SttEvent) -> None:
-        """Handle an event of the session. Errors are raised by `listen`, since this runs in the connection's reader."""
+        """Handle an event of the session. This runs in the connection's reader, so `listen` raises its errors."""
         try:
             if isinstance(event, Failed | Finished | RollOver):
                 self._over = self._over or event

@@ -179,7 +179,7 @@ class SttSession:
             self.state = SttState.DONE  # the service would refuse to end a session without sound
 
     def outgoing(self) -> list[Message]:
-        """The messages to send now, each once."""
+        """Return the messages to send now; each is returned only once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 

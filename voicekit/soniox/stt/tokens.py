@@ -43,7 +43,7 @@ class Tokens:
         self._tail_at: int | None = None  # the start of the first word that was not released
 
     def ear(self, sample: int) -> int:
-        """The ear sample for a sample of the session."""
+        """The ear sample that corresponds to a sample of the session."""
         last, ahead = self._ears[-1]
         if sample >= last:
             return sample + ahead

@@ -117,7 +117,7 @@ class TtsConnection:
             self._send(encode(StreamCancel(stream_id=stream)), now)
 
     def outgoing(self) -> list[Message]:
-        """The messages to send now, each once."""
+        """Return the messages to send now; each is returned only once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 

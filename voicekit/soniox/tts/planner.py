@@ -62,7 +62,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Cancel `stream`; its text, if it had any, will be sent again."""
+    """Cancel `stream`; if it had text, this is sent again in another stream."""
 
     stream: SpeechStream
 

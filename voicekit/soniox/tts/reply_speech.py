@@ -148,7 +148,7 @@ class ReplySpeech:
         self.look_again()
 
     async def _play(self, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Send the sound on, stream after stream."""
+        """Pass the sound on, one stream after the other."""
         streams = self._planner.streams
         while True:
             stream = streams[0] if streams else None
@@ -168,7 +168,7 @@ class ReplySpeech:
                 await self._changed.park()
 
     async def _send_on(self, stream: SpeechStream, outbox: Outlet[AudioFrame | WordMark]) -> None:
-        """Send a piece of sound on, after the marks of the words that begin in it."""
+        """Pass a piece of sound on, after the marks of the words that begin in it."""
         if not stream.voice.told:
             await outbox.until_below(self._sound.samples(UNTOLD_AHEAD_S))
         frame = AudioFrame(stream.pieces.popleft(), self._at, self._sound)

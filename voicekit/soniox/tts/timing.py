@@ -138,7 +138,7 @@ class WordTimer:
 
     @property
     def _is_silent(self) -> bool:
-        """Whether the service has sent no times for a while."""
+        """Whether the service has sent no times for words for a while."""
         return self.sound >= self._told_to + GUESS_AFTER_S
 
     def _jump(self) -> None:

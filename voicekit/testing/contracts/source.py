@@ -31,7 +31,7 @@ HOARD = 120.0
 async def check_source(
     make: Callable[[], Any], *, ends: bool = True, within: float = 3_600.0, once: bool = False
 ) -> None:
-    """Check the sources that `make` makes; each must end within `within` seconds, unless it never `ends`.
+    """Check the sources that `make` makes; each must end within `within` seconds, unless `ends` is False.
 
     If `once`, a source is opened and run only once, like that of a call, and the check makes a new source for each
     stream. Otherwise, one source must open and run again.

@@ -89,7 +89,8 @@ async def run_once(part: Any, plan: Plan) -> CheckedStream:
 
 
 async def run_unread(part: Any, plan: Plan, seconds: float, look: Callable[[CheckedStream], object]) -> None:
-    """Run the stage while its output is not read, and `look` at it after `seconds`, unless it ends before."""
+    """Run the stage while its output is not read, and call `look` after `seconds`, unless the stage ends before
+    that."""
     plan = replace(plan, within=2 * seconds)
     async with stream(part, plan, reads=False) as held, open_part(part) as run, trio.open_nursery() as nursery:
 

@@ -18,7 +18,7 @@ from voicekit.testing.contracts.stage import check_empty, check_streams, run_onc
 from voicekit.testing.contracts.stream import CheckedStream, Plan
 
 FRAME = 0.02
-"""Seconds per frame, as telephones and browsers send them."""
+"""Seconds per frame; telephones and browsers send such frames."""
 
 LONG_FRAME = 0.2
 """Seconds per frame for long sound."""
@@ -29,7 +29,7 @@ connection is full."""
 
 
 async def check_stt(make: Callable[[], Any], speech: AudioFrame, *, within: float = 60.0) -> None:
-    """Check the transcribers that `make` makes, with `speech` that contains words, sent in real time.
+    """Check the transcribers that `make` makes, with `speech`, which must contain words and is sent in real time.
 
     In addition to the Stage contract, `negotiate` must return a format, and `accepts` must declare it. The transcriber
     must emit only transcripts, whose words are all within the sound that it was sent. Finals must be in order, and each

@@ -17,7 +17,7 @@ from voicekit.testing.contracts.stage import check_empty, check_streams, check_w
 from voicekit.testing.contracts.stream import CheckedStream, Plan, stream
 
 FORMATS = (PCM16K, AudioFormat(8_000, "mulaw"), AudioFormat(48_000, channels=2))
-"""Formats that sinks use: a device, a telephone, a browser."""
+"""Formats of typical sinks: a device, a telephone, a browser."""
 
 A_LOT = 10_000
 """A number of characters (about 14 minutes of speech) that no voice may take while its sound is not read."""

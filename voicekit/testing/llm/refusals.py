@@ -17,7 +17,7 @@ NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def why_refused(path: str, body: JsonObject) -> str | None:
-    """Why the service would answer 400 to `body` at `path`; None if it would accept it."""
+    """Why the service would answer with 400 to `body` at `path`; None if it would accept the request."""
     if not isinstance(body.get("model"), str) or body.get("stream") is not True:
         return "expected a model, and stream: true"
     if path.endswith("/chat/completions"):

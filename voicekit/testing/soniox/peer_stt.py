@@ -176,7 +176,7 @@ def until(piece: SoundingPiece, end: int) -> SoundingPiece:
 
 
 def pieces(script: Script, rate: int) -> list[SoundingPiece]:
-    """All speech, in pieces of words, timed in the script's samples at `rate`."""
+    """All speech of the script, cut into pieces of words, timed in the script's samples at `rate`."""
     return [
         piece
         for utterance in script.utterances(rate)

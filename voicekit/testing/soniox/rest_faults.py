@@ -1,4 +1,4 @@
-"""Faults of the REST double, and for which requests.
+"""Faults of the REST double, and the requests at which they happen.
 
     RestPeer(faults=[CutUpload("POST", "/v1/files", after=1000), Instead("GET", status=502, body=b"<html>")])
 

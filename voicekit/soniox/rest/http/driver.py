@@ -101,7 +101,7 @@ class Http:
         """The httpx client. It is created at the first request, with a TLS context that is made in a thread."""
         if not self._made:
             context = await tls_context(httpx.create_ssl_context)
-            if not self._made:  # unless another task was faster
+            if not self._made:  # another task may have been faster
                 self._made.append(httpx.AsyncClient(verify=context, timeout=self._timeout))
         return self._made[0]
 

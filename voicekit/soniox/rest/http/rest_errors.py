@@ -1,4 +1,4 @@
-"""The meaning of unexpected answers. Pure; the table is `voicekit.soniox.api.errors`."""
+"""The errors for unexpected answers. Pure; `voicekit.soniox.api.errors` has the table of errors."""
 
 from __future__ import annotations
 

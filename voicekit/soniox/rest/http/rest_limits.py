@@ -47,6 +47,6 @@ SPEECH_BYTES: Final = realtime.TTS_TEXT_BYTES  # UTF-8 bytes of the text to be s
 # --- per account, at any time ---
 
 FILES: Final = 1_000
-PENDING: Final = 100  # transcriptions that are not done
+PENDING: Final = 100  # transcriptions that have not ended
 TRANSCRIPTIONS: Final = 2_000
 VOICES: Final = 20

@@ -14,7 +14,7 @@ from voicekit.errors import ConfigError
 from voicekit.soniox.api import errors
 
 LONGEST_WAIT_S: Final = 60.0
-"""The longest wait that the service may ask for: its limits are counted per minute."""
+"""The longest wait that the service may ask for, since its limits are counted per minute."""
 
 
 class Repeat(Enum):

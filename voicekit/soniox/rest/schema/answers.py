@@ -173,7 +173,7 @@ class SharedVoice(Struct, frozen=True, kw_only=True):
 
 
 class VoiceModel(Struct, frozen=True, kw_only=True):
-    """Whether one of your own voices can be used with a model: only if `status` is "ready".
+    """The status of one of your own voices for a model. The voice can be used if `status` is "ready".
 
     The other values are "not_computed", "processing" and "failed"; the last has a reason.
     """

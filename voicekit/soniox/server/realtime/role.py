@@ -40,7 +40,7 @@ class ServedConnection:
         """Whether the client has sent a valid key."""
 
     def outgoing(self) -> list[Message]:
-        """The messages to send now, each once."""
+        """Return the messages to send now; each is returned only once."""
         messages, self._outgoing = self._outgoing, []
         return messages
 

@@ -1,4 +1,4 @@
-"""One stream of speech on the service's side, with its timers, and the events about streams."""
+"""One stream of speech on the service's side with its timers, and the events about streams."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ FIELD_BYTES: Final = 64 * 1024  # the most bytes of a form without its file: fie
 
 
 class RestExchange:
-    """One request, until its answer."""
+    """The handling of one request, up to its answer."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Reads multipart forms (RFC 7578) piece by piece: a file passes through without ever being held.
+"""Reads multipart forms (RFC 7578) piece by piece: a file passes through and is never kept.
 
 form = ReceivedForm(content_type) for event in form.feed(data): ... a PartBegun for each part, then its bytes
 form.finished whether the last boundary has come

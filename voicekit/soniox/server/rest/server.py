@@ -3,8 +3,8 @@
     server = RestServer(Account(["secret"]))
     exchange = server.begin(Request("POST", "/v1/files", headers), now)
     effects = exchange.receive(data, now)       for each piece of the body, while there is no answer yet
-    effects = exchange.end(now)                 the body is complete: there is an answer, or something to Speak
-    effects = exchange.lost(now)                or else: the client is gone before its answer was complete
+    effects = exchange.end(now)                 the body is complete: there is an answer, or a Speak effect
+    effects = exchange.lost(now)                instead, if the client is gone before its answer is complete
 
 Effects are instructions for the driver: keep bytes under an id, drop them, transcribe, prepare a voice, call a webhook.
 The engine reports to `server.jobs` (`processing`, `completed`, `failed`, `notified`) and `server.voices` (`prepared`).

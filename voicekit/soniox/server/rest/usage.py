@@ -1,4 +1,4 @@
-"""Usage by request and by day, and the number of concurrent streams by minute.
+"""The usage of each request and day, and the number of concurrent streams in each minute.
 
 Costs are zero unless the server's operator sets them: there is no price list here.
 """
