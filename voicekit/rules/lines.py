@@ -31,8 +31,8 @@ RuleLine: TypeAlias = str | Vary
 
 
 def vary(*texts: str) -> Vary:
-    """A line that is a random one of `texts` each time, never the same twice in a row; accepted wherever rules take a
-    text.
+    """Return a line that is one of `texts`, chosen at random each time it is spoken, but never the same twice in a row.
+    It is accepted wherever rules take a text.
 
     Raises ConfigError unless all of them are different texts.
     """

@@ -68,7 +68,8 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Translation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`type` "one_way" with `target_language`, or "two_way" with `language_a` and `language_b`."""
+    """The configuration of translation: `type` is "one_way", with `target_language`, or "two_way", with `language_a`
+    and `language_b`."""
 
     type: str | None = None
     target_language: str | None = None

@@ -26,7 +26,7 @@ A_LOT = 10_000
 async def check_tts(
     make: Callable[[], Any], text: str = "Hello there. How are you today?", *, within: float = 60.0
 ) -> None:
-    """Check the voices that `make` makes, with the words of `text` one by one and a breath between two of them.
+    """Check the voices that `make` makes, with the words of `text` one by one, and with a breath after the first.
 
     In addition to the Stage contract, `negotiate` must return a format; `produces` must declare it, and all frames must
     have it. Positions must begin at 0 and have no gaps. Each WordMark must be at a sample that is spoken. Neither `at`
