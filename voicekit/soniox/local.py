@@ -81,8 +81,8 @@ async def soniox_or_local(tell: Announce = _to_stderr) -> AsyncIterator[SpeechSe
     """Provide Soniox if SONIOX_API_KEY is set, else a local server, which runs while this is open.
 
     `tell` is called with a line about this, and with more lines while the server starts. Raises ConfigError, with
-    advice, if no local server is installed, and Unavailable if the server does not start. To close this takes at most 2
-    s, even if cancelled.
+    advice, if no local server is installed, and Unavailable if the server does not start. Closing takes at most 2 s,
+    even if it is cancelled.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key:

@@ -55,7 +55,8 @@ of starting."""
 
 
 CROWD = 8
-"""How many replies may be unwinding before further signals wait; so many lines in one step can't start many replies."""
+"""How many replies may be unwinding before further signals wait; this limits how many replies a burst of typed lines
+can start."""
 
 
 class Performance(Protocol):
@@ -143,7 +144,7 @@ class Conductor:
             with trio.move_on_after(seconds) as spent:
                 await self._holds.park()
             if spent.cancelled_caught:
-                return  # subtracting might leave a rest too small to change the clock, for ever
+                return  # no subtraction: its result could be too small to change the clock
             seconds -= trio.current_time() - began
 
     async def run(self) -> None:

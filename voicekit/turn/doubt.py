@@ -24,7 +24,8 @@ TRAILING = 0.35
 
 
 class Doubt:
-    """When the doubt about a reply ends at the latest, and the words for which an earlier doubt released the reply."""
+    """The latest time at which the doubt about a reply ends, and the words for which an earlier doubt released the
+    reply."""
 
     __slots__ = ("cap", "let_pass", "until")
 

@@ -1,4 +1,4 @@
-"""Limits how long a graceful end takes: only text that exists when the end is requested is still played (pure).
+"""Limits how long a graceful end takes: text that exists is still played, but no more text is awaited (pure).
 
 The limit is the queued sound plus one second. Text that has not become sound can't be measured, so the limit is
 extended while more of the text is heard or queued, up to `within` seconds after the request.

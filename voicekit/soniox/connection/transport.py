@@ -191,7 +191,7 @@ class TrioWebsocket:
 
 
 def _deepest(error: BaseException) -> BaseException:
-    """The real error: for trio's sockets and TLS, it is the cause of `error`, with one for each address that was
+    """The innermost error: trio's sockets and TLS have it as the cause of `error`, one for each address that was
     tried."""
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup):
