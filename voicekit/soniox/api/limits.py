@@ -78,9 +78,9 @@ STT_IDLE_S: Final = 20.0  # time without sound or keepalive until "Request timeo
 # --- text to speech ---
 
 TTS_FIELD_LENGTH: Final = 50  # characters of model, language and voice (documented)
-TTS_SPEED: Final = (0.7, 1.3)  # other values are refused, not clamped (measured)
+TTS_SPEED: Final = (0.7, 1.3)  # values outside are refused, not clamped (measured)
 TTS_TEXT_BYTES: Final = 5_000  # UTF-8 bytes per stream (documented, measured)
-TTS_STREAM_S: Final = 120.0  # sound per stream; cut off there (documented)
+TTS_STREAM_S: Final = 120.0  # sound per stream; the rest is cut off (documented)
 TTS_STREAMS: Final = 5  # concurrent streams per connection (documented)
 TTS_ACCOUNT_STREAMS: Final = 3  # concurrent streams over all connections of an account (documented default)
 TTS_TEXT_WAIT_S: Final = 5.2  # an open stream without new text ends after this time (measured on v2)
